@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "millrace/core/ids.h"
+#include "millrace/core/record.h"
+#include "millrace/core/store.h"
+
+namespace millrace {
+
+/// Which clock drives a punctuation.
+enum class TimeKind : unsigned char {
+  kStream,  ///< the largest event time the task has processed
+  kWall,    ///< the machine's clock
+};
+
+/// What a processor may do. Owned by the task, lives as long as the processor; task's thread only.
+class ProcessorContext {
+ public:
+  virtual ~ProcessorContext() = default;
+
+  /// Pushes `record` through every child, depth first, before it returns.
+  virtual void forward(const Record& record) = 0;
+  /// Pushes `record` through the `child`-th child, in the order in which children were declared.
+  virtual void forward_to(size_t child, const Record& record) = 0;
+  virtual size_t child_count() const = 0;
+
+  /// REQUIRES: the node declares `name` among its stores.
+  virtual KeyValueStore& store(std::string_view name) = 0;
+
+  virtual TaskId task() const = 0;
+  virtual int32_t partition_count() const = 0;       ///< tasks of this sub-topology
+  virtual const RecordPosition& position() const = 0;  ///< of the input record being processed
+  virtual int64_t stream_time_ms() const = 0;        ///< −1 before the first record
+  virtual int64_t wall_time_ms() const = 0;
+
+  /// Calls `callback(now_ms)` about every `interval_ms`; for `kStream` only when time advances.
+  /// A punctuation's puts and outputs are one unit, like a record's.
+  virtual void schedule(TimeKind kind, int64_t interval_ms,
+                        std::function<void(int64_t now_ms)> callback) = 0;
+
+  /// Counts a record that the operator left out on purpose, e.g. reason "null_key".
+  virtual void count_dropped(std::string_view reason) = 0;
+};
+
+/// One node's code and private state, one object a task. Single-threaded.
+///
+/// May throw: the task's edge catches it, undoes the record's puts and outputs and asks the
+/// configured handler (fail, skip, dead-letter).
+class Processor {
+ public:
+  virtual ~Processor() = default;
+  virtual void init(ProcessorContext& context) { context_ = &context; }
+  virtual void process(const Record& record) = 0;
+
+ protected:
+  ProcessorContext& context() { return *context_; }
+
+ private:
+  ProcessorContext* context_ = nullptr;
+};
+
+using ProcessorFactory = std::function<std::unique_ptr<Processor>()>;
+
+}  // namespace millrace

@@ -1,0 +1,135 @@
+#pragma once
+
+#include <flatbuffers/flatbuffers.h>
+
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "millrace/core/bytes.h"
+#include "millrace/core/result.h"
+
+namespace millrace {
+
+/// How values of `T` stand as bytes. Specialise it for your own types with:
+///
+///     using View  = …;                                  // what user functions receive
+///     using Owned = …;                                  // what user functions return
+///     static std::string_view name();                   // of the type, for errors and describe()
+///     static Status validate(Bytes bytes);              // once, where a record enters
+///     static View view(Bytes bytes);                    // REQUIRES: validated bytes
+///     static void encode(const Owned& value, std::string& out);  // appends
+///
+/// Between operators records stay bytes, so `view` should be cheap; `bytes` are 8-byte aligned.
+template <class T>
+struct Serde;
+
+template <class T>
+concept HasSerde = requires(Bytes bytes, const typename Serde<T>::Owned& owned, std::string& out) {
+  typename Serde<T>::View;
+  { Serde<T>::name() } -> std::convertible_to<std::string_view>;
+  { Serde<T>::validate(bytes) } -> std::same_as<Status>;
+  { Serde<T>::view(bytes) } -> std::same_as<typename Serde<T>::View>;
+  { Serde<T>::encode(owned, out) };
+};
+
+template <class T>
+using ViewOf = typename Serde<T>::View;
+template <class T>
+using OwnedOf = typename Serde<T>::Owned;
+
+/// Bytes as they are.
+struct RawBytes {};
+
+template <>
+struct Serde<RawBytes> {
+  using View = Bytes;
+  using Owned = std::string;
+  static std::string_view name() { return "bytes"; }
+  static Status validate(Bytes) { return {}; }
+  static View view(Bytes bytes) { return bytes; }
+  static void encode(const Owned& value, std::string& out) { out += value; }
+};
+
+/// UTF-8 text, unchecked.
+template <>
+struct Serde<std::string> {
+  using View = std::string_view;
+  using Owned = std::string;
+  static std::string_view name() { return "string"; }
+  static Status validate(Bytes) { return {}; }
+  static View view(Bytes bytes) { return bytes.view(); }
+  static void encode(const Owned& value, std::string& out) { out += value; }
+};
+
+/// Big-endian two's complement of the type's width, as Java's LongSerializer and IntegerSerializer.
+template <class T>
+  requires(std::same_as<T, int64_t> || std::same_as<T, int32_t>)
+struct Serde<T> {
+  using View = T;
+  using Owned = T;
+  static std::string_view name() { return sizeof(T) == 8 ? "int64" : "int32"; }
+  static Status validate(Bytes bytes) {
+    if (bytes.size() == sizeof(T)) return {};
+    return Error{ErrorCode::kInvalidRecord, std::to_string(bytes.size()) + " bytes are not an " +
+                                                std::string(name())};
+  }
+  static View view(Bytes bytes) {
+    std::make_unsigned_t<T> value = 0;
+    for (size_t i = 0; i < sizeof(T); ++i) value = (value << 8) | bytes.bytes()[i];
+    return static_cast<T>(value);
+  }
+  static void encode(const Owned& value, std::string& out) {
+    const auto bits = static_cast<std::make_unsigned_t<T>>(value);
+    for (size_t i = sizeof(T); i-- > 0;) out.push_back(static_cast<char>((bits >> (8 * i)) & 0xff));
+  }
+};
+
+/// An owned FlatBuffer with root table `Table`. Copies are deep.
+template <class Table>
+class Flat {
+ public:
+  /// Takes what `builder` finished.
+  explicit Flat(const flatbuffers::FlatBufferBuilder& builder)
+      : bytes_(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()) {}
+  /// Packs an object of the object API.
+  template <class Object>
+    requires requires(flatbuffers::FlatBufferBuilder& b, const Object& o) { Table::Pack(b, &o); }
+  explicit Flat(const Object& object) {
+    flatbuffers::FlatBufferBuilder builder;
+    builder.Finish(Table::Pack(builder, &object));
+    bytes_.assign(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
+  }
+  /// Copies the buffer that `root` is the root of. REQUIRES: `bytes` hold a verified `Table`.
+  static Flat copy_of(Bytes bytes) { return Flat(bytes.to_string()); }
+
+  const Table& operator*() const { return *flatbuffers::GetRoot<Table>(bytes_.data()); }
+  const Table* operator->() const { return flatbuffers::GetRoot<Table>(bytes_.data()); }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  explicit Flat(std::string bytes) : bytes_(std::move(bytes)) {}
+  std::string bytes_;
+};
+
+/// FlatBuffers tables: verified where a record enters, then read in place.
+template <class Table>
+  requires std::derived_from<Table, flatbuffers::Table>
+struct Serde<Table> {
+  using View = const Table&;
+  using Owned = Flat<Table>;
+  static std::string_view name() { return Table::GetFullyQualifiedName(); }
+  static Status validate(Bytes bytes) {
+    flatbuffers::Verifier verifier(bytes.bytes(), bytes.size());
+    if (verifier.VerifyBuffer<Table>(nullptr)) return {};
+    return Error{ErrorCode::kInvalidRecord, std::to_string(bytes.size()) +
+                                                " bytes are not a valid " + std::string(name())};
+  }
+  static View view(Bytes bytes) { return *flatbuffers::GetRoot<Table>(bytes.data()); }
+  static void encode(const Owned& value, std::string& out) { out += value.bytes(); }
+};
+
+}  // namespace millrace

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "millrace/core/bytes.h"
+#include "millrace/core/result.h"
+
+namespace millrace {
+
+/// A row of a keyed store: its bytes and the event time of its latest change.
+struct Row {
+  Bytes value;  ///< null: there is no such row; else 8-byte aligned
+  int64_t timestamp_ms = 0;
+
+  explicit operator bool() const { return !value.is_null(); }
+};
+
+/// Walks rows in ascending order of the key's unsigned bytes. Views die at `next`.
+/// The store must not be written while an iterator lives.
+class StoreIterator {
+ public:
+  virtual ~StoreIterator() = default;
+  virtual bool valid() const = 0;
+  virtual Bytes key() const = 0;  ///< REQUIRES: valid()
+  virtual Row row() const = 0;    ///< REQUIRES: valid()
+  virtual void next() = 0;        ///< REQUIRES: valid()
+};
+
+/// A task's keyed state: latest row per key. Writes stay in memory until the task commits.
+///
+/// Not thread-safe: a store belongs to one task. A view from `get` dies at the next call of any
+/// method. Failures of the disk do not show here: reads then return no row, and the task, which
+/// checks its stores before it commits anything, fails with `kStoreIo`.
+class KeyValueStore {
+ public:
+  virtual ~KeyValueStore() = default;
+  virtual Row get(Bytes key) = 0;
+  /// REQUIRES: neither is null; an empty value is a row. Both are copied.
+  virtual void put(Bytes key, Bytes value, int64_t timestamp_ms) = 0;
+  virtual void erase(Bytes key, int64_t timestamp_ms) = 0;
+  /// Rows with from <= key < to; a null bound is open.
+  virtual std::unique_ptr<StoreIterator> range(Bytes from, Bytes to) = 0;
+  /// Rows whose key starts with `prefix`.
+  virtual std::unique_ptr<StoreIterator> prefix(Bytes prefix) = 0;
+  /// Says that `keys` will be read soon, so that misses are fetched together. Only a hint.
+  virtual void prefetch(std::span<const Bytes> keys) = 0;
+};
+
+/// Committed state for queries: thread-safe, never waits for a task. Values are copied out.
+class StoreReader {
+ public:
+  virtual ~StoreReader() = default;
+  struct OwnedRow {
+    std::string value;
+    int64_t timestamp_ms = 0;
+  };
+  /// Error: `kNotFound` when there is no row, `kStoreIo` when the disk fails.
+  virtual Result<OwnedRow> get(Bytes key) const = 0;
+  /// Visits rows with from <= key < to in ascending order on one consistent snapshot until
+  /// `visit` returns false.
+  virtual Status scan(Bytes from, Bytes to,
+                      const std::function<bool(Bytes key, Row row)>& visit) const = 0;
+};
+
+}  // namespace millrace

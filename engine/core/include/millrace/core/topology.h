@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/processor.h"
+#include "millrace/core/result.h"
+#include "millrace/core/topic.h"
+
+namespace millrace {
+
+using NodeIndex = uint32_t;
+
+enum class NodeKind : unsigned char {
+  kSource,     ///< reads a topic
+  kProcessor,  ///< runs a `Processor`
+  kExchange,   ///< sends a record to the task that owns its (new) key, by a call when that is its own
+  kSink,       ///< writes a topic
+};
+
+/// A topic as a source, sink or exchange uses it.
+struct TopicUse {
+  std::string name;  ///< of an exchange: the name without application id; see `internal_topic_name`
+  TypeInfo key;
+  TypeInfo value;
+};
+
+/// Partition a record by something else than its whole key (composite keys): the bytes of the key
+/// that count. The result must be a view into `key`.
+using PartitionKey = std::function<Bytes(Bytes key)>;
+
+struct Node {
+  std::string name;
+  NodeKind kind = NodeKind::kProcessor;
+  std::vector<NodeIndex> parents;
+  std::vector<NodeIndex> children;
+
+  TopicUse topic;                   ///< kSource, kExchange, kSink
+  PartitionKey partition_key;       ///< kExchange, kSink; empty: the whole key
+  int32_t partitions = 0;           ///< kExchange: wanted count; 0: as many as what feeds it
+  bool coalesce = false;            ///< kSink: rows of a table, only the latest per key of a commit
+  /// kSource: event time from the record; empty: the record's timestamp.
+  std::function<int64_t(Bytes key, Bytes value, int64_t record_timestamp_ms)> event_time;
+
+  ProcessorFactory factory;         ///< kProcessor
+  std::vector<std::string> stores;  ///< kProcessor: may be used by several nodes of a sub-topology
+  bool keeps_key = false;           ///< kProcessor: forwards only records with the key it was given
+  /// kProcessor: those of `stores` that it reads at the record's key, so that the engine can fetch a
+  /// whole slice's rows together before the slice runs.
+  std::vector<std::string> reads_at_key;
+};
+
+/// A task's store, one changelog partition a task.
+struct StoreSpec {
+  std::string name;
+  TypeInfo key;
+  TypeInfo value;
+  bool changelog = true;  ///< false: contents are lost when the task moves or its disk is lost
+  bool in_memory = false;
+};
+
+/// A validated DAG: plain data, immutable. Made by `TopologyBuilder` (operators) or from nodes.
+class Topology {
+ public:
+  /// Checks the parts and takes them. Error: `kConfig`; the message names every node at fault:
+  /// duplicate or invalid names, unknown stores, cycles, sources without children, sinks with
+  /// the same topic and different types, a topic read twice, stores nobody uses.
+  static Result<Topology> create(std::string name, std::vector<Node> nodes,
+                                 std::vector<StoreSpec> stores);
+
+  const std::string& name() const { return name_; }
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const std::vector<StoreSpec>& stores() const { return stores_; }
+  const StoreSpec* find_store(std::string_view name) const;
+
+  /// A page of text, or a Mermaid `flowchart`.
+  std::string describe() const;
+  std::string describe_mermaid() const;
+
+ private:
+  Topology() = default;
+  std::string name_;
+  std::vector<Node> nodes_;
+  std::vector<StoreSpec> stores_;
+};
+
+/// "<application id>-<exchange name>-exchange", "<application id>-<store>-changelog".
+std::string exchange_topic_name(std::string_view application_id, std::string_view exchange);
+std::string changelog_topic_name(std::string_view application_id, std::string_view store);
+
+/// Part of the DAG connected without a topic between; it runs as `partitions` tasks.
+struct SubTopology {
+  int32_t index = 0;
+  int32_t partitions = 0;
+  std::vector<NodeIndex> nodes;     ///< ascending; an exchange with its upstream and downstream
+                                    ///< part in different sub-topologies is listed in both
+  std::vector<NodeIndex> sources;   ///< sources and exchanges whose topic its tasks read
+  std::vector<std::string> stores;  ///< names
+};
+
+struct InternalTopic {
+  std::string name;  ///< whole name
+  int32_t partitions = 0;
+  bool is_changelog = false;  ///< else of an exchange
+};
+
+/// A topology placed on the partition counts that its topics really have.
+struct ResolvedTopology {
+  std::vector<SubTopology> sub_topologies;
+  std::vector<InternalTopic> internal_topics;
+  /// Of every source and exchange topic, by whole name.
+  std::vector<std::pair<std::string, int32_t>> topic_partitions;
+
+  std::vector<TaskId> tasks() const;
+};
+
+/// `partition_count(topic)` returns the count of an external topic, nullopt when it doesn't exist.
+///
+/// Exchanges whose upstream has the partition count they need join both sides into one
+/// sub-topology; others split. Error: `kConfig`, naming the nodes: missing topics, sources of one
+/// sub-topology whose counts differ (not co-partitioned).
+Result<ResolvedTopology> resolve(
+    const Topology& topology, std::string_view application_id,
+    const std::function<std::optional<int32_t>(const std::string& topic)>& partition_count);
+
+}  // namespace millrace
