@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace millrace {
+
+enum class Guarantee : unsigned char {
+  kExactlyOnce,   ///< offsets, changelogs and outputs of a commit are visible together or not at all
+  kAtLeastOnce,   ///< no transactions; after a crash some records are processed again
+};
+
+/// What to do with a record that cannot be processed.
+enum class OnError : unsigned char {
+  kFail,        ///< stop the instance with a clear exit code; nothing is committed past the record
+  kSkip,        ///< count it, log its position, go on
+  kDeadLetter,  ///< as kSkip, and send bytes, headers, position and reason to the dead-letter topic
+};
+
+/// How an instance runs. Every field stands in the configuration table (`config_table.h`), which
+/// makes `--help`, validation and the README's table.
+struct EngineOptions {
+  std::string application_id;  ///< group, prefix of internal topics; Kafka-legal name
+  std::string bootstrap_servers = "127.0.0.1:9092";
+  std::string instance_id;     ///< static member id; empty: dynamic member
+  std::filesystem::path state_dir = "./millrace-state";
+  Guarantee guarantee = Guarantee::kExactlyOnce;
+
+  int64_t commit_interval_ms = 100;       ///< while live
+  int64_t commit_interval_max_ms = 2'000;  ///< while catching up, grown step by step
+  size_t commit_bytes_max = 64 << 20;     ///< uncommitted rows and outputs that force a commit
+
+  int worker_threads = 0;               ///< 0: one a core; 1: serial on the loop's thread
+  int32_t slice_records = 2'000;        ///< a task's turn, at most
+  int64_t slice_time_ms = 20;
+  int64_t poll_wait_ms = 20;            ///< sleep of an idle loop, at most
+
+  size_t input_buffer_bytes = 64 << 20;  ///< fetched, not yet processed; all tasks together
+  size_t cache_bytes = 256 << 20;        ///< rows cached and uncommitted; all tasks together
+  size_t block_cache_bytes = 64 << 20;   ///< RocksDB, shared
+  size_t write_buffer_bytes = 64 << 20;  ///< RocksDB, shared
+
+  OnError on_invalid_record = OnError::kDeadLetter;
+  OnError on_user_error = OnError::kFail;
+  OnError on_refused_output = OnError::kFail;
+  std::string dead_letter_topic;  ///< empty: "<application id>-dead-letters"
+
+  int32_t replication_factor = -1;  ///< of internal topics; −1: the broker's default
+  bool allow_orphans = false;       ///< start although internal topics exist that nothing uses
+  int64_t state_max_age_ms = 3LL * 24 * 3600 * 1000;  ///< older local state is rebuilt
+
+  int64_t session_timeout_ms = 10'000;
+  int64_t transaction_timeout_ms = 10'000;
+  int64_t retry_backoff_max_ms = 5'000;  ///< while the broker is away
+  int64_t shutdown_timeout_ms = 30'000;
+
+  std::string query_host = "127.0.0.1";
+  int query_port = 0;  ///< 0: no query server; −1: any free port
+  int query_threads = 4;
+
+  std::string log_level = "info";
+  /// librdkafka properties passed through: "kafka.x" here is "x" there, so security (TLS, SASL)
+  /// needs nothing of ours. Values may be secrets: never logged.
+  std::map<std::string, std::string> kafka;
+};
+
+}  // namespace millrace
