@@ -9,10 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "engine/record_batch.h"
 #include "millrace/core/ids.h"
 #include "millrace/core/record.h"
 #include "millrace/core/result.h"
+
+#include "engine/record_batch.h"
 
 namespace millrace::engine {
 
@@ -103,7 +104,8 @@ class Producer {
   /// topic doesn't exist, `kRetriable`.
   virtual Result<int32_t> topic_handle(const std::string& topic) = 0;
 
-  /// Fences earlier producers of this transactional id. Errors: `kRetriable`, `kFenced`, `kRefused`.
+  /// Fences earlier producers of this transactional id. Errors: `kRetriable`, `kFenced`,
+  /// `kRefused`.
   virtual Status init_transactions() = 0;
   virtual Status begin_transaction() = 0;
   /// Copies the record. A full queue blocks (bounded by the client's delivery time-out). Delivery

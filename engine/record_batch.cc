@@ -9,7 +9,9 @@ namespace {
 constexpr size_t kAlignment = 8;
 constexpr size_t kBlockBytes = 256 * 1024;
 
-size_t aligned(size_t size) { return (size + kAlignment - 1) & ~(kAlignment - 1); }
+size_t aligned(size_t size) {
+  return (size + kAlignment - 1) & ~(kAlignment - 1);
+}
 
 }  // namespace
 

@@ -1,18 +1,22 @@
 #include "millrace/core/ids.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
+
+#include <fmt/format.h>
 
 namespace millrace {
 
-std::string TopicPartition::to_string() const { return fmt::format("{}/{}", topic, partition); }
+std::string TopicPartition::to_string() const {
+  return fmt::format("{}/{}", topic, partition);
+}
 
 std::string RecordPosition::to_string() const {
   return fmt::format("{}/{}@{}", topic, partition, offset);
 }
 
-std::string TaskId::to_string() const { return fmt::format("{}_{}", sub_topology, partition); }
+std::string TaskId::to_string() const {
+  return fmt::format("{}_{}", sub_topology, partition);
+}
 
 Result<TaskId> TaskId::parse(std::string_view text) {
   TaskId id;

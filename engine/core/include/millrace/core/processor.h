@@ -32,9 +32,9 @@ class ProcessorContext {
   virtual KeyValueStore& store(std::string_view name) = 0;
 
   virtual TaskId task() const = 0;
-  virtual int32_t partition_count() const = 0;       ///< tasks of this sub-topology
+  virtual int32_t partition_count() const = 0;         ///< tasks of this sub-topology
   virtual const RecordPosition& position() const = 0;  ///< of the input record being processed
-  virtual int64_t stream_time_ms() const = 0;        ///< −1 before the first record
+  virtual int64_t stream_time_ms() const = 0;          ///< −1 before the first record
   virtual int64_t wall_time_ms() const = 0;
 
   /// Calls `callback(now_ms)` about every `interval_ms`; for `kStream` only when time advances.

@@ -16,8 +16,8 @@ struct Header {
 /// What flows along an edge of the topology: views only, valid while `process` runs.
 ///
 /// On the edges of a table a record is a *change*: `value` is the row now (null = deleted) and
-/// `old_value` the row before (null = there was none). On the edges of a stream `old_value` is null.
-/// Non-null keys and values start at 8-byte boundaries.
+/// `old_value` the row before (null = there was none). On the edges of a stream `old_value` is
+/// null. Non-null keys and values start at 8-byte boundaries.
 struct Record {
   Bytes key;
   Bytes value;

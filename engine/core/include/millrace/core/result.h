@@ -67,8 +67,8 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Result(Error error) : status_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Result(Error error) : status_(std::move(error)) {}    // NOLINT(google-explicit-constructor)
   Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     MILLRACE_ASSERT(!status_.ok(), "a Result made from a Status needs an error");
   }
@@ -105,8 +105,8 @@ class [[nodiscard]] Result {
 };
 
 /// Returns from the enclosing function when `expression` (a Status) is an error.
-#define MILLRACE_RETURN_IF_ERROR(expression)                                 \
-  do {                                                                       \
+#define MILLRACE_RETURN_IF_ERROR(expression)                                      \
+  do {                                                                            \
     if (::millrace::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 

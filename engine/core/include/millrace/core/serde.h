@@ -1,13 +1,13 @@
 #pragma once
 
-#include <flatbuffers/flatbuffers.h>
-
 #include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
 #include <type_traits>
+
+#include <flatbuffers/flatbuffers.h>
 
 #include "millrace/core/bytes.h"
 #include "millrace/core/result.h"
@@ -33,7 +33,7 @@ concept HasSerde = requires(Bytes bytes, const typename Serde<T>::Owned& owned, 
   { Serde<T>::name() } -> std::convertible_to<std::string_view>;
   { Serde<T>::validate(bytes) } -> std::same_as<Status>;
   { Serde<T>::view(bytes) } -> std::same_as<typename Serde<T>::View>;
-  { Serde<T>::encode(owned, out) };
+  {Serde<T>::encode(owned, out)};
 };
 
 template <class T>
@@ -67,15 +67,14 @@ struct Serde<std::string> {
 
 /// Big-endian two's complement of the type's width, as Java's LongSerializer and IntegerSerializer.
 template <class T>
-  requires(std::same_as<T, int64_t> || std::same_as<T, int32_t>)
-struct Serde<T> {
+requires(std::same_as<T, int64_t> || std::same_as<T, int32_t>) struct Serde<T> {
   using View = T;
   using Owned = T;
   static std::string_view name() { return sizeof(T) == 8 ? "int64" : "int32"; }
   static Status validate(Bytes bytes) {
     if (bytes.size() == sizeof(T)) return {};
-    return Error{ErrorCode::kInvalidRecord, std::to_string(bytes.size()) + " bytes are not an " +
-                                                std::string(name())};
+    return Error{ErrorCode::kInvalidRecord,
+                 std::to_string(bytes.size()) + " bytes are not an " + std::string(name())};
   }
   static View view(Bytes bytes) {
     std::make_unsigned_t<T> value = 0;
@@ -97,7 +96,7 @@ class Flat {
       : bytes_(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()) {}
   /// Packs an object of the object API.
   template <class Object>
-    requires requires(flatbuffers::FlatBufferBuilder& b, const Object& o) { Table::Pack(b, &o); }
+  requires requires(flatbuffers::FlatBufferBuilder& b, const Object& o) { Table::Pack(b, &o); }
   explicit Flat(const Object& object) {
     flatbuffers::FlatBufferBuilder builder;
     builder.Finish(Table::Pack(builder, &object));
@@ -117,7 +116,7 @@ class Flat {
 
 /// FlatBuffers tables: verified where a record enters, then read in place.
 template <class Table>
-  requires std::derived_from<Table, flatbuffers::Table>
+requires std::derived_from<Table, flatbuffers::Table>
 struct Serde<Table> {
   using View = const Table&;
   using Owned = Flat<Table>;
@@ -125,8 +124,8 @@ struct Serde<Table> {
   static Status validate(Bytes bytes) {
     flatbuffers::Verifier verifier(bytes.bytes(), bytes.size());
     if (verifier.VerifyBuffer<Table>(nullptr)) return {};
-    return Error{ErrorCode::kInvalidRecord, std::to_string(bytes.size()) +
-                                                " bytes are not a valid " + std::string(name())};
+    return Error{ErrorCode::kInvalidRecord,
+                 std::to_string(bytes.size()) + " bytes are not a valid " + std::string(name())};
   }
   static View view(Bytes bytes) { return *flatbuffers::GetRoot<Table>(bytes.data()); }
   static void encode(const Owned& value, std::string& out) { out += value.bytes(); }

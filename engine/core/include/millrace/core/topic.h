@@ -10,7 +10,8 @@ namespace millrace {
 template <class K, class V>
 struct Topic {
   static_assert(HasSerde<K>, "the key type needs a millrace::Serde<K>; see millrace/core/serde.h");
-  static_assert(HasSerde<V>, "the value type needs a millrace::Serde<V>; see millrace/core/serde.h");
+  static_assert(HasSerde<V>,
+                "the value type needs a millrace::Serde<V>; see millrace/core/serde.h");
   std::string_view name;
 };
 

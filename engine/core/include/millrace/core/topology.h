@@ -18,7 +18,8 @@ using NodeIndex = uint32_t;
 enum class NodeKind : unsigned char {
   kSource,     ///< reads a topic
   kProcessor,  ///< runs a `Processor`
-  kExchange,   ///< sends a record to the task that owns its (new) key, by a call when that is its own
+  kExchange,   ///< sends a record to the task that owns its (new) key, by a call when that is its
+               ///< own
   kSink,       ///< writes a topic
 };
 
@@ -39,18 +40,18 @@ struct Node {
   std::vector<NodeIndex> parents;
   std::vector<NodeIndex> children;
 
-  TopicUse topic;                   ///< kSource, kExchange, kSink
-  PartitionKey partition_key;       ///< kExchange, kSink; empty: the whole key
-  int32_t partitions = 0;           ///< kExchange: wanted count; 0: as many as what feeds it
-  bool coalesce = false;            ///< kSink: rows of a table, only the latest per key of a commit
+  TopicUse topic;              ///< kSource, kExchange, kSink
+  PartitionKey partition_key;  ///< kExchange, kSink; empty: the whole key
+  int32_t partitions = 0;      ///< kExchange: wanted count; 0: as many as what feeds it
+  bool coalesce = false;       ///< kSink: rows of a table, only the latest per key of a commit
   /// kSource: event time from the record; empty: the record's timestamp.
   std::function<int64_t(Bytes key, Bytes value, int64_t record_timestamp_ms)> event_time;
 
   ProcessorFactory factory;         ///< kProcessor
   std::vector<std::string> stores;  ///< kProcessor: may be used by several nodes of a sub-topology
   bool keeps_key = false;           ///< kProcessor: forwards only records with the key it was given
-  /// kProcessor: those of `stores` that it reads at the record's key, so that the engine can fetch a
-  /// whole slice's rows together before the slice runs.
+  /// kProcessor: those of `stores` that it reads at the record's key, so that the engine can fetch
+  /// a whole slice's rows together before the slice runs.
   std::vector<std::string> reads_at_key;
 };
 
