@@ -1,0 +1,207 @@
+#include "engine/testing/memory_broker.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "millrace/core/assert.h"
+
+namespace millrace::testing {
+
+void MemoryBroker::create_topic(const std::string& name, int32_t partitions,
+                                std::map<std::string, std::string> config) {
+  const std::lock_guard lock(mutex_);
+  const auto [topic, is_new] = topics_.try_emplace(name);
+  if (!is_new) return;
+  topic->second.logs.resize(static_cast<size_t>(partitions));
+  topic->second.config = std::move(config);
+}
+
+int64_t MemoryBroker::append(const TopicPartition& partition, StoredRecord record) {
+  const std::lock_guard lock(mutex_);
+  return append_locked(partition, std::move(record));
+}
+
+int64_t MemoryBroker::append_locked(const TopicPartition& partition, StoredRecord record) {
+  Log* const log = find(partition);
+  MILLRACE_ASSERT(log != nullptr, "append to a partition that does not exist");
+  record.offset = log->next++;
+  if (record.transaction != 0) log->undecided.try_emplace(record.transaction, record.offset);
+  log->records.push_back(std::move(record));
+  changed_.notify_all();
+  return log->next - 1;
+}
+
+std::vector<StoredRecord> MemoryBroker::read_committed(const TopicPartition& partition,
+                                                       int64_t from) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<StoredRecord> found;
+  const Log* const log = find(partition);
+  if (log == nullptr) return found;
+  const int64_t end = last_stable(*log);
+  for (const StoredRecord& record : log->records) {
+    if (record.offset >= from && record.offset < end && is_visible(record)) found.push_back(record);
+  }
+  return found;
+}
+
+int32_t MemoryBroker::partitions(const std::string& topic) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = topics_.find(topic);
+  return found == topics_.end() ? 0 : static_cast<int32_t>(found->second.logs.size());
+}
+
+std::vector<std::string> MemoryBroker::topics() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, state] : topics_) names.push_back(name);
+  return names;
+}
+
+int64_t MemoryBroker::committed_offset(const TopicPartition& partition) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = group_offsets_.find(partition);
+  return found == group_offsets_.end() ? -1 : found->second;
+}
+
+void MemoryBroker::inject(Fault fault) {
+  const std::lock_guard lock(mutex_);
+  faults_.push_back(fault);
+}
+
+std::optional<Fault> MemoryBroker::take_fault(Operation operation) {
+  const auto found = std::find_if(faults_.begin(), faults_.end(),
+                                  [&](const Fault& fault) { return fault.operation == operation; });
+  if (found == faults_.end()) return std::nullopt;
+  const Fault fault = *found;
+  if (--found->count == 0) faults_.erase(found);
+  return fault;
+}
+
+void MemoryBroker::hold_markers(bool hold) {
+  const std::lock_guard lock(mutex_);
+  hold_markers_ = hold;
+  if (hold) return;
+  for (auto& [id, transaction] : transactions_) {
+    if (transaction.state == TransactionState::kMarkersHeld) {
+      write_markers(id, TransactionState::kCommitted);
+    }
+  }
+}
+
+void MemoryBroker::compact(const std::string& topic) {
+  const std::lock_guard lock(mutex_);
+  const auto found = topics_.find(topic);
+  MILLRACE_ASSERT(found != topics_.end(), "compaction of a topic that does not exist");
+  for (Log& log : found->second.logs) {
+    const int64_t end = last_stable(log);
+    std::map<std::string, int64_t> newest;
+    for (const StoredRecord& record : log.records) {
+      if (record.offset < end && is_visible(record)) newest[record.key.value()] = record.offset;
+    }
+    std::erase_if(log.records, [&](const StoredRecord& record) {
+      if (record.offset >= end) return false;
+      return !is_visible(record) || newest.at(record.key.value()) != record.offset;
+    });
+  }
+}
+
+MemoryBroker::Log* MemoryBroker::find(const TopicPartition& partition) {
+  return const_cast<Log*>(std::as_const(*this).find(partition));
+}
+
+const MemoryBroker::Log* MemoryBroker::find(const TopicPartition& partition) const {
+  const auto topic = topics_.find(partition.topic);
+  const auto index = static_cast<size_t>(partition.partition);
+  if (topic == topics_.end() || index >= topic->second.logs.size()) return nullptr;
+  return &topic->second.logs[index];
+}
+
+int64_t MemoryBroker::last_stable(const Log& log) {
+  int64_t stable = log.next;
+  for (const auto& [transaction, first] : log.undecided) stable = std::min(stable, first);
+  return stable;
+}
+
+bool MemoryBroker::is_visible(const StoredRecord& record) const {
+  if (record.is_control) return false;
+  return record.transaction == 0 ||
+         transactions_.at(record.transaction).state == TransactionState::kCommitted;
+}
+
+void MemoryBroker::finish(int64_t id, TransactionState state) {
+  Transaction& transaction = transactions_.at(id);
+  if (state == TransactionState::kCommitted) {
+    for (const auto& [partition, offset] : transaction.offsets) group_offsets_[partition] = offset;
+    if (hold_markers_) {
+      transaction.state = TransactionState::kMarkersHeld;
+      return;
+    }
+  }
+  write_markers(id, state);
+}
+
+void MemoryBroker::write_markers(int64_t id, TransactionState state) {
+  Transaction& transaction = transactions_.at(id);
+  transaction.state = state;
+  for (const TopicPartition& partition : transaction.partitions) {
+    find(partition)->undecided.erase(id);
+    append_locked(partition, {.key = {}, .value = {}, .headers = {}, .is_control = true});
+  }
+}
+
+void MemoryBroker::start_rebalance() {
+  rebalancing_ = true;
+  for (auto& [id, member] : members_) {
+    if (!member.has_assignment || member.owes_acknowledgement) continue;
+    member.owes_acknowledgement = true;
+    member.events.push_back({engine::MembershipEvent::Kind::kRevoked, {}, {}});
+  }
+  finish_rebalance_if_acknowledged();
+  changed_.notify_all();
+}
+
+void MemoryBroker::finish_rebalance_if_acknowledged() {
+  if (!rebalancing_) return;
+  for (const auto& [id, member] : members_) {
+    if (member.owes_acknowledgement) return;
+  }
+  rebalancing_ = false;
+  ++generation_;
+  // Range assignment, topic by topic: blocks of partitions over the members in order.
+  std::map<int64_t, std::vector<TopicPartition>> assigned;
+  std::set<std::string> topics;
+  for (const auto& [id, member] : members_)
+    topics.insert(member.topics.begin(), member.topics.end());
+  for (const std::string& topic : topics) {
+    const auto found = topics_.find(topic);
+    if (found == topics_.end()) continue;
+    const size_t count = found->second.logs.size();
+    size_t index = 0;
+    for (const auto& [id, member] : members_) {
+      const size_t base = count / members_.size();
+      const size_t extra = count % members_.size();
+      const size_t first = index * base + std::min(index, extra);
+      const size_t last = first + base + (index < extra ? 1 : 0);
+      for (size_t p = first; p < last; ++p) {
+        assigned[id].push_back({topic, static_cast<int32_t>(p)});
+      }
+      ++index;
+    }
+  }
+  for (auto& [id, member] : members_) {
+    member.has_assignment = true;
+    member.events.push_back({engine::MembershipEvent::Kind::kAssigned,
+                             {generation_, fmt::format("{}", id)},
+                             assigned[id]});
+  }
+  changed_.notify_all();
+}
+
+Status MemoryBroker::check_generation(int64_t member, const engine::GroupMetadata& group) const {
+  if (members_.contains(member) && group.generation == generation_) return {};
+  return Error{ErrorCode::kAborted, fmt::format("generation {} is over, the group is at {}",
+                                                group.generation, generation_)};
+}
+
+}  // namespace millrace::testing

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/clients.h"
+
+namespace millrace::testing {
+
+/// A record as a topic holds it.
+struct StoredRecord {
+  int64_t offset = 0;
+  int64_t timestamp_ms = 0;
+  std::optional<std::string> key;
+  std::optional<std::string> value;
+  std::vector<std::pair<std::string, std::optional<std::string>>> headers;
+  int64_t transaction = 0;  ///< 0: none
+  bool is_control = false;  ///< a commit or abort marker: takes an offset, is never delivered
+};
+
+/// What a client asks of the broker; `inject` makes one of them fail.
+enum class Operation : unsigned char {
+  kInitTransactions,
+  kSend,
+  kSendOffsets,
+  kCommitTransaction,
+  kAbortTransaction,
+  kFetch,
+  kCommitted,
+  kWatermarks,
+};
+
+struct Fault {
+  Operation operation = Operation::kCommitTransaction;
+  ErrorCode code = ErrorCode::kTimedOut;
+  bool takes_effect = false;  ///< the broker does it, only the answer is lost
+  int count = 1;
+};
+
+/// Topics, transactions and one consumer group in memory: offsets with control records, last
+/// stable offset, aborted records, fencing by transactional id and by generation. It holds what the
+/// engine relies on and nothing else; the truth about Kafka is in the broker tests. Thread-safe.
+class MemoryBroker {
+ public:
+  void create_topic(const std::string& name, int32_t partitions,
+                    std::map<std::string, std::string> config = {});
+  /// Appends outside any transaction; returns the offset. REQUIRES: the partition exists.
+  int64_t append(const TopicPartition& partition, StoredRecord record);
+  /// Committed records from `from` on.
+  std::vector<StoredRecord> read_committed(const TopicPartition& partition, int64_t from = 0) const;
+  int32_t partitions(const std::string& topic) const;  ///< 0: no such topic
+  std::vector<std::string> topics() const;
+  int64_t committed_offset(const TopicPartition& partition) const;  ///< −1: none
+
+  void inject(Fault fault);
+  /// Commits succeed, but their markers are held back, as when a coordinator is slow.
+  void hold_markers(bool hold);
+  /// Keeps only the newest record of each key below the last stable offset.
+  void compact(const std::string& topic);
+
+  /// Clients of one instance; the broker must outlive them.
+  std::unique_ptr<engine::ClientFactory> clients();
+
+ private:
+  friend class MemoryMembership;
+  friend class MemoryFetcher;
+  friend class MemoryProducer;
+  friend class MemoryAdmin;
+  friend class MemoryClients;
+
+  enum class TransactionState : unsigned char { kOpen, kMarkersHeld, kCommitted, kAborted };
+  struct Transaction {
+    TransactionState state = TransactionState::kOpen;
+    std::set<TopicPartition> partitions;
+    std::map<TopicPartition, int64_t> offsets;
+  };
+  struct Log {
+    std::deque<StoredRecord> records;  // ascending offsets, gaps after compaction
+    int64_t low = 0;
+    int64_t next = 0;
+    std::map<int64_t, int64_t> undecided;  // transaction → its first offset here
+  };
+  struct TopicState {
+    std::vector<Log> logs;
+    std::map<std::string, std::string> config;
+  };
+  struct Member {
+    std::vector<std::string> topics;
+    std::deque<engine::MembershipEvent> events;
+    bool owes_acknowledgement = false;
+    bool has_assignment = false;
+  };
+
+  // All below: REQUIRES mutex_ held.
+  Log* find(const TopicPartition& partition);
+  const Log* find(const TopicPartition& partition) const;
+  static int64_t last_stable(const Log& log);
+  bool is_visible(const StoredRecord& record) const;
+  std::optional<Fault> take_fault(Operation operation);
+  void finish(int64_t transaction, TransactionState state);
+  void write_markers(int64_t transaction, TransactionState state);
+  int64_t append_locked(const TopicPartition& partition, StoredRecord record);
+  void start_rebalance();
+  void finish_rebalance_if_acknowledged();
+  Status check_generation(int64_t member, const engine::GroupMetadata& group) const;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, TopicState, std::less<>> topics_;
+  std::map<int64_t, Transaction> transactions_;
+  int64_t next_transaction_ = 1;
+  std::map<std::string, int32_t, std::less<>> producer_epochs_;
+  std::map<std::string, int64_t, std::less<>> open_transaction_;  // by transactional id
+  std::map<TopicPartition, int64_t> group_offsets_;
+  std::map<int64_t, Member> members_;
+  int64_t next_member_ = 1;
+  int32_t generation_ = 0;
+  bool rebalancing_ = false;
+  bool hold_markers_ = false;
+  std::vector<Fault> faults_;
+};
+
+}  // namespace millrace::testing

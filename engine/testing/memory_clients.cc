@@ -1,0 +1,400 @@
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "millrace/core/assert.h"
+
+#include "engine/testing/memory_broker.h"
+
+namespace millrace::testing {
+
+using engine::FetchOutcome;
+using engine::GroupMetadata;
+using engine::MembershipEvent;
+using engine::PartitionOffset;
+
+namespace {
+
+std::optional<std::string> owned(Bytes bytes) {
+  if (bytes.is_null()) return std::nullopt;
+  return bytes.to_string();
+}
+
+Bytes view(const std::optional<std::string>& text) {
+  return text ? Bytes(*text) : Bytes();
+}
+
+Error unknown_partition(const TopicPartition& partition) {
+  return {ErrorCode::kConfig, fmt::format("{} does not exist", partition.to_string())};
+}
+
+Status failure(const std::optional<Fault>& fault) {
+  if (!fault) return {};
+  return Error{fault->code, "injected fault"};
+}
+
+}  // namespace
+
+class MemoryMembership final : public engine::Membership {
+ public:
+  MemoryMembership(MemoryBroker& broker, std::vector<std::string> topics) : broker_(broker) {
+    const std::lock_guard lock(broker_.mutex_);
+    id_ = broker_.next_member_++;
+    broker_.members_[id_].topics = std::move(topics);
+    broker_.start_rebalance();
+  }
+  ~MemoryMembership() override { close(); }
+
+  Result<std::optional<MembershipEvent>> poll() override {
+    const std::lock_guard lock(broker_.mutex_);
+    const auto member = broker_.members_.find(id_);
+    if (member == broker_.members_.end() || member->second.events.empty()) {
+      return std::optional<MembershipEvent>();
+    }
+    std::optional<MembershipEvent> event(std::move(member->second.events.front()));
+    member->second.events.pop_front();
+    return event;
+  }
+
+  void acknowledge_revoked() override {
+    const std::lock_guard lock(broker_.mutex_);
+    const auto member = broker_.members_.find(id_);
+    if (member == broker_.members_.end()) return;
+    member->second.owes_acknowledgement = false;
+    member->second.has_assignment = false;
+    broker_.finish_rebalance_if_acknowledged();
+  }
+
+  void close() override {
+    const std::lock_guard lock(broker_.mutex_);
+    if (broker_.members_.erase(id_) > 0 && !broker_.members_.empty()) broker_.start_rebalance();
+  }
+
+ private:
+  MemoryBroker& broker_;
+  int64_t id_ = 0;
+};
+
+class MemoryFetcher final : public engine::Fetcher {
+ public:
+  explicit MemoryFetcher(MemoryBroker& broker) : broker_(broker) {}
+
+  Status add(std::span<const PartitionOffset> partitions) override {
+    const std::lock_guard lock(broker_.mutex_);
+    for (const PartitionOffset& start : partitions) {
+      if (broker_.find(start.partition) == nullptr) return unknown_partition(start.partition);
+      positions_[start.partition] = start.offset;
+    }
+    return {};
+  }
+
+  Status remove(std::span<const TopicPartition> partitions) override {
+    for (const TopicPartition& partition : partitions) positions_.erase(partition);
+    return {};
+  }
+
+  Result<FetchOutcome> poll(const TopicPartition& partition, size_t max_records,
+                            engine::RecordBatch& batch) override {
+    const std::lock_guard lock(broker_.mutex_);
+    const auto position = positions_.find(partition);
+    if (position == positions_.end()) {
+      return Error{ErrorCode::kInvalidArgument, partition.to_string() + " is not assigned"};
+    }
+    MILLRACE_RETURN_IF_ERROR(failure(broker_.take_fault(Operation::kFetch)));
+    const MemoryBroker::Log& log = *broker_.find(partition);
+    if (position->second < log.low || position->second > log.next) {
+      return Error{ErrorCode::kNotFound,
+                   fmt::format("{}@{} is outside of the log, which holds {} to {}",
+                               partition.to_string(), position->second, log.low, log.next)};
+    }
+    FetchOutcome outcome;
+    const int64_t end = MemoryBroker::last_stable(log);
+    auto next = std::lower_bound(
+        log.records.begin(), log.records.end(), position->second,
+        [](const StoredRecord& record, int64_t offset) { return record.offset < offset; });
+    for (; next != log.records.end() && next->offset < end; ++next) {
+      const StoredRecord& record = *next;
+      if (outcome.records == max_records) return outcome;
+      position->second = record.offset + 1;
+      if (!broker_.is_visible(record)) continue;
+      copy(record, batch);
+      ++outcome.records;
+    }
+    position->second = end;
+    outcome.end_offset = end;
+    return outcome;
+  }
+
+  void wait(int64_t timeout_ms) override {
+    if (timeout_ms <= 0) return;
+    std::unique_lock lock(broker_.mutex_);
+    broker_.changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms));
+  }
+  void wake() override { broker_.changed_.notify_all(); }
+  void set_catching_up(bool) override {}
+
+ private:
+  static void copy(const StoredRecord& record, engine::RecordBatch& batch) {
+    std::vector<Header> headers;
+    for (const auto& [name, value] : record.headers) headers.push_back({name, view(value)});
+    batch.add(record.offset, record.timestamp_ms, view(record.key), view(record.value), headers);
+  }
+
+  MemoryBroker& broker_;
+  std::map<TopicPartition, int64_t> positions_;
+};
+
+class MemoryProducer final : public engine::Producer {
+ public:
+  MemoryProducer(MemoryBroker& broker, std::string transactional_id)
+      : broker_(broker), id_(std::move(transactional_id)) {}
+
+  Result<int32_t> topic_handle(const std::string& topic) override {
+    const std::lock_guard lock(broker_.mutex_);
+    if (!broker_.topics_.contains(topic)) {
+      return Error{ErrorCode::kConfig, "topic " + topic + " does not exist"};
+    }
+    topics_.push_back(topic);
+    return static_cast<int32_t>(topics_.size() - 1);
+  }
+
+  Status init_transactions() override {
+    const std::lock_guard lock(broker_.mutex_);
+    MILLRACE_RETURN_IF_ERROR(failure(broker_.take_fault(Operation::kInitTransactions)));
+    epoch_ = ++broker_.producer_epochs_[id_];
+    if (const auto open = broker_.open_transaction_.find(id_);
+        open != broker_.open_transaction_.end()) {
+      broker_.finish(open->second, MemoryBroker::TransactionState::kAborted);
+      broker_.open_transaction_.erase(open);
+    }
+    return {};
+  }
+
+  Status begin_transaction() override {
+    const std::lock_guard lock(broker_.mutex_);
+    MILLRACE_RETURN_IF_ERROR(check_epoch());
+    MILLRACE_ASSERT(!broker_.open_transaction_.contains(id_), "a transaction is already open");
+    transaction_ = broker_.next_transaction_++;
+    broker_.transactions_[transaction_];
+    broker_.open_transaction_[id_] = transaction_;
+    must_abort_ = {};
+    return {};
+  }
+
+  Status send(const engine::OutgoingRecord& record) override {
+    const std::lock_guard lock(broker_.mutex_);
+    MILLRACE_RETURN_IF_ERROR(check_epoch());
+    const TopicPartition partition{topics_.at(static_cast<size_t>(record.topic)), record.partition};
+    MILLRACE_RETURN_IF_ERROR(must_abort_if(failure(broker_.take_fault(Operation::kSend))));
+    if (broker_.find(partition) == nullptr) {
+      return Error{ErrorCode::kRefused, partition.to_string() + " does not exist"};
+    }
+    MILLRACE_RETURN_IF_ERROR(check_size(record, partition));
+    StoredRecord stored{.timestamp_ms = record.timestamp_ms,
+                        .key = owned(record.key),
+                        .value = owned(record.value),
+                        .headers = {},
+                        .transaction = id_.empty() ? 0 : transaction_};
+    for (const Header& header : record.headers) {
+      stored.headers.emplace_back(header.name, owned(header.value));
+    }
+    if (!id_.empty()) broker_.transactions_.at(transaction_).partitions.insert(partition);
+    delivered_[{record.topic, record.partition}] =
+        broker_.append_locked(partition, std::move(stored)) + 1;
+    return {};
+  }
+
+  Status flush() override {
+    const std::lock_guard lock(broker_.mutex_);
+    return check_epoch();
+  }
+
+  Status send_offsets(std::span<const PartitionOffset> offsets,
+                      const GroupMetadata& group) override {
+    const std::lock_guard lock(broker_.mutex_);
+    MILLRACE_RETURN_IF_ERROR(check_epoch());
+    MILLRACE_RETURN_IF_ERROR(must_abort_if(failure(broker_.take_fault(Operation::kSendOffsets))));
+    MILLRACE_RETURN_IF_ERROR(
+        must_abort_if(broker_.check_generation(std::stoll(group.encoded), group)));
+    auto& transaction = broker_.transactions_.at(transaction_);
+    for (const PartitionOffset& offset : offsets) {
+      transaction.offsets[offset.partition] = offset.offset;
+    }
+    return {};
+  }
+
+  Status commit_transaction() override {
+    const std::lock_guard lock(broker_.mutex_);
+    MILLRACE_RETURN_IF_ERROR(check_epoch());
+    MILLRACE_RETURN_IF_ERROR(must_abort_);
+    const std::optional<Fault> fault = broker_.take_fault(Operation::kCommitTransaction);
+    if (!fault || fault->takes_effect) finish(MemoryBroker::TransactionState::kCommitted);
+    return failure(fault);
+  }
+
+  Status abort_transaction() override {
+    const std::lock_guard lock(broker_.mutex_);
+    MILLRACE_RETURN_IF_ERROR(check_epoch());
+    MILLRACE_RETURN_IF_ERROR(failure(broker_.take_fault(Operation::kAbortTransaction)));
+    finish(MemoryBroker::TransactionState::kAborted);
+    delivered_.clear();
+    return {};
+  }
+
+  Status commit_offsets(std::span<const PartitionOffset> offsets,
+                        const GroupMetadata& group) override {
+    const std::lock_guard lock(broker_.mutex_);
+    MILLRACE_RETURN_IF_ERROR(broker_.check_generation(std::stoll(group.encoded), group));
+    for (const PartitionOffset& offset : offsets) {
+      broker_.group_offsets_[offset.partition] = offset.offset;
+    }
+    return {};
+  }
+
+  int64_t delivered_end(int32_t topic, int32_t partition) override {
+    const auto found = delivered_.find({topic, partition});
+    if (found == delivered_.end()) return -1;
+    const int64_t end = found->second;
+    delivered_.erase(found);
+    return end;
+  }
+
+ private:
+  Status check_epoch() const {
+    if (id_.empty() || broker_.producer_epochs_[id_] == epoch_) return {};
+    return Error{ErrorCode::kFenced, "a newer producer uses transactional id " + id_};
+  }
+
+  Status must_abort_if(Status status) {
+    if (!status.ok() && must_abort_.ok() && status.code() == ErrorCode::kAborted) {
+      must_abort_ = status;
+    }
+    return status;
+  }
+
+  Status check_size(const engine::OutgoingRecord& record, const TopicPartition& partition) {
+    const auto& config = broker_.topics_.find(partition.topic)->second.config;
+    const auto limit = config.find("max.message.bytes");
+    if (limit == config.end() ||
+        record.key.size() + record.value.size() <= std::stoull(limit->second)) {
+      return {};
+    }
+    return Error{ErrorCode::kRefused, "the record is larger than max.message.bytes"};
+  }
+
+  void finish(MemoryBroker::TransactionState state) {
+    broker_.finish(transaction_, state);
+    broker_.open_transaction_.erase(id_);
+    must_abort_ = {};
+  }
+
+  MemoryBroker& broker_;
+  std::string id_;
+  int32_t epoch_ = 0;
+  int64_t transaction_ = 0;
+  Status must_abort_;
+  std::vector<std::string> topics_;
+  std::map<std::pair<int32_t, int32_t>, int64_t> delivered_;
+};
+
+class MemoryAdmin final : public engine::Admin {
+ public:
+  explicit MemoryAdmin(MemoryBroker& broker) : broker_(broker) {}
+
+  Result<std::vector<engine::TopicDescription>> list_topics() override {
+    const std::lock_guard lock(broker_.mutex_);
+    std::vector<engine::TopicDescription> topics;
+    for (const auto& [name, state] : broker_.topics_) {
+      topics.push_back({name, static_cast<int32_t>(state.logs.size()), {}});
+    }
+    return topics;
+  }
+
+  Result<engine::TopicDescription> describe_topic(const std::string& topic) override {
+    const std::lock_guard lock(broker_.mutex_);
+    const auto found = broker_.topics_.find(topic);
+    if (found == broker_.topics_.end()) {
+      return Error{ErrorCode::kNotFound, "topic " + topic + " does not exist"};
+    }
+    return engine::TopicDescription{topic, static_cast<int32_t>(found->second.logs.size()),
+                                    found->second.config};
+  }
+
+  Status create_topics(std::span<const engine::NewTopic> topics) override {
+    for (const engine::NewTopic& topic : topics) {
+      broker_.create_topic(topic.name, topic.partitions, topic.config);
+    }
+    return {};
+  }
+
+  Result<std::vector<PartitionOffset>> committed(
+      std::span<const TopicPartition> partitions) override {
+    const std::lock_guard lock(broker_.mutex_);
+    MILLRACE_RETURN_IF_ERROR(failure(broker_.take_fault(Operation::kCommitted)));
+    for (const auto& [id, transaction] : broker_.transactions_) {
+      if (transaction.state == MemoryBroker::TransactionState::kOpen &&
+          !transaction.offsets.empty()) {
+        return Error{ErrorCode::kRetriable, "an open transaction hides the committed offsets"};
+      }
+    }
+    std::vector<PartitionOffset> offsets;
+    for (const TopicPartition& partition : partitions) {
+      const auto found = broker_.group_offsets_.find(partition);
+      offsets.push_back({partition, found == broker_.group_offsets_.end() ? -1 : found->second});
+    }
+    return offsets;
+  }
+
+  Result<Watermarks> watermarks(const TopicPartition& partition) override {
+    const std::lock_guard lock(broker_.mutex_);
+    MILLRACE_RETURN_IF_ERROR(failure(broker_.take_fault(Operation::kWatermarks)));
+    const MemoryBroker::Log* const log = broker_.find(partition);
+    if (log == nullptr) return unknown_partition(partition);
+    return Watermarks{log->low, log->next};
+  }
+
+  Status delete_records(std::span<const PartitionOffset> before) override {
+    const std::lock_guard lock(broker_.mutex_);
+    for (const PartitionOffset& cut : before) {
+      MemoryBroker::Log* const log = broker_.find(cut.partition);
+      if (log == nullptr) return unknown_partition(cut.partition);
+      log->low = std::max(log->low, cut.offset);
+      while (!log->records.empty() && log->records.front().offset < log->low) {
+        log->records.pop_front();
+      }
+    }
+    return {};
+  }
+
+ private:
+  MemoryBroker& broker_;
+};
+
+class MemoryClients final : public engine::ClientFactory {
+ public:
+  explicit MemoryClients(MemoryBroker& broker) : broker_(broker) {}
+
+  Result<std::unique_ptr<engine::Membership>> join(
+      const std::vector<std::string>& topics) override {
+    return std::unique_ptr<engine::Membership>(std::make_unique<MemoryMembership>(broker_, topics));
+  }
+  Result<std::unique_ptr<engine::Fetcher>> fetcher(const std::string&) override {
+    return std::unique_ptr<engine::Fetcher>(std::make_unique<MemoryFetcher>(broker_));
+  }
+  Result<std::unique_ptr<engine::Producer>> producer(const std::string& transactional_id) override {
+    return std::unique_ptr<engine::Producer>(
+        std::make_unique<MemoryProducer>(broker_, transactional_id));
+  }
+  Result<std::unique_ptr<engine::Admin>> admin() override {
+    return std::unique_ptr<engine::Admin>(std::make_unique<MemoryAdmin>(broker_));
+  }
+
+ private:
+  MemoryBroker& broker_;
+};
+
+std::unique_ptr<engine::ClientFactory> MemoryBroker::clients() {
+  return std::make_unique<MemoryClients>(*this);
+}
+
+}  // namespace millrace::testing
