@@ -1,0 +1,90 @@
+#include "merge_oracle.h"
+
+#include <vector>
+
+namespace millrace::crm {
+namespace {
+
+bool beats(const OwnedMergeFact& a, const OwnedMergeFact& b) {
+  if (a.version != b.version) return a.version > b.version;
+  if (a.kind != b.kind) return a.kind > b.kind;
+  if (a.survivor != b.survivor) return a.survivor > b.survivor;
+  return a.successors > b.successors;
+}
+
+using Decisions = std::map<std::string, OwnedMergeFact>;
+
+/// The cycle through `start`, or empty when following the edges from `start` does not return to it.
+std::vector<std::string> cycle_through(const std::string& start, const Decisions& decisions) {
+  std::vector<std::string> path;
+  std::string id = start;
+  for (size_t steps = 0; steps <= decisions.size(); ++steps) {
+    const auto it = decisions.find(id);
+    if (it == decisions.end() || it->second.kind != MergeFactKind::Merge) return {};
+    path.push_back(id);
+    id = it->second.survivor;
+    if (id == start) return path;
+  }
+  return {};
+}
+
+std::set<std::string> inactive_victims(const Decisions& decisions) {
+  std::set<std::string> victims;
+  for (const auto& [id, fact] : decisions) {
+    const std::vector<std::string> cycle = cycle_through(id, decisions);
+    if (cycle.empty()) continue;
+    std::string oldest = cycle.front();
+    for (const std::string& other : cycle) {
+      const auto& a = decisions.at(other).version;
+      const auto& b = decisions.at(oldest).version;
+      if (a < b || (a == b && other < oldest)) oldest = other;
+    }
+    victims.insert(oldest);
+  }
+  return victims;
+}
+
+}  // namespace
+
+MergeOracle::MergeOracle(std::span<const OwnedMergeFact> facts) {
+  Decisions decisions;
+  std::set<std::string> ids;
+  for (const OwnedMergeFact& fact : facts) {
+    ids.insert(fact.victim);
+    if (!fact.survivor.empty()) ids.insert(fact.survivor);
+    ids.insert(fact.successors.begin(), fact.successors.end());
+    const auto [it, first] = decisions.emplace(fact.victim, fact);
+    if (!first && beats(fact, it->second)) it->second = fact;
+  }
+  const std::set<std::string> inactive = inactive_victims(decisions);
+  for (const std::string& id : ids) {
+    OwnedRedirect& redirect = redirects[id];
+    redirect.id = redirect.root = id;
+    const auto decided = decisions.find(id);
+    if (decided == decisions.end()) continue;
+    const OwnedMergeFact& fact = decided->second;
+    redirect.version = fact.version;
+    if (fact.kind == MergeFactKind::Unmerge) redirect.decision = RedirectDecision::Unmerged;
+    if (fact.kind == MergeFactKind::Split) {
+      redirect.decision = RedirectDecision::Split;
+      OwnedConflict split{ConflictKind::Split, {id}, fact.version};
+      for (const std::string& successor : fact.successors) split.ids.push_back(successor);
+      splits.insert(split);
+    }
+    if (fact.kind != MergeFactKind::Merge) continue;
+    if (inactive.contains(id)) {
+      redirect.decision = RedirectDecision::CycleInactive;
+      inactive_edges.insert({ConflictKind::CycleEdgeInactive, {id, fact.survivor}, fact.version});
+      continue;
+    }
+    redirect.decision = RedirectDecision::Merged;
+    redirect.survivor = fact.survivor;
+    for (std::string next = id; decisions.contains(next) && !inactive.contains(next) &&
+                                decisions.at(next).kind == MergeFactKind::Merge;) {
+      next = decisions.at(next).survivor;
+      redirect.root = next;
+    }
+  }
+}
+
+}  // namespace millrace::crm

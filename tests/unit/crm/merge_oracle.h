@@ -1,0 +1,21 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+
+#include "crm/merge_forest.h"
+
+namespace millrace::crm {
+
+/// What a set of merge facts means, computed from nothing by brute force.
+struct MergeOracle {
+  explicit MergeOracle(std::span<const OwnedMergeFact> facts);
+
+  std::map<std::string, OwnedRedirect> redirects;  ///< of every id that a fact names
+  std::set<OwnedConflict> inactive_edges;          ///< as CycleEdgeInactive
+  std::set<OwnedConflict> splits;                  ///< deciding ones
+};
+
+}  // namespace millrace::crm
