@@ -1,0 +1,101 @@
+package millrace.bench;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Properties;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/** Writes the input: the same bytes at the same offsets for the same options. */
+final class Loader {
+  private static final long FIRST_EVENT_MS = 1_700_000_000_000L;
+  private static final int WORDS = 64;
+  private static final int WORD_BYTES = 8;
+
+  private Loader() {}
+
+  static void run(Options options) throws Exception {
+    String topic = options.text("topic");
+    long records = options.number("records");
+    int keys = Math.toIntExact(options.number("keys"));
+    String distribution = options.text("distribution");
+    long seed = options.number("seed", 1);
+    long started = System.nanoTime();
+    try (Admin admin = Topics.admin(options)) {
+      Topics.create(admin, topic, TopicConfig.CLEANUP_POLICY_DELETE);
+      send(options, topic, records, keys, KeyChooser.of(distribution, keys, seed), seed);
+      long end = Topics.ends(admin, topic).values().stream().mapToLong(Long::longValue).sum();
+      if (end != records) {
+        throw new IllegalStateException(topic + " holds " + end + " records, not " + records);
+      }
+    }
+    System.out.printf("{\"topic\":\"%s\",\"records\":%d,\"keys\":%d,\"seconds\":%.3f}%n", topic,
+        records, keys, (System.nanoTime() - started) / 1e9);
+  }
+
+  private static void send(Options options, String topic, long records, int keys,
+      KeyChooser chooser, long seed) throws Exception {
+    byte[][] keyBytes = new byte[keys][];
+    for (int i = 0; i < keys; i++) {
+      keyBytes[i] = Layout.key(i);
+    }
+    byte[][] words = words(new SplitMix64(seed ^ 0x3017d5L));
+    SplitMix64 random = new SplitMix64(seed);
+    AtomicReference<Exception> failure = new AtomicReference<>();
+    try (KafkaProducer<byte[], byte[]> producer = producer(options)) {
+      for (long i = 0; i < records && failure.get() == null; i++) {
+        byte[] key = keyBytes[chooser.next(random)];
+        long eventTime = FIRST_EVENT_MS + i;
+        byte[] value = value(random, words, eventTime, i);
+        producer.send(new ProducerRecord<>(topic, null, eventTime, key, value),
+            (metadata, exception) -> {
+              if (exception != null) {
+                failure.compareAndSet(null, exception);
+              }
+            });
+      }
+    }
+    if (failure.get() != null) {
+      throw failure.get();
+    }
+  }
+
+  private static byte[] value(SplitMix64 random, byte[][] words, long eventTime, long sequence) {
+    byte[] value = new byte[Layout.VALUE_BYTES];
+    Layout.putInt64(value, Layout.VALUE_AMOUNT, random.below(2_000_001) - 1_000_000);
+    Layout.putInt64(value, Layout.VALUE_EVENT_TIME, eventTime);
+    Layout.putInt64(value, Layout.VALUE_SEQUENCE, sequence);
+    for (int at = Layout.VALUE_PAYLOAD; at < Layout.VALUE_BYTES; at += WORD_BYTES) {
+      System.arraycopy(words[random.below(WORDS)], 0, value, at, WORD_BYTES);
+    }
+    return value;
+  }
+
+  /** Text of a small vocabulary, so that payloads compress about as CRM fields do. */
+  private static byte[][] words(SplitMix64 random) {
+    byte[][] words = new byte[WORDS][];
+    for (int i = 0; i < WORDS; i++) {
+      StringBuilder word = new StringBuilder();
+      while (word.length() < WORD_BYTES - 1) {
+        word.append((char) ('a' + random.below(26)));
+      }
+      words[i] = word.append(' ').toString().getBytes(StandardCharsets.US_ASCII);
+    }
+    return words;
+  }
+
+  private static KafkaProducer<byte[], byte[]> producer(Options options) {
+    Properties properties = new Properties();
+    properties.put(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, options.text("bootstrap"));
+    properties.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+    properties.put(ProducerConfig.LINGER_MS_CONFIG, 20);
+    properties.put(ProducerConfig.BATCH_SIZE_CONFIG, 256 << 10);
+    properties.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 64 << 20);
+    properties.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, options.text("compression", "none"));
+    return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
+  }
+}

@@ -1,0 +1,23 @@
+package millrace.bench;
+
+import java.util.Arrays;
+
+/** Picks the mode: the first argument. Every mode prints one JSON line on standard output. */
+public final class Main {
+  private Main() {}
+
+  public static void main(String[] args) throws Exception {
+    String mode = args.length > 0 ? args[0] : "";
+    Options options = new Options(Arrays.copyOfRange(args, Math.min(1, args.length), args.length));
+    switch (mode) {
+      case "create-topic" -> Topics.create(options);
+      case "delete-topics" -> Topics.delete(options);
+      case "load" -> Loader.run(options);
+      case "run" -> AggregateRun.run(options);
+      case "digest" -> TableDigest.ofTable(options);
+      case "expect" -> TableDigest.ofInput(options);
+      default -> throw new IllegalArgumentException(
+          "usage: create-topic|delete-topics|load|run|digest|expect --name value ...");
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package millrace.bench;
+
+import java.util.Properties;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.streams.StreamsConfig;
+
+/** The peer's configuration; bench/README.md says what was tried and why each stands. */
+final class StreamsTuning {
+  private StreamsTuning() {}
+
+  static Properties properties(Options options) {
+    Properties properties = new Properties();
+    properties.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, options.text("bootstrap"));
+    properties.put(StreamsConfig.APPLICATION_ID_CONFIG, options.text("application-id"));
+    properties.put(StreamsConfig.STATE_DIR_CONFIG, options.text("state-dir"));
+    properties.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
+    properties.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, options.text("threads", "2"));
+    properties.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, options.text("commit-ms"));
+    properties.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG,
+        options.number("cache-mib", 256) << 20);
+    properties.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, RocksDbTuning.class);
+    properties.put(StreamsConfig.BUFFERED_RECORDS_PER_PARTITION_CONFIG, 20_000);
+    properties.put(StreamsConfig.ENABLE_METRICS_PUSH_CONFIG, false);
+    properties.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);
+    properties.put(StreamsConfig.topicPrefix(TopicConfig.SEGMENT_BYTES_CONFIG), 128 << 20);
+    consumer(properties);
+    producer(properties, options.text("compression", "none"));
+    for (String pair : options.text("set", "").split(",")) {
+      if (!pair.isEmpty()) {
+        properties.put(pair.substring(0, pair.indexOf('=')), pair.substring(pair.indexOf('=') + 1));
+      }
+    }
+    return properties;
+  }
+
+  private static void consumer(Properties properties) {
+    put(properties, StreamsConfig.MAIN_CONSUMER_PREFIX, ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
+        "earliest");
+    put(properties, StreamsConfig.MAIN_CONSUMER_PREFIX, ConsumerConfig.MAX_POLL_RECORDS_CONFIG,
+        10_000);
+    put(properties, StreamsConfig.MAIN_CONSUMER_PREFIX,
+        ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 2 << 20);
+    put(properties, StreamsConfig.MAIN_CONSUMER_PREFIX, ConsumerConfig.RECEIVE_BUFFER_CONFIG,
+        1 << 20);
+    put(properties, StreamsConfig.MAIN_CONSUMER_PREFIX, ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG,
+        6_000);
+    put(properties, StreamsConfig.MAIN_CONSUMER_PREFIX,
+        ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 1_500);
+    // librdkafka does not check them either.
+    put(properties, StreamsConfig.MAIN_CONSUMER_PREFIX, ConsumerConfig.CHECK_CRCS_CONFIG, false);
+  }
+
+  private static void producer(Properties properties, String compression) {
+    put(properties, StreamsConfig.PRODUCER_PREFIX, ProducerConfig.LINGER_MS_CONFIG, 20);
+    put(properties, StreamsConfig.PRODUCER_PREFIX, ProducerConfig.BATCH_SIZE_CONFIG, 256 << 10);
+    put(properties, StreamsConfig.PRODUCER_PREFIX, ProducerConfig.BUFFER_MEMORY_CONFIG, 64 << 20);
+    put(properties, StreamsConfig.PRODUCER_PREFIX, ProducerConfig.SEND_BUFFER_CONFIG, 1 << 20);
+    put(properties, StreamsConfig.PRODUCER_PREFIX, ProducerConfig.COMPRESSION_TYPE_CONFIG,
+        compression);
+  }
+
+  private static void put(Properties properties, String prefix, String name, Object value) {
+    properties.put(prefix + name, value);
+  }
+}
