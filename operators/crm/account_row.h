@@ -1,0 +1,70 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/result.h"
+
+#include "account_generated.h"
+#include "account_row_generated.h"
+#include "crm/version.h"
+
+namespace millrace::crm {
+
+/// More fields than this in one row are refused, so that bad input cannot grow a row for ever.
+inline constexpr size_t kRowFieldsMax = 4096;
+
+struct FieldView {
+  std::string_view name;
+  std::optional<std::string_view> value;  ///< nullopt: null
+  VersionView version{};
+
+  friend bool operator==(const FieldView&, const FieldView&) = default;
+};
+
+/// An `AccountChange` taken apart. Lives as long as the buffer it was read from.
+struct ChangeView {
+  std::string_view id;
+  ChangeType type = ChangeType::Update;
+  VersionView version{};
+  bool full_image = false;          ///< true for every Create and Undelete
+  std::vector<FieldView> fields{};  ///< sorted by name, each with the change's version
+};
+
+/// An `AccountRow` taken apart. Lives as long as all the buffers its parts were read from.
+struct RowView {
+  std::string_view id;
+  RowStatus status = RowStatus::Unknown;
+  std::optional<VersionView> existence_version{};  ///< of what decided `status`
+  std::optional<VersionView> full_image_version{};
+  std::optional<VersionView> gap_version{};
+  std::vector<FieldView> fields{};  ///< sorted by name
+
+  /// A gap that no full image has closed yet.
+  bool incomplete() const { return gap_version > full_image_version; }
+  friend bool operator==(const RowView&, const RowView&) = default;
+};
+
+/// Error: `kInvalidRecord` when the id has not the internal form, a field occurs twice or the
+/// change is of a type that this program does not know. Fields need not be sorted.
+Result<ChangeView> read_change(const AccountChange& change);
+RowView read_row(const AccountRow& row);
+flatbuffers::Offset<AccountRow> write_row(flatbuffers::FlatBufferBuilder& builder,
+                                          const RowView& row);
+
+/// Merges `change` into `row` (of the same id) and says whether that changed it.
+///
+/// The row is a function of the set of changes merged, never of their order:
+/// - of each field the highest (version, value) counts, null being the lowest value, so a late
+/// change
+///   of one field applies although a newer change of another field came first;
+/// - a field older than the newest full image is gone;
+/// - the newest change that is no Gap decides whether the account exists; of equal versions a
+/// Delete
+///   wins. A deleted row keeps its fields and versions, for the changes still to come.
+/// Error: `kInvalidRecord` when the row would have more than `kRowFieldsMax` fields; `row` is then
+/// unchanged.
+Result<bool> merge_change(RowView& row, const ChangeView& change);
+
+}  // namespace millrace::crm

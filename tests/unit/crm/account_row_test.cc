@@ -1,0 +1,221 @@
+#include "crm/account_row.h"
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace millrace::crm {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+VersionView at(int64_t ms) {
+  return {ms, 0, ""};
+}
+
+ChangeView change(ChangeType type, int64_t ms,
+                  std::vector<std::pair<std::string_view, std::optional<std::string_view>>> fields,
+                  bool full_image = false) {
+  ChangeView view{.id = "s:a", .type = type, .version = at(ms)};
+  view.full_image = full_image || type == ChangeType::Create || type == ChangeType::Undelete;
+  for (const auto& [name, value] : fields) view.fields.push_back({name, value, view.version});
+  return view;
+}
+
+RowView merged(const std::vector<ChangeView>& changes) {
+  RowView row{.id = "s:a"};
+  for (const ChangeView& one : changes) EXPECT_TRUE(merge_change(row, one).ok());
+  return row;
+}
+
+FieldView field(std::string_view name, std::optional<std::string_view> value, int64_t ms) {
+  return {name, value, at(ms)};
+}
+
+TEST(AccountRow, LateChangeOfOneFieldAppliesAfterANewerChangeOfAnother) {
+  const RowView row = merged({change(ChangeType::Create, 1, {{"city", "Bonn"}, {"name", "A"}}),
+                              change(ChangeType::Update, 3, {{"name", "C"}}),
+                              change(ChangeType::Update, 2, {{"city", "Ulm"}, {"name", "B"}})});
+  EXPECT_THAT(row.fields, ElementsAre(field("city", "Ulm", 2), field("name", "C", 3)));
+}
+
+TEST(AccountRow, NullIsAValue) {
+  const RowView row = merged({change(ChangeType::Update, 2, {{"city", std::nullopt}}),
+                              change(ChangeType::Create, 1, {{"city", "Bonn"}})});
+  EXPECT_THAT(row.fields, ElementsAre(field("city", std::nullopt, 2)));
+}
+
+TEST(AccountRow, DuplicateChangesNothing) {
+  const ChangeView create = change(ChangeType::Create, 1, {{"name", "A"}});
+  RowView row = merged({create});
+  EXPECT_FALSE(*merge_change(row, create));
+}
+
+TEST(AccountRow, UpdateOlderThanTheDeleteLeavesItDeletedButIsKept) {
+  RowView row =
+      merged({change(ChangeType::Create, 1, {{"name", "A"}}), change(ChangeType::Delete, 3, {}),
+              change(ChangeType::Update, 2, {{"name", "B"}})});
+  EXPECT_EQ(row.status, RowStatus::Deleted);
+  EXPECT_EQ(row.existence_version, at(3));
+  EXPECT_TRUE(*merge_change(row, change(ChangeType::Update, 4, {{"city", "Ulm"}})));
+  EXPECT_EQ(row.status, RowStatus::Live);
+  EXPECT_THAT(row.fields, ElementsAre(field("city", "Ulm", 4), field("name", "B", 2)));
+}
+
+TEST(AccountRow, UndeleteIsAFullImage) {
+  const RowView row =
+      merged({change(ChangeType::Create, 1, {{"city", "Bonn"}, {"name", "A"}}),
+              change(ChangeType::Delete, 2, {}), change(ChangeType::Undelete, 3, {{"name", "A"}})});
+  EXPECT_EQ(row.status, RowStatus::Live);
+  EXPECT_THAT(row.fields, ElementsAre(field("name", "A", 3)));
+}
+
+TEST(AccountRow, FieldOlderThanAFullImageWithoutItStaysAway) {
+  const RowView row = merged({change(ChangeType::Update, 5, {{"name", "A"}}, true),
+                              change(ChangeType::Update, 4, {{"city", "Bonn"}}),
+                              change(ChangeType::Update, 6, {{"zip", "1"}})});
+  EXPECT_THAT(row.fields, ElementsAre(field("name", "A", 5), field("zip", "1", 6)));
+}
+
+TEST(AccountRow, GapMarksTheRowUntilAFullImage) {
+  RowView row =
+      merged({change(ChangeType::Create, 1, {{"name", "A"}}), change(ChangeType::Gap, 2, {})});
+  EXPECT_TRUE(row.incomplete());
+  EXPECT_TRUE(*merge_change(row, change(ChangeType::Update, 3, {{"name", "B"}})));
+  EXPECT_TRUE(row.incomplete());
+  EXPECT_TRUE(*merge_change(row, change(ChangeType::Update, 4, {{"name", "B"}}, true)));
+  EXPECT_FALSE(row.incomplete());
+}
+
+TEST(AccountRow, OnlyAGapIsAnAccountOfUnknownStatus) {
+  const RowView row = merged({change(ChangeType::Gap, 2, {})});
+  EXPECT_EQ(row.status, RowStatus::Unknown);
+  EXPECT_TRUE(row.incomplete());
+}
+
+TEST(AccountRow, TooManyFieldsAreRefusedAndLeaveTheRow) {
+  std::vector<std::string> names(kRowFieldsMax + 1);
+  ChangeView large = change(ChangeType::Update, 1, {});
+  for (size_t i = 0; i < names.size(); ++i) {
+    names[i] = "f" + std::to_string(10'000 + i);
+    large.fields.push_back(field(names[i], "x", 1));
+  }
+  RowView row{.id = "s:a"};
+  EXPECT_EQ(merge_change(row, large).code(), ErrorCode::kInvalidRecord);
+  EXPECT_EQ(row, RowView{.id = "s:a"});
+}
+
+TEST(AccountRow, StaysTheSameThroughItsBytes) {
+  const RowView row = merged({change(ChangeType::Create, 1, {{"city", ""}, {"name", "A"}}),
+                              change(ChangeType::Gap, 2, {}),
+                              change(ChangeType::Update, 3, {{"zip", std::nullopt}})});
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(write_row(builder, row));
+  EXPECT_EQ(read_row(*flatbuffers::GetRoot<AccountRow>(builder.GetBufferPointer())), row);
+}
+
+Result<ChangeView> read(const AccountChangeT& change, flatbuffers::FlatBufferBuilder& builder) {
+  builder.Finish(AccountChange::Pack(builder, &change));
+  return read_change(*flatbuffers::GetRoot<AccountChange>(builder.GetBufferPointer()));
+}
+
+AccountChangeT change_object(std::initializer_list<const char*> names) {
+  AccountChangeT object;
+  object.id = "ror:a";
+  object.version = std::make_unique<VersionT>();
+  for (const char* name : names) {
+    object.fields.push_back(std::make_unique<FieldValueT>());
+    object.fields.back()->name = name;
+  }
+  return object;
+}
+
+TEST(ReadChange, SortsFields) {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto change = read(change_object({"b", "a"}), builder);
+  ASSERT_TRUE(change.ok());
+  EXPECT_EQ(change->fields.front().name, "a");
+  EXPECT_TRUE(change->full_image);
+}
+
+TEST(ReadChange, RefusesTwoValuesOfOneFieldAndBadIds) {
+  flatbuffers::FlatBufferBuilder first;
+  EXPECT_EQ(read(change_object({"b", "a", "b"}), first).code(), ErrorCode::kInvalidRecord);
+  flatbuffers::FlatBufferBuilder second;
+  AccountChangeT bad_id = change_object({});
+  bad_id.id = "a";
+  EXPECT_EQ(read(bad_id, second).code(), ErrorCode::kInvalidRecord);
+  flatbuffers::FlatBufferBuilder third;
+  AccountChangeT bad_type = change_object({});
+  bad_type.change_type = static_cast<ChangeType>(99);
+  EXPECT_EQ(read(bad_type, third).code(), ErrorCode::kInvalidRecord);
+}
+
+/// The meaning of a set of changes, field by field and from nothing.
+RowView oracle(const std::vector<ChangeView>& changes) {
+  RowView row{.id = "s:a"};
+  std::map<std::string_view, FieldView> best;
+  for (const ChangeView& one : changes) {
+    if (one.full_image && (!row.full_image_version || *row.full_image_version < one.version)) {
+      row.full_image_version = one.version;
+    }
+    if (one.type == ChangeType::Gap) {
+      if (!row.gap_version || *row.gap_version < one.version) row.gap_version = one.version;
+    } else if (!row.existence_version || *row.existence_version < one.version) {
+      row.existence_version = one.version;
+    }
+    for (const FieldView& f : one.fields) {
+      const auto it = best.find(f.name);
+      if (it == best.end() || it->second.version < f.version ||
+          (it->second.version == f.version && it->second.value < f.value)) {
+        best[f.name] = f;
+      }
+    }
+  }
+  for (const ChangeView& one : changes) {
+    if (one.type == ChangeType::Gap || one.version != row.existence_version) continue;
+    if (one.type == ChangeType::Delete) row.status = RowStatus::Deleted;
+    if (row.status != RowStatus::Deleted) row.status = RowStatus::Live;
+  }
+  for (const auto& [name, f] : best) {
+    if (!row.full_image_version || f.version >= *row.full_image_version) row.fields.push_back(f);
+  }
+  return row;
+}
+
+TEST(AccountRowProperty, IsAFunctionOfTheSetOfChanges) {
+  for (uint32_t seed = 0; seed < 20'000; ++seed) {
+    std::mt19937 random(seed);
+    const auto up_to = [&](size_t n) {
+      return std::uniform_int_distribution<size_t>(0, n)(random);
+    };
+    const size_t versions = up_to(9);
+    std::vector<ChangeView> changes(up_to(12) + 1);
+    for (ChangeView& one : changes) {
+      one = change(static_cast<ChangeType>(up_to(4)), static_cast<int64_t>(up_to(versions)), {},
+                   up_to(3) == 0);
+      if (one.type == ChangeType::Delete || one.type == ChangeType::Gap) {
+        one.full_image = false;
+        continue;
+      }
+      for (const std::string_view name : {"a", "b", "c"}) {
+        if (up_to(1) == 0) continue;
+        std::optional<std::string_view> value;
+        if (up_to(3) != 0) value = std::array{"x", "y", "z"}[up_to(2)];
+        one.fields.push_back({name, value, one.version});
+      }
+    }
+    const RowView expected = oracle(changes);
+    ASSERT_EQ(merged(changes), expected) << "seed " << seed;
+    for (size_t i = up_to(4); i > 0; --i) changes.push_back(changes[up_to(changes.size() - 1)]);
+    std::ranges::shuffle(changes, random);
+    ASSERT_EQ(merged(changes), expected) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace millrace::crm
