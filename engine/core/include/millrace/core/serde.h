@@ -116,7 +116,7 @@ class Flat {
 
 /// FlatBuffers tables: verified where a record enters, then read in place.
 template <class Table>
-requires std::derived_from<Table, flatbuffers::Table>
+requires std::is_base_of_v<flatbuffers::Table, Table>  // generated code inherits privately
 struct Serde<Table> {
   using View = const Table&;
   using Owned = Flat<Table>;

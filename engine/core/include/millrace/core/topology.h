@@ -15,6 +15,16 @@ namespace millrace {
 
 using NodeIndex = uint32_t;
 
+/// Longest name of a topic that Kafka takes. Every name here, like a topic's, is made of
+/// `[a-zA-Z0-9._-]` and is neither "." nor "..".
+constexpr size_t kTopicNameLengthMax = 249;
+/// Longest name of a topology, store or exchange.
+constexpr size_t kNameLengthMax = 150;
+/// Longest name of a node; derived ones add the operator to the name of a topic.
+constexpr size_t kNodeNameLengthMax = 300;
+/// Longest application id that fits before every store and exchange in the name of its topic.
+constexpr size_t kApplicationIdLengthMax = kTopicNameLengthMax - kNameLengthMax - 11;
+
 enum class NodeKind : unsigned char {
   kSource,     ///< reads a topic
   kProcessor,  ///< runs a `Processor`
@@ -25,7 +35,7 @@ enum class NodeKind : unsigned char {
 
 /// A topic as a source, sink or exchange uses it.
 struct TopicUse {
-  std::string name;  ///< of an exchange: the name without application id; see `internal_topic_name`
+  std::string name;  ///< of an exchange: the name without application id; see `exchange_topic_name`
   TypeInfo key;
   TypeInfo value;
 };
@@ -69,7 +79,8 @@ class Topology {
  public:
   /// Checks the parts and takes them. Error: `kConfig`; the message names every node at fault:
   /// duplicate or invalid names, unknown stores, cycles, sources without children, sinks with
-  /// the same topic and different types, a topic read twice, stores nobody uses.
+  /// the same topic and different types, a topic read twice, stores nobody uses, a key or value
+  /// whose type is not that of the sink, exchange or `reads_at_key` store it reaches.
   static Result<Topology> create(std::string name, std::vector<Node> nodes,
                                  std::vector<StoreSpec> stores);
 
@@ -88,6 +99,9 @@ class Topology {
   std::vector<Node> nodes_;
   std::vector<StoreSpec> stores_;
 };
+
+/// Whether Kafka and this engine take `name`, which is at most `length_max` bytes long.
+bool is_legal_name(std::string_view name, size_t length_max);
 
 /// "<application id>-<exchange name>-exchange", "<application id>-<store>-changelog".
 std::string exchange_topic_name(std::string_view application_id, std::string_view exchange);
