@@ -19,7 +19,7 @@ class Groups {
     return node;
   }
   void join(NodeIndex a, NodeIndex b) {
-    const auto [low, high] = std::minmax(find(a), find(b));
+    const auto [low, high] = std::minmax({find(a), find(b)});
     parent_[high] = low;
   }
 
