@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/result.h"
+#include "millrace/core/topology.h"
+#include "millrace/engine/options.h"
+#include "millrace/engine/queries.h"
+
+namespace millrace {
+
+namespace engine {
+class ClientFactory;
+class Loop;
+}  // namespace engine
+
+enum class EngineState : unsigned char {
+  kStarting,     ///< looking at topics, fencing its own predecessor; also while no broker answers
+  kRebalancing,  ///< no assignment, or one that was just taken away
+  kRestoring,    ///< no task runs yet, some are being restored
+  kRunning,      ///< at least one task runs, or this instance was given none
+  kStopping,
+  kStopped,
+  kFailed,
+};
+std::string_view to_string(EngineState state);
+
+/// Points of a commit, in order. A hook is called when the engine has reached one.
+enum class CommitStep : unsigned char {
+  kBegin,                 ///< nothing of this commit was done yet
+  kChangelogSent,         ///< changelog records and table rows were handed to the producer
+  kOffsetsSent,           ///< input offsets are part of the transaction
+  kTransactionCommitted,  ///< Kafka has it, no store does
+  kTaskApplied,           ///< one more task's store has it
+  kDone,                  ///< every store has it
+};
+/// "begin", "changelog_sent", "offsets_sent", "transaction_committed", "task_applied", "done".
+std::string_view to_string(CommitStep step);
+
+/// Where tests take hold of a running engine.
+struct EngineHooks {
+  /// An error ends the engine there and then, as a crash would: nothing is aborted, closed or
+  /// tidied up, `run_once` returns it and the state is `kFailed`. Besides this hook,
+  /// `MILLRACE_FAIL_POINT=<step>:<n>` in the environment exits the process with code 137 at the
+  /// n-th time that step is reached.
+  std::function<Status(CommitStep)> on_commit_step;
+};
+
+/// One instance: joins the group of its application, runs the tasks it is given, commits.
+///
+/// `run_once`, `run`, `commit` and `close` belong to one thread. `request_stop`, `state` and
+/// `queries` may be used from any, `request_stop` from a signal handler too.
+class Engine {
+ public:
+  /// Checks the options and takes the state directory; asks no broker yet. An empty
+  /// `options.state_dir` keeps every store in memory. `clients` and `clock` must outlive the
+  /// engine. Errors: the topology's; `kConfig` when options are off or another process holds the
+  /// directory.
+  static Result<std::unique_ptr<Engine>> create(Result<Topology> topology, EngineOptions options,
+                                                engine::ClientFactory& clients, const Clock& clock,
+                                                EngineHooks hooks = {});
+  /// Without `close` it ends as a crash does: nothing is committed, the group is not left.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// One turn: poll → process → commit if due → background slice; waits up to
+  /// `options.poll_wait_ms` when there is nothing to do. What passes (a broker that is away, an
+  /// aborted commit, a lost assignment) is handled inside. Errors end the engine: `kConfig` (topics
+  /// do not fit), `kInvalidRecord`, `kUserCode`, `kRefused` (policy `fail`), `kStoreIo`, `kFenced`
+  /// (another process uses this instance id).
+  Status run_once();
+  /// Turns until `request_stop`, then closes. Errors as `run_once` and `close`.
+  Status run();
+  /// Makes `run` return after the turn it is in.
+  void request_stop();
+  /// Finishes in an orderly way: commits, closes the stores, leaves the group. After a failure it
+  /// aborts instead of committing. Idempotent.
+  Status close();
+
+  /// Commits what was processed, due or not.
+  Status commit();
+  /// Whether the latest `run_once` found nothing to do: all inputs of all tasks were read and
+  /// processed to their end. `has_uncommitted` may still hold.
+  bool is_idle() const;
+  bool has_uncommitted() const;
+
+  EngineState state() const;
+  /// Committed state of the tasks that run here; lives as long as the engine.
+  const Queries& queries() const;
+
+ private:
+  explicit Engine(std::unique_ptr<engine::Loop> loop);
+  std::unique_ptr<engine::Loop> loop_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/ids.h"
+#include "millrace/core/result.h"
+#include "millrace/core/store.h"
+
+namespace millrace {
+
+/// Which state an answer saw: at least this, possibly one commit more.
+struct StatePosition {
+  TaskId task;
+  std::map<TopicPartition, int64_t> inputs;      ///< next offset to read
+  std::map<TopicPartition, int64_t> changelogs;  ///< offset after the last row that is in
+  int64_t committed_at_ms = 0;                   ///< wall clock; 0: nothing committed yet
+  int64_t event_time_ms = -1;                    ///< of the newest processed input; −1: none
+  /// 0 when the inputs were read to their end, else now − `event_time_ms`; −1: unknown.
+  int64_t freshness_ms = -1;
+};
+
+struct StoreAnswer {
+  std::optional<StoreReader::OwnedRow> row;  ///< nullopt: there is no such row
+  StatePosition position;
+};
+
+enum class TaskStage : unsigned char {
+  kRestoring,
+  kRunning,
+  kSuspended,  ///< taken away by a rebalance that is under way
+};
+std::string_view to_string(TaskStage stage);
+
+struct TaskInfo {
+  TaskStage stage = TaskStage::kRestoring;
+  StatePosition position;
+  int64_t lag_records = -1;     ///< fetched and not processed; −1: unknown
+  bool is_caught_up = false;    ///< inputs were read to their end
+  int64_t restore_records = 0;  ///< since the start of the restore
+  int64_t restore_bytes = 0;
+  int64_t restore_remaining_records = 0;  ///< offsets left, an upper bound
+};
+
+/// Committed state of the tasks that run on this instance. Thread-safe; never blocks a task.
+///
+/// Errors of every read: `kInvalidArgument` for a store that the topology does not have,
+/// `kRetriable` when the owning task is not on this instance or is being restored (the message
+/// says which), `kStoreIo`.
+class Queries {
+ public:
+  virtual ~Queries() = default;
+
+  /// Row of `key` in the task that owns it. Composite keys are partitioned by a part of theirs:
+  /// pass that as `partition_key`; null: the whole key.
+  virtual Result<StoreAnswer> get(std::string_view store, Bytes key,
+                                  Bytes partition_key = {}) const = 0;
+
+  /// Visits rows with from <= key < to (a null bound is open) until `visit` returns false: task by
+  /// task, each in ascending key order on one snapshot. Returns the positions of all tasks seen.
+  using RowVisitor = std::function<bool(TaskId task, Bytes key, Row row)>;
+  virtual Result<std::vector<StatePosition>> scan(std::string_view store, Bytes from, Bytes to,
+                                                  const RowVisitor& visit) const = 0;
+  /// The same for one partition; errors when its task is not here.
+  virtual Result<StatePosition> scan_partition(std::string_view store, int32_t partition,
+                                               Bytes from, Bytes to,
+                                               const RowVisitor& visit) const = 0;
+
+  /// Every task this instance holds, by id.
+  virtual std::vector<TaskInfo> tasks() const = 0;
+};
+
+/// Smallest key that is larger than every key with this prefix, for `scan`; null: there is none.
+std::optional<std::string> prefix_end(Bytes prefix);
+
+}  // namespace millrace
