@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+
+#include "millrace/core/bytes.h"
+#include "millrace/core/store.h"
+
+namespace millrace {
+
+enum class RowState : uint8_t {
+  kClean,   ///< as in the back end; may be evicted
+  kDirty,   ///< generation 2: changed since the last freeze
+  kFrozen,  ///< generation 1: being committed
+};
+
+/// A row in a commit buffer: this header, the key, and the value at the next 8-byte boundary, in
+/// one block. Key, value and timestamp never change: a write makes a new row.
+struct StoredRow {
+  int64_t timestamp_ms;
+  uint32_t hash;
+  uint32_t key_size;
+  uint32_t value_size;
+  uint32_t dirty_index;  ///< kDirty: its place in the list of dirty rows
+  RowState state;
+  bool absent;      ///< clean: known not to exist; else: deleted
+  bool superseded;  ///< kFrozen: generation 2 has a newer row of this key
+
+  static constexpr size_t value_offset(size_t key_size) {
+    return sizeof(StoredRow) + ((key_size + 7) & ~size_t{7});
+  }
+  static constexpr size_t bytes(size_t key_size, size_t value_size) {
+    return value_offset(key_size) + value_size;
+  }
+
+  const char* data() const { return reinterpret_cast<const char*>(this); }
+  Bytes key() const { return {data() + sizeof(StoredRow), key_size}; }
+  /// Null when absent.
+  Bytes value() const {
+    return absent ? Bytes() : Bytes(data() + value_offset(key_size), value_size);
+  }
+  Row row() const { return {value(), timestamp_ms}; }
+  size_t bytes() const { return bytes(key_size, value_size); }
+};
+static_assert(sizeof(StoredRow) == 32 && alignof(StoredRow) == 8);
+
+/// A row in a list sorted by key; `prefix` orders most pairs without a look at the row.
+struct SortedRow {
+  uint64_t prefix;
+  StoredRow* row;
+};
+
+}  // namespace millrace
