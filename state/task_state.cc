@@ -6,6 +6,7 @@ namespace millrace {
 
 Result<std::unique_ptr<TaskState>> TaskState::open(TaskStateOptions options,
                                                    std::span<const StoreSpec> stores) {
+  options.directory.clear();
   return std::unique_ptr<TaskState>(std::make_unique<BufferedTaskState>(options, stores, nullptr));
 }
 
