@@ -1,0 +1,297 @@
+#include "millrace/engine/metrics.h"
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <prometheus/text_serializer.h>
+
+namespace millrace {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+
+constexpr std::string_view kOther = "other";
+
+const Histogram::BucketBoundaries& commit_buckets() {
+  static const Histogram::BucketBoundaries buckets{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
+                                                   0.2,   0.5,   1,     2,    5,    10};
+  return buckets;
+}
+
+const Histogram::BucketBoundaries& latency_buckets() {
+  static const Histogram::BucketBoundaries buckets{
+      0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400};
+  return buckets;
+}
+
+template <class Builder>
+auto& family(Builder builder, prometheus::Registry& registry, const char* name, const char* help) {
+  return builder.Name(name).Help(help).Register(registry);
+}
+
+/// The series of a family by the value of its one label; bounded, so that names from outside
+/// cannot grow the output for ever.
+template <class Metric>
+class Series {
+ public:
+  Series(Family<Metric>& family, std::string label) : family_(family), label_(std::move(label)) {}
+
+  template <class... Args>
+  Metric& at(std::string_view value, const Args&... args) {
+    const std::lock_guard lock(mutex_);
+    auto found = known_.find(value);
+    if (found == known_.end() && known_.size() >= Metrics::kLabelValuesMax) {
+      value = kOther;
+      found = known_.find(value);
+    }
+    if (found == known_.end()) {
+      Metric& added = family_.Add({{label_, std::string(value)}}, args...);
+      found = known_.emplace(value, &added).first;
+    }
+    return *found->second;
+  }
+
+ private:
+  Family<Metric>& family_;
+  const std::string label_;
+  std::mutex mutex_;
+  std::map<std::string, Metric*, std::less<>> known_;
+};
+
+}  // namespace
+
+struct Metrics::Impl {
+  struct TaskRestore {
+    Counter* records;
+    Counter* bytes;
+    Gauge* remaining;
+    Gauge* rate;
+  };
+
+  Counter& plain_counter(const char* name, const char* help) {
+    return family(prometheus::BuildCounter(), registry, name, help).Add({});
+  }
+  Gauge& plain_gauge(const char* name, const char* help) {
+    return family(prometheus::BuildGauge(), registry, name, help).Add({});
+  }
+  Family<Counter>& counters(const char* name, const char* help) {
+    return family(prometheus::BuildCounter(), registry, name, help);
+  }
+  Family<Gauge>& gauges(const char* name, const char* help) {
+    return family(prometheus::BuildGauge(), registry, name, help);
+  }
+
+  prometheus::Registry registry;
+
+  Series<Counter> consumed_records{
+      counters("millrace_records_consumed_total", "Records read from a topic."), "topic"};
+  Series<Counter> consumed_bytes{
+      counters("millrace_consumed_bytes_total", "Keys and values read from a topic."), "topic"};
+  Series<Counter> produced_records{
+      counters("millrace_records_produced_total", "Records written to a topic."), "topic"};
+  Series<Counter> produced_bytes{
+      counters("millrace_produced_bytes_total", "Keys and values written to a topic."), "topic"};
+  Series<Counter> processed{
+      counters("millrace_records_processed_total", "Records that went through a sub-topology."),
+      "sub_topology"};
+  Series<Counter> dropped{counters("millrace_records_dropped_total", "Records left out."),
+                          "reason"};
+  Series<Counter> dead_lettered{
+      counters("millrace_records_dead_lettered_total", "Records sent to the dead-letter topic."),
+      "reason"};
+  Series<Histogram> commit_phases{
+      family(prometheus::BuildHistogram(), registry, "millrace_commit_phase_seconds",
+             "Time of each phase of a commit."),
+      "phase"};
+
+  Counter& commits = plain_counter("millrace_commits_total", "Commits that succeeded.");
+  Counter& aborts = plain_counter("millrace_aborts_total", "Commits that were aborted.");
+  Counter& rebalances = plain_counter("millrace_rebalances_total", "Generations joined.");
+  Histogram& latency =
+      family(prometheus::BuildHistogram(), registry, "millrace_end_to_end_latency_seconds",
+             "From a record's timestamp to the commit of its effects.")
+          .Add({}, latency_buckets());
+  Gauge& freshness = plain_gauge("millrace_freshness_seconds",
+                                 "Age of the event time of the newest fully processed input.");
+  Gauge& cache = plain_gauge("millrace_store_cache_bytes", "Rows that the stores hold in memory.");
+  Gauge& dirty = plain_gauge("millrace_store_dirty_bytes", "Rows changed since the last commit.");
+  Gauge& input_buffer =
+      plain_gauge("millrace_input_buffer_bytes", "Records fetched and not yet processed.");
+  Gauge& active_tasks = plain_gauge("millrace_active_tasks", "Tasks that this instance owns.");
+
+  Gauge& lag_sum = plain_gauge("millrace_lag_records", "Records not yet processed, all inputs.");
+  Family<Gauge>& lag_family =
+      gauges("millrace_partition_lag_records", "Records of an input partition not yet processed.");
+  Family<Counter>& restored_records = counters(
+      "millrace_restore_records_total", "Changelog records a task's running restore has read.");
+  Family<Counter>& restored_bytes = counters("millrace_restore_bytes_total",
+                                             "Keys and values a task's running restore has read.");
+  Family<Gauge>& restore_remaining = gauges("millrace_restore_remaining_records",
+                                            "Changelog records a task has still to restore.");
+  Family<Gauge>& restore_rate =
+      gauges("millrace_restore_records_per_second", "Speed of a task's restore.");
+  Family<Gauge>& state_family = gauges("millrace_state", "1 for the instance's state, else 0.");
+
+  std::mutex mutex;  // of what follows
+  std::map<TopicPartition, Gauge*> lags;
+  std::map<TaskId, TaskRestore> restores;
+  std::map<std::string, Gauge*, std::less<>> states;
+  std::vector<std::function<void()>> collectors;
+  std::atomic<int64_t> lag_records = 0;
+};
+
+Metrics::Metrics(std::string_view application_id) : impl_(std::make_unique<Impl>()) {
+  impl_->gauges("millrace_info", "Always 1; says whose metrics these are.")
+      .Add({{"application_id", std::string(application_id)}})
+      .Set(1);
+}
+
+Metrics::~Metrics() = default;
+
+TopicTraffic Metrics::consumed(std::string_view topic) {
+  return {impl_->consumed_records.at(topic), impl_->consumed_bytes.at(topic)};
+}
+
+TopicTraffic Metrics::produced(std::string_view topic) {
+  return {impl_->produced_records.at(topic), impl_->produced_bytes.at(topic)};
+}
+
+Counter& Metrics::processed(int32_t sub_topology) {
+  return impl_->processed.at(std::to_string(sub_topology));
+}
+
+Counter& Metrics::dropped(std::string_view reason) {
+  return impl_->dropped.at(reason);
+}
+
+Counter& Metrics::dead_lettered(std::string_view reason) {
+  return impl_->dead_lettered.at(reason);
+}
+
+Histogram& Metrics::commit_phase_seconds(std::string_view phase) {
+  return impl_->commit_phases.at(phase, commit_buckets());
+}
+
+Counter& Metrics::commits() {
+  return impl_->commits;
+}
+Counter& Metrics::aborts() {
+  return impl_->aborts;
+}
+Counter& Metrics::rebalances() {
+  return impl_->rebalances;
+}
+Histogram& Metrics::end_to_end_latency_seconds() {
+  return impl_->latency;
+}
+Gauge& Metrics::freshness_seconds() {
+  return impl_->freshness;
+}
+Gauge& Metrics::store_cache_bytes() {
+  return impl_->cache;
+}
+Gauge& Metrics::dirty_bytes() {
+  return impl_->dirty;
+}
+Gauge& Metrics::input_buffer_bytes() {
+  return impl_->input_buffer;
+}
+Gauge& Metrics::active_tasks() {
+  return impl_->active_tasks;
+}
+
+void Metrics::set_lags(std::span<const PartitionLag> lags) {
+  const std::lock_guard lock(impl_->mutex);
+  int64_t sum = 0;
+  std::map<TopicPartition, Gauge*> kept;
+  for (const PartitionLag& lag : lags) {
+    sum += lag.records;
+    if (kept.size() >= kLagPartitionsMax) continue;
+    auto node = impl_->lags.extract(lag.partition);
+    Gauge* gauge =
+        node ? node.mapped()
+             : &impl_->lag_family.Add({{"topic", lag.partition.topic},
+                                       {"partition", std::to_string(lag.partition.partition)}});
+    gauge->Set(static_cast<double>(lag.records));
+    kept.emplace(lag.partition, gauge);
+  }
+  for (const auto& [partition, gauge] : impl_->lags) impl_->lag_family.Remove(gauge);
+  impl_->lags = std::move(kept);
+  impl_->lag_records = sum;
+  impl_->lag_sum.Set(static_cast<double>(sum));
+}
+
+int64_t Metrics::lag_records() const {
+  return impl_->lag_records;
+}
+
+void Metrics::set_restore(TaskId task, const RestoreProgress& progress) {
+  const std::lock_guard lock(impl_->mutex);
+  auto found = impl_->restores.find(task);
+  if (found == impl_->restores.end()) {
+    if (impl_->restores.size() >= kLabelValuesMax) return;
+    const prometheus::Labels labels{{"task", task.to_string()}};
+    found = impl_->restores
+                .emplace(task, Impl::TaskRestore{&impl_->restored_records.Add(labels),
+                                                 &impl_->restored_bytes.Add(labels),
+                                                 &impl_->restore_remaining.Add(labels),
+                                                 &impl_->restore_rate.Add(labels)})
+                .first;
+  }
+  const Impl::TaskRestore& metrics = found->second;
+  // Negative increments are ignored by the library: a restore that starts anew stands still until
+  // it has passed where the former one was.
+  metrics.records->Increment(static_cast<double>(progress.records) - metrics.records->Value());
+  metrics.bytes->Increment(static_cast<double>(progress.bytes) - metrics.bytes->Value());
+  metrics.remaining->Set(static_cast<double>(progress.remaining_records));
+  metrics.rate->Set(progress.records_per_second);
+}
+
+void Metrics::clear_restore(TaskId task) {
+  const std::lock_guard lock(impl_->mutex);
+  const auto found = impl_->restores.find(task);
+  if (found == impl_->restores.end()) return;
+  impl_->restored_records.Remove(found->second.records);
+  impl_->restored_bytes.Remove(found->second.bytes);
+  impl_->restore_remaining.Remove(found->second.remaining);
+  impl_->restore_rate.Remove(found->second.rate);
+  impl_->restores.erase(found);
+}
+
+void Metrics::set_state(std::string_view state) {
+  const std::lock_guard lock(impl_->mutex);
+  for (const auto& [name, gauge] : impl_->states) gauge->Set(0);
+  auto found = impl_->states.find(state);
+  if (found == impl_->states.end()) {
+    Gauge& added = impl_->state_family.Add({{"state", std::string(state)}});
+    found = impl_->states.emplace(state, &added).first;
+  }
+  found->second->Set(1);
+}
+
+void Metrics::on_collect(std::function<void()> collect) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->collectors.push_back(std::move(collect));
+}
+
+prometheus::Registry& Metrics::registry() {
+  return impl_->registry;
+}
+
+std::string Metrics::text() const {
+  std::vector<std::function<void()>> collectors;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    collectors = impl_->collectors;
+  }
+  for (const auto& collect : collectors) collect();
+  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+}
+
+}  // namespace millrace

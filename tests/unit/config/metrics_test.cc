@@ -1,0 +1,82 @@
+#include "millrace/engine/metrics.h"
+
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace millrace {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(Metrics, AreShownAsPrometheusText) {
+  Metrics metrics("orders");
+  metrics.consumed("crm.accounts").records.Increment(3);
+  metrics.commit_phase_seconds("transaction").Observe(0.004);
+  const std::string text = metrics.text();
+  EXPECT_THAT(text, HasSubstr("# TYPE millrace_records_consumed_total counter"));
+  EXPECT_THAT(text, HasSubstr("millrace_records_consumed_total{topic=\"crm.accounts\"} 3"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("millrace_commit_phase_seconds_bucket{phase=\"transaction\",le=\"0.005\"} 1"));
+  EXPECT_THAT(text, HasSubstr("millrace_info{application_id=\"orders\"} 1"));
+}
+
+TEST(Metrics, ResolveTheSameSeriesTwice) {
+  Metrics metrics("a");
+  EXPECT_EQ(&metrics.dropped("null_key"), &metrics.dropped("null_key"));
+}
+
+TEST(Metrics, LagOfARevokedPartitionIsGone) {
+  Metrics metrics("a");
+  metrics.set_lags(std::vector<PartitionLag>{{{"t", 0}, 5}, {{"t", 1}, 7}});
+  EXPECT_EQ(metrics.lag_records(), 12);
+  metrics.set_lags(std::vector<PartitionLag>{{{"t", 1}, 6}});
+  const std::string text = metrics.text();
+  EXPECT_THAT(text, HasSubstr("millrace_partition_lag_records{partition=\"1\",topic=\"t\"} 6"));
+  EXPECT_THAT(text, Not(HasSubstr("partition=\"0\"")));
+  EXPECT_THAT(text, HasSubstr("millrace_lag_records 6"));
+}
+
+TEST(Metrics, LagSeriesAreBoundedAndTheSumIsNot) {
+  Metrics metrics("a");
+  std::vector<PartitionLag> lags;
+  for (int32_t i = 0; i < 1'200; ++i) lags.push_back({{"t", i}, 1});
+  metrics.set_lags(lags);
+  EXPECT_EQ(metrics.lag_records(), 1'200);
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("partition=\"1100\"")));
+}
+
+TEST(Metrics, LabelsFromOutsideAreBounded) {
+  Metrics metrics("a");
+  for (int i = 0; i < 600; ++i) metrics.consumed("t" + std::to_string(i)).records.Increment();
+  EXPECT_EQ(&metrics.consumed("x").records, &metrics.consumed("y").records);
+}
+
+TEST(Metrics, RestoreShowsProgressUntilItIsDone) {
+  Metrics metrics("a");
+  metrics.set_restore({0, 3}, {100, 5'000, 900, 50});
+  metrics.set_restore({0, 3}, {250, 12'000, 750, 60});
+  EXPECT_THAT(metrics.text(), HasSubstr("millrace_restore_records_total{task=\"0_3\"} 250"));
+  metrics.clear_restore({0, 3});
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("task=\"0_3\"")));
+}
+
+TEST(Metrics, ExactlyOneStateIsSet) {
+  Metrics metrics("a");
+  metrics.set_state("restoring");
+  metrics.set_state("running");
+  EXPECT_THAT(metrics.text(), HasSubstr("millrace_state{state=\"restoring\"} 0"));
+  EXPECT_THAT(metrics.text(), HasSubstr("millrace_state{state=\"running\"} 1"));
+}
+
+TEST(Metrics, AskCollectorsBeforeEachText) {
+  Metrics metrics("a");
+  metrics.on_collect([&] { metrics.dirty_bytes().Set(42); });
+  EXPECT_THAT(metrics.text(), HasSubstr("millrace_store_dirty_bytes 42"));
+}
+
+}  // namespace
+}  // namespace millrace
