@@ -1,0 +1,70 @@
+"""Who may include whom (the arrows of the architecture), told by the #include lines."""
+
+import re
+
+# Layer -> layers it may include. Programs, tests and benchmarks stand above all of them.
+ALLOWED = {
+    "engine/core": {"engine/core"},
+    "state": {"state", "engine/core"},
+    "engine": {"engine", "state", "engine/core"},
+    "operators": {"operators", "engine/core"},
+    "operators/crm": {"operators/crm", "operators", "engine/core", "schemas"},
+    "schemas": {"schemas"},
+}
+
+# Library headers and the only files of the layers, programs included, that may see them.
+CONFINED = [
+    (re.compile(r"^(librdkafka/)?rdkafka"), re.compile(r"^engine/kafka/"), "librdkafka"),
+    (re.compile(r"^rocksdb/"), re.compile(r"^state/(.*/)?rocksdb[^/]*$"), "RocksDB"),
+    (re.compile(r"^(oneapi/)?tbb[/.]"), re.compile(r"^engine/scheduler[^/]*$"), "oneTBB"),
+]
+
+
+def layer_of(name):
+    """The layer that a file belongs to, or None when it stands above the layers."""
+    for layer in sorted(ALLOWED, key=len, reverse=True):
+        if name.startswith(layer + "/"):
+            return layer
+    return None
+
+
+def is_public(name):
+    return "/include/" in name
+
+
+def check(tree):
+    for name in tree.select(".h", ".cc"):
+        for line, spelled, target in tree.includes(name):
+            for problem in problems(name, spelled, target):
+                yield f"{name}:{line}: {problem}"
+
+
+def problems(name, spelled, target):
+    yield from confinement(name, spelled)
+    if spelled.endswith("_generated.h"):
+        yield from generated(name, spelled)
+    if target is None:
+        return
+    layer, other = layer_of(name), layer_of(target)
+    if is_public(name) and not is_public(target):
+        yield f"a public header includes the private {target}"
+    if layer is None:
+        return
+    if other is None or other not in ALLOWED[layer]:
+        yield f"{layer} must not include {other or target}"
+    elif other != layer and not is_public(target) and layer.split("/")[0] != other.split("/")[0]:
+        yield f"{target} is private to {other}"
+
+
+def confinement(name, spelled):
+    for library, home, title in CONFINED:
+        if library.match(spelled) and not home.match(name):
+            yield f"{title} must not be included here (only in {home.pattern})"
+    if name.endswith(".h") and spelled.startswith("spdlog/") and spelled != "spdlog/fwd.h":
+        yield "a header includes only spdlog/fwd.h: the rest costs seconds in every file"
+
+
+def generated(name, spelled):
+    layer = layer_of(name)
+    if layer is not None and "schemas" not in ALLOWED[layer]:
+        yield f"{layer} must not include the schema {spelled}"

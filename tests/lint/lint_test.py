@@ -1,0 +1,139 @@
+"""Tests of the checks: each must find what it is for, and leave good code alone."""
+
+import pathlib
+import tempfile
+import unittest
+
+import layers
+import readmes
+import style
+from cpp_functions import functions
+from tree import Tree
+
+
+class LintTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+
+    def problems(self, check, files):
+        for name, text in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return list(check(Tree(self.root, list(files))))
+
+    def includes(self, name, *lines, **others):
+        """The layer problems of file `name` with these #include lines."""
+        files = {
+            "engine/core/include/millrace/core/bytes.h": "",
+            "engine/include/millrace/engine/engine.h": "",
+            "engine/task.h": "",
+            "state/include/millrace/state/task_state.h": "",
+            "state/backend.h": "",
+            "operators/include/millrace/operators/stream.h": "",
+            "operators/crm/ids.h": "",
+        }
+        text = "".join(f"#include {line}\n" for line in lines)
+        return self.problems(layers.check, files | {name: text} | others)
+
+    def test_arrows_of_the_architecture_are_allowed(self):
+        self.assertEqual([], self.includes("engine/task.cc", '"engine/task.h"'))
+        self.assertEqual([], self.includes("engine/task.cc", '"millrace/core/bytes.h"'))
+        self.assertEqual([], self.includes("engine/task.cc", '"millrace/state/task_state.h"'))
+        self.assertEqual([], self.includes("operators/map.cc", '"millrace/core/bytes.h"'))
+        self.assertEqual([], self.includes("operators/crm/a.cc", '"account_generated.h"'))
+        self.assertEqual([], self.includes("apps/a.cc", '"millrace/engine/engine.h"'))
+
+    def test_engine_and_operators_do_not_include_each_other(self):
+        self.assertEqual(
+            ["engine/task.cc:1: engine must not include operators"],
+            self.includes("engine/task.cc", '"millrace/operators/stream.h"'),
+        )
+        self.assertEqual(
+            ["operators/map.cc:1: operators must not include engine"],
+            self.includes("operators/map.cc", '"millrace/engine/engine.h"'),
+        )
+
+    def test_lower_layers_do_not_include_higher_ones(self):
+        self.assertEqual(1, len(self.includes("engine/core/a.cc", '"engine/task.h"')))
+        self.assertEqual(1, len(self.includes("state/a.cc", '"millrace/engine/engine.h"')))
+        self.assertEqual(1, len(self.includes("operators/map.cc", '"operators/crm/ids.h"')))
+        self.assertEqual(1, len(self.includes("operators/map.cc", '"account_generated.h"')))
+
+    def test_private_headers_stay_in_their_layer_and_out_of_public_ones(self):
+        self.assertEqual(
+            ["engine/task.cc:1: state/backend.h is private to state"],
+            self.includes("engine/task.cc", '"state/backend.h"'),
+        )
+        self.assertEqual(
+            ["state/include/millrace/state/x.h:1: a public header includes the private "
+             "state/backend.h"],
+            self.includes("state/include/millrace/state/x.h", '"state/backend.h"'),
+        )
+
+    def test_libraries_stay_where_they_belong(self):
+        self.assertEqual([], self.includes("engine/kafka/consumer.cc", "<librdkafka/rdkafka.h>"))
+        self.assertEqual([], self.includes("state/rocksdb_backend.cc", "<rocksdb/db.h>"))
+        self.assertEqual([], self.includes("engine/scheduler.cc", "<tbb/task_arena.h>"))
+        self.assertEqual([], self.includes("engine/log.cc", "<spdlog/spdlog.h>"))
+        self.assertEqual([], self.includes("engine/log.h", "<spdlog/fwd.h>"))
+        self.assertEqual(1, len(self.includes("engine/loop.cc", "<librdkafka/rdkafka.h>")))
+        self.assertEqual(1, len(self.includes("apps/a.cc", "<librdkafka/rdkafka.h>")))
+        self.assertEqual(1, len(self.includes("state/commit_buffer.cc", "<rocksdb/db.h>")))
+        self.assertEqual(1, len(self.includes("engine/loop.cc", "<oneapi/tbb/task_arena.h>")))
+        self.assertEqual(1, len(self.includes("engine/log.h", "<spdlog/spdlog.h>")))
+
+    def test_style_limits(self):
+        fine = "#pragma once\nint f();\n"
+        self.assertEqual([], self.problems(style.check, {"a/b.h": fine}))
+        for name, text in {
+            "a/Big.h": fine,
+            "a/no_guard.h": "int f();\n",
+            "a/tab.cc": "\tint x;\n",
+            "a/wide.cc": "// " + "x" * 98 + "\n",
+            "a/end.cc": "int x;",
+            "a/space.cc": "int x; \n",
+            "a/note.cc": "// TO" "DO: later\n",
+            "a/long.cc": "int x;\n" * 501,
+            "a/function.cc": "int f() {\n" + "  g();\n" * 70 + "}\n",
+        }.items():
+            with self.subTest(name):
+                self.assertEqual(1, len(self.problems(style.check, {name: text})))
+
+    def test_functions_are_found_in_classes_and_namespaces(self):
+        text = (
+            "namespace a {\n"  # 1
+            "class B : public C<D> {\n"
+            "  explicit B(int x) : x_{x} {\n    if (x) {\n    }\n  }\n"  # 3-6
+            "  int x_{0};\n"
+            "};\n"
+            "template <class T>\n"  # 9
+            "T f(const char* s = \"{\", char c = '}') {\n"
+            "  return {};\n"
+            "}\n"
+            "constexpr int kTable[] = {\n  1,\n};\n"
+            "const auto kRows = make({\n  1,\n});\n"
+            "}  // namespace a {\n"
+        )
+        self.assertIn((9, 4), list(functions(text)))
+        self.assertEqual(2, len([lines for _, lines in functions(text) if lines > 1]))
+
+    def test_readmes_are_everywhere_and_their_paths_exist(self):
+        files = {
+            "README.md": "`a/x.cc`, `b.c/d`, `GET /v1/x`, `./a`, [a](a/README.md), `at/least`\n",
+            "a/README.md": "`x.cc`, `../README.md`, `y.h`\n",
+            "a/x.cc": "",
+            "a/include/millrace/a/y.h": "",
+            "a/golden/1.json": "",
+        }
+        self.assertEqual([], self.problems(readmes.check, files))
+        self.assertEqual(
+            ["b: no README.md", "README.md:1: `a/gone.cc` does not exist"],
+            self.problems(readmes.check, {"README.md": "`a/gone.cc`\n", "b/x.cc": ""}),
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
