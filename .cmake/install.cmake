@@ -1,0 +1,21 @@
+# Installs headers, libraries and a package file, so that `find_package(millrace)` gives
+# millrace::core, state, operators, engine, schemas and testing.
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/millrace)
+
+install(TARGETS millrace_core millrace_state millrace_operators millrace_engine
+                millrace_testing millrace_schemas ${MILLRACE_PRIVATE_LIBRARIES}
+        EXPORT millrace-targets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT millrace-targets NAMESPACE millrace:: DESTINATION ${package_dir})
+install(FILES schemas/millrace_schemas.cmake DESTINATION ${package_dir})
+
+configure_package_config_file(.cmake/millrace-config.cmake.in millrace-config.cmake
+                              INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(millrace-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/millrace-config.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/millrace-config-version.cmake
+        DESTINATION ${package_dir})

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/result.h"
+#include "millrace/core/serde.h"
+#include "millrace/core/topic.h"
+#include "millrace/core/topology.h"
+#include "millrace/engine/engine.h"
+#include "millrace/engine/options.h"
+
+namespace millrace::testing {
+
+class MemoryBroker;
+
+/// A record as the driver takes it from an output topic.
+struct DriverRecord {
+  int32_t partition = 0;
+  int64_t offset = 0;
+  int64_t timestamp_ms = 0;
+  std::optional<std::string> key;    ///< bytes; nullopt: null
+  std::optional<std::string> value;  ///< bytes; nullopt: a tombstone
+  std::map<std::string, std::string> headers;
+};
+
+/// An output record of typed keys and values; the views live as long as this.
+template <class K, class V>
+struct TypedRecord {
+  DriverRecord raw;
+  ViewOf<K> key() const { return Serde<K>::view(Bytes(*raw.key)); }
+  bool is_tombstone() const { return !raw.value.has_value(); }
+  ViewOf<V> value() const { return Serde<V>::view(Bytes(*raw.value)); }
+};
+
+struct DriverOptions {
+  /// Partitions of external topics; those not named get `partitions`.
+  std::map<std::string, int32_t> topic_partitions;
+  int32_t partitions = 1;
+  int64_t start_time_ms = 1'700'000'000'000;  ///< where the hand-moved clock begins
+  /// Empty: stores in memory, so that a restart restores all from the changelogs.
+  std::filesystem::path state_dir;
+  EngineOptions engine;  ///< application_id defaults to "test"; the rest as configured
+};
+
+/// Runs a topology on the real engine, with a broker in memory, one thread and a clock by hand.
+///
+///     TopologyDriver driver{activity_summaries()};
+///     driver.pipe(kAccounts, "A-1", account("Acme"), 1'000);
+///     driver.run();
+///     EXPECT_EQ(driver.read(kSummaries).size(), 1);
+///
+/// Input waits in its topic until `run`, which goes on until nothing is left to do and commits.
+/// Output is what a read_committed consumer would see. Not thread-safe. A topology that does not
+/// validate, or an engine that fails, aborts with the reason unless the method returns a Status.
+class TopologyDriver {
+ public:
+  explicit TopologyDriver(Result<Topology> topology, DriverOptions options = {});
+  ~TopologyDriver();
+  TopologyDriver(const TopologyDriver&) = delete;
+  TopologyDriver& operator=(const TopologyDriver&) = delete;
+
+  template <class K, class V>
+  void pipe(Topic<K, V> topic, const OwnedOf<K>& key, const OwnedOf<V>& value,
+            int64_t timestamp_ms) {
+    std::string value_bytes;
+    Serde<V>::encode(value, value_bytes);
+    pipe_bytes(topic.name, key_bytes<K>(key), Bytes(value_bytes), timestamp_ms);
+  }
+  template <class K, class V>
+  void pipe_tombstone(Topic<K, V> topic, const OwnedOf<K>& key, int64_t timestamp_ms) {
+    pipe_bytes(topic.name, key_bytes<K>(key), Bytes(), timestamp_ms);
+  }
+  /// Any bytes, to any partition; without one, to that of the key (null keys: partition 0).
+  void pipe_bytes(std::string_view topic, const std::optional<std::string>& key, Bytes value,
+                  int64_t timestamp_ms, std::optional<int32_t> partition = std::nullopt,
+                  const std::map<std::string, std::string>& headers = {});
+
+  /// Processes all input, and what it leads to, and commits. Aborts when the engine fails.
+  void run();
+  /// The same for tests that expect a failure or a crash.
+  Status try_run();
+  /// One turn of the loop.
+  Status run_once();
+
+  /// Committed records of `topic` since the previous `read` of it, by partition, then offset.
+  template <class K, class V>
+  std::vector<TypedRecord<K, V>> read(Topic<K, V> topic) {
+    std::vector<TypedRecord<K, V>> records;
+    for (DriverRecord& record : read_bytes(topic.name)) records.push_back({std::move(record)});
+    return records;
+  }
+  std::vector<DriverRecord> read_bytes(std::string_view topic);
+  /// Latest committed value bytes per key bytes of the whole topic, tombstones left out.
+  std::map<std::string, std::string> table_bytes(std::string_view topic) const;
+
+  /// Committed row of a store, as a query would read it.
+  std::optional<std::string> store_bytes(std::string_view store, Bytes key,
+                                         Bytes partition_key = {});
+
+  int64_t now_ms() const;
+  void advance_time(int64_t milliseconds);
+
+  /// Stops in an orderly way and starts again; with `state_dir` on the state that is there.
+  void restart();
+  /// Ends without commit or close, as kill -9 does, and starts again.
+  void crash_and_restart();
+  /// Makes the `nth` time the engine reaches `step` end it there, as kill -9 would; `try_run` then
+  /// returns `kInternal`, and `crash_and_restart` goes on from what was left.
+  void crash_at(CommitStep step, int nth = 1);
+  /// Forgets local state, as a new machine would; takes effect at the next start.
+  void delete_state();
+
+  Engine& engine();
+  MemoryBroker& broker();  ///< private header: `engine/testing/memory_broker.h`
+
+ private:
+  template <class K>
+  static std::string key_bytes(const OwnedOf<K>& key) {
+    std::string bytes;
+    Serde<K>::encode(key, bytes);
+    return bytes;
+  }
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace::testing

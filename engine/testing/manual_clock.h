@@ -1,0 +1,21 @@
+#pragma once
+
+#include <atomic>
+
+#include "millrace/core/clock.h"
+
+namespace millrace::testing {
+
+/// A clock that stands still until it is told to move. Thread-safe.
+class ManualClock final : public Clock {
+ public:
+  explicit ManualClock(int64_t start_ms) : now_ms_(start_ms) {}
+  int64_t now_ms() const override { return now_ms_; }
+  int64_t steady_ns() const override { return now_ms_ * 1'000'000; }
+  void advance(int64_t milliseconds) { now_ms_ += milliseconds; }
+
+ private:
+  std::atomic<int64_t> now_ms_;
+};
+
+}  // namespace millrace::testing
