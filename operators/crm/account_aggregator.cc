@@ -1,0 +1,202 @@
+#include "crm/account_aggregator.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "account_state_generated.h"
+#include "crm/account_row.h"
+#include "crm/encode.h"
+#include "member_update_generated.h"
+
+namespace millrace::crm {
+namespace {
+
+int64_t event_time_of(const RowView& row) {
+  int64_t latest_ms = 0;
+  const auto raise = [&latest_ms](const std::optional<VersionView>& version) {
+    if (version) latest_ms = std::max(latest_ms, version->commit_timestamp_ms);
+  };
+  raise(row.existence_version);
+  raise(row.full_image_version);
+  raise(row.gap_version);
+  for (const FieldView& field : row.fields) raise(field.version);
+  return latest_ms;
+}
+
+/// The entries of one root, copied out of the store.
+class Component {
+ public:
+  Component(KeyValueStore& members, std::string_view root) : root_(root) {
+    for (const auto it = members.prefix(member_key(root, "")); it->valid(); it->next()) {
+      buffers_.push_back(it->row().value.to_string());
+    }
+    for (const std::string& buffer : buffers_) {
+      const auto* entry = flatbuffers::GetRoot<MemberUpdate>(buffer.data());
+      entries_.push_back(entry);
+      const RowView* row = nullptr;
+      if (entry->row() != nullptr) row = &rows_.emplace_back(read_row(*entry->row()));
+      members_.push_back({entry->member()->string_view(), row});
+    }
+  }
+
+  AccountStatus status() const {
+    if (members_.empty()) return AccountStatus::Absorbed;
+    for (const MemberView& member : members_) {
+      if (member.id != root_ || member.row == nullptr) continue;
+      if (member.row->status == RowStatus::Live) return AccountStatus::Active;
+      if (member.row->status == RowStatus::Deleted) return AccountStatus::Deleted;
+    }
+    return AccountStatus::Pending;
+  }
+
+  flatbuffers::Offset<AccountState> write(flatbuffers::FlatBufferBuilder& builder,
+                                          const SurvivorshipPolicy& policy,
+                                          uint64_t version) const {
+    const auto root = builder.CreateString(root_);
+    const auto members = write_members(builder);
+    const AccountStatus now = status();
+    const auto fields = now == AccountStatus::Deleted
+                            ? builder.CreateVector(std::vector<flatbuffers::Offset<GoldenField>>{})
+                            : write_fields(builder, policy);
+    return CreateAccountState(builder, root, now, members, fields, version, event_time_ms(),
+                              incomplete());
+  }
+
+ private:
+  int64_t event_time_ms() const {
+    int64_t latest_ms = 0;
+    for (const MemberUpdate* entry : entries_) {
+      if (entry->merge_version() != nullptr) {
+        latest_ms = std::max(latest_ms, entry->merge_version()->commit_timestamp_ms());
+      }
+    }
+    for (const RowView& row : rows_) latest_ms = std::max(latest_ms, event_time_of(row));
+    return latest_ms;
+  }
+
+  bool incomplete() const {
+    return std::ranges::any_of(rows_, [](const RowView& row) {
+      return row.status != RowStatus::Deleted && row.incomplete();
+    });
+  }
+
+  auto write_members(flatbuffers::FlatBufferBuilder& builder) const
+      -> flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Member>>> {
+    std::vector<flatbuffers::Offset<Member>> members;
+    for (const MemberUpdate* entry : entries_) {
+      const auto id = builder.CreateString(entry->member());
+      const auto via = entry->via() == nullptr ? flatbuffers::Offset<flatbuffers::String>()
+                                               : builder.CreateString(entry->via());
+      members.push_back(CreateMember(builder, id, via));
+    }
+    return builder.CreateVector(members);
+  }
+
+  auto write_fields(flatbuffers::FlatBufferBuilder& builder, const SurvivorshipPolicy& policy) const
+      -> flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<GoldenField>>> {
+    std::vector<flatbuffers::Offset<GoldenField>> fields;
+    for (const GoldenFieldView& field : golden_fields(root_, members_, policy)) {
+      const auto name = builder.CreateString(field.name);
+      const auto value = field.value ? builder.CreateString(*field.value)
+                                     : flatbuffers::Offset<flatbuffers::String>();
+      const auto member = builder.CreateString(field.member);
+      const auto version = write_version(builder, field.version);
+      fields.push_back(CreateGoldenField(builder, name, value, member, version));
+    }
+    return builder.CreateVector(fields);
+  }
+
+  std::string_view root_;
+  std::deque<std::string> buffers_;
+  std::vector<const MemberUpdate*> entries_;
+  std::deque<RowView> rows_;
+  std::vector<MemberView> members_;
+};
+
+bool is_tombstone(AccountStatus status) {
+  return status == AccountStatus::Deleted || status == AccountStatus::Absorbed;
+}
+
+class AccountAggregator final : public Processor {
+ public:
+  AccountAggregator(std::string member_store, std::string state_store, SurvivorshipPolicy policy)
+      : member_store_(std::move(member_store)),
+        state_store_(std::move(state_store)),
+        policy_(std::move(policy)) {}
+
+  void init(ProcessorContext& context) override {
+    Processor::init(context);
+    members_ = &context.store(member_store_);
+    states_ = &context.store(state_store_);
+  }
+
+  void process(const Record& record) override {
+    const auto& update = *flatbuffers::GetRoot<MemberUpdate>(record.value.data());
+    const std::string key =
+        member_key(update.root()->string_view(), update.member()->string_view());
+    const Row entry = members_->get(key);
+    if (update.retract()) {
+      if (!entry) return;
+      members_->erase(key, record.timestamp_ms);
+    } else {
+      if (entry.value == record.value) return;
+      members_->put(key, record.value, record.timestamp_ms);
+    }
+    publish(update.root()->string_view(), record);
+  }
+
+ private:
+  void publish(std::string_view root, const Record& record) {
+    const Row stored = states_->get(root);
+    old_state_.assign(stored ? stored.value.view() : std::string_view());
+    const int64_t timestamp_ms = std::max(stored.timestamp_ms, record.timestamp_ms);
+    const AccountState* old =
+        stored ? flatbuffers::GetRoot<AccountState>(old_state_.data()) : nullptr;
+    const uint64_t old_version = old == nullptr ? 0 : old->version();
+
+    const Component component(*members_, root);
+    if (old != nullptr && write(component, old_version) == Bytes(old_state_)) return;
+    const Bytes state = write(component, old_version + 1);
+    states_->put(root, state, timestamp_ms);
+
+    const bool was_tombstone = old == nullptr || is_tombstone(old->status());
+    const bool now_tombstone = is_tombstone(component.status());
+    if (was_tombstone && now_tombstone) return;
+    context().forward({.key = record.key,
+                       .value = now_tombstone ? Bytes() : state,
+                       .old_value = was_tombstone ? Bytes() : Bytes(old_state_),
+                       .timestamp_ms = timestamp_ms,
+                       .headers = record.headers});
+  }
+
+  Bytes write(const Component& component, uint64_t version) {
+    builder_.Clear();
+    return finish_aligned(builder_, component.write(builder_, policy_, version));
+  }
+
+  std::string member_store_;
+  std::string state_store_;
+  SurvivorshipPolicy policy_;
+  KeyValueStore* members_ = nullptr;
+  KeyValueStore* states_ = nullptr;
+  flatbuffers::FlatBufferBuilder builder_;
+  std::string old_state_;
+};
+
+}  // namespace
+
+std::string member_key(std::string_view root, std::string_view member) {
+  return std::string(root).append(1, '\0').append(member);
+}
+
+ProcessorFactory account_aggregator(std::string member_store, std::string state_store,
+                                    SurvivorshipPolicy policy) {
+  return [member_store, state_store, policy] {
+    return std::make_unique<AccountAggregator>(member_store, state_store, policy);
+  };
+}
+
+}  // namespace millrace::crm

@@ -1,0 +1,168 @@
+#include "crm/account_topology.h"
+
+#include <memory>
+#include <utility>
+
+#include "crm/account_aggregator.h"
+#include "crm/account_row.h"
+#include "crm/member_router.h"
+#include "crm/merge_forest.h"
+#include "crm/merge_resolver.h"
+#include "crm/row_materializer.h"
+
+namespace millrace::crm {
+namespace {
+
+std::string_view record_id(Bytes value) {
+  return flatbuffers::GetRoot<AccountChange>(value.data())->id()->string_view();
+}
+std::string_view victim_id(Bytes value) {
+  return flatbuffers::GetRoot<MergeFact>(value.data())->victim()->string_view();
+}
+
+/// Keys records by an id in their value, since the keys that sources write are not reliable.
+class KeyByValue final : public Processor {
+ public:
+  using IdOf = std::string_view (*)(Bytes value);
+  explicit KeyByValue(IdOf id_of) : id_of_(id_of) {}
+
+  void process(const Record& record) override {
+    if (record.value.is_null()) return context().count_dropped("null_value");
+    key_.assign(id_of_(record.value));
+    Record keyed = record;
+    keyed.key = key_;
+    context().forward(keyed);
+  }
+
+ private:
+  IdOf id_of_;
+  std::string key_;
+};
+
+ProcessorFactory key_by_value(KeyByValue::IdOf id_of) {
+  return [id_of] { return std::make_unique<KeyByValue>(id_of); };
+}
+
+template <class K, class V>
+TopicUse use_of(Topic<K, V> topic) {
+  return {std::string(topic.name), type_info<K>(), type_info<V>()};
+}
+
+/// Collects nodes; a child is added after its parents, so children keep the order of adding.
+class Nodes {
+ public:
+  NodeIndex add(Node node, std::vector<NodeIndex> parents) {
+    const auto index = static_cast<NodeIndex>(nodes_.size());
+    for (const NodeIndex parent : parents) nodes_[parent].children.push_back(index);
+    node.parents = std::move(parents);
+    nodes_.push_back(std::move(node));
+    return index;
+  }
+  NodeIndex source(std::string name, TopicUse topic) {
+    Node node;
+    node.name = std::move(name);
+    node.kind = NodeKind::kSource;
+    node.topic = std::move(topic);
+    return add(std::move(node), {});
+  }
+  NodeIndex processor(std::string name, ProcessorFactory factory, NodeIndex parent,
+                      std::vector<std::string_view> stores = {},
+                      std::vector<std::string_view> reads_at_key = {}) {
+    Node node;
+    node.name = std::move(name);
+    node.factory = std::move(factory);
+    node.stores.assign(stores.begin(), stores.end());
+    node.reads_at_key.assign(reads_at_key.begin(), reads_at_key.end());
+    return add(std::move(node), {parent});
+  }
+  NodeIndex exchange(std::string name, TypeInfo value, std::vector<NodeIndex> parents,
+                     int32_t partitions = 0) {
+    Node node;
+    node.name = name;
+    node.kind = NodeKind::kExchange;
+    node.topic = {std::move(name), type_info<std::string>(), std::move(value)};
+    node.partitions = partitions;
+    return add(std::move(node), std::move(parents));
+  }
+  NodeIndex sink(std::string name, TopicUse topic, NodeIndex parent, bool coalesce) {
+    Node node;
+    node.name = std::move(name);
+    node.kind = NodeKind::kSink;
+    node.topic = std::move(topic);
+    node.coalesce = coalesce;
+    return add(std::move(node), {parent});
+  }
+  std::vector<Node> take() { return std::move(nodes_); }
+
+ private:
+  std::vector<Node> nodes_;
+};
+
+void add_merge_resolution(Nodes& nodes) {
+  TopicUse facts = use_of(kMergeFacts);
+  facts.value.validate = &validate_merge_fact;
+  const NodeIndex source = nodes.source("merge-facts", facts);
+  const NodeIndex keyed =
+      nodes.processor("merge-facts-by-victim", key_by_value(&victim_id), source);
+  const NodeIndex exchange =
+      nodes.exchange("merge-facts-to-resolver", type_info<MergeFact>(), {keyed}, 1);
+  const NodeIndex resolver = nodes.processor(
+      "merge-resolver", merge_resolver(std::string(kForestStore)), exchange, {kForestStore});
+  nodes.sink("redirects-out", use_of(kRedirects), resolver, true);
+  nodes.sink("conflicts-out", use_of(kConflicts), resolver, false);
+}
+
+void add_account_flow(Nodes& nodes, SurvivorshipPolicy policy) {
+  const std::string rows(kRowStore);
+  const std::string redirects(kRedirectStore);
+  TopicUse accounts = use_of(kAccounts);
+  accounts.value.validate = &validate_account_change;
+  const NodeIndex source = nodes.source("accounts", accounts);
+  const NodeIndex keyed = nodes.processor("accounts-by-id", key_by_value(&record_id), source);
+  const NodeIndex by_id = nodes.exchange("accounts-by-id", type_info<AccountChange>(), {keyed});
+  const NodeIndex materializer =
+      nodes.processor("row-materializer", row_materializer(rows), by_id, {kRowStore}, {kRowStore});
+  const NodeIndex from_row = nodes.processor("row-router", row_router(redirects), materializer,
+                                             {kRedirectStore}, {kRedirectStore});
+  const NodeIndex redirect_source = nodes.source("redirects", use_of(kRedirects));
+  const NodeIndex from_redirect =
+      nodes.processor("redirect-router", redirect_router(redirects, rows), redirect_source,
+                      {kRedirectStore, kRowStore}, {kRedirectStore, kRowStore});
+  const NodeIndex by_root =
+      nodes.exchange("members-by-root", type_info<MemberUpdate>(), {from_row, from_redirect});
+  const NodeIndex aggregator =
+      nodes.processor("account-aggregator",
+                      account_aggregator(std::string(kMemberStore), std::string(kAccountStateStore),
+                                         std::move(policy)),
+                      by_root, {kMemberStore, kAccountStateStore}, {kAccountStateStore});
+  nodes.sink("account-states-out", use_of(kAccountStates), aggregator, true);
+}
+
+template <class Value>
+StoreSpec store_of(std::string_view name) {
+  return {.name = std::string(name), .key = type_info<std::string>(), .value = type_info<Value>()};
+}
+
+}  // namespace
+
+Status validate_account_change(Bytes bytes) {
+  MILLRACE_RETURN_IF_ERROR(Serde<AccountChange>::validate(bytes));
+  return read_change(*flatbuffers::GetRoot<AccountChange>(bytes.data())).status();
+}
+
+Status validate_merge_fact(Bytes bytes) {
+  MILLRACE_RETURN_IF_ERROR(Serde<MergeFact>::validate(bytes));
+  return read_merge_fact(*flatbuffers::GetRoot<MergeFact>(bytes.data())).status();
+}
+
+Result<Topology> account_topology(SurvivorshipPolicy policy) {
+  Nodes nodes;
+  add_merge_resolution(nodes);
+  add_account_flow(nodes, std::move(policy));
+  return Topology::create("crm-accounts", nodes.take(),
+                          {store_of<ForestNode>(kForestStore), store_of<AccountRow>(kRowStore),
+                           store_of<Redirect>(kRedirectStore), store_of<MemberUpdate>(kMemberStore),
+                           store_of<AccountState>(kAccountStateStore)});
+}
+
+}  // namespace millrace::crm

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "millrace/core/topic.h"
+#include "millrace/core/topology.h"
+
+#include "account_generated.h"
+#include "account_row_generated.h"
+#include "account_state_generated.h"
+#include "conflict_generated.h"
+#include "crm/golden_record.h"
+#include "forest_node_generated.h"
+#include "member_update_generated.h"
+#include "merge_fact_generated.h"
+#include "redirect_generated.h"
+
+namespace millrace::crm {
+
+/// Topics of the account flow. Keys of the inputs do not matter: records are keyed by what is in
+/// them.
+inline constexpr Topic<RawBytes, AccountChange> kAccounts{"crm.accounts"};
+inline constexpr Topic<RawBytes, MergeFact> kMergeFacts{"crm.merge-facts"};
+inline constexpr Topic<std::string, Redirect> kRedirects{"crm.redirects"};
+inline constexpr Topic<std::string, AccountState> kAccountStates{"crm.account-state"};
+inline constexpr Topic<std::string, Conflict> kConflicts{"crm.conflicts"};
+
+/// Stores of the account flow, for queries. Keys are ids.
+inline constexpr std::string_view kRowStore = "account-rows";            ///< id → AccountRow
+inline constexpr std::string_view kRedirectStore = "account-redirects";  ///< id → Redirect
+inline constexpr std::string_view kMemberStore =
+    "account-members";  ///< `member_key` → MemberUpdate
+inline constexpr std::string_view kAccountStateStore = "account-states";  ///< root → AccountState
+inline constexpr std::string_view kForestStore = "merge-forest";          ///< see merge_forest.h
+
+/// The checks of an input topic's values: the FlatBuffer, and that it says something.
+Status validate_account_change(Bytes bytes);
+Status validate_merge_fact(Bytes bytes);
+
+/// Account changes and merge facts in; redirects, account states and conflicts out: CRM accounts
+/// without children. One sub-topology of one task resolves merges, the other has as many tasks as
+/// topic `crm.redirects` has partitions; `crm.accounts` may have any count, but the same saves a
+/// hop.
+///
+/// A query for an id: its root is in `account-redirects` at the id (none: the id itself), the
+/// component in `account-states` at the root. Every id ever seen is a member of one component.
+Result<Topology> account_topology(SurvivorshipPolicy policy = {});
+
+}  // namespace millrace::crm

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "millrace/core/processor.h"
+
+namespace millrace::crm {
+
+/// The two sides of the join of account rows with redirects, by id. Both send MemberUpdates keyed
+/// by the root that the id belongs to, so that each component is put together in one place. An id
+/// without a redirect is its own root; one without a row is a member all the same.
+///
+/// Row side: takes AccountRow changes keyed by id; sends the member's update to its root.
+ProcessorFactory row_router(std::string redirect_store);
+
+/// Redirect side: takes Redirects keyed by id in offset order and keeps the latest in
+/// `redirect_store`, which so holds the root that was last sent to. When the root moved, first
+/// retracts the member from the old root, then adds it with its row to the new one. Repeated
+/// redirects do nothing. A null value is dropped and counted: a redirect is never taken back, only
+/// replaced.
+ProcessorFactory redirect_router(std::string redirect_store, std::string row_store);
+
+}  // namespace millrace::crm

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "millrace/core/processor.h"
+
+namespace millrace::crm {
+
+/// Children of the merge resolver, in the order in which they must be declared.
+enum MergeResolverChild : size_t { kRedirectsChild = 0, kConflictsChild = 1 };
+
+/// Takes merge facts (value MergeFact, any key) and keeps the forest of merges in `forest_store`.
+///
+/// Forwards to the first child a Redirect, keyed by id, for every id whose redirect changed or that
+/// a fact names for the first time; to the second a Conflict, keyed by its first id. All facts must
+/// come to one task. Output has the fact's timestamp. A duplicate or outdated fact changes nothing,
+/// in any order. A null value is dropped and counted; a fact that is none throws.
+ProcessorFactory merge_resolver(std::string forest_store);
+
+}  // namespace millrace::crm

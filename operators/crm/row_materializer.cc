@@ -1,0 +1,61 @@
+#include "crm/row_materializer.h"
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include "crm/account_row.h"
+#include "crm/encode.h"
+
+namespace millrace::crm {
+namespace {
+
+class RowMaterializer final : public Processor {
+ public:
+  explicit RowMaterializer(std::string row_store) : row_store_(std::move(row_store)) {}
+
+  void init(ProcessorContext& context) override {
+    Processor::init(context);
+    rows_ = &context.store(row_store_);
+  }
+
+  void process(const Record& record) override {
+    if (record.value.is_null()) return context().count_dropped("null_value");
+    const Result<ChangeView> change =
+        read_change(*flatbuffers::GetRoot<AccountChange>(record.value.data()));
+    if (!change.ok()) throw std::invalid_argument(change.message());
+    const Row stored = rows_->get(change->id);
+    RowView row{.id = change->id};
+    if (stored) row = read_row(*flatbuffers::GetRoot<AccountRow>(stored.value.data()));
+    const Result<bool> changed = merge_change(row, *change);
+    if (!changed.ok()) throw std::length_error(changed.message());
+    if (!*changed) return;
+
+    builder_.Clear();
+    const Bytes value = finish_aligned(builder_, write_row(builder_, row));
+    old_value_.assign(stored ? stored.value.view() : std::string_view());
+    const Bytes old_value = stored ? Bytes(old_value_) : Bytes();
+    const int64_t timestamp_ms = std::max(stored.timestamp_ms, record.timestamp_ms);
+    rows_->put(change->id, value, timestamp_ms);
+    context().forward({.key = record.key,
+                       .value = value,
+                       .old_value = old_value,
+                       .timestamp_ms = timestamp_ms,
+                       .headers = record.headers});
+  }
+
+ private:
+  std::string row_store_;
+  KeyValueStore* rows_ = nullptr;
+  flatbuffers::FlatBufferBuilder builder_;
+  std::string old_value_;
+};
+
+}  // namespace
+
+ProcessorFactory row_materializer(std::string row_store) {
+  return [row_store] { return std::make_unique<RowMaterializer>(row_store); };
+}
+
+}  // namespace millrace::crm

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "millrace/core/processor.h"
+
+namespace millrace::crm {
+
+/// Merges account changes (key: record id, value: AccountChange) into full rows in `row_store`.
+///
+/// Forwards the new AccountRow with the old one, same key, for every change that changed the row; a
+/// duplicate or outdated change changes nothing, in any order. A deleted account keeps a row, which
+/// says so. Output has the later timestamp of row and change. A null value is dropped and counted;
+/// a change that is none throws, and so does one that would make a row of too many fields.
+ProcessorFactory row_materializer(std::string row_store);
+
+}  // namespace millrace::crm
