@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+
+#include "millrace/core/topology.h"
+#include "millrace/engine/config_table.h"
+
+namespace millrace {
+namespace {
+
+constexpr int64_t kMinute = 60'000;
+constexpr int64_t kDay = 24 * 60 * kMinute;
+constexpr int64_t kMiB = 1 << 20;
+constexpr int64_t kGiB = 1 << 30;
+
+std::string legal_name(std::string_view text, size_t length_max) {
+  return is_legal_name(text, length_max) ? "" : "not a name that Kafka takes";
+}
+
+const std::vector<std::pair<std::string, OnError>>& on_error_choices() {
+  static const std::vector<std::pair<std::string, OnError>> choices{
+      {"fail", OnError::kFail}, {"skip", OnError::kSkip}, {"dead_letter", OnError::kDeadLetter}};
+  return choices;
+}
+
+void add_identity(ConfigTable& table, EngineOptions& options) {
+  table.add_string(
+      "application.id", options.application_id,
+      {.length_max = kApplicationIdLengthMax,
+       .required = true,
+       .check = [](std::string_view text) { return legal_name(text, kApplicationIdLengthMax); },
+       .allowed = fmt::format("1 to {} of [a-zA-Z0-9._-]", kApplicationIdLengthMax)},
+      "Consumer group, and prefix of the internal topics. Instances with the same id "
+      "share the work.");
+  add_connection_options(table, options);
+  table.add_string("instance.id", options.instance_id,
+                   {.length_max = kTopicNameLengthMax,
+                    .check =
+                        [](std::string_view text) {
+                          return text.empty() ? "" : legal_name(text, kTopicNameLengthMax);
+                        },
+                    .allowed = "empty, or 1 to 249 of [a-zA-Z0-9._-]"},
+                   "Static member of the group: a restart within the session time-out moves no "
+                   "task. Empty: dynamic member.");
+  table.add_path("state.dir", options.state_dir,
+                 "Where the stores live; one directory per instance, not shared.");
+  table.add_choice(
+      "processing.guarantee", options.guarantee,
+      {{"exactly_once", Guarantee::kExactlyOnce}, {"at_least_once", Guarantee::kAtLeastOnce}},
+      "exactly_once: input positions, changelogs and outputs become visible together "
+      "or not at all.");
+}
+
+void add_commit(ConfigTable& table, EngineOptions& options) {
+  table.add_integer("commit.interval.ms", options.commit_interval_ms, {1, kMinute, "ms"},
+                    "Time between commits while live; the dial between freshness and cost.");
+  table.add_integer("commit.interval.max.ms", options.commit_interval_max_ms, {1, kMinute, "ms"},
+                    "The same while catching up; grown step by step.");
+  table.add_bytes("commit.bytes.max", options.commit_bytes_max, {kMiB, 16 * kGiB},
+                  "Uncommitted rows and outputs that force a commit.");
+  table.add_check([&options](const ConfigTable& all) -> std::string {
+    if (options.commit_interval_ms <= options.commit_interval_max_ms) return "";
+    return fmt::format("commit.interval.max.ms = {} ({}): less than commit.interval.ms = {} ({})",
+                       options.commit_interval_max_ms, all.source_of("commit.interval.max.ms"),
+                       options.commit_interval_ms, all.source_of("commit.interval.ms"));
+  });
+}
+
+void add_loop(ConfigTable& table, EngineOptions& options) {
+  table.add_integer("worker.threads", options.worker_threads, {0, 1024},
+                    "Threads that process; 0: one a core, 1: serial on the loop's thread.");
+  table.add_integer("slice.records", options.slice_records, {1, 1'000'000, "records"},
+                    "A task's turn, at most.");
+  table.add_integer("slice.time.ms", options.slice_time_ms, {1, 10'000, "ms"},
+                    "A task's turn, at most.");
+  table.add_integer("poll.wait.ms", options.poll_wait_ms, {1, 10'000, "ms"},
+                    "Sleep of an idle loop, at most.");
+  table.add_bytes("input.buffer.bytes", options.input_buffer_bytes, {kMiB, 64 * kGiB},
+                  "Fetched and not yet processed; all tasks together.");
+}
+
+void add_state(ConfigTable& table, EngineOptions& options) {
+  table.add_bytes("cache.bytes", options.cache_bytes, {kMiB, 1024 * kGiB},
+                  "Rows cached and uncommitted; all tasks together.");
+  table.add_bytes("block.cache.bytes", options.block_cache_bytes, {kMiB, 1024 * kGiB},
+                  "RocksDB's block cache, shared by all tasks.");
+  table.add_bytes("write.buffer.bytes", options.write_buffer_bytes, {kMiB, 256 * kGiB},
+                  "RocksDB's write buffers, shared by all tasks.");
+  table.add_integer("state.max.age.ms", options.state_max_age_ms, {kMinute, 365 * kDay, "ms"},
+                    "Older local state is rebuilt from its changelog; must be less than the "
+                    "changelogs' delete.retention.ms.");
+}
+
+void add_errors(ConfigTable& table, EngineOptions& options) {
+  table.add_choice("on.invalid.record", options.on_invalid_record, on_error_choices(),
+                   "Input that does not decode.");
+  table.add_choice("on.user.error", options.on_user_error, on_error_choices(),
+                   "An operator's function that throws.");
+  table.add_choice("on.refused.output", options.on_refused_output, on_error_choices(),
+                   "Output that the broker refuses for good.");
+  table.add_string("dead.letter.topic", options.dead_letter_topic,
+                   {.length_max = kTopicNameLengthMax,
+                    .check =
+                        [](std::string_view text) {
+                          return text.empty() ? "" : legal_name(text, kTopicNameLengthMax);
+                        },
+                    .allowed = "empty, or 1 to 249 of [a-zA-Z0-9._-]"},
+                   "Empty: `<application.id>-dead-letters`.");
+}
+
+void add_kafka_side(ConfigTable& table, EngineOptions& options) {
+  table.add_integer("replication.factor", options.replication_factor, {-1, 1000},
+                    "Of internal topics; -1: the broker's default.");
+  table.add_bool("allow.orphans", options.allow_orphans,
+                 "Start although internal topics exist that the topology does not use any more.");
+  table.add_integer("session.timeout.ms", options.session_timeout_ms, {500, 30 * kMinute, "ms"},
+                    "After this silence the group takes an instance for dead.");
+  table.add_integer("transaction.timeout.ms", options.transaction_timeout_ms,
+                    {1'000, 15 * kMinute, "ms"}, "After this the broker aborts a transaction.");
+  table.add_integer("retry.backoff.max.ms", options.retry_backoff_max_ms, {1, kMinute, "ms"},
+                    "Longest pause between tries while the broker is away.");
+  table.add_integer("shutdown.timeout.ms", options.shutdown_timeout_ms, {100, 60 * kMinute, "ms"},
+                    "An orderly stop that takes longer ends by force.");
+  table.add_check([&options](const ConfigTable& all) -> std::string {
+    if (options.guarantee != Guarantee::kExactlyOnce ||
+        options.commit_interval_max_ms < options.transaction_timeout_ms) {
+      return "";
+    }
+    return fmt::format(
+        "transaction.timeout.ms = {} ({}): must be more than "
+        "commit.interval.max.ms = {} ({})",
+        options.transaction_timeout_ms, all.source_of("transaction.timeout.ms"),
+        options.commit_interval_max_ms, all.source_of("commit.interval.max.ms"));
+  });
+}
+
+void add_queries(ConfigTable& table, EngineOptions& options) {
+  table.add_string("query.host", options.query_host, {.length_max = 255},
+                   "Address that the query server listens on.");
+  table.add_integer("query.port", options.query_port, {-1, 65'535},
+                    "0: no query server; -1: any free port, which the log names.");
+  table.add_integer("query.threads", options.query_threads, {1, 256},
+                    "Requests answered at a time.");
+  table.add_choice("log.level", options.log_level,
+                   {{"trace", std::string("trace")},
+                    {"debug", std::string("debug")},
+                    {"info", std::string("info")},
+                    {"warn", std::string("warn")},
+                    {"error", std::string("error")}},
+                   "Least severity that is logged.");
+}
+
+}  // namespace
+
+void add_connection_options(ConfigTable& table, EngineOptions& options) {
+  table.add_string(
+      "bootstrap.servers", options.bootstrap_servers,
+      {.check = [](std::string_view text) { return text.empty() ? "must not be empty" : ""; },
+       .allowed = "host:port, comma-separated"},
+      "Brokers to begin with.");
+  table.add_map("kafka", options.kafka,
+                "Passed to librdkafka without the prefix: `kafka.security.protocol`, "
+                "`kafka.sasl.username` and so on. Never shown; keep secrets in the file or the "
+                "environment, since other users see a command line.");
+}
+
+void add_engine_options(ConfigTable& table, EngineOptions& options) {
+  add_identity(table, options);
+  add_commit(table, options);
+  add_loop(table, options);
+  add_state(table, options);
+  add_errors(table, options);
+  add_kafka_side(table, options);
+  add_queries(table, options);
+}
+
+}  // namespace millrace
