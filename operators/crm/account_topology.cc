@@ -92,6 +92,7 @@ class Nodes {
     node.coalesce = coalesce;
     return add(std::move(node), {parent});
   }
+  Node& operator[](NodeIndex index) { return nodes_[index]; }
   std::vector<Node> take() { return std::move(nodes_); }
 
  private:
@@ -102,8 +103,7 @@ void add_merge_resolution(Nodes& nodes) {
   TopicUse facts = use_of(kMergeFacts);
   facts.value.validate = &validate_merge_fact;
   const NodeIndex source = nodes.source("merge-facts", facts);
-  const NodeIndex keyed =
-      nodes.processor("merge-facts-by-victim", key_by_value(&victim_id), source);
+  const NodeIndex keyed = nodes.processor("merge-fact-keys", key_by_value(&victim_id), source);
   const NodeIndex exchange =
       nodes.exchange("merge-facts-to-resolver", type_info<MergeFact>(), {keyed}, 1);
   const NodeIndex resolver = nodes.processor(
@@ -118,10 +118,11 @@ void add_account_flow(Nodes& nodes, SurvivorshipPolicy policy) {
   TopicUse accounts = use_of(kAccounts);
   accounts.value.validate = &validate_account_change;
   const NodeIndex source = nodes.source("accounts", accounts);
-  const NodeIndex keyed = nodes.processor("accounts-by-id", key_by_value(&record_id), source);
+  const NodeIndex keyed = nodes.processor("account-keys", key_by_value(&record_id), source);
   const NodeIndex by_id = nodes.exchange("accounts-by-id", type_info<AccountChange>(), {keyed});
   const NodeIndex materializer =
       nodes.processor("row-materializer", row_materializer(rows), by_id, {kRowStore}, {kRowStore});
+  nodes[materializer].keeps_key = true;
   const NodeIndex from_row = nodes.processor("row-router", row_router(redirects), materializer,
                                              {kRedirectStore}, {kRedirectStore});
   const NodeIndex redirect_source = nodes.source("redirects", use_of(kRedirects));

@@ -1,0 +1,135 @@
+#include "flow_runner.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "millrace/core/partitioner.h"
+
+namespace millrace::crm {
+
+class FlowRunner::Context final : public ProcessorContext {
+ public:
+  Context(FlowRunner& runner, NodeIndex node, int32_t partition)
+      : runner_(runner), node_(node), partition_(partition) {}
+
+  void forward(const Record& record) override { runner_.to_children(node_, partition_, record); }
+  void forward_to(size_t child, const Record& record) override {
+    runner_.arrive(runner_.topology_.nodes()[node_].children.at(child), partition_, record);
+  }
+  size_t child_count() const override { return runner_.topology_.nodes()[node_].children.size(); }
+  KeyValueStore& store(std::string_view name) override { return runner_.store(name, partition_); }
+  TaskId task() const override { return {0, partition_}; }
+  int32_t partition_count() const override { return runner_.partitions_; }
+  const RecordPosition& position() const override { return position_; }
+  int64_t stream_time_ms() const override { return 0; }
+  int64_t wall_time_ms() const override { return 0; }
+  void schedule(TimeKind, int64_t, std::function<void(int64_t)>) override {
+    MILLRACE_ASSERT(false, "this runner has no clock");
+  }
+  void count_dropped(std::string_view) override {}
+
+ private:
+  FlowRunner& runner_;
+  NodeIndex node_;
+  int32_t partition_;
+  RecordPosition position_;
+};
+
+FlowRunner::FlowRunner(const Topology& topology, int32_t partitions, uint32_t seed)
+    : topology_(topology), partitions_(partitions), random_(seed) {}
+
+FlowRunner::~FlowRunner() = default;
+
+void FlowRunner::pipe(std::string_view topic, int32_t partition, std::string value,
+                      int64_t timestamp_ms) {
+  const auto& nodes = topology_.nodes();
+  const auto source = std::ranges::find_if(nodes, [topic](const Node& node) {
+    return node.kind == NodeKind::kSource && node.topic.name == topic;
+  });
+  MILLRACE_ASSERT(source != nodes.end(), "no source reads this topic");
+  const auto index = static_cast<NodeIndex>(source - nodes.begin());
+  queues_[{index, partition, 0}].push_back({std::nullopt, std::move(value), timestamp_ms});
+}
+
+void FlowRunner::run() {
+  while (!queues_.empty()) {
+    std::uniform_int_distribution<size_t> any(0, queues_.size() - 1);
+    const auto queue = std::next(queues_.begin(), static_cast<std::ptrdiff_t>(any(random_)));
+    const auto [node, partition, sender] = queue->first;
+    const Owned owned = std::move(queue->second.front());
+    queue->second.pop_front();
+    if (queue->second.empty()) queues_.erase(queue);
+    Record record;
+    if (owned.key) record.key = *owned.key;
+    if (owned.value) record.value = *owned.value;
+    record.timestamp_ms = owned.timestamp_ms;
+    to_children(node, partition, record);
+  }
+}
+
+void FlowRunner::to_children(NodeIndex node, int32_t partition, const Record& record) {
+  for (const NodeIndex child : topology_.nodes()[node].children) arrive(child, partition, record);
+}
+
+void FlowRunner::arrive(NodeIndex index, int32_t partition, const Record& record) {
+  const Node& node = topology_.nodes()[index];
+  for (const Bytes part : {record.key, record.value, record.old_value}) {
+    MILLRACE_ASSERT(reinterpret_cast<uintptr_t>(part.data()) % 8 == 0, "parts must be aligned");
+  }
+  if (node.kind == NodeKind::kProcessor) return process(index, partition, record);
+  if (node.kind == NodeKind::kExchange) {
+    const int32_t to =
+        partition_of(record.key, node.partitions > 0 ? node.partitions : partitions_);
+    if (to == partition && node.partitions == 0) return to_children(index, partition, record);
+    return send(index, partition, to, record);
+  }
+  auto& output = outputs_[node.topic.name].emplace_back();
+  output.key = record.key.to_string();
+  if (!record.value.is_null()) output.value = record.value.to_string();
+  const auto& nodes = topology_.nodes();
+  for (NodeIndex reader = 0; reader < nodes.size(); ++reader) {
+    if (nodes[reader].kind != NodeKind::kSource || nodes[reader].topic.name != node.topic.name) {
+      continue;
+    }
+    send(reader, partition, partition_of(record.key, partitions_), record);
+  }
+}
+
+void FlowRunner::send(NodeIndex reader, int32_t from, int32_t to, const Record& record) {
+  Owned owned{record.key.to_string(), std::nullopt, record.timestamp_ms};
+  if (!record.value.is_null()) owned.value = record.value.to_string();
+  queues_[{reader, to, from}].push_back(std::move(owned));
+}
+
+void FlowRunner::process(NodeIndex node, int32_t partition, const Record& record) {
+  auto& processor = processors_[{node, partition}];
+  if (!processor) {
+    auto& context = contexts_[{node, partition}];
+    context = std::make_unique<Context>(*this, node, partition);
+    processor = topology_.nodes()[node].factory();
+    processor->init(*context);
+  }
+  processor->process(record);
+}
+
+const std::vector<FlowRunner::Output>& FlowRunner::output(std::string_view topic) const {
+  static const std::vector<Output> kNone;
+  const auto it = outputs_.find(topic);
+  return it == outputs_.end() ? kNone : it->second;
+}
+
+MapStore& FlowRunner::store(std::string_view name, int32_t partition) {
+  return stores_[{std::string(name), partition}];
+}
+
+std::map<std::string, std::string> FlowRunner::all_rows(std::string_view name) const {
+  std::map<std::string, std::string> rows;
+  for (const auto& [key, store] : stores_) {
+    if (key.first != name) continue;
+    for (const auto& [id, stored] : store.rows()) rows[id] = stored.value;
+  }
+  return rows;
+}
+
+}  // namespace millrace::crm

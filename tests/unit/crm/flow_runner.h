@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "millrace/core/topology.h"
+
+#include "map_store.h"
+
+namespace millrace::crm {
+
+/// Runs the processors of a topology over several partitions, with every interleaving that a broker
+/// allows: records of one sender to one partition keep their order, all else is left to chance.
+///
+/// No engine and no commits: it shows what the processors do with any order of arrival.
+class FlowRunner {
+ public:
+  struct Output {
+    std::string key;
+    std::optional<std::string> value;
+  };
+
+  FlowRunner(const Topology& topology, int32_t partitions, uint32_t seed);
+  ~FlowRunner();
+
+  void pipe(std::string_view topic, int32_t partition, std::string value, int64_t timestamp_ms);
+  /// Until no queue has a record left.
+  void run();
+
+  /// Everything that a sink wrote to `topic`; of one key in the order of writing.
+  const std::vector<Output>& output(std::string_view topic) const;
+  MapStore& store(std::string_view name, int32_t partition);
+  /// All rows of a store over all partitions.
+  std::map<std::string, std::string> all_rows(std::string_view name) const;
+  int32_t partitions() const { return partitions_; }
+
+ private:
+  class Context;
+  struct Owned {
+    std::optional<std::string> key;
+    std::optional<std::string> value;
+    int64_t timestamp_ms = 0;
+  };
+  /// Node that reads, partition it reads as, partition that sent.
+  using Queue = std::tuple<NodeIndex, int32_t, int32_t>;
+
+  void arrive(NodeIndex node, int32_t partition, const Record& record);
+  void send(NodeIndex reader, int32_t from, int32_t to, const Record& record);
+  void process(NodeIndex node, int32_t partition, const Record& record);
+  void to_children(NodeIndex node, int32_t partition, const Record& record);
+
+  const Topology& topology_;
+  int32_t partitions_;
+  std::mt19937 random_;
+  std::map<Queue, std::deque<Owned>> queues_;
+  std::map<std::pair<std::string, int32_t>, MapStore, std::less<>> stores_;
+  std::map<std::string, std::vector<Output>, std::less<>> outputs_;
+  std::map<std::pair<NodeIndex, int32_t>, std::unique_ptr<Context>> contexts_;
+  std::map<std::pair<NodeIndex, int32_t>, std::unique_ptr<Processor>> processors_;
+};
+
+}  // namespace millrace::crm
