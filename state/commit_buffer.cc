@@ -1,9 +1,7 @@
 #include "commit_buffer.h"
 
 #define XXH_INLINE_ALL
-#include <cstring>
 #include <limits>
-#include <new>
 #include <random>
 
 #include <xxhash.h>
@@ -97,9 +95,6 @@ void CommitBuffer::remove_slot(Slot* slot) {
 }
 
 StoredRow* CommitBuffer::make_row(uint32_t hash, Bytes key, Row row, RowState state) {
-  constexpr size_t kMax = std::numeric_limits<uint32_t>::max();
-  MILLRACE_ASSERT(!key.is_null(), "a row needs a key");
-  MILLRACE_ASSERT(key.size() <= kMax && row.value.size() <= kMax, "a row above 4 GiB");
   const size_t bytes = StoredRow::bytes(key.size(), row.value.size());
   const size_t block_bytes = Slab::block_bytes(bytes);
   memory_.used_bytes += block_bytes;
@@ -108,21 +103,7 @@ StoredRow* CommitBuffer::make_row(uint32_t hash, Bytes key, Row row, RowState st
   } else {
     ++clean_rows_;
   }
-  auto* const stored =
-      new (memory_.slab.allocate(bytes)) StoredRow{row.timestamp_ms,
-                                                   hash,
-                                                   static_cast<uint32_t>(key.size()),
-                                                   static_cast<uint32_t>(row.value.size()),
-                                                   0,
-                                                   state,
-                                                   row.value.is_null(),
-                                                   false};
-  char* const data = reinterpret_cast<char*>(stored);
-  if (!key.empty()) std::memcpy(data + sizeof(StoredRow), key.data(), key.size());
-  if (!row.value.empty()) {
-    std::memcpy(data + StoredRow::value_offset(key.size()), row.value.data(), row.value.size());
-  }
-  return stored;
+  return StoredRow::create(memory_.slab.allocate(bytes), hash, key, row, state);
 }
 
 void CommitBuffer::free_row(StoredRow* row) {

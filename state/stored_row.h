@@ -1,7 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <limits>
+#include <new>
 
+#include "millrace/core/assert.h"
 #include "millrace/core/bytes.h"
 #include "millrace/core/store.h"
 
@@ -40,6 +44,28 @@ struct StoredRow {
   }
   Row row() const { return {value(), timestamp_ms}; }
   size_t bytes() const { return bytes(key_size, value_size); }
+
+  /// Makes a row in `block`, which has room for `bytes(key.size(), row.value.size())`. A null value
+  /// makes it absent.
+  static StoredRow* create(void* block, uint32_t hash, Bytes key, Row row, RowState state) {
+    constexpr size_t kMax = std::numeric_limits<uint32_t>::max();
+    MILLRACE_ASSERT(!key.is_null(), "a row needs a key");
+    MILLRACE_ASSERT(key.size() <= kMax && row.value.size() <= kMax, "a row above 4 GiB");
+    auto* const stored = new (block) StoredRow{row.timestamp_ms,
+                                               hash,
+                                               static_cast<uint32_t>(key.size()),
+                                               static_cast<uint32_t>(row.value.size()),
+                                               0,
+                                               state,
+                                               row.value.is_null(),
+                                               false};
+    char* const data = static_cast<char*>(block);
+    if (!key.empty()) std::memcpy(data + sizeof(StoredRow), key.data(), key.size());
+    if (!row.value.empty()) {
+      std::memcpy(data + value_offset(key.size()), row.value.data(), row.value.size());
+    }
+    return stored;
+  }
 };
 static_assert(sizeof(StoredRow) == 32 && alignof(StoredRow) == 8);
 

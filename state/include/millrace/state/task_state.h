@@ -36,6 +36,8 @@ struct TaskStateOptions {
   size_t cache_bytes = 64 << 20;
   int64_t now_ms = 0;            ///< wall clock at opening
   int64_t max_age_ms = 0;        ///< state last committed longer ago is rebuilt; 0: no limit
+  /// What a restore into an empty database gathers in memory before it writes a sorted file.
+  size_t restore_run_bytes = 64 << 20;
 };
 
 /// Where a task stands; written in the same batch as the rows it belongs to.

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "millrace/state/task_state.h"
+
+namespace millrace {
+
+/// A directory that goes with its owner.
+class TempDirectory {
+ public:
+  TempDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "millrace-state-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    path_ = name;
+  }
+  TempDirectory(const TempDirectory&) = delete;
+  TempDirectory& operator=(const TempDirectory&) = delete;
+  ~TempDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+using RowText = std::pair<std::string, int64_t>;  // value, timestamp
+using Content = std::map<std::string, RowText, std::less<>>;
+
+inline StoreSpec spec(std::string name) {
+  StoreSpec out;
+  out.name = std::move(name);
+  return out;
+}
+
+inline TaskStateOptions disk_options(const std::filesystem::path& directory) {
+  TaskStateOptions options;
+  options.directory = directory;
+  options.memory = make_shared_state_memory(8 << 20, 8 << 20);
+  options.incarnation = "cluster/topics";
+  return options;
+}
+
+inline std::unique_ptr<TaskState> open_or_die(const TaskStateOptions& options,
+                                              const std::vector<StoreSpec>& stores) {
+  auto opened = TaskState::open(options, stores);
+  if (!opened.ok()) {
+    ADD_FAILURE() << opened.message();
+    std::abort();
+  }
+  return std::move(*opened);
+}
+
+inline std::optional<RowText> lookup(KeyValueStore& store, Bytes key) {
+  const Row row = store.get(key);
+  if (!row) return std::nullopt;
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(row.value.data()) % 8, 0U);
+  return RowText{row.value.to_string(), row.timestamp_ms};
+}
+
+inline Content drain(StoreIterator& rows) {
+  Content content;
+  std::string last;
+  for (bool first = true; rows.valid(); rows.next(), first = false) {
+    const std::string key = rows.key().to_string();
+    EXPECT_TRUE(first || last < key) << "keys ascend";
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(rows.row().value.data()) % 8, 0U);
+    content[key] = {rows.row().value.to_string(), rows.row().timestamp_ms};
+    last = key;
+  }
+  return content;
+}
+
+inline Content content_of(KeyValueStore& store) {
+  return drain(*store.range({}, {}));
+}
+
+inline Content committed(const TaskState& state, std::string_view name) {
+  Content content;
+  const Status status = state.reader(name)->scan({}, {}, [&](Bytes key, Row row) {
+    content[key.to_string()] = {row.value.to_string(), row.timestamp_ms};
+    return true;
+  });
+  EXPECT_TRUE(status.ok());
+  return content;
+}
+
+inline TaskPositions positions_at(int64_t offset, const std::string& store = "rows",
+                                  int64_t committed_at_ms = 1000) {
+  TaskPositions positions;
+  positions.changelog_end[store] = offset;
+  positions.inputs[{"input", 3}] = offset * 10;
+  positions.committed_at_ms = committed_at_ms;
+  return positions;
+}
+
+/// One commit of what is dirty.
+inline void commit(TaskState& state, int64_t offset, const std::string& store = "rows") {
+  state.freeze();
+  const Status status = state.apply_frozen(positions_at(offset, store));
+  ASSERT_TRUE(status.ok()) << status.message();
+}
+
+}  // namespace millrace
