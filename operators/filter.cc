@@ -1,0 +1,73 @@
+#include "millrace/operators/filter.h"
+
+namespace millrace::operators {
+namespace {
+
+class FilterStream final : public Processor {
+ public:
+  explicit FilterStream(Predicate predicate) : predicate_(std::move(predicate)) {}
+
+  void process(const Record& record) override {
+    if (record.key.is_null() && !predicate_.takes_null_key) {
+      context().count_dropped("null_key");
+      return;
+    }
+    const bool asked = !record.value.is_null() || predicate_.takes_null_value;
+    if (!asked || predicate_.call(record.key, record.value)) context().forward(record);
+  }
+
+ private:
+  Predicate predicate_;
+};
+
+class FilterTable final : public Processor {
+ public:
+  explicit FilterTable(Predicate predicate) : predicate_(std::move(predicate)) {}
+
+  void process(const Record& record) override {
+    Record out = record;
+    out.value = kept(record.key, record.value);
+    out.old_value = kept(record.key, record.old_value);
+    if (!out.value.is_null() || !out.old_value.is_null()) context().forward(out);
+  }
+
+ private:
+  Bytes kept(Bytes key, Bytes value) {
+    return !value.is_null() && predicate_.call(key, value) ? value : Bytes();
+  }
+  Predicate predicate_;
+};
+
+class FilterView final : public RowView {
+ public:
+  FilterView(std::unique_ptr<RowView> table, Predicate predicate)
+      : table_(std::move(table)), predicate_(std::move(predicate)) {}
+
+  Row get(Bytes key) override {
+    const Row row = table_->get(key);
+    return row && predicate_.call(key, row.value) ? row : Row();
+  }
+
+ private:
+  std::unique_ptr<RowView> table_;
+  Predicate predicate_;
+};
+
+}  // namespace
+
+ProcessorFactory filter_stream(Predicate predicate) {
+  return [predicate] { return std::make_unique<FilterStream>(predicate); };
+}
+
+ProcessorFactory filter_table(Predicate predicate) {
+  return [predicate] { return std::make_unique<FilterTable>(predicate); };
+}
+
+TableView filter_view(TableView table, Predicate predicate) {
+  return {table.stores,
+          [open = table.open, predicate](ProcessorContext& context) -> std::unique_ptr<RowView> {
+            return std::make_unique<FilterView>(open(context), predicate);
+          }};
+}
+
+}  // namespace millrace::operators

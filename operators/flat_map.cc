@@ -1,0 +1,46 @@
+#include "millrace/operators/flat_map.h"
+
+#include "null_rules.h"
+
+namespace millrace::operators {
+
+void RawEmit::forward(Bytes key, Bytes value) {
+  forward_at(key, value, base_.timestamp_ms);
+}
+
+void RawEmit::forward_at(Bytes key, Bytes value, int64_t timestamp_ms) {
+  Record out = base_;
+  out.key = key;
+  out.value = value;
+  out.timestamp_ms = timestamp_ms;
+  context_->forward(out);
+}
+
+namespace {
+
+class FlatMap final : public Processor {
+ public:
+  explicit FlatMap(RecordExpander expander) : expander_(std::move(expander)) {}
+
+  void init(ProcessorContext& context) override {
+    Processor::init(context);
+    emit_.bind(context);
+  }
+  void process(const Record& record) override {
+    if (drop_untaken_null(expander_, record, context())) return;
+    emit_.answer(record);
+    expander_.call(record.key, record.value, emit_);
+  }
+
+ private:
+  RecordExpander expander_;
+  RawEmit emit_;
+};
+
+}  // namespace
+
+ProcessorFactory flat_map(RecordExpander expander) {
+  return [expander] { return std::make_unique<FlatMap>(expander); };
+}
+
+}  // namespace millrace::operators

@@ -1,0 +1,206 @@
+#include "millrace/operators/graph_builder.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "millrace/operators/pass.h"
+#include "millrace/operators/table_store.h"
+
+namespace millrace::operators {
+
+NodeIndex GraphBuilder::add(Node node, const std::vector<NodeIndex>& parents) {
+  const auto index = static_cast<NodeIndex>(nodes_.size());
+  for (const NodeIndex parent : parents) {
+    MILLRACE_ASSERT(parent < index, "a stream or table was used after build()");
+    nodes_[parent].children.push_back(index);
+  }
+  node.parents = parents;
+  nodes_.push_back(std::move(node));
+  return index;
+}
+
+std::string GraphBuilder::free_node_name(std::string wanted) const {
+  const auto taken = [&](const std::string& name) {
+    return std::any_of(nodes_.begin(), nodes_.end(),
+                       [&](const Node& node) { return node.name == name; });
+  };
+  if (!taken(wanted)) return wanted;
+  int counter = 2;
+  while (taken(fmt::format("{}-{}", wanted, counter))) ++counter;
+  return fmt::format("{}-{}", wanted, counter);
+}
+
+NodeIndex GraphBuilder::add_source(TopicUse topic, decltype(Node::event_time) event_time) {
+  Node node;
+  node.name = topic.name;
+  node.kind = NodeKind::kSource;
+  node.topic = std::move(topic);
+  node.event_time = std::move(event_time);
+  return add(std::move(node), {});
+}
+
+NodeIndex GraphBuilder::add_processor(const std::vector<NodeIndex>& parents,
+                                      std::string_view anchor, ProcessorUse use) {
+  Node node;
+  node.name = use.name.empty() ? free_node_name(fmt::format("{}.{}", anchor, use.operation))
+                               : std::move(use.name);
+  node.kind = NodeKind::kProcessor;
+  node.factory = std::move(use.factory);
+  node.stores = std::move(use.stores);
+  node.reads_at_key = std::move(use.reads_at_key);
+  node.keeps_key = use.keeps_key;
+  return add(std::move(node), parents);
+}
+
+NodeIndex GraphBuilder::add_exchange(const std::vector<NodeIndex>& parents, TypeInfo key,
+                                     TypeInfo value, ExchangeOptions options, bool is_derived) {
+  ExchangeNames& names = exchanges_[options.name];
+  names.total += 1;
+  names.derived += is_derived ? 1 : 0;
+  Node node;
+  node.name = free_node_name(options.name + ".exchange");
+  node.kind = NodeKind::kExchange;
+  node.topic = {std::move(options.name), key, value};
+  node.partitions = options.partitions;
+  node.partition_key = std::move(options.partition_key);
+  return add(std::move(node), parents);
+}
+
+void GraphBuilder::add_sink(const std::vector<NodeIndex>& parents, TopicUse topic,
+                            SinkOptions options, bool coalesce) {
+  Node node;
+  node.name = options.name.empty() ? free_node_name(topic.name + ".sink") : std::move(options.name);
+  node.kind = NodeKind::kSink;
+  node.topic = std::move(topic);
+  node.partition_key = std::move(options.partition_key);
+  node.coalesce = coalesce;
+  add(std::move(node), parents);
+}
+
+void GraphBuilder::add_store(std::string name, TypeInfo key, TypeInfo value, StoreOptions options) {
+  StoreSpec& store = stores_.emplace_back();
+  store.name = std::move(name);
+  store.key = key;
+  store.value = value;
+  store.changelog = options.changelog;
+  store.in_memory = options.in_memory;
+}
+
+std::vector<bool> GraphBuilder::ancestors(const std::vector<NodeIndex>& of) const {
+  std::vector<bool> reached(nodes_.size());
+  std::vector<NodeIndex> open = of;
+  while (!open.empty()) {
+    const NodeIndex node = open.back();
+    open.pop_back();
+    if (reached[node]) continue;
+    reached[node] = true;
+    open.insert(open.end(), nodes_[node].parents.begin(), nodes_[node].parents.end());
+  }
+  return reached;
+}
+
+bool GraphBuilder::have_common_source(const std::vector<NodeIndex>& a,
+                                      const std::vector<NodeIndex>& b) const {
+  const std::vector<bool> before_a = ancestors(a);
+  const std::vector<bool> before_b = ancestors(b);
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (before_a[i] && before_b[i]) return true;
+  }
+  return false;
+}
+
+Result<Topology> GraphBuilder::build() {
+  for (const auto& [exchange, names] : exchanges_) {
+    if (names.total < 2 || names.derived == 0) continue;
+    std::vector<std::string> parents;
+    for (const Node& node : nodes_) {
+      if (node.kind != NodeKind::kExchange || node.topic.name != exchange) continue;
+      for (const NodeIndex parent : node.parents) parents.push_back(nodes_[parent].name);
+    }
+    fail(
+        fmt::format("the exchanges behind nodes '{}' would all be called '{}'; give them names, "
+                    "e.g. with .exchange(\"name\")",
+                    fmt::join(parents, "', '"), exchange));
+  }
+  if (!faults_.empty()) {
+    return Error{ErrorCode::kConfig,
+                 fmt::format("topology '{}': {}", name_, fmt::join(faults_, "; "))};
+  }
+  return Topology::create(std::move(name_), std::move(nodes_), std::move(stores_));
+}
+
+StreamCore StreamCore::then(ProcessorUse use) const {
+  StreamCore result = *this;
+  if (!use.name.empty()) result.anchor = use.name;
+  result.nodes = {graph->add_processor(nodes, anchor, std::move(use))};
+  return result;
+}
+
+StreamCore StreamCore::then_rekeyed(ProcessorUse use) const {
+  use.keeps_key = false;
+  StreamCore result = then(std::move(use));
+  result.key_changed = true;
+  result.key_may_be_null = false;
+  return result;
+}
+
+StreamCore StreamCore::exchange(TypeInfo key, TypeInfo value, ExchangeOptions options,
+                                bool is_derived) const {
+  StreamCore result = *this;
+  if (key_may_be_null) {
+    ProcessorUse guard;
+    guard.operation = "pass_keyed";
+    guard.factory = pass_keyed();
+    result = then(std::move(guard));
+  }
+  result.anchor = options.name;
+  result.nodes = {graph->add_exchange(result.nodes, key, value, std::move(options), is_derived)};
+  result.key_changed = false;
+  result.key_may_be_null = false;
+  return result;
+}
+
+StreamCore StreamCore::at_its_key(TypeInfo key, TypeInfo value, std::string name) const {
+  if (!key_changed) return *this;
+  ExchangeOptions options;
+  options.name = std::move(name);
+  return exchange(key, value, std::move(options), true);
+}
+
+StreamCore StreamCore::merge(const StreamCore& other) const {
+  MILLRACE_ASSERT(graph == other.graph, "streams of different builders cannot be merged");
+  StreamCore result = *this;
+  result.nodes.insert(result.nodes.end(), other.nodes.begin(), other.nodes.end());
+  result.key_changed |= other.key_changed;
+  result.key_may_be_null |= other.key_may_be_null;
+  return result;
+}
+
+TableCore TableCore::then(ProcessorUse use, TableView result) const {
+  const std::string& next_anchor = use.name.empty() ? anchor : use.name;
+  TableCore table{graph, {}, next_anchor, std::move(result)};
+  table.nodes = {graph->add_processor(nodes, anchor, std::move(use))};
+  return table;
+}
+
+TableCore TableCore::stored(const std::string& name, TypeInfo key, TypeInfo value) const {
+  return stored_by({graph, nodes, anchor, false, false}, name, table_store(name), key, value, {});
+}
+
+TableCore stored_by(const StreamCore& stream, const std::string& name, ProcessorFactory factory,
+                    TypeInfo key, TypeInfo value, StoreOptions options) {
+  stream.graph->add_store(name, key, value, options);
+  ProcessorUse use;
+  use.name = name;
+  use.factory = std::move(factory);
+  use.stores = {name};
+  use.reads_at_key = {name};
+  return {stream.graph,
+          {stream.graph->add_processor(stream.nodes, stream.anchor, std::move(use))},
+          name,
+          store_view(name)};
+}
+
+}  // namespace millrace::operators

@@ -1,0 +1,9 @@
+#pragma once
+
+/// Everything a program needs to say what its topology is.
+
+#include "millrace/operators/process.h"
+#include "millrace/operators/stream.h"
+#include "millrace/operators/table.h"
+#include "millrace/operators/topology_builder.h"
+#include "millrace/operators/typed_store.h"

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <string>
+
+#include "millrace/core/processor.h"
+#include "millrace/operators/callable.h"
+
+namespace millrace {
+namespace operators {
+
+/// The byte core of `Emit`: forwards records with the timestamp and headers of the input.
+class RawEmit {
+ public:
+  void bind(ProcessorContext& context) { context_ = &context; }
+  /// What is emitted from now on answers `record`, which must outlive the emitting.
+  void answer(const Record& record) { base_ = {{}, {}, {}, record.timestamp_ms, record.headers}; }
+  void answer_at(int64_t timestamp_ms) { base_ = {{}, {}, {}, timestamp_ms, {}}; }
+
+  void forward(Bytes key, Bytes value);
+  void forward_at(Bytes key, Bytes value, int64_t timestamp_ms);
+  ProcessorContext& context() const { return *context_; }
+
+ private:
+  ProcessorContext* context_ = nullptr;
+  Record base_;
+};
+
+}  // namespace operators
+
+/// Emits records of types `K` and `V` from `flat_map` and `process`: each is pushed through all
+/// that follows before the call returns. Timestamp (unless given) and headers are the input
+/// record's.
+template <class K, class V>
+class Emit {
+ public:
+  /// The buffers outlive this; they are kept between records so that none is allocated.
+  Emit(operators::RawEmit& raw, std::string& key_buffer, std::string& value_buffer)
+      : raw_(raw), key_(key_buffer), value_(value_buffer) {}
+
+  /// Each an `OwnedOf` or, for text and raw bytes, a view; a value that is `std::nullopt` is null.
+  template <class Key, class Value>
+  void operator()(const Key& key, const Value& value) {
+    raw_.forward(encoded_key(key), encoded_value(value));
+  }
+  template <class Key, class Value>
+  void operator()(const Key& key, const Value& value, int64_t timestamp_ms) {
+    raw_.forward_at(encoded_key(key), encoded_value(value), timestamp_ms);
+  }
+  template <class Key>
+  void tombstone(const Key& key) {
+    raw_.forward(encoded_key(key), Bytes());
+  }
+  /// Bytes that are valid for the types, e.g. the key of the input as it is.
+  void bytes(Bytes key, Bytes value) { raw_.forward(key, value); }
+  void bytes(Bytes key, Bytes value, int64_t timestamp_ms) {
+    raw_.forward_at(key, value, timestamp_ms);
+  }
+  ProcessorContext& context() const { return raw_.context(); }
+
+ private:
+  template <class Key>
+  Bytes encoded_key(const Key& key) {
+    static_assert(!operators::IsOptional<Key>::value, "an emitted record needs a key");
+    operators::encode_to<K>(key, key_);
+    return Bytes(key_);
+  }
+  template <class Value>
+  Bytes encoded_value(const Value& value) {
+    return operators::encode_to<V>(value, value_) ? Bytes(value_) : Bytes();
+  }
+
+  operators::RawEmit& raw_;
+  std::string& key_;
+  std::string& value_;
+};
+
+}  // namespace millrace

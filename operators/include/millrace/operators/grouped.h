@@ -1,0 +1,176 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "millrace/operators/aggregate.h"
+#include "millrace/operators/graph_builder.h"
+#include "millrace/operators/pair_codec.h"
+#include "millrace/operators/table_aggregate.h"
+
+namespace millrace {
+
+template <class K, class V>
+class Table;
+
+namespace operators {
+
+/// The aggregate type: `Explicit`, or what the function or the initial value tells.
+template <class Explicit, class Source>
+struct AggregateType {
+  using type = Explicit;
+};
+template <class F>
+requires(!std::is_invocable_v<F&>) struct AggregateType<void, F> {
+  using type = typename SerdeTypeOf<F>::type;
+};
+template <class F>
+requires(std::is_invocable_v<F&>) struct AggregateType<void, F> {
+  using type = typename SerdeTypeOf<std::remove_cvref_t<std::invoke_result_t<F&>>>::type;
+};
+
+/// Bytes of an initial value, which is a value or a function without arguments, called once.
+template <class A, class Init>
+std::string initial_bytes(const Init& init) {
+  std::string bytes;
+  bool is_there = false;
+  if constexpr (std::is_invocable_v<const Init&>) {
+    is_there = encode_to<A>(init(), bytes);
+  } else {
+    is_there = encode_to<A>(init, bytes);
+  }
+  MILLRACE_ASSERT(is_there, "an initial value must not be null; leave it out instead");
+  return bytes;
+}
+
+}  // namespace operators
+
+/// A stream whose records are grouped by their key. What is emitted when, and what happens to nulls
+/// and late records, stands in `aggregate.h`.
+///
+/// `name` is that of the store, of its changelog, and of the exchange in front when a key was
+/// changed: keep it when the program changes.
+template <class K, class V>
+class GroupedStream {
+ public:
+  explicit GroupedStream(operators::StreamCore core) : core_(std::move(core)) {}
+
+  /// `f` takes (key, value, aggregate) or (value, aggregate), the aggregate as `Maybe<A>`, null at
+  /// first, and returns the new one (`OwnedOf<A>`), or `std::nullopt` to delete it. Or it takes a
+  /// `std::string&` after them and appends the new aggregate's bytes; name the type then:
+  /// `aggregate<A>(…)`.
+  template <class A = void, class F>
+  auto aggregate(std::string name, F f, StoreOptions options = {}) const {
+    using Out = operators::OutputType<A, typename ReturnOrVoid<A, F>::type>;
+    static_assert(operators::takes_missing_aggregate<K, V, Out, F>(),
+                  "the function of an aggregate without an initial value takes the aggregate as "
+                  "Maybe<A>, because there is none at first");
+    return store<Out>(std::move(name),
+                      {operators::make_aggregate_function<K, V, Out>(std::move(f)), std::nullopt},
+                      options);
+  }
+
+  /// As above with the aggregate as `ViewOf<A>`: `initial` at first, a value or a function without
+  /// arguments that is called once.
+  template <class A = void, class Init, class F>
+  requires(!std::same_as<F, StoreOptions>) auto aggregate(std::string name, Init initial, F f,
+                                                          StoreOptions options = {}) const {
+    using Out = typename operators::AggregateType<A, Init>::type;
+    return store<Out>(std::move(name),
+                      {operators::make_aggregate_function<K, V, Out>(std::move(f)),
+                       operators::initial_bytes<Out>(initial)},
+                      options);
+  }
+
+  /// `f(aggregate, value)` returns the new aggregate; the first value is the first aggregate.
+  template <class F>
+  Table<K, V> reduce(std::string name, F f, StoreOptions options = {}) const {
+    return store<V>(std::move(name),
+                    {operators::reduce_function(operators::make_combine_function<V>(std::move(f))),
+                     std::nullopt},
+                    options);
+  }
+
+  Table<K, int64_t> count(std::string name, StoreOptions options = {}) const {
+    return store<int64_t>(std::move(name), {operators::count_function(1), std::nullopt}, options);
+  }
+
+ private:
+  template <class A, class F>
+  struct ReturnOrVoid : std::type_identity<void> {};
+  template <class F>
+  struct ReturnOrVoid<void, F> : operators::ReturnOf<F> {};
+
+  template <class A>
+  Table<K, A> store(std::string name, operators::Aggregator aggregator,
+                    StoreOptions options) const {
+    return Table<K, A>(
+        operators::stored_by(core_.at_its_key(type_info<K>(), type_info<V>(), name), name,
+                             operators::aggregate_stream(name, std::move(aggregator)),
+                             type_info<K>(), type_info<A>(), options));
+  }
+
+  operators::StreamCore core_;
+};
+
+/// A table whose rows are grouped by a key of their own making. What is emitted when stands in
+/// `table_aggregate.h`; names are as in `GroupedStream`.
+template <class K, class V>
+class GroupedTable {
+ public:
+  /// `regrouped`: what `regroup_table` makes of the table.
+  GroupedTable(operators::StreamCore regrouped, ExchangeOptions exchange)
+      : core_(std::move(regrouped)), exchange_(std::move(exchange)) {}
+
+  /// `add` and `subtract` take (group, value, aggregate) or (value, aggregate) and return the new
+  /// aggregate, in the forms of `GroupedStream::aggregate`. They must commute.
+  template <class A = void, class Init, class Add, class Subtract>
+  auto aggregate(std::string name, Init initial, Add add, Subtract subtract,
+                 StoreOptions options = {}) const {
+    using Out = typename operators::AggregateType<A, Init>::type;
+    return store<Out>(std::move(name),
+                      {operators::make_aggregate_function<K, V, Out>(std::move(add)),
+                       operators::make_aggregate_function<K, V, Out>(std::move(subtract)),
+                       operators::initial_bytes<Out>(initial)},
+                      options);
+  }
+
+  /// `add(aggregate, value)` and `subtract(aggregate, value)` return the new aggregate; the first
+  /// value is the first aggregate.
+  template <class Add, class Subtract>
+  Table<K, V> reduce(std::string name, Add add, Subtract subtract,
+                     StoreOptions options = {}) const {
+    return store<V>(
+        std::move(name),
+        {operators::reduce_function(operators::make_combine_function<V>(std::move(add))),
+         operators::make_combine_function<V>(std::move(subtract)), std::nullopt},
+        options);
+  }
+
+  /// Rows per group. A group that loses its last row stays, with 0, as in Kafka Streams.
+  Table<K, int64_t> count(std::string name, StoreOptions options = {}) const {
+    return store<int64_t>(
+        std::move(name),
+        {operators::count_function(1), operators::count_function(-1), std::nullopt}, options);
+  }
+
+ private:
+  template <class A>
+  Table<K, A> store(std::string name, operators::TableAggregator aggregator,
+                    StoreOptions options) const {
+    ExchangeOptions exchange = exchange_;
+    const bool is_derived = exchange.name.empty();
+    if (is_derived) exchange.name = name;
+    return Table<K, A>(operators::stored_by(
+        core_.exchange(type_info<K>(), type_info<Change<V>>(), std::move(exchange), is_derived),
+        name, operators::aggregate_table(name, std::move(aggregator)), type_info<K>(),
+        type_info<A>(), options));
+  }
+
+  operators::StreamCore core_;
+  ExchangeOptions exchange_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "millrace/core/topology.h"
+
+namespace millrace {
+
+/// A store that an operator or a processor keeps.
+struct StoreOptions {
+  bool changelog = true;   ///< false: contents are lost when the task moves or its disk is lost
+  bool in_memory = false;  ///< rows in memory only; restored from the changelog at every start
+};
+
+struct TableOptions {
+  /// Of the store, and so of its changelog; empty: "<topic>-table".
+  std::string name = {};
+  StoreOptions store = {};
+};
+
+struct ExchangeOptions {
+  /// Of the exchange topic; empty: derived from what leads here, see `Stream::exchange`.
+  std::string name = {};
+  int32_t partitions = 0;  ///< wanted; 0: as many as what it is joined with, else what feeds it
+  PartitionKey partition_key = {};  ///< the part of the key's bytes that decides; empty: all
+};
+
+struct JoinOptions {
+  /// Of the join, and of the exchange or the stores that it needs; empty: derived.
+  std::string name = {};
+};
+
+struct ProcessOptions {
+  std::vector<std::string> stores = {};
+  /// Those of `stores` that are read at the record's key, so that rows can be fetched ahead.
+  std::vector<std::string> reads_at_key = {};
+  /// It forwards only records with the key it was given. Else a stateful operator behind it is
+  /// preceded by an exchange.
+  bool keeps_key = false;
+};
+
+struct SinkOptions {
+  /// The part of the key's bytes that decides the partition; empty: all of it.
+  PartitionKey partition_key = {};
+  std::string name = {};  ///< of the node; empty: derived from the topic
+};
+
+}  // namespace millrace

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <string>
+
+#include "millrace/core/result.h"
+#include "millrace/core/topic.h"
+
+namespace millrace {
+
+/// Two byte strings, each of which may be null.
+struct BytesPair {
+  Bytes first;
+  Bytes second;
+};
+
+/// Two byte strings in one: a table's change (old, new) on its way through an exchange topic, and
+/// the value of a join without a function (left, right).
+///
+/// Layout, little endian; both parts start at 8-byte boundaries of the whole:
+///
+///     0   u8   format, 1
+///     1   u8   bit 0: first is present, bit 1: second is present (absent: null)
+///     2   u16  zero
+///     4   u32  bytes of first
+///     8        first, padded with zeros to a multiple of 8 when second is present
+///              second, to the end
+///
+/// Appends to `out`. REQUIRES: `first` is shorter than 4 GiB.
+void encode_pair(BytesPair pair, std::string& out);
+
+/// Error: `kInvalidRecord` when `bytes` have another layout.
+Status validate_pair(Bytes bytes);
+
+/// Views into `bytes`. REQUIRES: bytes that `validate_pair` takes.
+BytesPair decode_pair(Bytes bytes);
+
+/// A table's change as the value of an exchange topic.
+template <class V>
+struct Change {};
+
+/// Both sides of an inner join that was given no function.
+template <class L, class R>
+struct Joined {};
+
+namespace operators {
+
+/// Validates the parts that are there.
+Status validate_parts(Bytes bytes, Status (*first)(Bytes), Status (*second)(Bytes));
+
+}  // namespace operators
+
+/// Both null: nothing changed, which is never sent.
+template <class V>
+struct Serde<Change<V>> {
+  using View = BytesPair;
+  using Owned = BytesPair;
+  static std::string_view name() {
+    static const std::string name = "change<" + std::string(Serde<V>::name()) + ">";
+    return name;
+  }
+  static Status validate(Bytes bytes) {
+    return operators::validate_parts(bytes, &Serde<V>::validate, &Serde<V>::validate);
+  }
+  static View view(Bytes bytes) { return decode_pair(bytes); }
+  static void encode(const Owned& value, std::string& out) { encode_pair(value, out); }
+};
+
+template <class L, class R>
+struct Serde<Joined<L, R>> {
+  struct View {
+    ViewOf<L> left;
+    ViewOf<R> right;
+  };
+  struct Owned {
+    OwnedOf<L> left;
+    OwnedOf<R> right;
+  };
+  static std::string_view name() {
+    static const std::string name =
+        "joined<" + std::string(Serde<L>::name()) + "," + std::string(Serde<R>::name()) + ">";
+    return name;
+  }
+  static Status validate(Bytes bytes) {
+    MILLRACE_RETURN_IF_ERROR(
+        operators::validate_parts(bytes, &Serde<L>::validate, &Serde<R>::validate));
+    const BytesPair pair = decode_pair(bytes);
+    if (!pair.first.is_null() && !pair.second.is_null()) return {};
+    return Error{ErrorCode::kInvalidRecord, "a side of the join is missing"};
+  }
+  static View view(Bytes bytes) {
+    const BytesPair pair = decode_pair(bytes);
+    return {Serde<L>::view(pair.first), Serde<R>::view(pair.second)};
+  }
+  static void encode(const Owned& value, std::string& out) {
+    std::string left;
+    std::string right;
+    Serde<L>::encode(value.left, left);
+    Serde<R>::encode(value.right, right);
+    encode_pair({Bytes(left), Bytes(right)}, out);
+  }
+};
+
+}  // namespace millrace

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "millrace/core/processor.h"
+#include "millrace/operators/emit.h"
+#include "millrace/operators/flat_map.h"
+#include "millrace/operators/typed_store.h"
+
+namespace millrace {
+
+/// Base of a user's processor with typed input and output; one object a task, single-threaded.
+///
+///     class Latest final : public mr::TypedProcessor<AccountId, crm::Event, AccountId, crm::Row> {
+///       void on_start() override { rows_.emplace(store<AccountId, crm::Row>("rows")); }
+///       void on_record(mr::Maybe<AccountId> key, mr::Maybe<crm::Event> event,
+///                      const mr::Record& record) override { … emit()(*key, row); }
+///       std::optional<mr::TypedStore<AccountId, crm::Row>> rows_;
+///     };
+///     stream.process("latest", [] { return std::make_unique<Latest>(); }, {.stores = {"rows"}});
+///
+/// `process` takes such a factory, a factory of plain `Processor`s (then with both output types:
+/// `process<K2, V2>`), or a function like that of `flat_map`, which reaches stores through
+/// `emit.context()`. Nulls reach a processor as they are; a function only those it takes as
+/// `Maybe<T>`, others are dropped and counted "null_key" or "null_value".
+template <class KIn, class VIn, class KOut, class VOut>
+class TypedProcessor : public Processor {
+ public:
+  using InKey = KIn;
+  using InValue = VIn;
+  using OutKey = KOut;
+  using OutValue = VOut;
+
+  void init(ProcessorContext& context) final {
+    Processor::init(context);
+    raw_emit_.bind(context);
+    on_start();
+  }
+  void process(const Record& record) final {
+    raw_emit_.answer(record);
+    on_record(Maybe<KIn>(record.key), Maybe<VIn>(record.value), record);
+  }
+
+ protected:
+  /// Before the first record: look up stores, schedule punctuations.
+  virtual void on_start() {}
+  virtual void on_record(Maybe<KIn> key, Maybe<VIn> value, const Record& record) = 0;
+
+  Emit<KOut, VOut>& emit() { return emit_; }
+  /// REQUIRES: the node declares `name`, with these types, among its stores.
+  template <class K, class V>
+  TypedStore<K, V> store(std::string_view name) {
+    return TypedStore<K, V>(context().store(name));
+  }
+  /// Calls `callback(now_ms)` about every `interval_ms`; what it emits has the timestamp now_ms.
+  void schedule(TimeKind kind, int64_t interval_ms, std::function<void(int64_t now_ms)> callback) {
+    context().schedule(kind, interval_ms, [this, callback = std::move(callback)](int64_t now_ms) {
+      raw_emit_.answer_at(now_ms);
+      callback(now_ms);
+    });
+  }
+
+ private:
+  operators::RawEmit raw_emit_;
+  std::string key_buffer_;
+  std::string value_buffer_;
+  Emit<KOut, VOut> emit_{raw_emit_, key_buffer_, value_buffer_};
+};
+
+namespace operators {
+
+template <class K, class V, class NewKey, class NewValue, class F>
+RecordExpander make_expander(F f) {
+  using Keyed = KeyedCall<F, K, TypeList<V>, Emit<NewKey, NewValue>&>;
+  static_assert(Keyed::kFits,
+                "the function takes (key, value, emit) or (value, emit): key and value each as "
+                "ViewOf<T> or Maybe<T>, emit as Emit<NewKey, NewValue>&");
+  // A copy of the function has buffers of its own, because each task makes copies.
+  struct Expand {
+    F f;
+    std::string key_buffer;
+    std::string value_buffer;
+    void operator()(Bytes key, Bytes value, RawEmit& raw) {
+      Emit<NewKey, NewValue> emit(raw, key_buffer, value_buffer);
+      Keyed::call_with(f, emit, key, value);
+    }
+  };
+  return {Expand{std::move(f), {}, {}}, Keyed::kTakesNullKey, Keyed::takes_null_value()};
+}
+
+template <class F>
+concept MakesProcessor = requires(F& f) {
+  { *f() } -> std::convertible_to<Processor&>;
+};
+
+template <class P>
+concept HasOutputTypes = requires {
+  typename P::OutKey;
+  typename P::OutValue;
+};
+
+template <class P, class NewKey, class NewValue>
+struct OutputTypesOf {
+  static_assert(!std::is_void_v<NewKey> && !std::is_void_v<NewValue>,
+                "process needs to know what comes out: name the types, process<K, V>(…), or derive "
+                "the processor from TypedProcessor");
+  using Key = NewKey;
+  using Value = NewValue;
+};
+template <HasOutputTypes P>
+struct OutputTypesOf<P, void, void> {
+  using Key = typename P::OutKey;
+  using Value = typename P::OutValue;
+};
+
+/// Tells what a user gave to `process` and makes a factory of it.
+template <class K, class V, class NewKey, class NewValue, class F>
+struct ProcessorMaker {
+  using Types = OutputTypesOf<void, NewKey, NewValue>;
+  using OutKey = NewKey;
+  using OutValue = NewValue;
+  static ProcessorFactory make(F f) {
+    static_assert(sizeof(Types) > 0);
+    return flat_map(make_expander<K, V, NewKey, NewValue>(std::move(f)));
+  }
+};
+template <class K, class V, class NewKey, class NewValue, MakesProcessor F>
+struct ProcessorMaker<K, V, NewKey, NewValue, F> {
+  using Made = std::remove_cvref_t<decltype(*std::declval<F&>()())>;
+  using OutKey = typename OutputTypesOf<Made, NewKey, NewValue>::Key;
+  using OutValue = typename OutputTypesOf<Made, NewKey, NewValue>::Value;
+  static ProcessorFactory make(F f) {
+    if constexpr (HasOutputTypes<Made>) {
+      static_assert(
+          std::same_as<typename Made::InKey, K> && std::same_as<typename Made::InValue, V>,
+          "the processor's input types are not the stream's");
+    }
+    return [f = std::move(f)]() mutable -> std::unique_ptr<Processor> { return f(); };
+  }
+};
+
+}  // namespace operators
+}  // namespace millrace

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "millrace/operators/filter.h"
+#include "millrace/operators/graph_builder.h"
+#include "millrace/operators/grouped.h"
+#include "millrace/operators/map_values.h"
+#include "millrace/operators/pair_codec.h"
+#include "millrace/operators/stream.h"
+#include "millrace/operators/table_table_join.h"
+
+namespace millrace {
+
+namespace operators {
+
+/// What a join needs to know about a side.
+struct JoinTable {
+  TableCore table;
+  TypeInfo value;
+};
+
+TableCore join_tables(JoinKind kind, JoinTable left, JoinTable right, TypeInfo key, Joiner joiner,
+                      JoinOptions options);
+
+}  // namespace operators
+
+/// The latest value per key; what flows are changes (old row, new row). A handle, as `Stream` is,
+/// with user functions of the same forms. They get no nulls, and must be pure functions: they are
+/// also called for old rows and when a join reads this table. Filtered, mapped and joined tables
+/// need no store of their own.
+template <class K, class V>
+class Table {
+ public:
+  explicit Table(operators::TableCore core) : core_(std::move(core)) {}
+
+  template <class F>
+  Table filter(F predicate, std::string name = {}) const {
+    const auto call = operators::make_predicate<K, V>(std::move(predicate));
+    return Table(core_.then(
+        {.name = std::move(name), .operation = "filter", .factory = operators::filter_table(call)},
+        operators::filter_view(core_.view, call)));
+  }
+
+  /// A function that returns `std::nullopt` leaves the row out.
+  template <class Explicit = void, class F>
+  auto map_values(F mapper, std::string name = {}) const {
+    using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V>>;
+    const auto call = operators::make_value_mapper<K, V, Out>(std::move(mapper));
+    return Table<K, Out>(core_.then({.name = std::move(name),
+                                     .operation = "map_values",
+                                     .factory = operators::map_values_table(call)},
+                                    operators::map_values_view(core_.view, call)));
+  }
+
+  /// Every change as a record with the new value; null for a delete.
+  Stream<K, V> to_stream(std::string name = {}) const {
+    const operators::StreamCore changes{core_.graph, core_.nodes, core_.anchor, false, false};
+    return Stream<K, V>(changes.then(
+        {.name = std::move(name), .operation = "to_stream", .factory = operators::pass()}));
+  }
+
+  /// Rows that both tables have at a key. Without a function the value is a `Joined<V, R>`.
+  template <class R>
+  Table<K, Joined<V, R>> join(const Table<K, R>& other, JoinOptions options = {}) const {
+    return join_core<Joined<V, R>>(operators::JoinKind::kInner, other, operators::pair_joiner(),
+                                   std::move(options));
+  }
+  /// The function takes (key, left, right) or (left, right).
+  template <class Explicit = void, class R, class F>
+  requires(!std::same_as<F, JoinOptions>) auto join(const Table<K, R>& other, F joiner,
+                                                    JoinOptions options = {}) const {
+    return join_as<operators::JoinKind::kInner, Explicit>(other, std::move(joiner),
+                                                          std::move(options));
+  }
+  /// Every row of this table, with the other's as `Maybe<R>`.
+  template <class Explicit = void, class R, class F>
+  auto left_join(const Table<K, R>& other, F joiner, JoinOptions options = {}) const {
+    return join_as<operators::JoinKind::kLeft, Explicit>(other, std::move(joiner),
+                                                         std::move(options));
+  }
+  /// Every key that one of the tables has, with both sides as `Maybe<T>`.
+  template <class Explicit = void, class R, class F>
+  auto outer_join(const Table<K, R>& other, F joiner, JoinOptions options = {}) const {
+    return join_as<operators::JoinKind::kOuter, Explicit>(other, std::move(joiner),
+                                                          std::move(options));
+  }
+
+  /// The function returns a row's group; `std::nullopt`: the row is in none. Changes go to the task
+  /// that owns the group through an exchange, named by `options`, else after the aggregate.
+  template <class ExplicitKey = void, class F>
+  auto group_by(F selector, ExchangeOptions options = {}) const {
+    using Group = operators::OutputType<ExplicitKey, operators::KeyedResult<F, K, V>>;
+    const operators::StreamCore changes{core_.graph, core_.nodes, core_.anchor, false, false};
+    return GroupedTable<Group, V>(
+        changes.then_rekeyed({.operation = "group_by",
+                              .factory = operators::regroup_table(
+                                  operators::make_key_selector<K, V, Group>(std::move(selector)))}),
+        std::move(options));
+  }
+
+  /// Writes rows to a topic, of each commit only the latest per key; deletes as tombstones.
+  template <class K2, class V2>
+  void to(Topic<K2, V2> topic, SinkOptions options = {}) const {
+    static_assert(std::same_as<K, K2>, "the topic's key type is not the table's");
+    static_assert(std::same_as<V, V2>, "the topic's value type is not the table's");
+    core_.graph->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
+                          std::move(options), true);
+  }
+
+  /// Names of the stores that hold what this table is made of: declare them in `ProcessOptions` to
+  /// read them in a processor. One, with rows `V`, for a table from a topic, `to_table` or an
+  /// aggregate.
+  const std::vector<std::string>& stores() const { return core_.view.stores; }
+
+  const operators::TableCore& core() const { return core_; }
+
+ private:
+  template <operators::JoinKind kind, class Explicit, class R, class F>
+  auto join_as(const Table<K, R>& other, F joiner, JoinOptions options) const {
+    using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V, R>>;
+    return join_core<Out>(kind, other,
+                          operators::make_joiner<K, V, R, Out, kind>(std::move(joiner)),
+                          std::move(options));
+  }
+
+  template <class Out, class R>
+  Table<K, Out> join_core(operators::JoinKind kind, const Table<K, R>& other,
+                          operators::Joiner joiner, JoinOptions options) const {
+    return Table<K, Out>(operators::join_tables(kind, {core_, type_info<V>()},
+                                                {other.core(), type_info<R>()}, type_info<K>(),
+                                                std::move(joiner), std::move(options)));
+  }
+
+  operators::TableCore core_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "millrace/core/topic.h"
+#include "millrace/operators/graph_builder.h"
+#include "millrace/operators/stream.h"
+#include "millrace/operators/table.h"
+
+namespace millrace {
+
+/// Starts every topology: names its sources and stores, and checks it at the end.
+///
+///     mr::TopologyBuilder builder{"activity-summaries"};
+///     const auto accounts = builder.table(kAccounts);
+///     builder.stream(kActivities).filter(is_final).join(accounts)
+///            .aggregate("activity-totals", add_activity).to(kSummaries);
+///     mr::Result<mr::Topology> topology = std::move(builder).build();
+///
+/// Streams and tables made from it are used until `build`.
+class TopologyBuilder {
+ public:
+  explicit TopologyBuilder(std::string name)
+      : graph_(std::make_unique<operators::GraphBuilder>(std::move(name))) {}
+
+  /// Records of a topic; a topic is read once, so keep what this returns.
+  template <class K, class V>
+  Stream<K, V> stream(Topic<K, V> topic) {
+    return source(topic, {});
+  }
+  /// `event_time` takes (key, value) or (value) and returns ms since 1970-01-01 UTC. Records with a
+  /// null that it does not take, or for which it returns a negative time, keep their own timestamp.
+  template <class K, class V, class F>
+  Stream<K, V> stream(Topic<K, V> topic, F event_time) {
+    return source(topic, make_event_time<K, V>(std::move(event_time)));
+  }
+
+  /// The latest value per key of a topic, kept in a store; see `table_store.h`.
+  template <class K, class V>
+  Table<K, V> table(Topic<K, V> topic, TableOptions options = {}) {
+    if (options.name.empty()) options.name = std::string(topic.name) + "-table";
+    return stream(topic).to_table(options.name, options.store);
+  }
+
+  /// A store for `process`: name it in the options of every processor that uses it.
+  template <class K, class V>
+  void store(std::string name, StoreOptions options = {}) {
+    static_assert(HasSerde<K> && HasSerde<V>, "a store's types need a millrace::Serde each");
+    graph_->add_store(std::move(name), type_info<K>(), type_info<V>(), options);
+  }
+
+  /// Checks everything. Error: `kConfig`, naming every node at fault; see `Topology::create`.
+  Result<Topology> build() && { return graph_->build(); }
+
+ private:
+  template <class K, class V>
+  Stream<K, V> source(Topic<K, V> topic, decltype(Node::event_time) event_time) {
+    operators::StreamCore core;
+    core.graph = graph_.get();
+    core.nodes = {graph_->add_source({std::string(topic.name), type_info<K>(), type_info<V>()},
+                                     std::move(event_time))};
+    core.anchor = std::string(topic.name);
+    return Stream<K, V>(std::move(core));
+  }
+
+  template <class K, class V, class F>
+  static decltype(Node::event_time) make_event_time(F f) {
+    using Keyed = operators::KeyedCall<F, K, operators::TypeList<V>>;
+    static_assert(Keyed::kFits,
+                  "a function for the event time takes (key, value) or (value), each as ViewOf<T> "
+                  "or Maybe<T>, and returns ms since 1970-01-01 UTC");
+    return [f = std::move(f)](Bytes key, Bytes value, int64_t record_timestamp_ms) mutable {
+      if (key.is_null() && !Keyed::kTakesNullKey) return record_timestamp_ms;
+      if (value.is_null() && !Keyed::takes_null_value()) return record_timestamp_ms;
+      const int64_t time_ms = Keyed::call_with(f, key, value);
+      return time_ms < 0 ? record_timestamp_ms : time_ms;
+    };
+  }
+
+  std::unique_ptr<operators::GraphBuilder> graph_;
+};
+
+}  // namespace millrace

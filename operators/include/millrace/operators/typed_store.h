@@ -1,0 +1,94 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "millrace/core/store.h"
+#include "millrace/operators/callable.h"
+
+namespace millrace {
+
+/// A row as a typed store returns it; views die at the next call of the store.
+template <class V>
+struct TypedRow {
+  Maybe<V> value;
+  int64_t timestamp_ms = 0;
+
+  explicit operator bool() const { return static_cast<bool>(value); }
+  ViewOf<V> operator*() const { return *value; }
+  auto operator->() const { return value.operator->(); }
+};
+
+/// Walks rows in ascending order of the key's bytes. The store must not be written meanwhile.
+template <class K, class V>
+class TypedIterator {
+ public:
+  explicit TypedIterator(std::unique_ptr<StoreIterator> rows) : rows_(std::move(rows)) {}
+  bool valid() const { return rows_->valid(); }
+  ViewOf<K> key() const { return Serde<K>::view(rows_->key()); }
+  Bytes key_bytes() const { return rows_->key(); }
+  ViewOf<V> value() const { return Serde<V>::view(rows_->row().value); }
+  int64_t timestamp_ms() const { return rows_->row().timestamp_ms; }
+  void next() { rows_->next(); }
+
+ private:
+  std::unique_ptr<StoreIterator> rows_;
+};
+
+/// A task's keyed store with keys `K` and values `V`. Keys and values are given as `OwnedOf<T>` or,
+/// for text and raw bytes, as views; `Bytes` of a record's key do as well, unencoded.
+///
+/// A view from `get` dies at the next call of any method, also one that an operator behind makes
+/// on the same store: copy what is to be forwarded.
+template <class K, class V>
+class TypedStore {
+ public:
+  explicit TypedStore(KeyValueStore& store) : store_(&store) {}
+
+  template <class Key>
+  TypedRow<V> get(const Key& key) {
+    const Row row = store_->get(encoded_key(key));
+    return {Maybe<V>(row.value), row.timestamp_ms};
+  }
+  template <class Key, class Value>
+  void put(const Key& key, const Value& value, int64_t timestamp_ms) {
+    static_assert(!operators::IsOptional<Value>::value, "a row has a value; use erase");
+    operators::encode_to<V>(value, value_);
+    store_->put(encoded_key(key), Bytes(value_), timestamp_ms);
+  }
+  template <class Key>
+  void erase(const Key& key, int64_t timestamp_ms) {
+    store_->erase(encoded_key(key), timestamp_ms);
+  }
+  TypedIterator<K, V> all() { return TypedIterator<K, V>(store_->range(Bytes(), Bytes())); }
+  /// Rows with from <= key < to, by the keys' bytes.
+  template <class From, class To>
+  TypedIterator<K, V> range(const From& from, const To& to) {
+    std::string from_bytes;
+    std::string to_bytes;
+    operators::encode_to<K>(from, from_bytes);
+    operators::encode_to<K>(to, to_bytes);
+    return TypedIterator<K, V>(store_->range(Bytes(from_bytes), Bytes(to_bytes)));
+  }
+  TypedIterator<K, V> prefix(Bytes prefix) { return TypedIterator<K, V>(store_->prefix(prefix)); }
+
+  KeyValueStore& bytes() { return *store_; }
+
+ private:
+  template <class Key>
+  Bytes encoded_key(const Key& key) {
+    if constexpr (std::same_as<Key, Bytes>) {
+      return key;
+    } else {
+      operators::encode_to<K>(key, key_);
+      return Bytes(key_);
+    }
+  }
+
+  KeyValueStore* store_;
+  std::string key_;
+  std::string value_;
+};
+
+}  // namespace millrace
