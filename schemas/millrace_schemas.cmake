@@ -1,8 +1,9 @@
 include_guard()
 # millrace_add_schemas(<target> <a.fbs> ...)
 #
-# Compiles FlatBuffers schemas to headers `<name>_generated.h` and makes <target>, an interface library
-# that carries their include path. Usable from an installed Millrace as well, for a user's own schemas.
+# Compiles FlatBuffers schemas to headers `<name>_generated.h` and makes <target>, an interface
+# library that carries their include path. Usable from an installed Millrace as well, for a user's
+# own schemas.
 # To install: `install(TARGETS <target> ... FILE_SET HEADERS DESTINATION <dir>)`.
 function(millrace_add_schemas target)
   set(out_dir ${CMAKE_CURRENT_BINARY_DIR}/${target}_include)
