@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# Builds Millrace and runs its tests.
+set -euo pipefail
+
+HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd -- "$HERE/.." && pwd)
+readonly HERE ROOT
+readonly KAFKA=$ROOT/apps/kafka/local_kafka.sh
+readonly KAFKA_DIR=$ROOT/.local/kafka-tests
+readonly OTHER_RUN_TIMEOUT_S=3600
+readonly CONFIGURE_TIMEOUT_S=300
+readonly BUILD_TIMEOUT_S=3600
+readonly UNIT_TIMEOUT_S=600
+readonly LINT_TIMEOUT_S=2400
+readonly BROKER_TIMEOUT_S=2400
+
+usage() {
+  cat <<TEXT
+Usage: tests/run.sh [--all] [--unit] [--lint] [--broker] [--install] [--sanitizers]
+
+Installs what is missing (apps/setup.sh), builds everything with the preset "release" into
+.build/release, and runs the tests that carry the labels asked for; ctest's own summary is the last
+thing printed for each. One run at a time in a work tree: a second one waits. Without an argument: --all.
+
+  --unit        no broker; under two minutes after the build
+  --lint        layers, style, READMEs, clang-format, clang-tidy
+  --broker      against a local Kafka of its own, started with an empty data folder and wiped at
+                the end
+  --install     installs into a prefix and builds an outside project against it
+  --all         --lint, --unit, --install, --broker, in this order
+  --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan"; not
+                part of --all, as both are builds of their own
+
+Environment:
+  MILLRACE_TEST_PORT    port of the local Kafka (default: the first free of 29092, 29192, ... 29992)
+  MILLRACE_TEST_FILTER  only tests whose ctest names match this regular expression
+
+What the tests see: MILLRACE_TEST_BOOTSTRAP, the Kafka's address; MILLRACE_SERIAL=1 under tsan,
+which keeps the scheduler on the loop's thread: oneTBB is not instrumented, so tsan would report
+its hand-over of tasks. Single tests: ctest --test-dir .build/release -R NAME --output-on-failure
+TEXT
+}
+
+say() { printf '\n== %s\n' "$*"; }
+
+die() {
+  echo "tests/run.sh: $*" >&2
+  exit 2
+}
+
+# Runs a command for at most so many seconds. In the background, so that a signal to this script
+# ends it at once, with everything that it started.
+bounded() {
+  local result=0
+  timeout --kill-after=20 "$@" {run_lock}>&- &
+  child=$!
+  wait "$child" || result=$?
+  child=
+  if ((result == 124)); then echo "tests/run.sh: no end after $1 s: ${*:2}" >&2; fi
+  return "$result"
+}
+
+build() {
+  local preset=$1
+  say "building the preset $preset"
+  cd "$ROOT"
+  bounded "$CONFIGURE_TIMEOUT_S" cmake --preset "$preset" >".build/configure-$preset.log" ||
+    die "configuring failed: see .build/configure-$preset.log"
+  bounded "$BUILD_TIMEOUT_S" "${wrapper[@]}" cmake --build --preset "$preset" -j "$(nproc)" ||
+    die "building the preset $preset failed"
+}
+
+# Runs the tests of one label; remembers a failure and goes on.
+run_label() {
+  local preset=$1 label=$2 timeout_s=$3
+  say "tests labelled $label ($preset)"
+  bounded "$timeout_s" "${wrapper[@]}" ctest --test-dir "$ROOT/.build/$preset" -L "^$label\$" \
+    -R "${MILLRACE_TEST_FILTER:-.}" -j "$(jobs_of "$label")" --output-on-failure ||
+    failed+=("$label ($preset)")
+}
+
+# Broker tests have one broker and measure time; the others have the machine.
+jobs_of() {
+  case $1 in
+    broker | install) echo 1 ;;
+    *) nproc ;;
+  esac
+}
+
+has_tests() {
+  ctest --test-dir "$ROOT/.build/release" -N -L "^$1\$" -R "${MILLRACE_TEST_FILTER:-.}" |
+    grep 'Test *#' >/dev/null
+}
+
+start_kafka() {
+  has_tests broker || has_tests install || return 0
+  say "local Kafka for the tests"
+  "$KAFKA" wipe --dir "$KAFKA_DIR"  # of a run that was killed
+  local port
+  port=$(free_port)
+  kafka_started=1
+  "$KAFKA" start --port "$port" --dir "$KAFKA_DIR" || die "the local Kafka did not start"
+  export MILLRACE_TEST_BOOTSTRAP=127.0.0.1:$port
+}
+
+free_port() {
+  local port
+  for port in ${MILLRACE_TEST_PORT:-$(seq 29092 100 29992)}; do
+    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+      echo "$port"
+      return 0
+    fi
+  done
+  die "no free port for the local Kafka: set MILLRACE_TEST_PORT"
+}
+
+clean_up() {
+  if [[ -n $child ]] && kill -TERM "$child" 2>/dev/null; then wait "$child" || true; fi
+  if [[ -n $kafka_started ]]; then "$KAFKA" wipe --dir "$KAFKA_DIR" >&2; fi
+}
+
+run_sanitizers() {
+  build asan
+  ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+    run_label asan unit "$UNIT_TIMEOUT_S"
+  # The thread sanitizer of g++ 12 cannot start where the kernel randomises addresses by 32 bits.
+  if setarch --addr-no-randomize true 2>/dev/null; then wrapper=(setarch --addr-no-randomize); fi
+  build tsan
+  MILLRACE_SERIAL=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
+    run_label tsan unit "$UNIT_TIMEOUT_S"
+  wrapper=()
+}
+
+take_turns() {
+  exec {run_lock}>"$ROOT/.build/run.lock"
+  flock -n "$run_lock" && return 0
+  echo "tests/run.sh: waiting for another run in this work tree"
+  flock -w "$OTHER_RUN_TIMEOUT_S" "$run_lock" || die "the other run has not ended"
+}
+
+main() {
+  local -A want=()
+  (($#)) || set -- --all
+  local argument
+  for argument in "$@"; do
+    case $argument in
+      --unit | --lint | --broker | --install | --sanitizers) want[${argument#--}]=1 ;;
+      --all) want+=([lint]=1 [unit]=1 [install]=1 [broker]=1) ;;
+      -h | --help)
+        usage
+        return 0
+        ;;
+      *) die "unknown argument: $argument (try --help)" ;;
+    esac
+  done
+
+  failed=()
+  wrapper=()
+  child=
+  kafka_started=
+  mkdir -p "$ROOT/.build"
+  take_turns
+  trap clean_up EXIT
+  trap 'exit 130' INT TERM HUP
+  "$ROOT/apps/setup.sh"
+  if [[ -n ${want[unit]:-}${want[lint]:-}${want[broker]:-}${want[install]:-} ]]; then
+    build release
+  fi
+  if [[ -n ${want[lint]:-} ]]; then run_label release lint "$LINT_TIMEOUT_S"; fi
+  if [[ -n ${want[unit]:-} ]]; then run_label release unit "$UNIT_TIMEOUT_S"; fi
+  if [[ -n ${want[broker]:-}${want[install]:-} ]]; then start_kafka; fi
+  if [[ -n ${want[install]:-} ]]; then run_label release install "$BROKER_TIMEOUT_S"; fi
+  if [[ -n ${want[broker]:-} ]]; then run_label release broker "$BROKER_TIMEOUT_S"; fi
+  if [[ -n ${want[sanitizers]:-} ]]; then run_sanitizers; fi
+
+  if ((${#failed[@]})); then
+    say "failed: ${failed[*]}"
+    return 1
+  fi
+  say "all passed: ${!want[*]}"
+}
+
+main "$@"
