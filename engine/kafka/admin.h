@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/clients.h"
+#include "engine/kafka/handles.h"
+#include "engine/kafka/kafka_clients.h"
+
+namespace millrace::engine::kafka {
+
+/// `Admin` over two consumers that fetch nothing. Their isolation level decides what a broker
+/// answers: committed offsets are stable only for a read_committed one, and the end of a partition
+/// is the high watermark only for a read_uncommitted one.
+class KafkaAdmin final : public Admin {
+ public:
+  /// Error: `kConfig`.
+  static Result<std::unique_ptr<Admin>> make(const KafkaOptions& options);
+
+  Result<std::vector<TopicDescription>> list_topics() override;
+  Result<TopicDescription> describe_topic(const std::string& topic) override;
+  Status create_topics(std::span<const NewTopic> topics) override;
+  Result<std::vector<PartitionOffset>> committed(
+      std::span<const TopicPartition> partitions) override;
+  Result<Watermarks> watermarks(const TopicPartition& partition) override;
+  Status delete_records(std::span<const PartitionOffset> before) override;
+
+ private:
+  KafkaAdmin(Client offsets_client, Client client, int32_t replication_factor);
+  /// Metadata of one topic, or of all when `topic` is null.
+  Result<TopicMetadata> metadata(rd_kafka_topic_t* topic, int timeout_ms) const;
+  Result<int32_t> partition_count(const std::string& topic, int timeout_ms) const;
+  Status wait_until_usable(const NewTopic& topic) const;
+  Result<std::map<std::string, std::string>> topic_config(const std::string& topic) const;
+  /// Waits for the answer to a request that `send` puts to the queue it is given.
+  template <class Send>
+  Result<Event> ask(std::string_view name, rd_kafka_admin_op_t operation, Send&& send) const;
+
+  const Client offsets_client_;  ///< read_committed
+  const Client client_;          ///< read_uncommitted
+  const int32_t replication_factor_;
+};
+
+}  // namespace millrace::engine::kafka

@@ -1,0 +1,61 @@
+#include "engine/kafka/deliveries.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "engine/kafka/errors.h"
+
+namespace millrace::engine::kafka {
+
+OutputTopic::OutputTopic(std::string name, TopicHandle handle, int32_t partitions)
+    : name_(std::move(name)),
+      handle_(std::move(handle)),
+      partitions_(partitions),
+      ends_(std::make_unique<std::atomic<int64_t>[]>(static_cast<size_t>(partitions))) {
+  forget();
+}
+
+void OutputTopic::delivered(int32_t partition, int64_t offset) {
+  if (!has(partition) || offset < 0) return;
+  std::atomic<int64_t>& end = ends_[static_cast<size_t>(partition)];
+  int64_t known = end.load(std::memory_order_relaxed);
+  while (known <= offset &&
+         !end.compare_exchange_weak(known, offset + 1, std::memory_order_relaxed)) {
+  }
+}
+
+int64_t OutputTopic::take_end(int32_t partition) {
+  return ends_[static_cast<size_t>(partition)].exchange(-1, std::memory_order_relaxed);
+}
+
+void OutputTopic::forget() {
+  for (int32_t i = 0; i < partitions_; ++i) ends_[static_cast<size_t>(i)] = -1;
+}
+
+void DeliveryFailure::record(const OutputTopic& topic, const rd_kafka_message_t& message) {
+  // Purged on purpose, by an abort.
+  if (message.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+      message.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
+    return;
+  }
+  if (failed_.exchange(true)) return;
+  const std::lock_guard lock(mutex_);
+  first_ =
+      make_error(fmt::format("delivery to {}/{}", topic.name(), message.partition), message.err);
+  first_->code = delivery_code(message.err);
+}
+
+std::optional<Error> DeliveryFailure::get() const {
+  if (!failed_.load()) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  return first_;
+}
+
+void DeliveryFailure::clear() {
+  const std::lock_guard lock(mutex_);
+  first_.reset();
+  failed_ = false;
+}
+
+}  // namespace millrace::engine::kafka

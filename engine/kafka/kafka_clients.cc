@@ -1,0 +1,42 @@
+#include "engine/kafka/kafka_clients.h"
+
+#include <utility>
+
+#include "engine/kafka/admin.h"
+#include "engine/kafka/config.h"
+#include "engine/kafka/fetcher.h"
+#include "engine/kafka/group_slot.h"
+#include "engine/kafka/membership.h"
+#include "engine/kafka/producer.h"
+
+namespace millrace::engine {
+namespace {
+
+class KafkaClientFactory final : public ClientFactory {
+ public:
+  explicit KafkaClientFactory(KafkaOptions options) : options_(std::move(options)) {}
+
+  Result<std::unique_ptr<Membership>> join(const std::vector<std::string>& topics) override {
+    return kafka::KafkaMembership::make(options_, topics, slot_);
+  }
+  Result<std::unique_ptr<Fetcher>> fetcher(const std::string& purpose) override {
+    return kafka::KafkaFetcher::make(options_, purpose);
+  }
+  Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id) override {
+    return kafka::KafkaProducer::make(options_, transactional_id, slot_);
+  }
+  Result<std::unique_ptr<Admin>> admin() override { return kafka::KafkaAdmin::make(options_); }
+
+ private:
+  const KafkaOptions options_;
+  const std::shared_ptr<kafka::GroupSlot> slot_ = std::make_shared<kafka::GroupSlot>();
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ClientFactory>> make_kafka_clients(KafkaOptions options) {
+  MILLRACE_RETURN_IF_ERROR(kafka::check_options(options));
+  return std::unique_ptr<ClientFactory>(std::make_unique<KafkaClientFactory>(std::move(options)));
+}
+
+}  // namespace millrace::engine
