@@ -20,7 +20,8 @@ Usage: tests/run.sh [--all] [--unit] [--lint] [--broker] [--install] [--sanitize
 
 Installs what is missing (apps/setup.sh), builds everything with the preset "release" into
 .build/release, and runs the tests that carry the labels asked for; ctest's own summary is the last
-thing printed for each. One run at a time in a work tree: a second one waits. Without an argument: --all.
+thing printed for each. One run at a time in a work tree: a second one waits. Without an argument:
+--all.
 
   --unit        no broker; under two minutes after the build
   --lint        layers, style, READMEs, clang-format, clang-tidy
@@ -32,7 +33,7 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
                 part of --all, as both are builds of their own
 
 Environment:
-  MILLRACE_TEST_PORT    port of the local Kafka (default: the first free of 29092, 29192, ... 29992)
+  MILLRACE_TEST_PORT    port of the local Kafka (default: the first free of 29092, 29192 ... 29992)
   MILLRACE_TEST_FILTER  only tests whose ctest names match this regular expression
 
 What the tests see: MILLRACE_TEST_BOOTSTRAP, the Kafka's address; MILLRACE_SERIAL=1 under tsan,
