@@ -68,7 +68,7 @@ void CommitBuffer::insert_slot(StoredRow* row) {
 }
 
 void CommitBuffer::grow() {
-  std::vector<Slot> old(slots_.size() * 2, Slot{nullptr, 0, false});
+  decltype(slots_) old(slots_.size() * 2, Slot{nullptr, 0, false});
   old.swap(slots_);
   hand_ = 0;
   const size_t mask = slots_.size() - 1;

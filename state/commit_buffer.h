@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "huge_pages.h"
 #include "slab.h"
 #include "stored_row.h"
 
@@ -104,7 +105,7 @@ class CommitBuffer {
 
   BufferMemory& memory_;
   uint64_t seed_;
-  std::vector<Slot> slots_;
+  std::vector<Slot, PageAllocator<Slot>> slots_;
   size_t rows_ = 0;  // in slots_
   size_t hand_ = 0;
   size_t clean_rows_ = 0;

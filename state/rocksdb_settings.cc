@@ -12,9 +12,10 @@
 namespace millrace {
 namespace {
 
-constexpr size_t kWriteBufferBytes = 32 << 20;
+constexpr size_t kWriteBufferBytes = 64 << 20;
 constexpr int kWriteBuffersMax = 4;
 constexpr double kBloomBitsPerKey = 10;
+constexpr double kMemtableBloomShare = 0.02;  // about six bits a row of 200 bytes
 constexpr size_t kLogFileBytes = 4 << 20;
 constexpr size_t kFirstCompressedLevel = 2;
 
@@ -59,6 +60,9 @@ rocksdb::Options database_options(const SharedStateMemory& memory, rocksdb::Env*
       rocksdb::NewFixedPrefixTransform(kStorePrefixBytes));
   options.allow_concurrent_memtable_write = false;  // one writer; hints need it
   options.enable_write_thread_adaptive_yield = false;
+  // A cache miss mostly looks for what is not in a memtable: spares it the skip list.
+  options.memtable_prefix_bloom_size_ratio = kMemtableBloomShare;
+  options.memtable_whole_key_filtering = true;
 
   // With one flush thread and no retry, memtables reach the disk in the order of their writes: what
   // is flushed is all commits up to one of them (7.8.3 can misorder retried flushes).

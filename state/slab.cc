@@ -15,13 +15,9 @@ constexpr size_t kFineBytes = 1024;  // up to here a class every 16 bytes, then 
 constexpr size_t kFineClasses = kFineBytes / kStepBytes;
 constexpr size_t kFirstShift = 7;
 constexpr size_t kFirstChunkBytes = 4 << 10;
-constexpr size_t kLargestChunkBytes = 256 << 10;
+constexpr size_t kLargestChunkBytes = kHugePageBytes;
 
 }  // namespace
-
-void Slab::AlignedDelete::operator()(char* chunk) const {
-  ::operator delete(chunk, kAlign);
-}
 
 size_t Slab::class_of(size_t bytes) {
   if (bytes <= kFineBytes) return (bytes - 1) / kStepBytes;
@@ -56,8 +52,9 @@ void* Slab::carve(SizeClass& size_class, size_t bytes) {
     size_class.chunk_bytes =
         std::clamp(size_class.chunk_bytes * 2, std::max(kFirstChunkBytes, bytes),
                    std::max(kLargestChunkBytes, bytes));
-    chunks_.emplace_back(static_cast<char*>(::operator new(size_class.chunk_bytes, kAlign)));
-    size_class.unused = chunks_.back().get();
+    void* const chunk = allocate_pages(size_class.chunk_bytes);
+    chunks_.emplace_back(chunk, PagesDelete{size_class.chunk_bytes});
+    size_class.unused = static_cast<char*>(chunk);
     size_class.unused_end = size_class.unused + size_class.chunk_bytes;
   }
   void* const block = size_class.unused;

@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "huge_pages.h"
+
 namespace millrace {
 
 /// Memory for the rows of a task: blocks of size classes, reused last-in first-out, so that the
@@ -34,9 +36,6 @@ class Slab {
     char* unused_end = nullptr;
     size_t chunk_bytes = 0;
   };
-  struct AlignedDelete {
-    void operator()(char* chunk) const;
-  };
   static constexpr size_t kClasses = 104;
 
   static size_t class_of(size_t bytes);
@@ -44,7 +43,7 @@ class Slab {
   void* carve(SizeClass& size_class, size_t bytes);
 
   std::array<SizeClass, kClasses> classes_;
-  std::vector<std::unique_ptr<char, AlignedDelete>> chunks_;
+  std::vector<std::unique_ptr<void, PagesDelete>> chunks_;
 };
 
 }  // namespace millrace
