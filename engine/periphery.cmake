@@ -2,6 +2,7 @@
 find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
 find_package(tomlplusplus CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
+find_package(nlohmann_json CONFIG REQUIRED)
 
 # Of its own, since the engine and what surrounds it both use it.
 add_library(millrace_engine_base
@@ -21,3 +22,32 @@ target_link_libraries(millrace_engine_base
   PUBLIC millrace::core prometheus-cpp::core
   PRIVATE fmt::fmt tomlplusplus::tomlplusplus $<BUILD_INTERFACE:CLI11::CLI11>
     $<BUILD_INTERFACE:millrace_build_flags>)
+
+# HTTP, without an engine.
+add_library(millrace_engine_queries
+  query_server.cc
+  query_server_router.cc)
+add_library(millrace::engine_queries ALIAS millrace_engine_queries)
+set_target_properties(millrace_engine_queries PROPERTIES EXPORT_NAME engine_queries)
+target_sources(millrace_engine_queries PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
+  include/millrace/engine/query_server.h)
+target_include_directories(millrace_engine_queries PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(millrace_engine_queries
+  PUBLIC millrace::core
+  PRIVATE fmt::fmt spdlog::spdlog Threads::Threads
+    $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> $<BUILD_INTERFACE:millrace_build_flags>)
+
+if(TARGET millrace_engine_kafka)
+  add_library(millrace_engine_main query_server_routes.cc run_main.cc run_main_signals.cc)
+  add_library(millrace::engine_main ALIAS millrace_engine_main)
+  set_target_properties(millrace_engine_main PROPERTIES EXPORT_NAME engine_main)
+  target_sources(millrace_engine_main PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
+    include/millrace/engine/run_main.h)
+  target_include_directories(millrace_engine_main PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(millrace_engine_main
+    PUBLIC millrace_engine_base millrace_engine_queries millrace_engine_runtime
+    PRIVATE millrace_engine_kafka fmt::fmt spdlog::spdlog Threads::Threads
+      $<BUILD_INTERFACE:CLI11::CLI11> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>
+      $<BUILD_INTERFACE:millrace_build_flags>)
+  target_link_libraries(millrace_engine INTERFACE millrace_engine_main)
+endif()

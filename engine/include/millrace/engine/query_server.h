@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/result.h"
+#include "millrace/core/topology.h"
+
+namespace millrace {
+
+class Engine;
+
+/// A GET request, taken apart and percent-decoded: any bytes may be in it.
+struct HttpRequest {
+  std::vector<std::string> arguments;             ///< for each `{…}` of the route, in order
+  std::map<std::string, std::string> parameters;  ///< of the query string
+};
+
+struct HttpAnswer {
+  unsigned status = 200;
+  std::string body{};
+  std::string content_type = "application/json";
+};
+
+/// `{"error": message}`; bytes of `message` that are not UTF-8 are replaced.
+HttpAnswer error_answer(unsigned status, std::string_view message);
+/// The status that fits the code (404 `kNotFound`, 503 `kRetriable`, …) with the error's message.
+HttpAnswer error_answer(const Error& error);
+
+struct QueryServerOptions {
+  std::string host = "127.0.0.1";
+  int port = -1;    ///< −1: any free port
+  int threads = 4;  ///< requests answered at a time
+};
+
+/// Answers GET requests over HTTP/1.1 with the handlers it was given.
+///
+/// Bounded: 8 KiB of request head, no body, 256 connections (more are closed at once), 10 s for a
+/// request to arrive or an answer to be taken, keep-alive included. Add routes, then start once.
+/// Not thread-safe; handlers run on the server's threads, several at a time.
+class QueryServer {
+ public:
+  using Handler = std::function<HttpAnswer(const HttpRequest&)>;
+
+  explicit QueryServer(QueryServerOptions options);
+  ~QueryServer();  ///< stops
+  QueryServer(const QueryServer&) = delete;
+  QueryServer& operator=(const QueryServer&) = delete;
+
+  /// Answers paths like `pattern`, e.g. "/v1/accounts/{id}", where `{…}` stands for one non-empty
+  /// segment. The first route that fits wins. An exception of the handler gives a 500.
+  void route(std::string_view pattern, Handler handler);
+  /// Listens; returns the port. Error: `kConfig` when the address cannot be used.
+  Result<int> start();
+  /// Ends running handlers' connections after they return; no handler runs afterwards. Idempotent.
+  void stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The routes of every instance: `/v1/health`, `/v1/metrics`, `/v1/topology`, `/v1/stores/{store}`.
+/// `engine` must outlive the server's running.
+void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology);
+
+struct StatePosition;
+/// `position` as the JSON object that every answer carries.
+std::string position_json(const StatePosition& position);
+
+}  // namespace millrace

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "millrace/core/result.h"
+#include "millrace/core/topology.h"
+#include "millrace/engine/config_table.h"
+#include "millrace/engine/engine.h"
+#include "millrace/engine/options.h"
+#include "millrace/engine/query_server.h"
+
+namespace millrace {
+
+/// What a program adds to `run_main`. Every field may stay empty.
+struct RunExtras {
+  std::string description{};  ///< first lines of `--help`
+  /// Adds properties of the program's own.
+  std::function<void(ConfigTable&)> add_config{};
+  /// Changes defaults before the sources are applied, e.g. the query port.
+  std::function<void(EngineOptions&)> set_defaults{};
+  /// Runs before the engine asks for its topics, e.g. creates them. `kRetriable` and `kTimedOut`
+  /// (the broker is away) are tried again with back-off.
+  std::function<Status(const EngineOptions&, engine::ClientFactory&)> before_start{};
+  /// Adds routes beside those of `add_engine_routes`; the engine outlives the server.
+  std::function<void(QueryServer&, const Engine&)> add_routes{};
+};
+
+/// Codes that a program made with `run_main` exits with. `--help` lists them.
+enum class ExitCode : int {
+  kOk = 0,             ///< stopped in an orderly way, or asked only for help or a description
+  kUsage = 2,          ///< command line or configuration
+  kTopology = 3,       ///< topology or topics do not fit
+  kFenced = 4,         ///< another process uses this instance id
+  kRecord = 5,         ///< a record failed (invalid, or user code threw) and the policy is `fail`
+  kStore = 6,          ///< a store's disk failed
+  kRefused = 7,        ///< the broker refused an output or a right
+  kInternal = 70,      ///< a bug
+  kTemporary = 75,     ///< the broker was away for too long; may work later
+  kTooSlow = 124,      ///< an orderly stop took longer than shutdown.timeout.ms
+  kInterrupted = 130,  ///< a second signal ended it at once
+};
+
+/// The code for an error that ended the engine.
+ExitCode exit_code(const Error& error);
+
+/// Everything between `main` and the engine: reads configuration (flags over environment over
+/// `--config` file), sets up logging to stderr, serves queries, runs `topology` until SIGTERM or
+/// SIGINT (commit, close, exit 0) or an error. `--help` shows all properties, `--describe` and
+/// `--describe-mermaid` the topology. The application id defaults to the topology's name.
+///
+/// Blocks SIGTERM and SIGINT in the calling thread and ignores SIGPIPE. Call it once, from `main`.
+int run_main(Result<Topology> topology, int argc, char** argv, RunExtras extras = {});
+
+}  // namespace millrace

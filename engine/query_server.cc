@@ -1,0 +1,183 @@
+#include "millrace/engine/query_server.h"
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "engine/query_server_router.h"
+
+namespace millrace {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using tcp = asio::ip::tcp;
+
+constexpr uint32_t kHeadBytesMax = 8 << 10;
+constexpr int kConnectionsMax = 256;
+constexpr std::chrono::seconds kTimeout{10};
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+/// One connection: reads a request, answers it, and so on. Keeps itself alive by the operation
+/// that is under way; its strand keeps its handlers apart.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(tcp::socket socket, const engine::Router& router, std::atomic<int>& connections)
+      : stream_(std::move(socket)), router_(router), connections_(connections) {
+    ++connections_;
+  }
+  ~Session() { --connections_; }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void run() {
+    asio::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->read(); });
+  }
+
+ private:
+  void read() {
+    parser_.emplace();
+    parser_->header_limit(kHeadBytesMax);
+    parser_->body_limit(0);
+    stream_.expires_after(kTimeout);
+    http::async_read(
+        stream_, buffer_, *parser_,
+        [self = shared_from_this()](error_code error, size_t) { self->on_read(error); });
+  }
+
+  void on_read(error_code error) {
+    if (error && error.category() != http::make_error_code(http::error::bad_method).category()) {
+      return;  // the peer closed, or let the time pass
+    }
+    if (error == http::error::end_of_stream) return close();
+    if (error) return write(error_answer(400, "not a request that is served here"), true);
+    const auto& request = parser_->get();
+    const bool keep = request.keep_alive();
+    if (request.method() != http::verb::get && request.method() != http::verb::head) {
+      return write(error_answer(405, "only GET is served here"), true);
+    }
+    const auto target = request.target();
+    write(router_.answer({target.data(), target.size()}), !keep);
+  }
+
+  void write(HttpAnswer answer, bool last) {
+    response_ = {};
+    response_.result(answer.status);
+    response_.set(http::field::content_type, answer.content_type);
+    response_.set("X-Content-Type-Options", "nosniff");
+    response_.keep_alive(!last);
+    response_.body() = std::move(answer.body);
+    response_.prepare_payload();
+    if (parser_->get().method() == http::verb::head) response_.body().clear();
+    stream_.expires_after(kTimeout);
+    http::async_write(stream_, response_,
+                      [self = shared_from_this(), last](error_code error, size_t) {
+                        if (error) return;
+                        if (last) return self->close();
+                        self->read();
+                      });
+  }
+
+  void close() {
+    error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  }
+
+  beast::tcp_stream stream_;
+  const engine::Router& router_;
+  std::atomic<int>& connections_;
+  beast::flat_buffer buffer_{kHeadBytesMax * 2};
+  std::optional<http::request_parser<http::empty_body>> parser_;
+  http::response<http::string_body> response_;
+};
+
+}  // namespace
+
+struct QueryServer::Impl {
+  explicit Impl(QueryServerOptions chosen)
+      : options(std::move(chosen)), acceptor(context), pause(context) {}
+
+  void accept() {
+    acceptor.async_accept(asio::make_strand(context), [this](error_code error, tcp::socket socket) {
+      if (error == asio::error::operation_aborted) return;
+      if (error) {
+        // Out of descriptors, most likely: trying at once would spin.
+        pause.expires_after(kAcceptPause);
+        pause.async_wait([this](error_code aborted) {
+          if (!aborted) accept();
+        });
+        return;
+      }
+      if (connections < kConnectionsMax) {
+        std::make_shared<Session>(std::move(socket), router, connections)->run();
+      }
+      accept();
+    });
+  }
+
+  Status listen() {
+    error_code error;
+    const asio::ip::address address = asio::ip::make_address(
+        options.host == "localhost" ? std::string("127.0.0.1") : options.host, error);
+    const tcp::endpoint endpoint(address,
+                                 static_cast<uint16_t>(options.port < 0 ? 0 : options.port));
+    if (!error) acceptor.open(endpoint.protocol(), error);
+    if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+    if (!error) acceptor.bind(endpoint, error);
+    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+    if (!error) return {};
+    return Error{ErrorCode::kConfig,
+                 fmt::format("query server: cannot listen on {} port {}: {} (query.host takes an "
+                             "IP address)",
+                             options.host, options.port, error.message())};
+  }
+
+  const QueryServerOptions options;
+  engine::Router router;
+  std::atomic<int> connections = 0;  // outlives the sessions that `context` holds
+  asio::io_context context;
+  tcp::acceptor acceptor;
+  asio::steady_timer pause;
+  std::vector<std::thread> threads;
+};
+
+QueryServer::QueryServer(QueryServerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+QueryServer::~QueryServer() {
+  stop();
+}
+
+void QueryServer::route(std::string_view pattern, Handler handler) {
+  impl_->router.add(pattern, std::move(handler));
+}
+
+Result<int> QueryServer::start() {
+  MILLRACE_RETURN_IF_ERROR(impl_->listen());
+  const int port = impl_->acceptor.local_endpoint().port();
+  impl_->accept();
+  for (int i = 0; i < impl_->options.threads; ++i) {
+    impl_->threads.emplace_back([this] { impl_->context.run(); });
+  }
+  spdlog::info("query server listens url=http://{}:{}", impl_->options.host, port);
+  return port;
+}
+
+void QueryServer::stop() {
+  impl_->context.stop();
+  for (std::thread& thread : impl_->threads) thread.join();
+  impl_->threads.clear();
+}
+
+}  // namespace millrace

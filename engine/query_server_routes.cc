@@ -1,0 +1,121 @@
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "millrace/engine/engine.h"
+#include "millrace/engine/metrics.h"
+#include "millrace/engine/query_server.h"
+
+namespace millrace {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kStoreKeyBytesMax = 4096;
+
+std::string text_of(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+json offsets_json(const std::map<TopicPartition, int64_t>& offsets) {
+  json object = json::object();
+  for (const auto& [partition, offset] : offsets) object[partition.to_string()] = offset;
+  return object;
+}
+
+json position_object(const StatePosition& position) {
+  return {{"task", position.task.to_string()},
+          {"inputs", offsets_json(position.inputs)},
+          {"changelogs", offsets_json(position.changelogs)},
+          {"committed_at_ms", position.committed_at_ms},
+          {"event_time_ms", position.event_time_ms},
+          {"freshness_ms", position.freshness_ms}};
+}
+
+json task_json(const TaskInfo& task) {
+  json object{{"task", task.position.task.to_string()},
+              {"stage", to_string(task.stage)},
+              {"lag_records", task.lag_records},
+              {"caught_up", task.is_caught_up},
+              {"freshness_ms", task.position.freshness_ms}};
+  if (task.stage == TaskStage::kRestoring) {
+    object["restore"] = {{"records", task.restore_records},
+                         {"bytes", task.restore_bytes},
+                         {"remaining_records", task.restore_remaining_records}};
+  }
+  return object;
+}
+
+HttpAnswer health(const Engine& engine) {
+  const EngineState state = engine.state();
+  int64_t lag = 0;
+  int64_t freshness = 0;
+  bool caught_up = state == EngineState::kRunning;
+  json tasks = json::array();
+  for (const TaskInfo& task : engine.queries().tasks()) {
+    lag = lag < 0 || task.lag_records < 0 ? -1 : lag + task.lag_records;
+    const int64_t task_freshness = task.position.freshness_ms;
+    freshness = freshness < 0 || task_freshness < 0 ? -1 : std::max(freshness, task_freshness);
+    caught_up = caught_up && task.is_caught_up && task.stage == TaskStage::kRunning;
+    tasks.push_back(task_json(task));
+  }
+  const json body{{"state", to_string(state)},
+                  {"caught_up", caught_up},
+                  {"lag_records", lag},
+                  {"freshness_ms", freshness},
+                  {"tasks", std::move(tasks)}};
+  return {.status = state == EngineState::kRunning ? 200U : 503U, .body = text_of(body)};
+}
+
+/// Values are bytes of a type that only the application knows, so they are shown in hexadecimal.
+std::string hexadecimal(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+HttpAnswer store_row(const Engine& engine, const HttpRequest& request) {
+  const auto key = request.parameters.find("key");
+  if (key == request.parameters.end()) return error_answer(400, "which key? add ?key=…");
+  if (key->second.size() > kStoreKeyBytesMax) return error_answer(400, "the key is too long");
+  const std::string& store = request.arguments.front();
+  const Result<StoreAnswer> answer = engine.queries().get(store, Bytes(key->second));
+  if (!answer.ok()) return error_answer(answer.error());
+  if (!answer->row) return error_answer(404, "no such key");
+  return {.body = text_of({{"store", store},
+                           {"key", key->second},
+                           {"value_hex", hexadecimal(answer->row->value)},
+                           {"timestamp_ms", answer->row->timestamp_ms},
+                           {"position", position_object(answer->position)}})};
+}
+
+}  // namespace
+
+std::string position_json(const StatePosition& position) {
+  return position_object(position).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology) {
+  server.route("/v1/health", [&engine](const HttpRequest&) { return health(engine); });
+  server.route("/v1/metrics", [&engine](const HttpRequest&) {
+    return HttpAnswer{.body = engine.metrics().text(),
+                      .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+  });
+  server.route("/v1/topology", [text = topology.describe(),
+                                mermaid = topology.describe_mermaid()](const HttpRequest& request) {
+    const auto format = request.parameters.find("format");
+    const bool as_mermaid = format != request.parameters.end() && format->second == "mermaid";
+    return HttpAnswer{.body = as_mermaid ? mermaid : text,
+                      .content_type = "text/plain; charset=utf-8"};
+  });
+  server.route("/v1/stores/{store}",
+               [&engine](const HttpRequest& request) { return store_row(engine, request); });
+}
+
+}  // namespace millrace

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace millrace::engine {
+
+/// Turns SIGTERM and SIGINT into an orderly stop, on a thread of its own, so that no code of ours
+/// runs inside a signal handler. The first signal calls the stop function; a second one, or an
+/// orderly stop that takes longer than allowed, ends the process at once.
+///
+/// Make it before any other thread, since it blocks the signals for threads that come later.
+class SignalThread {
+ public:
+  explicit SignalThread(int64_t stop_timeout_ms);
+  ~SignalThread();
+  SignalThread(const SignalThread&) = delete;
+  SignalThread& operator=(const SignalThread&) = delete;
+
+  bool stop_requested() const { return stop_requested_; }
+  /// Replaces what the first signal calls; called at once if that signal has come. Empty: nothing.
+  void on_stop(std::function<void()> stop);
+
+ private:
+  void run();
+  void request_stop();
+
+  const int64_t stop_timeout_ms_;
+  std::atomic<bool> stop_requested_ = false;
+  std::atomic<bool> done_ = false;
+  std::mutex mutex_;
+  std::function<void()> stop_;
+  std::thread thread_;
+};
+
+}  // namespace millrace::engine
