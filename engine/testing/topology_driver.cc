@@ -89,6 +89,10 @@ TopologyDriver::TopologyDriver(Result<Topology> topology, DriverOptions options)
   engine.state_dir = impl_->options.state_dir;
   engine.worker_threads = 1;
   engine.poll_wait_ms = 0;
+  // The clock stands still while the engine tries again; and a start without local state has to
+  // fence what the one before left open.
+  engine.retry_backoff_max_ms = 0;
+  if (engine.instance_id.empty()) engine.instance_id = "driver";
   impl_->create_topics();
   require(impl_->create_engine(), "the engine does not start");
 }

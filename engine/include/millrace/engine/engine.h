@@ -17,6 +17,7 @@ namespace engine {
 class ClientFactory;
 class Loop;
 }  // namespace engine
+class Metrics;
 
 enum class EngineState : unsigned char {
   kStarting,     ///< looking at topics, fencing its own predecessor; also while no broker answers
@@ -92,6 +93,8 @@ class Engine {
   EngineState state() const;
   /// Committed state of the tasks that run here; lives as long as the engine.
   const Queries& queries() const;
+  /// Of this instance; lives as long as the engine.
+  Metrics& metrics();
 
  private:
   explicit Engine(std::unique_ptr<engine::Loop> loop);

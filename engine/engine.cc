@@ -1,0 +1,114 @@
+#include "millrace/engine/engine.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "engine/loop.h"
+
+namespace millrace {
+
+std::string_view to_string(EngineState state) {
+  switch (state) {
+    case EngineState::kStarting:
+      return "starting";
+    case EngineState::kRebalancing:
+      return "rebalancing";
+    case EngineState::kRestoring:
+      return "restoring";
+    case EngineState::kRunning:
+      return "running";
+    case EngineState::kStopping:
+      return "stopping";
+    case EngineState::kStopped:
+      return "stopped";
+    case EngineState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(CommitStep step) {
+  switch (step) {
+    case CommitStep::kBegin:
+      return "begin";
+    case CommitStep::kChangelogSent:
+      return "changelog_sent";
+    case CommitStep::kOffsetsSent:
+      return "offsets_sent";
+    case CommitStep::kTransactionCommitted:
+      return "transaction_committed";
+    case CommitStep::kTaskApplied:
+      return "task_applied";
+    case CommitStep::kDone:
+      return "done";
+  }
+  return "unknown";
+}
+
+Result<std::unique_ptr<Engine>> Engine::create(Result<Topology> topology, EngineOptions options,
+                                               engine::ClientFactory& clients, const Clock& clock,
+                                               EngineHooks hooks) {
+  if (!topology.ok()) return topology.status();
+  if (!is_legal_name(options.application_id, kApplicationIdLengthMax)) {
+    return Error{ErrorCode::kConfig,
+                 fmt::format("application id '{}' has to be 1 to {} of a-z A-Z 0-9 . _ -",
+                             options.application_id, kApplicationIdLengthMax)};
+  }
+  Result<engine::FailPoint> fail_point = engine::FailPoint::create(std::move(hooks.on_commit_step));
+  if (!fail_point.ok()) return fail_point.status();
+  Result<engine::StateDirectory> directory =
+      engine::StateDirectory::open(options.state_dir, options.application_id);
+  if (!directory.ok()) return directory.status();
+  return std::unique_ptr<Engine>(new Engine(
+      std::make_unique<engine::Loop>(std::move(*topology), std::move(options), clients, clock,
+                                     std::move(*directory), std::move(*fail_point))));
+}
+
+Engine::Engine(std::unique_ptr<engine::Loop> loop) : loop_(std::move(loop)) {}
+Engine::~Engine() = default;
+
+Status Engine::run_once() {
+  return loop_->run_once();
+}
+
+Status Engine::run() {
+  Status status;
+  while (status.ok() && !loop_->stop_requested()) status = loop_->run_once();
+  const Status closed = loop_->close();
+  return status.ok() ? closed : status;
+}
+
+void Engine::request_stop() {
+  loop_->request_stop();
+}
+
+Status Engine::close() {
+  return loop_->close();
+}
+
+Status Engine::commit() {
+  return loop_->commit();
+}
+
+bool Engine::is_idle() const {
+  return loop_->is_idle();
+}
+
+bool Engine::has_uncommitted() const {
+  return loop_->has_uncommitted();
+}
+
+EngineState Engine::state() const {
+  return loop_->state();
+}
+
+const Queries& Engine::queries() const {
+  return loop_->queries();
+}
+
+Metrics& Engine::metrics() {
+  return loop_->metrics();
+}
+
+}  // namespace millrace

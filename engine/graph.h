@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/processor.h"
+#include "millrace/state/task_state.h"
+
+#include "engine/collector.h"
+#include "engine/output_topics.h"
+#include "engine/punctuations.h"
+#include "engine/task_plan.h"
+
+namespace millrace::engine {
+
+/// What a task shares with its processors. Task's thread only.
+struct TaskScope {
+  TaskId task;
+  const TaskPlan* plan = nullptr;
+  const Clock* clock = nullptr;
+  TaskState* state = nullptr;
+  Collector* collector = nullptr;
+  const OutputTopics* outputs = nullptr;
+  Punctuations punctuations;
+  RecordPosition position;  ///< of the input record being processed
+  int64_t stream_time_ms = -1;
+  std::map<std::string, uint64_t, std::less<>> dropped;  ///< by reason, since last asked
+};
+
+/// A task's processors, wired by direct calls.
+class Graph {
+ public:
+  /// `scope` must outlive this. Makes the processors, each knowing its context.
+  /// May throw what a user's factory or `init` throws.
+  explicit Graph(TaskScope& scope);
+  ~Graph();
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  /// Pushes a record, as it comes from an input, through everything behind that input's node,
+  /// depth first. May throw what user code throws.
+  void push_from(uint32_t input_node, const Record& record);
+
+ private:
+  class Context;
+  void push(uint32_t node, const Record& record);
+  void push_to_children(const PlanNode& planned, const Record& record);
+  void exchange(const PlanNode& planned, const Record& record);
+  void sink(const PlanNode& planned, const Record& record);
+
+  TaskScope& scope_;
+  std::vector<std::unique_ptr<Context>> contexts_;  ///< by node; null for sinks and exchanges
+  std::vector<std::unique_ptr<Processor>> processors_;
+};
+
+}  // namespace millrace::engine

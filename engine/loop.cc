@@ -1,0 +1,247 @@
+#include "engine/loop.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "engine/internal_topics.h"
+#include "engine/ownership.h"
+
+namespace millrace::engine {
+namespace {
+
+constexpr int64_t kNsPerMs = 1'000'000;
+
+std::string transactional_id(const EngineOptions& options, const StateDirectory& directory) {
+  if (options.guarantee == Guarantee::kAtLeastOnce) return {};
+  const std::string& instance =
+      options.instance_id.empty() ? directory.instance_uuid() : options.instance_id;
+  return options.application_id + "-" + instance;
+}
+
+/// Whether the engine can go on from its last commit after an error of this kind.
+bool passes(ErrorCode code) {
+  return code == ErrorCode::kRetriable || code == ErrorCode::kTimedOut ||
+         code == ErrorCode::kAborted || code == ErrorCode::kFenced;
+}
+
+}  // namespace
+
+Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
+           StateDirectory directory, FailPoint fail_point)
+    : options_(std::move(options)),
+      topology_(std::move(topology)),
+      clients_(clients),
+      clock_(clock),
+      directory_(std::move(directory)),
+      fail_point_(std::move(fail_point)),
+      metrics_(options_.application_id),
+      registry_(clock),
+      scheduler_(options_.worker_threads),
+      session_(clients, transactional_id(options_, directory_), outputs_),
+      committer_(session_, scheduler_, fail_point_),
+      pacer_(options_),
+      backoff_(clock, options_.retry_backoff_max_ms) {
+  if (!directory_.is_in_memory()) {
+    state_memory_ =
+        make_shared_state_memory(options_.block_cache_bytes, options_.write_buffer_bytes);
+  }
+  environment_ = {&options_, &outputs_, &clock_, -1};
+  metrics_.set_state(to_string(EngineState::kStarting));
+}
+
+Loop::~Loop() = default;
+
+Status Loop::run_once() {
+  MILLRACE_RETURN_IF_ERROR(failure_);
+  did_something_ = false;
+  Status status = connect();
+  if (status.ok()) status = follow_membership();
+  if (status.ok()) status = prepare_tasks();
+  if (status.ok()) status = poll_inputs();
+  if (status.ok()) status = process();
+  if (status.ok()) status = commit_if_due();
+  if (status.ok()) status = restore_slice();
+  if (!status.ok()) status = handle(std::move(status));
+  finish_turn();
+  if (status.ok()) wait_if_idle();
+  return status;
+}
+
+Status Loop::connect() {
+  if (membership_ != nullptr || !backoff_.is_due()) return {};
+  if (admin_ == nullptr) {
+    Result<std::unique_ptr<Admin>> admin = clients_.admin();
+    if (!admin.ok()) return admin.status();
+    admin_ = std::move(*admin);
+  }
+  if (plans_.empty()) {
+    const Result<ResolvedTopology> resolved = prepare_topics(*admin_, topology_, options_);
+    if (!resolved.ok()) return resolved.status();
+    plans_ = make_task_plans(topology_, *resolved, options_.application_id, outputs_);
+    if (const std::string letters = dead_letter_topic(options_); !letters.empty()) {
+      environment_.dead_letters = outputs_.add(letters);
+    }
+    registry_.define_stores(plans_);
+  }
+  MILLRACE_RETURN_IF_ERROR(outputs_.describe(*admin_));
+  MILLRACE_RETURN_IF_ERROR(session_.open());
+  Result<std::unique_ptr<Fetcher>> input = clients_.fetcher("input");
+  if (!input.ok()) return input.status();
+  Result<std::unique_ptr<Fetcher>> restore = clients_.fetcher("restore");
+  if (!restore.ok()) return restore.status();
+  pump_.emplace(std::move(*input), *admin_, options_, metrics_);
+  restorer_.emplace(std::move(*restore), scheduler_, clock_);
+  Result<std::unique_ptr<Membership>> membership = clients_.join(topics_to_join(plans_));
+  if (!membership.ok()) return membership.status();
+  membership_ = std::move(*membership);
+  backoff_.record_success();
+  did_something_ = true;
+  return {};
+}
+
+Status Loop::poll_inputs() {
+  if (!pump_) return {};
+  const Result<InputPump::Outcome> polled = pump_->poll();
+  if (!polled.ok()) return polled.status();
+  did_something_ |= polled->records > 0;
+  inputs_at_end_ = polled->is_at_end;
+  metrics_.input_buffer_bytes().Set(static_cast<double>(polled->queued_bytes));
+  return {};
+}
+
+Status Loop::process() {
+  std::vector<Task*> runnable = tasks_at(Stage::kRunning);
+  std::erase_if(runnable, [](const Task* task) { return !task->has_work(); });
+  if (runnable.empty()) return {};
+  did_something_ = true;
+  MILLRACE_RETURN_IF_ERROR(session_.begin());
+  std::vector<Status> results(runnable.size());
+  scheduler_.for_each(runnable.size(), [&](size_t i) {
+    results[i] = runnable[i]->process_slice(&session_.producer());
+  });
+  for (size_t i = 0; i < runnable.size(); ++i) {
+    const TaskCounts counts = runnable[i]->take_counts();
+    metrics_.processed(runnable[i]->id().sub_topology)
+        .Increment(static_cast<double>(counts.processed));
+    for (const auto& [reason, count] : counts.dropped) {
+      metrics_.dropped(reason).Increment(static_cast<double>(count));
+    }
+    if (counts.dead_lettered > 0) {
+      metrics_.dead_lettered("record").Increment(static_cast<double>(counts.dead_lettered));
+    }
+  }
+  for (Status& result : results) MILLRACE_RETURN_IF_ERROR(std::move(result));
+  return {};
+}
+
+Status Loop::commit_if_due() {
+  const int64_t now_ns = clock_.steady_ns();
+  if (!has_uncommitted()) {
+    pacer_.idle(now_ns);
+    return {};
+  }
+  if (!pacer_.is_due(now_ns, dirty_bytes())) return {};
+  return commit_now();
+}
+
+Status Loop::commit_now() {
+  const std::vector<Task*> dirty = tasks_at(Stage::kRunning, true);
+  if (dirty.empty()) return {};
+  did_something_ = true;
+  MILLRACE_RETURN_IF_ERROR(committer_.commit(dirty, group_));
+  for (const Task* const task : dirty) publish(tasks_.at(task->id()));
+  metrics_.commits().Increment();
+  pacer_.committed(clock_.steady_ns(), !inputs_at_end_);
+  backoff_.record_success();
+  return {};
+}
+
+Status Loop::restore_slice() {
+  if (!restorer_ || !restorer_->is_active()) return {};
+  Result<Restorer::Outcome> outcome = restorer_->run_slice();
+  if (!outcome.ok()) return outcome.status();
+  did_something_ |= outcome->fetched || !outcome->finished.empty();
+  for (Task* const task : outcome->finished) {
+    metrics_.clear_restore(task->id());
+    MILLRACE_RETURN_IF_ERROR(start(tasks_.at(task->id())));
+  }
+  for (Task* const task : outcome->out_of_range) {
+    tasks_.at(task->id()).stage = Stage::kPreparing;
+  }
+  for (const RestoreStatus& progress : restorer_->progress()) {
+    metrics_.set_restore(progress.task, {progress.records, progress.bytes,
+                                         progress.remaining_records, progress.records_per_second});
+    publish(tasks_.at(progress.task));
+  }
+  return {};
+}
+
+Status Loop::handle(Status failure) {
+  if (!fail_point_.has_fired() && passes(failure.code())) {
+    recover(failure.error());
+    return {};
+  }
+  failure_ = failure;
+  state_ = EngineState::kFailed;
+  metrics_.set_state(to_string(EngineState::kFailed));
+  spdlog::error("engine failed code={} {}", to_string(failure.code()), failure.message());
+  return failure;
+}
+
+void Loop::finish_turn() {
+  update_state();
+  const std::vector<Task*> running = tasks_at(Stage::kRunning);
+  const bool all_run = is_assigned_ && running.size() == tasks_.size();
+  is_idle_ = all_run && !did_something_ && inputs_at_end_ &&
+             std::none_of(running.begin(), running.end(),
+                          [](const Task* task) { return task->has_work(); });
+}
+
+void Loop::wait_if_idle() {
+  if (did_something_ || !pump_) return;
+  int64_t wait_ms = options_.poll_wait_ms;
+  if (has_uncommitted()) {
+    wait_ms = std::min(wait_ms, (pacer_.due_ns() - clock_.steady_ns()) / kNsPerMs + 1);
+  }
+  if (wait_ms <= 0) return;
+  Fetcher& fetcher = any_at(Stage::kRunning) ? pump_->fetcher() : restorer_->fetcher();
+  fetcher.wait(wait_ms);
+}
+
+bool Loop::has_uncommitted() const {
+  return !tasks_at(Stage::kRunning, true).empty();
+}
+
+size_t Loop::dirty_bytes() const {
+  size_t bytes = 0;
+  for (const auto& [id, owned] : tasks_) bytes += owned.task->dirty_bytes();
+  return bytes;
+}
+
+Status Loop::commit() {
+  MILLRACE_RETURN_IF_ERROR(failure_);
+  Status status = commit_now();
+  if (!status.ok()) status = handle(std::move(status));
+  return status;
+}
+
+Status Loop::close() {
+  if (std::exchange(is_closed_, true)) return {};
+  Status status = failure_;
+  if (status.ok()) {
+    state_ = EngineState::kStopping;
+    status = commit_now();
+  }
+  if (!fail_point_.has_fired()) session_.close();
+  for (auto place = tasks_.begin(); place != tasks_.end(); place = tasks_.begin()) {
+    remove_task(place);
+  }
+  if (membership_ != nullptr) membership_->close();
+  state_ = failure_.ok() ? EngineState::kStopped : EngineState::kFailed;
+  metrics_.set_state(to_string(state_));
+  return status;
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/topology.h"
+#include "millrace/engine/engine.h"
+#include "millrace/engine/metrics.h"
+#include "millrace/state/task_state.h"
+
+#include "engine/backoff.h"
+#include "engine/clients.h"
+#include "engine/commit_pacer.h"
+#include "engine/committer.h"
+#include "engine/fail_point.h"
+#include "engine/input_pump.h"
+#include "engine/output_topics.h"
+#include "engine/producer_session.h"
+#include "engine/query_registry.h"
+#include "engine/restorer.h"
+#include "engine/scheduler.h"
+#include "engine/state_directory.h"
+#include "engine/task.h"
+#include "engine/task_plan.h"
+
+namespace millrace::engine {
+
+/// One instance's parts and the turn they take. Start reading at `run_once` in loop.cc; how tasks
+/// come, recover and go is in loop_tasks.cc.
+class Loop {
+ public:
+  Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
+       StateDirectory directory, FailPoint fail_point);
+  ~Loop();
+
+  Status run_once();
+  Status commit();
+  Status close();
+  void request_stop() { stop_requested_ = true; }
+  bool stop_requested() const { return stop_requested_; }
+
+  bool is_idle() const { return is_idle_; }
+  bool has_uncommitted() const;
+  EngineState state() const { return state_; }
+  const Queries& queries() const { return registry_; }
+  Metrics& metrics() { return metrics_; }
+
+ private:
+  enum class Stage : unsigned char {
+    kSuspended,  ///< taken away, or not given yet; the stores are open
+    kPreparing,  ///< ours; where it stands is to be asked
+    kRestoring,
+    kRunning,
+  };
+  struct Owned {
+    std::unique_ptr<Task> task;
+    Stage stage = Stage::kSuspended;
+    std::vector<int64_t> offsets;  ///< one an input, from where to run
+  };
+
+  // The phases of a turn (loop.cc).
+  Status connect();
+  Status poll_inputs();
+  Status process();
+  Status commit_if_due();
+  Status commit_now();
+  Status restore_slice();
+  void wait_if_idle();
+  void finish_turn();
+  /// After a phase failed: recovers from what passes (I4), or ends the engine with the error.
+  Status handle(Status failure);
+
+  // Tasks (loop_tasks.cc).
+  Status follow_membership();
+  Status assign(const MembershipEvent& event);
+  void revoke();
+  void lose();
+  Status prepare_tasks();
+  Status prepare(std::vector<Owned*>& wanted);
+  Status begin_restore(Owned& owned);
+  Status start(Owned& owned);
+  Result<std::unique_ptr<Task>> make_task(TaskId id, size_t tasks);
+  void suspend_all(Stage stage);
+  void recover(const Error& failure);
+  void remove_task(std::map<TaskId, Owned>::iterator place);
+  void publish(const Owned& owned);
+  std::vector<Task*> tasks_at(Stage stage, bool only_dirty = false) const;
+  bool any_at(Stage stage) const;
+  size_t dirty_bytes() const;
+  void update_state();
+
+  const EngineOptions options_;
+  const Topology topology_;
+  ClientFactory& clients_;
+  const Clock& clock_;
+  StateDirectory directory_;
+  FailPoint fail_point_;
+  Metrics metrics_;
+  QueryRegistry registry_;
+  Scheduler scheduler_;
+  std::shared_ptr<SharedStateMemory> state_memory_;
+  OutputTopics outputs_;
+  std::vector<TaskPlan> plans_;
+  TaskEnvironment environment_;
+  ProducerSession session_;
+  Committer committer_;
+  CommitPacer pacer_;
+  Backoff backoff_;
+
+  // From `connect` on.
+  std::unique_ptr<Admin> admin_;
+  std::unique_ptr<Membership> membership_;
+  std::optional<InputPump> pump_;
+  std::optional<Restorer> restorer_;
+
+  GroupMetadata group_;
+  bool is_assigned_ = false;
+  std::map<TaskId, Owned> tasks_;
+  bool inputs_at_end_ = false;
+
+  std::atomic<EngineState> state_ = EngineState::kStarting;
+  std::atomic<bool> stop_requested_ = false;
+  Status failure_;  ///< what ended the engine
+  bool did_something_ = false;
+  bool is_idle_ = false;
+  bool is_closed_ = false;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,194 @@
+#include "engine/restorer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace millrace::engine {
+namespace {
+
+/// Records of one changelog partition in a slice.
+constexpr size_t kSliceRecords = 4'096;
+constexpr int64_t kLogIntervalNs = 5'000'000'000;
+
+Status check_row(const StoreSpec& spec, const TopicPartition& partition,
+                 const FetchedRecord& record) {
+  Status status;
+  if (record.key.is_null()) {
+    status = Error{ErrorCode::kInvalidRecord, "the key is null"};
+  } else if (spec.key.validate != nullptr) {
+    status = spec.key.validate(record.key);
+  }
+  if (status.ok() && !record.value.is_null() && spec.value.validate != nullptr) {
+    status = spec.value.validate(record.value);
+  }
+  if (status.ok()) return {};
+  return Error{ErrorCode::kConfig,
+               fmt::format("changelog {}@{} holds no row of store '{}': {}. Somebody else wrote to "
+                           "it, or the store's type was changed: give the store another name, or "
+                           "delete its changelog",
+                           partition.to_string(), record.offset, spec.name, status.message())};
+}
+
+}  // namespace
+
+Restorer::Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock)
+    : fetcher_(std::move(fetcher)), scheduler_(scheduler), clock_(clock) {}
+
+int64_t Restorer::TaskRestore::remaining() const {
+  int64_t sum = 0;
+  for (const StoreRestore& store : stores) {
+    if (!store.is_done) sum += std::max<int64_t>(store.target - store.position, 0);
+  }
+  return sum;
+}
+
+Status Restorer::begin(Task& task, Admin& admin) {
+  auto restore = std::make_unique<TaskRestore>();
+  restore->task = &task;
+  restore->started_ns = restore->logged_ns = clock_.steady_ns();
+  std::vector<PartitionOffset> starts;
+  for (const PlanStore& planned : task.plan().stores) {
+    if (planned.output < 0) continue;
+    StoreRestore& store = restore->stores.emplace_back();
+    store.store = &planned;
+    store.partition = {planned.changelog_topic, task.id().partition};
+    const Result<Admin::Watermarks> marks = admin.watermarks(store.partition);
+    if (!marks.ok()) return marks.status();
+    const auto& known = task.state().positions().changelog_end;
+    const auto stored = known.find(planned.spec->name);
+    store.position = stored == known.end() ? marks->low : stored->second;
+    store.target = marks->high;
+    if (store.position < marks->low || store.position > marks->high) {
+      return Error{
+          ErrorCode::kNotFound,
+          fmt::format("store '{}' of task {} is at {}@{}, but the changelog holds {} to {}",
+                      planned.spec->name, task.id().to_string(), store.partition.to_string(),
+                      store.position, marks->low, marks->high)};
+    }
+    store.is_done = store.position >= store.target;
+    if (!store.is_done) starts.push_back({store.partition, store.position});
+  }
+  if (!starts.empty()) {
+    MILLRACE_RETURN_IF_ERROR(fetcher_->add(starts));
+    log_progress(*restore, "restore begun");
+  }
+  tasks_.push_back(std::move(restore));
+  return {};
+}
+
+void Restorer::cancel(TaskId task) {
+  const auto found = std::find_if(tasks_.begin(), tasks_.end(),
+                                  [&](const auto& restore) { return restore->task->id() == task; });
+  if (found == tasks_.end()) return;
+  std::vector<TopicPartition> open;
+  for (const StoreRestore& store : (*found)->stores) {
+    if (!store.is_done) open.push_back(store.partition);
+  }
+  if (!open.empty()) {
+    if (const Status removed = fetcher_->remove(open); !removed.ok()) {
+      spdlog::warn("restore of task {} not ended cleanly: {}", task.to_string(), removed.message());
+    }
+  }
+  tasks_.erase(found);
+}
+
+Result<Restorer::Outcome> Restorer::run_slice() {
+  Outcome outcome;
+  for (auto& restore : tasks_) MILLRACE_RETURN_IF_ERROR(poll(*restore, outcome));
+  scheduler_.for_each(tasks_.size(), [this](size_t i) { feed(*tasks_[i]); });
+
+  std::vector<TopicPartition> done;
+  for (auto& restore : tasks_) {
+    MILLRACE_RETURN_IF_ERROR(restore->status);
+    for (StoreRestore& store : restore->stores) {
+      if (store.is_done || store.position < store.target) continue;
+      store.is_done = true;
+      done.push_back(store.partition);
+    }
+    if (restore->is_out_of_range) outcome.out_of_range.push_back(restore->task);
+    if (restore->is_done) {
+      if (restore->records > 0) log_progress(*restore, "restore finished");
+      outcome.finished.push_back(restore->task);
+    } else if (clock_.steady_ns() - restore->logged_ns > kLogIntervalNs) {
+      log_progress(*restore, "restoring");
+    }
+  }
+  if (!done.empty()) MILLRACE_RETURN_IF_ERROR(fetcher_->remove(done));
+  for (Task* const task : outcome.out_of_range) cancel(task->id());
+  std::erase_if(tasks_, [](const auto& restore) { return restore->is_done; });
+  return outcome;
+}
+
+Status Restorer::poll(TaskRestore& restore, Outcome& outcome) {
+  for (StoreRestore& store : restore.stores) {
+    if (store.is_done) continue;
+    store.batch = {};
+    Result<FetchOutcome> polled = fetcher_->poll(store.partition, kSliceRecords, store.batch);
+    if (!polled.ok() && polled.code() == ErrorCode::kNotFound) {
+      restore.is_out_of_range = true;
+      continue;
+    }
+    if (!polled.ok()) return polled.status();
+    store.outcome = *polled;
+    outcome.fetched |= polled->records > 0 || polled->end_offset.has_value();
+  }
+  return {};
+}
+
+void Restorer::feed(TaskRestore& restore) {
+  if (restore.is_out_of_range) return;
+  bool is_complete = true;
+  for (StoreRestore& store : restore.stores) {
+    if (store.is_done) continue;
+    restore.status = feed_store(restore, store);
+    if (!restore.status.ok()) return;
+    is_complete = is_complete && store.position >= store.target;
+  }
+  if (!is_complete) return;
+  restore.status = restore.task->state().finish_restore();
+  restore.is_done = true;
+}
+
+Status Restorer::feed_store(TaskRestore& restore, StoreRestore& store) {
+  store.records.clear();
+  int64_t end = store.position;
+  for (const FetchedRecord& record : store.batch.records()) {
+    if (record.offset < store.position) continue;
+    MILLRACE_RETURN_IF_ERROR(check_row(*store.store->spec, store.partition, record));
+    store.records.push_back({record.key, record.value, record.timestamp_ms});
+    restore.bytes += static_cast<int64_t>(record.key.size() + record.value.size());
+    end = record.offset + 1;
+  }
+  restore.records += static_cast<int64_t>(store.records.size());
+  if (store.outcome.end_offset) end = std::max(end, *store.outcome.end_offset);
+  store.outcome = {};
+  if (end == store.position) return {};
+  store.position = end;
+  return restore.task->state().restore(store.store->spec->name, store.records, end);
+}
+
+RestoreStatus Restorer::status_of(const TaskRestore& restore) const {
+  const double seconds =
+      std::max(1e-3, static_cast<double>(clock_.steady_ns() - restore.started_ns) / 1e9);
+  return {restore.task->id(), restore.records, restore.bytes, restore.remaining(),
+          static_cast<double>(restore.records) / seconds};
+}
+
+std::vector<RestoreStatus> Restorer::progress() const {
+  std::vector<RestoreStatus> all;
+  for (const auto& restore : tasks_) all.push_back(status_of(*restore));
+  return all;
+}
+
+void Restorer::log_progress(TaskRestore& restore, std::string_view what) {
+  restore.logged_ns = clock_.steady_ns();
+  const RestoreStatus status = status_of(restore);
+  spdlog::info("{} task={} records={} bytes={} remaining_records={} records_per_s={:.0f}", what,
+               status.task.to_string(), status.records, status.bytes, status.remaining_records,
+               status.records_per_second);
+}
+
+}  // namespace millrace::engine

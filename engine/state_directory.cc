@@ -1,0 +1,98 @@
+#include "engine/state_directory.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <random>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+namespace millrace::engine {
+namespace {
+
+constexpr size_t kUuidLength = 32;
+
+std::string random_uuid() {
+  std::random_device random;
+  std::string text;
+  while (text.size() < kUuidLength) text += fmt::format("{:08x}", random());
+  return text;
+}
+
+Error cannot(std::string_view what, const std::filesystem::path& path, std::string_view why) {
+  return {ErrorCode::kConfig, fmt::format("cannot {} '{}': {}", what, path.string(), why)};
+}
+
+}  // namespace
+
+Result<StateDirectory> StateDirectory::open(const std::filesystem::path& state_dir,
+                                            const std::string& application_id) {
+  StateDirectory directory;
+  if (state_dir.empty()) {
+    directory.instance_uuid_ = random_uuid();
+    return directory;
+  }
+  directory.root_ = state_dir / application_id;
+  std::error_code failed;
+  std::filesystem::create_directories(directory.root_, failed);
+  if (failed) return cannot("create", directory.root_, failed.message());
+  MILLRACE_RETURN_IF_ERROR(directory.lock());
+  MILLRACE_RETURN_IF_ERROR(directory.load_identity());
+  return directory;
+}
+
+StateDirectory::StateDirectory(StateDirectory&& other) noexcept
+    : root_(std::move(other.root_)),
+      instance_uuid_(std::move(other.instance_uuid_)),
+      lock_(std::exchange(other.lock_, -1)) {}
+
+StateDirectory::~StateDirectory() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+Status StateDirectory::lock() {
+  const std::filesystem::path path = root_ / "lock";
+  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock_ < 0) return cannot("open", path, std::strerror(errno));
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return {};
+  return Error{ErrorCode::kConfig,
+               fmt::format("state directory '{}' is in use by another process; give each instance "
+                           "on a machine a state directory of its own",
+                           root_.string())};
+}
+
+Status StateDirectory::load_identity() {
+  const std::filesystem::path path = root_ / "instance";
+  if (std::ifstream file(path); file >> instance_uuid_ && instance_uuid_.size() == kUuidLength) {
+    return {};
+  }
+  instance_uuid_ = random_uuid();
+  const std::filesystem::path fresh = root_ / "instance.new";
+  std::ofstream file(fresh, std::ios::trunc);
+  file << instance_uuid_ << '\n';
+  file.close();
+  if (!file) return cannot("write", fresh, "the disk may be full or read-only");
+  std::error_code failed;
+  std::filesystem::rename(fresh, path, failed);
+  if (failed) return cannot("write", path, failed.message());
+  return {};
+}
+
+std::filesystem::path StateDirectory::task_directory(TaskId task) const {
+  return is_in_memory() ? std::filesystem::path() : root_ / task.to_string();
+}
+
+Status StateDirectory::remove_task(TaskId task) const {
+  if (is_in_memory()) return {};
+  std::error_code failed;
+  std::filesystem::remove_all(task_directory(task), failed);
+  if (!failed) return {};
+  return Error{ErrorCode::kStoreIo, fmt::format("cannot remove '{}': {}",
+                                                task_directory(task).string(), failed.message())};
+}
+
+}  // namespace millrace::engine

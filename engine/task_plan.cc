@@ -1,0 +1,104 @@
+#include "engine/task_plan.h"
+
+#include <algorithm>
+
+#include "millrace/core/assert.h"
+
+namespace millrace::engine {
+namespace {
+
+class PlanMaker {
+ public:
+  PlanMaker(const Topology& topology, const SubTopology& sub, std::string_view application_id,
+            OutputTopics& outputs)
+      : topology_(topology), sub_(sub), application_id_(application_id), outputs_(outputs) {}
+
+  TaskPlan make() {
+    plan_.sub_topology = sub_.index;
+    plan_.partitions = sub_.partitions;
+    for (const std::string& name : sub_.stores) add_store(name);
+    for (const NodeIndex index : sub_.nodes) add_node(index);
+    for (const NodeIndex index : sub_.sources) add_input(index);
+    return std::move(plan_);
+  }
+
+ private:
+  void add_store(const std::string& name) {
+    PlanStore& store = plan_.stores.emplace_back();
+    store.spec = topology_.find_store(name);
+    if (!store.spec->changelog) return;
+    store.changelog_topic = changelog_topic_name(application_id_, name);
+    store.output = outputs_.add(store.changelog_topic);
+  }
+
+  void add_node(NodeIndex index) {
+    const Node& node = topology_.nodes()[index];
+    PlanNode& planned = plan_.nodes.emplace_back();
+    planned.node = &node;
+    if (node.kind == NodeKind::kSink) {
+      planned.output = outputs_.add(node.topic.name);
+      if (node.coalesce) planned.row_sink = static_cast<int32_t>(plan_.row_sinks++);
+    } else if (node.kind == NodeKind::kExchange) {
+      planned.output = outputs_.add(exchange_topic_name(application_id_, node.topic.name));
+      planned.continues_here =
+          std::find(sub_.sources.begin(), sub_.sources.end(), index) != sub_.sources.end();
+      if (!planned.continues_here) return;
+    }
+    for (const NodeIndex child : node.children) planned.children.push_back(place(child));
+  }
+
+  void add_input(NodeIndex index) {
+    const Node& node = topology_.nodes()[index];
+    PlanInput& input = plan_.inputs.emplace_back();
+    input.node = place(index);
+    input.topic = node.kind == NodeKind::kExchange
+                      ? exchange_topic_name(application_id_, node.topic.name)
+                      : node.topic.name;
+    add_reachable_stores(input.node, input.prefetch);
+  }
+
+  /// Follows the ways on which a record keeps the key it came with.
+  void add_reachable_stores(uint32_t from, std::vector<uint32_t>& found) const {
+    for (const uint32_t child : plan_.nodes[from].children) {
+      const PlanNode& planned = plan_.nodes[child];
+      for (const std::string& name : planned.node->reads_at_key) {
+        const uint32_t store = store_index(name);
+        if (std::find(found.begin(), found.end(), store) == found.end()) found.push_back(store);
+      }
+      if (planned.node->keeps_key || planned.continues_here) add_reachable_stores(child, found);
+    }
+  }
+
+  uint32_t place(NodeIndex index) const {
+    const auto found = std::find(sub_.nodes.begin(), sub_.nodes.end(), index);
+    MILLRACE_ASSERT(found != sub_.nodes.end(), "a node of another sub-topology");
+    return static_cast<uint32_t>(found - sub_.nodes.begin());
+  }
+
+  uint32_t store_index(const std::string& name) const {
+    const auto found =
+        std::find_if(plan_.stores.begin(), plan_.stores.end(),
+                     [&](const PlanStore& store) { return store.spec->name == name; });
+    MILLRACE_ASSERT(found != plan_.stores.end(), "a store of another sub-topology");
+    return static_cast<uint32_t>(found - plan_.stores.begin());
+  }
+
+  const Topology& topology_;
+  const SubTopology& sub_;
+  std::string_view application_id_;
+  OutputTopics& outputs_;
+  TaskPlan plan_;
+};
+
+}  // namespace
+
+std::vector<TaskPlan> make_task_plans(const Topology& topology, const ResolvedTopology& resolved,
+                                      std::string_view application_id, OutputTopics& outputs) {
+  std::vector<TaskPlan> plans;
+  for (const SubTopology& sub : resolved.sub_topologies) {
+    plans.push_back(PlanMaker(topology, sub, application_id, outputs).make());
+  }
+  return plans;
+}
+
+}  // namespace millrace::engine
