@@ -1,0 +1,164 @@
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "millrace/operators.h"
+#include "millrace/testing/topology_driver.h"
+
+namespace millrace {
+namespace {
+
+using testing::DriverOptions;
+using testing::TopologyDriver;
+using Rows = std::map<std::string, int64_t>;
+
+constexpr Topic<std::string, int64_t> kLeft{"left"};
+constexpr Topic<std::string, int64_t> kRight{"right"};
+constexpr Topic<std::string, int64_t> kOut{"out"};
+constexpr Topic<std::string, int64_t> kSums{"sums"};
+
+int64_t both(Maybe<int64_t> left, Maybe<int64_t> right) {
+  return (left ? *left : 0) * 1000 + (right ? *right : 0);
+}
+
+std::string last_digit(int64_t value) {
+  return std::to_string(value % 10);
+}
+
+Table<std::string, int64_t> sum_by_last_digit(const Table<std::string, int64_t>& table,
+                                              ExchangeOptions exchange = {}) {
+  return table.group_by(last_digit, std::move(exchange))
+      .aggregate(
+          "sums-store", 0L, [](int64_t value, int64_t sum) { return sum + value; },
+          [](int64_t value, int64_t sum) { return sum - value; });
+}
+
+Rows rows_of(const TopologyDriver& driver, std::string_view topic) {
+  Rows rows;
+  for (const auto& [key, value] : driver.table_bytes(topic)) {
+    rows[key] = Serde<int64_t>::view(Bytes(value));
+  }
+  return rows;
+}
+
+/// Changes two tables at random and keeps what they should hold.
+class Changes {
+ public:
+  explicit Changes(TopologyDriver& driver) : driver_(driver) {}
+
+  void pipe(int count, bool has_right) {
+    for (int i = 0; i < count; ++i) {
+      const bool is_left = !has_right || random_() % 2 == 0;
+      Rows& rows = is_left ? left : right;
+      const std::string key = "k" + std::to_string(random_() % 40);
+      time_ms_ += 1;
+      rows.erase(key);
+      if (random_() % 4 == 0) {
+        driver_.pipe_tombstone(is_left ? kLeft : kRight, key, time_ms_);
+      } else {
+        rows[key] = static_cast<int64_t>(random_() % 900);
+        driver_.pipe(is_left ? kLeft : kRight, key, rows[key], time_ms_);
+      }
+    }
+  }
+
+  Rows left;
+  Rows right;
+
+ private:
+  TopologyDriver& driver_;
+  std::mt19937 random_{5};
+  int64_t time_ms_ = 1'000;
+};
+
+/// Sums by last digit as the aggregate publishes them: groups that became empty keep a 0.
+Rows expected_sums(const Rows& rows, const Rows& published) {
+  Rows sums;
+  for (const auto& [group, sum] : published) sums[group] = 0;
+  for (const auto& [key, value] : rows) sums[last_digit(value)] += value;
+  return sums;
+}
+
+TEST(OperatorsOnTheEngine, SumATableByGroupsOfOtherPartitions) {
+  for (const int32_t group_partitions : {0, 3}) {
+    TopologyBuilder builder{"test"};
+    sum_by_last_digit(builder.table(kLeft), {.partitions = group_partitions}).to(kSums);
+    DriverOptions options;
+    options.partitions = 4;
+    TopologyDriver driver(std::move(builder).build(), options);
+    Changes changes(driver);
+    for (int round = 0; round < 6; ++round) {
+      changes.pipe(100, false);
+      driver.run();
+      const Rows published = rows_of(driver, "sums");
+      ASSERT_EQ(published, expected_sums(changes.left, published)) << "round " << round;
+      if (round == 2) driver.restart();
+      if (round == 4) driver.crash_and_restart();
+    }
+  }
+}
+
+TEST(OperatorsOnTheEngine, JoinTablesOverPartitionsAndRestarts) {
+  TopologyBuilder builder{"test"};
+  const auto joined = builder.table(kLeft).outer_join(builder.table(kRight), both);
+  joined.to(kOut);
+  sum_by_last_digit(joined).to(kSums);
+  DriverOptions options;
+  options.partitions = 3;
+  TopologyDriver driver(std::move(builder).build(), options);
+  Changes changes(driver);
+  for (int round = 0; round < 6; ++round) {
+    changes.pipe(100, true);
+    driver.run();
+    Rows expected;
+    for (const auto& [key, value] : changes.left) expected[key] += value * 1000;
+    for (const auto& [key, value] : changes.right) expected[key] += value;
+    ASSERT_EQ(rows_of(driver, "out"), expected) << "round " << round;
+    const Rows published = rows_of(driver, "sums");
+    ASSERT_EQ(published, expected_sums(expected, published)) << "round " << round;
+    if (round % 2 == 1) driver.crash_and_restart();
+  }
+}
+
+TEST(OperatorsOnTheEngine, JoinATableWithItsOwnAggregateThroughARealExchange) {
+  TopologyBuilder builder{"test"};
+  const auto rows = builder.table(kLeft);
+  const auto counts = rows.group_by([](std::string_view key, int64_t) { return key; }).count("n");
+  rows.join(counts, both).to(kOut);
+  DriverOptions options;
+  options.partitions = 2;
+  TopologyDriver driver(std::move(builder).build(), options);
+  Changes changes(driver);
+  changes.pipe(300, false);
+  driver.run();
+  Rows expected;
+  for (const auto& [key, value] : changes.left) expected[key] = value * 1000 + 1;
+  EXPECT_EQ(rows_of(driver, "out"), expected);
+}
+
+TEST(OperatorsOnTheEngine, JoinEventsThatAreNotCoPartitionedThroughAnExchange) {
+  TopologyBuilder builder{"test"};
+  const auto rows = builder.table(kRight);
+  builder.stream(kLeft)
+      .map([](std::string_view key, int64_t value) {
+        return std::pair(std::string("k") + last_digit(value), std::string(key));
+      })
+      .left_join(rows, [](std::string_view, Maybe<int64_t> row) { return row ? *row : -1; })
+      .to(kOut);
+  DriverOptions options;
+  options.topic_partitions = {{"left", 3}, {"right", 5}};
+  options.partitions = 2;
+  TopologyDriver driver(std::move(builder).build(), options);
+  for (int64_t i = 0; i < 8; ++i) driver.pipe(kRight, "k" + std::to_string(i), i * 100, 1);
+  driver.run();
+  for (int64_t i = 0; i < 50; ++i) driver.pipe(kLeft, "event" + std::to_string(i), i, 2 + i);
+  driver.run();
+  Rows expected;
+  for (int64_t i = 0; i < 10; ++i) expected["k" + std::to_string(i)] = i < 8 ? i * 100 : -1;
+  EXPECT_EQ(rows_of(driver, "out"), expected);
+  EXPECT_EQ(driver.read(kOut).size(), 50U);
+}
+
+}  // namespace
+}  // namespace millrace
