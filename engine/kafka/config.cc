@@ -110,7 +110,7 @@ void ClientConfig::set(const std::string& name, const std::string& value) {
   if (rd_kafka_conf_set(conf_.get(), name.c_str(), value.c_str(), text.data(), text.size()) !=
       RD_KAFKA_CONF_OK) {
     problem_ = Error{ErrorCode::kConfig, fmt::format("librdkafka property {}: {}", name,
-                                                    without_value(text.data(), name, value))};
+                                                     without_value(text.data(), name, value))};
   }
 }
 

@@ -138,7 +138,9 @@ void KafkaMembership::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t what,
     return;
   }
   if (what == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) membership.revoked();
-  rd_kafka_assign(client, nullptr);
+  // When closing, `leave` answers: an answer now would make librdkafka join once more.
+  membership.unanswered_ = membership.closing();
+  if (!membership.unanswered_) rd_kafka_assign(client, nullptr);
 }
 
 void KafkaMembership::assigned(const rd_kafka_topic_partition_list_t& partitions) {
@@ -182,12 +184,13 @@ void KafkaMembership::report(MembershipEvent event) {
   events_.push_back(std::move(event));
 }
 
+bool KafkaMembership::closing() {
+  const std::lock_guard lock(mutex_);
+  return closing_;
+}
+
 void KafkaMembership::run() {
-  while (true) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (closing_) break;
-    }
+  while (!closing()) {
     const Message message(rd_kafka_consumer_poll(client_.get(), kPollMs));
     if (message != nullptr) take_error(*message);
   }
@@ -217,6 +220,7 @@ void KafkaMembership::leave() {
   const Queue queue(rd_kafka_queue_new(client_.get()));
   // An error: fenced, there is nothing to leave.
   const KafkaError error(rd_kafka_consumer_close_queue(client_.get(), queue.get()));
+  if (unanswered_) rd_kafka_assign(client_.get(), nullptr);
   const auto deadline = Clock::now() + kLeaveTimeout;
   while (error == nullptr && rd_kafka_consumer_closed(client_.get()) == 0 &&
          Clock::now() < deadline) {

@@ -43,6 +43,7 @@ class KafkaMembership final : public Membership, private OffsetCommitter {
   void revoked();
   /// REQUIRES: mutex_ is held.
   void report(MembershipEvent event);
+  bool closing();
   void run();
   void take_error(const rd_kafka_message_t& message);
   void leave();
@@ -57,6 +58,8 @@ class KafkaMembership final : public Membership, private OffsetCommitter {
   int32_t generation_ = -1;  ///< in which offsets may be committed
   Status failed_;
   bool closing_ = false;
+
+  bool unanswered_ = false;  ///< of the thread: a revocation that closing overtook
 
   Client client_;
   std::thread thread_;

@@ -1,0 +1,211 @@
+#include <chrono>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "tests/broker/kafka/cluster.h"
+
+namespace millrace::engine::kafka {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using Kind = MembershipEvent::Kind;
+using std::chrono::milliseconds;
+
+/// One member with the factory it came from.
+class Member {
+ public:
+  Member(const KafkaOptions& options, const std::vector<std::string>& topics)
+      : membership_(must(must(make_kafka_clients(options))->join(topics))) {}
+
+  Membership& operator*() { return *membership_; }
+  Membership* operator->() { return membership_.get(); }
+
+  std::optional<MembershipEvent> event(int64_t patience_ms) {
+    std::optional<MembershipEvent> event;
+    eventually(
+        [&] {
+          event = must(membership_->poll());
+          return event.has_value();
+        },
+        patience_ms);
+    return event;
+  }
+
+  /// The next event, which must be of this kind.
+  MembershipEvent expect(Kind kind, int64_t patience_ms = 15'000) {
+    std::optional<MembershipEvent> got = event(patience_ms);
+    EXPECT_TRUE(got.has_value()) << "no event";
+    if (!got) return {};
+    EXPECT_EQ(static_cast<int>(got->kind), static_cast<int>(kind));
+    return *std::move(got);
+  }
+
+  /// Status of the first poll that fails; ok after the patience.
+  Status failure(int64_t patience_ms = 15'000) {
+    Status failure;
+    eventually(
+        [&] {
+          failure = membership_->poll().status();
+          return !failure.ok();
+        },
+        patience_ms);
+    return failure;
+  }
+
+ private:
+  std::unique_ptr<Membership> membership_;
+};
+
+class MembershipTest : public BrokerTest {
+ protected:
+  KafkaOptions instance(const std::string& id) const {
+    KafkaOptions made = options();
+    made.instance_id = id;
+    return made;
+  }
+};
+
+TEST_F(MembershipTest, AMemberAloneIsAssignedEverything) {
+  const std::string topic = make_topic("t", 2);
+  Member member(options(), {topic});
+  const MembershipEvent assigned = member.expect(Kind::kAssigned);
+  EXPECT_THAT(assigned.partitions, ElementsAre(TopicPartition{topic, 0}, TopicPartition{topic, 1}));
+  EXPECT_GE(assigned.group.generation, 0);
+  EXPECT_FALSE(assigned.group.encoded.empty());
+}
+
+TEST_F(MembershipTest, ARebalanceWaitsUntilTheRevocationIsAcknowledged) {
+  const std::string topic = make_topic("t", 2);
+  Member first(options(), {topic});
+  const MembershipEvent alone = first.expect(Kind::kAssigned);
+  Member second(options(), {topic});
+  first.expect(Kind::kRevoked);
+  EXPECT_FALSE(second.event(1'000).has_value()) << "assigned before the barrier";
+  first->acknowledge_revoked();
+
+  const MembershipEvent of_first = first.expect(Kind::kAssigned);
+  const MembershipEvent of_second = second.expect(Kind::kAssigned);
+  EXPECT_GT(of_first.group.generation, alone.group.generation);
+  EXPECT_EQ(of_first.group.generation, of_second.group.generation);
+  EXPECT_THAT(of_first.partitions, SizeIs(1));
+  EXPECT_THAT(of_second.partitions, SizeIs(1));
+  EXPECT_NE(of_first.partitions, of_second.partitions);
+}
+
+TEST_F(MembershipTest, TopicsWithEqualPartitionsAreAssignedTogether) {
+  const std::string a = make_topic("a", 3);
+  const std::string b = make_topic("b", 3);
+  Member first(options(), {a, b});
+  first.expect(Kind::kAssigned);
+  Member second(options(), {a, b});
+  first.expect(Kind::kRevoked);
+  first->acknowledge_revoked();
+  for (Member* member : {&first, &second}) {
+    std::vector<int32_t> of_a;
+    std::vector<int32_t> of_b;
+    for (const auto& [topic, partition] : member->expect(Kind::kAssigned).partitions) {
+      (topic == a ? of_a : of_b).push_back(partition);
+    }
+    EXPECT_EQ(of_a, of_b);
+  }
+}
+
+TEST_F(MembershipTest, AMemberWithoutPartitionsPassesTheBarrierToo) {
+  const std::string topic = make_topic("t");
+  Member first(options(), {topic});
+  first.expect(Kind::kAssigned);
+  Member second(options(), {topic});
+  first.expect(Kind::kRevoked);
+  first->acknowledge_revoked();
+  const MembershipEvent of_first = first.expect(Kind::kAssigned);
+  const MembershipEvent of_second = second.expect(Kind::kAssigned);
+  EXPECT_EQ(of_first.partitions.size() + of_second.partitions.size(), 1U);
+
+  Member third(options(), {topic});
+  first.expect(Kind::kRevoked);
+  second.expect(Kind::kRevoked);
+  first->acknowledge_revoked();
+  EXPECT_FALSE(third.event(500).has_value());
+  second->acknowledge_revoked();
+  third.expect(Kind::kAssigned);
+}
+
+TEST_F(MembershipTest, ALeavingMemberHandsOverAtOnce) {
+  const std::string topic = make_topic("t", 2);
+  Member stays(options(), {topic});
+  stays.expect(Kind::kAssigned);
+  {
+    Member leaves(options(), {topic});
+    stays.expect(Kind::kRevoked);
+    stays->acknowledge_revoked();
+    stays.expect(Kind::kAssigned);
+    leaves.expect(Kind::kAssigned);
+    leaves->close();
+  }
+  stays.expect(Kind::kRevoked, 3'000);
+  stays->acknowledge_revoked();
+  EXPECT_THAT(stays.expect(Kind::kAssigned, 3'000).partitions, SizeIs(2));
+}
+
+TEST_F(MembershipTest, AStaticMemberComesBackWithoutARebalance) {
+  const std::string topic = make_topic("t", 2);
+  Member stays(instance("a"), {topic});
+  stays.expect(Kind::kAssigned);
+  std::vector<TopicPartition> before;
+  int32_t generation = -1;
+  {
+    Member restarted(instance("b"), {topic});
+    stays.expect(Kind::kRevoked);
+    stays->acknowledge_revoked();
+    generation = stays.expect(Kind::kAssigned).group.generation;
+    before = restarted.expect(Kind::kAssigned).partitions;
+    restarted->close();
+  }
+  Member restarted(instance("b"), {topic});
+  const MembershipEvent assigned = restarted.expect(Kind::kAssigned);
+  EXPECT_EQ(assigned.partitions, before);
+  EXPECT_EQ(assigned.group.generation, generation);
+  EXPECT_FALSE(stays.event(500).has_value());
+}
+
+TEST_F(MembershipTest, ASecondProcessWithTheSameStaticIdFencesTheFirst) {
+  const std::string topic = make_topic("t");
+  Member first(instance("a"), {topic});
+  first.expect(Kind::kAssigned);
+  Member second(instance("a"), {topic});
+  EXPECT_THAT(second.expect(Kind::kAssigned).partitions, SizeIs(1));
+  EXPECT_CODE(first.failure(), ErrorCode::kFenced);
+  const auto start = std::chrono::steady_clock::now();
+  first->close();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(5'000));
+}
+
+TEST_F(MembershipTest, ABarrierThatIsNeverAcknowledgedIsLost) {
+  const std::string topic = make_topic("t", 2);
+  KafkaOptions impatient = options();
+  impatient.barrier_timeout_ms = impatient.session_timeout_ms;
+  Member stuck(impatient, {topic});
+  stuck.expect(Kind::kAssigned);
+  Member other(impatient, {topic});
+  stuck.expect(Kind::kRevoked);
+  stuck.expect(Kind::kLost);
+  EXPECT_EQ(other.expect(Kind::kAssigned).partitions.empty(), false);
+  stuck->acknowledge_revoked();
+  stuck->acknowledge_revoked();
+}
+
+TEST_F(MembershipTest, ClosesWhileABarrierIsOpen) {
+  const std::string topic = make_topic("t", 2);
+  Member first(options(), {topic});
+  first.expect(Kind::kAssigned);
+  Member second(options(), {topic});
+  first.expect(Kind::kRevoked);
+  first->close();
+  EXPECT_THAT(second.expect(Kind::kAssigned, 5'000).partitions, SizeIs(2));
+}
+
+}  // namespace
+}  // namespace millrace::engine::kafka
