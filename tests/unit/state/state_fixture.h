@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -34,6 +35,36 @@ class TempDirectory {
  private:
   std::filesystem::path path_;
 };
+
+/// What a crash at this moment would leave of a state directory: a copy between two changes of what
+/// the database consists of, though its threads go on.
+inline void copy_as_a_crash(const std::filesystem::path& from, const std::filesystem::path& to) {
+  namespace fs = std::filesystem;
+  const auto is_list = [](const fs::path& file) {
+    const std::string name = file.filename().string();
+    return name == "CURRENT" || name.starts_with("MANIFEST");
+  };
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    std::error_code vanished;
+    fs::remove_all(to);
+    fs::create_directories(to / "db");
+    std::vector<std::pair<fs::path, uintmax_t>> lists;
+    for (const bool lists_now : {true, false}) {  // the files after the lists that name them
+      for (const auto& entry : fs::directory_iterator(from / "db")) {
+        if (is_list(entry.path()) != lists_now) continue;
+        const fs::path copy = to / "db" / entry.path().filename();
+        fs::copy_file(entry.path(), copy, vanished);
+        if (lists_now) lists.emplace_back(entry.path(), fs::file_size(copy, vanished));
+      }
+    }
+    if (std::all_of(lists.begin(), lists.end(), [&](const auto& list) {
+          return fs::file_size(list.first, vanished) == list.second;
+        })) {
+      return;
+    }
+  }
+  FAIL() << "the database does not rest";
+}
 
 using RowText = std::pair<std::string, int64_t>;  // value, timestamp
 using Content = std::map<std::string, RowText, std::less<>>;
