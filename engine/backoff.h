@@ -4,8 +4,15 @@
 #include <cstdint>
 
 #include "millrace/core/clock.h"
+#include "millrace/core/result.h"
 
 namespace millrace::engine {
+
+/// Whether an instance can go on from its last commit after an error of this kind.
+inline bool is_passing(ErrorCode code) {
+  return code == ErrorCode::kRetriable || code == ErrorCode::kTimedOut ||
+         code == ErrorCode::kAborted || code == ErrorCode::kFenced;
+}
 
 /// When to try again what failed: at once, then after 50 ms, doubling up to a limit.
 class Backoff {

@@ -72,45 +72,49 @@ void Collector::stage_row(size_t row_sink, int32_t topic, const Record& record) 
   rows_[row_sink].put(row.key, row.value, row.timestamp_ms);
 }
 
+Status Collector::send(Producer& producer, int32_t topic, OutgoingRecord record) {
+  record.topic = topics_[topic].handle;
+  MILLRACE_RETURN_IF_ERROR(producer.send(record));
+  if (sent_.size() < topics_.size()) sent_.resize(topics_.size());
+  Sent& sent = sent_[static_cast<size_t>(topic)];
+  ++sent.records;
+  sent.bytes += record.key.size() + record.value.size();
+  return {};
+}
+
 Status Collector::flush(Producer& producer, const RefusedHandler& refused) {
-  size_t sent = 0;
-  Status status;
-  for (; sent < staged_.size() && status.ok(); ++sent) {
-    const Staged& staged = staged_[sent];
-    const OutputTopic& topic = topics_[staged.topic];
-    status = producer.send(
-        {.topic = topic.handle,
-         .partition = staged.partition,
-         .key = staged.key,
-         .value = staged.value,
-         .timestamp_ms = staged.timestamp_ms,
-         .headers = std::span(headers_).subspan(staged.first_header, staged.header_count)});
+  for (const Staged& staged : staged_) {
+    Status status =
+        send(producer, staged.topic,
+             {.partition = staged.partition,
+              .key = staged.key,
+              .value = staged.value,
+              .timestamp_ms = staged.timestamp_ms,
+              .headers = std::span(headers_).subspan(staged.first_header, staged.header_count)});
     if (!status.ok() && status.code() == ErrorCode::kRefused) {
-      status = refused(topic, status.error());
+      status = refused(topics_[staged.topic], status.error());
     }
+    if (!status.ok()) return status;
   }
-  if (!status.ok()) return status;
   staged_.clear();
   headers_.clear();
   arena_.clear();
   return {};
 }
 
-Status Collector::flush_rows(size_t row_sink, int32_t topic_index,
-                             const PartitionKey& partition_key, Producer& producer,
-                             const RefusedHandler& refused) {
-  const OutputTopic& topic = topics_[topic_index];
+Status Collector::flush_rows(size_t row_sink, int32_t topic, const PartitionKey& partition_key,
+                             Producer& producer, const RefusedHandler& refused) {
   Status status;
   rows_[row_sink].for_each([&](Bytes key, Bytes value, int64_t timestamp_ms) {
     if (!status.ok()) return;
-    status = producer.send({.topic = topic.handle,
-                            .partition = partition_for(topic_index, partition_key, key),
-                            .key = key,
-                            .value = value,
-                            .timestamp_ms = timestamp_ms,
-                            .headers = {}});
+    status = send(producer, topic,
+                  {.partition = partition_for(topic, partition_key, key),
+                   .key = key,
+                   .value = value,
+                   .timestamp_ms = timestamp_ms,
+                   .headers = {}});
     if (!status.ok() && status.code() == ErrorCode::kRefused) {
-      status = refused(topic, status.error());
+      status = refused(topics_[topic], status.error());
     }
   });
   if (status.ok()) rows_[row_sink].clear();

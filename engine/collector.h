@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "millrace/core/record.h"
@@ -54,6 +55,15 @@ class Collector {
   bool empty() const;
   size_t used_bytes() const;
 
+  struct Sent {
+    uint64_t records = 0;
+    uint64_t bytes = 0;  ///< keys and values
+  };
+  /// Sends `record` and counts it; changelog records go this way too.
+  Status send(Producer& producer, int32_t topic, OutgoingRecord record);
+  /// By topic, since last asked.
+  std::vector<Sent> take_sent() { return std::exchange(sent_, {}); }
+
  private:
   struct Staged {
     int32_t topic = 0;
@@ -74,6 +84,7 @@ class Collector {
   std::vector<Header> headers_;
   std::vector<CoalescedRows> rows_;  ///< by row sink
   uint32_t spread_ = 0;
+  std::vector<Sent> sent_;
 
   Arena::Mark unit_arena_;
   size_t unit_staged_ = 0;

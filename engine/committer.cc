@@ -1,15 +1,24 @@
 #include "engine/committer.h"
 
+#include "engine/metrics_feed.h"
+
 namespace millrace::engine {
 
-Committer::Committer(ProducerSession& session, Scheduler& scheduler, FailPoint& fail_point)
-    : session_(session), scheduler_(scheduler), fail_point_(fail_point) {}
+Committer::Committer(ProducerSession& session, Scheduler& scheduler, FailPoint& fail_point,
+                     Metrics& metrics, const Clock& clock)
+    : session_(session),
+      scheduler_(scheduler),
+      fail_point_(fail_point),
+      metrics_(metrics),
+      clock_(clock) {}
 
 Status Committer::commit(std::span<Task* const> tasks, const GroupMetadata& group) {
+  PhaseTimer timer(metrics_, clock_);
   MILLRACE_RETURN_IF_ERROR(fail_point_.reach(CommitStep::kBegin));
   MILLRACE_RETURN_IF_ERROR(session_.begin());
   MILLRACE_RETURN_IF_ERROR(send_all(tasks));
   MILLRACE_RETURN_IF_ERROR(fail_point_.reach(CommitStep::kChangelogSent));
+  timer.end("changelog");
 
   std::vector<PartitionOffset> offsets;
   for (Task* const task : tasks) {
@@ -19,11 +28,14 @@ Status Committer::commit(std::span<Task* const> tasks, const GroupMetadata& grou
   }
   MILLRACE_RETURN_IF_ERROR(session_.send_offsets(offsets, group));
   MILLRACE_RETURN_IF_ERROR(fail_point_.reach(CommitStep::kOffsetsSent));
+  timer.end("offsets");
 
   MILLRACE_RETURN_IF_ERROR(session_.commit(offsets, group));
   MILLRACE_RETURN_IF_ERROR(fail_point_.reach(CommitStep::kTransactionCommitted));
+  timer.end("transaction");
 
   MILLRACE_RETURN_IF_ERROR(apply_all(tasks));
+  timer.end("store");
   return fail_point_.reach(CommitStep::kDone);
 }
 

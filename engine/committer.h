@@ -3,7 +3,9 @@
 #include <span>
 #include <vector>
 
+#include "millrace/core/clock.h"
 #include "millrace/core/result.h"
+#include "millrace/engine/metrics.h"
 
 #include "engine/clients.h"
 #include "engine/fail_point.h"
@@ -19,7 +21,8 @@ namespace millrace::engine {
 /// become visible in one transaction (I2).
 class Committer {
  public:
-  Committer(ProducerSession& session, Scheduler& scheduler, FailPoint& fail_point);
+  Committer(ProducerSession& session, Scheduler& scheduler, FailPoint& fail_point, Metrics& metrics,
+            const Clock& clock);
 
   /// Commits `tasks`, all of them dirty, for the generation of `group`. After an error nothing is
   /// certain, and all tasks of the instance must be reset (I4). Errors: those of `Producer`,
@@ -35,6 +38,8 @@ class Committer {
   ProducerSession& session_;
   Scheduler& scheduler_;
   FailPoint& fail_point_;
+  Metrics& metrics_;
+  const Clock& clock_;
 };
 
 }  // namespace millrace::engine

@@ -1,6 +1,8 @@
 #include "engine/loop.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -12,18 +14,14 @@ namespace millrace::engine {
 namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kReportIntervalNs = 1'000 * kNsPerMs;
+constexpr std::chrono::milliseconds kHousekeepingInterval{5'000};
 
 std::string transactional_id(const EngineOptions& options, const StateDirectory& directory) {
   if (options.guarantee == Guarantee::kAtLeastOnce) return {};
   const std::string& instance =
       options.instance_id.empty() ? directory.instance_uuid() : options.instance_id;
   return options.application_id + "-" + instance;
-}
-
-/// Whether the engine can go on from its last commit after an error of this kind.
-bool passes(ErrorCode code) {
-  return code == ErrorCode::kRetriable || code == ErrorCode::kTimedOut ||
-         code == ErrorCode::kAborted || code == ErrorCode::kFenced;
 }
 
 }  // namespace
@@ -37,10 +35,11 @@ Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, con
       directory_(std::move(directory)),
       fail_point_(std::move(fail_point)),
       metrics_(options_.application_id),
+      feed_(metrics_, outputs_, clock),
       registry_(clock),
       scheduler_(options_.worker_threads),
       session_(clients, transactional_id(options_, directory_), outputs_),
-      committer_(session_, scheduler_, fail_point_),
+      committer_(session_, scheduler_, fail_point_, metrics_, clock),
       pacer_(options_),
       backoff_(clock, options_.retry_backoff_max_ms) {
   if (!directory_.is_in_memory()) {
@@ -96,6 +95,7 @@ Status Loop::connect() {
   Result<std::unique_ptr<Membership>> membership = clients_.join(topics_to_join(plans_));
   if (!membership.ok()) return membership.status();
   membership_ = std::move(*membership);
+  housekeeper_ = std::make_unique<Housekeeper>(clients_, metrics_, kHousekeepingInterval);
   backoff_.record_success();
   did_something_ = true;
   return {};
@@ -107,7 +107,7 @@ Status Loop::poll_inputs() {
   if (!polled.ok()) return polled.status();
   did_something_ |= polled->records > 0;
   inputs_at_end_ = polled->is_at_end;
-  metrics_.input_buffer_bytes().Set(static_cast<double>(polled->queued_bytes));
+  queued_bytes_ = polled->queued_bytes;
   return {};
 }
 
@@ -121,17 +121,7 @@ Status Loop::process() {
   scheduler_.for_each(runnable.size(), [&](size_t i) {
     results[i] = runnable[i]->process_slice(&session_.producer());
   });
-  for (size_t i = 0; i < runnable.size(); ++i) {
-    const TaskCounts counts = runnable[i]->take_counts();
-    metrics_.processed(runnable[i]->id().sub_topology)
-        .Increment(static_cast<double>(counts.processed));
-    for (const auto& [reason, count] : counts.dropped) {
-      metrics_.dropped(reason).Increment(static_cast<double>(count));
-    }
-    if (counts.dead_lettered > 0) {
-      metrics_.dead_lettered("record").Increment(static_cast<double>(counts.dead_lettered));
-    }
-  }
+  for (Task* const task : runnable) feed_.add_slice(*task);
   for (Status& result : results) MILLRACE_RETURN_IF_ERROR(std::move(result));
   return {};
 }
@@ -151,8 +141,16 @@ Status Loop::commit_now() {
   if (dirty.empty()) return {};
   did_something_ = true;
   MILLRACE_RETURN_IF_ERROR(committer_.commit(dirty, group_));
-  for (const Task* const task : dirty) publish(tasks_.at(task->id()));
-  metrics_.commits().Increment();
+  std::vector<PartitionOffset> done;
+  for (Task* const task : dirty) {
+    publish(tasks_.at(task->id()));
+    for (const TaskInput& input : task->inputs()) {
+      if (input.node->kind != NodeKind::kExchange) continue;
+      done.push_back({input.partition, input.frozen_position});
+    }
+  }
+  housekeeper_->purge_before(done);
+  feed_.add_commit(dirty);
   pacer_.committed(clock_.steady_ns(), !inputs_at_end_);
   backoff_.record_success();
   return {};
@@ -163,9 +161,9 @@ Status Loop::restore_slice() {
   Result<Restorer::Outcome> outcome = restorer_->run_slice();
   if (!outcome.ok()) return outcome.status();
   did_something_ |= outcome->fetched || !outcome->finished.empty();
-  for (Task* const task : outcome->finished) {
+  for (const auto& [task, records] : outcome->finished) {
     metrics_.clear_restore(task->id());
-    MILLRACE_RETURN_IF_ERROR(start(tasks_.at(task->id())));
+    MILLRACE_RETURN_IF_ERROR(start(tasks_.at(task->id()), records));
   }
   for (Task* const task : outcome->out_of_range) {
     tasks_.at(task->id()).stage = Stage::kPreparing;
@@ -179,7 +177,7 @@ Status Loop::restore_slice() {
 }
 
 Status Loop::handle(Status failure) {
-  if (!fail_point_.has_fired() && passes(failure.code())) {
+  if (!fail_point_.has_fired() && is_passing(failure.code())) {
     recover(failure.error());
     return {};
   }
@@ -194,14 +192,43 @@ void Loop::finish_turn() {
   update_state();
   const std::vector<Task*> running = tasks_at(Stage::kRunning);
   const bool all_run = is_assigned_ && running.size() == tasks_.size();
-  is_idle_ = all_run && !did_something_ && inputs_at_end_ &&
-             std::none_of(running.begin(), running.end(),
-                          [](const Task* task) { return task->has_work(); });
+  const bool was_idle =
+      std::exchange(is_idle_, all_run && !did_something_ && inputs_at_end_ &&
+                                  std::none_of(running.begin(), running.end(),
+                                               [](const Task* task) { return task->has_work(); }));
+  // Queries are to see that these have caught up, which a commit may have been too early to know.
+  if (is_idle_ && !was_idle) {
+    for (const Task* const task : running) publish(tasks_.at(task->id()));
+  }
+  if (clock_.steady_ns() - reported_ns_ > kReportIntervalNs) report();
+}
+
+void Loop::report() {
+  reported_ns_ = clock_.steady_ns();
+  const std::vector<Task*> running = tasks_at(Stage::kRunning);
+  int64_t oldest_event_ms = -1;
+  std::vector<PartitionOffset> positions;
+  for (Task* const task : running) {
+    const int64_t event_ms = task->committed_event_time_ms();
+    if (!is_idle_ && event_ms >= 0 && (oldest_event_ms < 0 || event_ms < oldest_event_ms)) {
+      oldest_event_ms = event_ms;
+    }
+    for (const TaskInput& input : task->inputs()) {
+      positions.push_back({input.partition, input.committable()});
+    }
+  }
+  feed_.set_memory(dirty_bytes(), queued_bytes_, running.size());
+  feed_.set_freshness(oldest_event_ms);
+  if (housekeeper_ != nullptr) housekeeper_->set_positions(std::move(positions));
 }
 
 void Loop::wait_if_idle() {
-  if (did_something_ || !pump_) return;
+  if (did_something_) return;
   int64_t wait_ms = options_.poll_wait_ms;
+  if (!pump_) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
+    return;
+  }
   if (has_uncommitted()) {
     wait_ms = std::min(wait_ms, (pacer_.due_ns() - clock_.steady_ns()) / kNsPerMs + 1);
   }
@@ -239,6 +266,7 @@ Status Loop::close() {
     remove_task(place);
   }
   if (membership_ != nullptr) membership_->close();
+  housekeeper_.reset();
   state_ = failure_.ok() ? EngineState::kStopped : EngineState::kFailed;
   metrics_.set_state(to_string(state_));
   return status;

@@ -18,7 +18,9 @@
 #include "engine/commit_pacer.h"
 #include "engine/committer.h"
 #include "engine/fail_point.h"
+#include "engine/housekeeper.h"
 #include "engine/input_pump.h"
+#include "engine/metrics_feed.h"
 #include "engine/output_topics.h"
 #include "engine/producer_session.h"
 #include "engine/query_registry.h"
@@ -61,6 +63,7 @@ class Loop {
     std::unique_ptr<Task> task;
     Stage stage = Stage::kSuspended;
     std::vector<int64_t> offsets;  ///< one an input, from where to run
+    bool has_offsets = false;      ///< the group had some for this task
   };
 
   // The phases of a turn (loop.cc).
@@ -72,6 +75,8 @@ class Loop {
   Status restore_slice();
   void wait_if_idle();
   void finish_turn();
+  /// Metrics that are values of now, about once a second.
+  void report();
   /// After a phase failed: recovers from what passes (I4), or ends the engine with the error.
   Status handle(Status failure);
 
@@ -83,11 +88,14 @@ class Loop {
   Status prepare_tasks();
   Status prepare(std::vector<Owned*>& wanted);
   Status begin_restore(Owned& owned);
-  Status start(Owned& owned);
+  /// Whether a committed offset says that another history than the local state's is going on.
+  static bool is_ahead_of_group(const Owned& owned);
+  Status start(Owned& owned, int64_t restored_records);
   Result<std::unique_ptr<Task>> make_task(TaskId id, size_t tasks);
   void suspend_all(Stage stage);
   void recover(const Error& failure);
   void remove_task(std::map<TaskId, Owned>::iterator place);
+  Status reopen_empty(Owned& owned);
   void publish(const Owned& owned);
   std::vector<Task*> tasks_at(Stage stage, bool only_dirty = false) const;
   bool any_at(Stage stage) const;
@@ -100,11 +108,12 @@ class Loop {
   const Clock& clock_;
   StateDirectory directory_;
   FailPoint fail_point_;
+  OutputTopics outputs_;
   Metrics metrics_;
+  MetricsFeed feed_;
   QueryRegistry registry_;
   Scheduler scheduler_;
   std::shared_ptr<SharedStateMemory> state_memory_;
-  OutputTopics outputs_;
   std::vector<TaskPlan> plans_;
   TaskEnvironment environment_;
   ProducerSession session_;
@@ -117,11 +126,14 @@ class Loop {
   std::unique_ptr<Membership> membership_;
   std::optional<InputPump> pump_;
   std::optional<Restorer> restorer_;
+  std::unique_ptr<Housekeeper> housekeeper_;
 
   GroupMetadata group_;
   bool is_assigned_ = false;
   std::map<TaskId, Owned> tasks_;
   bool inputs_at_end_ = false;
+  size_t queued_bytes_ = 0;
+  int64_t reported_ns_ = 0;
 
   std::atomic<EngineState> state_ = EngineState::kStarting;
   std::atomic<bool> stop_requested_ = false;

@@ -10,6 +10,11 @@
 #include "engine/ownership.h"
 
 namespace millrace::engine {
+namespace {
+
+constexpr size_t kRestoreRunBytesMin = 8 << 20;
+
+}  // namespace
 
 Status Loop::follow_membership() {
   if (membership_ == nullptr) return {};
@@ -113,7 +118,7 @@ Status Loop::prepare_tasks() {
   }
   if (wanted.empty() || !backoff_.is_due()) return {};
   const Status status = prepare(wanted);
-  if (status.ok() || status.code() != ErrorCode::kRetriable) return status;
+  if (status.ok() || !is_passing(status.code())) return status;
   // Running tasks, if any, are not concerned: only these wait.
   if (backoff_.record_failure()) {
     spdlog::warn("tasks wait to start tasks={} {}", wanted.size(), status.message());
@@ -133,9 +138,12 @@ Status Loop::prepare(std::vector<Owned*>& wanted) {
   size_t next = 0;
   for (Owned* const owned : wanted) {
     owned->offsets.clear();
+    owned->has_offsets = false;
     for (const TaskInput& input : owned->task->inputs()) {
       int64_t offset = (*committed)[next++].offset;
-      if (offset < 0) {
+      if (offset >= 0) {
+        owned->has_offsets = true;
+      } else {
         const Result<Admin::Watermarks> marks = admin_->watermarks(input.partition);
         if (!marks.ok()) return marks.status();
         offset = marks->low;
@@ -150,18 +158,16 @@ Status Loop::prepare(std::vector<Owned*>& wanted) {
 }
 
 Status Loop::begin_restore(Owned& owned) {
-  Status status = restorer_->begin(*owned.task, *admin_);
+  Status status;
+  if (is_ahead_of_group(owned)) {
+    status = Error{ErrorCode::kNotFound, "it holds inputs that the group has not committed"};
+  } else {
+    status = restorer_->begin(*owned.task, *admin_);
+  }
   if (!status.ok() && status.code() == ErrorCode::kNotFound) {
-    const TaskId id = owned.task->id();
-    spdlog::warn("local state is not of this changelog, rebuilding task={} {}", id.to_string(),
-                 status.message());
-    registry_.remove(id);
-    MILLRACE_RETURN_IF_ERROR(owned.task->state().close());
-    owned.task.reset();
-    MILLRACE_RETURN_IF_ERROR(directory_.remove_task(id));
-    Result<std::unique_ptr<Task>> made = make_task(id, tasks_.size());
-    if (!made.ok()) return made.status();
-    owned.task = std::move(*made);
+    spdlog::warn("local state does not belong to the changelog, rebuilding task={} {}",
+                 owned.task->id().to_string(), status.message());
+    MILLRACE_RETURN_IF_ERROR(reopen_empty(owned));
     status = restorer_->begin(*owned.task, *admin_);
   }
   MILLRACE_RETURN_IF_ERROR(status);
@@ -170,7 +176,37 @@ Status Loop::begin_restore(Owned& owned) {
   return {};
 }
 
-Status Loop::start(Owned& owned) {
+bool Loop::is_ahead_of_group(const Owned& owned) {
+  const auto& local = owned.task->state().positions().inputs;
+  const std::vector<TaskInput>& inputs = owned.task->inputs();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const auto known = local.find(inputs[i].partition);
+    if (known != local.end() && known->second > owned.offsets[i]) return true;
+  }
+  return false;
+}
+
+Status Loop::reopen_empty(Owned& owned) {
+  const TaskId id = owned.task->id();
+  registry_.remove(id);
+  MILLRACE_RETURN_IF_ERROR(owned.task->state().close());
+  MILLRACE_RETURN_IF_ERROR(directory_.remove_task(id));
+  Result<std::unique_ptr<Task>> made = make_task(id, tasks_.size());
+  if (!made.ok()) return made.status();
+  owned.task = std::move(*made);
+  return {};
+}
+
+Status Loop::start(Owned& owned, int64_t restored_records) {
+  if (restored_records > 0 && !owned.has_offsets && session_.is_transactional()) {
+    return Error{
+        ErrorCode::kConfig,
+        fmt::format("the changelogs of task {} hold rows but the group '{}' has no offsets "
+                    "for its inputs: they expired or were deleted, and reading from the "
+                    "beginning would apply everything twice. Reset the application: "
+                    "delete its internal topics too, or set the group's offsets",
+                    owned.task->id().to_string(), options_.application_id)};
+  }
   MILLRACE_RETURN_IF_ERROR(owned.task->start(owned.offsets));
   MILLRACE_RETURN_IF_ERROR(pump_->add(*owned.task));
   owned.stage = Stage::kRunning;
@@ -192,6 +228,7 @@ Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, size_t tasks) {
   options.memory = state_memory_;
   options.incarnation = options_.application_id;
   options.cache_bytes = options_.cache_bytes / std::max<size_t>(tasks, 1);
+  options.restore_run_bytes = std::max(options.cache_bytes, kRestoreRunBytesMin);
   options.now_ms = clock_.now_ms();
   options.max_age_ms = options_.state_max_age_ms;
   Result<std::unique_ptr<TaskState>> state = TaskState::open(std::move(options), specs);
@@ -276,7 +313,6 @@ void Loop::update_state() {
   spdlog::info("engine state={}", to_string(now));
   state_ = now;
   metrics_.set_state(to_string(now));
-  metrics_.active_tasks().Set(static_cast<double>(tasks_at(Stage::kRunning).size()));
 }
 
 }  // namespace millrace::engine

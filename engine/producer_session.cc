@@ -49,6 +49,7 @@ Status ProducerSession::commit(std::span<const PartitionOffset> offsets,
 
 void ProducerSession::recover_from(const Error& failure) {
   if (producer_ == nullptr) return;
+  if (is_transactional() && !is_in_transaction_ && failure.code == ErrorCode::kAborted) return;
   const bool may_abort =
       is_transactional() && is_in_transaction_ &&
       (failure.code == ErrorCode::kAborted || failure.code == ErrorCode::kRefused);

@@ -31,8 +31,8 @@ class ProducerSession {
   /// Ends the transaction; without transactions commits the offsets.
   Status commit(std::span<const PartitionOffset> offsets, const GroupMetadata& group);
 
-  /// After `failure`: aborts where that suffices, else gives the producer up; `open` makes the
-  /// next.
+  /// After `failure` (`kAborted`: of the open transaction, if there is one): aborts where that
+  /// suffices, else gives the producer up; `open` makes the next.
   void recover_from(const Error& failure);
   void close();
 

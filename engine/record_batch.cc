@@ -7,7 +7,9 @@ namespace millrace::engine {
 namespace {
 
 constexpr size_t kAlignment = 8;
-constexpr size_t kBlockBytes = 256 * 1024;
+/// A trickle of records costs little memory, a flood few allocations.
+constexpr size_t kBlockBytesMin = 4 * 1024;
+constexpr size_t kBlockBytesMax = 256 * 1024;
 
 size_t aligned(size_t size) {
   return (size + kAlignment - 1) & ~(kAlignment - 1);
@@ -18,7 +20,8 @@ size_t aligned(size_t size) {
 char* RecordBatch::allocate(size_t size) {
   const size_t wanted = aligned(size);
   if (wanted > block_left_) {
-    const size_t block = std::max(wanted, kBlockBytes);
+    const size_t block =
+        std::max(wanted, std::clamp(memory_bytes_, kBlockBytesMin, kBlockBytesMax));
     blocks_.push_back(std::make_unique_for_overwrite<char[]>(block));
     block_next_ = blocks_.back().get();
     block_left_ = block;

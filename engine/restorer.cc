@@ -111,7 +111,7 @@ Result<Restorer::Outcome> Restorer::run_slice() {
     if (restore->is_out_of_range) outcome.out_of_range.push_back(restore->task);
     if (restore->is_done) {
       if (restore->records > 0) log_progress(*restore, "restore finished");
-      outcome.finished.push_back(restore->task);
+      outcome.finished.push_back({restore->task, restore->records});
     } else if (clock_.steady_ns() - restore->logged_ns > kLogIntervalNs) {
       log_progress(*restore, "restoring");
     }

@@ -40,8 +40,12 @@ class Restorer {
 
   bool is_active() const { return !tasks_.empty(); }
   struct Outcome {
-    bool fetched = false;             ///< something came; call again soon
-    std::vector<Task*> finished;      ///< complete and readable
+    bool fetched = false;  ///< something came; call again soon
+    struct Finished {
+      Task* task = nullptr;
+      int64_t records = 0;  ///< that the changelogs brought
+    };
+    std::vector<Finished> finished;   ///< complete and readable
     std::vector<Task*> out_of_range;  ///< as `kNotFound` of `begin`; cancelled
   };
   /// One bounded slice. Errors: `kConfig` (rows that are none of the store's type), `kStoreIo`,

@@ -316,7 +316,7 @@ void Task::handle_failure(TaskInput& input, const Error& error) {
                       input.queue.front(), scope_.position, scope_.task, error);
   });
   if (!refused) {
-    ++counts_.dead_lettered;
+    ++counts_.dead_lettered[std::string(reason)];
     return;
   }
   ++counts_.dropped["dead_letter_refused"];
@@ -355,16 +355,15 @@ Status Task::send_frozen(Producer& producer) {
   }
   for (const PlanStore& store : plan_.stores) {
     if (store.output < 0) continue;
-    const OutputTopic& topic = (*environment_.outputs)[store.output];
     Status status;
     state_->for_each_frozen(store.spec->name, [&](const ChangelogRecord& record) {
       if (!status.ok()) return;
-      status = producer.send({.topic = topic.handle,
-                              .partition = scope_.task.partition,
-                              .key = record.key,
-                              .value = record.value,
-                              .timestamp_ms = record.timestamp_ms,
-                              .headers = {}});
+      status = collector_.send(producer, store.output,
+                               {.partition = scope_.task.partition,
+                                .key = record.key,
+                                .value = record.value,
+                                .timestamp_ms = record.timestamp_ms,
+                                .headers = {}});
     });
     MILLRACE_RETURN_IF_ERROR(status);
   }
@@ -393,6 +392,7 @@ Status Task::apply_frozen() {
 TaskCounts Task::take_counts() {
   for (const auto& [reason, count] : scope_.dropped) counts_.dropped[reason] += count;
   scope_.dropped.clear();
+  counts_.sent = collector_.take_sent();
   return std::exchange(counts_, TaskCounts{});
 }
 

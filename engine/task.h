@@ -32,8 +32,9 @@ struct TaskEnvironment {
 /// What a task did since its counts were last taken.
 struct TaskCounts {
   uint64_t processed = 0;
-  uint64_t dead_lettered = 0;
-  std::map<std::string, uint64_t, std::less<>> dropped;  ///< by reason
+  std::map<std::string, uint64_t, std::less<>> dropped;        ///< by reason
+  std::map<std::string, uint64_t, std::less<>> dead_lettered;  ///< by reason
+  std::vector<Collector::Sent> sent;                           ///< by output topic
 };
 
 /// One input partition of a task.
