@@ -161,7 +161,7 @@ Result<Topology> account_topology(SurvivorshipPolicy policy) {
   add_merge_resolution(nodes);
   add_account_flow(nodes, std::move(policy));
   return Topology::create("crm-accounts", nodes.take(),
-                          {store_of<ForestNode>(kForestStore), store_of<AccountRow>(kRowStore),
+                          {store_of<RawBytes>(kForestStore), store_of<AccountRow>(kRowStore),
                            store_of<Redirect>(kRedirectStore), store_of<MemberUpdate>(kMemberStore),
                            store_of<AccountState>(kAccountStateStore)});
 }

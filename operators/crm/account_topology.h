@@ -11,7 +11,6 @@
 #include "account_state_generated.h"
 #include "conflict_generated.h"
 #include "crm/golden_record.h"
-#include "forest_node_generated.h"
 #include "member_update_generated.h"
 #include "merge_fact_generated.h"
 #include "redirect_generated.h"

@@ -25,7 +25,8 @@ OwnedMergeFact copy_fact(const MergeFact& fact) {
       copy.successors.push_back(successor->str());
     }
     std::ranges::sort(copy.successors);
-    copy.successors.erase(std::ranges::unique(copy.successors).begin(), copy.successors.end());
+    copy.successors.erase(std::unique(copy.successors.begin(), copy.successors.end()),
+                          copy.successors.end());
   }
   return copy;
 }

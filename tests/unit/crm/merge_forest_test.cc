@@ -161,7 +161,7 @@ class RandomFacts {
     if (dice > 3) return merge(any_id(), any_id(), ms);
     std::vector<std::string> successors{any_id(), any_id()};
     std::ranges::sort(successors);
-    successors.erase(std::ranges::unique(successors).begin(), successors.end());
+    successors.erase(std::unique(successors.begin(), successors.end()), successors.end());
     return split(any_id(), successors, ms);
   }
 
