@@ -1,15 +1,21 @@
 # Installs headers, libraries and a package file, so that `find_package(millrace)` gives
-# millrace::core, state, operators, engine, schemas and testing.
+# millrace::core, state, operators, engine, schemas and testing. The other libraries are installed
+# because those are made of them; their names are nothing to rely on.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/millrace)
 
-install(TARGETS millrace_core millrace_state millrace_operators millrace_engine
-                millrace_testing millrace_schemas ${MILLRACE_PRIVATE_LIBRARIES}
+install(TARGETS millrace_core millrace_state millrace_operators millrace_engine millrace_testing
+                millrace_engine_base millrace_engine_clients millrace_engine_kafka
+                millrace_engine_main millrace_engine_queries millrace_engine_runtime
         EXPORT millrace-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# In a folder of their own: names such as `version_generated.h` are anybody's.
+install(TARGETS millrace_schemas
+        EXPORT millrace-targets
+        FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/millrace/schemas)
 install(EXPORT millrace-targets NAMESPACE millrace:: DESTINATION ${package_dir})
 install(FILES schemas/millrace_schemas.cmake DESTINATION ${package_dir})
 
