@@ -14,7 +14,11 @@ ALLOWED = {
 
 # Library headers and the only files of the layers, programs included, that may see them.
 CONFINED = [
-    (re.compile(r"^(librdkafka/)?rdkafka"), re.compile(r"^(engine|tests/unit)/kafka/"), "librdkafka"),
+    (
+        re.compile(r"^(librdkafka/)?rdkafka"),
+        re.compile(r"^(engine|tests/unit)/kafka/"),
+        "librdkafka",
+    ),
     (re.compile(r"^rocksdb/"), re.compile(r"^state/(.*/)?rocksdb[^/]*$"), "RocksDB"),
     (re.compile(r"^(oneapi/)?tbb[/.]"), re.compile(r"^engine/scheduler[^/]*$"), "oneTBB"),
 ]
