@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "millrace/engine/queries.h"
+#include "millrace/engine/query_server.h"
+
+namespace millrace::apps {
+
+/// Answers `GET /v1/accounts/{id}`: the account that `id` is part of now, as JSON.
+///
+/// `id` has the internal form `source:id`; without a ':' it belongs to `default_source`. Answers
+/// 400 for ids that cannot be, 404 for those never seen, 503 while the id moves between two
+/// accounts or its task is elsewhere. Reads are of committed state, but of two tasks: an answer may
+/// be older than the newest merge, and never mixes two accounts.
+HttpAnswer account_answer(const Queries& queries, std::string_view id,
+                          std::string_view default_source);
+
+}  // namespace millrace::apps

@@ -1,0 +1,86 @@
+// Turns account changes and merge facts into materialized account state. See README.md.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/engine/run_main.h"
+
+#include "account_query.h"
+#include "crm/account_topology.h"
+#include "crm/ids.h"
+#include "crm_topics.h"
+#include "engine/clients.h"
+
+namespace millrace::apps {
+namespace {
+
+constexpr const char* kDescription =
+    R"(Materializes CRM accounts: reads account changes (topic crm.accounts) and merge facts
+(crm.merge-facts), resolves merges, and writes crm.redirects, crm.account-state and crm.conflicts.
+While it runs, it answers over HTTP (see --query.port):
+
+  GET /v1/accounts/{id}      the account that an id is part of, victims of merges included
+  GET /v1/health             state, tasks, lag; 503 while it does not run
+  GET /v1/metrics            Prometheus text
+  GET /v1/topology           ?format=mermaid for a flowchart
+  GET /v1/stores/{s}?key=K   one row as bytes
+
+To try it: crm_materializer --create.topics --query.port 8090 --state.dir /tmp/crm
+)";
+
+constexpr int kDefaultQueryPort = 8090;
+
+struct CrmOptions {
+  bool create_topics = false;
+  int32_t partitions = 4;
+  std::string default_source = "ror";
+};
+
+void add_config(ConfigTable& table, CrmOptions& options) {
+  table.add_bool("create.topics", options.create_topics,
+                 "Create the input and output topics that do not exist.");
+  table.add_integer("topic.partitions", options.partitions, {1, 10'000},
+                    "Of the topics that --create.topics makes; those that exist keep theirs.");
+  table.add_string("default.source", options.default_source,
+                   {.length_max = crm::kSourceBytesMax,
+                    .check =
+                        [](std::string_view text) {
+                          return crm::internal_id(text, "x").ok() ? "" : "not a source";
+                        },
+                    .allowed = "1 to 32 of [a-z0-9_-]"},
+                   "Source of ids that a query gives without one.");
+}
+
+int run(int argc, char** argv) {
+  CrmOptions options;
+  RunExtras extras{
+      .description = kDescription,
+      .add_config = [&](ConfigTable& table) { add_config(table, options); },
+      .set_defaults =
+          [](EngineOptions& engine) {
+            engine.application_id = "crm-materializer";
+            engine.query_port = kDefaultQueryPort;
+          },
+      .before_start = [&](const EngineOptions&, engine::ClientFactory& clients) -> Status {
+        if (!options.create_topics) return {};
+        auto admin = clients.admin();
+        if (!admin.ok()) return admin.status();
+        return (*admin)->create_topics(crm_topics(options.partitions));
+      },
+      .add_routes =
+          [&](QueryServer& server, const Engine& engine) {
+            server.route("/v1/accounts/{id}", [&](const HttpRequest& request) {
+              return account_answer(engine.queries(), request.arguments.front(),
+                                    options.default_source);
+            });
+          }};
+  return run_main(crm::account_topology(), argc, argv, std::move(extras));
+}
+
+}  // namespace
+}  // namespace millrace::apps
+
+int main(int argc, char** argv) {
+  return millrace::apps::run(argc, argv);
+}

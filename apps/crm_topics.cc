@@ -1,0 +1,28 @@
+#include "crm_topics.h"
+
+#include "crm/account_topology.h"
+
+namespace millrace::apps {
+namespace {
+
+engine::NewTopic topic(std::string_view name, int32_t partitions, const char* policy) {
+  // Event times are those of the source and may be years old: time must not delete anything.
+  return {std::string(name), partitions, {{"cleanup.policy", policy}, {"retention.ms", "-1"}}};
+}
+
+}  // namespace
+
+std::vector<engine::NewTopic> crm_input_topics(int32_t partitions) {
+  return {topic(crm::kAccounts.name, partitions, "delete"),
+          topic(crm::kMergeFacts.name, 1, "delete")};
+}
+
+std::vector<engine::NewTopic> crm_topics(int32_t partitions) {
+  std::vector<engine::NewTopic> topics = crm_input_topics(partitions);
+  topics.push_back(topic(crm::kRedirects.name, partitions, "compact"));
+  topics.push_back(topic(crm::kAccountStates.name, partitions, "compact"));
+  topics.push_back(topic(crm::kConflicts.name, partitions, "delete"));
+  return topics;
+}
+
+}  // namespace millrace::apps

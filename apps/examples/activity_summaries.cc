@@ -1,0 +1,43 @@
+#include <string>
+#include <utility>
+
+#include "millrace/engine/run_main.h"
+#include "millrace/operators.h"
+
+#include "activities_generated.h"
+
+namespace mr = millrace;
+using AccountId = std::string;
+using example::Account, example::Activity, example::Summary;
+
+constexpr mr::Topic<AccountId, Activity> kActivities{"crm.activities"};
+constexpr mr::Topic<AccountId, Account> kAccounts{"crm.activity-accounts"};
+constexpr mr::Topic<AccountId, Summary> kSummaries{"crm.activity-summaries"};
+
+bool is_final(const Activity& activity) {
+  return activity.is_final();
+}
+
+mr::Flat<Summary> add_activity(const mr::ViewOf<mr::Joined<Activity, Account>>& activity,
+                               mr::Maybe<Summary> so_far) {
+  example::SummaryT summary;
+  summary.account_name = activity.right.name()->str();
+  summary.activities = (so_far ? so_far->activities() : 0) + 1;
+  summary.minutes = (so_far ? so_far->minutes() : 0) + activity.left.minutes();
+  return mr::Flat<Summary>(summary);
+}
+
+mr::Result<mr::Topology> activity_summaries() {
+  mr::TopologyBuilder builder{"activity-summaries"};
+  const auto accounts = builder.table(kAccounts);
+  builder.stream(kActivities)
+      .filter(is_final)
+      .join(accounts)
+      .aggregate("activity-totals", add_activity)
+      .to(kSummaries);
+  return std::move(builder).build();  // validated here: names, types, co-partitioning
+}
+
+int main(int argc, char** argv) {
+  return mr::run_main(activity_summaries(), argc, argv);  // until SIGTERM or a fatal error
+}

@@ -1,0 +1,224 @@
+// The operations command line. See README.md.
+
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "millrace/engine/run_main.h"
+
+#include "flat_json.h"
+#include "http_get.h"
+#include "tool.h"
+#include "topic_reader.h"
+
+namespace millrace::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct DumpOptions {
+  std::string topic;
+  std::string type;
+  bool latest = false;
+  int64_t limit = 0;
+  int64_t timeout_s = 60;
+};
+
+struct CreateOptions {
+  std::string topic;
+  int32_t partitions = 1;
+  std::vector<std::string> settings;
+};
+
+struct TopologyOptions {
+  std::string url = "http://127.0.0.1:8090";
+  bool mermaid = false;
+};
+
+std::string line_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json value_json(Bytes value, const KnownType* type) {
+  if (value.is_null() || type == nullptr) return bytes_json(value);
+  const Status valid = type->validate(value);
+  if (!valid.ok()) return {{"invalid", valid.message()}, {"bytes", bytes_json(value)}};
+  return flat_json(value, type->table());
+}
+
+Json record_json(int32_t partition, const engine::FetchedRecord& record, const KnownType* type) {
+  Json json{{"partition", partition},
+            {"offset", record.offset},
+            {"timestamp_ms", record.timestamp_ms},
+            {"key", bytes_json(record.key)},
+            {"value", value_json(record.value, type)}};
+  for (const Header& header : record.headers) {
+    json["headers"].push_back({std::string(header.name), bytes_json(header.value)});
+  }
+  return json;
+}
+
+class Dump {
+ public:
+  Dump(const DumpOptions& options, const KnownType* type) : options_(options), type_(type) {}
+
+  Status run(engine::ClientFactory& clients) {
+    const Status status =
+        read_topic(clients, options_.topic, options_.timeout_s * 1'000,
+                   [this](int32_t partition, const engine::FetchedRecord& record) {
+                     return options_.latest ? keep(partition, record) : print(partition, record);
+                   });
+    for (const auto& [key, line] : latest_) {
+      if (!status.ok() || !has_room()) break;
+      std::cout << line << "\n";
+      ++printed_;
+    }
+    std::cout.flush();
+    return status;
+  }
+
+ private:
+  bool has_room() const { return options_.limit == 0 || printed_ < options_.limit; }
+
+  bool print(int32_t partition, const engine::FetchedRecord& record) {
+    std::cout << line_of(record_json(partition, record, type_)) << "\n";
+    ++printed_;
+    return has_room();
+  }
+
+  /// Keys in the order of their bytes. Records without a key have no latest.
+  bool keep(int32_t partition, const engine::FetchedRecord& record) {
+    if (record.key.is_null()) return true;
+    if (record.value.is_null()) {
+      latest_.erase(record.key.to_string());
+    } else {
+      latest_.insert_or_assign(record.key.to_string(),
+                               line_of(record_json(partition, record, type_)));
+    }
+    return true;
+  }
+
+  const DumpOptions& options_;
+  const KnownType* type_;
+  std::map<std::string, std::string> latest_;
+  int64_t printed_ = 0;
+};
+
+Status dump(const DumpOptions& options, Connection& connection) {
+  const KnownType* type =
+      options.type.empty() ? find_type_by_topic(options.topic) : find_type_by_name(options.type);
+  auto clients = connection.clients("millrace-dump");
+  if (!clients.ok()) return clients.status();
+  return Dump(options, type).run(**clients);
+}
+
+Status create(const CreateOptions& options, Connection& connection) {
+  engine::NewTopic topic{options.topic, options.partitions, {}};
+  for (const std::string& setting : options.settings) {
+    const size_t equals = setting.find('=');
+    if (equals == std::string::npos) {
+      return Error{ErrorCode::kInvalidArgument, setting + ": not of the form name=value"};
+    }
+    topic.config[setting.substr(0, equals)] = setting.substr(equals + 1);
+  }
+  auto clients = connection.clients("millrace-admin");
+  if (!clients.ok()) return clients.status();
+  auto admin = (*clients)->admin();
+  if (!admin.ok()) return admin.status();
+  return (*admin)->create_topics({&topic, 1});
+}
+
+Status show_topology(const TopologyOptions& options) {
+  std::string url = options.url;
+  while (url.ends_with('/')) url.pop_back();
+  const Result<std::string> text =
+      http_get(url + (options.mermaid ? "/v1/topology?format=mermaid" : "/v1/topology"));
+  if (!text.ok()) return text.status();
+  std::cout << *text;
+  return {};
+}
+
+CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
+  std::vector<std::string> names;
+  for (const KnownType& type : known_types()) names.emplace_back(type.name);
+  CLI::App* app = topic.add_subcommand(
+      "dump",
+      "Prints a topic's committed records as JSON lines, from its beginning to the end it has "
+      "now.\n"
+      "Values of CRM topics are decoded; others are shown as text, or as hexadecimal.\n\n"
+      "  millrace topic dump --topic crm.account-state --latest | jq .value.root\n");
+  app->add_option("--topic", options.topic, "Topic to read.")->required();
+  app->add_flag(
+      "--latest", options.latest,
+      "Only the latest record of each key that is no tombstone, in key order. Holds them\n"
+      "in memory.");
+  app->add_option("--limit", options.limit, "Print at most this many; 0: all.")
+      ->check(CLI::NonNegativeNumber);
+  app->add_option("--timeout", options.timeout_s, "Seconds until it gives up.")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
+  app->add_option("--type", options.type, "Table type of the values, if the topic does not tell.")
+      ->check(CLI::IsMember(names));
+  return app;
+}
+
+CLI::App* add_create(CLI::App& topic, CreateOptions& options) {
+  CLI::App* app = topic.add_subcommand(
+      "create",
+      "Creates a topic; one that exists is left as it is.\n\n"
+      "  millrace topic create --topic orders --partitions 4 --set cleanup.policy=compact\n");
+  app->add_option("--topic", options.topic, "Its name.")->required();
+  app->add_option("--partitions", options.partitions, "How many.")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  app->add_option("--set", options.settings, "Topic setting name=value; may be repeated.");
+  return app;
+}
+
+CLI::App* add_topology(CLI::App& top, TopologyOptions& options) {
+  CLI::App* app = top.add_subcommand("topology",
+                                     "Describes the topology of a running program.\n\n"
+                                     "  millrace topology --url http://127.0.0.1:8090 --mermaid\n");
+  app->add_option("--url", options.url, "Its query server.")->capture_default_str();
+  app->add_flag("--mermaid", options.mermaid, "As a Mermaid flowchart.");
+  return app;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Looks into Kafka topics and running Millrace programs."};
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done, 2 usage or configuration, 3 no such topic, 7 refused, 75 no answer in "
+      "time.");
+  CLI::App* topic = app.add_subcommand("topic", "Reads and creates topics.");
+  topic->require_subcommand(1);
+  DumpOptions dump_options;
+  CreateOptions create_options;
+  TopologyOptions topology_options;
+  CLI::App* dump_app = add_dump(*topic, dump_options);
+  CLI::App* create_app = add_create(*topic, create_options);
+  add_topology(app, topology_options);
+  Connection dump_connection(*dump_app);
+  Connection create_connection(*create_app);
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  create_connection.take_maps(arguments);  // whichever of the two runs knows its kafka.* flags
+  try {
+    app.parse(dump_connection.take_maps(arguments));
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  }
+  set_up_tool_logging();
+  if (dump_app->parsed()) return tool_exit_code(dump(dump_options, dump_connection));
+  if (create_app->parsed()) return tool_exit_code(create(create_options, create_connection));
+  return tool_exit_code(show_topology(topology_options));
+}
+
+}  // namespace
+}  // namespace millrace::apps
+
+int main(int argc, char** argv) {
+  return millrace::apps::run(argc, argv);
+}
