@@ -56,6 +56,13 @@ ConfigFlags::ConfigFlags(ConfigTable& table, CLI::App& app) : table_(table) {
   }
 }
 
+bool ConfigFlags::is_boolean(std::string_view name) const {
+  const auto& entries = table_.entries();
+  return std::any_of(entries.begin(), entries.end(), [&](const ConfigEntry& entry) {
+    return entry.name == name && entry.type == "boolean";
+  });
+}
+
 std::vector<std::string> ConfigFlags::take_maps(std::vector<std::string> arguments) {
   std::vector<std::string> rest;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -63,7 +70,9 @@ std::vector<std::string> ConfigFlags::take_maps(std::vector<std::string> argumen
     const size_t equals = argument.find('=');
     const std::string name = argument.starts_with("--") ? argument.substr(2, equals - 2) : "";
     if (!table_.is_map(name)) {
-      rest.push_back(argument);
+      const bool is_alone = equals == std::string::npos &&
+                            (i + 1 == arguments.size() || arguments[i + 1].starts_with("--"));
+      rest.push_back(is_alone && is_boolean(name) ? argument + "=true" : argument);
     } else if (equals != std::string::npos) {
       map_values_.emplace_back(name, argument.substr(equals + 1));
     } else if (i + 1 < arguments.size()) {

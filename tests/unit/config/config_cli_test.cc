@@ -43,6 +43,13 @@ TEST_F(Flags, PassKafkaPropertiesThrough) {
   EXPECT_EQ(options_.kafka.at("sasl.password"), "a=b");
 }
 
+TEST_F(Flags, ABareBooleanMeansTrue) {
+  ASSERT_TRUE(parse({"--application.id=a", "--allow.orphans", "--query.port", "5"}).ok());
+  EXPECT_TRUE(options_.allow_orphans);
+  ASSERT_TRUE(parse({"--application.id=a", "--allow.orphans=false"}).ok());
+  EXPECT_FALSE(options_.allow_orphans);
+}
+
 TEST_F(Flags, UnknownOnesAreRefused) {
   EXPECT_THROW((void)parse({"--commit.interval.mz", "5"}), CLI::ParseError);
   EXPECT_THROW((void)parse({"--kafka.x"}), CLI::ParseError);
