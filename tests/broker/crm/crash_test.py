@@ -4,8 +4,8 @@ moments while it works, starts it again, and compares the final topics and every
 
     crash_test.py --bin DIR --kafka apps/kafka/local_kafka.sh --data DIR [--kills 10] [--seed 1]
 
---bin has crm_materializer, crm_workload and millrace; --data has ror_changes.jsonl.gz and
-ror_merges.csv. It starts a Kafka of its own. Last line: what was lost, doubled or wrong.
+--bin has crm_materializer, crm_workload and millrace; --data has one *.jsonl.gz (snapshots)
+and one *merges.csv. It starts a Kafka of its own. Last line: what was lost, doubled or wrong.
 """
 
 import argparse
@@ -193,11 +193,13 @@ def check_queries(expected, instance, report):
             report.add("wrong", f"query of {name}: {body}")
 
 
-def crash_under_load(args, bootstrap, work, instance):
+def crash_under_load(args, bootstrap, work, instance, records):
+    # So slow that the load still runs at the last kill.
+    rate = max(1, int(records / (args.kills * args.kill_interval_s * 0.6)))
     files = ["--changes", str(args.changes), "--merges", str(args.merges)]
     load = subprocess.Popen(
         [str(args.bin / "crm_workload"), "registry", "--bootstrap.servers", bootstrap, "--rate",
-         str(args.rate), "--partitions", "4"] + files,
+         str(rate), "--partitions", "4"] + files,
         stdout=open(work / "workload.log", "wb"), stderr=subprocess.STDOUT)
     chance = random.Random(args.seed)
     for number in range(args.kills):
@@ -213,7 +215,7 @@ def run(args, bootstrap, work):
     expected = Expected(args.changes, args.merges)
     instance = Instance(args, bootstrap, work)
     try:
-        crash_under_load(args, bootstrap, work, instance)
+        crash_under_load(args, bootstrap, work, instance, expected.records)
         instance.wait_caught_up()
         report = Report()
         states = dump(args, bootstrap, "crm.account-state", False)
@@ -243,11 +245,10 @@ def main():
                         help="overridden by MILLRACE_REGISTRY_DATA, the folder of a larger history")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--kill-interval-s", type=float, default=4.0)
-    parser.add_argument("--rate", type=int, default=2500, help="records per second of the load")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     args.data = Path(os.environ.get("MILLRACE_REGISTRY_DATA", args.data))
-    args.changes = next(args.data.glob("*changes.jsonl.gz"))
+    args.changes = next(args.data.glob("*.jsonl.gz"))
     args.merges = next(args.data.glob("*merges.csv"))
 
     work = Path(tempfile.mkdtemp(prefix="millrace-crash-"))

@@ -20,8 +20,8 @@ def release_ms(release):
 
 
 def read_rows(changes_file):
-    """Latest snapshot of every id: (is it live, its fields as text)."""
-    newest = {}
+    """Latest snapshot of every id: (is it live, its fields as text); and how many there are."""
+    newest, index = {}, -1
     opener = gzip.open if str(changes_file).endswith(".gz") else open
     with opener(changes_file, "rt", encoding="utf-8") as lines:
         for index, line in enumerate(lines):
@@ -38,7 +38,7 @@ def read_rows(changes_file):
                 continue
             fields[name] = value if isinstance(value, str) else value_json(value)
         rows["ror:" + local_id] = (record["status"] != "withdrawn", fields)
-    return rows
+    return rows, index + 1
 
 
 def value_json(value):
@@ -81,7 +81,7 @@ class Expected:
     """`redirects`: id → survivor, root, decision. `states`: root → members, fields, or None."""
 
     def __init__(self, changes_file, merges_file):
-        self.rows = read_rows(changes_file)
+        self.rows, self.records = read_rows(changes_file)
         deciding, named = read_facts(merges_file)
         edges = {
             victim: (version, others[0])
