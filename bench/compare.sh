@@ -212,7 +212,8 @@ main() {
     shift
   done
   [[ -n $command ]] || die "say what to compare: aggregate (try --help)"
-  command -v java mvn jq kcat >/dev/null || die "there is no java, mvn, jq or kcat: run apps/setup.sh"
+  command -v java mvn jq kcat >/dev/null ||
+    die "there is no java, mvn, jq or kcat: run apps/setup.sh"
   "$command"
 }
 

@@ -12,7 +12,7 @@
 #include "millrace/core/topology.h"
 
 #include "backend.h"
-#include "restore_run.h"
+#include "rocksdb_restore_run.h"
 #include "rocksdb_database.h"
 #include "rocksdb_keys.h"
 

@@ -19,7 +19,11 @@ CONFINED = [
         re.compile(r"^(engine|tests/unit)/kafka/"),
         "librdkafka",
     ),
-    (re.compile(r"^rocksdb/"), re.compile(r"^state/(.*/)?rocksdb[^/]*$"), "RocksDB"),
+    (
+        re.compile(r"^rocksdb/"),
+        re.compile(r"^(state/(.*/)?rocksdb[^/]*|tests/unit/state/.*)$"),
+        "RocksDB",
+    ),
     (re.compile(r"^(oneapi/)?tbb[/.]"), re.compile(r"^engine/scheduler[^/]*$"), "oneTBB"),
 ]
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs crm_materializer over a registry history on a real Kafka, kills it with SIGKILL at random
-moments while it works, starts it again, and compares the final topics and every query with the oracle.
+moments while it works, starts it again, and compares the final topics and every query with the
+oracle.
 
     crash_test.py --bin DIR --kafka apps/kafka/local_kafka.sh --data DIR [--kills 10] [--seed 1]
 

@@ -1,9 +1,9 @@
 """Expected account state of a registry history, computed from the two input files alone.
 
 Other code in another language than the program under test: everything is recomputed from the whole
-set of facts, nothing is incremental. What it says is CRM semantics: the fact with the highest version
-decides about a victim, the oldest edge of a cycle is inactive, a component has one state at its root,
-and the fields are the root's (survivorship `master_wins`).
+set of facts, nothing is incremental. What it says is CRM semantics: the fact with the highest
+version decides about a victim, the oldest edge of a cycle is inactive, a component has one state at
+its root, and the fields are the root's (survivorship `master_wins`).
 """
 
 import csv

@@ -9,8 +9,8 @@
 namespace millrace {
 
 enum class Guarantee : unsigned char {
-  kExactlyOnce,   ///< offsets, changelogs and outputs of a commit are visible together or not at all
-  kAtLeastOnce,   ///< no transactions; after a crash some records are processed again
+  kExactlyOnce,  ///< offsets, changelogs and outputs of a commit are visible together or not at all
+  kAtLeastOnce,  ///< no transactions; after a crash some records are processed again
 };
 
 /// What to do with a record that cannot be processed.
@@ -25,18 +25,18 @@ enum class OnError : unsigned char {
 struct EngineOptions {
   std::string application_id;  ///< group, prefix of internal topics; Kafka-legal name
   std::string bootstrap_servers = "127.0.0.1:9092";
-  std::string instance_id;     ///< static member id; empty: dynamic member
+  std::string instance_id;  ///< static member id; empty: dynamic member
   std::filesystem::path state_dir = "./millrace-state";
   Guarantee guarantee = Guarantee::kExactlyOnce;
 
-  int64_t commit_interval_ms = 100;       ///< while live
+  int64_t commit_interval_ms = 100;        ///< while live
   int64_t commit_interval_max_ms = 2'000;  ///< while catching up, grown step by step
-  size_t commit_bytes_max = 64 << 20;     ///< uncommitted rows and outputs that force a commit
+  size_t commit_bytes_max = 64 << 20;      ///< uncommitted rows and outputs that force a commit
 
-  int worker_threads = 0;               ///< 0: one a core; 1: serial on the loop's thread
-  int32_t slice_records = 2'000;        ///< a task's turn, at most
+  int worker_threads = 0;         ///< 0: one a core; 1: serial on the loop's thread
+  int32_t slice_records = 2'000;  ///< a task's turn, at most
   int64_t slice_time_ms = 20;
-  int64_t poll_wait_ms = 20;            ///< sleep of an idle loop, at most
+  int64_t poll_wait_ms = 20;  ///< sleep of an idle loop, at most
 
   size_t input_buffer_bytes = 64 << 20;  ///< fetched, not yet processed; all tasks together
   size_t cache_bytes = 256 << 20;        ///< rows cached and uncommitted; all tasks together

@@ -34,8 +34,8 @@ struct TaskStateOptions {
   /// Row cache and uncommitted rows of all stores of the task together; clean rows are evicted
   /// above it, dirty ones count in `dirty_bytes`.
   size_t cache_bytes = 64 << 20;
-  int64_t now_ms = 0;            ///< wall clock at opening
-  int64_t max_age_ms = 0;        ///< state last committed longer ago is rebuilt; 0: no limit
+  int64_t now_ms = 0;      ///< wall clock at opening
+  int64_t max_age_ms = 0;  ///< state last committed longer ago is rebuilt; 0: no limit
   /// What a restore into an empty database gathers in memory before it writes a sorted file.
   size_t restore_run_bytes = 64 << 20;
 };
@@ -103,7 +103,8 @@ class TaskState {
 
   /// Feeds committed changelog records in offset order; `end_offset` is the position after them.
   /// Records of a key may repeat. Into an empty store runs are sorted and ingested; what was fed
-  /// since the last `finish_restore` may be lost in a crash, never half-visible with a wrong offset.
+  /// since the last `finish_restore` may be lost in a crash, never half-visible with a wrong
+  /// offset.
   virtual Status restore(std::string_view store, std::span<const ChangelogRecord> records,
                          int64_t end_offset) = 0;
   /// Makes all restored rows readable. REQUIRES for a task to run.

@@ -1,4 +1,4 @@
-#include "restore_run.h"
+#include "rocksdb_restore_run.h"
 
 #include <algorithm>
 #include <array>
