@@ -12,9 +12,9 @@
 #include "millrace/core/topology.h"
 
 #include "backend.h"
-#include "rocksdb_restore_run.h"
 #include "rocksdb_database.h"
 #include "rocksdb_keys.h"
+#include "rocksdb_restore_run.h"
 
 namespace millrace {
 
