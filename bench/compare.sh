@@ -217,4 +217,4 @@ main() {
   "$command"
 }
 
-main "$@"
+main "$@"; exit  # one line, so that an edit during a run does no harm
