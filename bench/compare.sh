@@ -215,6 +215,7 @@ main() {
   command -v java mvn jq kcat >/dev/null ||
     die "there is no java, mvn, jq or kcat: run apps/setup.sh"
   "$command"
+  exit  # bash reads a script as it goes: it must not see what was edited meanwhile
 }
 
-main "$@"; exit  # one line, so that an edit during a run does no harm
+main "$@"
