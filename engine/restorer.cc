@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/backoff.h"
+
 namespace millrace::engine {
 namespace {
 
@@ -131,6 +133,7 @@ Status Restorer::poll(TaskRestore& restore, Outcome& outcome) {
       restore.is_out_of_range = true;
       continue;
     }
+    if (!polled.ok() && is_passing(polled.code())) continue;  // asked again in the next slice
     if (!polled.ok()) return polled.status();
     store.outcome = *polled;
     outcome.fetched |= polled->records > 0 || polled->end_offset.has_value();

@@ -89,6 +89,16 @@ void MemoryBroker::hold_markers(bool hold) {
   }
 }
 
+void MemoryBroker::delete_topic(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  topics_.erase(name);
+}
+
+void MemoryBroker::forget_offsets() {
+  const std::lock_guard lock(mutex_);
+  group_offsets_.clear();
+}
+
 void MemoryBroker::compact(const std::string& topic) {
   const std::lock_guard lock(mutex_);
   const auto found = topics_.find(topic);

@@ -63,6 +63,9 @@ class MemoryBroker {
   void inject(Fault fault);
   /// Commits succeed, but their markers are held back, as when a coordinator is slow.
   void hold_markers(bool hold);
+  void delete_topic(const std::string& name);
+  /// The group's offsets are gone, as after their retention or a reset.
+  void forget_offsets();
   /// Keeps only the newest record of each key below the last stable offset.
   void compact(const std::string& topic);
 

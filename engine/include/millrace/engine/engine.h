@@ -80,7 +80,8 @@ class Engine {
   /// Makes `run` return after the turn it is in.
   void request_stop();
   /// Finishes in an orderly way: commits, closes the stores, leaves the group. After a failure it
-  /// aborts instead of committing. Idempotent.
+  /// aborts instead of committing, and returns that failure. When the last commit cannot be made
+  /// (the broker is away), what it held is left to be done again. Idempotent.
   Status close();
 
   /// Commits what was processed, due or not.

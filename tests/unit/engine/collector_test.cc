@@ -1,0 +1,123 @@
+#include "engine/collector.h"
+
+#include <map>
+#include <random>
+
+#include <gmock/gmock.h>
+
+#include "engine/coalesced_rows.h"
+#include "engine/input_queue.h"
+#include "engine/testing/memory_broker.h"
+
+namespace millrace::engine {
+namespace {
+
+using ::testing::ElementsAre;
+
+class CollectorTest : public ::testing::Test {
+ protected:
+  CollectorTest() {
+    broker_.create_topic("out", 2);
+    clients_ = broker_.clients();
+    producer_ = std::move(*clients_->producer(""));
+    topic_ = topics_.add("out");
+    EXPECT_TRUE(topics_.describe(**clients_->admin()));
+    EXPECT_TRUE(topics_.bind(*producer_));
+  }
+  static Record record(Bytes key, Bytes value) {
+    return {.key = key, .value = value, .old_value = {}, .timestamp_ms = 1, .headers = {}};
+  }
+  std::vector<std::string> sent(int32_t partition) {
+    std::vector<std::string> values;
+    for (const auto& stored : broker_.read_committed({"out", partition})) {
+      values.push_back(stored.value.value_or("null"));
+    }
+    return values;
+  }
+
+  testing::MemoryBroker broker_;
+  std::unique_ptr<ClientFactory> clients_;
+  std::unique_ptr<Producer> producer_;
+  OutputTopics topics_;
+  int32_t topic_ = 0;
+};
+
+TEST_F(CollectorTest, AnUndoneUnitLeavesWhatWasBefore) {
+  Collector collector(topics_, 1);
+  collector.begin_unit();
+  collector.stage(topic_, 0, record("k", "stays"));
+  collector.stage_row(0, topic_, record("row", "stays"));
+  collector.begin_unit();
+  collector.stage(topic_, 0, record("k", std::string(300'000, 'x')));
+  collector.stage_row(0, topic_, record("row", "goes"));
+  collector.stage_row(0, topic_, record("row", "goes too"));
+  collector.stage_row(0, topic_, record("new", "goes"));
+  collector.undo_unit();
+  const auto never = [](const OutputTopic&, const Error& error) { return Status(error); };
+  ASSERT_TRUE(collector.flush(*producer_, never));
+  ASSERT_TRUE(collector.flush_rows(
+      0, topic_, [](Bytes) { return Bytes("\x00", 1); }, *producer_, never));
+  EXPECT_TRUE(collector.empty());
+  EXPECT_EQ(sent(0).size() + sent(1).size(), 2U);
+}
+
+TEST_F(CollectorTest, SpreadsRecordsWithoutAKey) {
+  Collector collector(topics_, 0);
+  collector.begin_unit();
+  for (int i = 0; i < 4; ++i) collector.stage(topic_, PartitionKey(), record({}, "v"));
+  ASSERT_TRUE(collector.flush(*producer_, [](const auto&, const Error& e) { return Status(e); }));
+  EXPECT_EQ(sent(0).size(), 2U);
+  EXPECT_EQ(sent(1).size(), 2U);
+}
+
+TEST(CoalescedRows, AgreesWithAMapOverRandomUnits) {
+  std::mt19937 random(3);
+  CoalescedRows rows;
+  std::map<std::string, std::string> model;
+  for (int unit = 0; unit < 5'000; ++unit) {
+    rows.begin_unit();
+    auto after = model;
+    for (unsigned i = 0; i <= random() % 4; ++i) {
+      const std::string key = std::to_string(random() % 700);
+      const std::string value(random() % 60, static_cast<char>('a' + random() % 26));
+      rows.put(Bytes(key), Bytes(value), unit);
+      after[key] = value;
+    }
+    if (random() % 3 == 0) {
+      rows.undo_unit();
+    } else {
+      model = std::move(after);
+    }
+  }
+  std::map<std::string, std::string> seen;
+  rows.for_each([&](Bytes key, Bytes value, int64_t) {
+    EXPECT_TRUE(seen.emplace(key.to_string(), value.to_string()).second);
+  });
+  EXPECT_EQ(seen, model);
+}
+
+TEST(InputQueue, ShowsKeysOfAnyRangeOverItsBatches) {
+  InputQueue queue;
+  int next = 0;
+  for (const int size : {3, 1, 4}) {
+    RecordBatch batch;
+    for (int i = 0; i < size; ++i, ++next) {
+      const std::string key = std::to_string(next);
+      batch.add(next, 0, Bytes(key), Bytes("v"), {});
+    }
+    queue.push(std::move(batch));
+  }
+  queue.pop();
+  const auto keys = [&](size_t from, size_t to) {
+    std::vector<std::string> found;
+    queue.for_each_key(from, to, [&](Bytes key) { found.push_back(key.to_string()); });
+    return found;
+  };
+  EXPECT_THAT(keys(0, 2), ElementsAre("1", "2"));
+  EXPECT_THAT(keys(1, 4), ElementsAre("2", "3", "4"));
+  EXPECT_THAT(keys(5, 100), ElementsAre("6", "7"));
+  EXPECT_EQ(queue.size(), 7U);
+}
+
+}  // namespace
+}  // namespace millrace::engine

@@ -1,0 +1,177 @@
+#include <stdexcept>
+
+#include <gmock/gmock.h>
+
+#include "millrace/engine/metrics.h"
+#include "millrace/testing/topology_driver.h"
+
+#include "engine/testing/memory_broker.h"
+#include "small_topologies.h"
+
+namespace millrace::engine {
+namespace {
+
+using testing::DriverOptions;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::TopologyDriver;
+
+std::vector<std::string> outputs(TopologyDriver& driver) {
+  std::vector<std::string> values;
+  for (const auto& record : driver.read_bytes("out")) values.push_back(record.value.value_or(""));
+  return values;
+}
+
+Status only_even(Bytes bytes) {
+  if (bytes.size() % 2 == 0) return {};
+  return Error{ErrorCode::kInvalidRecord, "an odd number of bytes"};
+}
+
+const TypeInfo kEven{"even", &only_even};
+
+/// Puts the value at its key, forwards it, then throws when it is "bad".
+void put_then_throw(ProcessorContext& context, const Record& record) {
+  context.store("rows").put(record.key, record.value, record.timestamp_ms);
+  context.forward(record);
+  if (record.value == Bytes("bad")) throw std::runtime_error("told so");
+}
+
+DriverOptions with(OnError invalid, OnError user = OnError::kFail,
+                   OnError refused = OnError::kFail) {
+  DriverOptions options;
+  options.engine.on_invalid_record = invalid;
+  options.engine.on_user_error = user;
+  options.engine.on_refused_output = refused;
+  return options;
+}
+
+TEST(Errors, AnInvalidRecordIsSkippedAndCounted) {
+  TopologyDriver driver(scripted({.value = kEven}), with(OnError::kSkip));
+  for (const char* value : {"ok", "odd", "okay"}) driver.pipe_bytes("left", "k", value, 1);
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("ok", "okay"));
+  EXPECT_EQ(driver.engine().metrics().dropped("invalid_record").Value(), 1);
+}
+
+TEST(Errors, ADeadLetterKeepsBytesHeadersPositionAndReason) {
+  TopologyDriver driver(scripted({.value = kEven}), with(OnError::kDeadLetter));
+  driver.pipe_bytes("left", std::string("k"), "odd", 5, std::nullopt, {{"trace", "7"}});
+  driver.run();
+  const auto letters = driver.read_bytes("test-dead-letters");
+  ASSERT_EQ(letters.size(), 1U);
+  EXPECT_EQ(letters[0].key, "k");
+  EXPECT_EQ(letters[0].value, "odd");
+  EXPECT_EQ(letters[0].timestamp_ms, 5);
+  const auto& headers = letters[0].headers;
+  EXPECT_EQ(headers.at("trace"), "7");
+  EXPECT_EQ(headers.at("millrace.error"), "invalid_record");
+  EXPECT_EQ(headers.at("millrace.reason"), "an odd number of bytes");
+  EXPECT_EQ(headers.at("millrace.topic"), "left");
+  EXPECT_EQ(headers.at("millrace.partition"), "0");
+  EXPECT_EQ(headers.at("millrace.offset"), "0");
+  EXPECT_EQ(headers.at("millrace.task"), "0_0");
+}
+
+TEST(Errors, AnInvalidRecordStopsTheEngineUnderPolicyFail) {
+  TopologyDriver driver(scripted({.value = kEven}), with(OnError::kFail));
+  driver.pipe_bytes("left", "k", "odd", 1);
+  const Status status = driver.try_run();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.code(), ErrorCode::kInvalidRecord);
+  EXPECT_THAT(status.message(), HasSubstr("left/0@0"));
+  EXPECT_EQ(driver.engine().state(), EngineState::kFailed);
+  EXPECT_EQ(driver.broker().committed_offset({"left", 0}), -1);
+}
+
+TEST(Errors, AFailedEngineCommitsNothingWhenItCloses) {
+  TopologyDriver driver(scripted({.process = put_then_throw, .with_store = true}),
+                        with(OnError::kFail));
+  for (const char* value : {"good", "bad"}) driver.pipe_bytes("left", "k", value, 1);
+  ASSERT_FALSE(driver.try_run().ok());
+  EXPECT_FALSE(driver.engine().close().ok());
+  EXPECT_THAT(outputs(driver), IsEmpty());
+  EXPECT_EQ(driver.broker().committed_offset({"left", 0}), -1);
+}
+
+TEST(Errors, UserCodeThatThrowsLeavesNeitherRowNorOutput) {
+  TopologyDriver driver(scripted({.process = put_then_throw, .with_store = true}),
+                        with(OnError::kFail, OnError::kSkip));
+  for (const char* value : {"good", "bad"}) driver.pipe_bytes("left", "k", value, 1);
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("good"));
+  EXPECT_EQ(driver.store_bytes("rows", "k"), "good");
+  EXPECT_EQ(driver.broker().committed_offset({"left", 0}), 2);
+  EXPECT_EQ(driver.engine().metrics().dropped("user_code").Value(), 1);
+}
+
+TEST(Errors, APunctuationThatThrowsLeavesNothing) {
+  const Script script{.init =
+                          [](ProcessorContext& context) {
+                            context.schedule(TimeKind::kStream, 10, [&context](int64_t now_ms) {
+                              context.store("rows").put("k", "half", now_ms);
+                              throw std::runtime_error("told so");
+                            });
+                          },
+                      .with_store = true};
+  TopologyDriver driver(scripted(script), with(OnError::kFail, OnError::kSkip));
+  driver.pipe_bytes("left", "k", "v", 25);
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("v"));
+  EXPECT_EQ(driver.store_bytes("rows", "k"), std::nullopt);
+}
+
+class TooLarge : public ::testing::Test {
+ protected:
+  /// Forwards ten times the value to a topic that takes 1000 bytes; puts it first.
+  static Result<Topology> topology() {
+    return scripted({.process =
+                         [](ProcessorContext& context, const Record& record) {
+                           context.store("rows").put(record.key, record.value, 1);
+                           std::string large;
+                           for (int i = 0; i < 10; ++i) large += record.value.view();
+                           Record grown = record;
+                           grown.value = Bytes(large);
+                           context.forward(grown);
+                         },
+                     .with_store = true});
+  }
+};
+
+TEST_F(TooLarge, AnOutputIsRefusedWithinItsUnit) {
+  DriverOptions options = with(OnError::kFail, OnError::kFail, OnError::kSkip);
+  TopologyDriver driver(topology(), options);
+  driver.pipe_bytes("left", "k", std::string(10, 'a'), 1);
+  driver.pipe_bytes("left", "k", std::string(200'000, 'b'), 1);
+  driver.run();
+  EXPECT_EQ(outputs(driver).size(), 1U);
+  EXPECT_EQ(driver.store_bytes("rows", "k"), std::string(10, 'a'));
+  EXPECT_EQ(driver.engine().metrics().dropped("refused_output").Value(), 1);
+}
+
+TEST_F(TooLarge, AnOutputStopsTheEngineUnderPolicyFail) {
+  TopologyDriver driver(topology(), with(OnError::kFail));
+  driver.pipe_bytes("left", "k", std::string(200'000, 'b'), 1);
+  const Status status = driver.try_run();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.code(), ErrorCode::kRefused);
+  EXPECT_THAT(status.message(), HasSubstr("left/0@0"));
+  EXPECT_THAT(status.message(), HasSubstr("'out'"));
+}
+
+TEST_F(TooLarge, ARowIsRefusedLikeAnOutput) {
+  TopologyDriver driver(scripted({.process =
+                                      [](ProcessorContext& context, const Record& record) {
+                                        context.store("rows").put(record.key, record.value, 1);
+                                      },
+                                  .with_store = true}),
+                        with(OnError::kFail, OnError::kFail, OnError::kDeadLetter));
+  driver.pipe_bytes("left", "k", std::string(2'000'000, 'b'), 1);
+  driver.run();
+  EXPECT_EQ(driver.store_bytes("rows", "k"), std::nullopt);
+  // Not even the dead-letter topic takes it: counted and logged, not lost in silence.
+  EXPECT_EQ(driver.engine().metrics().dropped("dead_letter_refused").Value(), 1);
+}
+
+}  // namespace
+}  // namespace millrace::engine

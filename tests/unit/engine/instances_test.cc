@@ -1,0 +1,197 @@
+#include <random>
+
+#include <gmock/gmock.h>
+
+#include "cluster.h"
+#include "small_topologies.h"
+
+namespace millrace::engine {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int kKeys = 20;
+
+void count(ProcessorContext& context, const Record& record) {
+  KeyValueStore& rows = context.store("rows");
+  const Row row = rows.get(record.key);
+  const std::string now = std::to_string((row ? std::stoi(row.value.to_string()) : 0) + 1);
+  rows.put(record.key, Bytes(now), record.timestamp_ms);
+  Record output = record;
+  output.value = Bytes(now);
+  context.forward(output);
+}
+
+class Instances : public ::testing::Test {
+ protected:
+  Instances() : cluster_([] { return scripted({.process = count, .with_store = true}); }, 4) {}
+
+  void pipe(int rounds) {
+    for (int i = 0; i < rounds * kKeys; ++i) cluster_.pipe("left", key(i % kKeys), "v");
+    piped_ += rounds;
+  }
+  static std::string key(int i) { return "k" + std::to_string(i); }
+  /// Every key was counted 1, 2, 3 … without a gap or a repetition.
+  void expect_exactly_once() {
+    const auto values = cluster_.values("out");
+    std::vector<std::string> expected;
+    for (int i = 1; i <= piped_; ++i) expected.push_back(std::to_string(i));
+    for (int i = 0; i < kKeys; ++i) EXPECT_EQ(values.at(key(i)), expected) << key(i);
+  }
+  size_t tasks_of(const std::string& name) { return cluster_[name].queries().tasks().size(); }
+
+  Cluster cluster_;
+  int piped_ = 0;
+};
+
+TEST_F(Instances, ASecondInstanceTakesItsShareAndGivesItBack) {
+  ASSERT_TRUE(cluster_.start("a"));
+  pipe(2);
+  ASSERT_TRUE(cluster_.settle());
+  EXPECT_EQ(tasks_of("a"), 4U);
+  pipe(2);
+  ASSERT_TRUE(cluster_.start("b"));
+  ASSERT_TRUE(cluster_.settle());
+  EXPECT_EQ(tasks_of("a"), 2U);
+  EXPECT_EQ(tasks_of("b"), 2U);
+  pipe(2);
+  ASSERT_TRUE(cluster_["b"].close());
+  cluster_.kill("b");
+  ASSERT_TRUE(cluster_.settle());
+  EXPECT_EQ(tasks_of("a"), 4U);
+  expect_exactly_once();
+}
+
+TEST_F(Instances, AQueryForATaskThatIsElsewhereSaysSo) {
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.start("b"));
+  pipe(1);
+  ASSERT_TRUE(cluster_.settle());
+  int here = 0;
+  for (int i = 0; i < kKeys; ++i) {
+    const auto in_a = cluster_["a"].queries().get("rows", Bytes(key(i)));
+    const auto in_b = cluster_["b"].queries().get("rows", Bytes(key(i)));
+    EXPECT_NE(in_a.ok(), in_b.ok());
+    const auto& elsewhere = in_a.ok() ? in_b : in_a;
+    EXPECT_EQ(elsewhere.code(), ErrorCode::kRetriable);
+    EXPECT_THAT(elsewhere.message(), HasSubstr("does not run on this instance"));
+    const auto& answer = in_a.ok() ? in_a : in_b;
+    EXPECT_EQ(answer->row->value, "1");
+    EXPECT_EQ(answer->position.freshness_ms, 0);
+    EXPECT_GT(answer->position.inputs.begin()->second, 0);
+    here += in_a.ok() ? 1 : 0;
+  }
+  EXPECT_GT(here, 0);
+  EXPECT_LT(here, kKeys);
+  int scanned = 0;
+  const auto seen = cluster_["a"].queries().scan("rows", {}, {}, [&](TaskId, Bytes, Row) {
+    ++scanned;
+    return true;
+  });
+  EXPECT_EQ(seen->size(), 2U);
+  EXPECT_EQ(scanned, here);
+  EXPECT_EQ(cluster_["a"].queries().get("nothing", "k").code(), ErrorCode::kInvalidArgument);
+}
+
+TEST_F(Instances, RandomFaultsAndRebalancesNeitherLoseNorDouble) {
+  std::mt19937 random(7);
+  const auto pick = [&](int below) {
+    return static_cast<int>(random() % static_cast<unsigned>(below));
+  };
+  constexpr testing::Operation kOperations[] = {testing::Operation::kSend,
+                                                testing::Operation::kSendOffsets,
+                                                testing::Operation::kCommitTransaction,
+                                                testing::Operation::kAbortTransaction,
+                                                testing::Operation::kInitTransactions,
+                                                testing::Operation::kCommitted,
+                                                testing::Operation::kWatermarks,
+                                                testing::Operation::kFetch};
+  constexpr ErrorCode kCodes[] = {ErrorCode::kAborted, ErrorCode::kTimedOut, ErrorCode::kRetriable};
+  ASSERT_TRUE(cluster_.start("a"));
+  bool has_b = false;
+  for (int round = 0; round < 150; ++round) {
+    pipe(1);
+    const testing::Operation operation = kOperations[pick(8)];
+    const bool is_read = operation == testing::Operation::kCommitted ||
+                         operation == testing::Operation::kWatermarks ||
+                         operation == testing::Operation::kFetch;
+    cluster_.broker.inject({operation, is_read ? ErrorCode::kRetriable : kCodes[pick(3)],
+                            operation == testing::Operation::kCommitTransaction && pick(2) == 0,
+                            1});
+    ASSERT_TRUE(cluster_.turn(pick(30)));
+    cluster_.clock.advance(pick(200));
+    if (pick(6) != 0) continue;
+    if (has_b) {
+      if (pick(2) == 0) {
+        ASSERT_TRUE(cluster_["b"].close());
+      }
+      cluster_.kill("b");
+    } else {
+      ASSERT_TRUE(cluster_.start("b"));
+    }
+    has_b = !has_b;
+  }
+  // A dead instance's open transaction hides what follows it until it is fenced.
+  if (!has_b) {
+    ASSERT_TRUE(cluster_.start("b"));
+  }
+  ASSERT_TRUE(cluster_.settle());
+  expect_exactly_once();
+}
+
+TEST_F(Instances, AtLeastOnceLosesNothingOverACrash) {
+  cluster_.options.guarantee = Guarantee::kAtLeastOnce;
+  int countdown = 3;
+  cluster_.hooks.on_commit_step = [&](CommitStep step) -> Status {
+    if (step != CommitStep::kChangelogSent || --countdown > 0) return {};
+    return Error{ErrorCode::kInternal, "crash"};
+  };
+  ASSERT_TRUE(cluster_.start("a"));
+  for (int i = 0; i < 2; ++i) {
+    pipe(1);
+    ASSERT_TRUE(cluster_.settle());
+  }
+  pipe(1);
+  EXPECT_FALSE(cluster_.settle().ok());
+  cluster_.kill("a");
+  cluster_.hooks = {};
+  ASSERT_TRUE(cluster_.start("a"));
+  pipe(1);
+  ASSERT_TRUE(cluster_.settle());
+  for (int i = 0; i < kKeys; ++i) {
+    EXPECT_GE(std::stoi(cluster_["a"].queries().get("rows", Bytes(key(i)))->row->value), piped_);
+  }
+}
+
+TEST_F(Instances, AnOverflowingCommitBufferCommitsEarly) {
+  cluster_.options.commit_interval_ms = 1'000'000'000;
+  cluster_.options.commit_bytes_max = 1;
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.turn(20));
+  pipe(1);
+  ASSERT_TRUE(cluster_.turn(3));
+  expect_exactly_once();
+}
+
+TEST_F(Instances, NothingToCommitMakesNoTransaction) {
+  ASSERT_TRUE(cluster_.start("a"));
+  pipe(1);
+  ASSERT_TRUE(cluster_.settle());
+  cluster_.clock.advance(100'000);
+  cluster_.broker.inject({testing::Operation::kCommitTransaction, ErrorCode::kRefused});
+  EXPECT_TRUE(cluster_.turn(50));
+}
+
+TEST_F(Instances, CloseCommitsAndMayBeRepeated) {
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.turn(10));
+  pipe(1);
+  ASSERT_TRUE(cluster_.turn(1));
+  ASSERT_TRUE(cluster_["a"].close());
+  ASSERT_TRUE(cluster_["a"].close());
+  EXPECT_EQ(cluster_["a"].state(), EngineState::kStopped);
+  expect_exactly_once();
+}
+
+}  // namespace
+}  // namespace millrace::engine

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/topology.h"
+
+namespace millrace::engine {
+
+inline constexpr Topic<std::string, std::string> kLeft{"left"};
+inline constexpr Topic<std::string, std::string> kRight{"right"};
+inline constexpr Topic<std::string, std::string> kOut{"out"};
+
+/// A processor whose parts are functions of the test.
+class ScriptedProcessor final : public Processor {
+ public:
+  using Init = std::function<void(ProcessorContext&)>;
+  using Process = std::function<void(ProcessorContext&, const Record&)>;
+  ScriptedProcessor(Init init, Process process)
+      : init_(std::move(init)), process_(std::move(process)) {}
+  void init(ProcessorContext& context) override {
+    Processor::init(context);
+    if (init_) init_(context);
+  }
+  void process(const Record& record) override { process_(context(), record); }
+
+ private:
+  Init init_;
+  Process process_;
+};
+
+struct Script {
+  ScriptedProcessor::Process process = [](ProcessorContext& context, const Record& record) {
+    context.forward(record);
+  };
+  ScriptedProcessor::Init init = {};
+  std::vector<std::string> sources = {"left"};
+  bool with_store = false;  ///< "rows", strings
+  TypeInfo value = type_info<std::string>();
+};
+
+/// sources → "step" (scripted) → out
+inline Result<Topology> scripted(const Script& script) {
+  std::vector<Node> nodes;
+  for (const std::string& topic : script.sources) {
+    Node& source = nodes.emplace_back();
+    source.name = topic + "-in";
+    source.kind = NodeKind::kSource;
+    source.topic = {topic, type_info<std::string>(), script.value};
+  }
+  const auto step = static_cast<NodeIndex>(nodes.size());
+  Node processor;
+  processor.name = "step";
+  processor.factory = [script] {
+    return std::make_unique<ScriptedProcessor>(script.init, script.process);
+  };
+  for (NodeIndex i = 0; i < step; ++i) {
+    nodes[i].children = {step};
+    processor.parents.push_back(i);
+  }
+  std::vector<StoreSpec> stores;
+  if (script.with_store) {
+    stores.push_back(
+        {.name = "rows", .key = type_info<std::string>(), .value = type_info<std::string>()});
+    processor.stores = {"rows"};
+    processor.reads_at_key = {"rows"};
+  }
+  processor.children = {step + 1};
+  nodes.push_back(std::move(processor));
+  Node sink;
+  sink.name = "out-sink";
+  sink.kind = NodeKind::kSink;
+  sink.parents = {step};
+  sink.topic = {"out", type_info<std::string>(), type_info<std::string>()};
+  nodes.push_back(std::move(sink));
+  return Topology::create("scripted", std::move(nodes), std::move(stores));
+}
+
+}  // namespace millrace::engine
