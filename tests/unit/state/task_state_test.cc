@@ -1,5 +1,9 @@
 #include "millrace/state/task_state.h"
 
+#include <atomic>
+#include <set>
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -230,6 +234,35 @@ TEST_P(TaskStateTest, ARestoredRowReplacesACachedOne) {
   EXPECT_EQ(lookup(rows(), "a"), RowText("2", 2));
   EXPECT_EQ(lookup(rows(), "b"), RowText("1", 2));
   EXPECT_EQ(state_->positions().changelog_end.at("rows"), 5);
+}
+
+TEST_P(TaskStateTest, AScanBesideCommitsSeesOneOfThemWhole) {
+  constexpr int kRows = 50;
+  constexpr int kCommits = 200;
+  const auto reader = state_->reader("rows");
+  std::atomic<bool> done = false;
+  std::atomic<int> scans = 0;
+  std::atomic<int> torn = 0;
+  std::thread query([&] {
+    while (!done || scans == 0) {
+      std::set<std::string> seen;
+      const Status status = reader->scan({}, {}, [&](Bytes, Row row) {
+        seen.insert(row.value.to_string());
+        return true;
+      });
+      const auto first = reader->get("0");
+      torn += !status.ok() || seen.size() > 1 || (!seen.empty() && !first.ok());
+      ++scans;
+    }
+  });
+  for (int n = 1; n <= kCommits; ++n) {
+    for (int i = 0; i < kRows; ++i) rows().put(std::to_string(i), std::to_string(n), n);
+    state_->freeze();
+    EXPECT_TRUE(state_->apply_frozen(positions_at(n)).ok());
+  }
+  done = true;
+  query.join();
+  EXPECT_EQ(torn, 0);
 }
 
 }  // namespace
