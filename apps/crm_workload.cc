@@ -182,7 +182,8 @@ Status load_registry(const RegistryOptions& options, Connection& connection) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Writes CRM changes to Kafka, for trying out, testing and measuring Millrace."};
+  CLI::App app{"Writes CRM changes to Kafka, for trying out, testing and measuring Millrace.",
+               "crm_workload"};
   app.require_subcommand(1);
   app.footer(
       "Exit codes: 0 done, 2 usage or configuration, 3 files or topics do not fit, 5 a file holds "

@@ -188,7 +188,7 @@ CLI::App* add_topology(CLI::App& top, TopologyOptions& options) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Looks into Kafka topics and running Millrace programs."};
+  CLI::App app{"Looks into Kafka topics and running Millrace programs.", "millrace"};
   app.require_subcommand(1);
   app.footer(
       "Exit codes: 0 done, 2 usage or configuration, 3 no such topic, 7 refused, 75 no answer in "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -199,7 +200,8 @@ int run_main(Result<Topology> topology, int argc, char** argv, RunExtras extras)
   if (extras.add_config) extras.add_config(table);
   add_engine_options(table, options);
   Actions actions;
-  CLI::App app{program_help(extras, topology)};
+  CLI::App app{program_help(extras, topology),
+               std::filesystem::path(argc > 0 ? argv[0] : "").filename().string()};
   set_up_app(app, actions);
   engine::ConfigFlags flags(table, app);
   try {

@@ -31,6 +31,7 @@ constexpr int64_t kQueuedMessagesMax = 1'000'000;
 constexpr int64_t kDeliveryTimeoutMs = 120'000;
 constexpr milliseconds kTopicWait{5'000};  ///< for a topic that was created just now
 constexpr milliseconds kTopicRetryPause{50};
+constexpr int kQuestionMinMs = 1'000;
 constexpr milliseconds kGrace{1'000};
 
 int remaining_ms(Clock::time_point deadline) {
@@ -128,18 +129,23 @@ Result<int32_t> KafkaProducer::topic_handle(const std::string& name) {
 
   const auto deadline = Clock::now() + kTopicWait;
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  bool is_answered = false;  // then a later question without an answer changes nothing
   do {
     const rd_kafka_metadata_t* raw = nullptr;
-    error = rd_kafka_metadata(client_.get(), 0, handle.get(), &raw, remaining_ms(deadline));
+    const int timeout_ms = std::max(remaining_ms(deadline), kQuestionMinMs);
+    const auto asked = rd_kafka_metadata(client_.get(), 0, handle.get(), &raw, timeout_ms);
     const TopicMetadata metadata(raw);
     if (metadata != nullptr && metadata->topic_cnt == 1) {
       const rd_kafka_metadata_topic_t& found = metadata->topics[0];
       error = found.err;
+      is_answered = true;
       if (error == RD_KAFKA_RESP_ERR_NO_ERROR && found.partition_cnt > 0) {
         topics_[topics_count_] =
             std::make_unique<OutputTopic>(name, std::move(handle), found.partition_cnt);
         return static_cast<int32_t>(topics_count_++);
       }
+    } else if (!is_answered) {
+      error = asked;
     }
     std::this_thread::sleep_for(kTopicRetryPause);
   } while (Clock::now() < deadline);

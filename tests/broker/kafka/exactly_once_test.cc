@@ -193,7 +193,7 @@ TEST_F(ExactlyOnceTest, OffsetsOfADeadInstanceAreHiddenUntilItIsFenced) {
 TEST_F(ExactlyOnceTest, ATransactionThatTimedOutIsFenced) {
   const std::string topic = make_topic("t");
   KafkaOptions quick = options();
-  quick.transaction_timeout_ms = 1'000;
+  quick.transaction_timeout_ms = 3'000;
   const auto factory = clients(quick);
   const auto producer = transactional("tx", *factory);
   ASSERT_OK(producer->begin_transaction());

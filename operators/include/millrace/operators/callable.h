@@ -53,23 +53,23 @@ class Maybe {
 /// not its own serde type, or name the type in the call: `map_values<Mine>(…)`.
 template <class R>
 struct SerdeTypeOf {
-  using type = R;
+  using Type = R;
 };
 template <class Table>
 struct SerdeTypeOf<Flat<Table>> {
-  using type = Table;
+  using Type = Table;
 };
 template <>
 struct SerdeTypeOf<std::string_view> {
-  using type = std::string;
+  using Type = std::string;
 };
 template <>
 struct SerdeTypeOf<const char*> {
-  using type = std::string;
+  using Type = std::string;
 };
 template <>
 struct SerdeTypeOf<Bytes> {
-  using type = RawBytes;
+  using Type = RawBytes;
 };
 template <class R>
 struct SerdeTypeOf<std::optional<R>> : SerdeTypeOf<R> {};
@@ -78,13 +78,17 @@ namespace operators {
 
 template <class... Ts>
 struct TypeList {};
+template <class T>
+struct TypeIs {
+  using Type = T;
+};
 
-template <class T, bool kNullable>
-using Argument = std::conditional_t<kNullable, Maybe<T>, ViewOf<T>>;
+template <class T, bool Nullable>
+using Argument = std::conditional_t<Nullable, Maybe<T>, ViewOf<T>>;
 
-template <class T, bool kNullable>
-Argument<T, kNullable> argument(Bytes bytes) {
-  if constexpr (kNullable) {
+template <class T, bool Nullable>
+Argument<T, Nullable> argument(Bytes bytes) {
+  if constexpr (Nullable) {
     return Maybe<T>(bytes);
   } else {
     return Serde<T>::view(bytes);
@@ -100,18 +104,18 @@ template <class F, class... Ts, class... Extras>
 struct Call<F, TypeList<Ts...>, Extras...> {
   static constexpr unsigned kNone = ~0U;
 
-  template <unsigned mask, size_t... I>
+  template <unsigned Mask, size_t... I>
   static constexpr bool fits(std::index_sequence<I...>) {
-    return std::is_invocable_v<F&, Argument<Ts, ((mask >> I) & 1U) != 0>..., Extras...>;
+    return std::is_invocable_v<F&, Argument<Ts, ((Mask >> I) & 1U) != 0>..., Extras...>;
   }
-  template <unsigned mask = 0>
+  template <unsigned Mask = 0>
   static constexpr unsigned find() {
-    if constexpr (mask == 1U << sizeof...(Ts)) {
+    if constexpr (Mask == 1U << sizeof...(Ts)) {
       return kNone;
-    } else if constexpr (fits<mask>(std::index_sequence_for<Ts...>())) {
-      return mask;
+    } else if constexpr (fits<Mask>(std::index_sequence_for<Ts...>())) {
+      return Mask;
     } else {
-      return find<mask + 1>();
+      return find<Mask + 1>();
     }
   }
 
@@ -163,23 +167,23 @@ template <class F, class K, class... Vs>
 auto keyed_result() {
   using Keyed = KeyedCall<F, K, TypeList<Vs...>>;
   if constexpr (Keyed::kFits) {
-    return std::type_identity<std::remove_cvref_t<decltype(Keyed::call_with(
-        std::declval<F&>(), Bytes(), BytesFor<Vs>()...))>>();
+    return TypeIs<std::remove_cvref_t<decltype(Keyed::call_with(std::declval<F&>(), Bytes(),
+                                                                BytesFor<Vs>()...))>>();
   } else {
-    return std::type_identity<void>();
+    return TypeIs<void>();
   }
 }
 
 /// What `F` returns for a key and values of these types; void when it does not take them.
 template <class F, class K, class... Vs>
-using KeyedResult = typename decltype(keyed_result<F, K, Vs...>())::type;
+using KeyedResult = typename decltype(keyed_result<F, K, Vs...>())::Type;
 
 /// The return type of a function pointer or of an object with one `operator()`.
 template <class F>
 struct ReturnOf : ReturnOf<decltype(&F::operator())> {};
 template <class R, class... Args>
 struct ReturnOf<R (*)(Args...)> {
-  using type = std::remove_cvref_t<R>;
+  using Type = std::remove_cvref_t<R>;
 };
 template <class R, class C, class... Args>
 struct ReturnOf<R (C::*)(Args...)> : ReturnOf<R (*)(Args...)> {};
@@ -192,8 +196,8 @@ struct ReturnOf<R (*)(Args...) noexcept> : ReturnOf<R (*)(Args...)> {};
 
 /// `Explicit` unless it is void, else what the returned `R` stands for.
 template <class Explicit, class R>
-using OutputType = typename std::conditional_t<std::is_void_v<Explicit>, SerdeTypeOf<R>,
-                                               std::type_identity<Explicit>>::type;
+using OutputType =
+    typename std::conditional_t<std::is_void_v<Explicit>, SerdeTypeOf<R>, TypeIs<Explicit>>::Type;
 
 template <class T>
 struct IsOptional : std::false_type {};

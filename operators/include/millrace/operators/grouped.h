@@ -20,15 +20,15 @@ namespace operators {
 /// The aggregate type: `Explicit`, or what the function or the initial value tells.
 template <class Explicit, class Source>
 struct AggregateType {
-  using type = Explicit;
+  using Type = Explicit;
 };
 template <class F>
 requires(!std::is_invocable_v<F&>) struct AggregateType<void, F> {
-  using type = typename SerdeTypeOf<F>::type;
+  using Type = typename SerdeTypeOf<F>::Type;
 };
 template <class F>
 requires(std::is_invocable_v<F&>) struct AggregateType<void, F> {
-  using type = typename SerdeTypeOf<std::remove_cvref_t<std::invoke_result_t<F&>>>::type;
+  using Type = typename SerdeTypeOf<std::remove_cvref_t<std::invoke_result_t<F&>>>::Type;
 };
 
 /// Bytes of an initial value, which is a value or a function without arguments, called once.
@@ -63,7 +63,7 @@ class GroupedStream {
   /// `aggregate<A>(…)`.
   template <class A = void, class F>
   auto aggregate(std::string name, F f, StoreOptions options = {}) const {
-    using Out = operators::OutputType<A, typename ReturnOrVoid<A, F>::type>;
+    using Out = operators::OutputType<A, typename ReturnOrVoid<A, F>::Type>;
     static_assert(operators::takes_missing_aggregate<K, V, Out, F>(),
                   "the function of an aggregate without an initial value takes the aggregate as "
                   "Maybe<A>, because there is none at first");
@@ -77,7 +77,7 @@ class GroupedStream {
   template <class A = void, class Init, class F>
   requires(!std::same_as<F, StoreOptions>) auto aggregate(std::string name, Init initial, F f,
                                                           StoreOptions options = {}) const {
-    using Out = typename operators::AggregateType<A, Init>::type;
+    using Out = typename operators::AggregateType<A, Init>::Type;
     return store<Out>(std::move(name),
                       {operators::make_aggregate_function<K, V, Out>(std::move(f)),
                        operators::initial_bytes<Out>(initial)},
@@ -99,7 +99,7 @@ class GroupedStream {
 
  private:
   template <class A, class F>
-  struct ReturnOrVoid : std::type_identity<void> {};
+  struct ReturnOrVoid : operators::TypeIs<void> {};
   template <class F>
   struct ReturnOrVoid<void, F> : operators::ReturnOf<F> {};
 
@@ -129,7 +129,7 @@ class GroupedTable {
   template <class A = void, class Init, class Add, class Subtract>
   auto aggregate(std::string name, Init initial, Add add, Subtract subtract,
                  StoreOptions options = {}) const {
-    using Out = typename operators::AggregateType<A, Init>::type;
+    using Out = typename operators::AggregateType<A, Init>::Type;
     return store<Out>(std::move(name),
                       {operators::make_aggregate_function<K, V, Out>(std::move(add)),
                        operators::make_aggregate_function<K, V, Out>(std::move(subtract)),

@@ -17,16 +17,16 @@ using Joiner = std::function<bool(Bytes key, Bytes left, Bytes right, std::strin
 /// The joiner of an inner join without a function: a `Joined<L, R>`.
 Joiner pair_joiner();
 
-template <class K, class L, class R, class Out, JoinKind kind, class F>
+template <class K, class L, class R, class Out, JoinKind Kind, class F>
 Joiner make_joiner(F f) {
   using Keyed = KeyedCall<F, K, TypeList<L, R>>;
   static_assert(Keyed::kFits,
                 "the function of a join takes (key, left, right) or (left, right), each as "
                 "ViewOf<T> or Maybe<T>, and returns OwnedOf<T> or std::optional of it");
-  static_assert(!Keyed::kFits || kind == JoinKind::kInner || Keyed::takes_null_value(1),
+  static_assert(!Keyed::kFits || Kind == JoinKind::kInner || Keyed::takes_null_value(1),
                 "the function of a left or outer join takes the right side as Maybe<T>, because "
                 "there may be no row");
-  static_assert(!Keyed::kFits || kind != JoinKind::kOuter || Keyed::takes_null_value(0),
+  static_assert(!Keyed::kFits || Kind != JoinKind::kOuter || Keyed::takes_null_value(0),
                 "the function of an outer join takes the left side as Maybe<T>, because there may "
                 "be no row");
   return [f = std::move(f)](Bytes key, Bytes left, Bytes right, std::string& out) mutable {

@@ -176,13 +176,13 @@ class Stream {
   const operators::StreamCore& core() const { return core_; }
 
  private:
-  template <operators::JoinKind kind, class Explicit, class R, class F>
+  template <operators::JoinKind Kind, class Explicit, class R, class F>
   auto join_as(const Table<K, R>& table, F joiner, JoinOptions options) const {
     using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V, R>>;
     constexpr bool kTakesNullKey =
         operators::KeyedCall<F, K, operators::TypeList<V, R>>::kTakesNullKey;
-    return Stream<K, Out>(join_core(kind, table,
-                                    operators::make_joiner<K, V, R, Out, kind>(std::move(joiner)),
+    return Stream<K, Out>(join_core(Kind, table,
+                                    operators::make_joiner<K, V, R, Out, Kind>(std::move(joiner)),
                                     kTakesNullKey, std::move(options)));
   }
 

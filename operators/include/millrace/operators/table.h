@@ -117,11 +117,11 @@ class Table {
   const operators::TableCore& core() const { return core_; }
 
  private:
-  template <operators::JoinKind kind, class Explicit, class R, class F>
+  template <operators::JoinKind Kind, class Explicit, class R, class F>
   auto join_as(const Table<K, R>& other, F joiner, JoinOptions options) const {
     using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V, R>>;
-    return join_core<Out>(kind, other,
-                          operators::make_joiner<K, V, R, Out, kind>(std::move(joiner)),
+    return join_core<Out>(Kind, other,
+                          operators::make_joiner<K, V, R, Out, Kind>(std::move(joiner)),
                           std::move(options));
   }
 
