@@ -13,8 +13,8 @@ readonly BOOTSTRAP=127.0.0.1:$KAFKA_PORT
 readonly URL=http://127.0.0.1:$QUERY_PORT
 readonly BUILD_TIMEOUT_S=3600
 readonly READY_TIMEOUT_S=120
-# Rete Ventures, merged into the National Research Council of Italy.
-readonly ASKED=ror:000qsm026
+# Counsyl (United States), merged into Myriad Genetics.
+readonly ASKED=ror:000c7nc82
 
 changes=$HERE/data/registry.jsonl.gz
 merges=$HERE/data/registry_merges.csv
