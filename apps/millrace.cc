@@ -128,7 +128,7 @@ Status create(const CreateOptions& options, Connection& connection) {
   if (!clients.ok()) return clients.status();
   auto admin = (*clients)->admin();
   if (!admin.ok()) return admin.status();
-  return (*admin)->create_topics({&topic, 1});
+  return with_retries([&] { return (*admin)->create_topics({&topic, 1}); });
 }
 
 Status show_topology(const TopologyOptions& options) {

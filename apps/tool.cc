@@ -1,6 +1,8 @@
 #include "tool.h"
 
+#include <chrono>
 #include <iostream>
+#include <thread>
 #include <utility>
 
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -13,6 +15,9 @@
 
 namespace millrace::apps {
 namespace {
+
+constexpr std::chrono::seconds kRetryTime{60};
+constexpr std::chrono::milliseconds kRetryPause{500};
 
 ConfigTable& with_connection(ConfigTable& table, EngineOptions& options) {
   add_connection_options(table, options);
@@ -34,6 +39,19 @@ Result<std::unique_ptr<engine::ClientFactory>> Connection::clients(const std::st
                                      .instance_id = "",
                                      .client_id = client_id,
                                      .properties = options_.kafka});
+}
+
+Status with_retries(const std::function<Status()>& attempt) {
+  const auto end = std::chrono::steady_clock::now() + kRetryTime;
+  while (true) {
+    Status status = attempt();
+    if (status.ok() || status.code() != ErrorCode::kRetriable ||
+        std::chrono::steady_clock::now() >= end) {
+      return status;
+    }
+    spdlog::warn("trying again: {}", status.message());
+    std::this_thread::sleep_for(kRetryPause);
+  }
 }
 
 void set_up_tool_logging() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ class Connection {
   engine::ConfigFlags flags_;
 };
 
+/// Repeats what is `kRetriable` for up to a minute: a broker that just started, or is busy.
+Status with_retries(const std::function<Status()>& attempt);
 /// Logs go to stderr, warnings and worse.
 void set_up_tool_logging();
 /// Prints the error, if there is one, to stderr; returns the exit code.
