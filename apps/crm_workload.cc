@@ -114,7 +114,7 @@ class Loader {
   Status load() {
     RegistryChanges registry;
     bool cut = false;
-    const Status read =
+    Status read =
         for_each_line(options_.changes, [&](std::string_view line, int64_t index) -> Status {
           if (index >= options_.limit) {
             cut = true;

@@ -66,7 +66,7 @@ class Dump {
   Dump(const DumpOptions& options, const KnownType* type) : options_(options), type_(type) {}
 
   Status run(engine::ClientFactory& clients) {
-    const Status status =
+    Status status =
         read_topic(clients, options_.topic, options_.timeout_s * 1'000,
                    [this](int32_t partition, const engine::FetchedRecord& record) {
                      return options_.latest ? keep(partition, record) : print(partition, record);

@@ -42,6 +42,7 @@ std::string encoded_change(const std::string& id, crm::ChangeType type, int64_t 
                            int64_t index, const std::map<std::string, std::string>& fields) {
   flatbuffers::FlatBufferBuilder builder;
   std::vector<flatbuffers::Offset<crm::FieldValue>> values;
+  values.reserve(fields.size());
   for (const auto& [name, value] : fields) {  // sorted, as the schema wants
     values.push_back(
         crm::CreateFieldValue(builder, builder.CreateString(name), builder.CreateString(value)));

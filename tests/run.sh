@@ -16,7 +16,7 @@ readonly BROKER_TIMEOUT_S=2400
 
 usage() {
   cat <<TEXT
-Usage: tests/run.sh [--all] [--unit] [--lint] [--broker] [--install] [--sanitizers]
+Usage: tests/run.sh [--all] [--unit] [--lint] [--tidy] [--broker] [--install] [--sanitizers]
 
 Installs what is missing (apps/setup.sh), builds everything with the preset "release" into
 .build/release, and runs the tests that carry the labels asked for; ctest's own summary is the last
@@ -24,11 +24,12 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
 --all.
 
   --unit        no broker; under two minutes after the build
-  --lint        layers, style, READMEs, clang-format, clang-tidy
+  --lint        layers, style, READMEs, clang-format
+  --tidy        clang-tidy over what changed since it passed; minutes when all is new
   --broker      against a local Kafka of its own, started with an empty data folder and wiped at
                 the end
   --install     installs into a prefix and builds an outside project against it
-  --all         --lint, --unit, --install, --broker, in this order
+  --all         --lint, --unit, --install, --broker, --tidy, in this order
   --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan"; not
                 part of --all, as both are builds of their own
 
@@ -145,8 +146,8 @@ main() {
   local argument
   for argument in "$@"; do
     case $argument in
-      --unit | --lint | --broker | --install | --sanitizers) want[${argument#--}]=1 ;;
-      --all) want+=([lint]=1 [unit]=1 [install]=1 [broker]=1) ;;
+      --unit | --lint | --tidy | --broker | --install | --sanitizers) want[${argument#--}]=1 ;;
+      --all) want+=([lint]=1 [unit]=1 [install]=1 [broker]=1 [tidy]=1) ;;
       -h | --help)
         usage
         return 0
@@ -164,7 +165,7 @@ main() {
   trap clean_up EXIT
   trap 'exit 130' INT TERM HUP
   "$ROOT/apps/setup.sh"
-  if [[ -n ${want[unit]:-}${want[lint]:-}${want[broker]:-}${want[install]:-} ]]; then
+  if [[ -n ${want[unit]:-}${want[lint]:-}${want[tidy]:-}${want[broker]:-}${want[install]:-} ]]; then
     build release
   fi
   if [[ -n ${want[lint]:-} ]]; then run_label release lint "$LINT_TIMEOUT_S"; fi
@@ -172,6 +173,7 @@ main() {
   if [[ -n ${want[broker]:-}${want[install]:-} ]]; then start_kafka; fi
   if [[ -n ${want[install]:-} ]]; then run_label release install "$BROKER_TIMEOUT_S"; fi
   if [[ -n ${want[broker]:-} ]]; then run_label release broker "$BROKER_TIMEOUT_S"; fi
+  if [[ -n ${want[tidy]:-} ]]; then run_label release tidy "$LINT_TIMEOUT_S"; fi
   if [[ -n ${want[sanitizers]:-} ]]; then run_sanitizers; fi
 
   if ((${#failed[@]})); then
