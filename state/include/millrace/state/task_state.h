@@ -29,7 +29,7 @@ struct TaskStateOptions {
   std::filesystem::path directory;
   std::shared_ptr<SharedStateMemory> memory;  ///< required with a directory
   /// Names the changelogs this state belongs to (cluster id and topic ids or creation mark). State
-  /// with another incarnation is set aside and the stores start empty.
+  /// with another incarnation is removed and the stores start empty.
   std::string incarnation;
   /// Row cache and uncommitted rows of all stores of the task together; clean rows are evicted
   /// above it, dirty ones count in `dirty_bytes`.
@@ -67,7 +67,7 @@ struct ChangelogRecord {
 /// Not thread-safe, but for `reader`s, which are.
 class TaskState {
  public:
-  /// Errors: `kStoreIo`; `kConfig` when another process holds the directory.
+  /// Errors: `kStoreIo`; `kConfig`: another holds the directory; `kRetriable`: queries still do.
   static Result<std::unique_ptr<TaskState>> open(TaskStateOptions options,
                                                  std::span<const StoreSpec> stores);
   virtual ~TaskState() = default;
@@ -85,7 +85,7 @@ class TaskState {
 
   /// First failure of any store since open or `discard`; no commit may happen after one.
   virtual Status status() const = 0;
-  /// Memory of uncommitted rows, for the early commit.
+  /// Memory of uncommitted rows, both generations, for the early commit.
   virtual size_t dirty_bytes() const = 0;
 
   /// Turns the dirty rows into generation 1. REQUIRES: no unit open, nothing frozen.
@@ -93,7 +93,7 @@ class TaskState {
   /// Visits the frozen rows of a store in key order, one per key. Views live until `apply_frozen`.
   virtual void for_each_frozen(std::string_view store,
                                const std::function<void(const ChangelogRecord&)>& visit) const = 0;
-  /// Writes generation 1 with `positions` in one batch. An error leaves the database as before.
+  /// Writes generation 1 and `positions` (stores not named keep theirs); an error changes nothing.
   virtual Status apply_frozen(const TaskPositions& positions) = 0;
   /// Drops generations 1 and 2 (I4); the stores show the last commit again.
   virtual void discard() = 0;
