@@ -1,0 +1,169 @@
+#include "account_query.h"
+
+#include <map>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "millrace/core/serde.h"
+
+#include "account_state_generated.h"
+#include "crm/account_topology.h"
+#include "redirect_generated.h"
+
+namespace millrace::apps {
+namespace {
+
+using nlohmann::json;
+
+/// Two stores, filled by hand.
+class FakeQueries final : public Queries {
+ public:
+  void redirect(const std::string& id, const std::string& root) {
+    crm::RedirectT row;
+    row.id = id;
+    row.root = root;
+    rows_[{std::string(crm::kRedirectStore), id}] = Flat<crm::Redirect>(row).bytes();
+  }
+  void account(const std::string& root, std::vector<std::string> members) {
+    crm::AccountStateT state;
+    state.root = root;
+    state.version = 3;
+    std::sort(members.begin(), members.end());
+    for (const std::string& id : members) {
+      auto member = std::make_unique<crm::MemberT>();
+      member->id = id;
+      if (id != root) member->via = root;
+      state.members.push_back(std::move(member));
+    }
+    auto field = std::make_unique<crm::GoldenFieldT>();
+    field->name = "name";
+    field->value = "Name of " + root;
+    field->member = root;
+    field->version = std::make_unique<crm::VersionT>();
+    state.fields.push_back(std::move(field));
+    rows_[{std::string(crm::kAccountStateStore), root}] = Flat<crm::AccountState>(state).bytes();
+  }
+
+  Result<StoreAnswer> get(std::string_view store, Bytes key, Bytes) const override {
+    if (restoring) return Error{ErrorCode::kRetriable, "being restored"};
+    const auto found = rows_.find({std::string(store), key.to_string()});
+    StoreAnswer answer;
+    answer.position.task = {1, 2};
+    answer.position.inputs[{"crm.accounts", 2}] = 40;
+    answer.position.freshness_ms = 0;
+    if (found != rows_.end()) answer.row = StoreReader::OwnedRow{found->second, 1};
+    return answer;
+  }
+  Result<std::vector<StatePosition>> scan(std::string_view, Bytes, Bytes,
+                                          const RowVisitor&) const override {
+    return std::vector<StatePosition>();
+  }
+  Result<StatePosition> scan_partition(std::string_view, int32_t, Bytes, Bytes,
+                                       const RowVisitor&) const override {
+    return StatePosition();
+  }
+  std::vector<TaskInfo> tasks() const override { return {}; }
+
+  bool restoring = false;
+
+ private:
+  std::map<std::pair<std::string, std::string>, std::string> rows_;
+};
+
+class AccountAnswer : public ::testing::Test {
+ protected:
+  json ask(std::string_view id) {
+    const HttpAnswer answer = account_answer(queries_, id, "ror");
+    status_ = answer.status;
+    return json::parse(answer.body);
+  }
+  FakeQueries queries_;
+  unsigned status_ = 0;
+};
+
+TEST_F(AccountAnswer, ResolvesAVictimToItsRoot) {
+  queries_.redirect("ror:v", "ror:r");
+  queries_.account("ror:r", {"ror:v", "ror:r"});
+  const json answer = ask("ror:v");
+  EXPECT_EQ(status_, 200U);
+  EXPECT_EQ(answer["id"], "ror:v");
+  EXPECT_EQ(answer["resolved_from"], "ror:v");
+  EXPECT_EQ(answer["root"], "ror:r");
+  EXPECT_EQ(answer["members"].size(), 2U);
+  EXPECT_EQ(answer["fields"]["name"], "Name of ror:r");
+  EXPECT_EQ(answer["field_members"]["name"], "ror:r");
+  EXPECT_EQ(answer["version"], 3);
+  EXPECT_EQ(answer["position"]["task"], "1_2");
+  EXPECT_EQ(answer["position"]["inputs"]["crm.accounts/2"], 40);
+  EXPECT_EQ(answer["freshness_ms"], 0);
+}
+
+TEST_F(AccountAnswer, ARootIsResolvedFromNothing) {
+  queries_.account("ror:r", {"ror:r"});
+  EXPECT_TRUE(ask("ror:r")["resolved_from"].is_null());
+}
+
+TEST_F(AccountAnswer, AnIdWithoutASourceGetsTheDefault) {
+  queries_.account("ror:r", {"ror:r"});
+  EXPECT_EQ(ask("r")["id"], "ror:r");
+  EXPECT_EQ(status_, 200U);
+}
+
+TEST_F(AccountAnswer, AnUnknownIdIs404) {
+  EXPECT_EQ(ask("ror:nobody"), (json{{"error", "no such account"}}));
+  EXPECT_EQ(status_, 404U);
+}
+
+TEST_F(AccountAnswer, FollowsARedirectThatIsAheadOfItsAccount) {
+  queries_.redirect("ror:v", "ror:old");
+  queries_.redirect("ror:old", "ror:new");
+  queries_.account("ror:new", {"ror:new", "ror:old", "ror:v"});
+  EXPECT_EQ(ask("ror:v")["root"], "ror:new");
+}
+
+TEST_F(AccountAnswer, UntilTheNewAccountHasItTheFormerOneAnswers) {
+  queries_.redirect("ror:v", "ror:r");
+  queries_.account("ror:r", {"ror:r"});
+  queries_.account("ror:v", {"ror:v"});
+  EXPECT_EQ(ask("ror:v")["root"], "ror:v");
+}
+
+TEST_F(AccountAnswer, AnIdInNoAccountIsMovingAndNotMissing) {
+  queries_.redirect("ror:v", "ror:r");
+  queries_.account("ror:r", {"ror:r"});
+  ask("ror:v");
+  EXPECT_EQ(status_, 503U);
+}
+
+TEST_F(AccountAnswer, ARedirectThatLeadsInACircleEnds) {
+  queries_.redirect("ror:a", "ror:b");
+  queries_.redirect("ror:b", "ror:a");
+  ask("ror:a");
+  EXPECT_EQ(status_, 503U);
+}
+
+TEST_F(AccountAnswer, ImpossibleIdsAre400) {
+  for (const std::string& id :
+       {std::string("Bad Source:x"), std::string("ror:"), std::string(), std::string("ror:\0x", 6),
+        std::string(300, 'x'), "ror:" + std::string(300, 'x')}) {
+    ask(id);
+    EXPECT_EQ(status_, 400U) << id;
+  }
+}
+
+TEST_F(AccountAnswer, HostileBytesStayInsideTheJson) {
+  ask("ror:\"}<script>\xff");
+  EXPECT_EQ(status_, 404U);
+}
+
+TEST_F(AccountAnswer, ARestoringTaskIs503) {
+  queries_.restoring = true;
+  ask("ror:r");
+  EXPECT_EQ(status_, 503U);
+}
+
+}  // namespace
+}  // namespace millrace::apps
