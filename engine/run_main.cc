@@ -98,7 +98,7 @@ class Program {
   Status run(Result<Topology> topology) {
     const Topology described = *topology;
     auto clients = engine::make_kafka_clients(kafka_options(options_));
-    if (!clients.ok()) return clients.status();
+    if (!clients.ok()) return usage_fault(clients.status());
     if (extras_.before_start) {
       MILLRACE_RETURN_IF_ERROR(with_retries(signals_, options_.retry_backoff_max_ms, [&] {
         return extras_.before_start(options_, **clients);
@@ -107,15 +107,22 @@ class Program {
     auto engine = Engine::create(std::move(topology), options_, **clients, system_clock());
     if (!engine.ok()) return engine.status();
     auto server = serve(**engine, described);
-    if (!server.ok()) return server.status();
+    if (!server.ok()) return usage_fault(server.status());
     signals_.on_stop([&running = **engine] { running.request_stop(); });
     Status status = (*engine)->run();
     signals_.on_stop({});
     if (*server != nullptr) (*server)->stop();
     return status;
   }
+  /// Whether the error that `run` returned is one of the configuration.
+  bool is_usage_fault() const { return is_usage_fault_; }
 
  private:
+  Status usage_fault(Status status) {
+    is_usage_fault_ = status.code() == ErrorCode::kConfig;
+    return status;
+  }
+
   Result<std::unique_ptr<QueryServer>> serve(Engine& engine, const Topology& topology) {
     if (options_.query_port == 0) return std::unique_ptr<QueryServer>();
     auto server = std::make_unique<QueryServer>(
@@ -130,6 +137,7 @@ class Program {
   const EngineOptions options_;
   const RunExtras& extras_;
   engine::SignalThread signals_;
+  bool is_usage_fault_ = false;
 };
 
 std::string program_help(const RunExtras& extras, const Result<Topology>& topology) {
@@ -159,7 +167,7 @@ int start(Result<Topology> topology, const ConfigTable& table, EngineOptions opt
     spdlog::info("stopped");
     return static_cast<int>(ExitCode::kOk);
   }
-  const ExitCode code = exit_code(status.error());
+  const ExitCode code = program.is_usage_fault() ? ExitCode::kUsage : exit_code(status.error());
   spdlog::critical("stopped error={} exit_code={}: {}", to_string(status.code()),
                    static_cast<int>(code), status.message());
   return static_cast<int>(code);

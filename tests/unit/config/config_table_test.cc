@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -159,6 +160,13 @@ TEST_F(EngineTable, AnApplicationAddsEntriesOfItsOwn) {
   EXPECT_TRUE(create);
   EXPECT_THAT(table_.markdown(),
               HasSubstr("| `crm.grace.days` | integer, days | `7` | 0 to 90 | Grace time. |"));
+}
+
+TEST_F(EngineTable, TheDocumentHoldsTheTableAsItIs) {
+  std::ifstream file(CONFIG_DOCUMENT);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  EXPECT_THAT(text, HasSubstr("\n\n" + table_.markdown()))
+      << "put the output of `--help-markdown` into engine/config.md";
 }
 
 }  // namespace
