@@ -22,7 +22,7 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
-using tcp = asio::ip::tcp;
+using Tcp = asio::ip::tcp;
 
 constexpr uint32_t kHeadBytesMax = 8 << 10;
 constexpr int kConnectionsMax = 256;
@@ -33,7 +33,7 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 /// that is under way; its strand keeps its handlers apart.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(tcp::socket socket, const engine::Router& router, std::atomic<int>& connections)
+  Session(Tcp::socket socket, const engine::Router& router, std::atomic<int>& connections)
       : stream_(std::move(socket)), router_(router), connections_(connections) {
     ++connections_;
   }
@@ -91,7 +91,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void close() {
     error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
   }
 
   beast::tcp_stream stream_;
@@ -109,7 +109,7 @@ struct QueryServer::Impl {
       : options(std::move(chosen)), acceptor(context), pause(context) {}
 
   void accept() {
-    acceptor.async_accept(asio::make_strand(context), [this](error_code error, tcp::socket socket) {
+    acceptor.async_accept(asio::make_strand(context), [this](error_code error, Tcp::socket socket) {
       if (error == asio::error::operation_aborted) return;
       if (error) {
         // Out of descriptors, most likely: trying at once would spin.
@@ -130,7 +130,7 @@ struct QueryServer::Impl {
     error_code error;
     const asio::ip::address address = asio::ip::make_address(
         options.host == "localhost" ? std::string("127.0.0.1") : options.host, error);
-    const tcp::endpoint endpoint(address,
+    const Tcp::endpoint endpoint(address,
                                  static_cast<uint16_t>(options.port < 0 ? 0 : options.port));
     if (!error) acceptor.open(endpoint.protocol(), error);
     if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
@@ -147,7 +147,7 @@ struct QueryServer::Impl {
   engine::Router router;
   std::atomic<int> connections = 0;  // outlives the sessions that `context` holds
   asio::io_context context;
-  tcp::acceptor acceptor;
+  Tcp::acceptor acceptor;
   asio::steady_timer pause;
   std::vector<std::thread> threads;
 };
