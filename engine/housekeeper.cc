@@ -55,6 +55,7 @@ void Housekeeper::do_round(Admin& admin, std::map<TopicPartition, int64_t> purge
   Status status;
   if (!purge.empty()) {
     std::vector<PartitionOffset> before;
+    before.reserve(purge.size());
     for (const auto& [partition, offset] : purge) before.push_back({partition, offset});
     status = admin.delete_records(before);
   }

@@ -117,7 +117,7 @@ Status Loop::prepare_tasks() {
     if (owned.stage == Stage::kPreparing) wanted.push_back(&owned);
   }
   if (wanted.empty() || !backoff_.is_due()) return {};
-  const Status status = prepare(wanted);
+  Status status = prepare(wanted);
   if (status.ok() || !is_passing(status.code())) return status;
   // Running tasks, if any, are not concerned: only these wait.
   if (backoff_.record_failure()) {

@@ -54,6 +54,7 @@ Result<std::unique_ptr<Membership>> KafkaMembership::make(const KafkaOptions& op
   rd_kafka_poll_set_consumer(membership->client_.get());
 
   std::vector<TopicPartition> subscribed;
+  subscribed.reserve(topics.size());
   for (const std::string& topic : topics) subscribed.push_back({topic, RD_KAFKA_PARTITION_UA});
   const PartitionList list = to_list(std::span<const TopicPartition>(subscribed));
   const auto error = rd_kafka_subscribe(membership->client_.get(), list.get());
