@@ -12,7 +12,7 @@ namespace millrace::crm {
 namespace {
 
 std::string conflict_text(const OwnedConflict& conflict) {
-  const std::string edge = "the merge of " + conflict.ids[0] + " into " + conflict.ids[1];
+  std::string edge = "the merge of " + conflict.ids[0] + " into " + conflict.ids[1];
   switch (conflict.kind) {
     case ConflictKind::CycleEdgeInactive:
       return edge + " is left out: it is the oldest of a cycle of merges";
