@@ -28,7 +28,7 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
   --tidy        clang-tidy over what changed since it passed; minutes when all is new
   --broker      against a local Kafka of its own, started with an empty data folder and wiped at
                 the end
-  --install     installs into a prefix and builds an outside project against it
+  --install     installs into a prefix and builds an outside project against it; no broker
   --all         --lint, --unit, --install, --broker, --tidy, in this order
   --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan"; not
                 part of --all, as both are builds of their own
@@ -95,7 +95,7 @@ has_tests() {
 }
 
 start_kafka() {
-  has_tests broker || has_tests install || return 0
+  has_tests broker || return 0
   say "local Kafka for the tests"
   "$KAFKA" wipe --dir "$KAFKA_DIR"  # of a run that was killed
   local port
@@ -170,9 +170,11 @@ main() {
   fi
   if [[ -n ${want[lint]:-} ]]; then run_label release lint "$LINT_TIMEOUT_S"; fi
   if [[ -n ${want[unit]:-} ]]; then run_label release unit "$UNIT_TIMEOUT_S"; fi
-  if [[ -n ${want[broker]:-}${want[install]:-} ]]; then start_kafka; fi
   if [[ -n ${want[install]:-} ]]; then run_label release install "$BROKER_TIMEOUT_S"; fi
-  if [[ -n ${want[broker]:-} ]]; then run_label release broker "$BROKER_TIMEOUT_S"; fi
+  if [[ -n ${want[broker]:-} ]]; then
+    start_kafka
+    run_label release broker "$BROKER_TIMEOUT_S"
+  fi
   if [[ -n ${want[tidy]:-} ]]; then run_label release tidy "$LINT_TIMEOUT_S"; fi
   if [[ -n ${want[sanitizers]:-} ]]; then run_sanitizers; fi
 
