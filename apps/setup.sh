@@ -5,9 +5,9 @@ set -euo pipefail
 readonly BUILD=(
   g++ cmake ninja-build ccache pkg-config git
   librdkafka-dev librocksdb-dev flatbuffers-compiler libflatbuffers-dev libtbb-dev
-  libboost-container-dev libspdlog-dev libfmt-dev libxxhash-dev
+  libboost-dev libspdlog-dev libfmt-dev libxxhash-dev
   libsimdjson-dev libcli11-dev libtomlplusplus-dev prometheus-cpp-dev
-  nlohmann-json3-dev zlib1g-dev libboost-dev
+  nlohmann-json3-dev zlib1g-dev
 )
 readonly TEST=(
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev

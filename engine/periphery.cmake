@@ -35,7 +35,8 @@ target_include_directories(millrace_engine_queries PRIVATE ${PROJECT_SOURCE_DIR}
 target_link_libraries(millrace_engine_queries
   PUBLIC millrace::core
   PRIVATE fmt::fmt spdlog::spdlog Threads::Threads
-    $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> $<BUILD_INTERFACE:millrace_build_flags>)
+    $<BUILD_INTERFACE:Boost::headers> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>
+    $<BUILD_INTERFACE:millrace_build_flags>)
 
 if(TARGET millrace_engine_kafka)
   add_library(millrace_engine_main query_server_routes.cc run_main.cc run_main_signals.cc)

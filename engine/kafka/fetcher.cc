@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include <boost/container/small_vector.hpp>
 #include <fmt/format.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
@@ -31,6 +32,8 @@ constexpr int64_t kQueuedMessagesUnlimited = 10'000'000;
 /// How long a question about watermarks may hang on a frozen broker, and so the waker's end.
 constexpr int64_t kSocketTimeoutMs = 10'000;
 constexpr size_t kDrainCallsMax = 100;
+/// A record with more headers than this costs an allocation.
+constexpr size_t kUsualHeaders = 8;
 
 /// Messages of one call; returned to librdkafka whatever happens to them.
 class MessageBatch {
@@ -80,7 +83,7 @@ void copy_record(rd_kafka_message_t& message, RecordBatch& batch) {
     batch.add(message.offset, timestamp_ms, key, value, {});
     return;
   }
-  std::vector<Header> headers;
+  boost::container::small_vector<Header, kUsualHeaders> headers;
   const char* name = nullptr;
   const void* data = nullptr;
   size_t size = 0;
@@ -88,7 +91,7 @@ void copy_record(rd_kafka_message_t& message, RecordBatch& batch) {
          RD_KAFKA_RESP_ERR_NO_ERROR) {
     headers.push_back({name, to_bytes(data, size)});
   }
-  batch.add(message.offset, timestamp_ms, key, value, headers);
+  batch.add(message.offset, timestamp_ms, key, value, {headers.data(), headers.size()});
 }
 
 }  // namespace
