@@ -162,11 +162,12 @@ TEST_F(EngineTable, AnApplicationAddsEntriesOfItsOwn) {
               HasSubstr("| `crm.grace.days` | integer, days | `7` | 0 to 90 | Grace time. |"));
 }
 
-TEST_F(EngineTable, TheDocumentHoldsTheTableAsItIs) {
-  std::ifstream file(CONFIG_DOCUMENT);
+TEST_F(EngineTable, TheReadmeHoldsTheTableAsItIs) {
+  std::ifstream file(README);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  EXPECT_THAT(text, HasSubstr("\n\n" + table_.markdown()))
-      << "put the output of `--help-markdown` into engine/config.md";
+  EXPECT_THAT(text, HasSubstr(" -->\n\n" + table_.markdown() + "\n<!-- End of the table. -->"))
+      << "the table between the marks in README.md must be:\n"
+      << table_.markdown();
 }
 
 }  // namespace
