@@ -43,6 +43,17 @@ Status missing_topics(const Topology& topology, const Counts& existing) {
                            fmt::join(missing, ", "))};
 }
 
+/// Whether a topic that looks like one of ours is that of an application whose id begins with ours
+/// and goes on ("crm" and "crm-eu"): every application has a control topic, which tells.
+bool is_of_a_longer_id(const std::string& name, const std::string& application_id,
+                       const Counts& existing) {
+  for (size_t dash = name.find('-', application_id.size() + 1); dash != std::string::npos;
+       dash = name.find('-', dash + 1)) {
+    if (existing.contains(name.substr(0, dash) + "-control")) return true;
+  }
+  return false;
+}
+
 Status orphans(const std::string& application_id, const ResolvedTopology& resolved,
                const Counts& existing) {
   std::set<std::string> used;
@@ -51,7 +62,8 @@ Status orphans(const std::string& application_id, const ResolvedTopology& resolv
   for (const auto& [name, partitions] : existing) {
     const bool is_internal = name.starts_with(application_id + "-") &&
                              (name.ends_with("-changelog") || name.ends_with("-exchange"));
-    if (is_internal && !used.contains(name)) found.push_back(name);
+    if (!is_internal || used.contains(name)) continue;
+    if (!is_of_a_longer_id(name, application_id, existing)) found.push_back(name);
   }
   if (found.empty()) return {};
   return Error{

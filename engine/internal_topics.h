@@ -19,8 +19,9 @@ std::string dead_letter_topic(const EngineOptions& options);
 ///
 /// Errors: `kConfig` naming all topics at fault and the way out: missing sources and sinks, sources
 /// that are not co-partitioned, internal topics with another partition count or clean-up policy,
-/// internal topics of this application that the topology does not use (unless `allow_orphans`);
-/// those of `Admin`.
+/// internal topics of this application that the topology does not use (unless `allow_orphans`; a
+/// longer application id that begins with ours keeps its own, told by its control topic); those of
+/// `Admin`.
 Result<ResolvedTopology> prepare_topics(Admin& admin, const Topology& topology,
                                         const EngineOptions& options);
 

@@ -7,6 +7,7 @@ namespace millrace::engine {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// Counts in a string how often the key was seen.
 void count(ProcessorContext& context, const Record& record) {
@@ -78,6 +79,23 @@ TEST(Start, NamesOrphansUnlessTheyAreAllowed) {
   cluster.options.allow_orphans = true;
   ASSERT_TRUE(cluster.start("a"));
   EXPECT_TRUE(cluster.settle());
+}
+
+TEST(Start, TopicsOfALongerApplicationIdAreNoOrphans) {
+  Cluster cluster(counting, 1);
+  for (const char* topic :
+       {"app-eu-west-control", "app-eu-west-rows-changelog", "app-eu-west-by-name-exchange"}) {
+    cluster.broker.create_topic(topic, 1);
+  }
+  ASSERT_TRUE(cluster.start("a"));
+  EXPECT_TRUE(cluster.settle());
+  cluster.kill("a");
+  // No such application has its control topic: this was a store of ours.
+  cluster.broker.create_topic("app-eu-east-rows-changelog", 1);
+  ASSERT_TRUE(cluster.start("a"));
+  const std::string message = cluster.settle().message();
+  EXPECT_THAT(message, HasSubstr("'app-eu-east-rows-changelog'"));
+  EXPECT_THAT(message, Not(HasSubstr("west")));
 }
 
 TEST(Start, TwoInstancesCannotShareAStateDirectory) {
