@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <vector>
@@ -50,6 +51,7 @@ class Backend {
   virtual Status restore(size_t store, std::span<const ChangelogRecord> records,
                          int64_t end_offset) = 0;
   virtual Status finish_restore() = 0;
+  virtual Result<TaskPositions> checkpoint(const std::filesystem::path& directory) = 0;
   virtual Status close() = 0;
 };
 

@@ -160,6 +160,11 @@ Status BufferedTaskState::finish_restore() {
   return {};
 }
 
+Result<TaskPositions> BufferedTaskState::checkpoint(const std::filesystem::path& directory) {
+  MILLRACE_RETURN_IF_ERROR(status());
+  return (disk_ ? disk_ : in_memory_)->checkpoint(directory);
+}
+
 Status BufferedTaskState::close() {
   if (disk_) return disk_->close();
   return {};

@@ -43,6 +43,7 @@ class BufferedTaskState final : public TaskState {
   Status restore(std::string_view store, std::span<const ChangelogRecord> records,
                  int64_t end_offset) override;
   Status finish_restore() override;
+  Result<TaskPositions> checkpoint(const std::filesystem::path& directory) override;
   Status close() override;
 
  private:

@@ -68,7 +68,7 @@ rocksdb::WriteOptions write_options() {
 }  // namespace
 
 RocksDbBackend::RocksDbBackend(const TaskStateOptions& options)
-    : path_(fs::absolute(options.directory).lexically_normal() / "db"),
+    : path_(state_files(fs::absolute(options.directory).lexically_normal())),
       incarnation_(options.incarnation),
       opened_at_ms_(options.now_ms),
       opened_steady_ns_(system_clock().steady_ns()),
@@ -410,6 +410,17 @@ Status RocksDbBackend::finish_restore() {
   if (run_.bytes() >= kIngestBytesMin) MILLRACE_RETURN_IF_ERROR(ingest_run());
   ingesting_ = false;
   return restored_ ? write_run() : Status();
+}
+
+Result<TaskPositions> RocksDbBackend::checkpoint(const fs::path& directory) {
+  if (restored_) {
+    return Error{ErrorCode::kRetriable, fmt::format("{}: a restore is half-way", path_.string())};
+  }
+  if (new_meta_.contains(kFormatKey)) {
+    return Error{ErrorCode::kNotFound, fmt::format("{}: nothing was committed", path_.string())};
+  }
+  MILLRACE_RETURN_IF_ERROR(database_->checkpoint(state_files(fs::absolute(directory))));
+  return positions_;
 }
 
 Status RocksDbBackend::close() {

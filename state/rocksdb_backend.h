@@ -41,6 +41,7 @@ class RocksDbBackend final : public Backend {
   Status restore(size_t store, std::span<const ChangelogRecord> records,
                  int64_t end_offset) override;
   Status finish_restore() override;
+  Result<TaskPositions> checkpoint(const std::filesystem::path& directory) override;
   Status close() override;
 
  private:

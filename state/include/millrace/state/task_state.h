@@ -110,8 +110,21 @@ class TaskState {
   /// Makes all restored rows readable. REQUIRES for a task to run.
   virtual Status finish_restore() = 0;
 
+  /// Makes `directory` a task directory (see `TaskStateOptions`) of its own that holds the rows and
+  /// positions of the last commit, and says which positions. Files are hard links where the file
+  /// system is the same, so the cost is writing out what no file holds yet. Stores in memory are
+  /// not in it. REQUIRES: `directory` does not exist, its parent does. Errors: `kNotFound`: there
+  /// is nothing on disk to copy; `kRetriable`: a restore is half-way; `kStoreIo`. After an error
+  /// the directory may be there, with anything in it.
+  virtual Result<TaskPositions> checkpoint(const std::filesystem::path& directory) = 0;
+
   /// Flushes and closes; readers stay valid until dropped. `apply_frozen` first what must stay.
   virtual Status close() = 0;
 };
+
+/// Where in a task directory the files are that a checkpoint consists of; nothing else lies there.
+std::filesystem::path state_files(const std::filesystem::path& task_directory);
+/// Whether `name` is one that a file of a checkpoint can have. No such name leads out of a folder.
+bool is_state_file(std::string_view name);
 
 }  // namespace millrace
