@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <vector>
@@ -46,12 +45,12 @@ class Backend {
   /// left out; those of its stores that `positions` does not name stay.
   virtual Status commit(std::span<const StoreChanges> changes, const TaskPositions& positions) = 0;
   virtual std::shared_ptr<const StoreReader> reader(size_t store) const = 0;
+  virtual std::shared_ptr<const StateCheckpointer> checkpointer() const { return nullptr; }
 
   /// See `TaskState`.
   virtual Status restore(size_t store, std::span<const ChangelogRecord> records,
                          int64_t end_offset) = 0;
   virtual Status finish_restore() = 0;
-  virtual Result<TaskPositions> checkpoint(const std::filesystem::path& directory) = 0;
   virtual Status close() = 0;
 };
 

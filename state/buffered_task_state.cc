@@ -160,9 +160,8 @@ Status BufferedTaskState::finish_restore() {
   return {};
 }
 
-Result<TaskPositions> BufferedTaskState::checkpoint(const std::filesystem::path& directory) {
-  MILLRACE_RETURN_IF_ERROR(status());
-  return (disk_ ? disk_ : in_memory_)->checkpoint(directory);
+std::shared_ptr<const StateCheckpointer> BufferedTaskState::checkpointer() const {
+  return disk_ ? disk_->checkpointer() : nullptr;
 }
 
 Status BufferedTaskState::close() {

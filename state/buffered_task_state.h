@@ -43,7 +43,7 @@ class BufferedTaskState final : public TaskState {
   Status restore(std::string_view store, std::span<const ChangelogRecord> records,
                  int64_t end_offset) override;
   Status finish_restore() override;
-  Result<TaskPositions> checkpoint(const std::filesystem::path& directory) override;
+  std::shared_ptr<const StateCheckpointer> checkpointer() const override;
   Status close() override;
 
  private:

@@ -137,8 +137,4 @@ Status MemoryBackend::restore(size_t store, std::span<const ChangelogRecord> rec
   return {};
 }
 
-Result<TaskPositions> MemoryBackend::checkpoint(const std::filesystem::path&) {
-  return Error{ErrorCode::kNotFound, "the stores are in memory only"};
-}
-
 }  // namespace millrace

@@ -23,7 +23,6 @@ class MemoryBackend final : public Backend {
   Status restore(size_t store, std::span<const ChangelogRecord> records,
                  int64_t end_offset) override;
   Status finish_restore() override { return {}; }
-  Result<TaskPositions> checkpoint(const std::filesystem::path& directory) override;
   Status close() override { return {}; }
 
   /// Values are shared with scans, which copy the pointers under the lock and not the bytes.

@@ -10,6 +10,7 @@
 #include "millrace/core/clock.h"
 
 #include "positions.h"
+#include "rocksdb_checkpoint.h"
 #include "rocksdb_reader.h"
 #include "sorted_rows.h"
 
@@ -291,6 +292,10 @@ std::shared_ptr<const StoreReader> RocksDbBackend::reader(size_t store) const {
   return std::make_shared<RocksDbReader>(database_, numbers_[store]);
 }
 
+std::shared_ptr<const StateCheckpointer> RocksDbBackend::checkpointer() const {
+  return std::make_shared<RocksDbCheckpointer>(database_);
+}
+
 RocksDbBackend::Meta RocksDbBackend::meta_to_write() const {
   Meta meta = new_meta_;
   meta.insert_or_assign(std::string(kPositionsKey), encode_positions(positions_));
@@ -410,17 +415,6 @@ Status RocksDbBackend::finish_restore() {
   if (run_.bytes() >= kIngestBytesMin) MILLRACE_RETURN_IF_ERROR(ingest_run());
   ingesting_ = false;
   return restored_ ? write_run() : Status();
-}
-
-Result<TaskPositions> RocksDbBackend::checkpoint(const fs::path& directory) {
-  if (restored_) {
-    return Error{ErrorCode::kRetriable, fmt::format("{}: a restore is half-way", path_.string())};
-  }
-  if (new_meta_.contains(kFormatKey)) {
-    return Error{ErrorCode::kNotFound, fmt::format("{}: nothing was committed", path_.string())};
-  }
-  MILLRACE_RETURN_IF_ERROR(database_->checkpoint(state_files(fs::absolute(directory))));
-  return positions_;
 }
 
 Status RocksDbBackend::close() {

@@ -38,10 +38,10 @@ class RocksDbBackend final : public Backend {
   std::unique_ptr<StoreIterator> range(size_t store, Bytes from, Bytes to, Status& status) override;
   Status commit(std::span<const StoreChanges> changes, const TaskPositions& positions) override;
   std::shared_ptr<const StoreReader> reader(size_t store) const override;
+  std::shared_ptr<const StateCheckpointer> checkpointer() const override;
   Status restore(size_t store, std::span<const ChangelogRecord> records,
                  int64_t end_offset) override;
   Status finish_restore() override;
-  Result<TaskPositions> checkpoint(const std::filesystem::path& directory) override;
   Status close() override;
 
  private:

@@ -3,13 +3,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <fstream>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <utility>
 
 #include <fmt/format.h>
-#include <rocksdb/utilities/checkpoint.h>
 
 namespace millrace {
 namespace {
@@ -43,33 +41,12 @@ bool is_damage(const rocksdb::Status& status) {
          status.IsInvalidArgument() || status.IsNotSupported();
 }
 
-bool is_file_number(std::string_view text) {
-  constexpr size_t kDigitsMax = 20;
-  return !text.empty() && text.size() <= kDigitsMax &&
-         text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 bool has_failed(rocksdb::DB& db) {
   uint64_t errors = 0;
   return !db.GetIntProperty(rocksdb::DB::Properties::kBackgroundErrors, &errors) || errors > 0;
 }
 
 }  // namespace
-
-fs::path state_files(const fs::path& task_directory) {
-  return task_directory / "db";
-}
-
-bool is_state_file(std::string_view name) {
-  if (name == "CURRENT") return true;
-  for (const std::string_view prefix : {"MANIFEST-", "OPTIONS-"}) {
-    if (name.starts_with(prefix)) return is_file_number(name.substr(prefix.size()));
-  }
-  for (const std::string_view suffix : {".sst", ".log"}) {
-    if (name.ends_with(suffix)) return is_file_number(name.substr(0, name.size() - suffix.size()));
-  }
-  return false;
-}
 
 Database::Database(fs::path path, rocksdb::Options options, std::unique_ptr<rocksdb::DB> db)
     : path_(std::move(path)), options_(std::move(options)), db_(std::move(db)) {}
@@ -130,26 +107,6 @@ Result<Database::Opened> Database::open(const fs::path& path, const SharedStateM
   if (is_damage(status)) return Opened{nullptr, false, status.ToString()};
   return Error{ErrorCode::kStoreIo,
                fmt::format("{}: opening: {}", path.string(), status.ToString())};
-}
-
-Status Database::checkpoint(const fs::path& folder) const {
-  std::error_code failed;
-  fs::create_directory(folder.parent_path(), failed);
-  if (failed) {
-    return Error{ErrorCode::kStoreIo, fmt::format("{}: {}", folder.string(), failed.message())};
-  }
-  rocksdb::Checkpoint* made = nullptr;
-  rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
-  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
-  // There is no write-ahead log to take along. The checkpoint's own flush would first wait for
-  // compactions when there are many files.
-  rocksdb::FlushOptions flush;
-  flush.allow_write_stall = true;
-  if (status.ok()) status = db_->Flush(flush);
-  if (status.ok()) {
-    status = checkpoint->CreateCheckpoint(folder.string(), std::numeric_limits<uint64_t>::max());
-  }
-  return status.ok() ? Status() : Status(failure("copying", status));
 }
 
 Error Database::failure(const char* what, const rocksdb::Status& status) const {

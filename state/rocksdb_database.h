@@ -42,10 +42,6 @@ class Database {
   /// The task lets go; another may take over.
   void release() { owned_.store(false); }
 
-  /// Puts a copy of the database into `folder`: what was written before the call, files linked
-  /// where possible. The folder must not exist; its parent is made when missing.
-  Status checkpoint(const std::filesystem::path& folder) const;
-
   /// As a `kStoreIo` error saying what was done. Damage is remembered in the directory, so that the
   /// next opening rebuilds the state.
   Error failure(const char* what, const rocksdb::Status& status) const;

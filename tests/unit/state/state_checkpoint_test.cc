@@ -1,4 +1,7 @@
 // A checkpoint is a task directory of its own that stands at the commit it was taken at.
+#include <atomic>
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,6 +21,9 @@ class StateCheckpointTest : public ::testing::Test {
     state_ = open_or_die(options_, stores_);
   }
   fs::path place(const std::string& name) const { return directory_.path() / name; }
+  Result<TaskPositions> copy_to(const std::string& name) const {
+    return state_->checkpointer()->checkpoint(place(name));
+  }
   std::unique_ptr<TaskState> open_copy(const std::string& name) {
     TaskStateOptions options = options_;
     options.directory = place(name);
@@ -43,7 +49,7 @@ TEST_F(StateCheckpointTest, ShowsItsCommitHoweverTheOriginalGoesOn) {
   state_->store("other").put("b", "frozen", 9);
   state_->freeze();
   state_->store("rows").put("a", "dirty", 9);
-  const Result<TaskPositions> taken = state_->checkpoint(place("copy"));
+  const Result<TaskPositions> taken = copy_to("copy");
   ASSERT_TRUE(taken.ok()) << taken.message();
   EXPECT_EQ(taken->changelog_end.at("rows"), 3);
   ASSERT_TRUE(state_->apply_frozen(positions_at(4)).ok());
@@ -66,7 +72,7 @@ TEST_F(StateCheckpointTest, ShowsItsCommitHoweverTheOriginalGoesOn) {
 TEST_F(StateCheckpointTest, ConsistsOfStateFilesOnly) {
   state_->store("rows").put("a", "1", 1);
   commit(*state_, 1);
-  ASSERT_TRUE(state_->checkpoint(place("copy")).ok());
+  ASSERT_TRUE(copy_to("copy").ok());
   for (const auto& entry : fs::directory_iterator(place("copy"))) {
     EXPECT_EQ(entry.path(), state_files(place("copy")));
   }
@@ -88,11 +94,37 @@ TEST_F(StateCheckpointTest, NoOtherNameIsAStateFile) {
   EXPECT_FALSE(is_state_file(std::string_view("1.sst\0", 6)));
 }
 
-TEST_F(StateCheckpointTest, WaitsForARestoreInProgress) {
-  ASSERT_TRUE(restore("rows", "a", 1).ok());
-  EXPECT_EQ(state_->checkpoint(place("early")).code(), ErrorCode::kRetriable);
+TEST_F(StateCheckpointTest, StandsAtOneCommitThoughCommitsGoOn) {
+  constexpr int kCopies = 4;
+  const auto commit_once = [&](int64_t at) {
+    state_->store("rows").put("a", std::to_string(at), at);
+    state_->store("rows").put("b" + std::to_string(at % 100), std::string(10'000, 'x'), at);
+    commit(*state_, at);
+  };
+  commit_once(1);
+  std::atomic<bool> done = false;
+  std::thread copying([&, checkpointer = state_->checkpointer()] {
+    for (int i = 0; i < kCopies; ++i) {
+      const Result<TaskPositions> taken = checkpointer->checkpoint(place(std::to_string(i)));
+      EXPECT_TRUE(taken.ok()) << taken.message();
+    }
+    done = true;
+  });
+  for (int64_t at = 2; !done; ++at) commit_once(at);
+  copying.join();
+  for (int i = 0; i < kCopies; ++i) {
+    const auto copy = open_copy(std::to_string(i));
+    const int64_t at = copy->positions().changelog_end.at("rows");
+    EXPECT_EQ(lookup(copy->store("rows"), "a"), RowText(std::to_string(at), at));
+    EXPECT_EQ(lookup(copy->store("rows"), "b" + std::to_string(at % 100))->second, at);
+  }
+}
+
+TEST_F(StateCheckpointTest, DuringARestoreStandsWhereTheRowsOnDiskDo) {
+  ASSERT_TRUE(restore("rows", "a", 1).ok());  // in memory still
+  EXPECT_EQ(copy_to("early").code(), ErrorCode::kNotFound);
   ASSERT_TRUE(state_->finish_restore().ok());
-  ASSERT_TRUE(state_->checkpoint(place("copy")).ok());
+  ASSERT_TRUE(copy_to("copy").ok());
   EXPECT_EQ(open_copy("copy")->positions().changelog_end.at("rows"), 1);
 }
 
@@ -102,7 +134,7 @@ TEST_F(StateCheckpointTest, DoesNotDisturbTheRestoreThatGoesOn) {
   options_.restore_run_bytes = 1;  // a file a call
   state_ = open_or_die(options_, stores_);
   ASSERT_TRUE(restore("rows", "a", 1).ok());
-  ASSERT_TRUE(state_->checkpoint(place("copy")).ok());
+  ASSERT_TRUE(copy_to("copy").ok());
   ASSERT_TRUE(restore("rows", "b", 2).ok());
   ASSERT_TRUE(restore("other", "c", 7).ok());
   ASSERT_TRUE(state_->finish_restore().ok());
@@ -116,21 +148,21 @@ TEST_F(StateCheckpointTest, DoesNotDisturbTheRestoreThatGoesOn) {
 }
 
 TEST_F(StateCheckpointTest, ThereIsNoneOfAnEmptyStateOrOfStoresInMemory) {
-  EXPECT_EQ(state_->checkpoint(place("copy")).code(), ErrorCode::kNotFound);
+  EXPECT_EQ(copy_to("copy").code(), ErrorCode::kNotFound);
   options_.directory.clear();
   const auto memory = open_or_die(options_, stores_);
   memory->store("rows").put("a", "1", 1);
   commit(*memory, 1);
-  EXPECT_EQ(memory->checkpoint(place("copy")).code(), ErrorCode::kNotFound);
+  EXPECT_EQ(memory->checkpointer(), nullptr);
 }
 
 TEST_F(StateCheckpointTest, DoesNotTakeAPlaceThatIsTaken) {
   state_->store("rows").put("a", "1", 1);
   commit(*state_, 1);
-  ASSERT_TRUE(state_->checkpoint(place("copy")).ok());
-  EXPECT_EQ(state_->checkpoint(place("copy")).code(), ErrorCode::kStoreIo);
+  ASSERT_TRUE(copy_to("copy").ok());
+  EXPECT_EQ(copy_to("copy").code(), ErrorCode::kStoreIo);
   commit(*state_, 2);
-  EXPECT_TRUE(state_->checkpoint(place("second")).ok());
+  EXPECT_TRUE(copy_to("second").ok());
 }
 
 }  // namespace

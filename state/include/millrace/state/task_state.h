@@ -57,6 +57,19 @@ struct ChangelogRecord {
   int64_t timestamp_ms = 0;
 };
 
+/// Copies the committed rows of a task's stores on disk. Thread-safe. Holds the database open.
+class StateCheckpointer {
+ public:
+  virtual ~StateCheckpointer() = default;
+  /// Makes `directory` a task directory (see `TaskStateOptions`) that stands at one commit, the
+  /// last one or one made meanwhile, and says where that is. During a restore it stands where rows
+  /// on disk do. Files are hard links where the file system is the same; takes as long as writing
+  /// out what no file holds yet. REQUIRES: `directory` does not exist, its parent does. Errors:
+  /// `kNotFound`: nothing was committed; `kStoreIo`. After an error the directory may be there,
+  /// with anything in it.
+  virtual Result<TaskPositions> checkpoint(const std::filesystem::path& directory) const = 0;
+};
+
 /// All stores of one task: one database, one commit buffer a store, one atomic commit.
 ///
 /// Life of a change: `put` in a unit → `end_unit` → `freeze` (the dirty rows of generation 1, sent
@@ -64,7 +77,7 @@ struct ChangelogRecord {
 /// `discard`. Between `freeze` and `apply_frozen` the task may go on: its new changes are
 /// generation 2, reads see 2 → 1 → database. The database holds committed rows only (I1).
 ///
-/// Not thread-safe, but for `reader`s, which are.
+/// Not thread-safe, but for what `reader` and `checkpointer` give.
 class TaskState {
  public:
   /// Errors: `kStoreIo`; `kConfig`: another holds the directory; `kRetriable`: queries still do.
@@ -110,13 +123,9 @@ class TaskState {
   /// Makes all restored rows readable. REQUIRES for a task to run.
   virtual Status finish_restore() = 0;
 
-  /// Makes `directory` a task directory (see `TaskStateOptions`) of its own that holds the rows and
-  /// positions of the last commit, and says which positions. Files are hard links where the file
-  /// system is the same, so the cost is writing out what no file holds yet. Stores in memory are
-  /// not in it. REQUIRES: `directory` does not exist, its parent does. Errors: `kNotFound`: there
-  /// is nothing on disk to copy; `kRetriable`: a restore is half-way; `kStoreIo`. After an error
-  /// the directory may be there, with anything in it.
-  virtual Result<TaskPositions> checkpoint(const std::filesystem::path& directory) = 0;
+  /// Copies committed state while the task goes on; may be used and kept like a reader. Null when
+  /// every store is in memory.
+  virtual std::shared_ptr<const StateCheckpointer> checkpointer() const = 0;
 
   /// Flushes and closes; readers stay valid until dropped. `apply_frozen` first what must stay.
   virtual Status close() = 0;
