@@ -73,15 +73,19 @@ bool is_state_file(std::string_view name) {
 
 Result<TaskPositions> RocksDbCheckpointer::checkpoint(const fs::path& directory) const {
   const fs::path folder = state_files(fs::absolute(directory));
+  const std::shared_ptr<const Database> database = database_.lock();
+  if (database == nullptr) {
+    return Error{ErrorCode::kRetriable, fmt::format("{}: the task has gone", folder.string())};
+  }
   std::error_code failed;
   fs::create_directory(directory, failed);
   if (failed) {
     return Error{ErrorCode::kStoreIo, fmt::format("{}: {}", directory.string(), failed.message())};
   }
-  rocksdb::Status status = copy(database_->db(), folder.string());
-  if (!status.ok()) return database_->failure("copying", status);
+  rocksdb::Status status = copy(database->db(), folder.string());
+  if (!status.ok()) return database->failure("copying", status);
   std::string positions;
-  status = read_positions(database_->options(), folder.string(), positions);
+  status = read_positions(database->options(), folder.string(), positions);
   if (status.IsNotFound()) {
     return Error{ErrorCode::kNotFound, fmt::format("{}: nothing is committed", folder.string())};
   }

@@ -14,13 +14,13 @@ namespace millrace {
 /// their positions share a write batch, and memtables reach the files in order.
 class RocksDbCheckpointer final : public StateCheckpointer {
  public:
-  explicit RocksDbCheckpointer(std::shared_ptr<const Database> database)
+  explicit RocksDbCheckpointer(std::weak_ptr<const Database> database)
       : database_(std::move(database)) {}
 
   Result<TaskPositions> checkpoint(const std::filesystem::path& directory) const override;
 
  private:
-  std::shared_ptr<const Database> database_;
+  std::weak_ptr<const Database> database_;
 };
 
 }  // namespace millrace

@@ -156,6 +156,13 @@ TEST_F(StateCheckpointTest, ThereIsNoneOfAnEmptyStateOrOfStoresInMemory) {
   EXPECT_EQ(memory->checkpointer(), nullptr);
 }
 
+TEST_F(StateCheckpointTest, ACheckpointerDoesNotKeepTheStateOpen) {
+  commit(*state_, 1);
+  const auto checkpointer = state_->checkpointer();
+  ASSERT_TRUE(state_->close().ok());
+  EXPECT_EQ(checkpointer->checkpoint(place("copy")).code(), ErrorCode::kRetriable);
+}
+
 TEST_F(StateCheckpointTest, DoesNotTakeAPlaceThatIsTaken) {
   state_->store("rows").put("a", "1", 1);
   commit(*state_, 1);

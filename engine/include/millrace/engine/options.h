@@ -52,6 +52,11 @@ struct EngineOptions {
   bool allow_orphans = false;       ///< start although internal topics exist that nothing uses
   int64_t state_max_age_ms = 3LL * 24 * 3600 * 1000;  ///< older local state is rebuilt
 
+  std::filesystem::path snapshot_dir;  ///< empty: inside the state directory
+  int64_t snapshot_interval_ms = 0;    ///< of each task; 0: no snapshots
+  int snapshot_retain = 2;             ///< snapshots kept of each task
+  bool snapshot_peers = true;          ///< start a task without state from a peer's snapshot
+
   int64_t session_timeout_ms = 10'000;
   int64_t transaction_timeout_ms = 10'000;
   int64_t retry_backoff_max_ms = 5'000;  ///< while the broker is away

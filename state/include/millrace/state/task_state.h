@@ -57,16 +57,18 @@ struct ChangelogRecord {
   int64_t timestamp_ms = 0;
 };
 
-/// Copies the committed rows of a task's stores on disk. Thread-safe. Holds the database open.
+/// Copies the committed rows of a task's stores on disk. Thread-safe. Holds the database open
+/// during a call only.
 class StateCheckpointer {
  public:
   virtual ~StateCheckpointer() = default;
   /// Makes `directory` a task directory (see `TaskStateOptions`) that stands at one commit, the
   /// last one or one made meanwhile, and says where that is. During a restore it stands where rows
   /// on disk do. Files are hard links where the file system is the same; takes as long as writing
-  /// out what no file holds yet. REQUIRES: `directory` does not exist, its parent does. Errors:
-  /// `kNotFound`: nothing was committed; `kStoreIo`. After an error the directory may be there,
-  /// with anything in it.
+  /// out what no file holds yet. REQUIRES: `directory` does not exist, its parent does.
+  ///
+  /// Errors: `kNotFound`: nothing was committed; `kRetriable`: the state is closed; `kStoreIo`.
+  /// After an error the directory may be there, with anything in it.
   virtual Result<TaskPositions> checkpoint(const std::filesystem::path& directory) const = 0;
 };
 
