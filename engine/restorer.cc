@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "millrace/core/assert.h"
+
 #include "engine/backoff.h"
 
 namespace millrace::engine {
@@ -14,6 +16,7 @@ namespace {
 /// Records of one changelog partition in a slice.
 constexpr size_t kSliceRecords = 4'096;
 constexpr int64_t kLogIntervalNs = 5'000'000'000;
+constexpr int64_t kFromTheStart = -1;
 
 Status check_row(const StoreSpec& spec, const TopicPartition& partition,
                  const FetchedRecord& record) {
@@ -42,51 +45,86 @@ Restorer::Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const
 int64_t Restorer::TaskRestore::remaining() const {
   int64_t sum = 0;
   for (const StoreRestore& store : stores) {
-    if (!store.is_done) sum += std::max<int64_t>(store.target - store.position, 0);
+    if (store.is_done) continue;
+    const int64_t known = std::max<int64_t>(store.target - store.position, 0);
+    // A standby's target is where the changelog ended when it began: later it is at the end, or
+    // behind by something.
+    const int64_t following = store.is_at_end ? 0 : std::max<int64_t>(known, 1);
+    sum += goal == RestoreGoal::kRun ? known : following;
   }
   return sum;
 }
 
-Status Restorer::begin(Task& task, Admin& admin) {
+Restorer::TaskRestore* Restorer::find(TaskId task) const {
+  const auto found = std::find_if(tasks_.begin(), tasks_.end(),
+                                  [&](const auto& restore) { return restore->task->id() == task; });
+  return found == tasks_.end() ? nullptr : found->get();
+}
+
+bool Restorer::contains(TaskId task) const {
+  return find(task) != nullptr;
+}
+
+Status Restorer::begin(Task& task, RestoreGoal goal, Admin& admin) {
   auto restore = std::make_unique<TaskRestore>();
   restore->task = &task;
+  restore->goal = goal;
   restore->started_ns = restore->logged_ns = clock_.steady_ns();
-  std::vector<PartitionOffset> starts;
   for (const PlanStore& planned : task.plan().stores) {
     if (planned.output < 0) continue;
     StoreRestore& store = restore->stores.emplace_back();
     store.store = &planned;
     store.partition = {planned.changelog_topic, task.id().partition};
-    const Result<Admin::Watermarks> marks = admin.watermarks(store.partition);
-    if (!marks.ok()) return marks.status();
     const auto& known = task.state().positions().changelog_end;
     const auto stored = known.find(planned.spec->name);
-    store.position = stored == known.end() ? marks->low : stored->second;
-    store.target = marks->high;
-    if (store.position < marks->low || store.position > marks->high) {
-      return Error{
-          ErrorCode::kNotFound,
-          fmt::format("store '{}' of task {} is at {}@{}, but the changelog holds {} to {}",
-                      planned.spec->name, task.id().to_string(), store.partition.to_string(),
-                      store.position, marks->low, marks->high)};
-    }
-    store.is_done = store.position >= store.target;
+    store.position = stored == known.end() ? kFromTheStart : stored->second;
+  }
+  MILLRACE_RETURN_IF_ERROR(locate(*restore, admin));
+  std::vector<PartitionOffset> starts;
+  for (StoreRestore& store : restore->stores) {
+    store.is_done = goal == RestoreGoal::kRun && store.position >= store.target;
     if (!store.is_done) starts.push_back({store.partition, store.position});
   }
   if (!starts.empty()) {
     MILLRACE_RETURN_IF_ERROR(fetcher_->add(starts));
-    log_progress(*restore, "restore begun");
+    log_progress(*restore, goal == RestoreGoal::kRun ? "restore begun" : "standby begun");
   }
   tasks_.push_back(std::move(restore));
   return {};
 }
 
+Status Restorer::promote(TaskId task, Admin& admin) {
+  TaskRestore* const restore = find(task);
+  MILLRACE_ASSERT(restore != nullptr && restore->goal == RestoreGoal::kFollow,
+                  "only a standby can be promoted");
+  MILLRACE_RETURN_IF_ERROR(locate(*restore, admin));
+  restore->goal = RestoreGoal::kRun;
+  restore->is_complete = false;
+  restore->records = restore->bytes = 0;
+  restore->started_ns = clock_.steady_ns();
+  return {};
+}
+
+Status Restorer::locate(TaskRestore& restore, Admin& admin) {
+  for (StoreRestore& store : restore.stores) {
+    const Result<Admin::Watermarks> marks = admin.watermarks(store.partition);
+    if (!marks.ok()) return marks.status();
+    if (store.position == kFromTheStart) store.position = marks->low;
+    store.target = marks->high;
+    if (store.position >= marks->low && store.position <= marks->high) continue;
+    return Error{ErrorCode::kNotFound,
+                 fmt::format("store '{}' of task {} is at {}@{}, but the changelog holds {} to {}",
+                             store.store->spec->name, restore.task->id().to_string(),
+                             store.partition.to_string(), store.position, marks->low, marks->high)};
+  }
+  return {};
+}
+
 void Restorer::cancel(TaskId task) {
-  const auto found = std::find_if(tasks_.begin(), tasks_.end(),
-                                  [&](const auto& restore) { return restore->task->id() == task; });
-  if (found == tasks_.end()) return;
+  const TaskRestore* const restore = find(task);
+  if (restore == nullptr) return;
   std::vector<TopicPartition> open;
-  for (const StoreRestore& store : (*found)->stores) {
+  for (const StoreRestore& store : restore->stores) {
     if (!store.is_done) open.push_back(store.partition);
   }
   if (!open.empty()) {
@@ -94,7 +132,7 @@ void Restorer::cancel(TaskId task) {
       spdlog::warn("restore of task {} not ended cleanly: {}", task.to_string(), removed.message());
     }
   }
-  tasks_.erase(found);
+  std::erase_if(tasks_, [&](const auto& other) { return other.get() == restore; });
 }
 
 Result<Restorer::Outcome> Restorer::run_slice() {
@@ -105,23 +143,37 @@ Result<Restorer::Outcome> Restorer::run_slice() {
   std::vector<TopicPartition> done;
   for (auto& restore : tasks_) {
     MILLRACE_RETURN_IF_ERROR(restore->status);
-    for (StoreRestore& store : restore->stores) {
+    settle(*restore, outcome, done);
+  }
+  if (!done.empty()) MILLRACE_RETURN_IF_ERROR(fetcher_->remove(done));
+  for (Task* const task : outcome.out_of_range) cancel(task->id());
+  for (const auto& finished : outcome.finished) {
+    std::erase_if(tasks_, [&](const auto& restore) { return restore->task == finished.task; });
+  }
+  return outcome;
+}
+
+void Restorer::settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicPartition>& done) {
+  if (restore.is_out_of_range) {
+    outcome.out_of_range.push_back(restore.task);
+    return;
+  }
+  if (restore.goal == RestoreGoal::kRun) {
+    for (StoreRestore& store : restore.stores) {
       if (store.is_done || store.position < store.target) continue;
       store.is_done = true;
       done.push_back(store.partition);
     }
-    if (restore->is_out_of_range) outcome.out_of_range.push_back(restore->task);
-    if (restore->is_done) {
-      if (restore->records > 0) log_progress(*restore, "restore finished");
-      outcome.finished.push_back({restore->task, restore->records});
-    } else if (clock_.steady_ns() - restore->logged_ns > kLogIntervalNs) {
-      log_progress(*restore, "restoring");
-    }
   }
-  if (!done.empty()) MILLRACE_RETURN_IF_ERROR(fetcher_->remove(done));
-  for (Task* const task : outcome.out_of_range) cancel(task->id());
-  std::erase_if(tasks_, [](const auto& restore) { return restore->is_done; });
-  return outcome;
+  if (!restore.is_complete) {
+    if (clock_.steady_ns() - restore.logged_ns > kLogIntervalNs) log_progress(restore, "restoring");
+  } else if (restore.goal == RestoreGoal::kRun) {
+    if (restore.records > 0) log_progress(restore, "restore finished");
+    outcome.finished.push_back({restore.task, restore.records});
+  } else if (!std::exchange(restore.is_announced, true)) {
+    log_progress(restore, "standby caught up");
+    outcome.caught_up.push_back(restore.task);
+  }
 }
 
 Status Restorer::poll(TaskRestore& restore, Outcome& outcome) {
@@ -143,16 +195,16 @@ Status Restorer::poll(TaskRestore& restore, Outcome& outcome) {
 
 void Restorer::feed(TaskRestore& restore) {
   if (restore.is_out_of_range) return;
-  bool is_complete = true;
+  bool is_at_target = true;
   for (StoreRestore& store : restore.stores) {
     if (store.is_done) continue;
     restore.status = feed_store(restore, store);
     if (!restore.status.ok()) return;
-    is_complete = is_complete && store.position >= store.target;
+    is_at_target = is_at_target && store.position >= store.target;
   }
-  if (!is_complete) return;
+  if (!is_at_target || restore.is_complete) return;
   restore.status = restore.task->state().finish_restore();
-  restore.is_done = true;
+  restore.is_complete = true;
 }
 
 Status Restorer::feed_store(TaskRestore& restore, StoreRestore& store) {
@@ -166,7 +218,11 @@ Status Restorer::feed_store(TaskRestore& restore, StoreRestore& store) {
     end = record.offset + 1;
   }
   restore.records += static_cast<int64_t>(store.records.size());
-  if (store.outcome.end_offset) end = std::max(end, *store.outcome.end_offset);
+  if (!store.records.empty()) store.is_at_end = false;
+  if (store.outcome.end_offset) {
+    end = std::max(end, *store.outcome.end_offset);
+    store.is_at_end = true;
+  }
   store.outcome = {};
   if (end == store.position) return {};
   store.position = end;

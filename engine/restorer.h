@@ -23,8 +23,14 @@ struct RestoreStatus {
   double records_per_second = 0;
 };
 
+/// What becomes of a task whose stores have reached the end of their changelogs.
+enum class RestoreGoal : unsigned char {
+  kRun,     ///< it is finished, and leaves the restorer
+  kFollow,  ///< a standby: it goes on following them, until `promote` or `cancel`
+};
+
 /// Brings the stores of tasks to the end of their changelogs, several tasks at once, in slices of
-/// the loop.
+/// the loop, and keeps those of standbys there.
 ///
 /// A store is complete when its position reaches the high watermark that was taken after earlier
 /// owners were fenced; the last stable offset would leave out a commit whose markers are pending.
@@ -35,8 +41,12 @@ class Restorer {
   /// Begins with `task`, which must stay until it is finished or cancelled. Errors: `kNotFound`
   /// when a store's position is not in its changelog, which was truncated or made anew: restart
   /// with empty stores; those of `Admin::watermarks` and `Fetcher::add`.
-  Status begin(Task& task, Admin& admin);
+  Status begin(Task& task, RestoreGoal goal, Admin& admin);
+  /// A standby is to run: takes where its changelogs end now, and finishes there. Errors as
+  /// `begin`.
+  Status promote(TaskId task, Admin& admin);
   void cancel(TaskId task);
+  bool contains(TaskId task) const;
 
   bool is_active() const { return !tasks_.empty(); }
   struct Outcome {
@@ -46,12 +56,14 @@ class Restorer {
       int64_t records = 0;  ///< that the changelogs brought
     };
     std::vector<Finished> finished;   ///< complete and readable
+    std::vector<Task*> caught_up;     ///< standbys that reached the end for the first time
     std::vector<Task*> out_of_range;  ///< as `kNotFound` of `begin`; cancelled
   };
   /// One bounded slice. Errors: `kConfig` (rows that are none of the store's type), `kStoreIo`,
   /// those of `Fetcher::poll`.
   Result<Outcome> run_slice();
 
+  /// Standbys included.
   std::vector<RestoreStatus> progress() const;
   Fetcher& fetcher() { return *fetcher_; }
 
@@ -61,25 +73,32 @@ class Restorer {
     TopicPartition partition;
     int64_t position = 0;
     int64_t target = 0;
-    bool is_done = false;
+    bool is_done = false;  ///< complete, and not fetched any more
+    bool is_at_end = false;
     RecordBatch batch;
     FetchOutcome outcome;
     std::vector<ChangelogRecord> records;
   };
   struct TaskRestore {
     Task* task = nullptr;
+    RestoreGoal goal = RestoreGoal::kRun;
     std::vector<StoreRestore> stores;
     int64_t records = 0;
     int64_t bytes = 0;
     int64_t started_ns = 0;
     int64_t logged_ns = 0;
-    bool is_done = false;
+    bool is_complete = false;   ///< reached the end once; all of it is readable
+    bool is_announced = false;  ///< as caught up
     bool is_out_of_range = false;
     Status status;
     int64_t remaining() const;
   };
 
+  TaskRestore* find(TaskId task) const;
+  static Status locate(TaskRestore& restore, Admin& admin);
   Status poll(TaskRestore& restore, Outcome& outcome);
+  /// After a slice: what is finished, caught up, or still to be told about.
+  void settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicPartition>& done);
   static void feed(TaskRestore& restore);
   static Status feed_store(TaskRestore& restore, StoreRestore& store);
   void log_progress(TaskRestore& restore, std::string_view what);
