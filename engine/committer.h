@@ -1,6 +1,11 @@
 #pragma once
 
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include "millrace/core/clock.h"
@@ -9,6 +14,7 @@
 
 #include "engine/clients.h"
 #include "engine/fail_point.h"
+#include "engine/metrics_feed.h"
 #include "engine/producer_session.h"
 #include "engine/scheduler.h"
 #include "engine/task.h"
@@ -19,17 +25,40 @@ namespace millrace::engine {
 ///
 /// The invariants: stores get only what Kafka committed (I1), and offsets, changelogs and outputs
 /// become visible in one transaction (I2).
+///
+/// A commit is `begin`, the transaction's round trip on a thread of the committer's, `finish`.
+/// Between the two the tasks may go on into the next generation of changes, with their outputs
+/// held: the session belongs to the round trip. All calls from the loop's thread.
 class Committer {
  public:
+  /// `is_pipelined` false: `begin` waits for the round trip.
   Committer(ProducerSession& session, Scheduler& scheduler, FailPoint& fail_point, Metrics& metrics,
-            const Clock& clock);
+            const Clock& clock, bool is_pipelined);
+  ~Committer();  ///< Waits for a round trip that is under way, and drops it.
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
 
-  /// Commits `tasks`, all of them dirty, for the generation of `group`. After an error nothing is
-  /// certain, and all tasks of the instance must be reset (I4). Errors: those of `Producer`,
-  /// `kStoreIo` (fatal), whatever a fail point returns (fatal: `FailPoint::has_fired`).
-  Status commit(std::span<Task* const> tasks, const GroupMetadata& group);
+  /// Freezes and sends the changes of `tasks`, all of them dirty, which must stay until `finish`,
+  /// for the generation of `group`. `on_done` is called from the round trip's thread at its end.
+  /// After an error nothing is certain, and all tasks of the instance must be reset (I4). Errors:
+  /// those of `Producer`, whatever a fail point returns (fatal: `FailPoint::has_fired`).
+  Status begin(std::vector<Task*> tasks, const GroupMetadata& group, std::function<void()> on_done);
+  /// Begun and not finished.
+  bool is_under_way() const { return !tasks_.empty(); }
+  /// Whether `finish` would not wait.
+  bool is_done() const;
+  /// Waits for the round trip, then writes what was frozen into the stores. Returns the tasks of
+  /// the commit. REQUIRES: is_under_way(). Errors: as `begin`, and `kStoreIo` (fatal).
+  Result<std::vector<Task*>> finish();
 
  private:
+  struct RoundTrip {
+    std::vector<PartitionOffset> offsets;
+    GroupMetadata group;
+    std::function<void()> on_done;
+  };
+  void run();
+  Status make(const RoundTrip& trip);
   Status send_all(std::span<Task* const> tasks);
   Status apply_all(std::span<Task* const> tasks);
   /// Runs `work` on all tasks side by side; the error of the first in order that failed.
@@ -40,6 +69,15 @@ class Committer {
   FailPoint& fail_point_;
   Metrics& metrics_;
   const Clock& clock_;
+  const bool is_pipelined_;
+  std::vector<Task*> tasks_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<RoundTrip> trip_;  ///< for the thread to make
+  std::optional<Status> outcome_;  ///< of the last one
+  bool is_stopping_ = false;
+  std::thread thread_;
 };
 
 }  // namespace millrace::engine

@@ -56,6 +56,9 @@ void add_commit(ConfigTable& table, EngineOptions& options) {
                     "The same while catching up; grown step by step.");
   table.add_bytes("commit.bytes.max", options.commit_bytes_max, {kMiB, 16 * kGiB},
                   "Uncommitted rows and outputs that force a commit.");
+  table.add_bool("commit.pipelined", options.commit_pipelined,
+                 "Tasks go on while a commit is on its way to Kafka, for up to another "
+                 "commit.bytes.max.");
   table.add_check([&options](const ConfigTable& all) -> std::string {
     if (options.commit_interval_ms <= options.commit_interval_max_ms) return "";
     return fmt::format("commit.interval.max.ms = {} ({}): less than commit.interval.ms = {} ({})",

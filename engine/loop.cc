@@ -39,9 +39,9 @@ Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, con
       registry_(clock),
       scheduler_(options_.worker_threads),
       session_(clients, transactional_id(options_, directory_), outputs_),
-      committer_(session_, scheduler_, fail_point_, metrics_, clock),
       pacer_(options_),
-      backoff_(clock, options_.retry_backoff_max_ms) {
+      backoff_(clock, options_.retry_backoff_max_ms),
+      committer_(session_, scheduler_, fail_point_, metrics_, clock, options_.commit_pipelined) {
   if (!directory_.is_in_memory()) {
     state_memory_ =
         make_shared_state_memory(options_.block_cache_bytes, options_.write_buffer_bytes);
@@ -116,33 +116,54 @@ Status Loop::process() {
   std::erase_if(runnable, [](const Task* task) { return !task->has_work(); });
   if (runnable.empty()) return {};
   did_something_ = true;
-  MILLRACE_RETURN_IF_ERROR(session_.begin());
+  if (committer_.is_under_way() && dirty_bytes() - frozen_bytes_ >= options_.commit_bytes_max) {
+    MILLRACE_RETURN_IF_ERROR(finish_commit());
+  }
+  // While a transaction is on its way, what comes after it is held.
+  Producer* producer = nullptr;
+  if (!committer_.is_under_way()) {
+    MILLRACE_RETURN_IF_ERROR(session_.begin());
+    producer = &session_.producer();
+  }
   std::vector<Status> results(runnable.size());
-  scheduler_.for_each(runnable.size(), [&](size_t i) {
-    results[i] = runnable[i]->process_slice(&session_.producer());
-  });
+  scheduler_.for_each(runnable.size(),
+                      [&](size_t i) { results[i] = runnable[i]->process_slice(producer); });
   for (Task* const task : runnable) feed_.add_slice(*task);
   for (Status& result : results) MILLRACE_RETURN_IF_ERROR(std::move(result));
   return {};
 }
 
 Status Loop::commit_if_due() {
+  if (committer_.is_under_way()) {
+    if (!committer_.is_done()) return {};
+    MILLRACE_RETURN_IF_ERROR(finish_commit());
+  }
   const int64_t now_ns = clock_.steady_ns();
   if (!has_uncommitted()) {
     pacer_.idle(now_ns);
     return {};
   }
   if (!pacer_.is_due(now_ns, dirty_bytes())) return {};
-  return commit_now();
+  return begin_commit();
 }
 
-Status Loop::commit_now() {
-  const std::vector<Task*> dirty = tasks_at(Stage::kRunning, true);
+Status Loop::begin_commit() {
+  std::vector<Task*> dirty = tasks_at(Stage::kRunning, true);
   if (dirty.empty()) return {};
   did_something_ = true;
-  MILLRACE_RETURN_IF_ERROR(committer_.commit(dirty, group_));
+  frozen_bytes_ = dirty_bytes();
+  MILLRACE_RETURN_IF_ERROR(
+      committer_.begin(std::move(dirty), group_, [this] { pump_->fetcher().wake(); }));
+  return options_.commit_pipelined ? Status() : finish_commit();
+}
+
+Status Loop::finish_commit() {
+  if (!committer_.is_under_way()) return {};
+  did_something_ = true;
+  const Result<std::vector<Task*>> committed = committer_.finish();
+  if (!committed.ok()) return committed.status();
   std::vector<PartitionOffset> done;
-  for (Task* const task : dirty) {
+  for (Task* const task : *committed) {
     publish(tasks_.at(task->id()));
     for (const TaskInput& input : task->inputs()) {
       if (input.node->kind != NodeKind::kExchange) continue;
@@ -150,10 +171,16 @@ Status Loop::commit_now() {
     }
   }
   housekeeper_->purge_before(done);
-  feed_.add_commit(dirty);
+  feed_.add_commit(*committed);
   pacer_.committed(clock_.steady_ns(), !inputs_at_end_);
   backoff_.record_success();
   return {};
+}
+
+Status Loop::commit_now() {
+  MILLRACE_RETURN_IF_ERROR(finish_commit());
+  MILLRACE_RETURN_IF_ERROR(begin_commit());
+  return finish_commit();
 }
 
 Status Loop::restore_slice() {
@@ -177,6 +204,10 @@ Status Loop::restore_slice() {
 }
 
 Status Loop::handle(Status failure) {
+  if (const Status ended = finish_commit(); !ended.ok()) {
+    session_.recover_from(ended.error());
+    if (!is_passing(ended.code())) failure = ended;
+  }
   if (!fail_point_.has_fired() && is_passing(failure.code())) {
     recover(failure.error());
     return {};
@@ -229,7 +260,7 @@ void Loop::wait_if_idle() {
     std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
     return;
   }
-  if (has_uncommitted()) {
+  if (has_uncommitted() && !committer_.is_under_way()) {
     wait_ms = std::min(wait_ms, (pacer_.due_ns() - clock_.steady_ns()) / kNsPerMs + 1);
   }
   if (wait_ms <= 0) return;
@@ -238,7 +269,7 @@ void Loop::wait_if_idle() {
 }
 
 bool Loop::has_uncommitted() const {
-  return !tasks_at(Stage::kRunning, true).empty();
+  return committer_.is_under_way() || !tasks_at(Stage::kRunning, true).empty();
 }
 
 size_t Loop::dirty_bytes() const {

@@ -71,6 +71,10 @@ class Loop {
   Status poll_inputs();
   Status process();
   Status commit_if_due();
+  /// Begins a commit of all that is dirty; the tasks may go on until it is finished.
+  Status begin_commit();
+  Status finish_commit();
+  /// Commits all that was processed, and waits.
   Status commit_now();
   Status restore_slice();
   void wait_if_idle();
@@ -117,7 +121,6 @@ class Loop {
   std::vector<TaskPlan> plans_;
   TaskEnvironment environment_;
   ProducerSession session_;
-  Committer committer_;
   CommitPacer pacer_;
   Backoff backoff_;
 
@@ -128,6 +131,8 @@ class Loop {
   std::optional<Restorer> restorer_;
   std::unique_ptr<Housekeeper> housekeeper_;
 
+  Committer committer_;      // its thread uses the session, the membership and the pump's fetcher
+  size_t frozen_bytes_ = 0;  ///< of the commit that is under way
   GroupMetadata group_;
   bool is_assigned_ = false;
   std::map<TaskId, Owned> tasks_;

@@ -84,6 +84,8 @@ void Loop::revoke() {
 }
 
 void Loop::lose() {
+  // What Kafka committed before the loss is kept; what it refused is gone.
+  if (const Status ended = finish_commit(); !ended.ok()) session_.recover_from(ended.error());
   spdlog::warn("assignment lost generation={} tasks={}", group_.generation, tasks_.size());
   suspend_all(Stage::kSuspended);
   is_assigned_ = false;
@@ -162,13 +164,13 @@ Status Loop::begin_restore(Owned& owned) {
   if (is_ahead_of_group(owned)) {
     status = Error{ErrorCode::kNotFound, "it holds inputs that the group has not committed"};
   } else {
-    status = restorer_->begin(*owned.task, *admin_);
+    status = restorer_->begin(*owned.task, RestoreGoal::kRun, *admin_);
   }
   if (!status.ok() && status.code() == ErrorCode::kNotFound) {
     spdlog::warn("local state does not belong to the changelog, rebuilding task={} {}",
                  owned.task->id().to_string(), status.message());
     MILLRACE_RETURN_IF_ERROR(reopen_empty(owned));
-    status = restorer_->begin(*owned.task, *admin_);
+    status = restorer_->begin(*owned.task, RestoreGoal::kRun, *admin_);
   }
   MILLRACE_RETURN_IF_ERROR(status);
   owned.stage = Stage::kRestoring;

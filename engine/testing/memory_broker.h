@@ -41,7 +41,8 @@ enum class Operation : unsigned char {
 struct Fault {
   Operation operation = Operation::kCommitTransaction;
   ErrorCode code = ErrorCode::kTimedOut;
-  bool takes_effect = false;  ///< the broker does it, only the answer is lost
+  /// The broker does it, only the answer is lost. REQUIRES: a code that leaves this open.
+  bool takes_effect = false;
   int count = 1;
 };
 

@@ -283,6 +283,9 @@ class MemoryProducer final : public engine::Producer {
   }
 
   void finish(MemoryBroker::TransactionState state) {
+    MILLRACE_ASSERT(
+        broker_.transactions_.at(transaction_).state == MemoryBroker::TransactionState::kOpen,
+        "a transaction ends once");
     broker_.finish(transaction_, state);
     broker_.open_transaction_.erase(id_);
     must_abort_ = {};

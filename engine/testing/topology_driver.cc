@@ -89,6 +89,7 @@ TopologyDriver::TopologyDriver(Result<Topology> topology, DriverOptions options)
   engine.state_dir = impl_->options.state_dir;
   engine.worker_threads = 1;
   engine.poll_wait_ms = 0;
+  engine.commit_pipelined = false;
   // The clock stands still while the engine tries again; and a start without local state has to
   // fence what the one before left open.
   engine.retry_backoff_max_ms = 0;

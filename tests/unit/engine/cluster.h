@@ -45,6 +45,7 @@ class Cluster {
     own.state_dir = root_ / name;
     own.worker_threads = 1;
     own.poll_wait_ms = 0;
+    own.commit_pipelined = is_pipelined;
     own.retry_backoff_max_ms = 0;
     auto& clients = clients_[name];
     if (clients == nullptr) clients = broker.clients();
@@ -97,6 +98,7 @@ class Cluster {
   testing::MemoryBroker broker;
   testing::ManualClock clock{1'700'000'000'000};
   EngineOptions options;
+  bool is_pipelined = false;  ///< true: how many turns a commit takes is not determined
   EngineHooks hooks;
 
  private:

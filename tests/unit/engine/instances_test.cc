@@ -1,3 +1,4 @@
+#include <future>
 #include <random>
 
 #include <gmock/gmock.h>
@@ -8,6 +9,7 @@
 namespace millrace::engine {
 namespace {
 
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
 constexpr int kKeys = 20;
@@ -31,12 +33,13 @@ class Instances : public ::testing::Test {
     piped_ += rounds;
   }
   static std::string key(int i) { return "k" + std::to_string(i); }
+  void suffer_random_faults(int rounds);
   /// Every key was counted 1, 2, 3 … without a gap or a repetition.
   void expect_exactly_once() {
     const auto values = cluster_.values("out");
     std::vector<std::string> expected;
     for (int i = 1; i <= piped_; ++i) expected.push_back(std::to_string(i));
-    for (int i = 0; i < kKeys; ++i) EXPECT_EQ(values.at(key(i)), expected) << key(i);
+    for (int i = 0; i < kKeys; ++i) EXPECT_THAT(values.at(key(i)), ElementsAreArray(expected));
   }
   size_t tasks_of(const std::string& name) { return cluster_[name].queries().tasks().size(); }
 
@@ -93,7 +96,7 @@ TEST_F(Instances, AQueryForATaskThatIsElsewhereSaysSo) {
   EXPECT_EQ(cluster_["a"].queries().get("nothing", "k").code(), ErrorCode::kInvalidArgument);
 }
 
-TEST_F(Instances, RandomFaultsAndRebalancesNeitherLoseNorDouble) {
+void Instances::suffer_random_faults(int rounds) {
   std::mt19937 random(7);
   const auto pick = [&](int below) {
     return static_cast<int>(random() % static_cast<unsigned>(below));
@@ -109,15 +112,17 @@ TEST_F(Instances, RandomFaultsAndRebalancesNeitherLoseNorDouble) {
   constexpr ErrorCode kCodes[] = {ErrorCode::kAborted, ErrorCode::kTimedOut, ErrorCode::kRetriable};
   ASSERT_TRUE(cluster_.start("a"));
   bool has_b = false;
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     pipe(1);
     const testing::Operation operation = kOperations[pick(8)];
     const bool is_read = operation == testing::Operation::kCommitted ||
                          operation == testing::Operation::kWatermarks ||
                          operation == testing::Operation::kFetch;
-    cluster_.broker.inject({operation, is_read ? ErrorCode::kRetriable : kCodes[pick(3)],
-                            operation == testing::Operation::kCommitTransaction && pick(2) == 0,
-                            1});
+    const ErrorCode code = is_read ? ErrorCode::kRetriable : kCodes[pick(3)];
+    // Told to abort, a client knows that nothing took effect.
+    const bool takes_effect = operation == testing::Operation::kCommitTransaction &&
+                              code != ErrorCode::kAborted && pick(2) == 0;
+    cluster_.broker.inject({operation, code, takes_effect, 1});
     ASSERT_TRUE(cluster_.turn(pick(30)));
     cluster_.clock.advance(pick(200));
     if (pick(6) != 0) continue;
@@ -135,6 +140,38 @@ TEST_F(Instances, RandomFaultsAndRebalancesNeitherLoseNorDouble) {
   if (!has_b) {
     ASSERT_TRUE(cluster_.start("b"));
   }
+  ASSERT_TRUE(cluster_.settle());
+  expect_exactly_once();
+}
+
+TEST_F(Instances, RandomFaultsAndRebalancesNeitherLoseNorDouble) {
+  suffer_random_faults(150);
+}
+
+TEST_F(Instances, NorDoTheyWhileTasksGoOnDuringACommit) {
+  cluster_.is_pipelined = true;
+  suffer_random_faults(150);
+}
+
+TEST_F(Instances, TasksGoOnWhileACommitIsOnItsWay) {
+  cluster_.is_pipelined = true;
+  std::promise<void> may_end;
+  std::shared_future<void> end = may_end.get_future().share();
+  cluster_.hooks.on_commit_step = [end](CommitStep step) -> Status {
+    if (step == CommitStep::kOffsetsSent) end.wait();
+    return {};
+  };
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.turn(10));
+  pipe(1);
+  ASSERT_TRUE(cluster_.turn(1));
+  cluster_.clock.advance(1'000);
+  ASSERT_TRUE(cluster_.turn(2));  // the commit is begun, and waits
+  pipe(1);
+  ASSERT_TRUE(cluster_.turn(5));
+  EXPECT_TRUE(cluster_["a"].is_idle()) << "the second round is processed";
+  EXPECT_TRUE(cluster_.values("out").empty());
+  may_end.set_value();
   ASSERT_TRUE(cluster_.settle());
   expect_exactly_once();
 }

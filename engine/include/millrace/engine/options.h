@@ -32,6 +32,9 @@ struct EngineOptions {
   int64_t commit_interval_ms = 100;        ///< while live
   int64_t commit_interval_max_ms = 2'000;  ///< while catching up, grown step by step
   size_t commit_bytes_max = 64 << 20;      ///< uncommitted rows and outputs that force a commit
+  /// Tasks go on while a commit's transaction is on its way to Kafka, for up to another
+  /// `commit_bytes_max`.
+  bool commit_pipelined = true;
 
   int worker_threads = 0;         ///< 0: one a core; 1: serial on the loop's thread
   int32_t slice_records = 2'000;  ///< a task's turn, at most
