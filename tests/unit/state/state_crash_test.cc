@@ -1,5 +1,7 @@
 // A crash between any two steps, and a disk that fails: I1 holds, the positions are those of the
 // rows. A crash is a copy of the directory: what the process had in memory only is gone.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rocksdb/env.h>
@@ -79,6 +81,12 @@ TEST_F(StateCrashTest, AtEveryStepOfACommitSomeEarlierCommitIsLeftWhole) {
   EXPECT_EQ(crash(), 20);
 }
 
+int64_t table_files(const std::filesystem::path& directory) {
+  const std::filesystem::recursive_directory_iterator files(directory);
+  return std::count_if(begin(files), end(files),
+                       [](const auto& file) { return file.path().extension() == ".sst"; });
+}
+
 TEST_F(StateCrashTest, AFailedWriteStopsCommitsAndKeepsTheLastOne) {
   const auto system = std::make_shared<FaultyFileSystem>();
   const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(system);
@@ -89,8 +97,9 @@ TEST_F(StateCrashTest, AFailedWriteStopsCommitsAndKeepsTheLastOne) {
     ASSERT_TRUE(opened.ok());
     TaskState& state = **opened;
     bool failed = false;
-    for (int64_t n = 1; n <= 2000 && !failed; ++n) {
-      if (n == 200) system->writes_fail = true;
+    for (int64_t n = 1; n <= 20'000 && !failed; ++n) {
+      // One flush at a time: with a second file the first one is complete.
+      if (n % 100 == 0 && table_files(options_.directory) >= 2) system->writes_fail = true;
       change(state, n);
       history_[n] = {content_of(state.store("rows")), content_of(state.store("other"))};
       TaskPositions positions = positions_at(n);
