@@ -1,0 +1,94 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "millrace/core/bytes.h"
+#include "millrace/core/ids.h"
+#include "millrace/core/result.h"
+
+namespace millrace::engine {
+
+/// Who runs one task. Names of instances, none of them twice in a list.
+struct Placement {
+  TaskId task;
+  std::string active;
+  /// Follow the task's changelogs. The wanted ones come first; behind them those that stay until
+  /// the wanted ones have caught up. Never the active one.
+  std::vector<std::string> standbys;
+  /// Follows them too, and becomes the active one once it has caught up; at most one. It may be one
+  /// of the standbys.
+  std::vector<std::string> warmups;
+
+  friend bool operator==(const Placement&, const Placement&) = default;
+};
+
+/// A generation of the group, over all lives of the group: generations begin again with 1 when a
+/// group was deleted; the incarnation, which `GroupLog` tells, then is a greater one.
+struct PlanId {
+  int64_t incarnation = 0;
+  int32_t generation = 0;
+
+  friend auto operator<=>(const PlanId&, const PlanId&) = default;
+};
+
+/// Which instance runs which task in one generation of the group.
+struct Plan {
+  int64_t incarnation = 0;  ///< set by `GroupLog::publish`
+  int32_t generation = 0;
+  std::string writer;                 ///< instance
+  std::vector<Placement> placements;  ///< ascending by task
+
+  PlanId id() const { return {incarnation, generation}; }
+  /// Null when the plan doesn't know the task.
+  const Placement* find(TaskId task) const;
+
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+/// What an instance tells the others of itself.
+struct InstanceReport {
+  std::string instance;
+  std::string endpoint;  ///< "host:port" of its query server; empty: none
+  std::string rack;      ///< empty: unknown
+  int32_t capacity = 1;  ///< relative to the others'
+  bool is_draining = false;
+  /// Of each task it has state of: the sum of the changelog positions of the task's stores.
+  std::map<TaskId, int64_t> held;
+
+  friend bool operator==(const InstanceReport&, const InstanceReport&) = default;
+};
+
+/// Bounds of what is written and taken. A record fits a broker's default max.message.bytes.
+inline constexpr size_t kInstanceNameLengthMax = 128;
+inline constexpr size_t kGroupRecordBytesMax = 1'000'000;
+inline constexpr size_t kPlanTasksMax = 50'000;
+inline constexpr size_t kPlanInstancesMax = 2'000;
+inline constexpr int32_t kCapacityMax = 1'000'000;
+
+/// Values of the records, in JSON; the topics may be written by anybody, so decoding checks
+/// everything: names, ranges, order, sizes. Members that are not known are left out, so that later
+/// versions can add some. Errors: `kInvalidArgument` for what may not be encoded, `kInvalidRecord`.
+Result<std::string> encode_plan(const Plan& plan);
+Result<Plan> decode_plan(Bytes value);
+Result<std::string> encode_report(const InstanceReport& report);
+Result<InstanceReport> decode_report(Bytes value);
+
+/// Key of a plan's record, "incarnation/generation/writer/nonce": with the writer, so that
+/// compaction keeps all plans written for a generation and the first stays the first; with a nonce
+/// of the writing process, so that its successor under the same name doesn't replace what the first
+/// one wrote. A report's key is the instance's name.
+struct PlanKey {
+  PlanId id;
+  std::string writer;
+  uint64_t nonce = 0;
+
+  std::string to_string() const;
+  /// Error: `kInvalidRecord`.
+  static Result<PlanKey> parse(Bytes key);
+};
+
+}  // namespace millrace::engine
