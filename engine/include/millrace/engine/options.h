@@ -41,10 +41,10 @@ struct EngineOptions {
   int64_t slice_time_ms = 20;
   int64_t poll_wait_ms = 20;  ///< sleep of an idle loop, at most
 
-  size_t input_buffer_bytes = 64 << 20;  ///< fetched, not yet processed; all tasks together
-  size_t cache_bytes = 256 << 20;        ///< rows cached and uncommitted; all tasks together
-  size_t block_cache_bytes = 64 << 20;   ///< RocksDB, shared
-  size_t write_buffer_bytes = 64 << 20;  ///< RocksDB, shared
+  size_t input_buffer_bytes = 64 << 20;   ///< fetched, not yet processed; all tasks together
+  size_t cache_bytes = 256 << 20;         ///< rows cached and uncommitted; all tasks together
+  size_t block_cache_bytes = 64 << 20;    ///< RocksDB, shared
+  size_t write_buffer_bytes = 128 << 20;  ///< RocksDB, shared
 
   OnError on_invalid_record = OnError::kDeadLetter;
   OnError on_user_error = OnError::kFail;
