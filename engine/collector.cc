@@ -65,11 +65,19 @@ void Collector::stage(int32_t topic, int32_t partition, const Record& record) {
   }
 }
 
-void Collector::stage_row(size_t row_sink, int32_t topic, const Record& record) {
+bool Collector::fits_row(int32_t topic, const Record& record) {
   Record row = record;
   row.headers = {};
-  if (!fits(topic, row)) return;
-  rows_[row_sink].put(row.key, row.value, row.timestamp_ms);
+  return fits(topic, row);
+}
+
+void Collector::stage_row(size_t row_sink, int32_t topic, const Record& record) {
+  if (!fits_row(topic, record)) return;
+  rows_[row_sink].put(record.key, record.value, record.timestamp_ms);
+}
+
+void Collector::check_row(int32_t topic, const Record& record) {
+  static_cast<void>(fits_row(topic, record));
 }
 
 Status Collector::send(Producer& producer, int32_t topic, OutgoingRecord record) {
@@ -107,17 +115,24 @@ Status Collector::flush_rows(size_t row_sink, int32_t topic, const PartitionKey&
   Status status;
   rows_[row_sink].for_each([&](Bytes key, Bytes value, int64_t timestamp_ms) {
     if (!status.ok()) return;
-    status = send(producer, topic,
-                  {.partition = partition_for(topic, partition_key, key),
-                   .key = key,
-                   .value = value,
-                   .timestamp_ms = timestamp_ms,
-                   .headers = {}});
-    if (!status.ok() && status.code() == ErrorCode::kRefused) {
-      status = refused(topics_[topic], status.error());
-    }
+    status = send_row(topic, partition_key, key, value, timestamp_ms, producer, refused);
   });
   if (status.ok()) rows_[row_sink].clear();
+  return status;
+}
+
+Status Collector::send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
+                           int64_t timestamp_ms, Producer& producer,
+                           const RefusedHandler& refused) {
+  Status status = send(producer, topic,
+                       {.partition = partition_for(topic, partition_key, key),
+                        .key = key,
+                        .value = value,
+                        .timestamp_ms = timestamp_ms,
+                        .headers = {}});
+  if (!status.ok() && status.code() == ErrorCode::kRefused) {
+    return refused(topics_[topic], status.error());
+  }
   return status;
 }
 

@@ -42,6 +42,9 @@ class Collector {
   /// Stages a table's row; headers stay behind, since a row stands for several inputs.
   void stage_row(size_t row_sink, int32_t topic, const Record& record);
 
+  /// For a row that is sent from a store at the commit (`send_row`): refuses it like `stage_row`.
+  void check_row(int32_t topic, const Record& record);
+
   /// Sends what is staged. REQUIRES: no unit open. `refused` decides on a record that the client
   /// refuses: an OK status drops it. After any other error the caller must `clear`.
   using RefusedHandler = std::function<Status(const OutputTopic& topic, const Error& error)>;
@@ -49,6 +52,9 @@ class Collector {
   /// Sends the rows of one table sink, one a key, and forgets them.
   Status flush_rows(size_t row_sink, int32_t topic, const PartitionKey& partition_key,
                     Producer& producer, const RefusedHandler& refused);
+  /// Sends a row of a table sink that a store kept.
+  Status send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
+                  int64_t timestamp_ms, Producer& producer, const RefusedHandler& refused);
   /// Drops everything (I4).
   void clear();
 
@@ -76,6 +82,7 @@ class Collector {
   };
 
   bool fits(int32_t topic, const Record& record);
+  bool fits_row(int32_t topic, const Record& record);
   int32_t partition_for(int32_t topic, const PartitionKey& partition_key, Bytes key);
 
   const OutputTopics& topics_;

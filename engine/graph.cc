@@ -162,7 +162,9 @@ void Graph::exchange(const PlanNode& planned, const Record& record) {
 }
 
 void Graph::sink(const PlanNode& planned, const Record& record) {
-  if (planned.row_sink >= 0 && !record.key.is_null()) {
+  if (planned.rows_in_store) {
+    scope_.collector->check_row(planned.output, record);
+  } else if (planned.row_sink >= 0 && !record.key.is_null()) {
     scope_.collector->stage_row(static_cast<size_t>(planned.row_sink), planned.output, record);
   } else {
     scope_.collector->stage(planned.output, planned.node->partition_key, record);

@@ -354,20 +354,31 @@ Status Task::send_frozen(Producer& producer) {
                                                    producer, refused));
   }
   for (const PlanStore& store : plan_.stores) {
-    if (store.output < 0) continue;
     Status status;
-    state_->for_each_frozen(store.spec->name, [&](const ChangelogRecord& record) {
-      if (!status.ok()) return;
-      status = collector_.send(producer, store.output,
-                               {.partition = scope_.task.partition,
-                                .key = record.key,
-                                .value = record.value,
-                                .timestamp_ms = record.timestamp_ms,
-                                .headers = {}});
+    if (store.output < 0 && store.sinks.empty()) continue;
+    state_->for_each_frozen(store.spec->name, [&](const ChangelogRecord& row) {
+      if (status.ok()) status = send_row(store, row, producer, refused);
     });
     MILLRACE_RETURN_IF_ERROR(status);
   }
   return {};
+}
+
+Status Task::send_row(const PlanStore& store, const ChangelogRecord& row, Producer& producer,
+                      const Collector::RefusedHandler& refused) {
+  for (const uint32_t sink : store.sinks) {
+    const PlanNode& planned = plan_.nodes[sink];
+    MILLRACE_RETURN_IF_ERROR(collector_.send_row(planned.output, planned.node->partition_key,
+                                                 row.key, row.value, row.timestamp_ms, producer,
+                                                 refused));
+  }
+  if (store.output < 0) return {};
+  return collector_.send(producer, store.output,
+                         {.partition = scope_.task.partition,
+                          .key = row.key,
+                          .value = row.value,
+                          .timestamp_ms = row.timestamp_ms,
+                          .headers = {}});
 }
 
 void Task::take_delivered_ends(Producer& producer) {

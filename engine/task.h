@@ -116,6 +116,9 @@ class Task {
   std::optional<Error> run_unit(Work&& work);
   /// Applies the policy for the record at the front of `input`.
   void handle_failure(TaskInput& input, const Error& error);
+  /// Sends a frozen row to the table sinks that leave theirs to the store, and to the changelog.
+  Status send_row(const PlanStore& store, const ChangelogRecord& row, Producer& producer,
+                  const Collector::RefusedHandler& refused);
   Status handle_refused(const OutputTopic& topic, const Error& error);
   void set_position(const TaskInput& input);
   OnError policy(ErrorCode code) const;

@@ -37,7 +37,7 @@ class PlanMaker {
     planned.node = &node;
     if (node.kind == NodeKind::kSink) {
       planned.output = outputs_.add(node.topic.name);
-      if (node.coalesce) planned.row_sink = static_cast<int32_t>(plan_.row_sinks++);
+      if (node.coalesce) place_rows(planned);
     } else if (node.kind == NodeKind::kExchange) {
       planned.output = outputs_.add(exchange_topic_name(application_id_, node.topic.name));
       planned.continues_here =
@@ -45,6 +45,24 @@ class PlanMaker {
       if (!planned.continues_here) return;
     }
     for (const NodeIndex child : node.children) planned.children.push_back(place(child));
+  }
+
+  /// Rows of a table sink are kept by the store that changes exactly where and as the sink is
+  /// written to, or, when there is none, by the task's collector.
+  void place_rows(PlanNode& sink) {
+    const std::vector<NodeIndex>& parents = sink.node->parents;
+    const std::string& store = topology_.nodes()[parents.front()].forwards_rows_of;
+    const auto uses =
+        std::count_if(topology_.nodes().begin(), topology_.nodes().end(), [&](const Node& node) {
+          return std::find(node.stores.begin(), node.stores.end(), store) != node.stores.end();
+        });
+    sink.rows_in_store = parents.size() == 1 && uses == 1;
+    if (sink.rows_in_store) {
+      plan_.stores[store_index(store)].sinks.push_back(
+          static_cast<uint32_t>(plan_.nodes.size() - 1));
+    } else {
+      sink.row_sink = static_cast<int32_t>(plan_.row_sinks++);
+    }
   }
 
   void add_input(NodeIndex index) {

@@ -17,6 +17,7 @@ struct PlanNode {
   std::vector<uint32_t> children;  ///< indices into `TaskPlan::nodes`, those of this sub-topology
   int32_t output = -1;             ///< kSink, kExchange: index into the `OutputTopics`
   int32_t row_sink = -1;           ///< kSink that coalesces: its number within the task
+  bool rows_in_store = false;      ///< kSink that coalesces: instead among `PlanStore::sinks`
   bool continues_here = false;     ///< kExchange: what follows belongs to this sub-topology
 };
 
@@ -33,6 +34,8 @@ struct PlanStore {
   const StoreSpec* spec = nullptr;
   std::string changelog_topic;  ///< empty: it has none
   int32_t output = -1;          ///< of the changelog
+  /// Table sinks (indices into `TaskPlan::nodes`) whose rows are the store's: they keep none.
+  std::vector<uint32_t> sinks;
 };
 
 /// One sub-topology with everything a task needs to know of it; immutable, shared by its tasks.

@@ -51,6 +51,7 @@ NodeIndex GraphBuilder::add_processor(const std::vector<NodeIndex>& parents,
   node.stores = std::move(use.stores);
   node.reads_at_key = std::move(use.reads_at_key);
   node.keeps_key = use.keeps_key;
+  node.forwards_rows_of = std::move(use.forwards_rows_of);
   return add(std::move(node), parents);
 }
 
@@ -197,6 +198,7 @@ TableCore stored_by(const StreamCore& stream, const std::string& name, Processor
   use.factory = std::move(factory);
   use.stores = {name};
   use.reads_at_key = {name};
+  use.forwards_rows_of = name;
   return {stream.graph,
           {stream.graph->add_processor(stream.nodes, stream.anchor, std::move(use))},
           name,

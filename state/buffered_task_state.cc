@@ -6,6 +6,7 @@
 #include "millrace/core/assert.h"
 
 #include "memory_backend.h"
+#include "sorted_rows.h"
 
 namespace millrace {
 namespace {
@@ -108,8 +109,10 @@ void BufferedTaskState::freeze() {
 
 void BufferedTaskState::for_each_frozen(
     std::string_view store, const std::function<void(const ChangelogRecord&)>& visit) const {
-  for (const SortedRow& sorted : find(store).buffer().frozen()) {
-    const StoredRow& row = *sorted.row;
+  const std::span<const SortedRow> frozen = find(store).buffer().frozen();
+  for (size_t i = 0; i < frozen.size(); ++i) {
+    if (i + kPrefetchDistance < frozen.size()) prefetch_row(frozen[i + kPrefetchDistance].row);
+    const StoredRow& row = *frozen[i].row;
     visit(ChangelogRecord{row.key(), row.value(), row.timestamp_ms});
   }
 }

@@ -146,6 +146,10 @@ class Validator {
           fault("node '{}' reads store '{}' at its key but does not use it", node.name, store);
         }
       }
+      if (!node.forwards_rows_of.empty() && !contains(node.stores, node.forwards_rows_of)) {
+        fault("node '{}' forwards the rows of store '{}' but does not use it", node.name,
+              node.forwards_rows_of);
+      }
       if (node.kind != NodeKind::kProcessor && !node.stores.empty()) {
         fault("node '{}' uses stores but is no processor", node.name);
       }

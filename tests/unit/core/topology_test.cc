@@ -69,6 +69,14 @@ TEST(TopologyCreate, ReportsAllFaultsAtOnce) {
                                      HasSubstr("node 'reader' uses the unknown store 'missing'")));
 }
 
+TEST(TopologyCreate, RefusesANodeThatForwardsTheRowsOfAStoreItDoesNotUse) {
+  Graph graph;
+  const NodeIndex node = graph.processor("a", {graph.source("in")});
+  graph.node(node).forwards_rows_of = "rows";
+  EXPECT_THAT(fault_of(graph),
+              HasSubstr("node 'a' forwards the rows of store 'rows' but does not use it"));
+}
+
 TEST(TopologyCreate, NamesTheNodesOfACycleOnly) {
   Graph graph;
   const NodeIndex a = graph.processor("a", {graph.source("in")});

@@ -40,6 +40,8 @@ struct Script {
   std::vector<std::string> sources = {"left"};
   bool with_store = false;  ///< "rows", strings
   TypeInfo value = type_info<std::string>();
+  bool coalesce = false;  ///< at the sink
+  std::string forwards_rows_of = {};
 };
 
 /// sources → "step" (scripted) → out
@@ -69,11 +71,13 @@ inline Result<Topology> scripted(const Script& script) {
     processor.reads_at_key = {"rows"};
   }
   processor.children = {step + 1};
+  processor.forwards_rows_of = script.forwards_rows_of;
   nodes.push_back(std::move(processor));
   Node sink;
   sink.name = "out-sink";
   sink.kind = NodeKind::kSink;
   sink.parents = {step};
+  sink.coalesce = script.coalesce;
   sink.topic = {"out", type_info<std::string>(), type_info<std::string>()};
   nodes.push_back(std::move(sink));
   return Topology::create("scripted", std::move(nodes), std::move(stores));

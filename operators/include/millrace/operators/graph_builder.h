@@ -18,6 +18,7 @@ struct ProcessorUse {
   std::vector<std::string> stores = {};
   std::vector<std::string> reads_at_key = {};
   bool keeps_key = true;
+  std::string forwards_rows_of = {};
 };
 
 /// Puts nodes and stores together; the untyped half of `TopologyBuilder`.
@@ -94,7 +95,8 @@ struct TableCore {
   TableCore stored(const std::string& name, TypeInfo key, TypeInfo value) const;
 };
 
-/// A table kept in the new store `name`, by one processor behind `stream`.
+/// A table kept in the new store `name`, by one processor behind `stream` that forwards every
+/// change of the store and nothing else.
 TableCore stored_by(const StreamCore& stream, const std::string& name, ProcessorFactory factory,
                     TypeInfo key, TypeInfo value, StoreOptions options);
 

@@ -63,6 +63,10 @@ struct Node {
   /// kProcessor: those of `stores` that it reads at the record's key, so that the engine can fetch
   /// a whole slice's rows together before the slice runs.
   std::vector<std::string> reads_at_key;
+  /// kProcessor: the one of `stores` whose changes are all that it forwards: after each put or
+  /// erase a record with that key, value (null: erased) and timestamp, and no other. The rows of a
+  /// table sink behind it then need no copy of their own. Empty: it forwards something else.
+  std::string forwards_rows_of;
 };
 
 /// A task's store, one changelog partition a task.

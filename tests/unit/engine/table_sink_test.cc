@@ -1,0 +1,109 @@
+#include <random>
+#include <stdexcept>
+#include <tuple>
+
+#include <gmock/gmock.h>
+
+#include "millrace/engine/metrics.h"
+#include "millrace/testing/topology_driver.h"
+
+#include "engine/testing/memory_broker.h"
+#include "small_topologies.h"
+
+namespace millrace::engine {
+namespace {
+
+using testing::DriverOptions;
+using testing::DriverRecord;
+using ::testing::SizeIs;
+using testing::TopologyDriver;
+
+/// Writes the value, or erases the row when it is "-", and forwards that change; then throws when
+/// the value ends in "!".
+void write_row(ProcessorContext& context, const Record& record) {
+  KeyValueStore& rows = context.store("rows");
+  Record change = record;
+  if (record.value == Bytes("-")) {
+    if (!rows.get(record.key)) return;
+    change.value = Bytes();
+    rows.erase(record.key, record.timestamp_ms);
+  } else {
+    rows.put(record.key, record.value, record.timestamp_ms);
+  }
+  context.forward(change);
+  if (record.value.view().ends_with('!')) throw std::runtime_error("told so");
+}
+
+/// A table sink that leaves its rows to the store, or one that keeps them.
+Result<Topology> table(bool rows_in_store) {
+  Script script{.process = write_row, .with_store = true, .coalesce = true};
+  if (rows_in_store) script.forwards_rows_of = "rows";
+  return scripted(script);
+}
+
+DriverOptions skipping() {
+  DriverOptions options;
+  options.engine.on_user_error = OnError::kSkip;
+  options.engine.on_refused_output = OnError::kSkip;
+  return options;
+}
+
+using Output = std::tuple<std::optional<std::string>, std::optional<std::string>, int64_t>;
+
+std::vector<Output> sorted_outputs(TopologyDriver& driver) {
+  std::vector<Output> outputs;
+  for (const DriverRecord& record : driver.read_bytes("out")) {
+    outputs.emplace_back(record.key, record.value, record.timestamp_ms);
+  }
+  std::sort(outputs.begin(), outputs.end());
+  return outputs;
+}
+
+TEST(TableSink, RowsOfAStoreAreWhatASinkOfItsOwnWouldKeep) {
+  std::mt19937 random(11);
+  TopologyDriver in_store(table(true), skipping());
+  TopologyDriver in_sink(table(false), skipping());
+  size_t outputs = 0;
+  for (int commit = 0; commit < 50; ++commit) {
+    for (auto i = random() % 20; i > 0; --i) {
+      const std::string key = std::to_string(random() % 8);
+      const auto choice = random() % 6;
+      const std::string value = choice == 0 ? "-" : std::to_string(i) + (choice == 1 ? "!" : "");
+      const auto timestamp_ms = static_cast<int64_t>(random() % 1'000);
+      for (TopologyDriver* const driver : {&in_store, &in_sink}) {
+        driver->pipe_bytes("left", key, Bytes(value), timestamp_ms);
+      }
+    }
+    in_store.run();
+    in_sink.run();
+    const std::vector<Output> rows = sorted_outputs(in_store);
+    ASSERT_EQ(rows, sorted_outputs(in_sink));
+    outputs += rows.size();
+  }
+  EXPECT_GT(outputs, 100U);
+  EXPECT_EQ(in_store.table_bytes("out"), in_sink.table_bytes("out"));
+}
+
+TEST(TableSink, ARowThatTheTopicWouldRefuseIsNotInTheStoreEither) {
+  TopologyDriver driver(table(true), skipping());
+  const std::string large(2'000'000, 'x');
+  driver.pipe_bytes("left", "k", Bytes("small"), 1);
+  driver.pipe_bytes("left", "k", Bytes(large), 2);
+  driver.run();
+  EXPECT_EQ(driver.table_bytes("out")["k"], "small");
+  EXPECT_EQ(driver.store_bytes("rows", "k"), "small");
+  EXPECT_EQ(driver.engine().metrics().dropped("refused_output").Value(), 1);
+}
+
+TEST(TableSink, ACrashAfterTheCommitSendsNoRowAgain) {
+  TopologyDriver driver(table(true));
+  driver.pipe_bytes("left", "k", Bytes("v"), 1);
+  driver.crash_at(CommitStep::kTransactionCommitted);
+  EXPECT_FALSE(driver.try_run().ok());
+  driver.crash_and_restart();
+  driver.run();
+  EXPECT_THAT(driver.read_bytes("out"), SizeIs(1));
+}
+
+}  // namespace
+}  // namespace millrace::engine
