@@ -71,8 +71,8 @@ int run(int argc, char** argv) {
       .add_routes =
           [&](QueryServer& server, const Engine& engine) {
             server.route("/v1/accounts/{id}", [&](const HttpRequest& request) {
-              return account_answer(engine.queries(), request.arguments.front(),
-                                    options.default_source);
+              return account_answer(queries_for(engine.queries(), request),
+                                    request.arguments.front(), options.default_source);
             });
           }};
   return run_main(crm::account_topology(), argc, argv, std::move(extras));

@@ -53,6 +53,8 @@ class Membership {
   virtual Result<std::optional<MembershipEvent>> poll() = 0;
   /// Lets the rebalance go on after a kRevoked or kLost was handled.
   virtual void acknowledge_revoked() = 0;
+  /// Makes the group start a new generation; nothing more while one is starting. From any thread.
+  virtual void request_rebalance() = 0;
   /// Leaves the group (static members only stop) and ends the thread.
   virtual void close() = 0;
 };
@@ -142,6 +144,15 @@ struct NewTopic {
   std::map<std::string, std::string> config;
 };
 
+/// Of an instance's name.
+inline constexpr size_t kInstanceLengthMax = 128;
+
+/// A member of the application's group.
+struct GroupMember {
+  std::string instance;
+  std::string member_id;  ///< new at every join
+};
+
 /// Questions and changes that are not on the record's way. Blocking, with a bounded time.
 class Admin {
  public:
@@ -159,6 +170,9 @@ class Admin {
     int64_t high = 0;  ///< the high watermark, open transactions included
   };
   virtual Result<Watermarks> watermarks(const TopicPartition& partition) = 0;
+  /// Members of the application's group. Errors: `kRetriable` while a generation is starting;
+  /// `kConfig` when a member is none of ours.
+  virtual Result<std::vector<GroupMember>> group_members() = 0;
   /// Deletes records below these offsets (exchange topics, after a commit).
   virtual Status delete_records(std::span<const PartitionOffset> before) = 0;
 };
@@ -167,8 +181,11 @@ class Admin {
 class ClientFactory {
  public:
   virtual ~ClientFactory() = default;
-  /// Joins the group, subscribed to `topics`.
-  virtual Result<std::unique_ptr<Membership>> join(const std::vector<std::string>& topics) = 0;
+  /// Joins the group as `instance`, subscribed to `topics`. REQUIRES: `spare_topic` exists and is
+  /// not among them: subscribing to it and back is what starts a new generation.
+  virtual Result<std::unique_ptr<Membership>> join(const std::vector<std::string>& topics,
+                                                   const std::string& spare_topic,
+                                                   const std::string& instance) = 0;
   /// `purpose` ("input", "restore") names the client in logs and broker metrics.
   virtual Result<std::unique_ptr<Fetcher>> fetcher(const std::string& purpose) = 0;
   /// `transactional_id` empty: idempotent, no transactions.

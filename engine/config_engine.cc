@@ -21,6 +21,16 @@ const std::vector<std::pair<std::string, OnError>>& on_error_choices() {
   return choices;
 }
 
+/// Of an instance or a rack.
+ConfigTable::StringRule optional_name() {
+  constexpr size_t kLengthMax = 128;
+  return {
+      .length_max = kLengthMax,
+      .check =
+          [](std::string_view text) { return text.empty() ? "" : legal_name(text, kLengthMax); },
+      .allowed = fmt::format("empty, or 1 to {} of [a-zA-Z0-9._-]", kLengthMax)};
+}
+
 void add_identity(ConfigTable& table, EngineOptions& options) {
   table.add_string(
       "application.id", options.application_id,
@@ -31,13 +41,7 @@ void add_identity(ConfigTable& table, EngineOptions& options) {
       "Consumer group, and prefix of the internal topics. Instances with the same id "
       "share the work.");
   add_connection_options(table, options);
-  table.add_string("instance.id", options.instance_id,
-                   {.length_max = kTopicNameLengthMax,
-                    .check =
-                        [](std::string_view text) {
-                          return text.empty() ? "" : legal_name(text, kTopicNameLengthMax);
-                        },
-                    .allowed = "empty, or 1 to 249 of [a-zA-Z0-9._-]"},
+  table.add_string("instance.id", options.instance_id, optional_name(),
                    "Static member of the group: a restart within the session time-out moves no "
                    "task. Empty: dynamic member.");
   table.add_path("state.dir", options.state_dir,
@@ -148,6 +152,23 @@ void add_kafka_side(ConfigTable& table, EngineOptions& options) {
   });
 }
 
+void add_group(ConfigTable& table, EngineOptions& options) {
+  table.add_integer("standby.replicas", options.standby_replicas, {0, 10},
+                    "Copies of each task's state that other instances keep, so that a failure "
+                    "costs no restore.");
+  table.add_integer("warmup.replicas.max", options.warmup_replicas_max, {1, 1000, "tasks"},
+                    "Tasks that warm up on another instance before they move there, at a time.");
+  table.add_integer("acceptable.recovery.lag", options.acceptable_recovery_lag,
+                    {0, 1'000'000'000, "records"},
+                    "State this far behind counts as caught up when tasks are placed.");
+  table.add_string("rack", options.rack, optional_name(),
+                   "Where this instance is; standbys are put on other racks first.");
+  table.add_integer("capacity", options.capacity, {1, 1000},
+                    "Share of the tasks, relative to the other instances.");
+  table.add_integer("state.cleanup.delay.ms", options.state_cleanup_delay_ms, {0, 30 * kDay, "ms"},
+                    "State of a task that went to another instance is removed after this time.");
+}
+
 void add_queries(ConfigTable& table, EngineOptions& options) {
   table.add_string("query.host", options.query_host, {.length_max = 255},
                    "Address that the query server listens on.");
@@ -186,6 +207,7 @@ void add_engine_options(ConfigTable& table, EngineOptions& options) {
   add_snapshots(table, options);
   add_errors(table, options);
   add_kafka_side(table, options);
+  add_group(table, options);
   add_queries(table, options);
 }
 

@@ -58,7 +58,7 @@ Result<std::unique_ptr<Engine>> Engine::create(Result<Topology> topology, Engine
   Result<engine::FailPoint> fail_point = engine::FailPoint::create(std::move(hooks.on_commit_step));
   if (!fail_point.ok()) return fail_point.status();
   Result<engine::StateDirectory> directory =
-      engine::StateDirectory::open(options.state_dir, options.application_id);
+      engine::StateDirectory::open(options.state_dir, options.application_id, options.instance_id);
   if (!directory.ok()) return directory.status();
   return std::unique_ptr<Engine>(new Engine(
       std::make_unique<engine::Loop>(std::move(*topology), std::move(options), clients, clock,
@@ -81,6 +81,30 @@ Status Engine::run() {
 
 void Engine::request_stop() {
   loop_->request_stop();
+}
+
+void Engine::advertise(std::string endpoint) {
+  loop_->advertise(std::move(endpoint));
+}
+
+void Engine::pause() {
+  loop_->set_paused(true);
+}
+
+void Engine::resume() {
+  loop_->set_paused(false);
+}
+
+bool Engine::is_paused() const {
+  return loop_->is_paused();
+}
+
+void Engine::drain() {
+  loop_->drain();
+}
+
+bool Engine::is_drained() const {
+  return loop_->is_drained();
 }
 
 Status Engine::close() {

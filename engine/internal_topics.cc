@@ -9,6 +9,8 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/group/group_log.h"
+
 namespace millrace::engine {
 namespace {
 
@@ -25,6 +27,12 @@ Config wanted_config(bool is_changelog) {
   }
   return {{"cleanup.policy", "delete"}, {"retention.ms", "-1"}};
 }
+
+/// Read whole at every start, so kept small.
+const Config kGroupLogConfig = {{"cleanup.policy", "compact"},
+                                {"segment.bytes", "1048576"},
+                                {"segment.ms", "3600000"},
+                                {"min.cleanable.dirty.ratio", "0.1"}};
 
 /// Those that decide about correctness; the rest is the operator's to tune.
 constexpr std::string_view kChecked[] = {"cleanup.policy", "retention.ms"};
@@ -138,6 +146,13 @@ Result<ResolvedTopology> prepare_topics(Admin& admin, const Topology& topology,
   if (const std::string letters = dead_letter_topic(options);
       !letters.empty() && !existing.contains(letters)) {
     wanted.push_back({letters, 1, {{"cleanup.policy", "delete"}}});
+  }
+  const GroupTopics group = group_topics(options.application_id);
+  for (const std::string& name : {group.control, group.spare}) {
+    if (!existing.contains(name)) wanted.push_back({name, 1, {{"cleanup.policy", "delete"}}});
+  }
+  for (const std::string& name : {group.plan, group.instances}) {
+    if (!existing.contains(name)) wanted.push_back({name, 1, kGroupLogConfig});
   }
   if (wanted.empty()) return resolved;
   MILLRACE_RETURN_IF_ERROR(admin.create_topics(wanted));

@@ -14,8 +14,8 @@ namespace millrace::engine {
 std::string dead_letter_topic(const EngineOptions& options);
 
 /// Places the topology on the partitions its topics have and makes sure that all its topics exist
-/// and are what they have to be: creates changelogs (compacted), exchanges (kept until purged) and
-/// the dead-letter topic, and checks those that exist.
+/// and are what they have to be: creates changelogs (compacted), exchanges (kept until purged),
+/// the group's topics and the dead-letter topic, and checks those that exist.
 ///
 /// Errors: `kConfig` naming all topics at fault and the way out: missing sources and sinks, sources
 /// that are not co-partitioned, internal topics with another partition count or clean-up policy,

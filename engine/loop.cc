@@ -8,23 +8,22 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/internal_topics.h"
-#include "engine/ownership.h"
 
 namespace millrace::engine {
 namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kReportIntervalNs = 1'000 * kNsPerMs;
+/// A rebalance is to be short: what it waits for is looked for this often.
+constexpr int64_t kPlanWaitMs = 2;
 constexpr std::chrono::milliseconds kHousekeepingInterval{5'000};
 
-std::string transactional_id(const EngineOptions& options, const StateDirectory& directory) {
-  if (options.guarantee == Guarantee::kAtLeastOnce) return {};
-  const std::string& instance =
-      options.instance_id.empty() ? directory.instance_uuid() : options.instance_id;
-  return options.application_id + "-" + instance;
-}
-
 }  // namespace
+
+std::string Loop::transactional_id(const std::string& instance) const {
+  if (options_.guarantee == Guarantee::kAtLeastOnce) return {};
+  return options_.application_id + "-" + instance;
+}
 
 Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
            StateDirectory directory, FailPoint fail_point)
@@ -38,7 +37,7 @@ Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, con
       feed_(metrics_, outputs_, clock),
       registry_(clock),
       scheduler_(options_.worker_threads),
-      session_(clients, transactional_id(options_, directory_), outputs_),
+      session_(clients, transactional_id(directory_.instance()), outputs_),
       pacer_(options_),
       backoff_(clock, options_.retry_backoff_max_ms),
       committer_(session_, scheduler_, fail_point_, metrics_, clock, options_.commit_pipelined) {
@@ -56,7 +55,7 @@ Status Loop::run_once() {
   MILLRACE_RETURN_IF_ERROR(failure_);
   did_something_ = false;
   Status status = connect();
-  if (status.ok()) status = follow_membership();
+  if (status.ok()) status = follow_group();
   if (status.ok()) status = prepare_tasks();
   if (status.ok()) status = poll_inputs();
   if (status.ok()) status = process();
@@ -69,7 +68,7 @@ Status Loop::run_once() {
 }
 
 Status Loop::connect() {
-  if (membership_ != nullptr || !backoff_.is_due()) return {};
+  if (coordinator_ != nullptr || !backoff_.is_due()) return {};
   if (admin_ == nullptr) {
     Result<std::unique_ptr<Admin>> admin = clients_.admin();
     if (!admin.ok()) return admin.status();
@@ -92,9 +91,11 @@ Status Loop::connect() {
   if (!restore.ok()) return restore.status();
   pump_.emplace(std::move(*input), *admin_, options_, metrics_);
   restorer_.emplace(std::move(*restore), scheduler_, clock_);
-  Result<std::unique_ptr<Membership>> membership = clients_.join(topics_to_join(plans_));
-  if (!membership.ok()) return membership.status();
-  membership_ = std::move(*membership);
+  MILLRACE_RETURN_IF_ERROR(find_closed_state());
+  auto coordinator =
+      std::make_unique<Coordinator>(clients_, *admin_, options_, directory_.instance(), clock_);
+  MILLRACE_RETURN_IF_ERROR(coordinator->open(plans_, state_report()));
+  coordinator_ = std::move(coordinator);
   housekeeper_ = std::make_unique<Housekeeper>(clients_, metrics_, kHousekeepingInterval);
   backoff_.record_success();
   did_something_ = true;
@@ -112,6 +113,7 @@ Status Loop::poll_inputs() {
 }
 
 Status Loop::process() {
+  if (is_paused_) return {};
   std::vector<Task*> runnable = tasks_at(Stage::kRunning);
   std::erase_if(runnable, [](const Task* task) { return !task->has_work(); });
   if (runnable.empty()) return {};
@@ -190,11 +192,14 @@ Status Loop::restore_slice() {
   did_something_ |= outcome->fetched || !outcome->finished.empty();
   for (const auto& [task, records] : outcome->finished) {
     metrics_.clear_restore(task->id());
+    metrics_.restored_records().Increment(static_cast<double>(records));
     MILLRACE_RETURN_IF_ERROR(start(tasks_.at(task->id()), records));
   }
-  for (Task* const task : outcome->out_of_range) {
+  for (const Task* const task : outcome->caught_up) publish(tasks_.at(task->id()));
+  for (const Task* const task : outcome->out_of_range) {
     tasks_.at(task->id()).stage = Stage::kPreparing;
   }
+  if (!outcome->caught_up.empty()) report_state(true);
   for (const RestoreStatus& progress : restorer_->progress()) {
     metrics_.set_restore(progress.task, {progress.records, progress.bytes,
                                          progress.remaining_records, progress.records_per_second});
@@ -222,7 +227,7 @@ Status Loop::handle(Status failure) {
 void Loop::finish_turn() {
   update_state();
   const std::vector<Task*> running = tasks_at(Stage::kRunning);
-  const bool all_run = is_assigned_ && running.size() == tasks_.size();
+  const bool all_run = has_plan_ && !any_at(Stage::kPreparing) && !any_at(Stage::kRestoring);
   const bool was_idle =
       std::exchange(is_idle_, all_run && !did_something_ && inputs_at_end_ &&
                                   std::none_of(running.begin(), running.end(),
@@ -232,6 +237,8 @@ void Loop::finish_turn() {
     for (const Task* const task : running) publish(tasks_.at(task->id()));
   }
   if (clock_.steady_ns() - reported_ns_ > kReportIntervalNs) report();
+  if (has_plan_) report_state(false);
+  is_drained_ = is_draining_ && has_plan_ && tasks_.empty();
 }
 
 void Loop::report() {
@@ -251,6 +258,7 @@ void Loop::report() {
   feed_.set_memory(dirty_bytes(), queued_bytes_, running.size());
   feed_.set_freshness(oldest_event_ms);
   if (housekeeper_ != nullptr) housekeeper_->set_positions(std::move(positions));
+  remove_old_state();
 }
 
 void Loop::wait_if_idle() {
@@ -263,6 +271,7 @@ void Loop::wait_if_idle() {
   if (has_uncommitted() && !committer_.is_under_way()) {
     wait_ms = std::min(wait_ms, (pacer_.due_ns() - clock_.steady_ns()) / kNsPerMs + 1);
   }
+  if (coordinator_ != nullptr && !has_plan_) wait_ms = std::min(wait_ms, kPlanWaitMs);
   if (wait_ms <= 0) return;
   Fetcher& fetcher = any_at(Stage::kRunning) ? pump_->fetcher() : restorer_->fetcher();
   fetcher.wait(wait_ms);
@@ -301,7 +310,7 @@ Status Loop::close() {
   for (auto place = tasks_.begin(); place != tasks_.end(); place = tasks_.begin()) {
     remove_task(place);
   }
-  if (membership_ != nullptr) membership_->close();
+  if (coordinator_ != nullptr) coordinator_->close();
   housekeeper_.reset();
   state_ = failure_.ok() ? EngineState::kStopped : EngineState::kFailed;
   metrics_.set_state(to_string(state_));

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "engine/commit_pacer.h"
 #include "engine/committer.h"
 #include "engine/fail_point.h"
+#include "engine/group/coordinator.h"
 #include "engine/housekeeper.h"
 #include "engine/input_pump.h"
 #include "engine/metrics_feed.h"
@@ -32,8 +34,8 @@
 
 namespace millrace::engine {
 
-/// One instance's parts and the turn they take. Start reading at `run_once` in loop.cc; how tasks
-/// come, recover and go is in loop_tasks.cc.
+/// One instance's parts and the turn they take. Start reading at `run_once` in loop.cc; what the
+/// group gives and takes is in loop_ownership.cc, how tasks start and end in loop_tasks.cc.
 class Loop {
  public:
   Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
@@ -44,7 +46,13 @@ class Loop {
   Status commit();
   Status close();
   void request_stop() { stop_requested_ = true; }
+  /// Where others reach this instance's queries; before the first turn.
+  void advertise(std::string endpoint) { endpoint_ = std::move(endpoint); }
   bool stop_requested() const { return stop_requested_; }
+  void set_paused(bool is_paused) { is_paused_ = is_paused; }
+  bool is_paused() const { return is_paused_; }
+  void drain() { is_draining_ = true; }
+  bool is_drained() const { return is_drained_; }
 
   bool is_idle() const { return is_idle_; }
   bool has_uncommitted() const;
@@ -58,13 +66,17 @@ class Loop {
     kPreparing,  ///< ours; where it stands is to be asked
     kRestoring,
     kRunning,
+    kFollowing,  ///< a standby that follows its changelogs
   };
   struct Owned {
     std::unique_ptr<Task> task;
+    bool is_standby = false;
     Stage stage = Stage::kSuspended;
     std::vector<int64_t> offsets;  ///< one an input, from where to run
     bool has_offsets = false;      ///< the group had some for this task
   };
+
+  std::string transactional_id(const std::string& instance) const;
 
   // The phases of a turn (loop.cc).
   Status connect();
@@ -84,14 +96,27 @@ class Loop {
   /// After a phase failed: recovers from what passes (I4), or ends the engine with the error.
   Status handle(Status failure);
 
-  // Tasks (loop_tasks.cc).
-  Status follow_membership();
-  Status assign(const MembershipEvent& event);
+  // What the group gives and takes (loop_ownership.cc).
+  Status follow_group();
+  Status take(const Ownership& ownership);
+  Status take_task(TaskId id, bool is_standby, size_t tasks);
   void revoke();
   void lose();
+  /// Ends what instances that are gone left open, so that offsets can be read at once.
+  Status fence_dead();
+  /// Tells the group what state is here.
+  void report_state(bool at_once);
+  InstanceReport state_report() const;
+  Status find_closed_state();
+  void remove_old_state();
+
+  // Tasks (loop_tasks.cc).
   Status prepare_tasks();
   Status prepare(std::vector<Owned*>& wanted);
+  /// Where to run from: what the group committed, else the beginning of the input.
+  Status set_offsets(Owned& owned, std::span<const PartitionOffset> committed);
   Status begin_restore(Owned& owned);
+  Status try_restore(Owned& owned);
   /// Whether a committed offset says that another history than the local state's is going on.
   static bool is_ahead_of_group(const Owned& owned);
   Status start(Owned& owned, int64_t restored_records);
@@ -101,6 +126,8 @@ class Loop {
   void remove_task(std::map<TaskId, Owned>::iterator place);
   Status reopen_empty(Owned& owned);
   void publish(const Owned& owned);
+  /// Sum of the changelog positions of a task's stores; −1: it has none.
+  static int64_t held_of(Task& task);
   std::vector<Task*> tasks_at(Stage stage, bool only_dirty = false) const;
   bool any_at(Stage stage) const;
   size_t dirty_bytes() const;
@@ -111,6 +138,7 @@ class Loop {
   ClientFactory& clients_;
   const Clock& clock_;
   StateDirectory directory_;
+  std::string endpoint_;
   FailPoint fail_point_;
   OutputTopics outputs_;
   Metrics metrics_;
@@ -126,7 +154,7 @@ class Loop {
 
   // From `connect` on.
   std::unique_ptr<Admin> admin_;
-  std::unique_ptr<Membership> membership_;
+  std::unique_ptr<Coordinator> coordinator_;
   std::optional<InputPump> pump_;
   std::optional<Restorer> restorer_;
   std::unique_ptr<Housekeeper> housekeeper_;
@@ -134,14 +162,24 @@ class Loop {
   Committer committer_;      // its thread uses the session, the membership and the pump's fetcher
   size_t frozen_bytes_ = 0;  ///< of the commit that is under way
   GroupMetadata group_;
-  bool is_assigned_ = false;
+  bool has_plan_ = false;  ///< of the present generation
   std::map<TaskId, Owned> tasks_;
+  /// State that is on disk and not open.
+  struct Closed {
+    int64_t held = -1;  ///< sum of the changelog positions
+    int64_t since_ns = 0;
+  };
+  std::map<TaskId, Closed> closed_;
+  std::set<std::string> dead_;  ///< instances whose transactions are to be ended
   bool inputs_at_end_ = false;
   size_t queued_bytes_ = 0;
   int64_t reported_ns_ = 0;
 
   std::atomic<EngineState> state_ = EngineState::kStarting;
   std::atomic<bool> stop_requested_ = false;
+  std::atomic<bool> is_paused_ = false;
+  std::atomic<bool> is_draining_ = false;
+  std::atomic<bool> is_drained_ = false;
   Status failure_;  ///< what ended the engine
   bool did_something_ = false;
   bool is_idle_ = false;

@@ -7,7 +7,6 @@
 #include "millrace/core/assert.h"
 
 #include "engine/loop.h"
-#include "engine/ownership.h"
 
 namespace millrace::engine {
 namespace {
@@ -16,84 +15,9 @@ constexpr size_t kRestoreRunBytesMin = 8 << 20;
 
 }  // namespace
 
-Status Loop::follow_membership() {
-  if (membership_ == nullptr) return {};
-  for (;;) {
-    Result<std::optional<MembershipEvent>> polled = membership_->poll();
-    if (!polled.ok()) {
-      // Whoever took our place in the group owns our tasks: nothing of ours may be committed.
-      lose();
-      if (polled.code() == ErrorCode::kRetriable) return {};
-      return Error{ErrorCode::kConfig, fmt::format("membership lost: {}", polled.message())};
-    }
-    if (!polled->has_value()) return {};
-    did_something_ = true;
-    const MembershipEvent& event = **polled;
-    switch (event.kind) {
-      case MembershipEvent::Kind::kAssigned:
-        MILLRACE_RETURN_IF_ERROR(assign(event));
-        break;
-      case MembershipEvent::Kind::kRevoked:
-        revoke();
-        MILLRACE_RETURN_IF_ERROR(failure_);
-        membership_->acknowledge_revoked();
-        break;
-      case MembershipEvent::Kind::kLost:
-        lose();
-        membership_->acknowledge_revoked();
-        break;
-    }
-  }
-}
-
-Status Loop::assign(const MembershipEvent& event) {
-  const std::vector<TaskId> given = tasks_of_assignment(plans_, event.partitions);
-  for (auto place = tasks_.begin(); place != tasks_.end();) {
-    const auto next = std::next(place);
-    if (!std::binary_search(given.begin(), given.end(), place->first)) remove_task(place);
-    place = next;
-  }
-  for (const TaskId id : given) {
-    Owned& owned = tasks_[id];
-    if (owned.task == nullptr) {
-      Result<std::unique_ptr<Task>> made = make_task(id, given.size());
-      if (!made.ok()) {
-        tasks_.erase(id);
-        return made.status();
-      }
-      owned.task = std::move(*made);
-    }
-    owned.stage = Stage::kPreparing;
-    publish(owned);
-  }
-  group_ = event.group;
-  is_assigned_ = true;
-  metrics_.rebalances().Increment();
-  spdlog::info("tasks assigned generation={} tasks={}", group_.generation, given.size());
-  return {};
-}
-
-/// The barrier of a rebalance: what is processed gets committed, then nothing runs.
-void Loop::revoke() {
-  if (const Status status = commit_now(); !status.ok()) {
-    if (!handle(status).ok()) return;
-  }
-  suspend_all(Stage::kSuspended);
-  is_assigned_ = false;
-  spdlog::info("tasks revoked generation={} tasks={}", group_.generation, tasks_.size());
-}
-
-void Loop::lose() {
-  // What Kafka committed before the loss is kept; what it refused is gone.
-  if (const Status ended = finish_commit(); !ended.ok()) session_.recover_from(ended.error());
-  spdlog::warn("assignment lost generation={} tasks={}", group_.generation, tasks_.size());
-  suspend_all(Stage::kSuspended);
-  is_assigned_ = false;
-  session_.recover_from(Error{ErrorCode::kAborted, "the assignment was lost"});
-}
-
 void Loop::suspend_all(Stage stage) {
   for (auto& [id, owned] : tasks_) {
+    if (owned.is_standby) continue;
     if (owned.stage == Stage::kRunning) pump_->remove(*owned.task);
     if (owned.stage == Stage::kRestoring) restorer_->cancel(id);
     owned.task->reset();
@@ -110,7 +34,7 @@ void Loop::recover(const Error& failure) {
   }
   metrics_.aborts().Increment();
   session_.recover_from(failure);
-  if (membership_ != nullptr) suspend_all(is_assigned_ ? Stage::kPreparing : Stage::kSuspended);
+  suspend_all(has_plan_ ? Stage::kPreparing : Stage::kSuspended);
 }
 
 Status Loop::prepare_tasks() {
@@ -130,27 +54,22 @@ Status Loop::prepare_tasks() {
 
 Status Loop::prepare(std::vector<Owned*>& wanted) {
   MILLRACE_RETURN_IF_ERROR(session_.open());
+  MILLRACE_RETURN_IF_ERROR(fence_dead());
   std::vector<TopicPartition> partitions;
   for (const Owned* const owned : wanted) {
+    if (owned->is_standby) continue;
     for (const TaskInput& input : owned->task->inputs()) partitions.push_back(input.partition);
   }
-  const Result<std::vector<PartitionOffset>> committed = admin_->committed(partitions);
+  Result<std::vector<PartitionOffset>> committed = std::vector<PartitionOffset>();
+  if (!partitions.empty()) committed = admin_->committed(partitions);
   if (!committed.ok()) return committed.status();
   MILLRACE_ASSERT(committed->size() == partitions.size(), "an offset for every partition asked");
   size_t next = 0;
   for (Owned* const owned : wanted) {
-    owned->offsets.clear();
-    owned->has_offsets = false;
-    for (const TaskInput& input : owned->task->inputs()) {
-      int64_t offset = (*committed)[next++].offset;
-      if (offset >= 0) {
-        owned->has_offsets = true;
-      } else {
-        const Result<Admin::Watermarks> marks = admin_->watermarks(input.partition);
-        if (!marks.ok()) return marks.status();
-        offset = marks->low;
-      }
-      owned->offsets.push_back(offset);
+    if (!owned->is_standby) {
+      const size_t inputs = owned->task->inputs().size();
+      MILLRACE_RETURN_IF_ERROR(set_offsets(*owned, std::span(*committed).subspan(next, inputs)));
+      next += inputs;
     }
     MILLRACE_RETURN_IF_ERROR(begin_restore(*owned));
   }
@@ -159,23 +78,45 @@ Status Loop::prepare(std::vector<Owned*>& wanted) {
   return {};
 }
 
-Status Loop::begin_restore(Owned& owned) {
-  Status status;
-  if (is_ahead_of_group(owned)) {
-    status = Error{ErrorCode::kNotFound, "it holds inputs that the group has not committed"};
-  } else {
-    status = restorer_->begin(*owned.task, RestoreGoal::kRun, *admin_);
+Status Loop::set_offsets(Owned& owned, std::span<const PartitionOffset> committed) {
+  owned.offsets.clear();
+  owned.has_offsets = false;
+  for (const PartitionOffset& known : committed) {
+    int64_t offset = known.offset;
+    if (offset >= 0) {
+      owned.has_offsets = true;
+    } else {
+      const Result<Admin::Watermarks> marks = admin_->watermarks(known.partition);
+      if (!marks.ok()) return marks.status();
+      offset = marks->low;
+    }
+    owned.offsets.push_back(offset);
   }
+  return {};
+}
+
+Status Loop::begin_restore(Owned& owned) {
+  Status status = try_restore(owned);
   if (!status.ok() && status.code() == ErrorCode::kNotFound) {
     spdlog::warn("local state does not belong to the changelog, rebuilding task={} {}",
                  owned.task->id().to_string(), status.message());
+    restorer_->cancel(owned.task->id());
     MILLRACE_RETURN_IF_ERROR(reopen_empty(owned));
-    status = restorer_->begin(*owned.task, RestoreGoal::kRun, *admin_);
+    status = try_restore(owned);
   }
   MILLRACE_RETURN_IF_ERROR(status);
-  owned.stage = Stage::kRestoring;
+  owned.stage = owned.is_standby ? Stage::kFollowing : Stage::kRestoring;
   publish(owned);
   return {};
+}
+
+Status Loop::try_restore(Owned& owned) {
+  if (owned.is_standby) return restorer_->begin(*owned.task, RestoreGoal::kFollow, *admin_);
+  if (is_ahead_of_group(owned)) {
+    return Error{ErrorCode::kNotFound, "it holds inputs that the group has not committed"};
+  }
+  if (restorer_->contains(owned.task->id())) return restorer_->promote(owned.task->id(), *admin_);
+  return restorer_->begin(*owned.task, RestoreGoal::kRun, *admin_);
 }
 
 bool Loop::is_ahead_of_group(const Owned& owned) {
@@ -244,7 +185,8 @@ Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, size_t tasks) {
 void Loop::remove_task(std::map<TaskId, Owned>::iterator place) {
   auto& [id, owned] = *place;
   if (owned.stage == Stage::kRunning) pump_->remove(*owned.task);
-  if (owned.stage == Stage::kRestoring) restorer_->cancel(id);
+  if (restorer_) restorer_->cancel(id);
+  closed_[id] = {held_of(*owned.task), clock_.steady_ns()};
   registry_.remove(id);
   metrics_.clear_restore(id);
   if (const Status closed = owned.task->state().close(); !closed.ok()) {
@@ -258,6 +200,7 @@ void Loop::publish(const Owned& owned) {
   Task& task = *owned.task;
   info.stage = owned.stage == Stage::kRunning     ? TaskStage::kRunning
                : owned.stage == Stage::kSuspended ? TaskStage::kSuspended
+               : owned.is_standby                 ? TaskStage::kStandby
                                                   : TaskStage::kRestoring;
   info.position.task = task.id();
   const TaskPositions& positions = task.state().positions();
@@ -278,6 +221,10 @@ void Loop::publish(const Owned& owned) {
   if (restorer_) {
     for (const RestoreStatus& status : restorer_->progress()) {
       if (status.task != task.id()) continue;
+      if (owned.is_standby) {
+        info.lag_records = status.remaining_records;
+        info.is_caught_up = status.is_complete;
+      }
       info.restore_records = status.records;
       info.restore_bytes = status.bytes;
       info.restore_remaining_records = status.remaining_records;
@@ -304,11 +251,11 @@ bool Loop::any_at(Stage stage) const {
 void Loop::update_state() {
   if (!failure_.ok()) return;
   EngineState now = EngineState::kRunning;
-  if (membership_ == nullptr) {
+  if (coordinator_ == nullptr) {
     now = EngineState::kStarting;
-  } else if (!is_assigned_) {
+  } else if (!has_plan_) {
     now = EngineState::kRebalancing;
-  } else if (!tasks_.empty() && !any_at(Stage::kRunning)) {
+  } else if (!any_at(Stage::kRunning) && (any_at(Stage::kPreparing) || any_at(Stage::kRestoring))) {
     now = EngineState::kRestoring;
   }
   if (now == state_) return;

@@ -128,6 +128,9 @@ struct Metrics::Impl {
   Gauge& lag_sum = plain_gauge("millrace_lag_records", "Records not yet processed, all inputs.");
   Family<Gauge>& lag_family =
       gauges("millrace_partition_lag_records", "Records of an input partition not yet processed.");
+  Counter& restored = counters("millrace_restored_records_total",
+                               "Changelog records that tasks read before they ran.")
+                          .Add({});
   Family<Counter>& restored_records = counters(
       "millrace_restore_records_total", "Changelog records a task's running restore has read.");
   Family<Counter>& restored_bytes = counters("millrace_restore_bytes_total",
@@ -229,6 +232,10 @@ void Metrics::set_lags(std::span<const PartitionLag> lags) {
 
 int64_t Metrics::lag_records() const {
   return impl_->lag_records;
+}
+
+prometheus::Counter& Metrics::restored_records() {
+  return impl_->restored;
 }
 
 void Metrics::set_restore(TaskId task, const RestoreProgress& progress) {

@@ -17,6 +17,8 @@ std::string_view to_string(TaskStage stage) {
       return "running";
     case TaskStage::kSuspended:
       return "suspended";
+    case TaskStage::kStandby:
+      return "a standby";
   }
   return "unknown";
 }
@@ -79,7 +81,8 @@ Result<QueryRegistry::StorePlace> QueryRegistry::place_of(std::string_view store
   return Error{ErrorCode::kInvalidArgument, fmt::format("there is no store '{}'", store)};
 }
 
-Result<QueryRegistry::Found> QueryRegistry::find(std::string_view store, TaskId task) const {
+Result<QueryRegistry::Found> QueryRegistry::find(Source source, std::string_view store,
+                                                 TaskId task) const {
   const std::lock_guard lock(mutex_);
   const auto entry = tasks_.find(task);
   if (entry == tasks_.end()) {
@@ -88,24 +91,28 @@ Result<QueryRegistry::Found> QueryRegistry::find(std::string_view store, TaskId 
                              task.to_string(), store)};
   }
   const TaskInfo& info = entry->second.info;
-  if (info.stage != TaskStage::kRunning) {
+  const bool is_usable_standby =
+      source == Source::kActiveOrStandby && info.stage == TaskStage::kStandby && info.is_caught_up;
+  if (info.stage != TaskStage::kRunning && !is_usable_standby) {
     return Error{ErrorCode::kRetriable,
                  fmt::format("task {} of store '{}' is {}, {} records to go", task.to_string(),
                              store, to_string(info.stage), info.restore_remaining_records)};
   }
   TaskInfo seen = info;
   set_freshness(seen);
+  seen.position.is_standby = is_usable_standby;
+  if (is_usable_standby) seen.position.lag_records = seen.lag_records;
   return Found{entry->second.readers.find(store)->second, std::move(seen.position)};
 }
 
-Result<StoreAnswer> QueryRegistry::get(std::string_view store, Bytes key,
-                                       Bytes partition_key) const {
+Result<StoreAnswer> QueryRegistry::get_from(Source source, std::string_view store, Bytes key,
+                                            Bytes partition_key) const {
   if (key.is_null()) return Error{ErrorCode::kInvalidArgument, "a query needs a key"};
   const Result<StorePlace> place = place_of(store);
   if (!place.ok()) return place.status();
   const int32_t partition =
       partition_of(partition_key.is_null() ? key : partition_key, place->partitions);
-  Result<Found> found = find(store, {place->sub_topology, partition});
+  Result<Found> found = find(source, store, {place->sub_topology, partition});
   if (!found.ok()) return found.status();
   StoreAnswer answer;
   Result<StoreReader::OwnedRow> row = found->reader->get(key);
@@ -118,36 +125,39 @@ Result<StoreAnswer> QueryRegistry::get(std::string_view store, Bytes key,
   return answer;
 }
 
-Result<StatePosition> QueryRegistry::scan_partition(std::string_view store, int32_t partition,
-                                                    Bytes from, Bytes to,
-                                                    const RowVisitor& visit) const {
+Result<StatePosition> QueryRegistry::scan_task(Source source, std::string_view store,
+                                               int32_t partition, KeyRange range,
+                                               const RowVisitor& visit) const {
   const Result<StorePlace> place = place_of(store);
   if (!place.ok()) return place.status();
   const TaskId task{place->sub_topology, partition};
-  Result<Found> found = find(store, task);
+  Result<Found> found = find(source, store, task);
   if (!found.ok()) return found.status();
-  MILLRACE_RETURN_IF_ERROR(
-      found->reader->scan(from, to, [&](Bytes key, Row row) { return visit(task, key, row); }));
+  MILLRACE_RETURN_IF_ERROR(found->reader->scan(
+      range.from, range.to, [&](Bytes key, Row row) { return visit(task, key, row); }));
   return std::move(found->position);
 }
 
-Result<std::vector<StatePosition>> QueryRegistry::scan(std::string_view store, Bytes from, Bytes to,
-                                                       const RowVisitor& visit) const {
+Result<std::vector<StatePosition>> QueryRegistry::scan_from(Source source, std::string_view store,
+                                                            Bytes from, Bytes to,
+                                                            const RowVisitor& visit) const {
   const Result<StorePlace> place = place_of(store);
   if (!place.ok()) return place.status();
   std::vector<TaskId> here;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [task, entry] : tasks_) {
-      if (task.sub_topology == place->sub_topology) here.push_back(task);
+      if (task.sub_topology != place->sub_topology) continue;
+      if (source == Source::kActive && entry.info.stage == TaskStage::kStandby) continue;
+      here.push_back(task);
     }
   }
   std::vector<StatePosition> positions;
   bool goes_on = true;
   for (const TaskId task : here) {
     if (!goes_on) break;
-    Result<StatePosition> position = scan_partition(
-        store, task.partition, from, to,
+    Result<StatePosition> position = scan_task(
+        source, store, task.partition, {from, to},
         [&](TaskId owner, Bytes key, Row row) { return goes_on = visit(owner, key, row); });
     if (!position.ok()) return position.status();
     positions.push_back(std::move(*position));

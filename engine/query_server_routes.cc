@@ -29,7 +29,9 @@ json position_object(const StatePosition& position) {
           {"changelogs", offsets_json(position.changelogs)},
           {"committed_at_ms", position.committed_at_ms},
           {"event_time_ms", position.event_time_ms},
-          {"freshness_ms", position.freshness_ms}};
+          {"freshness_ms", position.freshness_ms},
+          {"served_by", position.is_standby ? "standby" : "active"},
+          {"lag_records", position.lag_records}};
 }
 
 json task_json(const TaskInfo& task) {
@@ -53,6 +55,10 @@ HttpAnswer health(const Engine& engine) {
   bool caught_up = state == EngineState::kRunning;
   json tasks = json::array();
   for (const TaskInfo& task : engine.queries().tasks()) {
+    if (task.stage == TaskStage::kStandby) {
+      tasks.push_back(task_json(task));
+      continue;
+    }
     lag = lag < 0 || task.lag_records < 0 ? -1 : lag + task.lag_records;
     const int64_t task_freshness = task.position.freshness_ms;
     freshness = freshness < 0 || task_freshness < 0 ? -1 : std::max(freshness, task_freshness);
@@ -85,7 +91,8 @@ HttpAnswer store_row(const Engine& engine, const HttpRequest& request) {
   if (key == request.parameters.end()) return error_answer(400, "which key? add ?key=…");
   if (key->second.size() > kStoreKeyBytesMax) return error_answer(400, "the key is too long");
   const std::string& store = request.arguments.front();
-  const Result<StoreAnswer> answer = engine.queries().get(store, Bytes(key->second));
+  const Result<StoreAnswer> answer =
+      queries_for(engine.queries(), request).get(store, Bytes(key->second));
   if (!answer.ok()) return error_answer(answer.error());
   if (!answer->row) return error_answer(404, "no such key");
   return {.body = text_of({{"store", store},
@@ -96,6 +103,12 @@ HttpAnswer store_row(const Engine& engine, const HttpRequest& request) {
 }
 
 }  // namespace
+
+const Queries& queries_for(const Queries& queries, const HttpRequest& request) {
+  const auto stale = request.parameters.find("stale");
+  const bool may_be_stale = stale != request.parameters.end() && stale->second == "ok";
+  return may_be_stale ? queries.with_standbys() : queries;
+}
 
 std::string position_json(const StatePosition& position) {
   return position_object(position).dump(-1, ' ', false, json::error_handler_t::replace);

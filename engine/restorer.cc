@@ -188,7 +188,8 @@ Status Restorer::poll(TaskRestore& restore, Outcome& outcome) {
     if (!polled.ok() && is_passing(polled.code())) continue;  // asked again in the next slice
     if (!polled.ok()) return polled.status();
     store.outcome = *polled;
-    outcome.fetched |= polled->records > 0 || polled->end_offset.has_value();
+    const bool may_be_the_end = restore.goal == RestoreGoal::kRun && polled->end_offset.has_value();
+    outcome.fetched |= polled->records > 0 || may_be_the_end;
   }
   return {};
 }
@@ -232,8 +233,12 @@ Status Restorer::feed_store(TaskRestore& restore, StoreRestore& store) {
 RestoreStatus Restorer::status_of(const TaskRestore& restore) const {
   const double seconds =
       std::max(1e-3, static_cast<double>(clock_.steady_ns() - restore.started_ns) / 1e9);
-  return {restore.task->id(), restore.records, restore.bytes, restore.remaining(),
-          static_cast<double>(restore.records) / seconds};
+  return {restore.task->id(),
+          restore.records,
+          restore.bytes,
+          restore.remaining(),
+          static_cast<double>(restore.records) / seconds,
+          restore.is_complete};
 }
 
 std::vector<RestoreStatus> Restorer::progress() const {

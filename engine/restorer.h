@@ -21,6 +21,7 @@ struct RestoreStatus {
   int64_t bytes = 0;
   int64_t remaining_records = 0;  ///< offsets left, an upper bound
   double records_per_second = 0;
+  bool is_complete = false;  ///< of a standby: it was at the end, and can be read
 };
 
 /// What becomes of a task whose stores have reached the end of their changelogs.

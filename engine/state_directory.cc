@@ -1,5 +1,6 @@
 #include "engine/state_directory.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -30,10 +31,11 @@ Error cannot(std::string_view what, const std::filesystem::path& path, std::stri
 }  // namespace
 
 Result<StateDirectory> StateDirectory::open(const std::filesystem::path& state_dir,
-                                            const std::string& application_id) {
+                                            const std::string& application_id,
+                                            const std::string& instance_id) {
   StateDirectory directory;
   if (state_dir.empty()) {
-    directory.instance_uuid_ = random_uuid();
+    directory.instance_ = instance_id.empty() ? random_uuid() : instance_id;
     return directory;
   }
   directory.root_ = state_dir / application_id;
@@ -41,13 +43,17 @@ Result<StateDirectory> StateDirectory::open(const std::filesystem::path& state_d
   std::filesystem::create_directories(directory.root_, failed);
   if (failed) return cannot("create", directory.root_, failed.message());
   MILLRACE_RETURN_IF_ERROR(directory.lock());
-  MILLRACE_RETURN_IF_ERROR(directory.load_identity());
+  if (instance_id.empty()) {
+    MILLRACE_RETURN_IF_ERROR(directory.load_identity());
+  } else {
+    directory.instance_ = instance_id;
+  }
   return directory;
 }
 
 StateDirectory::StateDirectory(StateDirectory&& other) noexcept
     : root_(std::move(other.root_)),
-      instance_uuid_(std::move(other.instance_uuid_)),
+      instance_(std::move(other.instance_)),
       lock_(std::exchange(other.lock_, -1)) {}
 
 StateDirectory::~StateDirectory() {
@@ -67,13 +73,13 @@ Status StateDirectory::lock() {
 
 Status StateDirectory::load_identity() {
   const std::filesystem::path path = root_ / "instance";
-  if (std::ifstream file(path); file >> instance_uuid_ && instance_uuid_.size() == kUuidLength) {
+  if (std::ifstream file(path); file >> instance_ && instance_.size() == kUuidLength) {
     return {};
   }
-  instance_uuid_ = random_uuid();
+  instance_ = random_uuid();
   const std::filesystem::path fresh = root_ / "instance.new";
   std::ofstream file(fresh, std::ios::trunc);
-  file << instance_uuid_ << '\n';
+  file << instance_ << '\n';
   file.close();
   if (!file) return cannot("write", fresh, "the disk may be full or read-only");
   std::error_code failed;
@@ -84,6 +90,17 @@ Status StateDirectory::load_identity() {
 
 std::filesystem::path StateDirectory::task_directory(TaskId task) const {
   return is_in_memory() ? std::filesystem::path() : root_ / task.to_string();
+}
+
+std::vector<TaskId> StateDirectory::tasks() const {
+  std::vector<TaskId> found;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(root_, failed)) {
+    const Result<TaskId> id = TaskId::parse(entry.path().filename().string());
+    if (id.ok()) found.push_back(*id);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 Status StateDirectory::remove_task(TaskId task) const {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "millrace/core/ids.h"
 #include "millrace/core/result.h"
@@ -13,19 +14,24 @@ namespace millrace::engine {
 /// Without a state directory everything is in memory and the identity is new at every start.
 class StateDirectory {
  public:
-  /// Creates what is missing and takes the lock. REQUIRES: `application_id` is a legal name.
+  /// Creates what is missing and takes the lock. REQUIRES: `application_id` is a legal name, and
+  /// `instance_id` is one or empty.
   /// Error: `kConfig` when another process holds it or it cannot be written.
   static Result<StateDirectory> open(const std::filesystem::path& state_dir,
-                                     const std::string& application_id);
+                                     const std::string& application_id,
+                                     const std::string& instance_id);
   StateDirectory(StateDirectory&& other) noexcept;
   StateDirectory& operator=(StateDirectory&&) = delete;
   ~StateDirectory();
 
   bool is_in_memory() const { return root_.empty(); }
-  /// Random, stable over restarts on this directory.
-  const std::string& instance_uuid() const { return instance_uuid_; }
+  /// Name of this instance in its group: the given one, else random and stable over restarts on
+  /// this directory.
+  const std::string& instance() const { return instance_; }
   /// Empty when in memory.
   std::filesystem::path task_directory(TaskId task) const;
+  /// Tasks that have a directory, ascending.
+  std::vector<TaskId> tasks() const;
   /// Deletes a task's directory. REQUIRES: nobody has it open.
   Status remove_task(TaskId task) const;
 
@@ -35,7 +41,7 @@ class StateDirectory {
   Status load_identity();
 
   std::filesystem::path root_;
-  std::string instance_uuid_;
+  std::string instance_;
   int lock_ = -1;
 };
 

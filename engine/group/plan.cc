@@ -11,6 +11,8 @@
 
 #include "millrace/core/topology.h"
 
+#include "engine/clients.h"
+
 namespace millrace::engine {
 namespace {
 
@@ -39,7 +41,7 @@ std::optional<Integer> parse_number(std::string_view text, int base = 10) {
 }
 
 bool is_instance(std::string_view name) {
-  return is_legal_name(name, kInstanceNameLengthMax);
+  return is_legal_name(name, kInstanceLengthMax);
 }
 
 bool is_endpoint(std::string_view text) {
@@ -75,9 +77,12 @@ Status check(const Placement& placement) {
 }
 
 Status check(const Plan& plan) {
-  if (plan.incarnation < 0 || plan.incarnation > kCountMax) return invalid("incarnation");
   if (plan.generation < 0) return invalid("generation");
   if (!is_instance(plan.writer)) return invalid("writer is no legal name");
+  if (plan.members.size() > kPlanInstancesMax) return invalid("too many members");
+  for (const auto& [instance, id] : plan.members) {
+    if (!is_instance(instance) || id.size() > kMemberIdLengthMax) return invalid("members");
+  }
   if (plan.placements.size() > kPlanTasksMax) return invalid("too many tasks");
   const Placement* previous = nullptr;
   for (const Placement& placement : plan.placements) {
@@ -245,9 +250,9 @@ Result<std::string> encode_plan(const Plan& plan) {
   }
   if (table.names().size() > kPlanInstancesMax) return not_encodable(invalid("too many instances"));
   return dump({{"version", kVersion},
-               {"incarnation", static_cast<uint64_t>(plan.incarnation)},
                {"generation", static_cast<uint32_t>(plan.generation)},
                {"writer", plan.writer},
+               {"members", plan.members},
                {"instances", table.names()},
                {"tasks", std::move(rows)}});
 }
@@ -257,13 +262,17 @@ Result<Plan> decode_plan(Bytes value) {
   if (!json.ok()) return json.status();
   Reader reader(*json);
   Plan plan;
-  plan.incarnation = reader.number("incarnation", kCountMax);
   plan.generation = static_cast<int32_t>(reader.number("generation", INT32_MAX));
   plan.writer = reader.text("writer");
+  const Json& members = reader.object("members");
   const Json& names = reader.array("instances");
   const Json& rows = reader.array("tasks");
   MILLRACE_RETURN_IF_ERROR(reader.status());
   if (names.size() > kPlanInstancesMax || rows.size() > kPlanTasksMax) return invalid("size");
+  for (const auto& [instance, id] : members.items()) {
+    if (!id.is_string()) return invalid("members");
+    plan.members[instance] = id.get<std::string>();
+  }
   for (const Json& name : names) {
     if (!name.is_string()) return invalid("instances");
   }
@@ -314,27 +323,10 @@ Result<InstanceReport> decode_report(Bytes value) {
   return report;
 }
 
-std::string PlanKey::to_string() const {
-  return fmt::format("{}/{}/{}/{:x}", id.incarnation, id.generation, writer, nonce);
-}
-
-Result<PlanKey> PlanKey::parse(Bytes key) {
-  constexpr size_t kParts = 4;
-  std::vector<std::string_view> parts;
-  std::string_view rest = key.is_null() ? std::string_view() : key.view();
-  for (size_t slash = rest.find('/'); slash != std::string_view::npos && parts.size() < kParts;
-       slash = rest.find('/')) {
-    parts.push_back(rest.substr(0, slash));
-    rest.remove_prefix(slash + 1);
-  }
-  parts.push_back(rest);
-  if (parts.size() != kParts) return invalid("key of a plan");
-  const auto incarnation = parse_number<int64_t>(parts[0]);
-  const auto generation = parse_number<int32_t>(parts[1]);
-  const auto nonce = parse_number<uint64_t>(parts[3], 16);
-  const bool is_sound = incarnation && *incarnation <= kCountMax && generation && nonce;
-  if (!is_sound || !is_instance(parts[2])) return invalid("key of a plan");
-  return PlanKey{{*incarnation, *generation}, std::string(parts[2]), *nonce};
+std::string key_of(const Plan& plan) {
+  const auto id = plan.members.find(plan.writer);
+  return fmt::format("{:010}/{}/{}", plan.generation, plan.writer,
+                     id == plan.members.end() ? std::string() : id->second);
 }
 
 }  // namespace millrace::engine

@@ -26,23 +26,15 @@ struct Placement {
   friend bool operator==(const Placement&, const Placement&) = default;
 };
 
-/// A generation of the group, over all lives of the group: generations begin again with 1 when a
-/// group was deleted; the incarnation, which `GroupLog` tells, then is a greater one.
-struct PlanId {
-  int64_t incarnation = 0;
-  int32_t generation = 0;
-
-  friend auto operator<=>(const PlanId&, const PlanId&) = default;
-};
-
 /// Which instance runs which task in one generation of the group.
 struct Plan {
-  int64_t incarnation = 0;  ///< set by `GroupLog::publish`
   int32_t generation = 0;
-  std::string writer;                 ///< instance
+  std::string writer;  ///< instance
+  /// By instance: the id that Kafka gave it when it joined. The same members with other ids are
+  /// another life of the group, in which generations may have begun anew.
+  std::map<std::string, std::string> members;
   std::vector<Placement> placements;  ///< ascending by task
 
-  PlanId id() const { return {incarnation, generation}; }
   /// Null when the plan doesn't know the task.
   const Placement* find(TaskId task) const;
 
@@ -63,7 +55,7 @@ struct InstanceReport {
 };
 
 /// Bounds of what is written and taken. A record fits a broker's default max.message.bytes.
-inline constexpr size_t kInstanceNameLengthMax = 128;
+inline constexpr size_t kMemberIdLengthMax = 512;
 inline constexpr size_t kGroupRecordBytesMax = 1'000'000;
 inline constexpr size_t kPlanTasksMax = 50'000;
 inline constexpr size_t kPlanInstancesMax = 2'000;
@@ -77,18 +69,9 @@ Result<Plan> decode_plan(Bytes value);
 Result<std::string> encode_report(const InstanceReport& report);
 Result<InstanceReport> decode_report(Bytes value);
 
-/// Key of a plan's record, "incarnation/generation/writer/nonce": with the writer, so that
-/// compaction keeps all plans written for a generation and the first stays the first; with a nonce
-/// of the writing process, so that its successor under the same name doesn't replace what the first
-/// one wrote. A report's key is the instance's name.
-struct PlanKey {
-  PlanId id;
-  std::string writer;
-  uint64_t nonce = 0;
-
-  std::string to_string() const;
-  /// Error: `kInvalidRecord`.
-  static Result<PlanKey> parse(Bytes key);
-};
+/// Key of a plan's record: with the writer and the id of its membership, so that compaction leaves
+/// all plans that were written for a generation, and the first stays the first. A report's key is
+/// the instance's name.
+std::string key_of(const Plan& plan);
 
 }  // namespace millrace::engine

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "millrace/core/topology.h"
+
 #include "engine/kafka/config.h"
 #include "engine/kafka/errors.h"
 #include "engine/kafka/partitions.h"
@@ -68,14 +70,15 @@ Result<std::unique_ptr<Admin>> KafkaAdmin::make(const KafkaOptions& options) {
   config.set("socket.timeout.ms", kTimeoutMs);
   auto client = config.create();
   if (!client.ok()) return client.status();
-  return std::unique_ptr<Admin>(new KafkaAdmin(
-      std::move(offsets_client).value(), std::move(client).value(), options.replication_factor));
+  return std::unique_ptr<Admin>(
+      new KafkaAdmin(std::move(offsets_client).value(), std::move(client).value(), options));
 }
 
-KafkaAdmin::KafkaAdmin(Client offsets_client, Client client, int32_t replication_factor)
+KafkaAdmin::KafkaAdmin(Client offsets_client, Client client, const KafkaOptions& options)
     : offsets_client_(std::move(offsets_client)),
       client_(std::move(client)),
-      replication_factor_(replication_factor) {}
+      replication_factor_(options.replication_factor),
+      group_(options.application_id) {}
 
 Result<TopicMetadata> KafkaAdmin::metadata(rd_kafka_topic_t* topic, int timeout_ms) const {
   const rd_kafka_metadata_t* raw = nullptr;
@@ -246,6 +249,42 @@ Result<Admin::Watermarks> KafkaAdmin::watermarks(const TopicPartition& partition
     return failed("watermarks of " + partition.to_string(), error);
   }
   return marks;
+}
+
+Result<std::vector<GroupMember>> KafkaAdmin::group_members() {
+  const char* group = group_.c_str();
+  const auto event =
+      ask("members of group " + group_, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
+          [&](const rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
+            rd_kafka_DescribeConsumerGroups(client_.get(), &group, 1, options, queue);
+          });
+  if (!event.ok()) return event.status();
+  size_t groups = 0;
+  const rd_kafka_ConsumerGroupDescription_t** const described =
+      rd_kafka_DescribeConsumerGroups_result_groups(
+          rd_kafka_event_DescribeConsumerGroups_result(event->get()), &groups);
+  if (groups != 1) return failed("members of group " + group_, RD_KAFKA_RESP_ERR__BAD_MSG);
+  const rd_kafka_ConsumerGroupDescription_t* const found = *described;
+  if (const rd_kafka_error_t* const error = rd_kafka_ConsumerGroupDescription_error(found)) {
+    return repeatable(make_error("members of group " + group_, *error));
+  }
+  if (rd_kafka_ConsumerGroupDescription_state(found) != RD_KAFKA_CONSUMER_GROUP_STATE_STABLE) {
+    return Error{ErrorCode::kRetriable, fmt::format("group {} is not stable yet", group_)};
+  }
+  std::vector<GroupMember> members;
+  const size_t count = rd_kafka_ConsumerGroupDescription_member_count(found);
+  for (size_t i = 0; i < count; ++i) {
+    const auto* const member = rd_kafka_ConsumerGroupDescription_member(found, i);
+    members.push_back({rd_kafka_MemberDescription_client_id(member),
+                       rd_kafka_MemberDescription_consumer_id(member)});
+    if (is_legal_name(members.back().instance, kInstanceLengthMax)) continue;
+    return Error{
+        ErrorCode::kConfig,
+        fmt::format("group {} has a member that is no instance of this application "
+                    "(client.id '{}' at {}): give that program another group.id",
+                    group_, members.back().instance, rd_kafka_MemberDescription_host(member))};
+  }
+  return members;
 }
 
 Status KafkaAdmin::delete_records(std::span<const PartitionOffset> before) {

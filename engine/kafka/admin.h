@@ -24,10 +24,11 @@ class KafkaAdmin final : public Admin {
   Result<std::vector<PartitionOffset>> committed(
       std::span<const TopicPartition> partitions) override;
   Result<Watermarks> watermarks(const TopicPartition& partition) override;
+  Result<std::vector<GroupMember>> group_members() override;
   Status delete_records(std::span<const PartitionOffset> before) override;
 
  private:
-  KafkaAdmin(Client offsets_client, Client client, int32_t replication_factor);
+  KafkaAdmin(Client offsets_client, Client client, const KafkaOptions& options);
   /// Metadata of one topic, or of all when `topic` is null.
   Result<TopicMetadata> metadata(rd_kafka_topic_t* topic, int timeout_ms) const;
   Result<int32_t> partition_count(const std::string& topic, int timeout_ms) const;
@@ -40,6 +41,7 @@ class KafkaAdmin final : public Admin {
   const Client offsets_client_;  ///< read_committed
   const Client client_;          ///< read_uncommitted
   const int32_t replication_factor_;
+  const std::string group_;
 };
 
 }  // namespace millrace::engine::kafka

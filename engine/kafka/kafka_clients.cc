@@ -16,8 +16,10 @@ class KafkaClientFactory final : public ClientFactory {
  public:
   explicit KafkaClientFactory(KafkaOptions options) : options_(std::move(options)) {}
 
-  Result<std::unique_ptr<Membership>> join(const std::vector<std::string>& topics) override {
-    return kafka::KafkaMembership::make(options_, topics, slot_);
+  Result<std::unique_ptr<Membership>> join(const std::vector<std::string>& topics,
+                                           const std::string& spare_topic,
+                                           const std::string& instance) override {
+    return kafka::KafkaMembership::make(options_, {topics, spare_topic, instance}, slot_);
   }
   Result<std::unique_ptr<Fetcher>> fetcher(const std::string& purpose) override {
     return kafka::KafkaFetcher::make(options_, purpose);

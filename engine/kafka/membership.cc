@@ -33,19 +33,21 @@ int64_t heartbeat_ms(int64_t session_timeout_ms) {
 }  // namespace
 
 Result<std::unique_ptr<Membership>> KafkaMembership::make(const KafkaOptions& options,
-                                                          const std::vector<std::string>& topics,
+                                                          Subscription subscription,
                                                           std::shared_ptr<GroupSlot> slot) {
-  if (topics.empty()) {
+  if (subscription.topics.empty()) {
     return Error{ErrorCode::kInvalidArgument, "a group is joined with at least one topic"};
   }
   ClientConfig config(options, ClientKind::kConsumer, "");
+  config.set("client.id", subscription.instance);
   config.set("partition.assignment.strategy", "range");
   config.set("session.timeout.ms", options.session_timeout_ms);
   config.set("heartbeat.interval.ms", heartbeat_ms(options.session_timeout_ms));
   config.set("max.poll.interval.ms", options.barrier_timeout_ms);
   config.set("topic.metadata.refresh.interval.ms", kMetadataRefreshMs);
   if (!options.instance_id.empty()) config.set("group.instance.id", options.instance_id);
-  std::unique_ptr<KafkaMembership> membership(new KafkaMembership(options, std::move(slot)));
+  std::unique_ptr<KafkaMembership> membership(
+      new KafkaMembership(options, std::move(subscription), std::move(slot)));
   rd_kafka_conf_set_opaque(config.raw(), membership.get());
   rd_kafka_conf_set_rebalance_cb(config.raw(), on_rebalance);
   auto client = config.create();
@@ -53,19 +55,17 @@ Result<std::unique_ptr<Membership>> KafkaMembership::make(const KafkaOptions& op
   membership->client_ = std::move(client).value();
   rd_kafka_poll_set_consumer(membership->client_.get());
 
-  std::vector<TopicPartition> subscribed;
-  subscribed.reserve(topics.size());
-  for (const std::string& topic : topics) subscribed.push_back({topic, RD_KAFKA_PARTITION_UA});
-  const PartitionList list = to_list(std::span<const TopicPartition>(subscribed));
-  const auto error = rd_kafka_subscribe(membership->client_.get(), list.get());
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return make_error("subscription", error);
+  MILLRACE_RETURN_IF_ERROR(membership->subscribe());
   membership->slot_->attach(membership.get());
   membership->thread_ = std::thread([raw = membership.get()] { raw->run(); });
   return std::unique_ptr<Membership>(std::move(membership));
 }
 
-KafkaMembership::KafkaMembership(const KafkaOptions& options, std::shared_ptr<GroupSlot> slot)
-    : barrier_patience_(options.barrier_timeout_ms * 9 / 10), slot_(std::move(slot)) {}
+KafkaMembership::KafkaMembership(const KafkaOptions& options, Subscription subscription,
+                                 std::shared_ptr<GroupSlot> slot)
+    : subscription_(std::move(subscription)),
+      barrier_patience_(options.barrier_timeout_ms * 9 / 10),
+      slot_(std::move(slot)) {}
 
 KafkaMembership::~KafkaMembership() {
   close();
@@ -88,6 +88,36 @@ void KafkaMembership::acknowledge_revoked() {
     if (unacknowledged_ > 0) unacknowledged_--;
   }
   changed_.notify_all();
+}
+
+Status KafkaMembership::subscribe() {
+  std::vector<TopicPartition> wanted;
+  wanted.reserve(subscription_.topics.size() + 1);
+  for (const std::string& topic : subscription_.topics) {
+    wanted.push_back({topic, RD_KAFKA_PARTITION_UA});
+  }
+  if (with_spare_topic_) wanted.push_back({subscription_.spare_topic, RD_KAFKA_PARTITION_UA});
+  const PartitionList list = to_list(std::span<const TopicPartition>(wanted));
+  const auto error = rd_kafka_subscribe(client_.get(), list.get());
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  return make_error("subscription", error);
+}
+
+void KafkaMembership::request_rebalance() {
+  const std::lock_guard lock(mutex_);
+  rebalance_asked_ = true;
+}
+
+void KafkaMembership::rebalance_if_asked() {
+  {
+    const std::lock_guard lock(mutex_);
+    // Without a generation one is starting anyway.
+    if (!std::exchange(rebalance_asked_, false) || generation_ < 0) return;
+  }
+  with_spare_topic_ = !with_spare_topic_;
+  if (const Status status = subscribe(); !status.ok()) {
+    spdlog::warn("no new generation: {}", status.message());
+  }
 }
 
 void KafkaMembership::close() {
@@ -192,6 +222,7 @@ bool KafkaMembership::closing() {
 
 void KafkaMembership::run() {
   while (!closing()) {
+    rebalance_if_asked();
     const Message message(rd_kafka_consumer_poll(client_.get(), kPollMs));
     if (message != nullptr) take_error(*message);
   }

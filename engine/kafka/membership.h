@@ -16,6 +16,13 @@
 
 namespace millrace::engine::kafka {
 
+/// Who joins, and for what.
+struct Subscription {
+  std::vector<std::string> topics;
+  std::string spare_topic;  ///< joined and left to start a new generation
+  std::string instance;     ///< the client's id, by which the group knows this member
+};
+
 /// `Membership` over a subscribed consumer that is assigned nothing, on a thread of its own.
 ///
 /// A revocation blocks that thread, inside librdkafka's callback, until it is acknowledged;
@@ -25,16 +32,21 @@ class KafkaMembership final : public Membership, private OffsetCommitter {
  public:
   /// Errors: `kConfig`, `kInvalidArgument` without topics.
   static Result<std::unique_ptr<Membership>> make(const KafkaOptions& options,
-                                                  const std::vector<std::string>& topics,
+                                                  Subscription subscription,
                                                   std::shared_ptr<GroupSlot> slot);
   ~KafkaMembership() override;
 
   Result<std::optional<MembershipEvent>> poll() override;
   void acknowledge_revoked() override;
+  void request_rebalance() override;
   void close() override;
 
  private:
-  KafkaMembership(const KafkaOptions& options, std::shared_ptr<GroupSlot> slot);
+  KafkaMembership(const KafkaOptions& options, Subscription subscription,
+                  std::shared_ptr<GroupSlot> slot);
+  Status subscribe();
+  /// Starts a new generation when one was asked for.
+  void rebalance_if_asked();
   Status commit(std::span<const PartitionOffset> offsets, const GroupMetadata& group) override;
 
   static void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t what,
@@ -48,6 +60,7 @@ class KafkaMembership final : public Membership, private OffsetCommitter {
   void take_error(const rd_kafka_message_t& message);
   void leave();
 
+  const Subscription subscription_;
   const std::chrono::milliseconds barrier_patience_;
   const std::shared_ptr<GroupSlot> slot_;
 
@@ -58,8 +71,10 @@ class KafkaMembership final : public Membership, private OffsetCommitter {
   int32_t generation_ = -1;  ///< in which offsets may be committed
   Status failed_;
   bool closing_ = false;
+  bool rebalance_asked_ = false;
 
-  bool unanswered_ = false;  ///< of the thread: a revocation that closing overtook
+  bool with_spare_topic_ = false;  ///< of the thread: what it is subscribed to
+  bool unanswered_ = false;        ///< of the thread: a revocation that closing overtook
 
   Client client_;
   std::thread thread_;

@@ -97,6 +97,7 @@ class MemoryBroker {
     std::map<std::string, std::string> config;
   };
   struct Member {
+    std::string instance;
     std::vector<std::string> topics;
     std::deque<engine::MembershipEvent> events;
     bool owes_acknowledgement = false;

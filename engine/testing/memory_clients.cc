@@ -37,10 +37,12 @@ Status failure(const std::optional<Fault>& fault) {
 
 class MemoryMembership final : public engine::Membership {
  public:
-  MemoryMembership(MemoryBroker& broker, std::vector<std::string> topics) : broker_(broker) {
+  MemoryMembership(MemoryBroker& broker, std::vector<std::string> topics, std::string instance)
+      : broker_(broker) {
     const std::lock_guard lock(broker_.mutex_);
     id_ = broker_.next_member_++;
     broker_.members_[id_].topics = std::move(topics);
+    broker_.members_[id_].instance = std::move(instance);
     broker_.start_rebalance();
   }
   ~MemoryMembership() override { close(); }
@@ -63,6 +65,11 @@ class MemoryMembership final : public engine::Membership {
     member->second.owes_acknowledgement = false;
     member->second.has_assignment = false;
     broker_.finish_rebalance_if_acknowledged();
+  }
+
+  void request_rebalance() override {
+    const std::lock_guard lock(broker_.mutex_);
+    if (!broker_.rebalancing_) broker_.start_rebalance();
   }
 
   void close() override {
@@ -356,6 +363,16 @@ class MemoryAdmin final : public engine::Admin {
     return Watermarks{log->low, log->next};
   }
 
+  Result<std::vector<engine::GroupMember>> group_members() override {
+    const std::lock_guard lock(broker_.mutex_);
+    if (broker_.rebalancing_) return Error{ErrorCode::kRetriable, "a generation is starting"};
+    std::vector<engine::GroupMember> members;
+    for (const auto& [id, member] : broker_.members_) {
+      members.push_back({member.instance, fmt::format("{}-{}", member.instance, id)});
+    }
+    return members;
+  }
+
   Status delete_records(std::span<const PartitionOffset> before) override {
     const std::lock_guard lock(broker_.mutex_);
     for (const PartitionOffset& cut : before) {
@@ -377,9 +394,11 @@ class MemoryClients final : public engine::ClientFactory {
  public:
   explicit MemoryClients(MemoryBroker& broker) : broker_(broker) {}
 
-  Result<std::unique_ptr<engine::Membership>> join(
-      const std::vector<std::string>& topics) override {
-    return std::unique_ptr<engine::Membership>(std::make_unique<MemoryMembership>(broker_, topics));
+  Result<std::unique_ptr<engine::Membership>> join(const std::vector<std::string>& topics,
+                                                   const std::string& /*spare_topic*/,
+                                                   const std::string& instance) override {
+    return std::unique_ptr<engine::Membership>(
+        std::make_unique<MemoryMembership>(broker_, topics, instance));
   }
   Result<std::unique_ptr<engine::Fetcher>> fetcher(const std::string&) override {
     return std::unique_ptr<engine::Fetcher>(std::make_unique<MemoryFetcher>(broker_));

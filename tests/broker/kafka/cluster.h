@@ -18,6 +18,9 @@ T must(Result<T> result) {
   return std::move(result).value();
 }
 
+/// For `join` where no new generation is asked for.
+inline const std::string kSpareTopic = "spare";
+
 /// For EXPECT_EQ: "ok", or the code's name with the message.
 inline std::string shown(const Status& status) {
   if (status.ok()) return "ok";

@@ -46,7 +46,7 @@ TEST_F(ExactlyOnceTest, ACopyCommitsRecordsAndOffsetsTogether) {
   const std::string output = make_topic("out");
   write(input, {"a", "b", "c"});
   const auto factory = clients();
-  const auto membership = must(factory->join({input}));
+  const auto membership = must(factory->join({input}, kSpareTopic, "one"));
   const MembershipEvent assigned = next_assignment(*membership);
   const auto producer = transactional("tx", *factory);
   const int32_t handle = must(producer->topic_handle(output));
@@ -124,10 +124,10 @@ TEST_F(ExactlyOnceTest, ANewerProducerOfTheSameIdFencesTheOlder) {
 TEST_F(ExactlyOnceTest, AnOlderGenerationCannotCommit) {
   const std::string topic = make_topic("t", 2);
   const auto factory = clients();
-  const auto first = must(factory->join({topic}));
+  const auto first = must(factory->join({topic}, kSpareTopic, "one"));
   const MembershipEvent before = next_assignment(*first);
   const auto second_factory = clients();
-  const auto second = must(second_factory->join({topic}));
+  const auto second = must(second_factory->join({topic}, kSpareTopic, "two"));
   const MembershipEvent after = next_assignment(*first);
   ASSERT_GT(after.group.generation, before.group.generation);
 
@@ -175,7 +175,7 @@ TEST_F(ExactlyOnceTest, ARecordTooLargeForTheTopicIsToldAtTheCommitAndTheProduce
 TEST_F(ExactlyOnceTest, OffsetsOfADeadInstanceAreHiddenUntilItIsFenced) {
   const std::string topic = make_topic("t");
   const auto factory = clients();
-  const auto membership = must(factory->join({topic}));
+  const auto membership = must(factory->join({topic}, kSpareTopic, "one"));
   const MembershipEvent assigned = next_assignment(*membership);
   const std::vector<PartitionOffset> offsets{{{topic, 0}, 5}};
   {
@@ -211,7 +211,7 @@ TEST_F(ExactlyOnceTest, ATransactionThatTimedOutIsFenced) {
 TEST_F(ExactlyOnceTest, AtLeastOnceCommitsOffsetsInItsGenerationOnly) {
   const std::string topic = make_topic("t");
   const auto factory = clients();
-  const auto membership = must(factory->join({topic}));
+  const auto membership = must(factory->join({topic}, kSpareTopic, "one"));
   const MembershipEvent assigned = next_assignment(*membership);
   const auto producer = must(factory->producer(""));
   ASSERT_OK(

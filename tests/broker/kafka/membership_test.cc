@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -17,8 +18,9 @@ using std::chrono::milliseconds;
 /// One member with the factory it came from.
 class Member {
  public:
-  Member(const KafkaOptions& options, const std::vector<std::string>& topics)
-      : membership_(must(must(make_kafka_clients(options))->join(topics))) {}
+  Member(const KafkaOptions& options, const std::vector<std::string>& topics,
+         const std::string& spare_topic = kSpareTopic, const std::string& instance = "one")
+      : membership_(must(must(make_kafka_clients(options))->join(topics, spare_topic, instance))) {}
 
   Membership& operator*() { return *membership_; }
   Membership* operator->() { return membership_.get(); }
@@ -205,6 +207,61 @@ TEST_F(MembershipTest, ClosesWhileABarrierIsOpen) {
   first.expect(Kind::kRevoked);
   first->close();
   EXPECT_THAT(second.expect(Kind::kAssigned, 5'000).partitions, SizeIs(2));
+}
+
+TEST_F(MembershipTest, AMemberCanAskForANewGenerationAgainAndAgain) {
+  const std::string topic = make_topic("t", 2);
+  const std::string spare = make_topic("spare");
+  Member first(options(), {topic}, spare, "one");
+  first.expect(Kind::kAssigned);
+  Member second(options(), {topic}, spare, "two");
+  first.expect(Kind::kRevoked);
+  first->acknowledge_revoked();
+  int32_t generation = first.expect(Kind::kAssigned).group.generation;
+  second.expect(Kind::kAssigned);
+  for (Member* const asking : {&second, &first, &second}) {
+    (*asking)->request_rebalance();
+    // Who asks joins anew at once, and with that the others hear of it.
+    for (Member* const member : {asking, asking == &first ? &second : &first}) {
+      member->expect(Kind::kRevoked);
+      (*member)->acknowledge_revoked();
+    }
+    const MembershipEvent of_first = first.expect(Kind::kAssigned);
+    EXPECT_GT(of_first.group.generation, generation);
+    generation = of_first.group.generation;
+    EXPECT_EQ(second.expect(Kind::kAssigned).group.generation, generation);
+  }
+}
+
+TEST_F(MembershipTest, TheGroupNamesItsMembersByInstance) {
+  const std::string topic = make_topic("t", 2);
+  const auto admin = must(clients()->admin());
+  Member first(options(), {topic}, kSpareTopic, "one");
+  first.expect(Kind::kAssigned);
+  std::vector<std::string> names;
+  const auto members = [&] {
+    names.clear();
+    const auto found = admin->group_members();
+    if (!found.ok()) return names;
+    for (const GroupMember& member : *found) names.push_back(member.instance);
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  EXPECT_TRUE(eventually([&] { return members() == std::vector<std::string>{"one"}; }));
+  {
+    Member second(options(), {topic}, kSpareTopic, "two");
+    first.expect(Kind::kRevoked);
+    EXPECT_CODE(admin->group_members().status(), ErrorCode::kRetriable);
+    first->acknowledge_revoked();
+    second.expect(Kind::kAssigned);
+    EXPECT_TRUE(eventually([&] { return members().size() == 2; }));
+    second->close();
+  }
+  first.expect(Kind::kAssigned);
+  first.expect(Kind::kRevoked);
+  first->acknowledge_revoked();
+  first.expect(Kind::kAssigned);
+  EXPECT_TRUE(eventually([&] { return members() == std::vector<std::string>{"one"}; }));
 }
 
 }  // namespace

@@ -66,6 +66,7 @@ class FakeQueries final : public Queries {
     return StatePosition();
   }
   std::vector<TaskInfo> tasks() const override { return {}; }
+  const Queries& with_standbys() const override { return *this; }
 
   bool restoring = false;
 

@@ -14,19 +14,9 @@ using ::testing::HasSubstr;
 
 constexpr int kKeys = 20;
 
-void count(ProcessorContext& context, const Record& record) {
-  KeyValueStore& rows = context.store("rows");
-  const Row row = rows.get(record.key);
-  const std::string now = std::to_string((row ? std::stoi(row.value.to_string()) : 0) + 1);
-  rows.put(record.key, Bytes(now), record.timestamp_ms);
-  Record output = record;
-  output.value = Bytes(now);
-  context.forward(output);
-}
-
 class Instances : public ::testing::Test {
  protected:
-  Instances() : cluster_([] { return scripted({.process = count, .with_store = true}); }, 4) {}
+  Instances() : cluster_([] { return scripted({.process = count_up, .with_store = true}); }, 4) {}
 
   void pipe(int rounds) {
     for (int i = 0; i < rounds * kKeys; ++i) cluster_.pipe("left", key(i % kKeys), "v");

@@ -32,6 +32,17 @@ class ScriptedProcessor final : public Processor {
   Process process_;
 };
 
+/// Counts a key's records in "rows", and forwards the count.
+inline void count_up(ProcessorContext& context, const Record& record) {
+  KeyValueStore& rows = context.store("rows");
+  const Row row = rows.get(record.key);
+  const std::string now = std::to_string((row ? std::stoi(row.value.to_string()) : 0) + 1);
+  rows.put(record.key, Bytes(now), record.timestamp_ms);
+  Record output = record;
+  output.value = Bytes(now);
+  context.forward(output);
+}
+
 struct Script {
   ScriptedProcessor::Process process = [](ProcessorContext& context, const Record& record) {
     context.forward(record);

@@ -142,7 +142,7 @@ TEST(BrokerAway, QuestionsAreRetriableAndTakeABoundedTime) {
 
 TEST(BrokerAway, ClientsCloseInABoundedTime) {
   const auto factory = clients_at("127.0.0.1:1");
-  const auto membership = factory->join({"t"}).value();
+  const auto membership = factory->join({"t"}, "spare", "one").value();
   auto fetcher = factory->fetcher("test").value();
   ASSERT_EQ(shown(fetcher->add(std::vector<PartitionOffset>{{{"t", 0}, 0}})), "ok");
   fetcher->set_catching_up(true);

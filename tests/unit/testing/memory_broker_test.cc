@@ -86,11 +86,11 @@ TEST_F(MemoryBrokerTest, HeldMarkersHideWhatIsCommittedUntilReleased) {
 }
 
 TEST_F(MemoryBrokerTest, RefusesOffsetsOfAnOlderGeneration) {
-  auto first = clients_->join({"in"});
+  auto first = clients_->join({"in"}, "spare", "one");
   const auto assigned = (*first)->poll();
   ASSERT_EQ(assigned->value().kind, MembershipEvent::Kind::kAssigned);
   EXPECT_EQ(assigned->value().partitions.size(), 4U);
-  auto second = clients_->join({"in"});
+  auto second = clients_->join({"in"}, "spare", "one");
   ASSERT_EQ((*first)->poll()->value().kind, MembershipEvent::Kind::kRevoked);
   EXPECT_FALSE((*second)->poll()->has_value());  // the barrier holds until everybody let go
   (*first)->acknowledge_revoked();

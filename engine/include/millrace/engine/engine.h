@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "millrace/core/clock.h"
@@ -53,8 +54,8 @@ struct EngineHooks {
 
 /// One instance: joins the group of its application, runs the tasks it is given, commits.
 ///
-/// `run_once`, `run`, `commit` and `close` belong to one thread. `request_stop`, `state` and
-/// `queries` may be used from any, `request_stop` from a signal handler too.
+/// `run_once`, `run`, `commit` and `close` belong to one thread. The rest may be used from any,
+/// `request_stop` from a signal handler too.
 class Engine {
  public:
   /// Checks the options and takes the state directory; asks no broker yet. An empty
@@ -83,6 +84,18 @@ class Engine {
   /// aborts instead of committing, and returns that failure. When the last commit cannot be made
   /// (the broker is away), what it held is left to be done again. Idempotent.
   Status close();
+
+  /// Where others reach this instance's queries, "host:port"; before the first turn.
+  void advertise(std::string endpoint);
+  /// Stops processing until `resume`; commits what is processed, keeps its tasks, answers queries.
+  void pause();
+  void resume();
+  bool is_paused() const;
+  /// Gives the tasks to the other instances, those with state once it is warm elsewhere. There is
+  /// no way back but a restart. Alone in its group an instance keeps its tasks.
+  void drain();
+  /// Whether it has given all away: it may be stopped without anybody noticing.
+  bool is_drained() const;
 
   /// Commits what was processed, due or not.
   Status commit();

@@ -80,6 +80,9 @@ class Metrics {
   /// Replaces the lag of all partitions: those not named are gone.
   void set_lags(std::span<const PartitionLag> lags);
   int64_t lag_records() const;
+  /// Changelog records that tasks had to read, from when they were given to this instance to run
+  /// until they ran.
+  prometheus::Counter& restored_records();
   void set_restore(TaskId task, const RestoreProgress& progress);
   /// The task runs, or belongs to somebody else now: its restore series go.
   void clear_restore(TaskId task);

@@ -60,6 +60,13 @@ struct EngineOptions {
   int snapshot_retain = 2;             ///< snapshots kept of each task
   bool snapshot_peers = true;          ///< start a task without state from a peer's snapshot
 
+  int standby_replicas = 0;     ///< copies of each task's state that other instances keep
+  int warmup_replicas_max = 2;  ///< tasks that warm up elsewhere before they move, at a time
+  int64_t acceptable_recovery_lag = 10'000;  ///< records behind, at which state counts as caught up
+  std::string rack;                          ///< standbys are put on other racks first
+  int32_t capacity = 1;                      ///< share of the work relative to the other instances
+  int64_t state_cleanup_delay_ms = 600'000;  ///< after a task went elsewhere its state is removed
+
   int64_t session_timeout_ms = 10'000;
   int64_t transaction_timeout_ms = 10'000;
   int64_t retry_backoff_max_ms = 5'000;  ///< while the broker is away

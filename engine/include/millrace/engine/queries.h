@@ -23,6 +23,9 @@ struct StatePosition {
   int64_t event_time_ms = -1;                    ///< of the newest processed input; −1: none
   /// 0 when the inputs were read to their end, else now − `event_time_ms`; −1: unknown.
   int64_t freshness_ms = -1;
+  bool is_standby = false;  ///< seen by a copy that follows the instance that runs the task
+  /// Of a standby: changelog records it is behind, 0 when it was at the end, else a lower bound.
+  int64_t lag_records = 0;
 };
 
 struct StoreAnswer {
@@ -34,6 +37,7 @@ enum class TaskStage : unsigned char {
   kRestoring,
   kRunning,
   kSuspended,  ///< taken away by a rebalance that is under way
+  kStandby,    ///< follows the instance that runs the task
 };
 std::string_view to_string(TaskStage stage);
 
@@ -73,6 +77,10 @@ class Queries {
 
   /// Every task this instance holds, by id.
   virtual std::vector<TaskInfo> tasks() const = 0;
+
+  /// The same, for callers who take an older answer over none: standbys on this instance answer
+  /// too, once they have been at the end of their changelogs. Lives as long as this.
+  virtual const Queries& with_standbys() const = 0;
 };
 
 /// Smallest key that is larger than every key with this prefix, for `scan`; null: there is none.

@@ -69,6 +69,10 @@ class QueryServer {
 /// `engine` must outlive the server's running.
 void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology);
 
+class Queries;
+/// What answers `request`: with `?stale=ok` standbys too.
+const Queries& queries_for(const Queries& queries, const HttpRequest& request);
+
 struct StatePosition;
 /// `position` as the JSON object that every answer carries.
 std::string position_json(const StatePosition& position);

@@ -1,0 +1,289 @@
+#include "engine/group/coordinator.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "engine/backoff.h"
+#include "engine/ownership.h"
+
+namespace millrace::engine {
+namespace {
+
+constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kReportIntervalNs = 1'000 * kNsPerMs;
+/// How long the others give a leader to publish, and how far apart they lose their patience.
+constexpr int64_t kPatienceNs = 3'000 * kNsPerMs;
+constexpr int64_t kPatienceSpreadNs = 2'000 * kNsPerMs;
+constexpr int64_t kLogWaitMs = 10;
+/// How often a leader looks whether the reports allow a better plan.
+constexpr int64_t kConsiderIntervalNs = 200 * kNsPerMs;
+
+/// Different members lose their patience at different times.
+int64_t patience_of(const std::string& instance) {
+  return kPatienceNs + static_cast<int64_t>(std::hash<std::string>()(instance) % kPatienceSpreadNs);
+}
+
+std::vector<TaskWeight> weigh(std::span<const TaskPlan> plans) {
+  std::vector<TaskWeight> tasks;
+  for (const TaskPlan& plan : plans) {
+    const bool is_stateful = std::any_of(plan.stores.begin(), plan.stores.end(),
+                                         [](const PlanStore& store) { return store.output >= 0; });
+    for (int32_t p = 0; p < plan.partitions; ++p) {
+      tasks.push_back({.task = {plan.sub_topology, p}, .weight = 1, .is_stateful = is_stateful});
+    }
+  }
+  std::sort(tasks.begin(), tasks.end(),
+            [](const TaskWeight& a, const TaskWeight& b) { return a.task < b.task; });
+  return tasks;
+}
+
+}  // namespace
+
+Coordinator::Coordinator(ClientFactory& clients, Admin& admin, const EngineOptions& options,
+                         std::string instance, const Clock& clock)
+    : clients_(clients),
+      admin_(admin),
+      options_(options),
+      instance_(std::move(instance)),
+      clock_(clock),
+      patience_ns_(patience_of(instance_)) {}
+
+Coordinator::~Coordinator() = default;
+
+Status Coordinator::open(std::span<const TaskPlan> plans, const InstanceReport& report) {
+  plans_ = plans;
+  tasks_ = weigh(plans);
+  if (log_ == nullptr) {
+    Result<std::unique_ptr<GroupLog>> log =
+        GroupLog::open(clients_, admin_, options_.application_id);
+    if (!log.ok()) return log.status();
+    log_ = std::move(*log);
+  }
+  while (!log_->is_current()) {
+    const Result<bool> polled = log_->poll();
+    if (!polled.ok()) return polled.status();
+    log_->wait(kLogWaitMs);
+  }
+  plans_from_ = log_->plans_end();
+  // A leader that does not know what this instance holds would let it start from nothing.
+  MILLRACE_RETURN_IF_ERROR(log_->publish(report));
+  MILLRACE_RETURN_IF_ERROR(log_->flush());
+  may_resume_ = !options_.instance_id.empty();
+  const GroupTopics topics = group_topics(options_.application_id);
+  std::vector<std::string> subscribed = topics_to_join(plans);
+  subscribed.push_back(topics.control);
+  Result<std::unique_ptr<Membership>> joined = clients_.join(subscribed, topics.spare, instance_);
+  if (!joined.ok()) return joined.status();
+  membership_ = std::move(*joined);
+  return {};
+}
+
+Result<std::optional<OwnershipEvent>> Coordinator::poll() {
+  Result<std::optional<MembershipEvent>> polled = membership_->poll();
+  if (!polled.ok()) return polled.status();
+  if (polled->has_value()) {
+    MILLRACE_RETURN_IF_ERROR(check_partitions(**polled));
+    if (auto event = take(**std::move(polled))) return event;
+  }
+  Result<bool> news = log_->poll();
+  if (!news.ok() && !is_passing(news.code())) return news.status();
+  has_news_ |= news.ok() && *news;
+  if (!is_waiting_) {
+    if (is_leader_) reconsider();
+    return std::optional<OwnershipEvent>();
+  }
+  Result<std::optional<OwnershipEvent>> taken = take_plan();
+  if (taken.ok() ? taken->has_value() : !is_passing(taken.code())) return taken;
+  if (taken.ok() && is_waiting_ && is_leader_ && !is_published_) {
+    if (const Status led = lead(); !led.ok() && !is_passing(led.code())) return led;
+  }
+  if (clock_.steady_ns() - waiting_since_ns_ > patience_ns_) {
+    spdlog::warn("no plan after {} ms, asking for a new generation generation={}",
+                 patience_ns_ / kNsPerMs, group_.generation);
+    waiting_since_ns_ = clock_.steady_ns();
+    membership_->request_rebalance();
+  }
+  return std::optional<OwnershipEvent>();
+}
+
+std::optional<OwnershipEvent> Coordinator::take(MembershipEvent event) {
+  is_leader_ = false;
+  is_waiting_ = false;
+  if (event.kind != MembershipEvent::Kind::kAssigned) {
+    return OwnershipEvent{event.kind == MembershipEvent::Kind::kLost
+                              ? OwnershipEvent::Kind::kLost
+                              : OwnershipEvent::Kind::kRevoked,
+                          {}};
+  }
+  group_ = std::move(event.group);
+  is_waiting_ = true;
+  is_published_ = false;
+  waiting_since_ns_ = clock_.steady_ns();
+  const std::string control = group_topics(options_.application_id).control;
+  is_leader_ = std::any_of(event.partitions.begin(), event.partitions.end(),
+                           [&](const TopicPartition& p) { return p.topic == control; });
+  // What was written before the generation began is to be known before its plan is made.
+  if (const Status status = log_->refresh(admin_); !status.ok()) {
+    spdlog::warn("group log not looked at: {}", status.message());
+  }
+  return std::nullopt;
+}
+
+Status Coordinator::check_partitions(const MembershipEvent& event) const {
+  for (const TaskPlan& plan : plans_) {
+    for (const PlanInput& input : plan.inputs) {
+      const auto extra = std::find_if(
+          event.partitions.begin(), event.partitions.end(), [&](const TopicPartition& assigned) {
+            return assigned.topic == input.topic && assigned.partition >= plan.partitions;
+          });
+      if (extra == event.partitions.end()) continue;
+      return Error{
+          ErrorCode::kConfig,
+          fmt::format("topic '{}' has partition {} now, but this application was set up for {}: "
+                      "keys would move between tasks while their state stays behind. Use an input "
+                      "topic with the old count, or reset the application: delete its internal "
+                      "topics and offsets, or give it a new application.id",
+                      input.topic, extra->partition, plan.partitions)};
+    }
+  }
+  return {};
+}
+
+void Coordinator::acknowledge_revoked() {
+  may_resume_ = false;
+  plans_from_ = log_->plans_end();
+  membership_->acknowledge_revoked();
+}
+
+Result<std::optional<OwnershipEvent>> Coordinator::take_plan() {
+  if (!log_->is_current()) return std::optional<OwnershipEvent>();
+  const GroupLog::Entry* entry = log_->plan_of(group_.generation, plans_from_);
+  if (entry == nullptr && may_resume_) {
+    const Result<const GroupLog::Entry*> resumed = plan_to_resume();
+    if (!resumed.ok()) return resumed.status();
+    entry = *resumed;
+  }
+  if (entry == nullptr) return std::optional<OwnershipEvent>();
+  is_waiting_ = false;
+  OwnershipEvent event{OwnershipEvent::Kind::kGiven, ownership_of(*entry)};
+  plan_ = entry->plan;
+  spdlog::info("plan generation={} writer={} tasks={} active={} standby={} waited_ms={}",
+               plan_->generation, plan_->writer, plan_->placements.size(),
+               event.ownership.active.size(), event.ownership.standby.size(),
+               (clock_.steady_ns() - waiting_since_ns_) / kNsPerMs);
+  return std::optional<OwnershipEvent>(std::move(event));
+}
+
+Result<const GroupLog::Entry*> Coordinator::plan_to_resume() {
+  const GroupLog::Entry* const first = log_->plan_of(group_.generation, 0);
+  if (first == nullptr) return nullptr;  // the generation is new
+  const Result<std::vector<GroupMember>> members = admin_.group_members();
+  if (!members.ok()) return members.status();
+  const auto is_unchanged = [&](const Plan& plan) {
+    return plan.members.size() == members->size() &&
+           std::all_of(members->begin(), members->end(), [&](const GroupMember& member) {
+             const auto known = plan.members.find(member.instance);
+             return known != plan.members.end() &&
+                    (member.instance == instance_ || known->second == member.member_id);
+           });
+  };
+  for (const GroupLog::Entry& entry : log_->plans()) {
+    if (entry.plan.generation == group_.generation && is_unchanged(entry.plan)) return &entry;
+  }
+  // Others may be at work by that plan, or it is of another life: only a new generation is safe.
+  may_resume_ = false;
+  is_waiting_ = false;
+  spdlog::info("the group has changed, asking for a new generation generation={}",
+               group_.generation);
+  membership_->request_rebalance();
+  return nullptr;
+}
+
+Ownership Coordinator::ownership_of(const GroupLog::Entry& entry) const {
+  Ownership ownership{.group = group_, .active = {}, .standby = {}, .dead = {}};
+  const auto contains = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::set<std::string> dead;
+  const Plan* const previous = log_->before(entry);
+  for (const Placement& placement : entry.plan.placements) {
+    if (placement.active == instance_) {
+      ownership.active.push_back(placement.task);
+      const Placement* const before =
+          previous == nullptr ? nullptr : previous->find(placement.task);
+      if (before == nullptr || entry.plan.members.contains(before->active)) continue;
+      dead.insert(before->active);
+    } else if (contains(placement.standbys, instance_) || contains(placement.warmups, instance_)) {
+      ownership.standby.push_back(placement.task);
+    }
+  }
+  ownership.dead.assign(dead.begin(), dead.end());
+  return ownership;
+}
+
+Status Coordinator::lead() {
+  if (!log_->is_current()) return {};
+  const Plan* const previous = log_->plans().empty() ? nullptr : &log_->plans().back().plan;
+  Result<Plan> plan = plan_with(previous);
+  if (!plan.ok()) return plan.status();
+  MILLRACE_RETURN_IF_ERROR(log_->publish(*plan));
+  is_published_ = true;
+  return {};
+}
+
+void Coordinator::reconsider() {
+  const int64_t now_ns = clock_.steady_ns();
+  if (!has_news_ || !plan_ || now_ns - considered_ns_ < kConsiderIntervalNs) return;
+  considered_ns_ = now_ns;
+  const Result<Plan> better = plan_with(&*plan_);
+  if (!better.ok()) return;  // a rebalance is under way, most likely
+  has_news_ = false;
+  if (better->placements == plan_->placements) return;
+  spdlog::info("a better plan is possible, asking for a new generation generation={}",
+               group_.generation);
+  membership_->request_rebalance();
+}
+
+Result<Plan> Coordinator::plan_with(const Plan* previous) {
+  const Result<std::vector<GroupMember>> members = admin_.group_members();
+  if (!members.ok()) return members.status();
+  PlannerInput input;
+  input.generation = group_.generation;
+  input.writer = instance_;
+  for (const GroupMember& member : *members) {
+    const auto report = log_->reports().find(member.instance);
+    InstanceReport unknown;
+    unknown.instance = member.instance;
+    input.members.push_back(report == log_->reports().end() ? unknown : report->second);
+  }
+  input.tasks = tasks_;
+  input.previous = previous;
+  input.standby_replicas = options_.standby_replicas;
+  input.acceptable_lag = options_.acceptable_recovery_lag;
+  input.warmups_max = options_.warmup_replicas_max;
+  Plan plan = make_plan(input);
+  for (const GroupMember& member : *members) plan.members[member.instance] = member.member_id;
+  return plan;
+}
+
+void Coordinator::report(const InstanceReport& report, bool at_once) {
+  const int64_t now_ns = clock_.steady_ns();
+  if (!at_once && now_ns - reported_ns_ < kReportIntervalNs) return;
+  reported_ns_ = now_ns;
+  if (report == reported_) return;
+  if (const Status sent = log_->publish(report); sent.ok()) {
+    reported_ = report;
+  } else {
+    spdlog::warn("state not reported: {}", sent.message());
+  }
+}
+
+void Coordinator::close() {
+  if (membership_ != nullptr) membership_->close();
+}
+
+}  // namespace millrace::engine

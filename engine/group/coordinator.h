@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/result.h"
+#include "millrace/engine/options.h"
+
+#include "engine/clients.h"
+#include "engine/group/group_log.h"
+#include "engine/group/plan.h"
+#include "engine/group/planner.h"
+#include "engine/task_plan.h"
+
+namespace millrace::engine {
+
+/// What an instance is to do in one generation of the group.
+struct Ownership {
+  GroupMetadata group;
+  std::vector<TaskId> active;   ///< ascending
+  std::vector<TaskId> standby;  ///< ascending; warm-ups included
+  /// Instances that ran some of `active` and are no members any more: what they left open has to be
+  /// fenced before offsets are read.
+  std::vector<std::string> dead;
+};
+
+struct OwnershipEvent {
+  enum class Kind : unsigned char {
+    kRevoked,  ///< barrier: finish, commit, suspend, then call `acknowledge_revoked`
+    kLost,     ///< like kRevoked, but the group went on without us: abort, drop, suspend
+    kGiven,    ///< the plan of the generation is known: run `ownership`
+  };
+  Kind kind = Kind::kRevoked;
+  Ownership ownership;  ///< kGiven
+};
+
+/// An instance's part in its group: membership, barrier and fence by Kafka's consumer group, who
+/// runs what by the plan that the leader of a generation publishes.
+///
+/// The leader is the member that was assigned the one partition of the control topic. It also
+/// watches the reports, and starts a new generation when they allow a better plan. Calls from the
+/// loop's thread; the leader's questions to Kafka block it for milliseconds.
+class Coordinator {
+ public:
+  Coordinator(ClientFactory& clients, Admin& admin, const EngineOptions& options,
+              std::string instance, const Clock& clock);
+  ~Coordinator();
+
+  /// Reads the group's log, makes `report` known and joins. May be called again after an error.
+  /// Errors: those of the clients.
+  Status open(std::span<const TaskPlan> plans, const InstanceReport& report);
+
+  /// Next event, if there is one. Errors as `Membership::poll`, and `kConfig` when the partitions
+  /// of a source topic have changed.
+  Result<std::optional<OwnershipEvent>> poll();
+  void acknowledge_revoked();
+
+  /// Makes this instance's state known: when it changed, at most once an interval unless `at_once`.
+  void report(const InstanceReport& report, bool at_once);
+  /// Whether a plan is being waited for: poll soon.
+  bool is_waiting() const { return is_waiting_; }
+  /// Null before the first plan.
+  const Plan* plan() const { return plan_ ? &*plan_ : nullptr; }
+  const std::map<std::string, InstanceReport>& reports() const { return log_->reports(); }
+  /// Leaves the group.
+  void close();
+
+ private:
+  std::optional<OwnershipEvent> take(MembershipEvent event);
+  Status check_partitions(const MembershipEvent& event) const;
+  /// The plan of the present generation, once it is in the log.
+  Result<std::optional<OwnershipEvent>> take_plan();
+  /// A static member that comes back may find the others at work by a plan that is older than its
+  /// return. That plan, or null when there is none or it is of another life of the group.
+  Result<const GroupLog::Entry*> plan_to_resume();
+  Ownership ownership_of(const GroupLog::Entry& entry) const;
+  /// Leader only: one step towards a published plan.
+  Status lead();
+  /// Leader only: starts a new generation when the reports allow a better plan.
+  void reconsider();
+  /// The plan of the present members, as they reported last.
+  Result<Plan> plan_with(const Plan* previous);
+
+  ClientFactory& clients_;
+  Admin& admin_;
+  const EngineOptions& options_;
+  const std::string instance_;
+  const Clock& clock_;
+
+  std::span<const TaskPlan> plans_;
+  std::vector<TaskWeight> tasks_;
+  std::unique_ptr<GroupLog> log_;
+  std::unique_ptr<Membership> membership_;
+
+  GroupMetadata group_;
+  bool is_leader_ = false;
+  bool is_waiting_ = false;
+  bool is_published_ = false;  ///< a plan of ours, of this generation
+  bool may_resume_ = false;    ///< a static member whose first generation this is
+  int64_t plans_from_ = 0;     ///< offset before which no plan is of the generation to come
+  int64_t waiting_since_ns_ = 0;
+  int64_t patience_ns_ = 0;
+  std::optional<Plan> plan_;  ///< that is being run, or was run last
+  bool has_news_ = false;     ///< of reports, since the leader last looked
+  int64_t considered_ns_ = 0;
+
+  InstanceReport reported_;  ///< as published last
+  int64_t reported_ns_ = 0;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,161 @@
+#include "engine/group/group_log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "millrace/core/clock.h"
+
+namespace millrace::engine {
+namespace {
+
+constexpr size_t kPollRecords = 1'000;
+/// Plans that are remembered, and about as many kept in the topic.
+constexpr size_t kPlansKept = 64;
+
+void pass_over(const TopicPartition& partition, const FetchedRecord& record, const Status& why) {
+  spdlog::warn("group record passed over {}@{}: {}", partition.to_string(), record.offset,
+               why.message());
+}
+
+}  // namespace
+
+GroupTopics group_topics(const std::string& application_id) {
+  return {.control = application_id + "-control",
+          .spare = application_id + "-rebalance",
+          .plan = application_id + "-plan",
+          .instances = application_id + "-instances"};
+}
+
+Result<std::unique_ptr<GroupLog>> GroupLog::open(ClientFactory& clients, Admin& admin,
+                                                 const std::string& application_id) {
+  Result<std::unique_ptr<Fetcher>> fetcher = clients.fetcher("group");
+  if (!fetcher.ok()) return fetcher.status();
+  Result<std::unique_ptr<Producer>> producer = clients.producer("");
+  if (!producer.ok()) return producer.status();
+  std::unique_ptr<GroupLog> log(
+      new GroupLog(std::move(*fetcher), std::move(*producer), group_topics(application_id)));
+  for (Topic* const topic : {&log->plans_log_, &log->reports_log_}) {
+    const Result<int32_t> handle = log->producer_->topic_handle(topic->partition.topic);
+    if (!handle.ok()) return handle.status();
+    topic->handle = *handle;
+    const Result<Admin::Watermarks> marks = admin.watermarks(topic->partition);
+    if (!marks.ok()) return marks.status();
+    topic->position = marks->low;
+    topic->target = marks->high;
+    const std::vector<PartitionOffset> start{{topic->partition, topic->position}};
+    MILLRACE_RETURN_IF_ERROR(log->fetcher_->add(start));
+  }
+  return log;
+}
+
+GroupLog::GroupLog(std::unique_ptr<Fetcher> fetcher, std::unique_ptr<Producer> producer,
+                   const GroupTopics& topics)
+    : fetcher_(std::move(fetcher)), producer_(std::move(producer)) {
+  plans_log_.partition = {topics.plan, 0};
+  reports_log_.partition = {topics.instances, 0};
+}
+
+Result<bool> GroupLog::poll() {
+  const Result<bool> plans = poll(plans_log_);
+  if (!plans.ok()) return plans;
+  const Result<bool> reports = poll(reports_log_);
+  if (!reports.ok()) return reports;
+  return *plans || *reports;
+}
+
+Result<bool> GroupLog::poll(Topic& topic) {
+  RecordBatch batch;
+  const Result<FetchOutcome> polled = fetcher_->poll(topic.partition, kPollRecords, batch);
+  if (!polled.ok()) return polled.status();
+  for (const FetchedRecord& record : batch.records()) {
+    take(topic, record);
+    topic.position = record.offset + 1;
+  }
+  if (polled->end_offset) topic.position = std::max(topic.position, *polled->end_offset);
+  return polled->records > 0;
+}
+
+Status GroupLog::refresh(Admin& admin) {
+  for (Topic* const topic : {&plans_log_, &reports_log_}) {
+    const Result<Admin::Watermarks> marks = admin.watermarks(topic->partition);
+    if (!marks.ok()) return marks.status();
+    topic->target = marks->high;
+  }
+  return {};
+}
+
+void GroupLog::take(const Topic& topic, const FetchedRecord& record) {
+  if (record.key.is_null()) {
+    pass_over(topic.partition, record, Error{ErrorCode::kInvalidRecord, "the key is null"});
+  } else if (&topic == &plans_log_) {
+    take_plan(topic, record);
+  } else {
+    take_report(topic, record);
+  }
+}
+
+void GroupLog::take_plan(const Topic& topic, const FetchedRecord& record) {
+  if (record.value.is_null()) return;  // a plan that nobody needs any more
+  Result<Plan> plan = decode_plan(record.value);
+  if (!plan.ok()) return pass_over(topic.partition, record, plan.status());
+  plans_.push_back({record.offset, *std::move(plan)});
+  if (plans_.size() > kPlansKept) plans_.pop_front();
+}
+
+void GroupLog::take_report(const Topic& topic, const FetchedRecord& record) {
+  if (record.value.is_null()) {
+    reports_.erase(record.key.to_string());
+    return;
+  }
+  Result<InstanceReport> report = decode_report(record.value);
+  if (!report.ok()) return pass_over(topic.partition, record, report.status());
+  if (report->instance != record.key.view()) {
+    return pass_over(topic.partition, record,
+                     Error{ErrorCode::kInvalidRecord, "its key is another instance's"});
+  }
+  std::string instance = report->instance;
+  reports_.insert_or_assign(std::move(instance), std::move(*report));
+}
+
+const GroupLog::Entry* GroupLog::plan_of(int32_t generation, int64_t offset) const {
+  const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const Entry& entry) {
+    return entry.offset >= offset && entry.plan.generation == generation;
+  });
+  return found == plans_.end() ? nullptr : &*found;
+}
+
+const Plan* GroupLog::before(const Entry& entry) const {
+  const auto found = std::find_if(plans_.rbegin(), plans_.rend(), [&](const Entry& other) {
+    return other.offset < entry.offset && other.plan.generation != entry.plan.generation;
+  });
+  return found == plans_.rend() ? nullptr : &found->plan;
+}
+
+Status GroupLog::publish(const Plan& plan) {
+  if (plans_.size() == kPlansKept) {
+    MILLRACE_RETURN_IF_ERROR(send(plans_log_, key_of(plans_.front().plan), Bytes()));
+  }
+  const Result<std::string> encoded = encode_plan(plan);
+  if (!encoded.ok()) return encoded.status();
+  return send(plans_log_, key_of(plan), Bytes(*encoded));
+}
+
+Status GroupLog::publish(const InstanceReport& report) {
+  const Result<std::string> encoded = encode_report(report);
+  if (!encoded.ok()) return encoded.status();
+  return send(reports_log_, report.instance, Bytes(*encoded));
+}
+
+Status GroupLog::send(const Topic& topic, const std::string& key, Bytes value) {
+  return producer_->send({.topic = topic.handle,
+                          .partition = topic.partition.partition,
+                          .key = Bytes(key),
+                          .value = value,
+                          .timestamp_ms = system_clock().now_ms(),
+                          .headers = {}});
+}
+
+}  // namespace millrace::engine

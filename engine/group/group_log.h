@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "millrace/core/result.h"
+
+#include "engine/clients.h"
+#include "engine/group/plan.h"
+
+namespace millrace::engine {
+
+/// Through which the instances of an application agree; one partition each.
+struct GroupTopics {
+  std::string control;    ///< carries nothing: whoever is assigned it leads
+  std::string spare;      ///< carries nothing: subscribed to and left to start a new generation
+  std::string plan;       ///< compacted: who runs what, by generation and writer
+  std::string instances;  ///< compacted: what each instance holds, by its name
+};
+GroupTopics group_topics(const std::string& application_id);
+
+/// What the instances of an application tell each other: the plans of the latest generations and
+/// the report of each instance, read from two compacted topics.
+///
+/// Of a generation the plan that comes first in the log counts, whoever writes later: a leader that
+/// was frozen changes nothing. Plans are keyed by generation and writer, so that compaction cannot
+/// remove the first in favour of a later one. Generations begin anew when Kafka forgets the group
+/// (it had no members and no offsets for a while), so a number alone does not name one: who asks
+/// says from where in the log on a plan can be its generation's.
+///
+/// Records that do not decode are logged with their position and passed over. Not thread-safe.
+class GroupLog {
+ public:
+  /// Begins to read at the beginning; `poll` until `is_current`. Errors: those of the clients.
+  static Result<std::unique_ptr<GroupLog>> open(ClientFactory& clients, Admin& admin,
+                                                const std::string& application_id);
+
+  /// Takes in what came; never blocks. Whether something did. Errors: those of `Fetcher::poll`.
+  Result<bool> poll();
+  void wait(int64_t timeout_ms) { fetcher_->wait(timeout_ms); }
+  /// From now on, current means: up to what is in the topics at this moment.
+  Status refresh(Admin& admin);
+  bool is_current() const { return plans_log_.is_current() && reports_log_.is_current(); }
+
+  /// Where the next plan will be: no plan of a generation that is not joined yet lies before.
+  int64_t plans_end() const { return plans_log_.position; }
+  struct Entry {
+    int64_t offset = 0;
+    Plan plan;
+  };
+  /// The latest plans, in the log's order.
+  const std::deque<Entry>& plans() const { return plans_; }
+  /// First plan of that generation from `offset` on; null while there is none.
+  const Entry* plan_of(int32_t generation, int64_t offset) const;
+  /// The latest plan of another generation before `entry`; null when there is none.
+  const Plan* before(const Entry& entry) const;
+  /// By instance, those of members long gone included.
+  const std::map<std::string, InstanceReport>& reports() const { return reports_; }
+
+  /// Sends without waiting; whether it arrived shows in the log. Errors: those of `Producer::send`.
+  /// Also removes plans from the log that are too old to matter.
+  Status publish(const Plan& plan);
+  Status publish(const InstanceReport& report);
+  /// Waits until what was published is in the log.
+  Status flush() { return producer_->flush(); }
+
+ private:
+  struct Topic {
+    TopicPartition partition;
+    int32_t handle = 0;
+    int64_t position = 0;
+    int64_t target = 0;  ///< to be current
+    bool is_current() const { return position >= target; }
+  };
+  GroupLog(std::unique_ptr<Fetcher> fetcher, std::unique_ptr<Producer> producer,
+           const GroupTopics& topics);
+  Result<bool> poll(Topic& topic);
+  void take(const Topic& topic, const FetchedRecord& record);
+  void take_plan(const Topic& topic, const FetchedRecord& record);
+  void take_report(const Topic& topic, const FetchedRecord& record);
+  Status send(const Topic& topic, const std::string& key, Bytes value);
+
+  const std::unique_ptr<Fetcher> fetcher_;
+  const std::unique_ptr<Producer> producer_;
+  Topic plans_log_;
+  Topic reports_log_;
+  std::deque<Entry> plans_;
+  std::map<std::string, InstanceReport> reports_;
+};
+
+}  // namespace millrace::engine

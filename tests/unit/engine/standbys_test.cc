@@ -1,0 +1,207 @@
+// What the plan adds to a group of instances: standbys, warm-ups, draining, a leader that fails.
+#include <gmock/gmock.h>
+
+#include "millrace/engine/metrics.h"
+
+#include "cluster.h"
+#include "small_topologies.h"
+
+namespace millrace::engine {
+namespace {
+
+using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
+
+constexpr int kKeys = 20;
+constexpr int kPartitions = 4;
+
+class Standbys : public ::testing::Test {
+ protected:
+  Standbys()
+      : cluster_([] { return scripted({.process = count_up, .with_store = true}); }, kPartitions) {
+    cluster_.options.standby_replicas = 1;
+  }
+
+  void pipe(int rounds) {
+    for (int i = 0; i < rounds * kKeys; ++i) cluster_.pipe("left", key(i % kKeys), "v");
+    piped_ += rounds;
+  }
+  static std::string key(int i) { return "k" + std::to_string(i); }
+  void expect_exactly_once() {
+    const auto values = cluster_.values("out");
+    std::vector<std::string> expected;
+    for (int i = 1; i <= piped_; ++i) expected.push_back(std::to_string(i));
+    for (int i = 0; i < kKeys; ++i) EXPECT_THAT(values.at(key(i)), ElementsAreArray(expected));
+  }
+  int count(const std::string& name, TaskStage stage) {
+    int found = 0;
+    for (const TaskInfo& task : cluster_[name].queries().tasks()) {
+      found += task.stage == stage ? 1 : 0;
+    }
+    return found;
+  }
+  /// Until nothing is uncommitted and every standby has caught up.
+  void settle() {
+    ASSERT_TRUE(cluster_.settle());
+    for (int i = 0; i < 20; ++i) {
+      cluster_.clock.advance(1'000);
+      ASSERT_TRUE(cluster_.turn(5));
+      ASSERT_TRUE(cluster_.settle());
+    }
+  }
+
+  Cluster cluster_;
+  int piped_ = 0;
+};
+
+TEST_F(Standbys, EveryTaskHasACopyOnAnotherInstance) {
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.start("b"));
+  pipe(1);
+  settle();
+  for (const char* const name : {"a", "b"}) {
+    EXPECT_EQ(count(name, TaskStage::kRunning), 2) << name;
+    EXPECT_EQ(count(name, TaskStage::kStandby), 2) << name;
+  }
+}
+
+TEST_F(Standbys, ACopyAnswersWhoAllowsIt) {
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.start("b"));
+  pipe(3);
+  settle();
+  int by_standby = 0;
+  for (int i = 0; i < kKeys; ++i) {
+    const auto strict = cluster_["a"].queries().get("rows", Bytes(key(i)));
+    const auto stale = cluster_["a"].queries().with_standbys().get("rows", Bytes(key(i)));
+    ASSERT_TRUE(stale.ok()) << stale.message();
+    EXPECT_EQ(stale->row->value, "3");
+    EXPECT_EQ(stale->position.lag_records, 0);
+    EXPECT_EQ(stale->position.is_standby, !strict.ok());
+    by_standby += stale->position.is_standby ? 1 : 0;
+    if (!strict.ok()) {
+      EXPECT_THAT(strict.message(), HasSubstr("a standby"));
+    }
+  }
+  EXPECT_GT(by_standby, 0);
+}
+
+TEST_F(Standbys, TakeOverWithoutReadingTheChangelogAgain) {
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.start("b"));
+  pipe(5);
+  settle();
+  cluster_.kill("b");
+  ASSERT_TRUE(cluster_.turn(50));
+  EXPECT_EQ(count("a", TaskStage::kRunning), kPartitions);
+  // Of "a"'s own tasks and of the promoted ones nothing was read while they were to run.
+  EXPECT_EQ(cluster_["a"].metrics().restored_records().Value(), 0);
+  pipe(1);
+  ASSERT_TRUE(cluster_.settle());
+  expect_exactly_once();
+}
+
+TEST_F(Standbys, ATaskMovesToANewInstanceOnceItIsWarm) {
+  cluster_.options.standby_replicas = 0;
+  cluster_.options.acceptable_recovery_lag = 0;
+  ASSERT_TRUE(cluster_.start("a"));
+  pipe(3);
+  settle();
+  ASSERT_TRUE(cluster_.start("b"));
+  ASSERT_TRUE(cluster_.turn(3));
+  EXPECT_EQ(count("a", TaskStage::kRunning) + count("a", TaskStage::kSuspended) +
+                count("a", TaskStage::kRestoring),
+            kPartitions)
+      << "nothing moves cold";
+  for (int i = 0; i < 10; ++i) {
+    pipe(1);
+    settle();
+  }
+  EXPECT_EQ(count("a", TaskStage::kRunning), 2);
+  EXPECT_EQ(count("b", TaskStage::kRunning), 2);
+  expect_exactly_once();
+}
+
+TEST_F(Standbys, ADrainedInstanceEndsWithNothing) {
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.start("b"));
+  pipe(2);
+  settle();
+  cluster_["b"].drain();
+  settle();
+  EXPECT_EQ(count("a", TaskStage::kRunning), kPartitions);
+  EXPECT_EQ(count("b", TaskStage::kRunning), 0);
+  EXPECT_TRUE(cluster_["b"].is_drained());
+  pipe(1);
+  settle();
+  expect_exactly_once();
+}
+
+TEST_F(Standbys, APausedInstanceAnswersAndDoesNotProcess) {
+  ASSERT_TRUE(cluster_.start("a"));
+  pipe(1);
+  settle();
+  cluster_["a"].pause();
+  pipe(1);
+  ASSERT_TRUE(cluster_.turn(50));
+  cluster_.clock.advance(1'000);
+  ASSERT_TRUE(cluster_.turn(50));
+  EXPECT_EQ(cluster_["a"].queries().get("rows", Bytes(key(0)))->row->value, "1");
+  cluster_["a"].resume();
+  settle();
+  EXPECT_EQ(cluster_["a"].queries().get("rows", Bytes(key(0)))->row->value, "2");
+  expect_exactly_once();
+}
+
+TEST_F(Standbys, ALeaderThatIsGoneBeforeItPublishedIsReplaced) {
+  ASSERT_TRUE(cluster_.start("a"));
+  pipe(1);
+  settle();
+  ASSERT_TRUE(cluster_.start("b"));
+  // The member that joined first leads. It lets the barrier pass, and is not heard of again.
+  ASSERT_TRUE(cluster_.turn(1));
+  cluster_.kill("a");
+  pipe(1);
+  settle();
+  EXPECT_EQ(count("b", TaskStage::kRunning), kPartitions);
+  expect_exactly_once();
+}
+
+TEST_F(Standbys, WhereTheLeaderDoesNotPublishTheOthersAskForANewGeneration) {
+  ASSERT_TRUE(cluster_.start("a"));
+  pipe(1);
+  settle();
+  ASSERT_TRUE(cluster_.start("b"));
+  cluster_.clock.advance(1);
+  // Everybody passes the barrier, then "a" stalls while "b" goes on.
+  ASSERT_TRUE(cluster_["b"].run_once());
+  ASSERT_TRUE(cluster_["a"].run_once());
+  for (int i = 0; i < 20; ++i) {
+    cluster_.clock.advance(1'000);
+    ASSERT_TRUE(cluster_["b"].run_once());
+  }
+  pipe(1);
+  settle();
+  EXPECT_EQ(count("a", TaskStage::kRunning) + count("b", TaskStage::kRunning), kPartitions);
+  expect_exactly_once();
+}
+
+TEST_F(Standbys, LocalStateIsFoundAgainAfterARestart) {
+  cluster_.options.standby_replicas = 0;
+  ASSERT_TRUE(cluster_.start("a"));
+  pipe(4);
+  settle();
+  ASSERT_TRUE(cluster_["a"].close());
+  cluster_.kill("a");
+  // A newcomer with nothing and the one with the state join together.
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.start("b"));
+  ASSERT_TRUE(cluster_.turn(30));
+  EXPECT_EQ(cluster_["a"].metrics().restored_records().Value(), 0);
+  pipe(1);
+  settle();
+  expect_exactly_once();
+}
+
+}  // namespace
+}  // namespace millrace::engine
