@@ -14,7 +14,9 @@
 #include "millrace/engine/run_main.h"
 
 #include "crm/account_topology.h"
+#include "crm/ids.h"
 #include "crm_topics.h"
+#include "disorder.h"
 #include "registry_history.h"
 #include "tool.h"
 
@@ -38,6 +40,8 @@ struct RegistryOptions {
   int64_t rate = 0;
   int64_t limit = std::numeric_limits<int64_t>::max();
   int32_t partitions = 4;
+  std::string source{kRegistrySource};
+  DisorderOptions disorder;
 };
 
 /// Sends to a topic, each record to its key's partition.
@@ -108,11 +112,12 @@ class Loader {
         changes_(changes),
         facts_(facts),
         ledger_(std::move(ledger)),
+        disorder_(options_.disorder),
         progress_(options_.rate) {}
 
   /// The facts of a release go after its changes, as they became known.
   Status load() {
-    RegistryChanges registry;
+    RegistryChanges registry(options_.source);
     bool cut = false;
     Status read =
         for_each_line(options_.changes, [&](std::string_view line, int64_t index) -> Status {
@@ -124,25 +129,37 @@ class Loader {
           if (!event.ok()) return event.status();
           MILLRACE_RETURN_IF_ERROR(send_facts_before(event->release));
           last_release_ = event->release;
-          progress_.count();
-          return changes_.send(*event);
+          return add({&changes_, *std::move(event)});
         });
     if (!read.ok() && !cut) return read;
-    return send_facts_before(cut ? last_release_ : std::numeric_limits<int64_t>::max());
+    MILLRACE_RETURN_IF_ERROR(
+        send_facts_before(cut ? last_release_ : std::numeric_limits<int64_t>::max()));
+    return disorder_.finish([this](const Item& item) { return deliver(item); });
   }
 
   void report() const {
-    const auto facts = static_cast<int64_t>(facts_sent_);
     fmt::print("loaded account_changes={} merge_facts={} seconds={:.1f}\n",
-               progress_.records() - facts, facts, progress_.seconds());
+               progress_.records() - facts_delivered_, facts_delivered_, progress_.seconds());
   }
 
  private:
+  struct Item {
+    KeyedSender* sender;
+    RegistryEvent event;
+  };
+
+  Status add(Item item) {
+    return disorder_.add(std::move(item), [this](const Item& due) { return deliver(due); });
+  }
+  Status deliver(const Item& item) {
+    progress_.count();
+    if (item.sender == &facts_) ++facts_delivered_;
+    return item.sender->send(item.event);
+  }
   Status send_facts_before(int64_t release) {
     while (facts_sent_ < ledger_.size() && ledger_[facts_sent_].release < release) {
-      MILLRACE_RETURN_IF_ERROR(facts_.send(ledger_[facts_sent_]));
+      MILLRACE_RETURN_IF_ERROR(add({&facts_, ledger_[facts_sent_]}));
       ++facts_sent_;
-      progress_.count();
     }
     return {};
   }
@@ -151,17 +168,20 @@ class Loader {
   KeyedSender changes_;
   KeyedSender facts_;
   const std::vector<RegistryEvent> ledger_;
+  Disorder<Item> disorder_;
   Progress progress_;
   size_t facts_sent_ = 0;
+  int64_t facts_delivered_ = 0;
   int64_t last_release_ = 0;
 };
 
 Status load_registry(const RegistryOptions& options, Connection& connection) {
   std::vector<RegistryEvent> ledger;
-  MILLRACE_RETURN_IF_ERROR(for_each_merge_fact(options.merges, [&](RegistryEvent event) -> Status {
-    ledger.push_back(std::move(event));
-    return {};
-  }));
+  MILLRACE_RETURN_IF_ERROR(
+      for_each_merge_fact(options.merges, options.source, [&](RegistryEvent event) -> Status {
+        ledger.push_back(std::move(event));
+        return {};
+      }));
   auto clients = connection.clients("crm-workload");
   if (!clients.ok()) return clients.status();
   auto admin = (*clients)->admin();
@@ -180,6 +200,26 @@ Status load_registry(const RegistryOptions& options, Connection& connection) {
   MILLRACE_RETURN_IF_ERROR((*producer)->flush());
   loader.report();
   return {};
+}
+
+/// What makes the same file into other events.
+void add_source_options(CLI::App& app, RegistryOptions& options) {
+  app.add_option("--source", options.source,
+                 "Source in the ids; another one makes other accounts of the same files.")
+      ->check([](const std::string& text) {
+        return crm::internal_id(text, "x").ok() ? "" : "not 1 to 32 of [a-z0-9_-]";
+      })
+      ->capture_default_str();
+  app.add_option("--disorder-window", options.disorder.window,
+                 "Events among which the order is permuted; 0: it stays.")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--repeats-permille", options.disorder.repeats_permille,
+                 "Of the events that are sent once more, later within the window.")
+      ->check(CLI::Range(0, 900))
+      ->capture_default_str();
+  app.add_option("--seed", options.disorder.seed, "Of permutation and repeats.")
+      ->capture_default_str();
 }
 
 int run(int argc, char** argv) {
@@ -206,6 +246,7 @@ int run(int argc, char** argv) {
   registry->add_option("--partitions", options.partitions, "Of crm.accounts, if it is created.")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
+  add_source_options(*registry, options);
   Connection connection(*registry);
   try {
     app.parse(connection.take_maps({argv + 1, argv + argc}));

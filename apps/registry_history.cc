@@ -17,7 +17,6 @@
 namespace millrace::apps {
 namespace {
 
-constexpr std::string_view kSource = "ror";
 constexpr int64_t kEpochMs = 1'546'300'800'000;  // 2019-01-01T00:00:00Z
 constexpr int64_t kReleaseMs = 60'000;
 constexpr size_t kLineBytesMax = 1 << 20;
@@ -90,7 +89,7 @@ Result<RegistryEvent> RegistryChanges::convert(std::string_view line, int64_t in
       record["release"].get(release) != simdjson::SUCCESS) {
     return bad_line(index, "id, status or release is missing");
   }
-  const Result<std::string> id = crm::internal_id(kSource, local_id);
+  const Result<std::string> id = crm::internal_id(source_, local_id);
   const int64_t ordinal = release_ordinal(release);
   if (!id.ok()) return bad_line(index, id.message());
   if (ordinal < 0) return bad_line(index, "the release has not the form v1.2 or v1.2.3");

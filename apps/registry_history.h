@@ -6,10 +6,14 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "millrace/core/result.h"
 
 namespace millrace::apps {
+
+/// Source of the registry's ids, unless something else is asked for.
+inline constexpr std::string_view kRegistrySource = "ror";
 
 /// An event of the registry as it goes to Kafka.
 struct RegistryEvent {
@@ -37,10 +41,14 @@ int64_t release_time_ms(int64_t ordinal);
 ///   out, which in a full image means the same.
 class RegistryChanges {
  public:
+  /// `source` goes into the ids; another one makes other accounts of the same file.
+  explicit RegistryChanges(std::string source = std::string(kRegistrySource))
+      : source_(std::move(source)) {}
   /// `line` is one JSON object; `index` its number, from 0. Error: `kInvalidRecord`.
   Result<RegistryEvent> convert(std::string_view line, int64_t index);
 
  private:
+  std::string source_;
   std::unordered_map<std::string, bool> withdrawn_;  ///< by id, of its latest line
 };
 
@@ -52,8 +60,8 @@ Status for_each_line(const std::filesystem::path& file,
 
 /// Reads the ledger of merges (CSV with a header) in its order: MERGE, UNMERGE and SPLIT become
 /// facts with the version (commit time of the release, event_index); SUCCEEDED is no merge.
-/// Errors as `for_each_line`.
-Status for_each_merge_fact(const std::filesystem::path& file,
+/// `source` as for `RegistryChanges`. Errors as `for_each_line`.
+Status for_each_merge_fact(const std::filesystem::path& file, std::string_view source,
                            const std::function<Status(RegistryEvent event)>& visit);
 
 }  // namespace millrace::apps

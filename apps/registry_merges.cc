@@ -13,7 +13,6 @@
 namespace millrace::apps {
 namespace {
 
-constexpr std::string_view kSource = "ror";
 constexpr std::string_view kOrigin = "registry";
 constexpr std::string_view kHeader = "event_index,release,kind,victim,victim_status,survivors";
 constexpr size_t kColumnsMin = 6;
@@ -42,11 +41,11 @@ std::vector<std::string> cells_of(std::string_view line) {
   return cells;
 }
 
-Result<std::vector<std::string>> internal_ids(std::string_view list) {
+Result<std::vector<std::string>> internal_ids(std::string_view source, std::string_view list) {
   std::vector<std::string> ids;
   while (!list.empty()) {
     const size_t end = std::min(list.find(';'), list.size());
-    Result<std::string> id = crm::internal_id(kSource, list.substr(0, end));
+    Result<std::string> id = crm::internal_id(source, list.substr(0, end));
     if (!id.ok()) return id.status();
     ids.push_back(*std::move(id));
     list.remove_prefix(std::min(end + 1, list.size()));
@@ -84,7 +83,8 @@ RegistryEvent event_of(const Fact& fact) {
 }
 
 /// nullopt: a line that is no merge fact.
-Result<std::optional<Fact>> parse_fact(std::string_view line, int64_t index) {
+Result<std::optional<Fact>> parse_fact(std::string_view source, std::string_view line,
+                                       int64_t index) {
   const std::vector<std::string> cells = cells_of(line);
   if (cells.size() < kColumnsMin) return bad_line(index, "too few columns");
   const std::string& kind = cells[2];
@@ -103,9 +103,9 @@ Result<std::optional<Fact>> parse_fact(std::string_view line, int64_t index) {
   }
   fact.release = release_ordinal(cells[1]);
   if (fact.release < 0) return bad_line(index, "the release has not the form v1.2 or v1.2.3");
-  Result<std::string> victim = crm::internal_id(kSource, cells[3]);
+  Result<std::string> victim = crm::internal_id(source, cells[3]);
   if (!victim.ok()) return bad_line(index, victim.message());
-  Result<std::vector<std::string>> survivors = internal_ids(cells[5]);
+  Result<std::vector<std::string>> survivors = internal_ids(source, cells[5]);
   if (!survivors.ok()) return bad_line(index, survivors.message());
   if (fact.kind == crm::MergeFactKind::Merge && survivors->size() != 1) {
     return bad_line(index, "a MERGE has one survivor");
@@ -117,7 +117,7 @@ Result<std::optional<Fact>> parse_fact(std::string_view line, int64_t index) {
 
 }  // namespace
 
-Status for_each_merge_fact(const std::filesystem::path& file,
+Status for_each_merge_fact(const std::filesystem::path& file, std::string_view source,
                            const std::function<Status(RegistryEvent event)>& visit) {
   return for_each_line(file, [&](std::string_view line, int64_t index) -> Status {
     if (index == 0) {
@@ -125,7 +125,7 @@ Status for_each_merge_fact(const std::filesystem::path& file,
       return bad_line(index, fmt::format("the header does not begin with {}", kHeader));
     }
     if (line.empty()) return {};
-    Result<std::optional<Fact>> fact = parse_fact(line, index);
+    Result<std::optional<Fact>> fact = parse_fact(source, line, index);
     if (!fact.ok()) return fact.status();
     if (!*fact) return {};
     return visit(event_of(**fact));

@@ -16,10 +16,12 @@ readonly LOCK_TIMEOUT_S=180
 
 port=9092
 dir=
+extra_listeners=()
 
 usage() {
   cat <<TEXT
 Usage: apps/kafka/local_kafka.sh start|stop|status|wipe [--port PORT] [--dir DIR]
+                                  [--listener PORT:ADVERTISED]...
 
 A single-node Kafka $VERSION (KRaft) on 127.0.0.1. Several run side by side on different ports.
 
@@ -31,6 +33,9 @@ A single-node Kafka $VERSION (KRaft) on 127.0.0.1. Several run side by side on d
 
   --port PORT  default 9092
   --dir DIR    its data folder; default $LOCAL/kafka-PORT
+  --listener PORT:ADVERTISED
+               one more listener on PORT, whose clients are told to connect to ADVERTISED on
+               127.0.0.1, where a proxy of the caller's hands them on to PORT
 
 Environment:
   MILLRACE_KAFKA_JARS  folder of the server's jars, shared by all brokers
@@ -102,22 +107,35 @@ answers() {
 
 # The port that the broker in `dir` was started with.
 recorded_port() {
-  sed -n 's|^advertised.listeners=PLAINTEXT://127.0.0.1:||p' "$dir/server.properties" 2>/dev/null
+  sed -n 's|^advertised.listeners=PLAINTEXT://127.0.0.1:\([0-9]*\).*|\1|p' \
+    "$dir/server.properties" 2>/dev/null
 }
 
 # The controller listens on the next port of another loopback address, where only controllers are:
 # different brokers have different ones, whatever ports they were given. (Kafka refuses the same
 # port on two addresses.)
 write_properties() {
+  local protocols=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+  local listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.2:$((port + 1))
+  local advertised=PLAINTEXT://127.0.0.1:$port
+  local pair name settings=
+  for pair in "${extra_listeners[@]}"; do
+    name=PORT${pair%:*}
+    protocols+=,$name:PLAINTEXT
+    listeners+=,$name://127.0.0.1:${pair%:*}
+    advertised+=,$name://127.0.0.1:${pair#*:}
+    settings+=listener.name.${name,,}.num.network.threads=1$'\n'
+  done
   cat >"$dir/server.properties" <<TEXT
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.2:$((port + 1))
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.2:$((port + 1))
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
-log.dirs=$dir/data
+listener.security.protocol.map=$protocols
+listeners=$listeners
+advertised.listeners=$advertised
+inter.broker.listener.name=PLAINTEXT
+${settings}log.dirs=$dir/data
 
 # Topics are made on purpose, with the settings somebody chose.
 auto.create.topics.enable=false
@@ -261,6 +279,11 @@ main() {
       --port | --dir)
         (($# > 1)) || die "$1 needs a value"
         if [[ $1 == --port ]]; then port=$2; else dir=$2; fi
+        shift
+        ;;
+      --listener)
+        [[ ${2:-} =~ ^[1-9][0-9]{0,4}:[1-9][0-9]{0,4}$ ]] || die "--listener needs PORT:ADVERTISED"
+        extra_listeners+=("$2")
         shift
         ;;
       -h | --help)

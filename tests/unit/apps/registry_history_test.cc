@@ -99,8 +99,8 @@ TEST(RegistryHistory, TheCommittedPartConvertsAndRepeatsByteForByte) {
 
 TEST(MergeLedger, TheCommittedPartHoldsAllKindsOfFacts) {
   std::multiset<crm::MergeFactKind> kinds;
-  const Status status =
-      for_each_merge_fact(APPS_DATA "/registry_merges.csv", [&](RegistryEvent event) -> Status {
+  const Status status = for_each_merge_fact(
+      APPS_DATA "/registry_merges.csv", kRegistrySource, [&](RegistryEvent event) -> Status {
         MILLRACE_RETURN_IF_ERROR(crm::validate_merge_fact(Bytes(event.value)));
         kinds.insert(flatbuffers::GetRoot<crm::MergeFact>(event.value.data())->kind());
         return {};
@@ -117,7 +117,7 @@ class LedgerFile : public ::testing::Test {
 
   Status read(const std::string& lines) {
     std::ofstream(file_) << lines;
-    return for_each_merge_fact(file_, [&](RegistryEvent event) -> Status {
+    return for_each_merge_fact(file_, kRegistrySource, [&](RegistryEvent event) -> Status {
       events_.push_back(std::move(event));
       return {};
     });
