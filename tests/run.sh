@@ -13,10 +13,12 @@ readonly BUILD_TIMEOUT_S=3600
 readonly UNIT_TIMEOUT_S=600
 readonly LINT_TIMEOUT_S=2400
 readonly BROKER_TIMEOUT_S=2400
+readonly FAULTS_TIMEOUT_S=1500
 
 usage() {
   cat <<TEXT
-Usage: tests/run.sh [--all] [--unit] [--lint] [--tidy] [--broker] [--install] [--sanitizers]
+Usage: tests/run.sh [--all] [--unit] [--lint] [--tidy] [--broker] [--install]
+                    [--faults] [--sanitizers]
 
 Installs what is missing (apps/setup.sh), builds everything with the preset "release" into
 .build/release, and runs the tests that carry the labels asked for; ctest's own summary is the last
@@ -29,12 +31,15 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
   --broker      against a local Kafka of its own, started with an empty data folder and wiped at
                 the end
   --install     installs into a prefix and builds an outside project against it; no broker
+  --faults      kills, cuts and damage under load, against a Kafka of its own; about five minutes;
+                not part of --all
   --all         --lint, --unit, --install, --broker, --tidy, in this order
   --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan"; not
                 part of --all, as both are builds of their own
 
 Environment:
   MILLRACE_TEST_PORT    port of the local Kafka (default: the first free of 29092, 29192 ... 29992)
+  MILLRACE_FAULTS_SECONDS  how long faults go on (default 75)
   MILLRACE_TEST_FILTER  only tests whose ctest names match this regular expression
 
 What the tests see: MILLRACE_TEST_BOOTSTRAP, the Kafka's address; MILLRACE_SERIAL=1 under tsan,
@@ -84,7 +89,7 @@ run_label() {
 # Broker tests have one broker and measure time; the others have the machine.
 jobs_of() {
   case $1 in
-    broker | install) echo 1 ;;
+    broker | install | faults) echo 1 ;;
     *) nproc ;;
   esac
 }
@@ -146,7 +151,9 @@ main() {
   local argument
   for argument in "$@"; do
     case $argument in
-      --unit | --lint | --tidy | --broker | --install | --sanitizers) want[${argument#--}]=1 ;;
+      --unit | --lint | --tidy | --broker | --install | --faults | --sanitizers)
+        want[${argument#--}]=1
+        ;;
       --all) want+=([lint]=1 [unit]=1 [install]=1 [broker]=1 [tidy]=1) ;;
       -h | --help)
         usage
@@ -165,9 +172,13 @@ main() {
   trap clean_up EXIT
   trap 'exit 130' INT TERM HUP
   "$ROOT/apps/setup.sh"
-  if [[ -n ${want[unit]:-}${want[lint]:-}${want[tidy]:-}${want[broker]:-}${want[install]:-} ]]; then
-    build release
-  fi
+  local label
+  for label in lint unit install broker faults tidy; do
+    if [[ -n ${want[$label]:-} ]]; then
+      build release
+      break
+    fi
+  done
   if [[ -n ${want[lint]:-} ]]; then run_label release lint "$LINT_TIMEOUT_S"; fi
   if [[ -n ${want[unit]:-} ]]; then run_label release unit "$UNIT_TIMEOUT_S"; fi
   if [[ -n ${want[install]:-} ]]; then run_label release install "$BROKER_TIMEOUT_S"; fi
@@ -175,6 +186,7 @@ main() {
     start_kafka
     run_label release broker "$BROKER_TIMEOUT_S"
   fi
+  if [[ -n ${want[faults]:-} ]]; then run_label release faults "$FAULTS_TIMEOUT_S"; fi
   if [[ -n ${want[tidy]:-} ]]; then run_label release tidy "$LINT_TIMEOUT_S"; fi
   if [[ -n ${want[sanitizers]:-} ]]; then run_sanitizers; fi
 

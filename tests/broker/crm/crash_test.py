@@ -21,9 +21,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 
+from compare import (
+    Report,
+    check_conflicts,
+    check_queries,
+    check_redirect_log,
+    check_redirects,
+    check_states,
+    check_versions,
+    dump,
+)
 from oracle import Expected
 
 START_TIMEOUT_S = 60
@@ -85,115 +94,6 @@ class Instance:
         return self.process.wait(40)
 
 
-def dump(args, bootstrap, topic, latest):
-    command = [str(args.bin / "millrace"), "topic", "dump", "--bootstrap.servers", bootstrap,
-               "--topic", topic] + (["--latest"] if latest else [])
-    lines = subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
-    return [json.loads(line) for line in lines.splitlines()]
-
-
-def same_text(found, expected):
-    """Equal, or the same JSON: numbers have more than one spelling."""
-    if found == expected:
-        return True
-    try:
-        return json.loads(found) == json.loads(expected)
-    except (TypeError, ValueError):
-        return False
-
-
-def same_fields(found, expected):
-    return found.keys() == expected.keys() and all(
-        same_text(found[name], expected[name]) for name in expected)
-
-
-class Report:
-    def __init__(self):
-        self.counts = Counter()
-
-    def add(self, kind, text):
-        self.counts[kind] += 1
-        if self.counts[kind] <= 5:
-            print(f"{kind}: {text}", flush=True)
-
-
-def check_redirects(expected, dumped, report):
-    found = {line["key"]: line["value"] for line in dumped}
-    for name, want in expected.redirects.items():
-        have = found.pop(name, None)
-        if have is None:
-            report.add("lost", f"redirect of {name}")
-        elif {key: have.get(key) for key in want} != want:
-            report.add("wrong", f"redirect of {name}: {have}, expected {want}")
-    for name in found:
-        report.add("wrong", f"redirect of {name}, which no fact names")
-
-
-def state_of(value):
-    members = {member["id"]: member.get("via") for member in value["members"]}
-    fields = {field["name"]: field.get("value") for field in value.get("fields") or []}
-    return value["status"], members, fields
-
-
-def check_states(expected, dumped, report):
-    found = {line["key"]: line["value"] for line in dumped}
-    for root, members in expected.members.items():
-        status = expected.status(root)
-        have = found.pop(root, None)
-        if status == "Deleted":
-            if have is not None:
-                report.add("wrong", f"state of deleted account {root}")
-        elif have is None:
-            report.add("lost", f"state of {root}")
-        else:
-            got_status, got_members, got_fields = state_of(have)
-            if got_status != status or got_members != members or not same_fields(
-                    got_fields, expected.fields(root)):
-                report.add("wrong", f"state of {root}: {have}")
-    for root in found:
-        report.add("wrong", f"state of {root}, which is no root")
-
-
-def check_logs(states, redirects, conflicts, expected, report):
-    """What a doubled change would leave in the logs of the topics."""
-    version = Counter()
-    for line in states:
-        if line["value"] is None:
-            continue
-        if line["value"]["version"] <= version[line["key"]]:
-            report.add("doubled", f"version of {line['key']} at offset {line['offset']}")
-        version[line["key"]] = line["value"]["version"]
-    latest = {}
-    for line in redirects:
-        if latest.get(line["key"]) == line["value"]:
-            report.add("doubled", f"redirect of {line['key']} at offset {line['offset']}")
-        latest[line["key"]] = line["value"]
-    seen = Counter(json.dumps(line["value"], sort_keys=True) for line in conflicts)
-    for text, count in seen.items():
-        if count > 1:
-            report.add("doubled", f"conflict {text}")
-    splits = sum(1 for line in conflicts if line["value"]["kind"] == "Split")
-    if splits < sum(1 for r in expected.redirects.values() if r["decision"] == "Split"):
-        report.add("lost", "a split that was not reported")
-
-
-def check_queries(expected, instance, report):
-    connection = http.client.HTTPConnection("127.0.0.1", instance.port, timeout=10)
-    for name in sorted(expected.ids):
-        connection.request("GET", f"/v1/accounts/{name}")
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        if answer.status != 200:
-            report.add("lost", f"query of {name}: {answer.status} {body}")
-            continue
-        root = expected.root(name)
-        members = {member["id"]: member.get("via") for member in body["members"]}
-        if (body["root"] != root or members != expected.members[root]
-                or body["status"] != expected.status(root)
-                or not same_fields(body["fields"], expected.fields(root))):
-            report.add("wrong", f"query of {name}: {body}")
-
-
 def crash_under_load(args, bootstrap, work, instance, records):
     # So slow that the load still runs at the last kill.
     rate = max(1, int(records / (args.kills * args.kill_interval_s * 0.6)))
@@ -219,13 +119,16 @@ def run(args, bootstrap, work):
         crash_under_load(args, bootstrap, work, instance, expected.records)
         instance.wait_caught_up()
         report = Report()
-        states = dump(args, bootstrap, "crm.account-state", False)
-        redirects = dump(args, bootstrap, "crm.redirects", False)
-        conflicts = dump(args, bootstrap, "crm.conflicts", False)
-        check_redirects(expected, dump(args, bootstrap, "crm.redirects", True), report)
-        check_states(expected, dump(args, bootstrap, "crm.account-state", True), report)
-        check_logs(states, redirects, conflicts, expected, report)
-        check_queries(expected, instance, report)
+        states = dump(args.bin, bootstrap, "crm.account-state", False)
+        redirects = dump(args.bin, bootstrap, "crm.redirects", False)
+        conflicts = dump(args.bin, bootstrap, "crm.conflicts", False)
+        check_redirects(expected, dump(args.bin, bootstrap, "crm.redirects", True), report)
+        check_states(expected, dump(args.bin, bootstrap, "crm.account-state", True), report)
+        check_versions(states, report)
+        check_redirect_log(redirects, report)
+        check_conflicts(conflicts, expected, report)
+        if elsewhere := check_queries(expected, lambda _: [instance.port], report):
+            report.add("lost", f"{elsewhere} queries, though all tasks are on one instance")
         if (code := instance.stop()) != 0:
             report.add("wrong", f"an orderly stop exits with {code}")
     finally:

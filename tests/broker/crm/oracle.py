@@ -19,7 +19,7 @@ def release_ms(release):
     return EPOCH_MS + (numbers[0] * 1_000_000 + numbers[1] * 1_000 + numbers[2]) * 60_000
 
 
-def read_rows(changes_file):
+def read_rows(changes_file, source):
     """Latest snapshot of every id: (is it live, its fields as text); and how many there are."""
     newest, index = {}, -1
     opener = gzip.open if str(changes_file).endswith(".gz") else open
@@ -37,7 +37,7 @@ def read_rows(changes_file):
             if name in ("id", "release") or value is None:
                 continue
             fields[name] = value if isinstance(value, str) else value_json(value)
-        rows["ror:" + local_id] = (record["status"] != "withdrawn", fields)
+        rows[f"{source}:{local_id}"] = (record["status"] != "withdrawn", fields)
     return rows, index + 1
 
 
@@ -45,15 +45,15 @@ def value_json(value):
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def read_facts(merges_file):
+def read_facts(merges_file, source):
     """Deciding fact of every victim, and every id that any fact names."""
     deciding, named = {}, set()
     with open(merges_file, newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             if row["kind"] == "SUCCEEDED":
                 continue
-            victim = "ror:" + row["victim"]
-            others = ["ror:" + name for name in row["survivors"].split(";") if name]
+            victim = f"{source}:{row['victim']}"
+            others = [f"{source}:{name}" for name in row["survivors"].split(";") if name]
             named.add(victim)
             named.update(others if row["kind"] != "UNMERGE" else [])
             version = (release_ms(row["release"]), int(row["event_index"]))
@@ -78,11 +78,14 @@ def inactive_edges(edges):
 
 
 class Expected:
-    """`redirects`: id → survivor, root, decision. `states`: root → members, fields, or None."""
+    """`redirects`: id → survivor, root, decision. `members`: root → member → its survivor.
 
-    def __init__(self, changes_file, merges_file):
-        self.rows, self.records = read_rows(changes_file)
-        deciding, named = read_facts(merges_file)
+    `source` is that of the ids: what `crm_workload --source` was told.
+    """
+
+    def __init__(self, changes_file, merges_file, source="ror"):
+        self.rows, self.records = read_rows(changes_file, source)
+        deciding, named = read_facts(merges_file, source)
         edges = {
             victim: (version, others[0])
             for victim, (version, kind, others) in deciding.items()
@@ -105,6 +108,13 @@ class Expected:
         self.members = defaultdict(dict)
         for name in self.ids:
             self.members[self.root(name)][name] = self.survivor.get(name)
+
+    def add(self, other):
+        """Takes in what is expected of a history with another source, hence of other accounts."""
+        for name in ("rows", "survivor", "redirects", "members"):
+            getattr(self, name).update(getattr(other, name))
+        self.ids |= other.ids
+        self.records += other.records
 
     def root(self, name):
         while name in self.survivor:

@@ -1,0 +1,147 @@
+"""What goes into the jobs: rounds of the registry's history, and numbered events."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ACCOUNTS, FACTS, EVENTS = "crm.accounts", "crm.merge-facts", "faults.events"
+ATTEMPTS_MAX = 20
+KEYS, GROUPS = 60, "abcdefg"
+DISORDER_WINDOW, REPEATS_PERMILLE = 40, 30
+ROUND_TIMEOUT_S = 900
+END_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    programs: Path
+    address: str
+    changes: Path
+    merges: Path
+    seed: int
+    crm_rate: int
+    tally_rate: int
+
+
+class CrmLoad:
+    """Whole rounds, each with accounts of its own: the history permuted, some events twice."""
+
+    def __init__(self, options: LoadOptions, log: Path, say: Callable[[str], None]) -> None:
+        self.options, self.log, self.say = options, log, say
+        self.sources: list[str] = []
+        self.error: Exception | None = None
+        self.is_ending = threading.Event()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.thread = threading.Thread(target=self._run, name="crm-load", daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def finish(self) -> None:
+        """Waits for the round that runs."""
+        self.is_ending.set()
+        self.thread.join(ROUND_TIMEOUT_S)
+        if self.error is not None:
+            raise self.error
+
+    def kill(self) -> None:
+        self.is_ending.set()
+        if self.process is not None:
+            self.process.kill()
+
+    def _run(self) -> None:
+        try:
+            while not self.is_ending.is_set():
+                self._round(f"r{len(self.sources)}")
+        except Exception as error:  # told by finish()
+            self.error = error
+
+    def _round(self, source: str) -> None:
+        """A round that fails begins anew: what it sent already comes twice."""
+        self.sources.append(source)
+        for _ in range(ATTEMPTS_MAX):
+            with open(self.log, "ab") as log:
+                self.process = subprocess.Popen(self._command(source), stdout=log, stderr=log)
+                code = self.process.wait(ROUND_TIMEOUT_S)
+            if code == 0:
+                return
+            self.say(f"load round={source} code={code} repeated=yes")
+            time.sleep(1)
+        raise RuntimeError(f"the workload failed {ATTEMPTS_MAX} times, see {self.log}")
+
+    def _command(self, source: str) -> list[str]:
+        options = self.options
+        return [
+            str(options.programs / "crm_workload"), "registry",
+            "--bootstrap.servers", options.address,
+            "--changes", str(options.changes), "--merges", str(options.merges),
+            "--rate", str(options.crm_rate), "--source", source,
+            "--disorder-window", str(DISORDER_WINDOW),
+            "--repeats-permille", str(REPEATS_PERMILLE),
+            "--seed", str(options.seed * 1000 + len(self.sources)),
+        ]
+
+
+def kcat(address: str, topic: str, *more: str) -> list[str]:
+    return [
+        "kcat", "-P", "-E", "-q", "-b", address, "-t", topic, "-K", "|",
+        "-X", "enable.idempotence=true", "-X", "message.timeout.ms=300000",
+        "-X", "topic.partitioner=murmur2_random", *more,
+    ]
+
+
+class TallyLoad:
+    """Events numbered 1, 2, 3 … for each key, in order."""
+
+    def __init__(self, options: LoadOptions, log: Path) -> None:
+        self.rate = options.tally_rate
+        self.chance = random.Random(options.seed)
+        self.is_ending = threading.Event()
+        self.process = subprocess.Popen(
+            kcat(options.address, EVENTS, "-X", "linger.ms=5"), stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=open(log, "ab"))
+        self.thread = threading.Thread(target=self._run, name="tally-load", daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def finish(self) -> None:
+        self.is_ending.set()
+        self.thread.join(END_TIMEOUT_S)
+        if self.process.wait(END_TIMEOUT_S) != 0:
+            raise RuntimeError("kcat could not send the numbered events, see its log")
+
+    def kill(self) -> None:
+        self.is_ending.set()
+        self.process.kill()
+
+    def _run(self) -> None:
+        last = [0] * KEYS
+        start, sent = time.monotonic(), 0
+        try:
+            while not self.is_ending.is_set():
+                due = int((time.monotonic() - start) * self.rate)
+                for _ in range(due - sent):
+                    number = self.chance.randrange(KEYS)
+                    last[number] += 1
+                    line = f"k{number:02d}{GROUPS[number % len(GROUPS)]}|{last[number]}\n"
+                    self.process.stdin.write(line.encode())
+                self.process.stdin.flush()
+                sent = due
+                self.is_ending.wait(0.02)
+            self.process.stdin.close()
+        except OSError:
+            pass  # kcat ended: told by finish()
+
+
+def send(address: str, topic: str, partition: int, key: str, value: str) -> None:
+    """One record, acknowledged when this returns."""
+    subprocess.run(
+        kcat(address, topic, "-p", str(partition)), input=f"{key}|{value}\n".encode(), check=True,
+        capture_output=True, timeout=120)

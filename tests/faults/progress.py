@@ -1,0 +1,93 @@
+"""How far the groups' commits are, watched all the time, and the longest time they stood still."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from wire import Partition, Wire, WireError
+
+SAMPLE_PAUSE_S = 0.1
+
+Place = tuple[str, Partition]
+"""A group and one of its input partitions."""
+
+
+class Progress:
+    """Samples committed offsets and ends of the inputs of all groups.
+
+    A partition's gap is the time in which its group's committed offset did not move although the
+    partition held records behind it. It goes on while the broker is away.
+    """
+
+    def __init__(self, port: int, inputs: dict[str, list[Partition]]) -> None:
+        self.wire, self.inputs = Wire(port), inputs
+        self.lock = threading.Lock()
+        self.committed: dict[Place, int] = {}
+        self.ends: dict[Place, int] = {}
+        self.waiting_since: dict[Place, float] = {}
+        self.gap_s, self.gap_text = 0.0, "none"
+        self.regressions: list[str] = []
+        self.is_stopped = threading.Event()
+        self.thread = threading.Thread(target=self._run, name="progress", daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.is_stopped.set()
+        self.thread.join()
+        self.wire.close()
+
+    def end_offsets(self) -> dict[Place, int]:
+        """As last seen."""
+        with self.lock:
+            return dict(self.ends)
+
+    def records(self) -> int:
+        with self.lock:
+            return sum(self.ends.values())
+
+    def committed_records(self) -> int:
+        with self.lock:
+            return sum(self.committed.values())
+
+    def behind(self, targets: dict[Place, int]) -> dict[Place, int]:
+        """Records still to be committed up to `targets`."""
+        with self.lock:
+            missing = {place: end - self.committed.get(place, 0) for place, end in targets.items()}
+        return {place: count for place, count in missing.items() if count > 0}
+
+    def _run(self) -> None:
+        while not self.is_stopped.wait(SAMPLE_PAUSE_S):
+            try:
+                committed, ends = self._sample()
+            except WireError:
+                committed, ends = {}, {}
+            with self.lock:
+                self._take(committed, ends, time.monotonic())
+
+    def _sample(self) -> tuple[dict[Place, int], dict[Place, int]]:
+        committed, ends = {}, {}
+        for group, partitions in self.inputs.items():
+            for partition, offset in self.wire.committed(group, partitions).items():
+                committed[group, partition] = offset
+            for partition, offset in self.wire.ends(partitions).items():
+                ends[group, partition] = offset
+        return committed, ends
+
+    def _take(self, committed: dict[Place, int], ends: dict[Place, int], now: float) -> None:
+        for (group, partition), since in self.waiting_since.items():
+            if now - since > self.gap_s:
+                self.gap_s = now - since
+                self.gap_text = f"{group} {partition[0]}/{partition[1]}"
+        for place, offset in committed.items():
+            before = self.committed.get(place, 0)
+            if offset < before:
+                self.regressions.append(f"{place} from {before} back to {offset}")
+            if offset != before or offset >= ends[place]:
+                self.waiting_since.pop(place, None)
+            if offset < ends[place]:
+                self.waiting_since.setdefault(place, now)
+        self.committed.update(committed)
+        self.ends.update(ends)
