@@ -23,6 +23,9 @@ STOP_TIMEOUT_S = 60
 KILL_TIMEOUT_S = 30
 SUPERVISOR_PAUSE_S = 0.2
 INTERNAL_ERROR = 70
+LAST_WORDS_BYTES = 1000
+# Debian's RocksDB asserts; one of its own assertions fails when a disk is full.
+ROCKSDB_ASSERTION = b"rocksdb::"
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,12 @@ class Instance:
         except (OSError, http.client.HTTPException, ValueError):
             return {}
 
+    def log_ends_with(self, text: bytes) -> bool:
+        """Whether it is among the last words."""
+        with open(self.log, "rb") as log:
+            log.seek(-min(self.log.stat().st_size, LAST_WORDS_BYTES), os.SEEK_END)
+            return text in log.read()
+
     def is_calm(self) -> bool:
         """It runs, and has nothing left to do."""
         health = self.health()
@@ -150,8 +159,11 @@ class Supervisor:
     def _restart(self, instance: Instance) -> None:
         code = instance.wait(1)
         self.exits += 1
-        self.say(f"exit instance={instance.name} code={code} restarted=yes")
-        self.note(instance.name, code)
+        is_assertion = code == -signal.SIGABRT and instance.log_ends_with(ROCKSDB_ASSERTION)
+        story = " by=rocksdb_assertion" if is_assertion else ""
+        self.say(f"exit instance={instance.name} code={code}{story} restarted=yes")
+        if not is_assertion:
+            self.note(instance.name, code)
         time.sleep(SUPERVISOR_PAUSE_S)
         instance.start()
 
