@@ -172,6 +172,9 @@ void add_group(ConfigTable& table, EngineOptions& options) {
 void add_queries(ConfigTable& table, EngineOptions& options) {
   table.add_string("query.host", options.query_host, {.length_max = 255},
                    "Address that the query server listens on.");
+  table.add_string("query.advertised.host", options.query_advertised_host, optional_name(),
+                   "Host name or address at which the other instances reach this one's query "
+                   "server; empty: query.host.");
   table.add_integer("query.port", options.query_port, {-1, 65'535},
                     "0: no query server; -1: any free port, which the log names.");
   table.add_integer("query.threads", options.query_threads, {1, 256},

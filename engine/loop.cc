@@ -91,10 +91,12 @@ Status Loop::connect() {
   if (!restore.ok()) return restore.status();
   pump_.emplace(std::move(*input), *admin_, options_, metrics_);
   restorer_.emplace(std::move(*restore), scheduler_, clock_);
-  MILLRACE_RETURN_IF_ERROR(find_closed_state());
   auto coordinator =
       std::make_unique<Coordinator>(clients_, *admin_, options_, directory_.instance(), clock_);
-  MILLRACE_RETURN_IF_ERROR(coordinator->open(plans_, state_report()));
+  MILLRACE_RETURN_IF_ERROR(coordinator->open(plans_));
+  incarnation_ = options_.application_id + "@" + coordinator->incarnation();
+  MILLRACE_RETURN_IF_ERROR(find_closed_state());
+  MILLRACE_RETURN_IF_ERROR(coordinator->join(state_report()));
   coordinator_ = std::move(coordinator);
   housekeeper_ = std::make_unique<Housekeeper>(clients_, metrics_, kHousekeepingInterval);
   backoff_.record_success();

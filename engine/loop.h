@@ -161,6 +161,7 @@ class Loop {
 
   Committer committer_;      // its thread uses the session, the membership and the pump's fetcher
   size_t frozen_bytes_ = 0;  ///< of the commit that is under way
+  std::string incarnation_;  ///< what local state has to belong to
   GroupMetadata group_;
   bool has_plan_ = false;  ///< of the present generation
   std::map<TaskId, Owned> tasks_;

@@ -169,7 +169,7 @@ Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, size_t tasks) {
   TaskStateOptions options;
   options.directory = directory_.task_directory(id);
   options.memory = state_memory_;
-  options.incarnation = options_.application_id;
+  options.incarnation = incarnation_;
   options.cache_bytes = options_.cache_bytes / std::max<size_t>(tasks, 1);
   options.restore_run_bytes = std::max(options.cache_bytes, kRestoreRunBytesMin);
   options.now_ms = clock_.now_ms();

@@ -131,6 +131,11 @@ class Program {
     if (extras_.add_routes) extras_.add_routes(*server, engine);
     const Result<int> port = server->start();
     if (!port.ok()) return port.status();
+    engine.advertise(fmt::format("{}:{}",
+                                 options_.query_advertised_host.empty()
+                                     ? options_.query_host
+                                     : options_.query_advertised_host,
+                                 *port));
     return server;
   }
 

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <random>
 #include <utility>
 
 #include <fcntl.h>
@@ -12,17 +11,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "engine/random_id.h"
+
 namespace millrace::engine {
 namespace {
-
-constexpr size_t kUuidLength = 32;
-
-std::string random_uuid() {
-  std::random_device random;
-  std::string text;
-  while (text.size() < kUuidLength) text += fmt::format("{:08x}", random());
-  return text;
-}
 
 Error cannot(std::string_view what, const std::filesystem::path& path, std::string_view why) {
   return {ErrorCode::kConfig, fmt::format("cannot {} '{}': {}", what, path.string(), why)};
@@ -35,7 +27,7 @@ Result<StateDirectory> StateDirectory::open(const std::filesystem::path& state_d
                                             const std::string& instance_id) {
   StateDirectory directory;
   if (state_dir.empty()) {
-    directory.instance_ = instance_id.empty() ? random_uuid() : instance_id;
+    directory.instance_ = instance_id.empty() ? random_id() : instance_id;
     return directory;
   }
   directory.root_ = state_dir / application_id;
@@ -73,10 +65,10 @@ Status StateDirectory::lock() {
 
 Status StateDirectory::load_identity() {
   const std::filesystem::path path = root_ / "instance";
-  if (std::ifstream file(path); file >> instance_ && instance_.size() == kUuidLength) {
+  if (std::ifstream file(path); file >> instance_ && is_random_id(instance_)) {
     return {};
   }
-  instance_ = random_uuid();
+  instance_ = random_id();
   const std::filesystem::path fresh = root_ / "instance.new";
   std::ofstream file(fresh, std::ios::trunc);
   file << instance_ << '\n';

@@ -19,6 +19,7 @@ constexpr int64_t kReportIntervalNs = 1'000 * kNsPerMs;
 constexpr int64_t kPatienceNs = 3'000 * kNsPerMs;
 constexpr int64_t kPatienceSpreadNs = 2'000 * kNsPerMs;
 constexpr int64_t kLogWaitMs = 10;
+constexpr int64_t kLogTimeoutNs = 10'000 * kNsPerMs;
 /// How often a leader looks whether the reports allow a better plan.
 constexpr int64_t kConsiderIntervalNs = 200 * kNsPerMs;
 
@@ -54,7 +55,7 @@ Coordinator::Coordinator(ClientFactory& clients, Admin& admin, const EngineOptio
 
 Coordinator::~Coordinator() = default;
 
-Status Coordinator::open(std::span<const TaskPlan> plans, const InstanceReport& report) {
+Status Coordinator::open(std::span<const TaskPlan> plans) {
   plans_ = plans;
   tasks_ = weigh(plans);
   if (log_ == nullptr) {
@@ -63,18 +64,38 @@ Status Coordinator::open(std::span<const TaskPlan> plans, const InstanceReport& 
     if (!log.ok()) return log.status();
     log_ = std::move(*log);
   }
+  MILLRACE_RETURN_IF_ERROR(read_log());
+  if (!log_->incarnation().empty()) return {};
+  MILLRACE_RETURN_IF_ERROR(log_->propose_incarnation());
+  MILLRACE_RETURN_IF_ERROR(log_->flush());
+  MILLRACE_RETURN_IF_ERROR(log_->refresh(admin_));
+  MILLRACE_RETURN_IF_ERROR(read_log());
+  if (!log_->incarnation().empty()) return {};
+  return Error{ErrorCode::kRetriable, "the group's log does not show what was written to it yet"};
+}
+
+Status Coordinator::read_log() {
+  const int64_t until_ns = clock_.steady_ns() + kLogTimeoutNs;
   while (!log_->is_current()) {
     const Result<bool> polled = log_->poll();
     if (!polled.ok()) return polled.status();
+    if (log_->is_current()) break;
+    if (clock_.steady_ns() > until_ns) {
+      return Error{ErrorCode::kRetriable, "the group's log cannot be read to its end yet"};
+    }
     log_->wait(kLogWaitMs);
   }
+  return {};
+}
+
+Status Coordinator::join(const InstanceReport& report) {
   plans_from_ = log_->plans_end();
   // A leader that does not know what this instance holds would let it start from nothing.
   MILLRACE_RETURN_IF_ERROR(log_->publish(report));
   MILLRACE_RETURN_IF_ERROR(log_->flush());
   may_resume_ = !options_.instance_id.empty();
   const GroupTopics topics = group_topics(options_.application_id);
-  std::vector<std::string> subscribed = topics_to_join(plans);
+  std::vector<std::string> subscribed = topics_to_join(plans_);
   subscribed.push_back(topics.control);
   Result<std::unique_ptr<Membership>> joined = clients_.join(subscribed, topics.spare, instance_);
   if (!joined.ok()) return joined.status();

@@ -51,9 +51,12 @@ class Coordinator {
               std::string instance, const Clock& clock);
   ~Coordinator();
 
-  /// Reads the group's log, makes `report` known and joins. May be called again after an error.
-  /// Errors: those of the clients.
-  Status open(std::span<const TaskPlan> plans, const InstanceReport& report);
+  /// Reads the group's log. May be called again after an error. Errors: those of the clients.
+  Status open(std::span<const TaskPlan> plans);
+  /// See `GroupLog::incarnation`. REQUIRES: is open.
+  const std::string& incarnation() const { return log_->incarnation(); }
+  /// Makes `report` known and joins. REQUIRES: is open. Errors: those of the clients.
+  Status join(const InstanceReport& report);
 
   /// Next event, if there is one. Errors as `Membership::poll`, and `kConfig` when the partitions
   /// of a source topic have changed.
@@ -71,6 +74,7 @@ class Coordinator {
   void close();
 
  private:
+  Status read_log();
   std::optional<OwnershipEvent> take(MembershipEvent event);
   Status check_partitions(const MembershipEvent& event) const;
   /// The plan of the present generation, once it is in the log.

@@ -8,10 +8,13 @@
 
 #include "millrace/core/clock.h"
 
+#include "engine/random_id.h"
+
 namespace millrace::engine {
 namespace {
 
 constexpr size_t kPollRecords = 1'000;
+constexpr std::string_view kIncarnationKey = "incarnation/";
 /// Plans that are remembered, and about as many kept in the topic.
 constexpr size_t kPlansKept = 64;
 
@@ -97,7 +100,19 @@ void GroupLog::take(const Topic& topic, const FetchedRecord& record) {
   }
 }
 
+void GroupLog::take_incarnation(std::string_view id) {
+  if (incarnation_.empty() && is_random_id(id)) incarnation_ = id;
+}
+
+Status GroupLog::propose_incarnation() {
+  const std::string id = random_id();
+  return send(plans_log_, std::string(kIncarnationKey) + id, Bytes(id));
+}
+
 void GroupLog::take_plan(const Topic& topic, const FetchedRecord& record) {
+  if (const std::string_view key = record.key.view(); key.starts_with(kIncarnationKey)) {
+    return take_incarnation(key.substr(kIncarnationKey.size()));
+  }
   if (record.value.is_null()) return;  // a plan that nobody needs any more
   Result<Plan> plan = decode_plan(record.value);
   if (!plan.ok()) return pass_over(topic.partition, record, plan.status());

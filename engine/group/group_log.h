@@ -57,6 +57,12 @@ class GroupLog {
   const Entry* plan_of(int32_t generation, int64_t offset) const;
   /// The latest plan of another generation before `entry`; null when there is none.
   const Plan* before(const Entry& entry) const;
+  /// Names the life of the application's internal topics: it changes when they are deleted and made
+  /// anew, and with it all local state of before is another's. Empty while the log has none.
+  const std::string& incarnation() const { return incarnation_; }
+  /// Writes one. Where several instances do, the first in the log counts.
+  Status propose_incarnation();
+
   /// By instance, those of members long gone included.
   const std::map<std::string, InstanceReport>& reports() const { return reports_; }
 
@@ -81,12 +87,14 @@ class GroupLog {
   void take(const Topic& topic, const FetchedRecord& record);
   void take_plan(const Topic& topic, const FetchedRecord& record);
   void take_report(const Topic& topic, const FetchedRecord& record);
+  void take_incarnation(std::string_view id);
   Status send(const Topic& topic, const std::string& key, Bytes value);
 
   const std::unique_ptr<Fetcher> fetcher_;
   const std::unique_ptr<Producer> producer_;
   Topic plans_log_;
   Topic reports_log_;
+  std::string incarnation_;
   std::deque<Entry> plans_;
   std::map<std::string, InstanceReport> reports_;
 };

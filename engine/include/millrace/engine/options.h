@@ -73,7 +73,8 @@ struct EngineOptions {
   int64_t shutdown_timeout_ms = 30'000;
 
   std::string query_host = "127.0.0.1";
-  int query_port = 0;  ///< 0: no query server; −1: any free port
+  std::string query_advertised_host;  ///< where peers reach the query server; empty: query_host
+  int query_port = 0;                 ///< 0: no query server; −1: any free port
   int query_threads = 4;
 
   std::string log_level = "info";
