@@ -1,0 +1,148 @@
+#include "engine/group/group_log.h"
+
+#include <gmock/gmock.h>
+
+#include "engine/testing/memory_broker.h"
+
+namespace millrace::engine {
+namespace {
+
+class GroupLogTest : public ::testing::Test {
+ protected:
+  GroupLogTest() {
+    broker_.create_topic(topics_.plan, 1);
+    broker_.create_topic(topics_.instances, 1);
+  }
+
+  std::unique_ptr<GroupLog> open() {
+    auto log = GroupLog::open(*clients_, *admin_, "app");
+    EXPECT_TRUE(log.ok());
+    while (!(*log)->is_current()) EXPECT_TRUE((*log)->poll().ok());
+    return std::move(*log);
+  }
+  static void catch_up(GroupLog& log) {
+    while (*log.poll()) {
+    }
+  }
+  static Plan plan(int32_t generation, const std::string& writer, const std::string& id = "1") {
+    Plan made;
+    made.generation = generation;
+    made.writer = writer;
+    made.members = {{writer, writer + "-" + id}};
+    made.placements = {{{0, 0}, writer, {}, {}}};
+    return made;
+  }
+  static InstanceReport report(const std::string& instance, int64_t held) {
+    InstanceReport made;
+    made.instance = instance;
+    made.held[{0, 0}] = held;
+    return made;
+  }
+  void write(const std::string& topic, const std::string& key, const std::string& value) {
+    broker_.append({topic, 0}, {.timestamp_ms = 1, .key = key, .value = value, .headers = {}});
+  }
+
+  testing::MemoryBroker broker_;
+  std::unique_ptr<ClientFactory> clients_ = broker_.clients();
+  std::unique_ptr<Admin> admin_ = clients_->admin().value();
+  const GroupTopics topics_ = group_topics("app");
+};
+
+TEST_F(GroupLogTest, OfAGenerationTheFirstPlanCountsWhoeverWritesLater) {
+  const auto log = open();
+  ASSERT_TRUE(log->publish(plan(3, "a")).ok());
+  ASSERT_TRUE(log->publish(plan(4, "b")).ok());
+  ASSERT_TRUE(log->publish(plan(3, "late")).ok());
+  catch_up(*log);
+  EXPECT_EQ(log->plan_of(3, 0)->plan.writer, "a");
+  broker_.compact(topics_.plan);
+  EXPECT_EQ(open()->plan_of(3, 0)->plan.writer, "a") << "compaction does not change who was first";
+}
+
+TEST_F(GroupLogTest, APlanFromBeforeOneJoinedIsOfAnotherLifeOfTheGroup) {
+  const auto log = open();
+  ASSERT_TRUE(log->publish(plan(1, "a", "old")).ok());
+  catch_up(*log);
+  const int64_t joined = log->plans_end();
+  EXPECT_EQ(log->plan_of(1, joined), nullptr);
+  ASSERT_TRUE(log->publish(plan(1, "a", "new")).ok());
+  catch_up(*log);
+  EXPECT_EQ(log->plan_of(1, joined)->plan.members.at("a"), "a-new");
+  EXPECT_EQ(log->plan_of(2, joined), nullptr);
+}
+
+TEST_F(GroupLogTest, ThePlanBeforeIsTheOneOfTheGenerationThatRanBefore) {
+  const auto log = open();
+  ASSERT_TRUE(log->publish(plan(7, "a")).ok());
+  ASSERT_TRUE(log->publish(plan(8, "b")).ok());
+  ASSERT_TRUE(log->publish(plan(8, "c")).ok());
+  catch_up(*log);
+  EXPECT_EQ(log->before(*log->plan_of(8, 0))->writer, "a");
+  EXPECT_EQ(log->before(*log->plan_of(7, 0)), nullptr);
+}
+
+TEST_F(GroupLogTest, TheLatestReportOfAnInstanceCounts) {
+  const auto log = open();
+  ASSERT_TRUE(log->publish(report("a", 5)).ok());
+  ASSERT_TRUE(log->publish(report("b", 6)).ok());
+  ASSERT_TRUE(log->publish(report("a", 9)).ok());
+  const auto other = open();
+  EXPECT_EQ(other->reports().at("a"), report("a", 9));
+  EXPECT_EQ(other->reports().at("b"), report("b", 6));
+}
+
+TEST_F(GroupLogTest, WhatDoesNotDecodeIsPassedOver) {
+  write(topics_.plan, "x", "no plan");
+  write(topics_.instances, "x", "no report");
+  write(topics_.instances, "b", encode_report(report("a", 5)).value());
+  write(topics_.plan, "incarnation/../../etc", "x");
+  const auto log = open();
+  EXPECT_TRUE(log->plans().empty());
+  EXPECT_TRUE(log->reports().empty());
+  EXPECT_TRUE(log->incarnation().empty());
+  ASSERT_TRUE(log->publish(plan(1, "a")).ok());
+  catch_up(*log);
+  EXPECT_NE(log->plan_of(1, 0), nullptr);
+}
+
+TEST_F(GroupLogTest, IsCurrentOnlyWithWhatWasThereWhenItWasRefreshed) {
+  const auto reader = open();
+  ASSERT_TRUE(open()->publish(plan(1, "a")).ok());
+  EXPECT_TRUE(reader->is_current());
+  ASSERT_TRUE(reader->refresh(*admin_).ok());
+  EXPECT_FALSE(reader->is_current());
+  catch_up(*reader);
+  EXPECT_TRUE(reader->is_current());
+}
+
+TEST_F(GroupLogTest, TheFirstIncarnationCountsUntilTheTopicIsMadeAnew) {
+  const auto log = open();
+  ASSERT_TRUE(log->propose_incarnation().ok());
+  ASSERT_TRUE(log->propose_incarnation().ok());
+  catch_up(*log);
+  const std::string first = log->incarnation();
+  EXPECT_EQ(first.size(), 32U);
+  EXPECT_EQ(open()->incarnation(), first);
+  broker_.delete_topic(topics_.plan);
+  broker_.create_topic(topics_.plan, 1);
+  const auto anew = open();
+  EXPECT_TRUE(anew->incarnation().empty());
+}
+
+TEST_F(GroupLogTest, OldPlansAreRemovedFromTheTopic) {
+  const auto log = open();
+  for (int32_t generation = 1; generation <= 100; ++generation) {
+    ASSERT_TRUE(log->publish(plan(generation, "a")).ok());
+    catch_up(*log);
+  }
+  EXPECT_LT(open()->plans().size(), 70U);
+  EXPECT_EQ(open()->plan_of(100, 0)->plan.generation, 100);
+  size_t removed = 0;
+  for (const auto& record : broker_.read_committed({topics_.plan, 0})) {
+    removed += record.value ? 0 : 1;
+  }
+  EXPECT_GT(removed, 30U);
+}
+
+}  // namespace
+}  // namespace millrace::engine
