@@ -59,7 +59,11 @@ class World:
         self.supervisor: Supervisor | None = None
 
     def _jobs(self) -> dict[str, Job]:
-        common = [*COMMON, "--session.timeout.ms", str(self.args.session_timeout_ms)]
+        common = [
+            *COMMON,
+            *("--session.timeout.ms", str(self.args.session_timeout_ms)),
+            *("--standby.replicas", str(self.args.standbys)),
+        ]
         partitions = range(PARTITIONS)
         crm = Job(
             "crm", self.args.bin / "crm_materializer", "crm-faults",
