@@ -64,11 +64,18 @@ class Session : public std::enable_shared_from_this<Session> {
     if (error) return write(error_answer(400, "not a request that is served here"), true);
     const auto& request = parser_->get();
     const bool keep = request.keep_alive();
-    if (request.method() != http::verb::get && request.method() != http::verb::head) {
-      return write(error_answer(405, "only GET is served here"), true);
+    const bool is_post = request.method() == http::verb::post;
+    if (!is_post && request.method() != http::verb::get && request.method() != http::verb::head) {
+      return write(error_answer(405, "only GET and POST are served here"), true);
+    }
+    // A browser says where the page came from that makes it post.
+    if (is_post && request.count(http::field::origin) > 0) {
+      return write(error_answer(403, "web pages may not change anything here"), true);
     }
     const auto target = request.target();
-    write(router_.answer({target.data(), target.size()}), !keep);
+    write(router_.answer(is_post ? HttpMethod::kPost : HttpMethod::kGet,
+                         {target.data(), target.size()}),
+          !keep);
   }
 
   void write(HttpAnswer answer, bool last) {
@@ -159,8 +166,8 @@ QueryServer::~QueryServer() {
   stop();
 }
 
-void QueryServer::route(std::string_view pattern, Handler handler) {
-  impl_->router.add(pattern, std::move(handler));
+void QueryServer::route(HttpMethod method, std::string_view pattern, Handler handler) {
+  impl_->router.add(method, pattern, std::move(handler));
 }
 
 Result<int> QueryServer::start() {

@@ -82,20 +82,21 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_s
   return out;
 }
 
-void Router::add(std::string_view pattern, QueryServer::Handler handler) {
+void Router::add(HttpMethod method, std::string_view pattern, QueryServer::Handler handler) {
   MILLRACE_ASSERT(pattern.starts_with('/'), "a route begins with '/'");
-  Route route{.segments = {}, .handler = std::move(handler)};
+  Route route{.method = method, .segments = {}, .handler = std::move(handler)};
   for (const std::string_view segment : split(pattern.substr(1), '/')) {
     route.segments.emplace_back(segment.starts_with('{') ? std::string_view() : segment);
   }
   routes_.push_back(std::move(route));
 }
 
-HttpAnswer Router::answer(std::string_view target) const {
+HttpAnswer Router::answer(HttpMethod method, std::string_view target) const {
   const size_t question = target.find('?');
   const std::string_view path = target.substr(0, question);
   if (!path.starts_with('/')) return error_answer(400, "the path does not begin with '/'");
   const std::vector<std::string_view> segments = split(path.substr(1), '/');
+  bool is_of_another_method = false;
   for (const Route& route : routes_) {
     if (route.segments.size() != segments.size()) continue;
     HttpRequest request;
@@ -111,6 +112,10 @@ HttpAnswer Router::answer(std::string_view target) const {
       }
     }
     if (!fits) continue;
+    if (route.method != method) {
+      is_of_another_method = true;
+      continue;
+    }
     const std::string_view query =
         question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
     if (!read_parameters(query, request.parameters)) {
@@ -123,6 +128,7 @@ HttpAnswer Router::answer(std::string_view target) const {
       return error_answer(500, "the query failed; the log says why");
     }
   }
+  if (is_of_another_method) return error_answer(405, "the path needs another method");
   return error_answer(404, "no such path");
 }
 

@@ -18,12 +18,13 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_s
 class Router {
  public:
   /// REQUIRES: `pattern` begins with '/'.
-  void add(std::string_view pattern, QueryServer::Handler handler);
-  /// Answers `target` (path and query string as they came); 400 and 404 included.
-  HttpAnswer answer(std::string_view target) const;
+  void add(HttpMethod method, std::string_view pattern, QueryServer::Handler handler);
+  /// Answers `target` (path and query string as they came); 400, 404 and 405 included.
+  HttpAnswer answer(HttpMethod method, std::string_view target) const;
 
  private:
   struct Route {
+    HttpMethod method;
     std::vector<std::string> segments;  ///< empty: any
     QueryServer::Handler handler;
   };

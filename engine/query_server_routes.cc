@@ -65,12 +65,15 @@ HttpAnswer health(const Engine& engine) {
     caught_up = caught_up && task.is_caught_up && task.stage == TaskStage::kRunning;
     tasks.push_back(task_json(task));
   }
-  const json body{{"state", to_string(state)},
-                  {"caught_up", caught_up},
-                  {"lag_records", lag},
-                  {"freshness_ms", freshness},
+  const json body{{"state", to_string(state)},    {"caught_up", caught_up},
+                  {"lag_records", lag},           {"freshness_ms", freshness},
+                  {"paused", engine.is_paused()}, {"drained", engine.is_drained()},
                   {"tasks", std::move(tasks)}};
   return {.status = state == EngineState::kRunning ? 200U : 503U, .body = text_of(body)};
+}
+
+HttpAnswer operations(const Engine& engine) {
+  return {.body = text_of({{"paused", engine.is_paused()}, {"drained", engine.is_drained()}})};
 }
 
 /// Values are bytes of a type that only the application knows, so they are shown in hexadecimal.
@@ -127,6 +130,15 @@ void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topo
     return HttpAnswer{.body = as_mermaid ? mermaid : text,
                       .content_type = "text/plain; charset=utf-8"};
   });
+  const auto change = [&server, &engine](std::string_view path, auto&& what) {
+    server.route(HttpMethod::kPost, path, [&engine, what](const HttpRequest&) {
+      what();
+      return operations(engine);
+    });
+  };
+  change("/v1/pause", [&engine] { engine.pause(); });
+  change("/v1/resume", [&engine] { engine.resume(); });
+  change("/v1/drain", [&engine] { engine.drain(); });
   server.route("/v1/stores/{store}",
                [&engine](const HttpRequest& request) { return store_row(engine, request); });
 }

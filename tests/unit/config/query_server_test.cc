@@ -28,9 +28,9 @@ HttpAnswer echo(const HttpRequest& request) {
 class RouterTest : public ::testing::Test {
  protected:
   RouterTest() {
-    router_.add("/v1/accounts/{id}", echo);
-    router_.add("/v1/health", echo);
-    router_.add("/v1/fails", [](const HttpRequest&) -> HttpAnswer {
+    router_.add(HttpMethod::kGet, "/v1/accounts/{id}", echo);
+    router_.add(HttpMethod::kGet, "/v1/health", echo);
+    router_.add(HttpMethod::kGet, "/v1/fails", [](const HttpRequest&) -> HttpAnswer {
       throw std::runtime_error("secret detail");
     });
   }
@@ -38,31 +38,39 @@ class RouterTest : public ::testing::Test {
 };
 
 TEST_F(RouterTest, DecodesSegmentsAfterSplitting) {
-  EXPECT_EQ(router_.answer("/v1/accounts/ror%3Aab%2Fcd").body, "[ror:ab/cd]");
-  EXPECT_EQ(router_.answer("/v1/accounts/a+b").body, "[a+b]");
-  EXPECT_EQ(router_.answer("/v1/accounts/%00").body, std::string("[\0]", 3));
+  EXPECT_EQ(router_.answer(HttpMethod::kGet, "/v1/accounts/ror%3Aab%2Fcd").body, "[ror:ab/cd]");
+  EXPECT_EQ(router_.answer(HttpMethod::kGet, "/v1/accounts/a+b").body, "[a+b]");
+  EXPECT_EQ(router_.answer(HttpMethod::kGet, "/v1/accounts/%00").body, std::string("[\0]", 3));
 }
 
 TEST_F(RouterTest, DecodesParameters) {
-  EXPECT_EQ(router_.answer("/v1/health?a=1+2&b=%26&c").body, "<a=1 2><b=&><c=>");
+  EXPECT_EQ(router_.answer(HttpMethod::kGet, "/v1/health?a=1+2&b=%26&c").body, "<a=1 2><b=&><c=>");
 }
 
 TEST_F(RouterTest, RefusesBrokenEscapes) {
   for (const char* target :
        {"/v1/accounts/%", "/v1/accounts/%4", "/v1/accounts/%zz", "/v1/health?a=%4", "*", ""}) {
-    EXPECT_EQ(router_.answer(target).status, 400U) << target;
+    EXPECT_EQ(router_.answer(HttpMethod::kGet, target).status, 400U) << target;
   }
 }
 
 TEST_F(RouterTest, UnknownPathsAre404) {
   for (const char* target :
        {"/", "/v1", "/v1/accounts", "/v1/accounts/", "/v1/accounts/a/b", "/v1/../health"}) {
-    EXPECT_EQ(router_.answer(target).status, 404U) << target;
+    EXPECT_EQ(router_.answer(HttpMethod::kGet, target).status, 404U) << target;
   }
 }
 
+TEST_F(RouterTest, APathAnswersItsOwnMethodOnly) {
+  router_.add(HttpMethod::kPost, "/v1/pause",
+              [](const HttpRequest&) { return HttpAnswer{.body = "paused"}; });
+  EXPECT_EQ(router_.answer(HttpMethod::kPost, "/v1/pause").body, "paused");
+  EXPECT_EQ(router_.answer(HttpMethod::kGet, "/v1/pause").status, 405U);
+  EXPECT_EQ(router_.answer(HttpMethod::kPost, "/v1/health").status, 405U);
+}
+
 TEST_F(RouterTest, AnExceptionIsA500WithoutItsText) {
-  const HttpAnswer answer = router_.answer("/v1/fails");
+  const HttpAnswer answer = router_.answer(HttpMethod::kGet, "/v1/fails");
   EXPECT_EQ(answer.status, 500U);
   EXPECT_THAT(answer.body, ::testing::Not(HasSubstr("secret")));
 }
@@ -133,13 +141,23 @@ TEST_F(ServerTest, AnswersHeadWithoutABody) {
 }
 
 TEST_F(ServerTest, RefusesOtherMethodsBodiesAndNonsense) {
-  for (const char* text : {"POST /v1/accounts/a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+  for (const char* text : {"PUT /v1/accounts/a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
                            "GET /v1/accounts/a HTTP/1.1\r\nContent-Length: 5\r\n\r\n",
                            "\x16\x03\x01\x02hello there, this is not HTTP\r\n\r\n"}) {
     const Client client(port_);
     client.send(text);
     EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 40")) << text;
   }
+}
+
+TEST_F(ServerTest, AWebPageMayNotPost) {
+  const std::string post = "POST /v1/accounts/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+  const Client page(port_);
+  page.send(post + "Origin: http://elsewhere\r\n\r\n");
+  EXPECT_THAT(page.read_all(), StartsWith("HTTP/1.1 403"));
+  const Client tool(port_);
+  tool.send(post + "\r\n");
+  EXPECT_THAT(tool.read_all(), StartsWith("HTTP/1.1 405")) << "the path is for GET";
 }
 
 TEST_F(ServerTest, RefusesARequestHeadThatIsTooLong) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "millrace/core/result.h"
@@ -15,7 +16,12 @@ namespace millrace {
 
 class Engine;
 
-/// A GET request, taken apart and percent-decoded: any bytes may be in it.
+enum class HttpMethod : unsigned char {
+  kGet,   ///< HEAD too
+  kPost,  ///< changes something; refused when a web page asks
+};
+
+/// A request, taken apart and percent-decoded: any bytes may be in it.
 struct HttpRequest {
   std::vector<std::string> arguments;             ///< for each `{…}` of the route, in order
   std::map<std::string, std::string> parameters;  ///< of the query string
@@ -38,7 +44,7 @@ struct QueryServerOptions {
   int threads = 4;  ///< requests answered at a time
 };
 
-/// Answers GET requests over HTTP/1.1 with the handlers it was given.
+/// Answers requests over HTTP/1.1 with the handlers it was given.
 ///
 /// Bounded: 8 KiB of request head, no body, 256 connections (more are closed at once), 10 s for a
 /// request to arrive or an answer to be taken, keep-alive included. Add routes, then start once.
@@ -54,7 +60,10 @@ class QueryServer {
 
   /// Answers paths like `pattern`, e.g. "/v1/accounts/{id}", where `{…}` stands for one non-empty
   /// segment. The first route that fits wins. An exception of the handler gives a 500.
-  void route(std::string_view pattern, Handler handler);
+  void route(std::string_view pattern, Handler handler) {
+    route(HttpMethod::kGet, pattern, std::move(handler));
+  }
+  void route(HttpMethod method, std::string_view pattern, Handler handler);
   /// Listens; returns the port. Error: `kConfig` when the address cannot be used.
   Result<int> start();
   /// Ends running handlers' connections after they return; no handler runs afterwards. Idempotent.
@@ -65,7 +74,8 @@ class QueryServer {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The routes of every instance: `/v1/health`, `/v1/metrics`, `/v1/topology`, `/v1/stores/{store}`.
+/// The routes of every instance: `/v1/health`, `/v1/metrics`, `/v1/topology`, `/v1/stores/{store}`;
+/// by POST `/v1/pause`, `/v1/resume` and `/v1/drain`.
 /// `engine` must outlive the server's running.
 void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology);
 
