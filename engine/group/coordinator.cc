@@ -8,7 +8,6 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/backoff.h"
-#include "engine/ownership.h"
 
 namespace millrace::engine {
 namespace {
@@ -26,6 +25,15 @@ constexpr int64_t kConsiderIntervalNs = 200 * kNsPerMs;
 /// Different members lose their patience at different times.
 int64_t patience_of(const std::string& instance) {
   return kPatienceNs + static_cast<int64_t>(std::hash<std::string>()(instance) % kPatienceSpreadNs);
+}
+
+/// Every input of every task, so that the offsets of all of them live as long as the group.
+std::vector<std::string> topics_to_join(std::span<const TaskPlan> plans) {
+  std::set<std::string> topics;
+  for (const TaskPlan& plan : plans) {
+    for (const PlanInput& input : plan.inputs) topics.insert(input.topic);
+  }
+  return {topics.begin(), topics.end()};
 }
 
 std::vector<TaskWeight> weigh(std::span<const TaskPlan> plans) {
