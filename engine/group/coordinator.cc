@@ -283,11 +283,17 @@ Result<Plan> Coordinator::plan_with(const Plan* previous) {
   PlannerInput input;
   input.generation = group_.generation;
   input.writer = instance_;
+  std::map<std::string, std::string> ids;
   for (const GroupMember& member : *members) {
+    // An instance is listed twice while the membership of its former process has not expired.
+    if (!ids.emplace(member.instance, member.member_id).second) continue;
     const auto report = log_->reports().find(member.instance);
-    InstanceReport unknown;
-    unknown.instance = member.instance;
-    input.members.push_back(report == log_->reports().end() ? unknown : report->second);
+    if (report != log_->reports().end()) {
+      input.members.push_back(report->second);
+    } else {
+      // Instances report before they join.
+      spdlog::warn("group member that is no instance gets no task client.id={}", member.instance);
+    }
   }
   input.tasks = tasks_;
   input.previous = previous;
@@ -295,7 +301,7 @@ Result<Plan> Coordinator::plan_with(const Plan* previous) {
   input.acceptable_lag = options_.acceptable_recovery_lag;
   input.warmups_max = options_.warmup_replicas_max;
   Plan plan = make_plan(input);
-  for (const GroupMember& member : *members) plan.members[member.instance] = member.member_id;
+  plan.members = std::move(ids);
   return plan;
 }
 

@@ -50,6 +50,17 @@ class Standbys : public ::testing::Test {
     }
   }
 
+  /// As settle(), with a member of the group that is none of our engines and lets it pass.
+  void settle_with(Membership& member) {
+    for (int i = 0; i < 500; ++i) {
+      cluster_.clock.advance(10);
+      ASSERT_TRUE(cluster_.turn());
+      const auto event = member.poll();
+      ASSERT_TRUE(event.ok());
+      if (*event && (*event)->kind == MembershipEvent::Kind::kRevoked) member.acknowledge_revoked();
+    }
+  }
+
   Cluster cluster_;
   int piped_ = 0;
 };
@@ -183,6 +194,34 @@ TEST_F(Standbys, WhereTheLeaderDoesNotPublishTheOthersAskForANewGeneration) {
   pipe(1);
   settle();
   EXPECT_EQ(count("a", TaskStage::kRunning) + count("b", TaskStage::kRunning), kPartitions);
+  expect_exactly_once();
+}
+
+TEST_F(Standbys, AnInstanceWhoseFormerMembershipHasNotEndedYetIsOneMember) {
+  ASSERT_TRUE(cluster_.start("a"));
+  pipe(1);
+  settle();
+  // "b" was killed and came back; until the session ends the group has two of it.
+  const auto clients = cluster_.broker.clients();
+  const auto former = clients->join({"left", "app-control"}, "app-rebalance", "b").value();
+  ASSERT_TRUE(cluster_.start("b"));
+  settle_with(*former);
+  EXPECT_EQ(count("a", TaskStage::kRunning), 2);
+  EXPECT_EQ(count("b", TaskStage::kRunning), 2);
+  pipe(1);
+  settle_with(*former);
+  expect_exactly_once();
+}
+
+TEST_F(Standbys, AMemberThatIsNoInstanceGetsNothing) {
+  ASSERT_TRUE(cluster_.start("a"));
+  pipe(1);
+  settle();
+  const auto clients = cluster_.broker.clients();
+  const auto stranger = clients->join({"left"}, "app-rebalance", "kcat").value();
+  pipe(1);
+  settle_with(*stranger);
+  EXPECT_EQ(count("a", TaskStage::kRunning), kPartitions);
   expect_exactly_once();
 }
 
