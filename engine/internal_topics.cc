@@ -28,11 +28,20 @@ Config wanted_config(bool is_changelog) {
   return {{"cleanup.policy", "delete"}, {"retention.ms", "-1"}};
 }
 
-/// Read whole at every start, so kept small.
-const Config kGroupLogConfig = {{"cleanup.policy", "compact"},
-                                {"segment.bytes", "1048576"},
-                                {"segment.ms", "3600000"},
-                                {"min.cleanable.dirty.ratio", "0.1"}};
+/// By which the instances are a group. What is compacted is read whole at every start, so kept
+/// small.
+std::vector<NewTopic> wanted_group_topics(const std::string& application_id) {
+  const GroupTopics group = group_topics(application_id);
+  const Config empty = {{"cleanup.policy", "delete"}};
+  const Config compacted = {{"cleanup.policy", "compact"},
+                            {"segment.bytes", "1048576"},
+                            {"segment.ms", "3600000"},
+                            {"min.cleanable.dirty.ratio", "0.1"}};
+  return {{group.control, 1, empty},
+          {group.spare, 1, empty},
+          {group.plan, 1, compacted},
+          {group.instances, 1, compacted}};
+}
 
 /// Those that decide about correctness; the rest is the operator's to tune.
 constexpr std::string_view kChecked[] = {"cleanup.policy", "retention.ms"};
@@ -82,17 +91,9 @@ Status orphans(const std::string& application_id, const ResolvedTopology& resolv
                   application_id, fmt::join(found, "', '"))};
 }
 
-Status check_existing(Admin& admin, const InternalTopic& topic, int32_t partitions) {
-  if (partitions != topic.partitions) {
-    return Error{ErrorCode::kConfig,
-                 fmt::format("internal topic '{}' has {} partitions but the topology needs {}: the "
-                             "partition count of an input changed. Give the input its old count, "
-                             "or reset the application: delete its internal topics and offsets",
-                             topic.name, partitions, topic.partitions)};
-  }
-  Result<TopicDescription> described = admin.describe_topic(topic.name);
+Status check_config(Admin& admin, const std::string& topic, const Config& wanted) {
+  Result<TopicDescription> described = admin.describe_topic(topic);
   if (!described.ok()) return described.status();
-  const Config wanted = wanted_config(topic.is_changelog);
   for (const std::string_view name : kChecked) {
     const auto value = wanted.find(std::string(name));
     const auto found = described->config.find(std::string(name));
@@ -101,9 +102,28 @@ Status check_existing(Admin& admin, const InternalTopic& topic, int32_t partitio
     return Error{ErrorCode::kConfig,
                  fmt::format("internal topic '{}' has {}={} but needs {}, or state is lost. Change "
                              "it with kafka-configs, e.g. --alter --add-config {}={}",
-                             topic.name, name, found->second, value->second, name, value->second)};
+                             topic, name, found->second, value->second, name, value->second)};
   }
   return {};
+}
+
+Status check_existing(Admin& admin, const InternalTopic& topic, int32_t partitions) {
+  if (partitions != topic.partitions) {
+    return Error{ErrorCode::kConfig,
+                 fmt::format("internal topic '{}' has {} partitions but the topology needs {}: the "
+                             "partition count of an input changed. Give the input its old count, "
+                             "or reset the application: delete its internal topics and offsets",
+                             topic.name, partitions, topic.partitions)};
+  }
+  return check_config(admin, topic.name, wanted_config(topic.is_changelog));
+}
+
+Status check_group_topic(Admin& admin, const NewTopic& topic, int32_t partitions) {
+  if (partitions == topic.partitions) return check_config(admin, topic.name, topic.config);
+  return Error{ErrorCode::kConfig,
+               fmt::format("internal topic '{}' has {} partitions but an application's instances "
+                           "need {}: stop all of them and delete it",
+                           topic.name, partitions, topic.partitions)};
 }
 
 }  // namespace
@@ -147,12 +167,12 @@ Result<ResolvedTopology> prepare_topics(Admin& admin, const Topology& topology,
       !letters.empty() && !existing.contains(letters)) {
     wanted.push_back({letters, 1, {{"cleanup.policy", "delete"}}});
   }
-  const GroupTopics group = group_topics(options.application_id);
-  for (const std::string& name : {group.control, group.spare}) {
-    if (!existing.contains(name)) wanted.push_back({name, 1, {{"cleanup.policy", "delete"}}});
-  }
-  for (const std::string& name : {group.plan, group.instances}) {
-    if (!existing.contains(name)) wanted.push_back({name, 1, kGroupLogConfig});
+  for (NewTopic& topic : wanted_group_topics(options.application_id)) {
+    if (const auto found = existing.find(topic.name); found != existing.end()) {
+      MILLRACE_RETURN_IF_ERROR(check_group_topic(admin, topic, found->second));
+    } else {
+      wanted.push_back(std::move(topic));
+    }
   }
   if (wanted.empty()) return resolved;
   MILLRACE_RETURN_IF_ERROR(admin.create_topics(wanted));

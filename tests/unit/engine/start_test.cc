@@ -36,6 +36,29 @@ TEST(Start, CreatesCompactedChangelogsAndTheDeadLetterTopic) {
   EXPECT_EQ(admin->config.at("delete.retention.ms"), "604800000");
 }
 
+TEST(Start, CreatesTheTopicsOfTheGroup) {
+  Cluster cluster(counting, 3);
+  ASSERT_TRUE(cluster.start("a"));
+  ASSERT_TRUE(cluster.settle());
+  for (const char* topic : {"app-control", "app-rebalance", "app-plan", "app-instances"}) {
+    EXPECT_EQ(cluster.broker.partitions(topic), 1) << topic;
+  }
+  const auto admin = cluster.broker.clients()->admin().value();
+  EXPECT_EQ(admin->describe_topic("app-plan")->config.at("cleanup.policy"), "compact");
+  EXPECT_EQ(admin->describe_topic("app-instances")->config.at("cleanup.policy"), "compact");
+}
+
+TEST(Start, RefusesTopicsOfTheGroupThatAreNotWhatTheyHaveToBe) {
+  Cluster forgetful(counting, 3);
+  forgetful.broker.create_topic("app-plan", 1, {{"cleanup.policy", "delete"}});
+  ASSERT_TRUE(forgetful.start("a"));
+  EXPECT_THAT(forgetful.settle().message(), HasSubstr("cleanup.policy=delete but needs compact"));
+  Cluster split(counting, 3);
+  split.broker.create_topic("app-control", 2);
+  ASSERT_TRUE(split.start("a"));
+  EXPECT_THAT(split.settle().message(), HasSubstr("'app-control' has 2 partitions"));
+}
+
 TEST(Start, NamesAllTopicsThatAreMissing) {
   testing::MemoryBroker broker;
   const auto clients = broker.clients();
