@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/query_server_file.h"
 #include "engine/query_server_router.h"
 
 namespace millrace {
@@ -78,22 +79,71 @@ class Session : public std::enable_shared_from_this<Session> {
           !keep);
   }
 
+  template <class Body>
+  static void set_head(http::response<Body>& response, const HttpAnswer& answer, bool last) {
+    response.result(answer.status);
+    response.set(http::field::content_type, answer.content_type);
+    response.set("X-Content-Type-Options", "nosniff");
+    response.keep_alive(!last);
+  }
+
   void write(HttpAnswer answer, bool last) {
+    const bool is_head = parser_->get().method() == http::verb::head;
+    if (answer.file != nullptr && !is_head) return write_file(std::move(answer), last);
     response_ = {};
-    response_.result(answer.status);
-    response_.set(http::field::content_type, answer.content_type);
-    response_.set("X-Content-Type-Options", "nosniff");
-    response_.keep_alive(!last);
+    set_head(response_, answer, last);
     response_.body() = std::move(answer.body);
     response_.prepare_payload();
-    if (parser_->get().method() == http::verb::head) response_.body().clear();
+    if (answer.file != nullptr) response_.content_length(answer.file->size());
+    if (is_head) response_.body().clear();
     stream_.expires_after(kTimeout);
     http::async_write(stream_, response_,
                       [self = shared_from_this(), last](error_code error, size_t) {
-                        if (error) return;
-                        if (last) return self->close();
-                        self->read();
+                        self->on_written(error, last);
                       });
+  }
+
+  void write_file(HttpAnswer answer, bool last) {
+    const auto range = parser_->get()[http::field::range];
+    const engine::FilePart part =
+        engine::choose_part({range.data(), range.size()}, std::move(answer.file));
+    if (part.status == 416) answer.content_type = "text/plain";
+    answer.status = part.status;
+    file_response_ = {};
+    set_head(file_response_, answer, last);
+    file_response_.set(http::field::accept_ranges, "bytes");
+    if (!part.content_range.empty()) {
+      file_response_.set(http::field::content_range, part.content_range);
+    }
+    file_response_.body() = part;
+    file_response_.prepare_payload();
+    serializer_.emplace(file_response_);
+    to_renew_ = 0;
+    write_some_of_file(last);
+  }
+
+  // The time begins anew with every piece of the file, however large that is.
+  void write_some_of_file(bool last) {
+    if (to_renew_ <= 0) {
+      to_renew_ = engine::kFilePieceBytes;
+      stream_.expires_after(kTimeout);
+    }
+    http::async_write_some(stream_, *serializer_,
+                           [self = shared_from_this(), last](error_code error, size_t bytes) {
+                             self->to_renew_ -= static_cast<int64_t>(bytes);
+                             if (error || self->serializer_->is_done()) {
+                               self->serializer_.reset();
+                               self->file_response_ = {};
+                               return self->on_written(error, last);
+                             }
+                             self->write_some_of_file(last);
+                           });
+  }
+
+  void on_written(error_code error, bool last) {
+    if (error) return;
+    if (last) return close();
+    read();
   }
 
   void close() {
@@ -107,6 +157,9 @@ class Session : public std::enable_shared_from_this<Session> {
   beast::flat_buffer buffer_{kHeadBytesMax * 2};
   std::optional<http::request_parser<http::empty_body>> parser_;
   http::response<http::string_body> response_;
+  http::response<engine::FilePartBody> file_response_;
+  std::optional<http::response_serializer<engine::FilePartBody>> serializer_;
+  int64_t to_renew_ = 0;  ///< bytes to go until the time is renewed
 };
 
 }  // namespace

@@ -15,6 +15,9 @@
 namespace millrace {
 
 class Engine;
+namespace engine {
+class File;
+}
 
 enum class HttpMethod : unsigned char {
   kGet,   ///< HEAD too
@@ -31,6 +34,8 @@ struct HttpAnswer {
   unsigned status = 200;
   std::string body{};
   std::string content_type = "application/json";
+  /// Instead of `body`: sent piece by piece, as much of it as the request's `Range: bytes=…` says.
+  std::shared_ptr<const engine::File> file{};
 };
 
 /// `{"error": message}`; bytes of `message` that are not UTF-8 are replaced.
@@ -47,8 +52,8 @@ struct QueryServerOptions {
 /// Answers requests over HTTP/1.1 with the handlers it was given.
 ///
 /// Bounded: 8 KiB of request head, no body, 256 connections (more are closed at once), 10 s for a
-/// request to arrive or an answer to be taken, keep-alive included. Add routes, then start once.
-/// Not thread-safe; handlers run on the server's threads, several at a time.
+/// request to arrive or an answer (of a file: 64 KiB) to be taken, keep-alive included. Add routes,
+/// then start once. Not thread-safe; handlers run on the server's threads, several at a time.
 class QueryServer {
  public:
   using Handler = std::function<HttpAnswer(const HttpRequest&)>;

@@ -1,0 +1,55 @@
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "engine/file.h"
+#include "engine/snapshot/snapshot_store.h"
+#include "engine/snapshot/source.h"
+
+namespace millrace::engine {
+namespace {
+
+class DirectorySource final : public SnapshotSource {
+ public:
+  DirectorySource(std::filesystem::path root, std::stop_token stop)
+      : store_(std::move(root), {}), stop_(std::move(stop)) {}
+
+  Result<std::string> manifest(TaskId task) override {
+    const Result<SnapshotManifest> newest = store_.newest(task);
+    if (!newest.ok()) return newest.status();
+    store_.lease(task, newest->snapshot);
+    return encode_manifest(*newest);
+  }
+
+  Status read(const SnapshotManifest& manifest, const SnapshotFile& file, uint64_t offset,
+              const Sink& sink) override {
+    store_.lease(manifest.task, manifest.snapshot);
+    const Result<File> opened = File::open(store_.file_path(manifest, file));
+    if (!opened.ok()) return opened.status();
+    if (opened->size() != file.size) {
+      return Error{ErrorCode::kInvalidRecord,
+                   fmt::format("{}: {} bytes instead of {}", file.name, opened->size(), file.size)};
+    }
+    uint64_t left = file.size - std::min(offset, file.size);
+    return read_pieces(*opened, offset, [&](std::string_view piece) {
+      if (stop_.stop_requested()) return Status(Error{ErrorCode::kAborted, "asked to stop"});
+      piece = piece.substr(0, left);  // it may grow meanwhile
+      left -= piece.size();
+      return sink(piece);
+    });
+  }
+
+ private:
+  SnapshotStore store_;
+  std::stop_token stop_;
+};
+
+}  // namespace
+
+std::unique_ptr<SnapshotSource> open_directory_source(std::filesystem::path root,
+                                                      std::stop_token stop) {
+  return std::make_unique<DirectorySource>(std::move(root), std::move(stop));
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/ids.h"
+#include "millrace/core/result.h"
+
+#include "engine/snapshot/fetch.h"
+
+namespace millrace::engine {
+
+/// Where to look for a snapshot: one of the two is set.
+struct SnapshotOrigin {
+  std::string endpoint;             ///< a peer's query server, "host:port"
+  std::filesystem::path directory;  ///< see `snapshot_root`
+
+  std::string to_string() const { return endpoint.empty() ? directory.string() : endpoint; }
+};
+
+struct SnapshotFetcherOptions {
+  /// Where the tasks' directories are: what is fetched must become one of them by a rename.
+  std::filesystem::path state_root;
+  std::string application_id;
+  int64_t max_age_ms = 0;  ///< see `SnapshotExpectation`
+  int parallel = 2;        ///< tasks at a time
+  HttpTimeouts timeouts;
+};
+
+struct FetchOutcome {
+  TaskId task;
+  Status status;                    ///< ok, or why no origin had anything of use
+  std::filesystem::path directory;  ///< what was fetched, see `install_fetched`
+  SnapshotManifest manifest;
+  std::string origin;
+  int64_t took_ms = 0;
+};
+
+struct FetchedBytes {
+  TaskId task;
+  uint64_t done = 0;
+  uint64_t total = 0;  ///< 0: not known yet
+};
+
+/// Fetches snapshots for tasks that have no state, on threads of its own. The methods are for the
+/// loop's thread and do not wait.
+class SnapshotFetcher {
+ public:
+  /// Clears away what a crash left. `clock` must outlive this.
+  SnapshotFetcher(SnapshotFetcherOptions options, const Clock& clock);
+  ~SnapshotFetcher();  ///< gives up all that is under way
+  SnapshotFetcher(const SnapshotFetcher&) = delete;
+  SnapshotFetcher& operator=(const SnapshotFetcher&) = delete;
+
+  /// Tries the origins in their order, the first that has a snapshot of use wins. REQUIRES: none of
+  /// `task` is under way.
+  void start(TaskId task, std::string incarnation, std::vector<SnapshotOrigin> origins);
+  /// Gives up on `task`: nothing of it will be polled.
+  void cancel(TaskId task);
+  bool is_fetching(TaskId task) const;
+  std::vector<FetchedBytes> progress() const;
+  /// What ended since the last call. A directory in it is the caller's from here on.
+  std::vector<FetchOutcome> poll();
+
+ private:
+  struct Job {
+    TaskId task;
+    std::string incarnation;
+    std::vector<SnapshotOrigin> origins;
+    std::filesystem::path into;
+    std::stop_source stop;
+    std::atomic<uint64_t> done = 0;
+    std::atomic<uint64_t> total = 0;
+  };
+  void run(const std::stop_token& stop);
+  FetchOutcome fetch(Job& job) const;
+  Result<SnapshotManifest> fetch_from(const SnapshotOrigin& origin, Job& job) const;
+
+  const SnapshotFetcherOptions options_;
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::deque<std::shared_ptr<Job>> queue_;
+  std::map<TaskId, std::shared_ptr<Job>> jobs_;  ///< queued or under way, and not given up
+  std::vector<FetchOutcome> outcomes_;
+  uint64_t started_ = 0;
+  std::vector<std::jthread> threads_;  ///< last: they use the rest
+};
+
+/// Puts what was fetched in the place of a task's directory. REQUIRES: nobody has that open.
+/// Error: `kStoreIo`; the fetched directory is gone then, the task's may be.
+Status install_fetched(const std::filesystem::path& fetched,
+                       const std::filesystem::path& task_directory);
+
+}  // namespace millrace::engine

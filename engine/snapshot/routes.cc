@@ -1,0 +1,45 @@
+#include "engine/snapshot/routes.h"
+
+#include <memory>
+#include <utility>
+
+#include "engine/file.h"
+
+namespace millrace::engine {
+namespace {
+
+HttpAnswer newest_manifest(const SnapshotStore& store, const HttpRequest& request) {
+  const Result<TaskId> task = TaskId::parse(request.arguments[0]);
+  if (!task.ok()) return error_answer(task.error());
+  const Result<SnapshotManifest> manifest = store.newest(*task);
+  if (!manifest.ok()) return error_answer(manifest.error());
+  store.lease(*task, manifest->snapshot);
+  return {.body = encode_manifest(*manifest)};
+}
+
+/// Nothing of the request becomes a path: the snapshot's id has one form, and the file's name is
+/// looked up in the manifest.
+HttpAnswer snapshot_file(const SnapshotStore& store, const HttpRequest& request) {
+  const Result<TaskId> task = TaskId::parse(request.arguments[0]);
+  if (!task.ok()) return error_answer(task.error());
+  const Result<SnapshotManifest> manifest = store.open(*task, request.arguments[1]);
+  if (!manifest.ok()) return error_answer(404, "no such snapshot");
+  const SnapshotFile* const file = manifest->find(request.arguments[2]);
+  if (file == nullptr) return error_answer(404, "no such file in the snapshot");
+  store.lease(*task, manifest->snapshot);
+  Result<File> opened = File::open(store.file_path(*manifest, *file));
+  if (!opened.ok() || opened->size() != file->size) return error_answer(404, "the file is gone");
+  return {.content_type = "application/octet-stream",
+          .file = std::make_shared<const File>(std::move(*opened))};
+}
+
+}  // namespace
+
+void add_snapshot_routes(QueryServer& server, const SnapshotStore& store) {
+  server.route("/v1/snapshots/{task}",
+               [store](const HttpRequest& request) { return newest_manifest(store, request); });
+  server.route("/v1/snapshots/{task}/{snapshot}/{file}",
+               [store](const HttpRequest& request) { return snapshot_file(store, request); });
+}
+
+}  // namespace millrace::engine

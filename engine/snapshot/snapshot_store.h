@@ -1,0 +1,67 @@
+#pragma once
+
+#include <filesystem>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "millrace/core/ids.h"
+#include "millrace/core/result.h"
+#include "millrace/engine/options.h"
+#include "millrace/state/task_state.h"
+
+#include "engine/snapshot/manifest.h"
+
+namespace millrace::engine {
+
+/// `<snapshot.dir>/<application id>`, by default inside the state directory. Empty: no snapshots,
+/// since the state is in memory only.
+std::filesystem::path snapshot_root(const EngineOptions& options);
+
+/// Snapshots in a directory, which instances may share: `<root>/<task>/<snapshot>/`, with the files
+/// of the task's state and their manifest. A snapshot appears whole, by renaming, and never
+/// changes. All methods may be called from any thread; those that change a task from one at a time.
+class SnapshotStore {
+ public:
+  /// `writer` names this instance, so that it clears away only what it left behind itself.
+  SnapshotStore(std::filesystem::path root, std::string writer);
+
+  /// Takes over what `checkpointer` made in `checkpoint` (a task directory on a file system of any
+  /// kind) as a new snapshot. `draft` says what it is, without files and id; what comes back is
+  /// complete. Files are linked where that is possible; those that the snapshot before has too, are
+  /// not read again. Errors: `kAborted` when asked to stop; `kStoreIo`; `kInvalidArgument`: more
+  /// than a manifest can say. Leaves nothing behind then.
+  Result<SnapshotManifest> publish(const std::filesystem::path& checkpoint, SnapshotManifest draft,
+                                   const std::stop_token& stop) const;
+
+  /// Ids, newest first.
+  std::vector<std::string> list(TaskId task) const;
+  /// Error: `kNotFound`, `kInvalidRecord`, `kStoreIo`.
+  Result<SnapshotManifest> open(TaskId task, std::string_view snapshot) const;
+  /// The newest that has a valid manifest and files of the sizes it says. Error: `kNotFound`.
+  Result<SnapshotManifest> newest(TaskId task) const;
+  /// Where a file of a snapshot is. REQUIRES: the manifest, which was verified, has such a file.
+  std::filesystem::path file_path(const SnapshotManifest& manifest, const SnapshotFile& file) const;
+
+  /// Keeps the snapshot from being pruned for `kLeaseSeconds`, in all processes; best effort.
+  void lease(TaskId task, std::string_view snapshot) const;
+  /// Removes all snapshots of a task but the newest `retain`, and at most two older ones in use.
+  Status prune(TaskId task, int retain) const;
+  /// Removes what a crash left unfinished: ours, and what others did not touch for a day.
+  void remove_leftovers() const;
+
+  static constexpr int kLeaseSeconds = 600;
+
+ private:
+  std::filesystem::path task_folder(TaskId task) const { return root_ / task.to_string(); }
+  std::filesystem::path unfinished(TaskId task, const std::string& snapshot) const;
+  Status fill(const std::filesystem::path& checkpoint, const std::filesystem::path& folder,
+              SnapshotManifest& manifest, const std::stop_token& stop) const;
+  bool is_complete(const SnapshotManifest& manifest) const;
+  bool is_leased(TaskId task, const std::string& snapshot) const;
+
+  std::filesystem::path root_;
+  std::string writer_;
+};
+
+}  // namespace millrace::engine

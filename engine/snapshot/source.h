@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "millrace/core/ids.h"
+#include "millrace/core/result.h"
+
+#include "engine/snapshot/manifest.h"
+
+namespace millrace::engine {
+
+/// Where a snapshot comes from. Nothing that it gives is to be believed unchecked. Not thread-safe.
+///
+/// Errors of all methods: `kRetriable`: broken off, go on from the byte reached; `kAborted`: asked
+/// to stop; `kNotFound`: there is none, or no longer; others: this source is of no use.
+class SnapshotSource {
+ public:
+  using Sink = std::function<Status(std::string_view bytes)>;
+
+  virtual ~SnapshotSource() = default;
+  /// Text of the manifest of the newest snapshot of `task`, at most `kManifestBytesMax`.
+  virtual Result<std::string> manifest(TaskId task) = 0;
+  /// Feeds the bytes of a file from `offset` on, never more than to the size that the manifest
+  /// says. An error of `sink` ends it and is returned.
+  virtual Status read(const SnapshotManifest& manifest, const SnapshotFile& file, uint64_t offset,
+                      const Sink& sink) = 0;
+};
+
+struct HttpTimeouts {
+  int64_t connect_ms = 3'000;
+  int64_t piece_ms = 10'000;  ///< for the head of an answer, and for every 64 KiB of its body
+};
+
+/// A peer's query server at `endpoint`, "host:port". Error: `kInvalidArgument`.
+Result<std::unique_ptr<SnapshotSource>> open_http_source(const std::string& endpoint,
+                                                         HttpTimeouts timeouts,
+                                                         std::stop_token stop);
+/// A directory as `SnapshotStore` keeps it.
+std::unique_ptr<SnapshotSource> open_directory_source(std::filesystem::path root,
+                                                      std::stop_token stop);
+
+}  // namespace millrace::engine
