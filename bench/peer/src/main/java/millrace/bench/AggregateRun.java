@@ -20,6 +20,7 @@ import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
+import org.apache.kafka.streams.processor.api.FixedKeyProcessorSupplier;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.common.utils.Bytes;
@@ -28,6 +29,7 @@ import org.apache.kafka.common.utils.Bytes;
 final class AggregateRun {
   private static final Serde<byte[]> BYTES = Serdes.ByteArray();
   private static final int CHECK_INTERVAL_MS = 5;
+  static final String STORE = "totals";
 
   private AggregateRun() {}
 
@@ -43,19 +45,22 @@ final class AggregateRun {
       progress = new Progress(new LongAdder(), ends.entrySet().stream().collect(
           Collectors.toMap(end -> end.getKey().partition(), end -> end.getValue() - 1)));
       Properties config = StreamsTuning.properties(options);
-      try (KafkaStreams streams = new KafkaStreams(topology(options, progress), config)) {
+      try (KafkaStreams streams = new KafkaStreams(
+          topology(options, () -> new ProgressCounter(progress)), config)) {
         System.out.println(measure(streams, admin, options, progress, ends));
       }
     }
   }
 
-  private static Topology topology(Options options, Progress progress) {
+  /** The aggregate; {@code observer} sees every record before it is aggregated. */
+  static Topology topology(Options options,
+      FixedKeyProcessorSupplier<byte[], byte[], byte[]> observer) {
     StreamsBuilder builder = new StreamsBuilder();
     builder.stream(options.text("input"), Consumed.with(BYTES, BYTES))
-        .processValues(() -> new ProgressCounter(progress))
+        .processValues(observer)
         .groupByKey(Grouped.with(BYTES, BYTES))
         .aggregate(() -> null, (key, value, state) -> Layout.aggregate(state, value),
-            Materialized.<byte[], byte[], KeyValueStore<Bytes, byte[]>>as("totals")
+            Materialized.<byte[], byte[], KeyValueStore<Bytes, byte[]>>as(STORE)
                 .withKeySerde(BYTES).withValueSerde(BYTES).withCachingEnabled())
         .toStream()
         .to(options.text("output"), Produced.with(BYTES, BYTES));
@@ -109,10 +114,17 @@ final class AggregateRun {
         (cpuAtEnd - cpuAtHalf) / Math.max(1, warmRecords) * 1e6, ProcessUsage.peakRssMib());
   }
 
-  private static void startAndAwaitRunning(KafkaStreams streams, long deadline)
+  static void startAndAwaitRunning(KafkaStreams streams, long deadline)
       throws InterruptedException {
+    startAndAwaitRunning(streams, deadline, (now, before) -> {});
+  }
+
+  /** {@code listener} hears of every change of state, also later. */
+  static void startAndAwaitRunning(KafkaStreams streams, long deadline,
+      KafkaStreams.StateListener listener) throws InterruptedException {
     CountDownLatch running = new CountDownLatch(1);
     streams.setStateListener((now, before) -> {
+      listener.onChange(now, before);
       if (now == KafkaStreams.State.RUNNING) {
         running.countDown();
       }
@@ -150,7 +162,7 @@ final class AggregateRun {
     }
   }
 
-  private static void check(KafkaStreams streams, long deadline) {
+  static void check(KafkaStreams streams, long deadline) {
     KafkaStreams.State state = streams.state();
     if (state == KafkaStreams.State.ERROR || state == KafkaStreams.State.NOT_RUNNING
         || state == KafkaStreams.State.PENDING_ERROR) {

@@ -3,6 +3,7 @@ package millrace.bench;
 import java.nio.charset.StandardCharsets;
 import java.util.Properties;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.UnaryOperator;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -27,7 +28,8 @@ final class Loader {
     long started = System.nanoTime();
     try (Admin admin = Topics.admin(options)) {
       Topics.create(admin, topic, TopicConfig.CLEANUP_POLICY_DELETE);
-      send(options, topic, records, keys, KeyChooser.of(distribution, keys, seed), seed);
+      send(options, topic, records, keys, KeyChooser.of(distribution, keys, seed), seed,
+          UnaryOperator.identity());
       long end = Topics.ends(admin, topic).values().stream().mapToLong(Long::longValue).sum();
       if (end != records) {
         throw new IllegalStateException(topic + " holds " + end + " records, not " + records);
@@ -37,8 +39,51 @@ final class Loader {
         records, keys, (System.nanoTime() - started) / 1e9);
   }
 
+  /**
+   * Adds rows to a changelog, which is made when it does not exist: a later row of a key replaces
+   * an earlier one, as an aggregate's do. Nothing is compacted, so that every restore reads the
+   * same records.
+   */
+  static void runChangelog(Options options) throws Exception {
+    String topic = options.text("topic");
+    long records = options.number("records");
+    int keys = Math.toIntExact(options.number("keys"));
+    long seed = options.number("seed", 1);
+    long end;
+    try (Admin admin = Topics.admin(options)) {
+      Topics.createChangelogIfMissing(admin, topic);
+      send(options, topic, records, keys, KeyChooser.of("uniform", keys, seed), seed,
+          value -> Layout.aggregate(null, value));
+      end = Topics.ends(admin, topic).values().stream().mapToLong(Long::longValue).sum();
+    }
+    System.out.printf("{\"topic\":\"%s\",\"records\":%d,\"end\":%d}%n", topic, records, end);
+  }
+
+  /** Adds {@code --rate} records a second to a topic, for {@code --seconds}, uniformly. */
+  static void trickle(Options options) throws Exception {
+    String topic = options.text("topic");
+    int keys = Math.toIntExact(options.number("keys"));
+    long rate = options.number("rate");
+    SplitMix64 random = new SplitMix64(options.number("seed", 1));
+    byte[][] words = words(random);
+    long started = System.nanoTime();
+    long records = rate * options.number("seconds");
+    try (KafkaProducer<byte[], byte[]> producer = producer(options)) {
+      for (long i = 0; i < records; i++) {
+        long now = System.currentTimeMillis();
+        producer.send(new ProducerRecord<>(topic, null, now, Layout.key(random.below(keys)),
+            value(random, words, now, i)));
+        long aheadNanos = i * 1_000_000_000L / rate - (System.nanoTime() - started);
+        if (aheadNanos > 1_000_000) {
+          Thread.sleep(aheadNanos / 1_000_000);
+        }
+      }
+    }
+    System.out.printf("{\"topic\":\"%s\",\"records\":%d}%n", topic, records);
+  }
+
   private static void send(Options options, String topic, long records, int keys,
-      KeyChooser chooser, long seed) throws Exception {
+      KeyChooser chooser, long seed, UnaryOperator<byte[]> row) throws Exception {
     byte[][] keyBytes = new byte[keys][];
     for (int i = 0; i < keys; i++) {
       keyBytes[i] = Layout.key(i);
@@ -50,7 +95,7 @@ final class Loader {
       for (long i = 0; i < records && failure.get() == null; i++) {
         byte[] key = keyBytes[chooser.next(random)];
         long eventTime = FIRST_EVENT_MS + i;
-        byte[] value = value(random, words, eventTime, i);
+        byte[] value = row.apply(value(random, words, eventTime, i));
         producer.send(new ProducerRecord<>(topic, null, eventTime, key, value),
             (metadata, exception) -> {
               if (exception != null) {

@@ -13,11 +13,17 @@ public final class Main {
       case "create-topic" -> Topics.create(options);
       case "delete-topics" -> Topics.delete(options);
       case "load" -> Loader.run(options);
+      case "load-changelog" -> Loader.runChangelog(options);
+      case "commit-offsets" -> Topics.commitOffsets(options);
       case "run" -> AggregateRun.run(options);
+      case "restore" -> RestoreRun.run(options);
+      case "failover" -> FailoverRun.run(options);
+      case "trickle" -> Loader.trickle(options);
       case "digest" -> TableDigest.ofTable(options);
       case "expect" -> TableDigest.ofInput(options);
       default -> throw new IllegalArgumentException(
-          "usage: create-topic|delete-topics|load|run|digest|expect --name value ...");
+          "usage: create-topic|delete-topics|load|load-changelog|trickle|commit-offsets|run|"
+              + "restore|failover|digest|expect --name value ...");
     }
   }
 }

@@ -86,10 +86,15 @@ final class TableDigest {
   private static void print(Map<ByteBuffer, byte[]> table, long records) {
     long digest = 0;
     for (Map.Entry<ByteBuffer, byte[]> row : table.entrySet()) {
-      digest += fnv1a(fnv1a(0xcbf29ce484222325L, row.getKey().array()), row.getValue());
+      digest += ofRow(row.getKey().array(), row.getValue());
     }
     System.out.printf("{\"keys\":%d,\"digest\":\"%016x\",\"records\":%d}%n", table.size(), digest,
         records);
+  }
+
+  /** What a row adds to the digest of its table. */
+  static long ofRow(byte[] key, byte[] value) {
+    return fnv1a(fnv1a(0xcbf29ce484222325L, key), value);
   }
 
   private static long fnv1a(long hash, byte[] bytes) {

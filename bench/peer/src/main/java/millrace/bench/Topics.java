@@ -11,6 +11,7 @@ import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.TopicConfig;
 
@@ -40,6 +41,29 @@ final class Topics {
         TopicConfig.RETENTION_MS_CONFIG, "-1");
     admin.createTopics(List.of(new NewTopic(topic, Layout.PARTITIONS, (short) 1).configs(config)))
         .all().get();
+  }
+
+  static void createChangelogIfMissing(Admin admin, String topic)
+      throws ExecutionException, InterruptedException {
+    if (admin.listTopics().names().get().contains(topic)) {
+      return;
+    }
+    Map<String, String> config = Map.of(
+        TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_COMPACT,
+        TopicConfig.MIN_COMPACTION_LAG_MS_CONFIG, Long.toString(Long.MAX_VALUE));
+    admin.createTopics(List.of(new NewTopic(topic, Layout.PARTITIONS, (short) 1).configs(config)))
+        .all().get();
+  }
+
+  /** {@code --application-id A --input T}: the group has read the topic to its present end. */
+  static void commitOffsets(Options options) throws Exception {
+    try (Admin admin = admin(options)) {
+      Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+      ends(admin, options.text("input"))
+          .forEach((partition, end) -> offsets.put(partition, new OffsetAndMetadata(end)));
+      admin.alterConsumerGroupOffsets(options.text("application-id"), offsets).all().get();
+      System.out.printf("{\"committed\":%d}%n", offsets.size());
+    }
   }
 
   /** {@code --prefix P}: every topic whose name starts with it, with the run's changelogs. */
