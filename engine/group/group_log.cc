@@ -36,14 +36,10 @@ Result<std::unique_ptr<GroupLog>> GroupLog::open(ClientFactory& clients, Admin& 
                                                  const std::string& application_id) {
   Result<std::unique_ptr<Fetcher>> fetcher = clients.fetcher("group");
   if (!fetcher.ok()) return fetcher.status();
-  Result<std::unique_ptr<Producer>> producer = clients.producer("");
-  if (!producer.ok()) return producer.status();
   std::unique_ptr<GroupLog> log(
-      new GroupLog(std::move(*fetcher), std::move(*producer), group_topics(application_id)));
+      new GroupLog(clients, std::move(*fetcher), group_topics(application_id)));
+  MILLRACE_RETURN_IF_ERROR(log->make_producer());
   for (Topic* const topic : {&log->plans_log_, &log->reports_log_}) {
-    const Result<int32_t> handle = log->producer_->topic_handle(topic->partition.topic);
-    if (!handle.ok()) return handle.status();
-    topic->handle = *handle;
     const Result<Admin::Watermarks> marks = admin.watermarks(topic->partition);
     if (!marks.ok()) return marks.status();
     topic->position = marks->low;
@@ -54,11 +50,23 @@ Result<std::unique_ptr<GroupLog>> GroupLog::open(ClientFactory& clients, Admin& 
   return log;
 }
 
-GroupLog::GroupLog(std::unique_ptr<Fetcher> fetcher, std::unique_ptr<Producer> producer,
+GroupLog::GroupLog(ClientFactory& clients, std::unique_ptr<Fetcher> fetcher,
                    const GroupTopics& topics)
-    : fetcher_(std::move(fetcher)), producer_(std::move(producer)) {
+    : clients_(clients), fetcher_(std::move(fetcher)) {
   plans_log_.partition = {topics.plan, 0};
   reports_log_.partition = {topics.instances, 0};
+}
+
+Status GroupLog::make_producer() {
+  Result<std::unique_ptr<Producer>> producer = clients_.producer("");
+  if (!producer.ok()) return producer.status();
+  for (Topic* const topic : {&plans_log_, &reports_log_}) {
+    const Result<int32_t> handle = (*producer)->topic_handle(topic->partition.topic);
+    if (!handle.ok()) return handle.status();
+    topic->handle = *handle;
+  }
+  producer_ = std::move(*producer);
+  return {};
 }
 
 Result<bool> GroupLog::poll() {
@@ -165,12 +173,24 @@ Status GroupLog::publish(const InstanceReport& report) {
 }
 
 Status GroupLog::send(const Topic& topic, const std::string& key, Bytes value) {
-  return producer_->send({.topic = topic.handle,
-                          .partition = topic.partition.partition,
-                          .key = Bytes(key),
-                          .value = value,
-                          .timestamp_ms = system_clock().now_ms(),
-                          .headers = {}});
+  if (producer_ == nullptr) MILLRACE_RETURN_IF_ERROR(make_producer());
+  return keep_or_drop(producer_->send({.topic = topic.handle,
+                                       .partition = topic.partition.partition,
+                                       .key = Bytes(key),
+                                       .value = value,
+                                       .timestamp_ms = system_clock().now_ms(),
+                                       .headers = {}}));
+}
+
+Status GroupLog::flush() {
+  return producer_ == nullptr ? Status() : keep_or_drop(producer_->flush());
+}
+
+/// A failure may be one for good, and nothing is at stake in the producer.
+Status GroupLog::keep_or_drop(Status status) {
+  if (status.ok() || status.code() == ErrorCode::kRefused) return status;
+  producer_.reset();
+  return Error{ErrorCode::kRetriable, status.message()};
 }
 
 }  // namespace millrace::engine

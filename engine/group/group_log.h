@@ -34,7 +34,8 @@ GroupTopics group_topics(const std::string& application_id);
 /// Records that do not decode are logged with their position and passed over. Not thread-safe.
 class GroupLog {
  public:
-  /// Begins to read at the beginning; `poll` until `is_current`. Errors: those of the clients.
+  /// Begins to read at the beginning; `poll` until `is_current`. `clients` must outlive the log.
+  /// Errors: those of the clients.
   static Result<std::unique_ptr<GroupLog>> open(ClientFactory& clients, Admin& admin,
                                                 const std::string& application_id);
 
@@ -66,12 +67,13 @@ class GroupLog {
   /// By instance, those of members long gone included.
   const std::map<std::string, InstanceReport>& reports() const { return reports_; }
 
-  /// Sends without waiting; whether it arrived shows in the log. Errors: those of `Producer::send`.
-  /// Also removes plans from the log that are too old to matter.
+  /// Sends without waiting; whether it arrived shows in the log. Errors: `kRetriable`, `kRefused`,
+  /// `kInvalidArgument` for what cannot be encoded, those of `ClientFactory::producer`. Also
+  /// removes plans from the log that are too old to matter.
   Status publish(const Plan& plan);
   Status publish(const InstanceReport& report);
-  /// Waits until what was published is in the log.
-  Status flush() { return producer_->flush(); }
+  /// Waits until what was published is in the log. After an error it may or may not be.
+  Status flush();
 
  private:
   struct Topic {
@@ -81,17 +83,19 @@ class GroupLog {
     int64_t target = 0;  ///< to be current
     bool is_current() const { return position >= target; }
   };
-  GroupLog(std::unique_ptr<Fetcher> fetcher, std::unique_ptr<Producer> producer,
-           const GroupTopics& topics);
+  GroupLog(ClientFactory& clients, std::unique_ptr<Fetcher> fetcher, const GroupTopics& topics);
+  Status make_producer();
   Result<bool> poll(Topic& topic);
   void take(const Topic& topic, const FetchedRecord& record);
   void take_plan(const Topic& topic, const FetchedRecord& record);
   void take_report(const Topic& topic, const FetchedRecord& record);
   void take_incarnation(std::string_view id);
   Status send(const Topic& topic, const std::string& key, Bytes value);
+  Status keep_or_drop(Status status);
 
+  ClientFactory& clients_;
   const std::unique_ptr<Fetcher> fetcher_;
-  const std::unique_ptr<Producer> producer_;
+  std::unique_ptr<Producer> producer_;  ///< null after a failure: the next `send` makes another
   Topic plans_log_;
   Topic reports_log_;
   std::string incarnation_;

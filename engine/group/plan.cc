@@ -195,7 +195,7 @@ class Reader {
 
 Result<TaskId> parse_task(const std::string& text) {
   Result<TaskId> task = TaskId::parse(text);
-  if (!task.ok() || task->to_string() != text) return invalid("'" + text + "' is no task");
+  if (!task.ok() || task->to_string() != text) return invalid("name of a task");
   return task;
 }
 

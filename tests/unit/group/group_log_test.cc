@@ -129,6 +129,17 @@ TEST_F(GroupLogTest, TheFirstIncarnationCountsUntilTheTopicIsMadeAnew) {
   EXPECT_TRUE(anew->incarnation().empty());
 }
 
+TEST_F(GroupLogTest, AFailureToSendPasses) {
+  const auto log = open();
+  broker_.inject({testing::Operation::kSend, ErrorCode::kTimedOut, false, 1});
+  EXPECT_EQ(log->publish(report("a", 5)).code(), ErrorCode::kRetriable);
+  EXPECT_TRUE(log->flush().ok());
+  ASSERT_TRUE(log->publish(report("a", 5)).ok());
+  ASSERT_TRUE(log->flush().ok());
+  catch_up(*log);
+  EXPECT_EQ(log->reports().at("a"), report("a", 5));
+}
+
 TEST_F(GroupLogTest, OldPlansAreRemovedFromTheTopic) {
   const auto log = open();
   for (int32_t generation = 1; generation <= 100; ++generation) {

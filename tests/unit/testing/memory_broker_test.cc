@@ -104,6 +104,39 @@ TEST_F(MemoryBrokerTest, RefusesOffsetsOfAnOlderGeneration) {
   EXPECT_EQ(one->commit_transaction().code(), ErrorCode::kAborted);
 }
 
+TEST_F(MemoryBrokerTest, ARequestMakesANewGeneration) {
+  const auto admin = clients_->admin().value();
+  const auto names = [&] {
+    std::vector<std::string> found;
+    const auto members = admin->group_members();
+    for (const auto& member : *members) found.push_back(member.instance);
+    return found;
+  };
+  const auto first = clients_->join({"in"}, "spare", "a").value();
+  ASSERT_EQ(first->poll()->value().group.generation, 1);
+  const auto second = clients_->join({"in"}, "spare", "b").value();
+  ASSERT_EQ(first->poll()->value().kind, MembershipEvent::Kind::kRevoked);
+  first->acknowledge_revoked();
+  ASSERT_EQ(first->poll()->value().group.generation, 2);
+  ASSERT_EQ(second->poll()->value().group.generation, 2);
+  EXPECT_THAT(names(), ElementsAre("a", "b"));
+
+  const std::vector<engine::Membership*> both{first.get(), second.get()};
+  for (int32_t generation = 3; generation < 5; ++generation) {
+    second->request_rebalance();
+    second->request_rebalance();
+    for (engine::Membership* member : both) {
+      ASSERT_EQ(member->poll()->value().kind, MembershipEvent::Kind::kRevoked);
+    }
+    EXPECT_EQ(admin->group_members().code(), ErrorCode::kRetriable);
+    for (engine::Membership* member : both) member->acknowledge_revoked();
+    for (engine::Membership* member : both) {
+      EXPECT_EQ(member->poll()->value().group.generation, generation);
+      EXPECT_FALSE(member->poll()->has_value());
+    }
+  }
+}
+
 TEST_F(MemoryBrokerTest, CompactionKeepsTheNewestRecordOfAKeyAtItsOffset) {
   for (const char* value : {"1", "2", "3"}) {
     broker_.append(kOut, {.key = "k", .value = value, .headers = {}});
