@@ -27,6 +27,7 @@ constexpr int kCommittedTimeoutMs = 2'000;
 constexpr milliseconds kUsableWait{10'000};
 constexpr milliseconds kUsablePause{20};
 constexpr size_t kErrorTextBytes = 512;
+constexpr std::string_view kStableGroup = "Stable";
 
 /// Questions and idempotent changes may be repeated whatever became of them.
 Error repeatable(Error error) {
@@ -252,37 +253,31 @@ Result<Admin::Watermarks> KafkaAdmin::watermarks(const TopicPartition& partition
 }
 
 Result<std::vector<GroupMember>> KafkaAdmin::group_members() {
-  const char* group = group_.c_str();
-  const auto event =
-      ask("members of group " + group_, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
-          [&](const rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
-            rd_kafka_DescribeConsumerGroups(client_.get(), &group, 1, options, queue);
-          });
-  if (!event.ok()) return event.status();
-  size_t groups = 0;
-  const rd_kafka_ConsumerGroupDescription_t** const described =
-      rd_kafka_DescribeConsumerGroups_result_groups(
-          rd_kafka_event_DescribeConsumerGroups_result(event->get()), &groups);
-  if (groups != 1) return failed("members of group " + group_, RD_KAFKA_RESP_ERR__BAD_MSG);
-  const rd_kafka_ConsumerGroupDescription_t* const found = *described;
-  if (const rd_kafka_error_t* const error = rd_kafka_ConsumerGroupDescription_error(found)) {
-    return repeatable(make_error("members of group " + group_, *error));
+  // Not by rd_kafka_DescribeConsumerGroups: when the coordinator's connection goes down at the
+  // wrong moment, it uses memory that it has freed and ends the process (librdkafka's pull request
+  // 5397).
+  const rd_kafka_group_list* raw = nullptr;
+  const auto error = rd_kafka_list_groups(client_.get(), group_.c_str(), &raw, kTimeoutMs);
+  const GroupList list(raw);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return failed("members of group " + group_, error);
+  if (list->group_cnt != 1) {
+    return Error{ErrorCode::kRetriable, fmt::format("group {} does not exist yet", group_)};
   }
-  if (rd_kafka_ConsumerGroupDescription_state(found) != RD_KAFKA_CONSUMER_GROUP_STATE_STABLE) {
+  const rd_kafka_group_info& found = list->groups[0];
+  if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return failed("members of group " + group_, found.err);
+  }
+  if (found.state != kStableGroup) {
     return Error{ErrorCode::kRetriable, fmt::format("group {} is not stable yet", group_)};
   }
   std::vector<GroupMember> members;
-  const size_t count = rd_kafka_ConsumerGroupDescription_member_count(found);
-  for (size_t i = 0; i < count; ++i) {
-    const auto* const member = rd_kafka_ConsumerGroupDescription_member(found, i);
-    members.push_back({rd_kafka_MemberDescription_client_id(member),
-                       rd_kafka_MemberDescription_consumer_id(member)});
+  for (const auto& member : std::span(found.members, static_cast<size_t>(found.member_cnt))) {
+    members.push_back({member.client_id, member.member_id});
     if (is_legal_name(members.back().instance, kInstanceLengthMax)) continue;
-    return Error{
-        ErrorCode::kConfig,
-        fmt::format("group {} has a member that is no instance of this application "
-                    "(client.id '{}' at {}): give that program another group.id",
-                    group_, members.back().instance, rd_kafka_MemberDescription_host(member))};
+    return Error{ErrorCode::kConfig,
+                 fmt::format("group {} has a member that is no instance of this application "
+                             "(client.id '{}' at {}): give that program another group.id",
+                             group_, members.back().instance, member.client_host)};
   }
   return members;
 }

@@ -38,6 +38,8 @@ using GroupMetadataHandle =
                     HandleDeleter<rd_kafka_consumer_group_metadata_destroy>>;
 using TopicMetadata =
     std::unique_ptr<const rd_kafka_metadata_t, HandleDeleter<rd_kafka_metadata_destroy>>;
+using GroupList =
+    std::unique_ptr<const rd_kafka_group_list, HandleDeleter<rd_kafka_group_list_destroy>>;
 using AdminOptions =
     std::unique_ptr<rd_kafka_AdminOptions_t, HandleDeleter<rd_kafka_AdminOptions_destroy>>;
 using NewTopicHandle =
