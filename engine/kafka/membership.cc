@@ -197,6 +197,7 @@ void KafkaMembership::revoked() {
   const bool handled = changed_.wait_until(lock, start + barrier_patience_,
                                            [this] { return unacknowledged_ == 0 || closing_; });
   generation_ = -1;
+  rebalance_asked_ = false;  // this is one
   if (!handled) {
     MembershipEvent late;
     late.kind = MembershipEvent::Kind::kLost;

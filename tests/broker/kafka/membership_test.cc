@@ -233,6 +233,41 @@ TEST_F(MembershipTest, AMemberCanAskForANewGenerationAgainAndAgain) {
   }
 }
 
+TEST_F(MembershipTest, RequestsWhileOneIsUnderWayMakeNoFurtherGeneration) {
+  const std::string topic = make_topic("t");
+  Member member(options(), {topic}, make_topic("spare"));
+  const MembershipEvent before = member.expect(Kind::kAssigned);
+  member->request_rebalance();
+  member->request_rebalance();
+  member.expect(Kind::kRevoked);
+  member->request_rebalance();
+  member->acknowledge_revoked();
+  const MembershipEvent after = member.expect(Kind::kAssigned);
+  EXPECT_EQ(after.group.generation, before.group.generation + 1);
+  EXPECT_FALSE(member.event(1'000).has_value());
+}
+
+TEST_F(MembershipTest, WhenTheLeaderIsGoneAnotherMemberGetsItsPartition) {
+  const std::string control = make_topic("control");
+  Member first(instance("a"), {control}, kSpareTopic, "a");
+  first.expect(Kind::kAssigned);
+  Member second(instance("b"), {control}, kSpareTopic, "b");
+  first.expect(Kind::kRevoked);
+  first->acknowledge_revoked();
+  EXPECT_THAT(first.expect(Kind::kAssigned).partitions, SizeIs(1));
+  const MembershipEvent before = second.expect(Kind::kAssigned);
+  EXPECT_THAT(before.partitions, IsEmpty());
+  first->close();  // a static member doesn't leave: as after a crash
+  second.expect(Kind::kRevoked);
+  second->acknowledge_revoked();
+  const MembershipEvent after = second.expect(Kind::kAssigned);
+  EXPECT_GT(after.group.generation, before.group.generation);
+  EXPECT_THAT(after.partitions, ElementsAre(TopicPartition{control, 0}));
+  const std::vector<GroupMember> left = must(admin_->group_members());
+  ASSERT_THAT(left, SizeIs(1));
+  EXPECT_EQ(left[0].instance, "b");
+}
+
 TEST_F(MembershipTest, TheGroupNamesItsMembersByInstance) {
   const std::string topic = make_topic("t", 2);
   const auto admin = must(clients()->admin());
