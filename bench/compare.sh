@@ -26,12 +26,23 @@ source "$HERE/compare/failover.sh"
 records=
 keys=
 runs=
-port=29600
+port=
 run_timeout_s=900
 # The peer's default, which decides how long a stopped instance keeps its place in the group.
 peer_session_ms=45000
 standby_cases=(0 1)
 build_dir=
+
+free_port() {
+  local candidate
+  for candidate in $(seq 29600 100 30500); do
+    if ! (exec 3<>"/dev/tcp/127.0.0.1/$candidate") 2>/dev/null; then
+      echo "$candidate"
+      return 0
+    fi
+  done
+  die "no free port for the local Kafka: use --port"
+}
 
 usage() {
   cat <<TEXT
@@ -58,7 +69,7 @@ Exit code 0: all ran and every result is the right one, whether or not a target 
   --runs R         of each engine and case, default 3 (failover: 1)
   --smoke          20000 records, 2000 keys, 1 run, failover with a standby only: shows that it
                    works, its figures mean nothing
-  --port P         of the local Kafka, default $port
+  --port P         of the local Kafka, default: the first free of 29600, 29700 ... 30500
   --build-dir DIR  where Millrace's side is built; default: builds the preset release
 TEXT
 }
@@ -129,6 +140,7 @@ clean_up() {
 
 # Runs what was asked for on a fresh Kafka.
 compare() {
+  port=${port:-$(free_port)}
   work=$ROOT/.local/compare-$port
   mkdir -p "$ROOT/.local"
   exec {lock}>"$ROOT/.local/compare-$port.lock"

@@ -82,6 +82,15 @@ ReadResult BrokerTest::read_to_end(const std::string& topic, int64_t offset, int
   return result;
 }
 
+ReadResult BrokerTest::read_until(const std::string& topic, int64_t end_offset) {
+  ReadResult result;
+  eventually([&] {
+    result = read_to_end(topic);
+    return result.end_offset >= end_offset;
+  });
+  return result;
+}
+
 std::vector<std::string> values_of(const std::vector<ReadRecord>& records) {
   std::vector<std::string> values;
   values.reserve(records.size());

@@ -71,6 +71,9 @@ class BrokerTest : public ::testing::Test {
   /// `patience_ms` is over.
   ReadResult read_to_end(const std::string& topic, int64_t offset = 0,
                          int64_t patience_ms = 10'000);
+  /// The same once the end is at `end_offset`: a commit's or abort's marker may come after the
+  /// answer.
+  ReadResult read_until(const std::string& topic, int64_t end_offset);
 
   std::unique_ptr<Admin> admin_;
 
