@@ -96,19 +96,6 @@ void add_state(ConfigTable& table, EngineOptions& options) {
                     "changelogs' delete.retention.ms.");
 }
 
-void add_snapshots(ConfigTable& table, EngineOptions& options) {
-  table.add_path("snapshot.dir", options.snapshot_dir,
-                 "Where snapshots of the tasks' state are kept; instances may share one. Empty: in "
-                 "the state directory, for peers to fetch.");
-  table.add_integer("snapshot.interval.ms", options.snapshot_interval_ms, {0, 365 * kDay, "ms"},
-                    "Time between snapshots of a task; 0: none are taken.");
-  table.add_integer("snapshot.retain", options.snapshot_retain, {1, 100},
-                    "Snapshots kept of each task; older ones are removed.");
-  table.add_bool(
-      "snapshot.peers", options.snapshot_peers,
-      "A task without local state starts from a peer's snapshot, where one is to be had.");
-}
-
 void add_errors(ConfigTable& table, EngineOptions& options) {
   table.add_choice("on.invalid.record", options.on_invalid_record, on_error_choices(),
                    "Input that does not decode.");
@@ -207,7 +194,6 @@ void add_engine_options(ConfigTable& table, EngineOptions& options) {
   add_commit(table, options);
   add_loop(table, options);
   add_state(table, options);
-  add_snapshots(table, options);
   add_errors(table, options);
   add_kafka_side(table, options);
   add_group(table, options);
