@@ -152,6 +152,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tally-rate", type=int, default=100, help="records per second")
     parser.add_argument("--session-timeout-ms", type=int, default=3000)
     parser.add_argument("--standbys", type=int, default=1, help="copies of each task's state")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
+                        help="a property of both jobs, e.g. processing.guarantee=at_least_once, "
+                             "which must show as doubled")
     parser.add_argument("--mounts", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--keep", action="store_true", help="keep logs and state of a good run")
     args = parser.parse_args()

@@ -64,6 +64,9 @@ class World:
             *("--session.timeout.ms", str(self.args.session_timeout_ms)),
             *("--standby.replicas", str(self.args.standbys)),
         ]
+        for option in self.args.option:
+            name, _, value = option.partition("=")
+            common += [f"--{name}", value]
         partitions = range(PARTITIONS)
         crm = Job(
             "crm", self.args.bin / "crm_materializer", "crm-faults",
