@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from world import World
 
 FAIL_POINT_EXIT_CODE = 137
-FAIL_POINT_TIMEOUT_S = 60
+FAIL_POINT_TIMEOUT_S = 150
 
 
 class Kill(Fault):
@@ -64,7 +64,7 @@ class CommitStep(Fault):
         instance = world.pick(chance)
         with instance.held():
             instance.stop()
-            count = chance.randint(1, 12)
+            count = chance.randint(1, 6)
             instance.start(MILLRACE_FAIL_POINT=f"{self.step}:{count}")
             try:
                 code = instance.wait(FAIL_POINT_TIMEOUT_S)
