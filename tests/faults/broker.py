@@ -6,10 +6,12 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 COMMAND_TIMEOUT_S = 240
 START_ATTEMPTS = 3
+KILL_TIMEOUT_S = 30
 FIRST_PORT, LAST_PORT, PORT_STEP = 29092, 39092, 100
 # Beside the broker's port and the controller's, which is the next one.
 PROXY_OFFSET, LISTENER_OFFSET, LISTENERS_MAX = 8, 38, 30
@@ -23,6 +25,11 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_ports(proxies: int) -> int:
@@ -62,7 +69,13 @@ class Broker:
         self._command("stop")
 
     def kill(self) -> None:
+        """Returns when it is gone and its port is free."""
         os.kill(int((self.folder / "kafka.pid").read_text()), signal.SIGKILL)
+        end = time.monotonic() + KILL_TIMEOUT_S
+        while listens(self.port):
+            if time.monotonic() > end:
+                raise RuntimeError("a killed Kafka still listens")
+            time.sleep(0.05)
 
     def wipe(self) -> None:
         self._command("wipe")
