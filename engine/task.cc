@@ -65,6 +65,7 @@ Status Task::start(std::span<const int64_t> offsets) {
   MILLRACE_ASSERT(offsets.size() == inputs_.size(), "a task starts with one offset an input");
   for (size_t i = 0; i < inputs_.size(); ++i) {
     inputs_[i].position = offsets[i];
+    inputs_[i].frozen_position = offsets[i];
     inputs_[i].end_offset = 0;
     inputs_[i].is_at_end = false;
   }
@@ -336,7 +337,10 @@ Status Task::handle_refused(const OutputTopic& topic, const Error& error) {
 }
 
 void Task::freeze() {
-  for (TaskInput& input : inputs_) input.frozen_position = input.committable();
+  for (TaskInput& input : inputs_) {
+    // Never back over control records that a commit went past: a purge may have followed it.
+    input.frozen_position = std::max(input.frozen_position, input.committable());
+  }
   frozen_event_time_ms_ = std::max(scope_.stream_time_ms, committed_event_time_ms_);
   state_->freeze();
   dirty_units_ = 0;
