@@ -189,11 +189,15 @@ Result<SnapshotManifest> fetch_snapshot(SnapshotSource& source, const SnapshotEx
     fs::rename(partial, into, failed);
     if (failed) status = io_error(into, failed);
   }
-  if (status.ok()) status = sync_directory(into.parent_path());
-  if (status.ok()) return manifest;
-  fs::remove_all(partial, failed);
-  fs::remove_all(into, failed);
-  return status;
+  if (!status.ok()) {
+    fs::remove_all(partial, failed);
+    return status;
+  }
+  if (status = sync_directory(into.parent_path()); !status.ok()) {
+    fs::remove_all(into, failed);
+    return status;
+  }
+  return manifest;
 }
 
 }  // namespace millrace::engine

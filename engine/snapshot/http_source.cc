@@ -206,6 +206,8 @@ class HttpSource final : public SnapshotSource {
 
   template <class Start>
   error_code run(Start&& start) {
+    // What is started after this line is reached by the cancelling that follows a stop.
+    if (stop_.stop_requested()) return asio::error::operation_aborted;
     error_code result;
     start([&result](error_code error) { result = error; });
     context_.restart();

@@ -294,6 +294,23 @@ TEST_F(FetchTest, StopsWhenAsked) {
   expect_nothing_left();
 }
 
+TEST_F(FetchTest, StopsBetweenTwoPieces) {
+  publish();
+  Peer peer([&](const std::string& head) { return honest(head); });
+  progress_ = [&](uint64_t, uint64_t) { stop_.request_stop(); };
+  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kAborted);
+  expect_nothing_left();
+}
+
+TEST_F(FetchTest, WhatIsThereAlreadyIsLeftAlone) {
+  publish();
+  make_files(into_, {{"CURRENT", "a state in use"}});
+  Peer peer([&](const std::string& head) { return honest(head); });
+  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kStoreIo);
+  EXPECT_EQ(content_of(state_files(into_) / "CURRENT"), "a state in use");
+  EXPECT_THAT(names_in(root_), UnorderedElementsAre("0_3"));
+}
+
 TEST_F(FetchTest, AnEndpointIsAHostAndAPort) {
   for (const char* const endpoint :
        {"", "host", "host:", ":80", "host:0", "host:65536", "host:80/x", "a b:80", "a\r\nb:80",
