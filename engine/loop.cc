@@ -197,16 +197,18 @@ Status Loop::restore_slice() {
     metrics_.restored_records().Increment(static_cast<double>(records));
     MILLRACE_RETURN_IF_ERROR(start(tasks_.at(task->id()), records));
   }
-  for (const Task* const task : outcome->caught_up) publish(tasks_.at(task->id()));
   for (const Task* const task : outcome->out_of_range) {
     tasks_.at(task->id()).stage = Stage::kPreparing;
   }
-  if (!outcome->caught_up.empty()) report_state(true);
-  for (const RestoreStatus& progress : restorer_->progress()) {
-    metrics_.set_restore(progress.task, {progress.records, progress.bytes,
-                                         progress.remaining_records, progress.records_per_second});
-    publish(tasks_.at(progress.task));
+  for (const Task* const task : outcome->progressed) {
+    const Owned& owned = tasks_.at(task->id());
+    publish(owned);
+    if (owned.stage != Stage::kRestoring) continue;
+    const RestoreStatus now = *restorer_->status(task->id());
+    metrics_.set_restore(now.task,
+                         {now.records, now.bytes, now.remaining_records, now.records_per_second});
   }
+  if (!outcome->caught_up.empty()) report_state();
   return {};
 }
 
@@ -229,7 +231,7 @@ Status Loop::handle(Status failure) {
 void Loop::finish_turn() {
   update_state();
   const std::vector<Task*> running = tasks_at(Stage::kRunning);
-  const bool all_run = has_plan_ && !any_at(Stage::kPreparing) && !any_at(Stage::kRestoring);
+  const bool all_run = has_plan_ && !is_starting_tasks();
   const bool was_idle =
       std::exchange(is_idle_, all_run && !did_something_ && inputs_at_end_ &&
                                   std::none_of(running.begin(), running.end(),
@@ -239,8 +241,7 @@ void Loop::finish_turn() {
     for (const Task* const task : running) publish(tasks_.at(task->id()));
   }
   if (clock_.steady_ns() - reported_ns_ > kReportIntervalNs) report();
-  if (has_plan_) report_state(false);
-  is_drained_ = is_draining_ && has_plan_ && tasks_.empty();
+  is_drained_ = is_draining_ && has_plan_ && tasks_.empty() && unopened_.empty();
 }
 
 void Loop::report() {
@@ -260,6 +261,7 @@ void Loop::report() {
   feed_.set_memory(dirty_bytes(), queued_bytes_, running.size());
   feed_.set_freshness(oldest_event_ms);
   if (housekeeper_ != nullptr) housekeeper_->set_positions(std::move(positions));
+  if (has_plan_) report_state();
   remove_old_state();
 }
 

@@ -98,20 +98,21 @@ class Loop {
 
   // What the group gives and takes (loop_ownership.cc).
   Status follow_group();
-  Status take(const Ownership& ownership);
-  Status take_task(TaskId id, bool is_standby, size_t tasks);
+  void take(const Ownership& ownership);
+  void take_task(TaskId id, bool is_standby);
   void revoke();
   void lose();
   /// Ends what instances that are gone left open, so that offsets can be read at once.
   Status fence_dead();
   /// Tells the group what state is here.
-  void report_state(bool at_once);
+  void report_state();
   InstanceReport state_report() const;
   Status find_closed_state();
   void remove_old_state();
 
   // Tasks (loop_tasks.cc).
   Status prepare_tasks();
+  Status open_tasks();
   Status prepare(std::vector<Owned*>& wanted);
   /// Where to run from: what the group committed, else the beginning of the input.
   Status set_offsets(Owned& owned, std::span<const PartitionOffset> committed);
@@ -120,16 +121,19 @@ class Loop {
   /// Whether a committed offset says that another history than the local state's is going on.
   static bool is_ahead_of_group(const Owned& owned);
   Status start(Owned& owned, int64_t restored_records);
-  Result<std::unique_ptr<Task>> make_task(TaskId id, size_t tasks);
+  Result<std::unique_ptr<Task>> make_task(TaskId id, bool starts_empty);
   void suspend_all(Stage stage);
   void recover(const Error& failure);
   void remove_task(std::map<TaskId, Owned>::iterator place);
-  Status reopen_empty(Owned& owned);
+  /// Closes a task whose state is of no use, to be opened empty. REQUIRES: it does not run.
+  Status rebuild(std::map<TaskId, Owned>::iterator place);
   void publish(const Owned& owned);
   /// Sum of the changelog positions of a task's stores; −1: it has none.
   static int64_t held_of(Task& task);
   std::vector<Task*> tasks_at(Stage stage, bool only_dirty = false) const;
   bool any_at(Stage stage) const;
+  /// Whether some are on their way from given to running.
+  bool is_starting_tasks() const;
   size_t dirty_bytes() const;
   void update_state();
 
@@ -165,6 +169,12 @@ class Loop {
   GroupMetadata group_;
   bool has_plan_ = false;  ///< of the present generation
   std::map<TaskId, Owned> tasks_;
+  /// Tasks of ours whose state is still to be opened; a query may hold it up.
+  struct Unopened {
+    bool is_standby = false;
+    bool starts_empty = false;
+  };
+  std::map<TaskId, Unopened> unopened_;
   /// State that is on disk and not open.
   struct Closed {
     int64_t held = -1;  ///< sum of the changelog positions

@@ -22,7 +22,7 @@ Status Loop::follow_group() {
     did_something_ = true;
     switch ((*polled)->kind) {
       case OwnershipEvent::Kind::kGiven:
-        MILLRACE_RETURN_IF_ERROR(take((*polled)->ownership));
+        take((*polled)->ownership);
         break;
       case OwnershipEvent::Kind::kRevoked:
         revoke();
@@ -37,7 +37,7 @@ Status Loop::follow_group() {
   }
 }
 
-Status Loop::take(const Ownership& ownership) {
+void Loop::take(const Ownership& ownership) {
   group_ = ownership.group;
   has_plan_ = true;
   dead_.insert(ownership.dead.begin(), ownership.dead.end());
@@ -50,31 +50,25 @@ Status Loop::take(const Ownership& ownership) {
     if (!is_ours(place->first)) remove_task(place);
     place = next;
   }
-  const size_t tasks = ownership.active.size() + ownership.standby.size();
-  for (const TaskId id : ownership.active) MILLRACE_RETURN_IF_ERROR(take_task(id, false, tasks));
-  for (const TaskId id : ownership.standby) MILLRACE_RETURN_IF_ERROR(take_task(id, true, tasks));
+  unopened_.clear();
+  for (const TaskId id : ownership.active) take_task(id, false);
+  for (const TaskId id : ownership.standby) take_task(id, true);
   metrics_.rebalances().Increment();
   spdlog::info("tasks given generation={} active={} standby={}", group_.generation,
                ownership.active.size(), ownership.standby.size());
-  return {};
 }
 
-Status Loop::take_task(TaskId id, bool is_standby, size_t tasks) {
-  Owned& owned = tasks_[id];
-  if (owned.task == nullptr) {
-    Result<std::unique_ptr<Task>> made = make_task(id, tasks);
-    if (!made.ok()) {
-      tasks_.erase(id);
-      return made.status();
-    }
-    owned.task = std::move(*made);
-    closed_.erase(id);
+void Loop::take_task(TaskId id, bool is_standby) {
+  const auto place = tasks_.find(id);
+  if (place == tasks_.end()) {
+    unopened_[id] = {.is_standby = is_standby};
+    return;
   }
+  Owned& owned = place->second;
   const bool goes_on = owned.is_standby && is_standby && owned.stage == Stage::kFollowing;
   owned.is_standby = is_standby;
   if (!goes_on) owned.stage = Stage::kPreparing;
   publish(owned);
-  return {};
 }
 
 /// The barrier of a rebalance: what is processed gets committed, then nothing runs.
@@ -83,8 +77,9 @@ void Loop::revoke() {
     if (!handle(status).ok()) return;
   }
   suspend_all(Stage::kSuspended);
+  unopened_.clear();
   has_plan_ = false;
-  report_state(true);
+  report_state();
   spdlog::info("tasks revoked generation={} tasks={}", group_.generation, tasks_.size());
 }
 
@@ -93,6 +88,7 @@ void Loop::lose() {
   // What Kafka committed before the loss is kept; what it refused is gone.
   if (const Status ended = finish_commit(); !ended.ok()) session_.recover_from(ended.error());
   suspend_all(Stage::kSuspended);
+  unopened_.clear();
   has_plan_ = false;
   session_.recover_from(Error{ErrorCode::kAborted, "the assignment was lost"});
 }
@@ -110,8 +106,8 @@ Status Loop::fence_dead() {
   return {};
 }
 
-void Loop::report_state(bool at_once) {
-  if (coordinator_ != nullptr) coordinator_->report(state_report(), at_once);
+void Loop::report_state() {
+  coordinator_->report(state_report());
 }
 
 InstanceReport Loop::state_report() const {
@@ -144,7 +140,7 @@ Status Loop::find_closed_state() {
       return plan.sub_topology == id.sub_topology && id.partition < plan.partitions;
     });
     if (!is_known) continue;
-    Result<std::unique_ptr<Task>> task = make_task(id, 1);
+    Result<std::unique_ptr<Task>> task = make_task(id, false);
     if (!task.ok()) return task.status();
     registry_.remove(id);
     closed_[id] = {held_of(**task), clock_.steady_ns()};

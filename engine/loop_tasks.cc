@@ -38,18 +38,44 @@ void Loop::recover(const Error& failure) {
 }
 
 Status Loop::prepare_tasks() {
+  if (!backoff_.is_due()) return {};
+  Status status = open_tasks();
   std::vector<Owned*> wanted;
   for (auto& [id, owned] : tasks_) {
     if (owned.stage == Stage::kPreparing) wanted.push_back(&owned);
   }
-  if (wanted.empty() || !backoff_.is_due()) return {};
-  Status status = prepare(wanted);
+  if (!wanted.empty() && (status.ok() || is_passing(status.code()))) {
+    if (Status prepared = prepare(wanted); !prepared.ok()) status = std::move(prepared);
+  }
   if (status.ok() || !is_passing(status.code())) return status;
   // Running tasks, if any, are not concerned: only these wait.
   if (backoff_.record_failure()) {
-    spdlog::warn("tasks wait to start tasks={} {}", wanted.size(), status.message());
+    spdlog::warn("tasks wait to start tasks={} {}", wanted.size() + unopened_.size(),
+                 status.message());
   }
   return {};
+}
+
+Status Loop::open_tasks() {
+  Status status;
+  for (auto place = unopened_.begin(); place != unopened_.end();) {
+    const auto next = std::next(place);
+    const auto [id, wanted] = *place;
+    Result<std::unique_ptr<Task>> made = make_task(id, wanted.starts_empty);
+    if (made.ok()) {
+      Owned& owned = tasks_[id];
+      owned.task = std::move(*made);
+      owned.is_standby = wanted.is_standby;
+      owned.stage = Stage::kPreparing;
+      publish(owned);
+      closed_.erase(id);
+      unopened_.erase(place);
+    } else if (status.ok()) {
+      status = made.status();
+    }
+    place = next;
+  }
+  return status;
 }
 
 Status Loop::prepare(std::vector<Owned*>& wanted) {
@@ -100,9 +126,7 @@ Status Loop::begin_restore(Owned& owned) {
   if (!status.ok() && status.code() == ErrorCode::kNotFound) {
     spdlog::warn("local state does not belong to the changelog, rebuilding task={} {}",
                  owned.task->id().to_string(), status.message());
-    restorer_->cancel(owned.task->id());
-    MILLRACE_RETURN_IF_ERROR(reopen_empty(owned));
-    status = try_restore(owned);
+    return rebuild(tasks_.find(owned.task->id()));
   }
   MILLRACE_RETURN_IF_ERROR(status);
   owned.stage = owned.is_standby ? Stage::kFollowing : Stage::kRestoring;
@@ -129,14 +153,13 @@ bool Loop::is_ahead_of_group(const Owned& owned) {
   return false;
 }
 
-Status Loop::reopen_empty(Owned& owned) {
-  const TaskId id = owned.task->id();
+Status Loop::rebuild(std::map<TaskId, Owned>::iterator place) {
+  auto& [id, owned] = *place;
+  restorer_->cancel(id);
   registry_.remove(id);
   MILLRACE_RETURN_IF_ERROR(owned.task->state().close());
-  MILLRACE_RETURN_IF_ERROR(directory_.remove_task(id));
-  Result<std::unique_ptr<Task>> made = make_task(id, tasks_.size());
-  if (!made.ok()) return made.status();
-  owned.task = std::move(*made);
+  unopened_[id] = {.is_standby = owned.is_standby, .starts_empty = true};
+  tasks_.erase(place);
   return {};
 }
 
@@ -159,7 +182,7 @@ Status Loop::start(Owned& owned, int64_t restored_records) {
   return {};
 }
 
-Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, size_t tasks) {
+Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, bool starts_empty) {
   const auto plan = std::find_if(plans_.begin(), plans_.end(), [&](const TaskPlan& candidate) {
     return candidate.sub_topology == id.sub_topology;
   });
@@ -170,7 +193,9 @@ Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, size_t tasks) {
   options.directory = directory_.task_directory(id);
   options.memory = state_memory_;
   options.incarnation = incarnation_;
-  options.cache_bytes = options_.cache_bytes / std::max<size_t>(tasks, 1);
+  options.starts_empty = starts_empty;
+  options.cache_bytes =
+      options_.cache_bytes / std::max<size_t>(tasks_.size() + unopened_.size(), 1);
   options.restore_run_bytes = std::max(options.cache_bytes, kRestoreRunBytesMin);
   options.now_ms = clock_.now_ms();
   options.max_age_ms = options_.state_max_age_ms;
@@ -218,17 +243,14 @@ void Loop::publish(const Owned& owned) {
     info.is_caught_up = info.is_caught_up && input.is_at_end && input.queue.empty();
     info.lag_records += static_cast<int64_t>(input.queue.size());
   }
-  if (restorer_) {
-    for (const RestoreStatus& status : restorer_->progress()) {
-      if (status.task != task.id()) continue;
-      if (owned.is_standby) {
-        info.lag_records = status.remaining_records;
-        info.is_caught_up = status.is_complete;
-      }
-      info.restore_records = status.records;
-      info.restore_bytes = status.bytes;
-      info.restore_remaining_records = status.remaining_records;
+  if (const auto status = restorer_->status(task.id())) {
+    if (owned.is_standby) {
+      info.lag_records = status->remaining_records;
+      info.is_caught_up = status->is_complete;
     }
+    info.restore_records = status->records;
+    info.restore_bytes = status->bytes;
+    info.restore_remaining_records = status->remaining_records;
   }
   registry_.set_info(std::move(info));
 }
@@ -248,6 +270,10 @@ bool Loop::any_at(Stage stage) const {
                      [&](const auto& entry) { return entry.second.stage == stage; });
 }
 
+bool Loop::is_starting_tasks() const {
+  return !unopened_.empty() || any_at(Stage::kPreparing) || any_at(Stage::kRestoring);
+}
+
 void Loop::update_state() {
   if (!failure_.ok()) return;
   EngineState now = EngineState::kRunning;
@@ -255,7 +281,7 @@ void Loop::update_state() {
     now = EngineState::kStarting;
   } else if (!has_plan_) {
     now = EngineState::kRebalancing;
-  } else if (!any_at(Stage::kRunning) && (any_at(Stage::kPreparing) || any_at(Stage::kRestoring))) {
+  } else if (!any_at(Stage::kRunning) && is_starting_tasks()) {
     now = EngineState::kRestoring;
   }
   if (now == state_) return;

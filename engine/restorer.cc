@@ -158,6 +158,7 @@ void Restorer::settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicP
     outcome.out_of_range.push_back(restore.task);
     return;
   }
+  const bool has_progressed = std::exchange(restore.has_progressed, false);
   if (restore.goal == RestoreGoal::kRun) {
     for (StoreRestore& store : restore.stores) {
       if (store.is_done || store.position < store.target) continue;
@@ -170,10 +171,12 @@ void Restorer::settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicP
   } else if (restore.goal == RestoreGoal::kRun) {
     if (restore.records > 0) log_progress(restore, "restore finished");
     outcome.finished.push_back({restore.task, restore.records});
+    return;
   } else if (!std::exchange(restore.is_announced, true)) {
     log_progress(restore, "standby caught up");
     outcome.caught_up.push_back(restore.task);
   }
+  if (has_progressed) outcome.progressed.push_back(restore.task);
 }
 
 Status Restorer::poll(TaskRestore& restore, Outcome& outcome) {
@@ -219,11 +222,13 @@ Status Restorer::feed_store(TaskRestore& restore, StoreRestore& store) {
     end = record.offset + 1;
   }
   restore.records += static_cast<int64_t>(store.records.size());
+  const bool was_at_end = store.is_at_end;
   if (!store.records.empty()) store.is_at_end = false;
   if (store.outcome.end_offset) {
     end = std::max(end, *store.outcome.end_offset);
     store.is_at_end = true;
   }
+  restore.has_progressed |= end != store.position || store.is_at_end != was_at_end;
   store.outcome = {};
   if (end == store.position) return {};
   store.position = end;
@@ -241,10 +246,9 @@ RestoreStatus Restorer::status_of(const TaskRestore& restore) const {
           restore.is_complete};
 }
 
-std::vector<RestoreStatus> Restorer::progress() const {
-  std::vector<RestoreStatus> all;
-  for (const auto& restore : tasks_) all.push_back(status_of(*restore));
-  return all;
+std::optional<RestoreStatus> Restorer::status(TaskId task) const {
+  const TaskRestore* const restore = find(task);
+  return restore == nullptr ? std::nullopt : std::optional<RestoreStatus>(status_of(*restore));
 }
 
 void Restorer::log_progress(TaskRestore& restore, std::string_view what) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -58,14 +59,15 @@ class Restorer {
     };
     std::vector<Finished> finished;   ///< complete and readable
     std::vector<Task*> caught_up;     ///< standbys that reached the end for the first time
+    std::vector<Task*> progressed;    ///< not finished, and with another `status` than before
     std::vector<Task*> out_of_range;  ///< as `kNotFound` of `begin`; cancelled
   };
   /// One bounded slice. Errors: `kConfig` (rows that are none of the store's type), `kStoreIo`,
   /// those of `Fetcher::poll`.
   Result<Outcome> run_slice();
 
-  /// Standbys included.
-  std::vector<RestoreStatus> progress() const;
+  /// Of a restore or standby; nothing when the task is neither.
+  std::optional<RestoreStatus> status(TaskId task) const;
   Fetcher& fetcher() { return *fetcher_; }
 
  private:
@@ -88,8 +90,9 @@ class Restorer {
     int64_t bytes = 0;
     int64_t started_ns = 0;
     int64_t logged_ns = 0;
-    bool is_complete = false;   ///< reached the end once; all of it is readable
-    bool is_announced = false;  ///< as caught up
+    bool has_progressed = false;  ///< in this slice
+    bool is_complete = false;     ///< reached the end once; all of it is readable
+    bool is_announced = false;    ///< as caught up
     bool is_out_of_range = false;
     Status status;
     int64_t remaining() const;

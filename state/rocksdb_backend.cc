@@ -71,6 +71,7 @@ rocksdb::WriteOptions write_options() {
 RocksDbBackend::RocksDbBackend(const TaskStateOptions& options)
     : path_(state_files(fs::absolute(options.directory).lexically_normal())),
       incarnation_(options.incarnation),
+      starts_empty_(options.starts_empty),
       opened_at_ms_(options.now_ms),
       opened_steady_ns_(system_clock().steady_ns()),
       max_age_ms_(options.max_age_ms),
@@ -174,6 +175,7 @@ Result<std::string> RocksDbBackend::load() {
     return std::string();
   }
   if (text_of(stored_meta_, kFormatKey) != encode_format()) return std::string("another format");
+  if (starts_empty_) return std::string("it is to start empty");
   if (text_of(stored_meta_, kIncarnationKey) != incarnation_) {
     return fmt::format("of \"{}\", not \"{}\"", text_of(stored_meta_, kIncarnationKey),
                        incarnation_);

@@ -71,6 +71,7 @@ class RocksDbBackend final : public Backend {
 
   std::filesystem::path path_;
   std::string incarnation_;
+  const bool starts_empty_;
   int64_t opened_at_ms_;
   int64_t opened_steady_ns_;
   int64_t max_age_ms_;

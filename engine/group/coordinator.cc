@@ -13,7 +13,6 @@ namespace millrace::engine {
 namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
-constexpr int64_t kReportIntervalNs = 1'000 * kNsPerMs;
 /// How long the others give a leader to publish, and how far apart they lose their patience.
 constexpr int64_t kPatienceNs = 3'000 * kNsPerMs;
 constexpr int64_t kPatienceSpreadNs = 2'000 * kNsPerMs;
@@ -305,10 +304,7 @@ Result<Plan> Coordinator::plan_with(const Plan* previous) {
   return plan;
 }
 
-void Coordinator::report(const InstanceReport& report, bool at_once) {
-  const int64_t now_ns = clock_.steady_ns();
-  if (!at_once && now_ns - reported_ns_ < kReportIntervalNs) return;
-  reported_ns_ = now_ns;
+void Coordinator::report(const InstanceReport& report) {
   if (report == reported_) return;
   if (const Status sent = log_->publish(report); sent.ok()) {
     reported_ = report;

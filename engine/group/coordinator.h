@@ -63,13 +63,8 @@ class Coordinator {
   Result<std::optional<OwnershipEvent>> poll();
   void acknowledge_revoked();
 
-  /// Makes this instance's state known: when it changed, at most once an interval unless `at_once`.
-  void report(const InstanceReport& report, bool at_once);
-  /// Whether a plan is being waited for: poll soon.
-  bool is_waiting() const { return is_waiting_; }
-  /// Null before the first plan.
-  const Plan* plan() const { return plan_ ? &*plan_ : nullptr; }
-  const std::map<std::string, InstanceReport>& reports() const { return log_->reports(); }
+  /// Makes this instance's state known to the others, if it is news.
+  void report(const InstanceReport& report);
   /// Leaves the group.
   void close();
 
@@ -114,7 +109,6 @@ class Coordinator {
   int64_t considered_ns_ = 0;
 
   InstanceReport reported_;  ///< as published last
-  int64_t reported_ns_ = 0;
 };
 
 }  // namespace millrace::engine

@@ -200,6 +200,37 @@ TEST_F(Instances, AnOverflowingCommitBufferCommitsEarly) {
   expect_exactly_once();
 }
 
+TEST_F(Instances, ACommitNeverGoesBackOverControlRecords) {
+  Cluster cluster(
+      [] {
+        return scripted({.process = count_up, .sources = {"left", "right"}, .with_store = true});
+      },
+      1);
+  cluster.options.slice_records = 1;
+  cluster.options.commit_bytes_max = 1;
+  const auto clients = cluster.broker.clients();
+  auto producer = clients->producer("elsewhere").value();
+  ASSERT_TRUE(producer->init_transactions());
+  ASSERT_TRUE(producer->begin_transaction());
+  const int32_t left = producer->topic_handle("left").value();
+  ASSERT_TRUE(producer->send({left, 0, Bytes("k"), Bytes("v"), 1'000, {}}));
+  ASSERT_TRUE(producer->commit_transaction());
+  ASSERT_TRUE(cluster.start("a"));
+  ASSERT_TRUE(cluster.settle());
+  EXPECT_EQ(cluster.broker.committed_offset({"left", 0}), 2) << "past the marker";
+  // The next on the left waits while one on the right is committed.
+  cluster.pipe("left", "k", "v", 3'000);
+  cluster.pipe("right", "k", "v", 2'000);
+  int64_t committed = 2;
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(cluster.turn());
+    const int64_t now = cluster.broker.committed_offset({"left", 0});
+    EXPECT_GE(now, committed);
+    committed = now;
+  }
+  EXPECT_EQ(committed, 3);
+}
+
 TEST_F(Instances, NothingToCommitMakesNoTransaction) {
   ASSERT_TRUE(cluster_.start("a"));
   pipe(1);

@@ -188,6 +188,16 @@ TEST_F(StateDirectoryTest, ADatabaseThatAQueryHoldsIsNotRemovedUnderIt) {
   expect_empty();
 }
 
+TEST_F(StateDirectoryTest, StartsEmptyWhenToldToOnceNoQueryHoldsIt) {
+  write_one_commit();
+  std::shared_ptr<const StoreReader> reader = open()->reader("rows");
+  options_.starts_empty = true;
+  const auto refused = TaskState::open(options_, std::vector<StoreSpec>{spec("rows")});
+  EXPECT_EQ(refused.code(), ErrorCode::kRetriable);
+  reader.reset();
+  expect_empty();
+}
+
 TEST_F(StateDirectoryTest, AStoreLeftOutLosesItsRows) {
   {
     const auto state = open_or_die(options_, {spec("rows"), spec("other")});

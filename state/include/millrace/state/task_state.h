@@ -31,6 +31,8 @@ struct TaskStateOptions {
   /// Names the changelogs this state belongs to (cluster id and topic ids or creation mark). State
   /// with another incarnation is removed and the stores start empty.
   std::string incarnation;
+  /// What is there is removed first, e.g. since it is not what its changelog says.
+  bool starts_empty = false;
   /// Row cache and uncommitted rows of all stores of the task together; clean rows are evicted
   /// above it, dirty ones count in `dirty_bytes`.
   size_t cache_bytes = 64 << 20;
