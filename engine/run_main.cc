@@ -19,7 +19,6 @@
 #include "engine/config_cli.h"
 #include "engine/kafka/kafka_clients.h"
 #include "engine/run_main_signals.h"
-#include "engine/snapshot/routes.h"
 
 namespace millrace {
 namespace {
@@ -129,9 +128,6 @@ class Program {
     auto server = std::make_unique<QueryServer>(
         QueryServerOptions{options_.query_host, options_.query_port, options_.query_threads});
     add_engine_routes(*server, engine, topology);
-    if (const auto root = engine::snapshot_root(options_); !root.empty()) {
-      engine::add_snapshot_routes(*server, engine::SnapshotStore(root, {}));
-    }
     if (extras_.add_routes) extras_.add_routes(*server, engine);
     const Result<int> port = server->start();
     if (!port.ok()) return port.status();

@@ -23,7 +23,7 @@ namespace millrace::engine {
 /// Where to look for a snapshot: one of the two is set.
 struct SnapshotOrigin {
   std::string endpoint;             ///< a peer's query server, "host:port"
-  std::filesystem::path directory;  ///< see `snapshot_root`
+  std::filesystem::path directory;  ///< root of a `SnapshotStore`
 
   std::string to_string() const { return endpoint.empty() ? directory.string() : endpoint; }
 };

@@ -70,12 +70,6 @@ Status write_manifest(const fs::path& folder, const SnapshotManifest& manifest) 
 
 }  // namespace
 
-fs::path snapshot_root(const EngineOptions& options) {
-  if (options.state_dir.empty()) return {};
-  return options.snapshot_dir.empty() ? options.state_dir / options.application_id / "snapshots"
-                                      : options.snapshot_dir / options.application_id;
-}
-
 SnapshotStore::SnapshotStore(fs::path root, std::string writer)
     : root_(std::move(root)), writer_(std::move(writer)) {}
 

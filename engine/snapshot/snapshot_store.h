@@ -7,16 +7,11 @@
 
 #include "millrace/core/ids.h"
 #include "millrace/core/result.h"
-#include "millrace/engine/options.h"
 #include "millrace/state/task_state.h"
 
 #include "engine/snapshot/manifest.h"
 
 namespace millrace::engine {
-
-/// `<snapshot.dir>/<application id>`, by default inside the state directory. Empty: no snapshots,
-/// since the state is in memory only.
-std::filesystem::path snapshot_root(const EngineOptions& options);
 
 /// Snapshots in a directory, which instances may share: `<root>/<task>/<snapshot>/`, with the files
 /// of the task's state and their manifest. A snapshot appears whole, by renaming, and never
