@@ -97,7 +97,10 @@ peer() {
   local timeout_s=$1
   shift
   set_peer_command "$@"
-  timeout "$timeout_s" "${peer_command[@]}"
+  local result=0
+  timeout "$timeout_s" "${peer_command[@]}" || result=$?
+  if ((result == 124)); then say "no end of the peer's $1 after $timeout_s s" >&2; fi
+  return "$result"
 }
 
 # One of the peer's tools whose answer nobody reads.

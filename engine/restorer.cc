@@ -150,6 +150,8 @@ Result<Restorer::Outcome> Restorer::run_slice() {
   for (const auto& finished : outcome.finished) {
     std::erase_if(tasks_, [&](const auto& restore) { return restore->task == finished.task; });
   }
+  fetcher_->set_catching_up(std::any_of(tasks_.begin(), tasks_.end(),
+                                        [](const auto& restore) { return !restore->is_complete; }));
   return outcome;
 }
 

@@ -23,6 +23,8 @@ constexpr size_t kReadBatch = 256;  // bounds how many blocks one MultiGet pins
 constexpr int64_t kFlushIntervalMs = 30'000;
 // A smaller run is written like a commit: a file of its own would cost the reads more.
 constexpr size_t kIngestBytesMin = 1 << 20;
+// What is gathered for a database that has rows already: the batch holds it a second time.
+constexpr size_t kBatchRunBytes = 32 << 20;
 constexpr size_t kBatchBytesPerRow = 32;
 constexpr int64_t kNsPerMs = 1'000'000;
 
@@ -373,23 +375,14 @@ int64_t RocksDbBackend::now_ms() const {
 
 Status RocksDbBackend::restore(size_t store, std::span<const ChangelogRecord> records,
                                int64_t end_offset) {
-  TaskPositions before = positions_;
   positions_.changelog_end.insert_or_assign(names_[store], end_offset);
   positions_.committed_at_ms = std::max(positions_.committed_at_ms, now_ms());
-  if (ingesting_) {
-    restored_ = true;
-    for (const ChangelogRecord& record : records) run_.add(numbers_[store], record);
-    return run_.bytes() < run_bytes_ ? Status() : ingest_run();
-  }
-  const StorePrefix prefix = store_prefix(numbers_[store]);
-  rocksdb::WriteBatch batch;
-  for (const ChangelogRecord& record : records) {
-    add_row(batch, {prefix.data(), prefix.size()}, record.key, record.value, record.timestamp_ms);
-  }
-  add_meta(batch);
-  Status status = write(batch);
-  if (!status.ok()) positions_ = std::move(before);
-  return status;
+  restored_ = true;
+  for (const ChangelogRecord& record : records) run_.add(numbers_[store], record);
+  if (ingesting_) return run_.bytes() < run_bytes_ ? Status() : ingest_run();
+  const bool is_gathering =
+      !is_restored_once_ && run_.bytes() < std::min(run_bytes_, kBatchRunBytes);
+  return is_gathering ? Status() : write_run();
 }
 
 Status RocksDbBackend::ingest_run() {
@@ -414,8 +407,9 @@ Status RocksDbBackend::write_run() {
 }
 
 Status RocksDbBackend::finish_restore() {
-  if (run_.bytes() >= kIngestBytesMin) MILLRACE_RETURN_IF_ERROR(ingest_run());
+  if (ingesting_ && run_.bytes() >= kIngestBytesMin) MILLRACE_RETURN_IF_ERROR(ingest_run());
   ingesting_ = false;
+  is_restored_once_ = true;
   return restored_ ? write_run() : Status();
 }
 

@@ -86,8 +86,9 @@ class RocksDbBackend final : public Backend {
   TaskPositions positions_;
   int64_t flushed_at_ms_;
 
-  bool ingesting_ = false;  // the database was empty and nothing was written since
-  bool restored_ = false;   // positions moved since they were last written
+  bool ingesting_ = false;         // the database was empty and nothing was written since
+  bool restored_ = false;          // positions moved since they were last written
+  bool is_restored_once_ = false;  // from then on restored rows are readable at once (a standby's)
   RestoreRun run_;
 
   std::string key_memory_;  // of read_many, as all below

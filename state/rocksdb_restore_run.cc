@@ -98,9 +98,13 @@ Status RestoreRun::ingest(const Database& database, const std::string& file,
   return {};
 }
 
-void RestoreRun::for_each(const std::function<void(StoreNumber, const StoredRow&)>& visit) const {
-  for (const auto& [store, rows] : stores_) {
-    for (const SortedRow& sorted : rows) visit(store, *sorted.row);
+void RestoreRun::for_each(const std::function<void(StoreNumber, const StoredRow&)>& visit) {
+  for (auto& [store, rows] : stores_) {
+    sort_rows(rows);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (i + kPrefetchDistance < rows.size()) prefetch_row(rows[i + kPrefetchDistance].row);
+      if (is_last_of_key(rows, i)) visit(store, *rows[i].row);
+    }
   }
 }
 

@@ -16,11 +16,12 @@
 
 namespace millrace {
 
-/// Rows of a changelog on their way into an empty database: gathered in memory, sorted, and brought
-/// in as one file, which is several times cheaper than writing them one by one.
+/// Rows of a changelog on their way into a database: gathered in memory and sorted, of each key the
+/// newest. Brought into an empty database as one file, which is several times cheaper than writing
+/// them one by one; else written in the order of their keys, which is cheaper than in any other.
 ///
-/// A run's file carries the positions that belong to its rows, so it is a commit of its own: after
-/// a crash the database stands at the end of some run.
+/// A run carries the positions that belong to its rows, so it is a commit of its own: after a crash
+/// the database stands at the end of some run.
 class RestoreRun {
  public:
   void add(StoreNumber store, const ChangelogRecord& record);
@@ -33,8 +34,8 @@ class RestoreRun {
   Status ingest(const Database& database, const std::string& file,
                 const std::map<std::string, std::string, std::less<>>& meta);
 
-  /// Visits the rows in the order they came, for a run too small to be worth a file.
-  void for_each(const std::function<void(StoreNumber, const StoredRow&)>& visit) const;
+  /// Visits the newest row of every key, store by store in key order, for a run that is written.
+  void for_each(const std::function<void(StoreNumber, const StoredRow&)>& visit);
   void clear();
 
  private:

@@ -10,6 +10,8 @@ add_to_changelog() {
   local application=$1 seed=$2 count=$3
   tool "$READ_TIMEOUT_S" load-changelog --topic "$application-totals-changelog" --seed "$seed" \
     --records "$count" --keys "$keys"
+  # Now, so that nothing comes between one stop and the next start.
+  peer "$READ_TIMEOUT_S" digest --topic "$application-totals-changelog" >"$work/expect-$application"
 }
 
 # One start of one engine, to running and to an orderly end; what it restored is checked.
@@ -38,8 +40,7 @@ start_instance() {
 # Compares the restored store with the changelog.
 check_store() {
   local application=$1 wanted have
-  wanted=$(peer "$READ_TIMEOUT_S" digest --topic "$application-totals-changelog" |
-    jq -c '[.keys, .digest]')
+  wanted=$(jq -c '[.keys, .digest]' "$work/expect-$application")
   have=$(jq -c '[.keys, .digest]' <<<"$2")
   [[ $have == "$wanted" ]] ||
     die "$application: the store is $have, it must be $wanted (keys, digest)"

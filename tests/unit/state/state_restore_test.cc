@@ -155,6 +155,38 @@ TEST_P(StateRestoreTest, ACrashLeavesTheReplayUpToItsPosition) {
   }
 }
 
+TEST_P(StateRestoreTest, ATailIntoStateOfAnEarlierRunEqualsAFullReplay) {
+  if (!GetParam().disk) GTEST_SKIP() << "memory does not survive";
+  const int64_t first_end = 3 * kBatch;
+  const int64_t end = GetParam().run_bytes == 1 ? 20 * kBatch : kRecords;
+  {
+    const auto state = open_or_die(options_, stores_);
+    restore_to(*state, first_end);
+    ASSERT_TRUE(state->close().ok());
+  }
+  const auto state = open_or_die(options_, stores_);
+  ASSERT_EQ(restored_end(*state, "rows"), first_end);
+  restore_to(*state, end / 2);
+  const fs::path copy = directory_.path() / "copy";
+  copy_as_a_crash(options_.directory, copy);
+  restore_to(*state, end);
+  expect_replayed(*state, end);
+
+  TaskStateOptions options = options_;
+  options.directory = copy;
+  const auto crashed = open_or_die(options, stores_);
+  EXPECT_EQ(content_of(crashed->store("rows")), replay(rows_, restored_end(*crashed, "rows")));
+  restore_to(*crashed, end);
+  expect_replayed(*crashed, end);
+}
+
+TEST_P(StateRestoreTest, AStandbysRowsAreReadableAsTheyCome) {
+  const auto state = open_or_die(options_, stores_);
+  restore_to(*state, kBatch);
+  ASSERT_TRUE(feed(*state, "rows", rows_, kBatch, kBatch + 10).ok());
+  EXPECT_EQ(committed(*state, "rows"), replay(rows_, kBatch + 10));
+}
+
 TEST_P(StateRestoreTest, AnEmptyChangelogLeavesAPosition) {
   const auto state = open_or_die(options_, stores_);
   ASSERT_TRUE(state->restore("rows", {}, 9).ok());

@@ -119,9 +119,9 @@ class TaskState {
   virtual const TaskPositions& positions() const = 0;
 
   /// Feeds committed changelog records in offset order; `end_offset` is the position after them.
-  /// Records of a key may repeat. Into an empty store runs are sorted and ingested; what was fed
-  /// since the last `finish_restore` may be lost in a crash, never half-visible with a wrong
-  /// offset.
+  /// Records of a key may repeat. Rows are gathered, sorted and ingested or written in runs; before
+  /// the first `finish_restore` the latest may be lost in a crash, never half-visible with a wrong
+  /// offset. After it they are readable at once, as a standby's have to be.
   virtual Status restore(std::string_view store, std::span<const ChangelogRecord> records,
                          int64_t end_offset) = 0;
   /// Makes all restored rows readable. REQUIRES for a task to run.
