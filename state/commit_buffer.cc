@@ -8,8 +8,6 @@
 
 #include "millrace/core/assert.h"
 
-#include "sorted_rows.h"
-
 namespace millrace {
 namespace {
 
@@ -259,18 +257,19 @@ void CommitBuffer::freeze() {
   for (size_t i = 0; i < dirty_.size(); ++i) {
     if (i + kPrefetchDistance < dirty_.size()) prefetch_row(dirty_[i + kPrefetchDistance]);
     dirty_[i]->state = RowState::kFrozen;
-    frozen_.push_back(SortedRow{0, dirty_[i]});
+    frozen_.add(dirty_[i]);
   }
   if (index_) index_->clear();
   dirty_.clear();
-  sort_rows(frozen_);
+  frozen_.sort();
 }
 
 void CommitBuffer::applied() {
   MILLRACE_ASSERT(!unit_open_, "apply needs closed units");
-  for (size_t i = 0; i < frozen_.size(); ++i) {
-    if (i + kPrefetchDistance < frozen_.size()) prefetch_row(frozen_[i + kPrefetchDistance].row);
-    StoredRow* const row = frozen_[i].row;
+  const std::span<const SortedRow> frozen = frozen_.rows();
+  for (size_t i = 0; i < frozen.size(); ++i) {
+    if (i + kPrefetchDistance < frozen.size()) prefetch_row(frozen[i + kPrefetchDistance].row);
+    StoredRow* const row = frozen[i].row;
     if (row->superseded) {
       free_row(row);
       continue;
@@ -290,7 +289,7 @@ void CommitBuffer::discard() {
     free_row(row);
   }
   dirty_.clear();
-  for (const SortedRow& frozen : frozen_) {
+  for (const SortedRow& frozen : frozen_.rows()) {
     if (!frozen.row->superseded) remove_slot(slot_of(frozen.row));
     free_row(frozen.row);
   }

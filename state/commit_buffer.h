@@ -10,6 +10,7 @@
 
 #include "huge_pages.h"
 #include "slab.h"
+#include "sorted_rows.h"
 #include "stored_row.h"
 
 namespace millrace {
@@ -58,7 +59,7 @@ class CommitBuffer {
   /// Makes the dirty rows generation 1. REQUIRES: no unit open, nothing frozen.
   void freeze();
   /// Generation 1 in key order.
-  std::span<const SortedRow> frozen() const { return frozen_; }
+  std::span<const SortedRow> frozen() const { return frozen_.rows(); }
   /// The back end has generation 1 now: its rows become clean. REQUIRES: no unit open.
   void applied();
   /// Drops generations 1 and 2.
@@ -110,7 +111,7 @@ class CommitBuffer {
   size_t hand_ = 0;
   size_t clean_rows_ = 0;
   std::vector<StoredRow*> dirty_;  // in order of first change
-  std::vector<SortedRow> frozen_;
+  SortedRows frozen_;
   bool unit_open_ = false;
   std::vector<Undo> undo_;
   std::vector<uint32_t> hashes_;  // of find_all

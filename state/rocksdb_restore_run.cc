@@ -8,19 +8,12 @@
 
 #include "millrace/core/assert.h"
 
-#include "sorted_rows.h"
-
 namespace millrace {
 namespace {
 
 constexpr size_t kChunkBytes = 1 << 20;
 
-bool is_last_of_key(std::span<const SortedRow> rows, size_t i) {
-  return i + 1 == rows.size() || rows[i + 1].prefix != rows[i].prefix ||
-         rows[i + 1].row->key() != rows[i].row->key();
-}
-
-/// Writes the newest row of every key; tombstones too unless there is nothing they could hide.
+/// Writes rows; tombstones too unless there is nothing they could hide.
 rocksdb::Status write_rows(rocksdb::SstFileWriter& writer, StoreNumber store,
                            std::span<const SortedRow> rows, bool tombstones) {
   const StorePrefix prefix = store_prefix(store);
@@ -28,7 +21,6 @@ rocksdb::Status write_rows(rocksdb::SstFileWriter& writer, StoreNumber store,
   std::string value;
   for (size_t i = 0; i < rows.size(); ++i) {
     if (i + kPrefetchDistance < rows.size()) prefetch_row(rows[i + kPrefetchDistance].row);
-    if (!is_last_of_key(rows, i)) continue;
     const StoredRow& row = *rows[i].row;
     key.resize(kStorePrefixBytes);
     key.append(row.key().view());
@@ -69,26 +61,24 @@ void* RestoreRun::place(size_t bytes) {
 }
 
 void RestoreRun::add(StoreNumber store, const ChangelogRecord& record) {
-  std::vector<SortedRow>& rows = stores_[store];
-  MILLRACE_ASSERT(rows.size() < std::numeric_limits<uint32_t>::max(), "too long a run");
   void* const block = place(StoredRow::bytes(record.key.size(), record.value.size()));
-  StoredRow* const row = StoredRow::create(
-      block, 0, record.key, Row{record.value, record.timestamp_ms}, RowState::kClean);
-  row->dirty_index = static_cast<uint32_t>(rows.size());
-  rows.push_back(SortedRow{0, row});
+  stores_[store].add(StoredRow::create(block, 0, record.key, Row{record.value, record.timestamp_ms},
+                                       RowState::kClean));
 }
 
 Status RestoreRun::ingest(const Database& database, const std::string& file,
                           const std::map<std::string, std::string, std::less<>>& meta) {
-  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), ingested_file_options(database.options()));
+  // The pages stay in the system's cache: the rows are about to be read.
+  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), ingested_file_options(database.options()),
+                                nullptr, false);
   rocksdb::Status status = writer.Open(file);
   for (const auto& [key, value] : meta) {
     if (status.ok()) status = writer.Put(database_key(kMetaStore, key), value);
   }
   for (auto& [store, rows] : stores_) {
     if (!status.ok()) break;
-    sort_rows(rows);
-    status = write_rows(writer, store, rows, !first_);
+    rows.keep_newest();
+    status = write_rows(writer, store, rows.rows(), !first_);
   }
   if (status.ok()) status = writer.Finish();
   if (status.ok()) status = ingest_file(database, file);
@@ -100,10 +90,11 @@ Status RestoreRun::ingest(const Database& database, const std::string& file,
 
 void RestoreRun::for_each(const std::function<void(StoreNumber, const StoredRow&)>& visit) {
   for (auto& [store, rows] : stores_) {
-    sort_rows(rows);
-    for (size_t i = 0; i < rows.size(); ++i) {
-      if (i + kPrefetchDistance < rows.size()) prefetch_row(rows[i + kPrefetchDistance].row);
-      if (is_last_of_key(rows, i)) visit(store, *rows[i].row);
+    rows.keep_newest();
+    const std::span<const SortedRow> sorted = rows.rows();
+    for (size_t i = 0; i < sorted.size(); ++i) {
+      if (i + kPrefetchDistance < sorted.size()) prefetch_row(sorted[i + kPrefetchDistance].row);
+      visit(store, *sorted[i].row);
     }
   }
 }

@@ -12,6 +12,7 @@
 
 #include "rocksdb_database.h"
 #include "rocksdb_keys.h"
+#include "sorted_rows.h"
 #include "stored_row.h"
 
 namespace millrace {
@@ -44,7 +45,7 @@ class RestoreRun {
   std::vector<std::unique_ptr<char[]>> chunks_;
   size_t chunk_used_ = 0;
   size_t chunk_size_ = 0;
-  std::map<StoreNumber, std::vector<SortedRow>> stores_;
+  std::map<StoreNumber, SortedRows> stores_;
   size_t bytes_ = 0;
   bool first_ = true;
 };

@@ -3,24 +3,13 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <string_view>
 
 namespace millrace {
 namespace {
 
-size_t common_prefix_bytes(const std::vector<SortedRow>& rows) {
-  const std::string_view first = rows.front().row->key().view();
-  size_t common = first.size();
-  for (size_t i = 0; i < rows.size() && common > 0; ++i) {
-    if (i + kPrefetchDistance < rows.size()) prefetch_row(rows[i + kPrefetchDistance].row);
-    const std::string_view key = rows[i].row->key().view();
-    common = std::min(common, key.size());
-    common = static_cast<size_t>(
-        std::mismatch(first.begin(), first.begin() + static_cast<ptrdiff_t>(common), key.begin())
-            .first -
-        first.begin());
-  }
-  return common;
-}
+/// Bounds how often prefixes are made anew.
+constexpr size_t kCommonMax = 64;
 
 uint64_t load_prefix(std::string_view bytes) {
   static_assert(std::endian::native == std::endian::little);
@@ -29,21 +18,72 @@ uint64_t load_prefix(std::string_view bytes) {
   return __builtin_bswap64(prefix);
 }
 
+std::string_view key_of(const SortedRow& row) {
+  return row.row->key().view();
+}
+
 }  // namespace
 
-void sort_rows(std::vector<SortedRow>& rows) {
-  if (rows.empty()) return;
-  // Keys of a store often begin alike ("account-…"): only what differs is worth comparing.
-  const size_t common = common_prefix_bytes(rows);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (i + kPrefetchDistance < rows.size()) prefetch_row(rows[i + kPrefetchDistance].row);
-    rows[i].prefix = load_prefix(rows[i].row->key().view().substr(common));
+void SortedRows::add(StoredRow* row) {
+  const std::string_view key = row->key().view();
+  if (rows_.empty()) {
+    first_key_ = key.substr(0, kCommonMax);
+    common_ = first_key_.size();
+    shortest_key_ = longest_key_ = key.size();
   }
-  std::sort(rows.begin(), rows.end(), [](const SortedRow& a, const SortedRow& b) {
-    if (a.prefix != b.prefix) return a.prefix < b.prefix;
-    const int order = a.row->key().view().compare(b.row->key().view());
-    return order != 0 ? order < 0 : a.row->dirty_index < b.row->dirty_index;
-  });
+  const std::string_view known(first_key_.data(), std::min(common_, key.size()));
+  const auto common = static_cast<size_t>(
+      std::mismatch(known.begin(), known.end(), key.begin()).first - known.begin());
+  if (common < common_) shorten_common(common);
+  shortest_key_ = std::min(shortest_key_, key.size());
+  longest_key_ = std::max(longest_key_, key.size());
+  rows_.push_back(SortedRow{load_prefix(key.substr(common_)), row});
+}
+
+void SortedRows::shorten_common(size_t common) {
+  common_ = common;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (i + kPrefetchDistance < rows_.size()) prefetch_row(rows_[i + kPrefetchDistance].row);
+    rows_[i].prefix = load_prefix(key_of(rows_[i]).substr(common_));
+  }
+}
+
+bool SortedRows::prefix_is_enough() const {
+  return shortest_key_ == longest_key_ && longest_key_ <= common_ + sizeof(SortedRow::prefix);
+}
+
+void SortedRows::sort() {
+  std::stable_sort(rows_.begin(), rows_.end(),
+                   [](const SortedRow& a, const SortedRow& b) { return a.prefix < b.prefix; });
+  if (prefix_is_enough()) return;
+  for (auto first = rows_.begin(); first != rows_.end();) {
+    const auto last = std::find_if(
+        first + 1, rows_.end(), [&](const SortedRow& row) { return row.prefix != first->prefix; });
+    if (last - first > 1) {
+      std::stable_sort(first, last, [](const SortedRow& a, const SortedRow& b) {
+        return key_of(a) < key_of(b);
+      });
+    }
+    first = last;
+  }
+}
+
+bool SortedRows::same_key(const SortedRow& a, const SortedRow& b) const {
+  return a.prefix == b.prefix && (prefix_is_enough() || key_of(a) == key_of(b));
+}
+
+void SortedRows::keep_newest() {
+  sort();
+  size_t kept = 0;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (i + 1 < rows_.size() && same_key(rows_[i], rows_[i + 1])) continue;
+    rows_[kept++] = rows_[i];
+  }
+  rows_.resize(kept);
+}
+
+void SortedRows::clear() {
+  rows_.clear();
 }
 
 }  // namespace millrace

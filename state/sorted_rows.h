@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "stored_row.h"
@@ -15,7 +18,37 @@ inline void prefetch_row(const StoredRow* row) {
   __builtin_prefetch(line + 64);
 }
 
-/// Sorts by key, rows of the same key by `dirty_index`; fills in the prefixes.
-void sort_rows(std::vector<SortedRow>& rows);
+/// Rows that are gathered to be sorted by key. Rows of the same key keep the order in which they
+/// were added, the newest last.
+///
+/// Keys of a store often begin alike ("account-…"): the list learns while it grows how far they do
+/// and keeps what follows beside each row, so that sorting hardly ever looks at the rows, which lie
+/// scattered in memory.
+class SortedRows {
+ public:
+  void add(StoredRow* row);
+  void reserve(size_t rows) { rows_.reserve(rows); }
+  void clear();
+
+  void sort();
+  /// Sorts, and leaves the newest row of every key only.
+  void keep_newest();
+
+  bool empty() const { return rows_.empty(); }
+  size_t size() const { return rows_.size(); }
+  std::span<const SortedRow> rows() const { return rows_; }
+
+ private:
+  /// Whether rows with the same prefix have the same key.
+  bool prefix_is_enough() const;
+  bool same_key(const SortedRow& a, const SortedRow& b) const;
+  void shorten_common(size_t common);
+
+  std::vector<SortedRow> rows_;
+  std::string first_key_;  ///< as far as `kCommonMax`
+  size_t common_ = 0;      ///< how many bytes all keys begin with
+  size_t shortest_key_ = 0;
+  size_t longest_key_ = 0;
+};
 
 }  // namespace millrace
