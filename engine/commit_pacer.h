@@ -24,7 +24,7 @@ class CommitPacer {
   /// A commit is done; `is_lagging`: inputs are not read to their end.
   void committed(int64_t now_ns, bool is_lagging) {
     last_ns_ = now_ns;
-    interval_ms_ = is_lagging ? std::min(interval_ms_ * 3 / 2 + 1, options_.commit_interval_max_ms)
+    interval_ms_ = is_lagging ? std::min(interval_ms_ * 2, options_.commit_interval_max_ms)
                               : options_.commit_interval_ms;
   }
   /// Nothing is uncommitted: the interval begins with the next change.

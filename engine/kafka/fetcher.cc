@@ -25,7 +25,11 @@ namespace {
 
 constexpr size_t kMessagesPerCall = 1'000;
 constexpr size_t kFewestPartitions = 8;  ///< a fetcher starts with room for so many
-constexpr int64_t kFetchResponseBytes = 256 * 1024;
+/// Of one partition in one response: large ones spare the broker half its time, but a partition may
+/// go over its share by one.
+constexpr int64_t kFetchResponseBytesMin = 256 * 1024;
+constexpr int64_t kFetchResponseBytesMax = 1024 * 1024;
+constexpr int64_t kFetchResponsesPerShare = 8;
 constexpr int64_t kFetchWaitMs = 50;  ///< also how late the end of a partition is noticed
 constexpr int64_t kFetchErrorBackoffMs = 100;
 constexpr int64_t kQueuedMessagesUnlimited = 10'000'000;
@@ -121,10 +125,12 @@ KafkaFetcher::~KafkaFetcher() {
 
 Result<Client> KafkaFetcher::make_client(size_t room) const {
   const int64_t share =
-      std::max<int64_t>(static_cast<int64_t>(options_.prefetch_bytes / room), kFetchResponseBytes);
+      std::max(static_cast<int64_t>(options_.prefetch_bytes / room), kFetchResponseBytesMin);
+  const int64_t response_bytes =
+      std::clamp(share / kFetchResponsesPerShare, kFetchResponseBytesMin, kFetchResponseBytesMax);
   ClientConfig config(options_, ClientKind::kConsumer, purpose_);
   config.set("enable.partition.eof", "true");
-  config.set("fetch.message.max.bytes", kFetchResponseBytes);
+  config.set("fetch.message.max.bytes", response_bytes);
   config.set("fetch.wait.max.ms", kFetchWaitMs);
   config.set("fetch.error.backoff.ms", kFetchErrorBackoffMs);
   config.set("queued.min.messages", kQueuedMessagesUnlimited);

@@ -25,7 +25,8 @@ struct KafkaOptions {
   int64_t barrier_timeout_ms = 60'000;
   int64_t transaction_timeout_ms = 10'000;
   /// Fetched and not yet polled, over all partitions of one fetcher. Each partition may go over its
-  /// share by one fetch response (256 KiB), which also is the smallest share.
+  /// share by one fetch response (an eighth of it, 256 KiB to 1 MiB); the smallest share is 256
+  /// KiB.
   size_t prefetch_bytes = 64 << 20;
   size_t send_buffer_bytes = 128 << 20;  ///< sent and not yet delivered; then `send` blocks
   int32_t replication_factor = -1;  ///< of topics that `Admin` creates; −1: the broker's default
