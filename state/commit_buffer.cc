@@ -1,12 +1,10 @@
 #include "commit_buffer.h"
 
-#define XXH_INLINE_ALL
 #include <limits>
-#include <random>
-
-#include <xxhash.h>
 
 #include "millrace/core/assert.h"
+
+#include "row_hash.h"
 
 namespace millrace {
 namespace {
@@ -16,16 +14,10 @@ constexpr size_t kFirstSlots = 64;
 constexpr size_t kLoadNumerator = 3;
 constexpr size_t kLoadDenominator = 4;
 
-// Keys come from outside; a seed of its own keeps them from being chosen to collide.
-uint64_t random_seed() {
-  std::random_device device;
-  return (uint64_t{device()} << 32) | device();
-}
-
 }  // namespace
 
 CommitBuffer::CommitBuffer(BufferMemory& memory)
-    : memory_(memory), seed_(random_seed()), slots_(kFirstSlots, Slot{nullptr, 0, false}) {}
+    : memory_(memory), seed_(random_hash_seed()), slots_(kFirstSlots, Slot{nullptr, 0, false}) {}
 
 CommitBuffer::~CommitBuffer() {
   if (unit_open_) undo_unit();
@@ -36,7 +28,7 @@ CommitBuffer::~CommitBuffer() {
 }
 
 uint32_t CommitBuffer::hash_of(Bytes key) const {
-  return static_cast<uint32_t>(XXH3_64bits_withSeed(key.data(), key.size(), seed_));
+  return row_hash(key, seed_);
 }
 
 CommitBuffer::Slot* CommitBuffer::find_slot(uint32_t hash, Bytes key) {

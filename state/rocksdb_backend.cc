@@ -378,10 +378,10 @@ Status RocksDbBackend::restore(size_t store, std::span<const ChangelogRecord> re
   positions_.changelog_end.insert_or_assign(names_[store], end_offset);
   positions_.committed_at_ms = std::max(positions_.committed_at_ms, now_ms());
   restored_ = true;
-  for (const ChangelogRecord& record : records) run_.add(numbers_[store], record);
-  if (ingesting_) return run_.bytes() < run_bytes_ ? Status() : ingest_run();
+  run_.add(numbers_[store], records);
+  if (ingesting_) return run_.is_above(run_bytes_) ? ingest_run() : Status();
   const bool is_gathering =
-      !is_restored_once_ && run_.bytes() < std::min(run_bytes_, kBatchRunBytes);
+      !is_restored_once_ && !run_.is_above(std::min(run_bytes_, kBatchRunBytes));
   return is_gathering ? Status() : write_run();
 }
 

@@ -1,17 +1,12 @@
 #include "rocksdb_restore_run.h"
 
-#include <algorithm>
-#include <array>
-#include <functional>
-
 #include <rocksdb/sst_file_writer.h>
 
-#include "millrace/core/assert.h"
+#include "sorted_rows.h"
+#include "stored_row.h"
 
 namespace millrace {
 namespace {
-
-constexpr size_t kChunkBytes = 1 << 20;
 
 /// Writes rows; tombstones too unless there is nothing they could hide.
 rocksdb::Status write_rows(rocksdb::SstFileWriter& writer, StoreNumber store,
@@ -47,23 +42,19 @@ rocksdb::Status ingest_file(const Database& database, const std::string& file) {
 
 }  // namespace
 
-void* RestoreRun::place(size_t bytes) {
-  bytes = (bytes + 7) & ~size_t{7};
-  if (chunk_size_ - chunk_used_ < bytes) {
-    chunk_size_ = std::max(kChunkBytes, bytes);
-    chunk_used_ = 0;
-    chunks_.emplace_back(new char[chunk_size_]);
-  }
-  void* const block = chunks_.back().get() + chunk_used_;
-  chunk_used_ += bytes;
-  bytes_ += bytes;
-  return block;
+size_t RestoreRun::bytes() const {
+  size_t bytes = 0;
+  for (const auto& [store, rows] : stores_) bytes += rows.bytes();
+  return bytes;
 }
 
-void RestoreRun::add(StoreNumber store, const ChangelogRecord& record) {
-  void* const block = place(StoredRow::bytes(record.key.size(), record.value.size()));
-  stores_[store].add(StoredRow::create(block, 0, record.key, Row{record.value, record.timestamp_ms},
-                                       RowState::kClean));
+bool RestoreRun::is_above(size_t limit) {
+  if (bytes() <= limit) return false;
+  for (auto& [store, rows] : stores_) {
+    if (rows.is_loose()) rows.compact();
+  }
+  // Compacting again and again for a little room would cost more than a run.
+  return bytes() > limit / 2;
 }
 
 Status RestoreRun::ingest(const Database& database, const std::string& file,
@@ -77,8 +68,7 @@ Status RestoreRun::ingest(const Database& database, const std::string& file,
   }
   for (auto& [store, rows] : stores_) {
     if (!status.ok()) break;
-    rows.keep_newest();
-    status = write_rows(writer, store, rows.rows(), !first_);
+    status = write_rows(writer, store, rows.sorted().rows(), !first_);
   }
   if (status.ok()) status = writer.Finish();
   if (status.ok()) status = ingest_file(database, file);
@@ -88,23 +78,15 @@ Status RestoreRun::ingest(const Database& database, const std::string& file,
   return {};
 }
 
-void RestoreRun::for_each(const std::function<void(StoreNumber, const StoredRow&)>& visit) {
-  for (auto& [store, rows] : stores_) {
-    rows.keep_newest();
-    const std::span<const SortedRow> sorted = rows.rows();
-    for (size_t i = 0; i < sorted.size(); ++i) {
-      if (i + kPrefetchDistance < sorted.size()) prefetch_row(sorted[i + kPrefetchDistance].row);
-      visit(store, *sorted[i].row);
+void RestoreRun::for_each(const std::function<void(StoreNumber, const StoredRow&)>& visit) const {
+  for (const auto& [store, rows] : stores_) {
+    const SortedRows sorted = rows.sorted();
+    const std::span<const SortedRow> list = sorted.rows();
+    for (size_t i = 0; i < list.size(); ++i) {
+      if (i + kPrefetchDistance < list.size()) prefetch_row(list[i + kPrefetchDistance].row);
+      visit(store, *list[i].row);
     }
   }
-}
-
-void RestoreRun::clear() {
-  chunks_.clear();
-  chunk_used_ = 0;
-  chunk_size_ = 0;
-  stores_.clear();
-  bytes_ = 0;
 }
 
 }  // namespace millrace

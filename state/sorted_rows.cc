@@ -53,33 +53,18 @@ bool SortedRows::prefix_is_enough() const {
 }
 
 void SortedRows::sort() {
-  std::stable_sort(rows_.begin(), rows_.end(),
-                   [](const SortedRow& a, const SortedRow& b) { return a.prefix < b.prefix; });
+  std::sort(rows_.begin(), rows_.end(),
+            [](const SortedRow& a, const SortedRow& b) { return a.prefix < b.prefix; });
   if (prefix_is_enough()) return;
   for (auto first = rows_.begin(); first != rows_.end();) {
     const auto last = std::find_if(
         first + 1, rows_.end(), [&](const SortedRow& row) { return row.prefix != first->prefix; });
     if (last - first > 1) {
-      std::stable_sort(first, last, [](const SortedRow& a, const SortedRow& b) {
-        return key_of(a) < key_of(b);
-      });
+      std::sort(first, last,
+                [](const SortedRow& a, const SortedRow& b) { return key_of(a) < key_of(b); });
     }
     first = last;
   }
-}
-
-bool SortedRows::same_key(const SortedRow& a, const SortedRow& b) const {
-  return a.prefix == b.prefix && (prefix_is_enough() || key_of(a) == key_of(b));
-}
-
-void SortedRows::keep_newest() {
-  sort();
-  size_t kept = 0;
-  for (size_t i = 0; i < rows_.size(); ++i) {
-    if (i + 1 < rows_.size() && same_key(rows_[i], rows_[i + 1])) continue;
-    rows_[kept++] = rows_[i];
-  }
-  rows_.resize(kept);
 }
 
 void SortedRows::clear() {

@@ -18,8 +18,7 @@ inline void prefetch_row(const StoredRow* row) {
   __builtin_prefetch(line + 64);
 }
 
-/// Rows that are gathered to be sorted by key. Rows of the same key keep the order in which they
-/// were added, the newest last.
+/// Rows that are gathered to be sorted by key. REQUIRES: each of another key.
 ///
 /// Keys of a store often begin alike ("account-…"): the list learns while it grows how far they do
 /// and keeps what follows beside each row, so that sorting hardly ever looks at the rows, which lie
@@ -31,8 +30,6 @@ class SortedRows {
   void clear();
 
   void sort();
-  /// Sorts, and leaves the newest row of every key only.
-  void keep_newest();
 
   bool empty() const { return rows_.empty(); }
   size_t size() const { return rows_.size(); }
@@ -41,7 +38,6 @@ class SortedRows {
  private:
   /// Whether rows with the same prefix have the same key.
   bool prefix_is_enough() const;
-  bool same_key(const SortedRow& a, const SortedRow& b) const;
   void shorten_common(size_t common);
 
   std::vector<SortedRow> rows_;
