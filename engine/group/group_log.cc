@@ -70,9 +70,9 @@ Status GroupLog::make_producer() {
 }
 
 Result<bool> GroupLog::poll() {
-  const Result<bool> plans = poll(plans_log_);
+  Result<bool> plans = poll(plans_log_);
   if (!plans.ok()) return plans;
-  const Result<bool> reports = poll(reports_log_);
+  Result<bool> reports = poll(reports_log_);
   if (!reports.ok()) return reports;
   return *plans || *reports;
 }

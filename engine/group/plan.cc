@@ -165,14 +165,14 @@ class Reader {
     return found == nullptr ? 0 : found->get<int64_t>();
   }
   const Json& array(const char* name) {
-    static const Json kEmpty = Json::array();
+    static const Json empty = Json::array();
     const Json* const found = find(name, [](const Json& j) { return j.is_array(); });
-    return found == nullptr ? kEmpty : *found;
+    return found == nullptr ? empty : *found;
   }
   const Json& object(const char* name) {
-    static const Json kEmpty = Json::object();
+    static const Json empty = Json::object();
     const Json* const found = find(name, [](const Json& j) { return j.is_object(); });
-    return found == nullptr ? kEmpty : *found;
+    return found == nullptr ? empty : *found;
   }
   const Status& status() const { return status_; }
 

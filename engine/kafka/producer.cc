@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 
 constexpr size_t kTopicsMax = 4'096;
 constexpr uint32_t kSendsPerPoll = 256;
+constexpr milliseconds kPollInterval{100};
 constexpr int kFullQueuePollMs = 10;
 constexpr int64_t kLingerMs = 5;
 /// Also how long the second of two commits in a row waits for the first one's markers.
@@ -99,6 +100,11 @@ Result<std::unique_ptr<Producer>> KafkaProducer::make(const KafkaOptions& option
   if (!client.ok()) return client.status();
   producer->client_ = std::move(client).value();
   return std::unique_ptr<Producer>(std::move(producer));
+}
+
+KafkaProducer::~KafkaProducer() {
+  if (client_ == nullptr) return;
+  rd_kafka_poll(client_.get(), 0);  // what is delivered already is no loss to warn of
 }
 
 KafkaProducer::KafkaProducer(const KafkaOptions& options, bool transactional,
@@ -198,8 +204,9 @@ Status KafkaProducer::send(const OutgoingRecord& record) {
                  fmt::format("{} has no partition {}", topic.name(), record.partition)};
   }
   Headers headers = copy_headers(record.headers);
+  const Clock::time_point now = Clock::now();
   const auto deadline =
-      Clock::now() + milliseconds(transactional_ ? transaction_timeout_ms_ : kDeliveryTimeoutMs);
+      now + milliseconds(transactional_ ? transaction_timeout_ms_ : kDeliveryTimeoutMs);
   while (true) {
     const KafkaError error = produce(client_.get(), topic, record, headers);
     if (error == nullptr) break;
@@ -209,9 +216,14 @@ Status KafkaProducer::send(const OutgoingRecord& record) {
     }
     rd_kafka_poll(client_.get(), kFullQueuePollMs);
   }
-  if (sends_.fetch_add(1, std::memory_order_relaxed) % kSendsPerPoll == 0) {
+  // Those who send little learn of their deliveries too.
+  const bool is_overdue = now - polled_.load(std::memory_order_relaxed) > kPollInterval;
+  if (is_overdue || sends_.fetch_add(1, std::memory_order_relaxed) % kSendsPerPoll == 0) {
     const std::unique_lock lock(poll_mutex_, std::try_to_lock);
-    if (lock.owns_lock()) rd_kafka_poll(client_.get(), 0);
+    if (lock.owns_lock()) {
+      rd_kafka_poll(client_.get(), 0);
+      polled_.store(now, std::memory_order_relaxed);
+    }
   }
   return {};
 }

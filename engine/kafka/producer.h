@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -21,6 +22,7 @@ class KafkaProducer final : public Producer {
   static Result<std::unique_ptr<Producer>> make(const KafkaOptions& options,
                                                 const std::string& transactional_id,
                                                 std::shared_ptr<GroupSlot> group);
+  ~KafkaProducer() override;
 
   Result<int32_t> topic_handle(const std::string& topic) override;
   Status init_transactions() override;
@@ -48,6 +50,7 @@ class KafkaProducer final : public Producer {
   const int64_t transaction_timeout_ms_;
   const std::shared_ptr<GroupSlot> group_;
   std::atomic<uint32_t> sends_ = 0;
+  std::atomic<std::chrono::steady_clock::time_point> polled_{};
   std::mutex poll_mutex_;  ///< one sender at a time runs the callbacks
   DeliveryFailure failure_;
 
