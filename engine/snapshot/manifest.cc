@@ -109,9 +109,8 @@ bool read_manifest(const json& object, SnapshotManifest& manifest) {
   manifest.committed_at_ms = members.number("committed_at_ms");
   manifest.created_at_ms = members.number("created_at_ms");
   const json* const ends = members.get("changelog_end");
-  if (!members.check(ends != nullptr && ends->is_object() && ends->size() <= kStoresMax)) {
-    return false;
-  }
+  if (ends == nullptr) return false;
+  if (!members.check(ends->is_object() && ends->size() <= kStoresMax)) return false;
   for (const auto& [store, end] : ends->items()) {
     manifest.changelog_end[store] = members.number(end);
   }
