@@ -121,7 +121,10 @@ Result<std::optional<OwnershipEvent>> Coordinator::poll() {
   if (!news.ok() && !is_passing(news.code())) return news.status();
   has_news_ |= news.ok() && *news;
   if (!is_waiting_) {
-    if (is_leader_) reconsider();
+    if (is_leader_) {
+      reconsider();
+      remove_old_reports();
+    }
     return std::optional<OwnershipEvent>();
   }
   Result<std::optional<OwnershipEvent>> taken = take_plan();
@@ -276,6 +279,15 @@ void Coordinator::reconsider() {
   membership_->request_rebalance();
 }
 
+void Coordinator::remove_old_reports() {
+  if (!plan_ || plan_->generation != group_.generation) return;
+  for (const std::string& instance : gone_.find(*log_, *plan_, clock_.steady_ns())) {
+    const Status sent = log_->remove_report(instance);
+    if (!sent.ok()) return;  // found again at the next look
+    spdlog::info("report removed, its instance is gone instance={}", instance);
+  }
+}
+
 Result<Plan> Coordinator::plan_with(const Plan* previous) {
   const Result<std::vector<GroupMember>> members = admin_.group_members();
   if (!members.ok()) return members.status();
@@ -288,7 +300,7 @@ Result<Plan> Coordinator::plan_with(const Plan* previous) {
     if (!ids.emplace(member.instance, member.member_id).second) continue;
     const auto report = log_->reports().find(member.instance);
     if (report != log_->reports().end()) {
-      input.members.push_back(report->second);
+      input.members.push_back(report->second.report);
     } else {
       // Instances report before they join.
       spdlog::warn("group member that is no instance gets no task client.id={}", member.instance);
@@ -305,7 +317,8 @@ Result<Plan> Coordinator::plan_with(const Plan* previous) {
 }
 
 void Coordinator::report(const InstanceReport& report) {
-  if (report == reported_) return;
+  // A leader that took this instance for gone may have removed it.
+  if (report == reported_ && log_->reports().contains(instance_)) return;
   if (const Status sent = log_->publish(report); sent.ok()) {
     reported_ = report;
   } else {

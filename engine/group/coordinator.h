@@ -12,6 +12,7 @@
 #include "millrace/engine/options.h"
 
 #include "engine/clients.h"
+#include "engine/group/gone_reports.h"
 #include "engine/group/group_log.h"
 #include "engine/group/plan.h"
 #include "engine/group/planner.h"
@@ -82,6 +83,8 @@ class Coordinator {
   Status lead();
   /// Leader only: starts a new generation when the reports allow a better plan.
   void reconsider();
+  /// Leader only: takes out of the log what instances reported that are gone.
+  void remove_old_reports();
   /// The plan of the present members, as they reported last.
   Result<Plan> plan_with(const Plan* previous);
 
@@ -107,6 +110,7 @@ class Coordinator {
   std::optional<Plan> plan_;  ///< that is being run, or was run last
   bool has_news_ = false;     ///< of reports, since the leader last looked
   int64_t considered_ns_ = 0;
+  GoneReports gone_;
 
   InstanceReport reported_;  ///< as published last
 };

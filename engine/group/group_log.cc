@@ -18,9 +18,15 @@ constexpr std::string_view kIncarnationKey = "incarnation/";
 /// Plans that are remembered, and about as many kept in the topic.
 constexpr size_t kPlansKept = 64;
 
-void pass_over(const TopicPartition& partition, const FetchedRecord& record, const Status& why) {
-  spdlog::warn("group record passed over {}@{}: {}", partition.to_string(), record.offset,
-               why.message());
+constexpr int64_t kLogIntervalNs = 60'000'000'000;
+
+Error topic_lost(const TopicPartition& partition, const Status& why) {
+  return {
+      ErrorCode::kConfig,
+      fmt::format("topic '{}' was deleted, or made anew, under running instances ({}). Start all "
+                  "instances of the application again: they make the topics of the group that "
+                  "are missing, and rebuild local state from the changelogs",
+                  partition.topic, why.message())};
 }
 
 }  // namespace
@@ -80,7 +86,11 @@ Result<bool> GroupLog::poll() {
 Result<bool> GroupLog::poll(Topic& topic) {
   RecordBatch batch;
   const Result<FetchOutcome> polled = fetcher_->poll(topic.partition, kPollRecords, batch);
-  if (!polled.ok()) return polled.status();
+  if (!polled.ok()) {
+    const bool is_lost =
+        polled.code() == ErrorCode::kNotFound || polled.code() == ErrorCode::kConfig;
+    return is_lost ? topic_lost(topic.partition, polled.status()) : polled.status();
+  }
   for (const FetchedRecord& record : batch.records()) {
     take(topic, record);
     topic.position = record.offset + 1;
@@ -100,7 +110,7 @@ Status GroupLog::refresh(Admin& admin) {
 
 void GroupLog::take(const Topic& topic, const FetchedRecord& record) {
   if (record.key.is_null()) {
-    pass_over(topic.partition, record, Error{ErrorCode::kInvalidRecord, "the key is null"});
+    pass_over(topic, record, Error{ErrorCode::kInvalidRecord, "the key is null"});
   } else if (&topic == &plans_log_) {
     take_plan(topic, record);
   } else {
@@ -123,7 +133,7 @@ void GroupLog::take_plan(const Topic& topic, const FetchedRecord& record) {
   }
   if (record.value.is_null()) return;  // a plan that nobody needs any more
   Result<Plan> plan = decode_plan(record.value);
-  if (!plan.ok()) return pass_over(topic.partition, record, plan.status());
+  if (!plan.ok()) return pass_over(topic, record, plan.status());
   plans_.push_back({record.offset, *std::move(plan)});
   if (plans_.size() > kPlansKept) plans_.pop_front();
 }
@@ -134,13 +144,23 @@ void GroupLog::take_report(const Topic& topic, const FetchedRecord& record) {
     return;
   }
   Result<InstanceReport> report = decode_report(record.value);
-  if (!report.ok()) return pass_over(topic.partition, record, report.status());
+  if (!report.ok()) return pass_over(topic, record, report.status());
   if (report->instance != record.key.view()) {
-    return pass_over(topic.partition, record,
+    return pass_over(topic, record,
                      Error{ErrorCode::kInvalidRecord, "its key is another instance's"});
   }
   std::string instance = report->instance;
-  reports_.insert_or_assign(std::move(instance), std::move(*report));
+  reports_.insert_or_assign(std::move(instance), ReportEntry{record.offset, std::move(*report)});
+}
+
+/// Whoever may write to the topics may write any number of these.
+void GroupLog::pass_over(const Topic& topic, const FetchedRecord& record, const Status& why) {
+  ++passed_over_;
+  const int64_t now_ns = system_clock().steady_ns();
+  if (passed_over_ > 1 && now_ns - passed_over_logged_ns_ < kLogIntervalNs) return;
+  passed_over_logged_ns_ = now_ns;
+  spdlog::warn("group record passed over {}@{} records_so_far={}: {}", topic.partition.to_string(),
+               record.offset, passed_over_, why.message());
 }
 
 const GroupLog::Entry* GroupLog::plan_of(int32_t generation, int64_t offset) const {
@@ -170,6 +190,10 @@ Status GroupLog::publish(const InstanceReport& report) {
   const Result<std::string> encoded = encode_report(report);
   if (!encoded.ok()) return encoded.status();
   return send(reports_log_, report.instance, Bytes(*encoded));
+}
+
+Status GroupLog::remove_report(const std::string& instance) {
+  return send(reports_log_, instance, Bytes());
 }
 
 Status GroupLog::send(const Topic& topic, const std::string& key, Bytes value) {

@@ -31,7 +31,8 @@ GroupTopics group_topics(const std::string& application_id);
 /// (it had no members and no offsets for a while), so a number alone does not name one: who asks
 /// says from where in the log on a plan can be its generation's.
 ///
-/// Records that do not decode are logged with their position and passed over. Not thread-safe.
+/// Records that do not decode are passed over; a line a minute at most says so, with a position.
+/// Not thread-safe.
 class GroupLog {
  public:
   /// Begins to read at the beginning; `poll` until `is_current`. `clients` must outlive the log.
@@ -39,7 +40,8 @@ class GroupLog {
   static Result<std::unique_ptr<GroupLog>> open(ClientFactory& clients, Admin& admin,
                                                 const std::string& application_id);
 
-  /// Takes in what came; never blocks. Whether something did. Errors: those of `Fetcher::poll`.
+  /// Takes in what came; never blocks. Whether something did. Errors: those of `Fetcher::poll`;
+  /// `kConfig` when one of the topics was deleted meanwhile.
   Result<bool> poll();
   void wait(int64_t timeout_ms) { fetcher_->wait(timeout_ms); }
   /// From now on, current means: up to what is in the topics at this moment.
@@ -64,14 +66,20 @@ class GroupLog {
   /// Writes one. Where several instances do, the first in the log counts.
   Status propose_incarnation();
 
-  /// By instance, those of members long gone included.
-  const std::map<std::string, InstanceReport>& reports() const { return reports_; }
+  struct ReportEntry {
+    int64_t offset = 0;
+    InstanceReport report;
+  };
+  /// The latest of each instance, those included that are gone.
+  const std::map<std::string, ReportEntry>& reports() const { return reports_; }
 
   /// Sends without waiting; whether it arrived shows in the log. Errors: `kRetriable`, `kRefused`,
   /// `kInvalidArgument` for what cannot be encoded, those of `ClientFactory::producer`. Also
   /// removes plans from the log that are too old to matter.
   Status publish(const Plan& plan);
   Status publish(const InstanceReport& report);
+  /// Takes an instance's report out of the topic.
+  Status remove_report(const std::string& instance);
   /// Waits until what was published is in the log. After an error it may or may not be.
   Status flush();
 
@@ -92,6 +100,7 @@ class GroupLog {
   void take_incarnation(std::string_view id);
   Status send(const Topic& topic, const std::string& key, Bytes value);
   Status keep_or_drop(Status status);
+  void pass_over(const Topic& topic, const FetchedRecord& record, const Status& why);
 
   ClientFactory& clients_;
   const std::unique_ptr<Fetcher> fetcher_;
@@ -100,7 +109,9 @@ class GroupLog {
   Topic reports_log_;
   std::string incarnation_;
   std::deque<Entry> plans_;
-  std::map<std::string, InstanceReport> reports_;
+  std::map<std::string, ReportEntry> reports_;
+  int64_t passed_over_ = 0;
+  int64_t passed_over_logged_ns_ = 0;
 };
 
 }  // namespace millrace::engine

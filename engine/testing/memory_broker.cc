@@ -17,6 +17,15 @@ void MemoryBroker::create_topic(const std::string& name, int32_t partitions,
   topic->second.config = std::move(config);
 }
 
+void MemoryBroker::add_partitions(const std::string& name, int32_t partitions) {
+  const std::lock_guard lock(mutex_);
+  const auto topic = topics_.find(name);
+  MILLRACE_ASSERT(topic != topics_.end(), "partitions of a topic that does not exist");
+  const auto wanted = static_cast<size_t>(partitions);
+  MILLRACE_ASSERT(wanted >= topic->second.logs.size(), "a topic's partitions do not go");
+  topic->second.logs.resize(wanted);
+}
+
 int64_t MemoryBroker::append(const TopicPartition& partition, StoredRecord record) {
   const std::lock_guard lock(mutex_);
   return append_locked(partition, std::move(record));

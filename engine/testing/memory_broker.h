@@ -53,6 +53,9 @@ class MemoryBroker {
  public:
   void create_topic(const std::string& name, int32_t partitions,
                     std::map<std::string, std::string> config = {});
+  /// Gives an existing topic so many partitions; who is in the group learns of it at the next
+  /// rebalance. REQUIRES: the topic exists and has no more.
+  void add_partitions(const std::string& name, int32_t partitions);
   /// Appends outside any transaction; returns the offset. REQUIRES: the partition exists.
   int64_t append(const TopicPartition& partition, StoredRecord record);
   /// Committed records from `from` on.

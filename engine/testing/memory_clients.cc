@@ -108,7 +108,9 @@ class MemoryFetcher final : public engine::Fetcher {
       return Error{ErrorCode::kInvalidArgument, partition.to_string() + " is not assigned"};
     }
     MILLRACE_RETURN_IF_ERROR(failure(broker_.take_fault(Operation::kFetch)));
-    const MemoryBroker::Log& log = *broker_.find(partition);
+    const MemoryBroker::Log* const found = broker_.find(partition);
+    if (found == nullptr) return unknown_partition(partition);
+    const MemoryBroker::Log& log = *found;
     if (position->second < log.low || position->second > log.next) {
       return Error{ErrorCode::kNotFound,
                    fmt::format("{}@{} is outside of the log, which holds {} to {}",

@@ -1,11 +1,21 @@
 #include "engine/group/group_log.h"
 
-#include <gmock/gmock.h>
+#include <algorithm>
+#include <sstream>
 
+#include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include "engine/group/gone_reports.h"
 #include "engine/testing/memory_broker.h"
 
 namespace millrace::engine {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class GroupLogTest : public ::testing::Test {
  protected:
@@ -87,8 +97,8 @@ TEST_F(GroupLogTest, TheLatestReportOfAnInstanceCounts) {
   ASSERT_TRUE(log->publish(report("b", 6)).ok());
   ASSERT_TRUE(log->publish(report("a", 9)).ok());
   const auto other = open();
-  EXPECT_EQ(other->reports().at("a"), report("a", 9));
-  EXPECT_EQ(other->reports().at("b"), report("b", 6));
+  EXPECT_EQ(other->reports().at("a").report, report("a", 9));
+  EXPECT_EQ(other->reports().at("b").report, report("b", 6));
 }
 
 TEST_F(GroupLogTest, WhatDoesNotDecodeIsPassedOver) {
@@ -103,6 +113,57 @@ TEST_F(GroupLogTest, WhatDoesNotDecodeIsPassedOver) {
   ASSERT_TRUE(log->publish(plan(1, "a")).ok());
   catch_up(*log);
   EXPECT_NE(log->plan_of(1, 0), nullptr);
+}
+
+TEST_F(GroupLogTest, ManyBadRecordsAreOneLineInTheLog) {
+  for (int i = 0; i < 100; ++i) write(topics_.instances, "x", "no report");
+  std::ostringstream lines;
+  const auto logger = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(lines)));
+  const auto log = open();
+  write(topics_.plan, "x", "no plan");
+  catch_up(*log);
+  spdlog::set_default_logger(logger);
+  EXPECT_THAT(lines.str(), HasSubstr("app-instances/0@0 records_so_far=1: "));
+  const std::string text = lines.str();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
+}
+
+TEST_F(GroupLogTest, ATopicDeletedMeanwhileIsAnErrorThatNamesIt) {
+  const auto log = open();
+  ASSERT_TRUE(log->publish(report("a", 5)).ok());
+  catch_up(*log);
+  broker_.delete_topic(topics_.instances);
+  const auto deleted = log->poll();
+  EXPECT_EQ(deleted.code(), ErrorCode::kConfig);
+  EXPECT_THAT(deleted.message(), HasSubstr("topic 'app-instances' was deleted"));
+  broker_.create_topic(topics_.instances, 1);
+  const auto made_anew = log->poll();
+  EXPECT_EQ(made_anew.code(), ErrorCode::kConfig);
+  EXPECT_THAT(made_anew.message(), HasSubstr("Start all instances"));
+}
+
+TEST_F(GroupLogTest, ReportsOfInstancesWithoutASignOfLifeAreFound) {
+  constexpr int64_t kMinuteNs = 60'000'000'000;
+  const auto log = open();
+  GoneReports gone;
+  const Plan present = plan(1, "a");
+  for (const char* const instance : {"a", "b", "c"}) {
+    ASSERT_TRUE(log->publish(report(instance, 5)).ok());
+  }
+  catch_up(*log);
+  EXPECT_THAT(gone.find(*log, present, kMinuteNs), IsEmpty());
+  EXPECT_THAT(gone.find(*log, present, 6 * kMinuteNs), IsEmpty());
+  ASSERT_TRUE(log->publish(report("b", 5)).ok());  // is about to join
+  catch_up(*log);
+  EXPECT_THAT(gone.find(*log, present, 9 * kMinuteNs), IsEmpty());
+  EXPECT_THAT(gone.find(*log, present, 12 * kMinuteNs), ElementsAre("c"));
+  ASSERT_TRUE(log->remove_report("c").ok());
+  catch_up(*log);
+  EXPECT_FALSE(log->reports().contains("c"));
+  EXPECT_THAT(gone.find(*log, present, 18 * kMinuteNs), IsEmpty());
+  EXPECT_THAT(gone.find(*log, present, 20 * kMinuteNs), ElementsAre("b"));
 }
 
 TEST_F(GroupLogTest, IsCurrentOnlyWithWhatWasThereWhenItWasRefreshed) {
@@ -137,7 +198,7 @@ TEST_F(GroupLogTest, AFailureToSendPasses) {
   ASSERT_TRUE(log->publish(report("a", 5)).ok());
   ASSERT_TRUE(log->flush().ok());
   catch_up(*log);
-  EXPECT_EQ(log->reports().at("a"), report("a", 5));
+  EXPECT_EQ(log->reports().at("a").report, report("a", 5));
 }
 
 TEST_F(GroupLogTest, OldPlansAreRemovedFromTheTopic) {
