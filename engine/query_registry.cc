@@ -18,7 +18,7 @@ std::string_view to_string(TaskStage stage) {
     case TaskStage::kSuspended:
       return "suspended";
     case TaskStage::kStandby:
-      return "a standby";
+      return "standby";
   }
   return "unknown";
 }
@@ -94,9 +94,10 @@ Result<QueryRegistry::Found> QueryRegistry::find(Source source, std::string_view
   const bool is_usable_standby =
       source == Source::kActiveOrStandby && info.stage == TaskStage::kStandby && info.is_caught_up;
   if (info.stage != TaskStage::kRunning && !is_usable_standby) {
+    const auto stage = info.stage == TaskStage::kStandby ? "a standby" : to_string(info.stage);
     return Error{ErrorCode::kRetriable,
                  fmt::format("task {} of store '{}' is {}, {} records to go", task.to_string(),
-                             store, to_string(info.stage), info.restore_remaining_records)};
+                             store, stage, info.restore_remaining_records)};
   }
   TaskInfo seen = info;
   set_freshness(seen);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 namespace millrace::engine {
 namespace {
@@ -82,7 +83,8 @@ class ActivePlacer {
     const int32_t weight = tasks_[t].about.weight;
     if (loads_.is_less(a, weight, b, weight)) return true;
     if (loads_.is_less(b, weight, a, weight)) return false;
-    return count(t, a) < count(t, b);
+    if (count(t, a) != count(t, b)) return count(t, a) < count(t, b);
+    return table_.lag(t, a) < table_.lag(t, b);
   }
 
   /// Makes one task of a draining member warm up elsewhere; those that can go at once have gone.
@@ -117,7 +119,8 @@ class ActivePlacer {
   }
 
   /// The heaviest; of those the one of the sub-topology that the two differ most in, so that a
-  /// sub-topology's tasks are spread too. The number of tasks: none.
+  /// sub-topology's tasks are spread too; of those the one that `to` holds most of. The number of
+  /// tasks: none.
   size_t best_to_move(int from, int to, Way way) const {
     size_t best = tasks_.size();
     for (const size_t t : tasks_of_[static_cast<size_t>(from)]) {
@@ -126,11 +129,11 @@ class ActivePlacer {
         best = t;
         continue;
       }
-      const int32_t weight = tasks_[t].about.weight;
-      const int32_t best_weight = tasks_[best].about.weight;
-      const int gain = count(t, from) - count(t, to);
-      const int best_gain = count(best, from) - count(best, to);
-      if (weight > best_weight || (weight == best_weight && gain > best_gain)) best = t;
+      const auto worth = [&](size_t task) {
+        return std::tuple(tasks_[task].about.weight, count(task, from) - count(task, to),
+                          -table_.lag(task, to));
+      };
+      if (worth(t) > worth(best)) best = t;
     }
     return best;
   }

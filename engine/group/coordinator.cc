@@ -223,7 +223,9 @@ Result<const GroupLog::Entry*> Coordinator::plan_to_resume() {
            });
   };
   for (const GroupLog::Entry& entry : log_->plans()) {
-    if (entry.plan.generation == group_.generation && is_unchanged(entry.plan)) return &entry;
+    if (entry.plan.generation != group_.generation || !is_unchanged(entry.plan)) continue;
+    publish_for_next_to_resume(entry.plan, *members);
+    return &entry;
   }
   // Others may be at work by that plan, or it is of another life: only a new generation is safe.
   may_resume_ = false;
@@ -232,6 +234,14 @@ Result<const GroupLog::Entry*> Coordinator::plan_to_resume() {
                group_.generation);
   membership_->request_rebalance();
   return nullptr;
+}
+
+void Coordinator::publish_for_next_to_resume(Plan plan, const std::vector<GroupMember>& members) {
+  plan.writer = instance_;
+  for (const GroupMember& member : members) plan.members[member.instance] = member.member_id;
+  if (const Status sent = log_->publish(plan); !sent.ok()) {
+    spdlog::warn("the next restart of another instance costs a rebalance: {}", sent.message());
+  }
 }
 
 Ownership Coordinator::ownership_of(const GroupLog::Entry& entry) const {

@@ -6,7 +6,7 @@ import random
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,6 @@ class LoadOptions:
     merges: Path
     seed: int
     crm_rate: int
-    tally_rate: int
 
 
 class CrmLoad:
@@ -96,17 +95,40 @@ def kcat(address: str, topic: str, *more: str) -> list[str]:
     ]
 
 
-class TallyLoad:
-    """Events numbered 1, 2, 3 … for each key, in order."""
+Tallies = dict[str, tuple[int, int, int, int]]
+"""By key or by group: count, sum, last, overtaken."""
 
-    def __init__(self, options: LoadOptions, log: Path) -> None:
-        self.rate = options.tally_rate
-        self.chance = random.Random(options.seed)
+
+class TallyLoad:
+    """Events numbered 1, 2, 3 … for each key, in order; the first `burst` of them at once."""
+
+    def __init__(self, address: str, topic: str, rate: int, log: Path, *, keys: int = KEYS,
+                 burst: int = 0, seed: int = 1) -> None:
+        self.rate, self.burst = rate, burst
+        self.chance = random.Random(seed)
+        self.last = [0] * keys
         self.is_ending = threading.Event()
         self.process = subprocess.Popen(
-            kcat(options.address, EVENTS, "-X", "linger.ms=5"), stdin=subprocess.PIPE,
+            kcat(address, topic, "-X", "linger.ms=5"), stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL, stderr=open(log, "ab"))
         self.thread = threading.Thread(target=self._run, name="tally-load", daemon=True)
+
+    @staticmethod
+    def key(number: int) -> str:
+        return f"k{number:02d}{GROUPS[number % len(GROUPS)]}"
+
+    def expected(self) -> tuple[Tallies, Tallies]:
+        """By key, and by group, whose last two numbers depend on the order of arrival."""
+        by_key: Tallies = {}
+        by_group: Tallies = {}
+        for number, last in enumerate(self.last):
+            if last == 0:
+                continue
+            key, total = self.key(number), last * (last + 1) // 2
+            by_key[key] = (last, total, last, 0)
+            count, group_total, _, _ = by_group.get(key[-1], (0, 0, 0, 0))
+            by_group[key[-1]] = (count + last, group_total + total, 0, 0)
+        return by_key, by_group
 
     def start(self) -> None:
         self.thread.start()
@@ -122,22 +144,24 @@ class TallyLoad:
         self.process.kill()
 
     def _run(self) -> None:
-        last = [0] * KEYS
-        start, sent = time.monotonic(), 0
         try:
+            self._write(range(self.burst))
+            start, sent = time.monotonic(), 0
             while not self.is_ending.is_set():
                 due = int((time.monotonic() - start) * self.rate)
-                for _ in range(due - sent):
-                    number = self.chance.randrange(KEYS)
-                    last[number] += 1
-                    line = f"k{number:02d}{GROUPS[number % len(GROUPS)]}|{last[number]}\n"
-                    self.process.stdin.write(line.encode())
-                self.process.stdin.flush()
+                self._write(self.chance.randrange(len(self.last)) for _ in range(due - sent))
                 sent = due
                 self.is_ending.wait(0.02)
             self.process.stdin.close()
         except OSError:
             pass  # kcat ended: told by finish()
+
+    def _write(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            number %= len(self.last)
+            self.last[number] += 1
+            self.process.stdin.write(f"{self.key(number)}|{self.last[number]}\n".encode())
+        self.process.stdin.flush()
 
 
 def send(address: str, topic: str, partition: int, key: str, value: str) -> None:

@@ -2,6 +2,7 @@
 // README.md.
 
 #include <charconv>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,9 +39,11 @@ struct mr::Serde<Number> {
   }
 };
 
-constexpr mr::Topic<std::string, Number> kEvents{"faults.events"};
-constexpr mr::Topic<std::string, std::string> kTallies{"faults.tallies"};
-constexpr mr::Topic<std::string, std::string> kGroupTallies{"faults.group-tallies"};
+/// With a prefix of their own, runs on one Kafka keep apart.
+std::string topic_name(const char* name) {
+  const char* const prefix = std::getenv("TALLY_TOPICS");
+  return fmt::format("{}.{}", prefix == nullptr ? "faults" : prefix, name);
+}
 
 /// "count sum last overtaken", where an event is overtaken that does not follow its predecessor.
 class Tally {
@@ -78,10 +81,16 @@ std::string group_of(std::string_view key, int64_t /*number*/) {
 }
 
 mr::Result<mr::Topology> tally() {
+  using Tallies = mr::Topic<std::string, std::string>;
+  const std::string input = topic_name("events");
+  const std::string by_key = topic_name("tallies");
+  const std::string by_group = topic_name("group-tallies");
   mr::TopologyBuilder builder{"tally"};
-  const auto events = builder.stream(kEvents);
-  events.aggregate("tallies", std::string(), add_event).to(kTallies);
-  events.group_by(group_of).aggregate("group-tallies", std::string(), add_event).to(kGroupTallies);
+  const auto events = builder.stream(mr::Topic<std::string, Number>{input});
+  events.aggregate("tallies", std::string(), add_event).to(Tallies{by_key});
+  events.group_by(group_of)
+      .aggregate("group-tallies", std::string(), add_event)
+      .to(Tallies{by_group});
   return std::move(builder).build();
 }
 

@@ -18,7 +18,7 @@ from compare import (
     check_versions,
     dump,
 )
-from load import EVENTS
+from load import EVENTS, Tallies
 from oracle import Expected
 
 if TYPE_CHECKING:
@@ -58,9 +58,6 @@ def check_crm_queries(world: World, expected: Expected, report: Report) -> None:
     names = random.Random(world.args.seed).sample(names, min(len(names), QUERIES_MAX))
     elsewhere = check_queries(expected, lambda _: ports * ASKS_MAX, report, names)
     world.say(f"queries ids={len(names)} victims_on_two_instances={elsewhere}")
-
-
-Tallies = dict[str, tuple[int, int, int, int]]
 
 
 def expected_tallies(events: list[dict]) -> tuple[Tallies, Tallies]:

@@ -1,12 +1,13 @@
-"""The few questions to Kafka that kcat cannot ask: committed offsets and ends of partitions."""
+"""What kcat cannot do: committed offsets, ends of partitions, and more partitions."""
 
 from __future__ import annotations
 
 import socket
 import struct
 
-LIST_OFFSETS, OFFSET_FETCH = 2, 9
-VERSION = 1  # of both; the newest without compact encodings and throttle times
+LIST_OFFSETS, OFFSET_FETCH, CREATE_PARTITIONS = 2, 9, 37
+VERSION = 1  # of all; none has compact encodings
+CREATE_TIMEOUT_MS = 20_000
 LATEST, EARLIEST = -1, -2
 ANSWER_BYTES_MAX = 16 << 20
 
@@ -72,6 +73,18 @@ class Wire:
         """0 where the group has committed nothing yet."""
         body = _text(group) + _by_topic(partitions, "")
         return self._ask(OFFSET_FETCH, body, self._committed)
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """Gives the topic so many partitions."""
+        anywhere = struct.pack(">i", -1)
+        body = struct.pack(">i", 1) + _text(topic) + struct.pack(">i", partitions) + anywhere
+        reader = self._round_trip(
+            CREATE_PARTITIONS, body + struct.pack(">i?", CREATE_TIMEOUT_MS, False))
+        reader.number("i")  # throttle time
+        if reader.number("i") != 1 or reader.text() != topic:
+            raise WireError("CreatePartitions: an answer to another question")
+        if error := reader.number("h"):
+            raise WireError(f"CreatePartitions: error {error}")
 
     @staticmethod
     def _end(reader: _Reader) -> int:

@@ -52,9 +52,8 @@ class World:
                           for number, name in enumerate(names)]
         self.progress = Progress(args.port, {job.group: job.inputs for job in jobs.values()})
         options = LoadOptions(args.bin, self.broker.address, args.changes, args.merges, args.seed,
-                              args.crm_rate, args.tally_rate)
+                              args.crm_rate)
         self.crm_load = CrmLoad(options, work / "workload.log", self.say)
-        self.load_options = options
         self.tally_load: TallyLoad | None = None
         self.supervisor: Supervisor | None = None
 
@@ -123,7 +122,8 @@ class World:
             instance.is_held = False
         self.supervisor = Supervisor(self.instances, self.say)
         self.progress.start()
-        self.tally_load = TallyLoad(self.load_options, self.work / "kcat.log")
+        self.tally_load = TallyLoad(self.broker.address, EVENTS, self.args.tally_rate,
+                                    self.work / "kcat.log", seed=self.args.seed)
         self.tally_load.start()
         self.crm_load.start()
 

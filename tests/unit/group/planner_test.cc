@@ -245,6 +245,14 @@ TEST_F(PlannerTest, AStandbyThatIsReplacedStaysUntilItsSuccessorHasCaughtUp) {
   EXPECT_THAT(fleet_.of(kTask).standbys, ElementsAre("c"));
 }
 
+TEST_F(PlannerTest, OfTasksThatMayMoveThoseMoveThatNeedTheLeastRestoring) {
+  begin(4, {"a"});
+  fleet_.acceptable_lag = 10'000;  // nobody has to warm up
+  fleet_.start("b").disk = {{{0, 1}, 990}, {{0, 3}, 995}};
+  ASSERT_SOUND(fleet_.replan());
+  EXPECT_THAT(fleet_.tasks_of("b"), ElementsAre(TaskId{0, 1}, TaskId{0, 3}));
+}
+
 TEST_F(PlannerTest, AMemberThatComesBackSoonGetsItsTasksBack) {
   begin(4, {"a", "b"});
   const std::vector<TaskId> before = fleet_.tasks_of("a");
