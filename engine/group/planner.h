@@ -39,8 +39,8 @@ struct PlannerInput {
 ///   standby, if there is one, then the one with the least load. When nobody has, to the one that
 ///   is least behind.
 /// - Tasks stay where they are unless a move makes the load (weight by capacity) of two members
-///   more even. So in the end two members differ by less than one task. Of equal tasks the one moves
-///   that its target holds most of. A move goes to who has caught up at once; else the target
+///   more even. So in the end two members differ by less than one task. Of equal tasks the one
+///   moves that its target holds most of. A move goes to who has caught up at once; else the target
 ///   becomes a warmup, `warmups_max` at a time, and the task moves in the plan that finds it caught
 ///   up.
 /// - Standbys are on other members than the active one, on other racks if there are any, and
