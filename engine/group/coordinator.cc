@@ -20,6 +20,8 @@ constexpr int64_t kLogWaitMs = 10;
 constexpr int64_t kLogTimeoutNs = 10'000 * kNsPerMs;
 /// How often a leader looks whether the reports allow a better plan.
 constexpr int64_t kConsiderIntervalNs = 200 * kNsPerMs;
+/// How often a report that cannot be sent is told of, and its cause looked for.
+constexpr int64_t kReportFailureIntervalNs = 10'000 * kNsPerMs;
 
 /// Different members lose their patience at different times.
 int64_t patience_of(const std::string& instance) {
@@ -120,6 +122,7 @@ Result<std::optional<OwnershipEvent>> Coordinator::poll() {
   Result<bool> news = log_->poll();
   if (!news.ok() && !is_passing(news.code())) return news.status();
   has_news_ |= news.ok() && *news;
+  if (std::exchange(is_report_missing_, false)) MILLRACE_RETURN_IF_ERROR(check_topics());
   if (!is_waiting_) {
     if (is_leader_) {
       reconsider();
@@ -133,6 +136,7 @@ Result<std::optional<OwnershipEvent>> Coordinator::poll() {
     if (const Status led = lead(); !led.ok() && !is_passing(led.code())) return led;
   }
   if (clock_.steady_ns() - waiting_since_ns_ > patience_ns_) {
+    MILLRACE_RETURN_IF_ERROR(check_topics());
     spdlog::warn("no plan after {} ms, asking for a new generation generation={}",
                  patience_ns_ / kNsPerMs, group_.generation);
     waiting_since_ns_ = clock_.steady_ns();
@@ -162,6 +166,18 @@ std::optional<OwnershipEvent> Coordinator::take(MembershipEvent event) {
     spdlog::warn("group log not looked at: {}", status.message());
   }
   return std::nullopt;
+}
+
+Status Coordinator::check_topics() {
+  const Result<std::vector<TopicDescription>> listed = admin_.list_topics();
+  if (!listed.ok()) return {};  // Kafka is away, which passes
+  const GroupTopics topics = group_topics(options_.application_id);
+  for (const std::string& name : {topics.control, topics.spare, topics.plan, topics.instances}) {
+    const bool exists = std::any_of(listed->begin(), listed->end(),
+                                    [&](const auto& topic) { return topic.name == name; });
+    if (!exists) return group_topic_lost(name, "it does not exist");
+  }
+  return {};
 }
 
 Status Coordinator::check_partitions(const MembershipEvent& event) const {
@@ -329,11 +345,16 @@ Result<Plan> Coordinator::plan_with(const Plan* previous) {
 void Coordinator::report(const InstanceReport& report) {
   // A leader that took this instance for gone may have removed it.
   if (report == reported_ && log_->reports().contains(instance_)) return;
-  if (const Status sent = log_->publish(report); sent.ok()) {
+  const Status sent = log_->publish(report);
+  if (sent.ok()) {
     reported_ = report;
-  } else {
-    spdlog::warn("state not reported: {}", sent.message());
+    return;
   }
+  const int64_t now_ns = clock_.steady_ns();
+  if (report_failed_ns_ != 0 && now_ns - report_failed_ns_ < kReportFailureIntervalNs) return;
+  report_failed_ns_ = now_ns;
+  is_report_missing_ = true;
+  spdlog::warn("state not reported: {}", sent.message());
 }
 
 void Coordinator::close() {

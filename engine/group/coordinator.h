@@ -60,7 +60,7 @@ class Coordinator {
   Status join(const InstanceReport& report);
 
   /// Next event, if there is one. Errors as `Membership::poll`, and `kConfig` when the partitions
-  /// of a source topic have changed.
+  /// of a source topic have changed, or a topic of the group was deleted.
   Result<std::optional<OwnershipEvent>> poll();
   void acknowledge_revoked();
 
@@ -72,6 +72,9 @@ class Coordinator {
  private:
   Status read_log();
   std::optional<OwnershipEvent> take(MembershipEvent event);
+  /// Error: `kConfig` when a topic of the group was deleted: Kafka's clients wait for it without a
+  /// word.
+  Status check_topics();
   Status check_partitions(const MembershipEvent& event) const;
   /// The plan of the present generation, once it is in the log.
   Result<std::optional<OwnershipEvent>> take_plan();
@@ -116,6 +119,8 @@ class Coordinator {
   GoneReports gone_;
 
   InstanceReport reported_;  ///< as published last
+  int64_t report_failed_ns_ = 0;
+  bool is_report_missing_ = false;  ///< could not be sent: the topics are to be checked
 };
 
 }  // namespace millrace::engine

@@ -20,15 +20,6 @@ constexpr size_t kPlansKept = 64;
 
 constexpr int64_t kLogIntervalNs = 60'000'000'000;
 
-Error topic_lost(const TopicPartition& partition, const Status& why) {
-  return {
-      ErrorCode::kConfig,
-      fmt::format("topic '{}' was deleted, or made anew, under running instances ({}). Start all "
-                  "instances of the application again: they make the topics of the group that "
-                  "are missing, and rebuild local state from the changelogs",
-                  partition.topic, why.message())};
-}
-
 }  // namespace
 
 GroupTopics group_topics(const std::string& application_id) {
@@ -36,6 +27,15 @@ GroupTopics group_topics(const std::string& application_id) {
           .spare = application_id + "-rebalance",
           .plan = application_id + "-plan",
           .instances = application_id + "-instances"};
+}
+
+Error group_topic_lost(const std::string& topic, std::string_view why) {
+  return {
+      ErrorCode::kConfig,
+      fmt::format("topic '{}' was deleted, or made anew, under running instances ({}). Start all "
+                  "instances of the application again: they make the topics of the group that "
+                  "are missing, and rebuild local state from the changelogs",
+                  topic, why)};
 }
 
 Result<std::unique_ptr<GroupLog>> GroupLog::open(ClientFactory& clients, Admin& admin,
@@ -89,7 +89,7 @@ Result<bool> GroupLog::poll(Topic& topic) {
   if (!polled.ok()) {
     const bool is_lost =
         polled.code() == ErrorCode::kNotFound || polled.code() == ErrorCode::kConfig;
-    return is_lost ? topic_lost(topic.partition, polled.status()) : polled.status();
+    return is_lost ? group_topic_lost(topic.partition.topic, polled.message()) : polled.status();
   }
   for (const FetchedRecord& record : batch.records()) {
     take(topic, record);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "millrace/core/result.h"
 
@@ -21,6 +22,8 @@ struct GroupTopics {
   std::string instances;  ///< compacted: what each instance holds, by its name
 };
 GroupTopics group_topics(const std::string& application_id);
+/// `kConfig`: what to do when one of them was deleted under running instances.
+Error group_topic_lost(const std::string& topic, std::string_view why);
 
 /// What the instances of an application tell each other: the plans of the latest generations and
 /// the report of each instance, read from two compacted topics.

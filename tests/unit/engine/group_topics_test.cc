@@ -44,6 +44,26 @@ TEST(GroupTopics, MadeAnewUnderAnInstanceEndItWithAWayOut) {
   }
 }
 
+TEST(GroupTopics, WithoutALeadersTopicTheInstancesEndWithAWayOut) {
+  Cluster cluster(counting, 2);
+  ASSERT_TRUE(cluster.start("a"));
+  ASSERT_TRUE(cluster.start("b"));
+  ASSERT_TRUE(cluster.settle());
+  cluster.broker.delete_topic("app-control");
+  cluster.kill("b");
+  Status status;
+  for (int second = 0; second < 10 && status.ok(); ++second) {
+    cluster.clock.advance(1'000);
+    status = cluster.turn(3);
+  }
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(status.message(), HasSubstr("'app-control' was deleted"));
+  cluster.kill("a");
+  ASSERT_TRUE(cluster.start("a"));
+  EXPECT_TRUE(cluster.settle());
+}
+
 TEST(GroupTopics, ReportsOfInstancesThatAreGoneAreRemoved) {
   Cluster cluster(counting, 4);
   ASSERT_TRUE(cluster.start("a"));
