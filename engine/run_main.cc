@@ -111,6 +111,7 @@ class Program {
     signals_.on_stop([&running = **engine] { running.request_stop(); });
     Status status = (*engine)->run();
     signals_.on_stop({});
+    if (!status.ok()) signals_.limit_end(exit_code(status.error()));
     if (*server != nullptr) (*server)->stop();
     return status;
   }

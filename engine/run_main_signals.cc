@@ -9,8 +9,6 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include "millrace/engine/run_main.h"
-
 namespace millrace::engine {
 namespace {
 
@@ -51,6 +49,10 @@ void SignalThread::on_stop(std::function<void()> stop) {
   if (stop_requested_ && stop_) stop_();
 }
 
+void SignalThread::limit_end(ExitCode code) {
+  end_code_ = code;
+}
+
 void SignalThread::request_stop() {
   const std::lock_guard lock(mutex_);
   stop_requested_ = true;
@@ -71,10 +73,15 @@ void SignalThread::run() {
       deadline = SteadyClock::now() + std::chrono::milliseconds(stop_timeout_ms_);
       request_stop();
     }
-    if (SteadyClock::now() >= deadline && !done_) {
+    const ExitCode failure = end_code_;
+    const auto now = SteadyClock::now();
+    if (failure != ExitCode::kOk && deadline == SteadyClock::time_point::max()) {
+      deadline = now + std::chrono::milliseconds(stop_timeout_ms_);
+    }
+    if (now >= deadline && !done_) {
       spdlog::error("the orderly stop took too long: ending at once timeout_ms={}",
                     stop_timeout_ms_);
-      end_at_once(ExitCode::kTooSlow);
+      end_at_once(failure == ExitCode::kOk ? ExitCode::kTooSlow : failure);
     }
   }
 }

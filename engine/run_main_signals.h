@@ -6,6 +6,8 @@
 #include <mutex>
 #include <thread>
 
+#include "millrace/engine/run_main.h"
+
 namespace millrace::engine {
 
 /// Turns SIGTERM and SIGINT into an orderly stop, on a thread of its own, so that no code of ours
@@ -23,12 +25,16 @@ class SignalThread {
   bool stop_requested() const { return stop_requested_; }
   /// Replaces what the first signal calls; called at once if that signal has come. Empty: nothing.
   void on_stop(std::function<void()> stop);
+  /// The engine failed: from now on an end that takes longer than allowed is made by force too,
+  /// with this code. Whoever supervises the process waits for it.
+  void limit_end(ExitCode code);
 
  private:
   void run();
   void request_stop();
 
   const int64_t stop_timeout_ms_;
+  std::atomic<ExitCode> end_code_ = ExitCode::kOk;  ///< of a failure
   std::atomic<bool> stop_requested_ = false;
   std::atomic<bool> done_ = false;
   std::mutex mutex_;
