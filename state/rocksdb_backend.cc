@@ -1,6 +1,7 @@
 #include "rocksdb_backend.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
@@ -185,8 +186,9 @@ Result<std::string> RocksDbBackend::load() {
   if (!stored_meta_.contains(kPositionsKey)) return std::string("no positions");
   Result<TaskPositions> positions = decode_positions(text_of(stored_meta_, kPositionsKey));
   if (!positions.ok()) return positions.message();
+  // A commit that far ahead was made by a clock that was wrong, or is read by one: it has no age.
   const int64_t age_ms = opened_at_ms_ - positions->committed_at_ms;
-  if (max_age_ms_ > 0 && age_ms > max_age_ms_) {
+  if (max_age_ms_ > 0 && std::abs(age_ms) > max_age_ms_) {
     return fmt::format("last commit {} ms ago, limit {} ms", age_ms, max_age_ms_);
   }
   positions_ = std::move(*positions);
@@ -360,7 +362,7 @@ Status RocksDbBackend::commit(std::span<const StoreChanges> changes,
 // next commit reports it; this one is written.
 void RocksDbBackend::flush_when_due() {
   const int64_t now = std::max(positions_.committed_at_ms, now_ms());
-  if (now - flushed_at_ms_ < kFlushIntervalMs) return;
+  if (std::abs(now - flushed_at_ms_) < kFlushIntervalMs) return;  // the clock may be set back
   flushed_at_ms_ = now;
   rocksdb::FlushOptions options;
   options.wait = false;

@@ -1,6 +1,5 @@
 #include "rocksdb_checkpoint.h"
 
-#include <cstdarg>
 #include <limits>
 
 #include <fmt/format.h>
@@ -13,13 +12,6 @@ namespace millrace {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Keeps an opening from leaving a log file among the files of a checkpoint.
-class NoLog final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
 
 bool is_file_number(std::string_view text) {
   constexpr size_t kDigitsMax = 20;
@@ -46,7 +38,6 @@ rocksdb::Status read_positions(const rocksdb::Options& like, const std::string& 
                                std::string& positions) {
   rocksdb::Options options = like;
   options.create_if_missing = false;
-  options.info_log = std::make_shared<NoLog>();
   rocksdb::DB* opened = nullptr;
   rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, folder, &opened);
   const std::unique_ptr<rocksdb::DB> db(opened);

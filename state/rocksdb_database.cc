@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "rocksdb_log.h"
+
 namespace millrace {
 namespace {
 
@@ -16,7 +18,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kDamagedSuffix = ".damaged";
 constexpr std::chrono::seconds kCloseWait{10};
-constexpr uintmax_t kFreeBytesMin = 1 << 20;
 
 /// Databases of this process, so that a task finds the one that queries still hold. An entry goes
 /// only after its database has closed and its directory is free.
@@ -40,15 +41,6 @@ bool is_locked(const rocksdb::Status& status) {
 bool is_damage(const rocksdb::Status& status) {
   return status.IsCorruption() || status.IsNotFound() || status.IsPathNotFound() ||
          status.IsInvalidArgument() || status.IsNotSupported();
-}
-
-/// RocksDB 7.8.3 ends the process by an assertion of its own when it runs out of room while
-/// opening.
-bool is_disk_full(fs::path folder) {
-  std::error_code failed;
-  while (!fs::exists(folder, failed) && folder.has_relative_path()) folder = folder.parent_path();
-  const fs::space_info space = fs::space(folder, failed);
-  return !failed && space.available < kFreeBytesMin;
 }
 
 bool has_failed(rocksdb::DB& db) {
@@ -102,11 +94,8 @@ Result<Database::Opened> Database::open(const fs::path& path, const SharedStateM
   std::error_code ignored;
   if (fs::exists(damaged_mark(path), ignored)) return Opened{nullptr, false, "marked as damaged"};
 
-  if (is_disk_full(path)) {
-    return Error{ErrorCode::kStoreIo,
-                 fmt::format("{}: opening: the disk has less than 1 MiB left", path.string())};
-  }
   rocksdb::Options options = database_options(memory, env);
+  options.info_log = database_log(path);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, path.string(), &db);
   if (status.ok()) {

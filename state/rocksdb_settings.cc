@@ -16,7 +16,6 @@ constexpr size_t kWriteBufferBytes = 64 << 20;
 constexpr int kWriteBuffersMax = 4;
 constexpr double kBloomBitsPerKey = 10;
 constexpr double kMemtableBloomShare = 0.02;  // about six bits a row of 200 bytes
-constexpr size_t kLogFileBytes = 4 << 20;
 constexpr size_t kFirstCompressedLevel = 2;
 
 rocksdb::BlockBasedTableOptions table_options(const SharedStateMemory& memory) {
@@ -83,9 +82,6 @@ rocksdb::Options database_options(const SharedStateMemory& memory, rocksdb::Env*
   options.skip_stats_update_on_db_open = true;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  options.max_log_file_size = kLogFileBytes;
-  options.keep_log_file_num = 2;
   return options;
 }
 

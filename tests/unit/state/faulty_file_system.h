@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -9,7 +10,8 @@
 
 namespace millrace {
 
-/// The machine's file system, until a test says that writing or reading fails.
+/// The machine's file system, until a test says that changing files or reading them fails. A change
+/// is an append, a sync, a rename or a link.
 class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   FaultyFileSystem() : rocksdb::FileSystemWrapper(rocksdb::FileSystem::Default()) {}
@@ -34,23 +36,71 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     return status;
   }
 
-  std::atomic<bool> writes_fail{false};
+  rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to,
+                               const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override {
+    const rocksdb::IOStatus status = change();
+    return status.ok() ? target()->RenameFile(from, to, options, debug) : status;
+  }
+  rocksdb::IOStatus LinkFile(const std::string& from, const std::string& to,
+                             const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* debug) override {
+    const rocksdb::IOStatus status = change();
+    return status.ok() ? target()->LinkFile(from, to, options, debug) : status;
+  }
+
+  /// The n-th change from now on fails; `lasts`: so do all after it, until `heal`.
+  void fail_at(int n, bool lasts) {
+    lasts_ = lasts;
+    has_failed_ = false;
+    countdown_ = n;
+  }
+  void heal() {
+    countdown_ = 0;
+    writes_fail = reads_fail = false;
+  }
+  /// Whether the change of `fail_at` came.
+  bool has_failed() const { return has_failed_; }
+
+  std::atomic<bool> writes_fail{false};  ///< all changes
   std::atomic<bool> reads_fail{false};
+  /// Called before every change, by the thread that makes it.
+  std::function<void()> on_change;
 
  private:
+  rocksdb::IOStatus change() {
+    if (on_change) on_change();
+    if (countdown_ > 0 && --countdown_ == 0) {
+      has_failed_ = true;
+      writes_fail = lasts_.load();
+      return rocksdb::IOStatus::IOError("injected");
+    }
+    return writes_fail ? rocksdb::IOStatus::IOError("injected") : rocksdb::IOStatus::OK();
+  }
+
   class WritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
    public:
-    WritableFile(std::unique_ptr<rocksdb::FSWritableFile> file, const FaultyFileSystem& system)
+    WritableFile(std::unique_ptr<rocksdb::FSWritableFile> file, FaultyFileSystem& system)
         : FSWritableFileOwnerWrapper(std::move(file)), system_(system) {}
     using FSWritableFileOwnerWrapper::Append;
     rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
                              rocksdb::IODebugContext* debug) override {
-      if (system_.writes_fail) return rocksdb::IOStatus::IOError("injected");
-      return FSWritableFileOwnerWrapper::Append(data, options, debug);
+      const rocksdb::IOStatus status = system_.change();
+      return status.ok() ? FSWritableFileOwnerWrapper::Append(data, options, debug) : status;
+    }
+    rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* debug) override {
+      const rocksdb::IOStatus status = system_.change();
+      return status.ok() ? FSWritableFileOwnerWrapper::Sync(options, debug) : status;
+    }
+    rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
+                            rocksdb::IODebugContext* debug) override {
+      const rocksdb::IOStatus status = system_.change();
+      return status.ok() ? FSWritableFileOwnerWrapper::Fsync(options, debug) : status;
     }
 
    private:
-    const FaultyFileSystem& system_;
+    FaultyFileSystem& system_;
   };
   class RandomAccessFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
    public:
@@ -73,6 +123,10 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
    private:
     const FaultyFileSystem& system_;
   };
+
+  std::atomic<int> countdown_{0};
+  std::atomic<bool> lasts_{false};
+  std::atomic<bool> has_failed_{false};
 };
 
 }  // namespace millrace

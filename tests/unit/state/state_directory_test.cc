@@ -74,6 +74,20 @@ TEST_F(StateDirectoryTest, StateThatIsTooOldStartsEmpty) {
   expect_empty();
 }
 
+TEST_F(StateDirectoryTest, StateFromFarAheadStartsEmpty) {
+  write_one_commit();
+  options_.max_age_ms = 500;
+  options_.now_ms = 499;
+  expect_empty();
+}
+
+TEST_F(StateDirectoryTest, StateOfAClockThatWasSetBackALittleIsKept) {
+  write_one_commit();
+  options_.max_age_ms = 500;
+  options_.now_ms = 501;
+  EXPECT_THAT(content_of(open()->store("rows")), ElementsAre(Pair("a", RowText("1", 1))));
+}
+
 TEST_F(StateDirectoryTest, StateWithinItsAgeIsKept) {
   write_one_commit();
   options_.max_age_ms = 500;
