@@ -81,8 +81,8 @@ class Graph::Context final : public ProcessorContext {
 
   void schedule(TimeKind kind, int64_t interval_ms,
                 std::function<void(int64_t now_ms)> callback) override {
-    const int64_t now_ms =
-        kind == TimeKind::kWall ? wall_time_ms() : std::max<int64_t>(stream_time_ms(), 0);
+    const int64_t now_ms = kind == TimeKind::kWall ? Punctuations::elapsed_ms(*graph_.scope_.clock)
+                                                   : std::max<int64_t>(stream_time_ms(), 0);
     graph_.scope_.punctuations.add(kind, interval_ms, now_ms, std::move(callback));
   }
 

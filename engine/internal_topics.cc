@@ -29,13 +29,14 @@ Config wanted_config(bool is_changelog) {
 }
 
 /// By which the instances are a group. What is compacted is read whole at every start, so kept
-/// small.
+/// small; its times are the broker's, which refuses those of an instance whose clock is far ahead.
 std::vector<NewTopic> wanted_group_topics(const std::string& application_id) {
   const GroupTopics group = group_topics(application_id);
   const Config empty = {{"cleanup.policy", "delete"}};
   const Config compacted = {{"cleanup.policy", "compact"},
                             {"segment.bytes", "1048576"},
                             {"segment.ms", "3600000"},
+                            {"message.timestamp.type", "LogAppendTime"},
                             {"min.cleanable.dirty.ratio", "0.1"}};
   return {{group.control, 1, empty},
           {group.spare, 1, empty},

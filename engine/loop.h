@@ -117,7 +117,6 @@ class Loop {
   /// Where to run from: what the group committed, else the beginning of the input.
   Status set_offsets(Owned& owned, std::span<const PartitionOffset> committed);
   Status begin_restore(Owned& owned);
-  Status try_restore(Owned& owned);
   /// Whether a committed offset says that another history than the local state's is going on.
   static bool is_ahead_of_group(const Owned& owned);
   Status start(Owned& owned, int64_t restored_records);

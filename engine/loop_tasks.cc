@@ -122,25 +122,22 @@ Status Loop::set_offsets(Owned& owned, std::span<const PartitionOffset> committe
 }
 
 Status Loop::begin_restore(Owned& owned) {
-  Status status = try_restore(owned);
-  if (!status.ok() && status.code() == ErrorCode::kNotFound) {
-    spdlog::warn("local state does not belong to the changelog, rebuilding task={} {}",
-                 owned.task->id().to_string(), status.message());
-    return rebuild(tasks_.find(owned.task->id()));
+  const TaskId id = owned.task->id();
+  if (!owned.is_standby && is_ahead_of_group(owned)) {
+    spdlog::warn("local state holds inputs that the group has not committed, rebuilding task={}",
+                 id.to_string());
+    return rebuild(tasks_.find(id));
   }
-  MILLRACE_RETURN_IF_ERROR(status);
+  if (owned.is_standby) {
+    MILLRACE_RETURN_IF_ERROR(restorer_->begin(*owned.task, RestoreGoal::kFollow, *admin_));
+  } else if (restorer_->contains(id)) {
+    MILLRACE_RETURN_IF_ERROR(restorer_->promote(id, *admin_));
+  } else {
+    MILLRACE_RETURN_IF_ERROR(restorer_->begin(*owned.task, RestoreGoal::kRun, *admin_));
+  }
   owned.stage = owned.is_standby ? Stage::kFollowing : Stage::kRestoring;
   publish(owned);
   return {};
-}
-
-Status Loop::try_restore(Owned& owned) {
-  if (owned.is_standby) return restorer_->begin(*owned.task, RestoreGoal::kFollow, *admin_);
-  if (is_ahead_of_group(owned)) {
-    return Error{ErrorCode::kNotFound, "it holds inputs that the group has not committed"};
-  }
-  if (restorer_->contains(owned.task->id())) return restorer_->promote(owned.task->id(), *admin_);
-  return restorer_->begin(*owned.task, RestoreGoal::kRun, *admin_);
 }
 
 bool Loop::is_ahead_of_group(const Owned& owned) {

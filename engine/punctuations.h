@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "millrace/core/clock.h"
 #include "millrace/core/processor.h"
 
 namespace millrace::engine {
@@ -14,8 +15,12 @@ class Punctuations {
  public:
   using Callback = std::function<void(int64_t now_ms)>;
 
-  /// `now_ms`: of the clock that drives it; the first call comes an interval later (for stream
-  /// time, which may not have begun, at the first multiple of the interval).
+  /// What drives `kWall`: the steady clock, so that an interval stays one when the time of day is
+  /// set.
+  static int64_t elapsed_ms(const Clock& clock) { return clock.steady_ns() / kNsPerMs; }
+
+  /// `now_ms`: `elapsed_ms` or the stream's time; the first call comes an interval later (for
+  /// stream time, which may not have begun, at the first multiple of the interval).
   void add(TimeKind kind, int64_t interval_ms, int64_t now_ms, Callback callback);
 
   /// Earliest time at which something is due; the largest int64 when nothing is.
@@ -31,6 +36,7 @@ class Punctuations {
     int64_t due_ms = 0;
     Callback callback;
   };
+  static constexpr int64_t kNsPerMs = 1'000'000;
   static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
   static size_t index(TimeKind kind) { return static_cast<size_t>(kind); }
   void find_next(TimeKind kind);

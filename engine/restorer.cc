@@ -105,17 +105,34 @@ Status Restorer::promote(TaskId task, Admin& admin) {
   return {};
 }
 
+/// A changelog is compacted, never cut: what lies before its beginning or was at its end is lost,
+/// and neither the store nor a replay of the rest would be what the group's offsets say.
+Status Restorer::check_position(TaskId task, const StoreRestore& store,
+                                const Admin::Watermarks& marks) {
+  const bool is_empty = store.position == kFromTheStart;
+  const int64_t first = is_empty ? 0 : store.position;
+  if (first >= marks.low && first <= marks.high) return {};
+  const std::string local = is_empty ? std::string("there is no local state")
+                                     : fmt::format("local state is at {}", first);
+  return Error{
+      ErrorCode::kConfig,
+      fmt::format(
+          "changelog {} of store '{}' holds offsets {} to {}, but {}: records of task {} are "
+          "lost, by kafka-delete-records, a topic made anew or a broker's data loss, and "
+          "going on would give wrong results. Bring back the topic or a state directory "
+          "that is within it, or reset the application: stop all instances, delete its "
+          "internal topics, its group's offsets and the state directories",
+          store.partition.to_string(), store.store->spec->name, marks.low, marks.high, local,
+          task.to_string())};
+}
+
 Status Restorer::locate(TaskRestore& restore, Admin& admin) {
   for (StoreRestore& store : restore.stores) {
     const Result<Admin::Watermarks> marks = admin.watermarks(store.partition);
     if (!marks.ok()) return marks.status();
+    MILLRACE_RETURN_IF_ERROR(check_position(restore.task->id(), store, *marks));
     if (store.position == kFromTheStart) store.position = marks->low;
     store.target = marks->high;
-    if (store.position >= marks->low && store.position <= marks->high) continue;
-    return Error{ErrorCode::kNotFound,
-                 fmt::format("store '{}' of task {} is at {}@{}, but the changelog holds {} to {}",
-                             store.store->spec->name, restore.task->id().to_string(),
-                             store.partition.to_string(), store.position, marks->low, marks->high)};
   }
   return {};
 }

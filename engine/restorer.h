@@ -40,9 +40,9 @@ class Restorer {
  public:
   Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock);
 
-  /// Begins with `task`, which must stay until it is finished or cancelled. Errors: `kNotFound`
-  /// when a store's position is not in its changelog, which was truncated or made anew: restart
-  /// with empty stores; those of `Admin::watermarks` and `Fetcher::add`.
+  /// Begins with `task`, which must stay until it is finished or cancelled. Errors: `kConfig` when
+  /// a changelog does not hold all that its store lacks, for it was truncated or made anew; those
+  /// of `Admin::watermarks` and `Fetcher::add`.
   Status begin(Task& task, RestoreGoal goal, Admin& admin);
   /// A standby is to run: takes where its changelogs end now, and finishes there. Errors as
   /// `begin`.
@@ -60,7 +60,7 @@ class Restorer {
     std::vector<Finished> finished;   ///< complete and readable
     std::vector<Task*> caught_up;     ///< standbys that reached the end for the first time
     std::vector<Task*> progressed;    ///< not finished, and with another `status` than before
-    std::vector<Task*> out_of_range;  ///< as `kNotFound` of `begin`; cancelled
+    std::vector<Task*> out_of_range;  ///< a changelog moved away meanwhile; cancelled
   };
   /// One bounded slice. Errors: `kConfig` (rows that are none of the store's type), `kStoreIo`,
   /// those of `Fetcher::poll`.
@@ -99,6 +99,8 @@ class Restorer {
   };
 
   TaskRestore* find(TaskId task) const;
+  static Status check_position(TaskId task, const StoreRestore& store,
+                               const Admin::Watermarks& marks);
   static Status locate(TaskRestore& restore, Admin& admin);
   Status poll(TaskRestore& restore, Outcome& outcome);
   /// After a slice: what is finished, caught up, or still to be told about.

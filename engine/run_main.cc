@@ -29,7 +29,7 @@ constexpr std::string_view kExitCodes = R"(Exit codes:
   3    topology or topics do not fit
   4    fenced: another process uses this instance.id
   5    a record failed (invalid, or an operator's function threw) and the policy is "fail"
-  6    a store's disk failed
+  6    a store's disk failed, is full or cannot be written
   7    the broker refused an output or a right
   70   internal error
   75   the broker was away for too long; may work later

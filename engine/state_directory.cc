@@ -17,7 +17,7 @@ namespace millrace::engine {
 namespace {
 
 Error cannot(std::string_view what, const std::filesystem::path& path, std::string_view why) {
-  return {ErrorCode::kConfig, fmt::format("cannot {} '{}': {}", what, path.string(), why)};
+  return {ErrorCode::kStoreIo, fmt::format("cannot {} '{}': {}", what, path.string(), why)};
 }
 
 }  // namespace
@@ -65,9 +65,10 @@ Status StateDirectory::lock() {
 
 Status StateDirectory::load_identity() {
   const std::filesystem::path path = root_ / "instance";
-  if (std::ifstream file(path); file >> instance_ && is_random_id(instance_)) {
-    return {};
-  }
+  std::ifstream known(path);
+  if (!known.is_open() && errno != ENOENT) return cannot("read", path, std::strerror(errno));
+  if (known >> instance_ && is_random_id(instance_)) return {};
+  if (known.bad()) return cannot("read", path, "the disk failed");
   instance_ = random_id();
   const std::filesystem::path fresh = root_ / "instance.new";
   std::ofstream file(fresh, std::ios::trunc);

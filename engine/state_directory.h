@@ -16,7 +16,7 @@ class StateDirectory {
  public:
   /// Creates what is missing and takes the lock. REQUIRES: `application_id` is a legal name, and
   /// `instance_id` is one or empty.
-  /// Error: `kConfig` when another process holds it or it cannot be written.
+  /// Errors: `kConfig` when another process holds it; `kStoreIo` when it cannot be written or read.
   static Result<StateDirectory> open(const std::filesystem::path& state_dir,
                                      const std::string& application_id,
                                      const std::string& instance_id);

@@ -107,7 +107,8 @@ void Task::accept(TaskInput& input, RecordBatch batch, const FetchOutcome& outco
 
 bool Task::has_work() const {
   if (!graph_) return false;
-  if (scope_.punctuations.next_due_ms(TimeKind::kWall) <= environment_.clock->now_ms()) return true;
+  const int64_t elapsed_ms = Punctuations::elapsed_ms(*environment_.clock);
+  if (scope_.punctuations.next_due_ms(TimeKind::kWall) <= elapsed_ms) return true;
   bool has_records = false;
   for (const TaskInput& input : inputs_) {
     if (!input.queue.empty()) {
@@ -257,9 +258,10 @@ std::optional<Error> Task::run_unit(Work&& work) {
 }
 
 void Task::run_wall_punctuations() {
+  const int64_t elapsed_ms = Punctuations::elapsed_ms(*environment_.clock);
+  if (scope_.punctuations.next_due_ms(TimeKind::kWall) > elapsed_ms) return;
   const int64_t now_ms = environment_.clock->now_ms();
-  if (scope_.punctuations.next_due_ms(TimeKind::kWall) > now_ms) return;
-  scope_.punctuations.run_due(TimeKind::kWall, now_ms,
+  scope_.punctuations.run_due(TimeKind::kWall, elapsed_ms,
                               [&](const auto& callback) { run_punctuation(callback, now_ms); });
 }
 

@@ -44,7 +44,7 @@ class Cluster {
     own.instance_id = name;
     own.state_dir = root_ / name;
     own.worker_threads = 1;
-    own.poll_wait_ms = 0;
+    own.poll_wait_ms = is_pipelined ? 1 : 0;  // lets the commit's thread run
     own.commit_pipelined = is_pipelined;
     own.retry_backoff_max_ms = 0;
     auto& clients = clients_[name];

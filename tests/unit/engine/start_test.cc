@@ -129,6 +129,19 @@ TEST(Start, TwoInstancesCannotShareAStateDirectory) {
   EXPECT_EQ(second.code(), ErrorCode::kConfig);
 }
 
+TEST(Start, AStateDirectoryThatCannotBeWrittenIsAFailedDisk) {
+  testing::MemoryBroker broker;
+  const auto clients = broker.clients();
+  const testing::ManualClock clock(0);
+  EngineOptions options;
+  options.application_id = "app";
+  options.state_dir = "/dev/null/state";
+  const auto engine = Engine::create(counting(), options, *clients, clock);
+  ASSERT_FALSE(engine.ok());
+  EXPECT_EQ(engine.code(), ErrorCode::kStoreIo);
+  EXPECT_THAT(engine.message(), HasSubstr("/dev/null/state"));
+}
+
 TEST(Start, StateThatIsAheadOfTheGroupIsRebuilt) {
   Cluster cluster(counting, 1);
   ASSERT_TRUE(cluster.start("a"));

@@ -33,7 +33,7 @@ enum class ExitCode : int {
   kTopology = 3,       ///< topology or topics do not fit
   kFenced = 4,         ///< another process uses this instance id
   kRecord = 5,         ///< a record failed (invalid, or user code threw) and the policy is `fail`
-  kStore = 6,          ///< a store's disk failed
+  kStore = 6,          ///< a store's disk failed, is full or cannot be written
   kRefused = 7,        ///< the broker refused an output or a right
   kInternal = 70,      ///< a bug
   kTemporary = 75,     ///< the broker was away for too long; may work later

@@ -37,8 +37,8 @@ class ProcessorContext {
   virtual int64_t stream_time_ms() const = 0;          ///< −1 before the first record
   virtual int64_t wall_time_ms() const = 0;
 
-  /// Calls `callback(now_ms)` about every `interval_ms`; for `kStream` only when time advances.
-  /// A punctuation's puts and outputs are one unit, like a record's.
+  /// Calls `callback(now_ms)` about every `interval_ms`: `kStream` as time advances, `kWall` by the
+  /// steady clock. A punctuation's puts and outputs are one unit, like a record's.
   virtual void schedule(TimeKind kind, int64_t interval_ms,
                         std::function<void(int64_t now_ms)> callback) = 0;
 
