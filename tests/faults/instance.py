@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from control import Control
 from proxy import Proxy
 from wire import Partition
 
@@ -24,8 +25,6 @@ KILL_TIMEOUT_S = 30
 SUPERVISOR_PAUSE_S = 0.2
 INTERNAL_ERROR = 70
 LAST_WORDS_BYTES = 1000
-# Debian's RocksDB asserts; one of its own assertions fails when a disk is full.
-ROCKSDB_ASSERTION = b"rocksdb::"
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,9 @@ def free_port() -> int:
 
 class Instance:
     def __init__(self, name: str, job: Job, bootstrap: str, state: Path, log: Path,
-                 proxy: Proxy | None = None) -> None:
+                 proxy: Proxy | None = None, control: Control | None = None) -> None:
         self.name, self.job, self.bootstrap = name, job, bootstrap
-        self.state, self.log, self.proxy = state, log, proxy
+        self.state, self.log, self.proxy, self.control = state, log, proxy, control
         self.is_held = True
         self.lock = threading.RLock()
         self.process: subprocess.Popen[bytes] | None = None
@@ -76,6 +75,8 @@ class Instance:
             "--application.id", self.job.group, "--state.dir", str(self.state),
             "--query.port", str(self.port), *self.job.arguments,
         ]
+        if self.control is not None:
+            environment = {**self.control.environment, **environment}
         with open(self.log, "ab") as log:
             log.write(f"---- start {environment}\n".encode())
             log.flush()
@@ -140,6 +141,8 @@ class Supervisor:
     def __init__(self, instances: list[Instance], say: Callable[[str], None]) -> None:
         self.instances, self.say = instances, say
         self.exits = 0
+        self.codes: list[tuple[str, int]] = []
+        """Names and exit codes of what ended by itself."""
         self.crashes: list[str] = []
         self.is_stopped = threading.Event()
         self.thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -159,11 +162,9 @@ class Supervisor:
     def _restart(self, instance: Instance) -> None:
         code = instance.wait(1)
         self.exits += 1
-        is_assertion = code == -signal.SIGABRT and instance.log_ends_with(ROCKSDB_ASSERTION)
-        story = " by=rocksdb_assertion" if is_assertion else ""
-        self.say(f"exit instance={instance.name} code={code}{story} restarted=yes")
-        if not is_assertion:
-            self.note(instance.name, code)
+        self.say(f"exit instance={instance.name} code={code} restarted=yes")
+        self.codes.append((instance.name, code))
+        self.note(instance.name, code)
         time.sleep(SUPERVISOR_PAUSE_S)
         instance.start()
 

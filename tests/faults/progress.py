@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from wire import Partition, Wire, WireError
 
 SAMPLE_PAUSE_S = 0.1
+GAP_TOLD_S = 3.0
 
 Place = tuple[str, Partition]
 """A group and one of its input partitions."""
@@ -20,8 +22,9 @@ class Progress:
     partition held records behind it. It goes on while the broker is away.
     """
 
-    def __init__(self, port: int, inputs: dict[str, list[Partition]]) -> None:
-        self.wire, self.inputs = Wire(port), inputs
+    def __init__(self, port: int, inputs: dict[str, list[Partition]],
+                 say: Callable[[str], None]) -> None:
+        self.wire, self.inputs, self.say = Wire(port), inputs, say
         self.lock = threading.Lock()
         self.committed: dict[Place, int] = {}
         self.ends: dict[Place, int] = {}
@@ -86,7 +89,10 @@ class Progress:
             if offset < before:
                 self.regressions.append(f"{place} from {before} back to {offset}")
             if offset != before or offset >= ends[place]:
-                self.waiting_since.pop(place, None)
+                gap_s = now - self.waiting_since.pop(place, now)
+                if gap_s > GAP_TOLD_S:
+                    self.say(f"gap partition={place[0]}/{place[1][0]}/{place[1][1]} "
+                             f"ended_after={gap_s:.1f}s")
             if offset < ends[place]:
                 self.waiting_since.setdefault(place, now)
         self.committed.update(committed)

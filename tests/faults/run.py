@@ -47,15 +47,20 @@ class Run:
             if not bag:
                 bag = list(all_kinds().values())
                 chance.shuffle(bag)
-            fault = bag.pop()
+            fault = next((each for each in reversed(bag) if each.is_ready(self.world)), bag[-1])
+            bag.remove(fault)
             self.strike(fault, random.Random(chance.getrandbits(64)))
             time.sleep(chance.uniform(0, PAUSE_MAX_S))
 
     def focused(self, faults: list[Fault], seed: int) -> None:
         """Each kind once, when so many records are committed, and everything recovers after it."""
         for fault in faults:
-            if not self.world.wait_progress(FIRST_RECORDS):
-                self.world.problem(f"no progress before {fault.kind}")
+            is_first = True
+            while is_first or not fault.is_ready(self.world):
+                is_first = False
+                if not self.world.wait_progress(FIRST_RECORDS):
+                    self.world.problem(f"no progress before {fault.kind}")
+                    break
             self.strike(fault, random.Random(f"{seed}/{fault.kind}"), may_overlap=False)
 
     def strike(self, fault: Fault, chance: random.Random, may_overlap: bool = True) -> None:
@@ -145,6 +150,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--bin", type=Path, default=ROOT / ".build" / "release" / "apps")
     parser.add_argument("--tally", type=Path,
                         default=ROOT / ".build" / "release" / "tests" / "faults" / "tally_job")
+    parser.add_argument("--libc", type=Path, default=ROOT / ".build" / "release" / "tests" /
+                        "faults" / "libfaulty_libc.so", help="preloaded into instances")
     parser.add_argument("--kafka", type=Path, default=ROOT / "apps" / "kafka" / "local_kafka.sh")
     parser.add_argument("--data", type=Path, default=ROOT / "apps" / "data")
     parser.add_argument("--port", type=int, help="of the Kafka; its proxies have ports up to +70")
@@ -160,6 +167,7 @@ def arguments() -> argparse.Namespace:
     args = parser.parse_args()
     if args.only and not chosen(args.only):
         parser.error(f"no such kind: {args.only} (see --kinds)")
+    args.libc = args.libc.resolve()
     args.changes = next(args.data.glob("*.jsonl.gz"))
     args.merges = next(args.data.glob("*merges.csv"))
     return args

@@ -1,14 +1,17 @@
-"""What kcat cannot do: committed offsets, ends of partitions, and more partitions."""
+"""What kcat cannot do: committed offsets, ends of partitions, more partitions, fewer records."""
 
 from __future__ import annotations
 
 import socket
 import struct
 
-LIST_OFFSETS, OFFSET_FETCH, CREATE_PARTITIONS = 2, 9, 37
-VERSION = 1  # of all; none has compact encodings
+LIST_OFFSETS, OFFSET_FETCH, DELETE_RECORDS, CREATE_PARTITIONS, ALTER_CONFIGS = 2, 9, 21, 37, 44
+VERSION = 1  # of all but one; none has compact encodings
+VERSIONS = {ALTER_CONFIGS: 0}
 CREATE_TIMEOUT_MS = 20_000
 LATEST, EARLIEST = -1, -2
+TOPIC_RESOURCE, SET = 2, 0
+DELETE_TIMEOUT_MS = 30_000
 ANSWER_BYTES_MAX = 16 << 20
 
 Partition = tuple[str, int]
@@ -86,6 +89,29 @@ class Wire:
         if error := reader.number("h"):
             raise WireError(f"CreatePartitions: error {error}")
 
+    def delete_before(self, offsets: dict[Partition, int]) -> None:
+        """Moves the beginnings of partitions, which a policy of compaction alone does not allow."""
+        body = struct.pack(">i", len(offsets))
+        for (topic, partition), offset in offsets.items():
+            body += _text(topic) + struct.pack(">iiq", 1, partition, offset)
+        reader = self._round_trip(DELETE_RECORDS, body + struct.pack(">i", DELETE_TIMEOUT_MS))
+        reader.number("i")  # throttle time
+        for _ in range(reader.number("i")):
+            topic = reader.text()
+            for _ in range(reader.number("i")):
+                partition, _, error = (reader.number(form) for form in "iqh")
+                if error:
+                    raise WireError(f"DeleteRecords of {topic}/{partition}: error {error}")
+
+    def set_topic_property(self, topic: str, name: str, value: str) -> None:
+        body = struct.pack(">ib", 1, TOPIC_RESOURCE) + _text(topic)
+        body += struct.pack(">i", 1) + _text(name) + struct.pack(">b", SET) + _text(value)
+        reader = self._round_trip(ALTER_CONFIGS, body + struct.pack(">?", False))
+        reader.number("i")  # throttle time
+        reader.number("i")
+        if error := reader.number("h"):
+            raise WireError(f"IncrementalAlterConfigs of {topic}: error {error}")
+
     @staticmethod
     def _end(reader: _Reader) -> int:
         error = reader.number("h")
@@ -121,7 +147,8 @@ class Wire:
         if self.socket is None:
             self.socket = socket.create_connection(("127.0.0.1", self.port), self.timeout_s)
         self.correlation += 1
-        request = struct.pack(">hhi", key, VERSION, self.correlation) + _text("faults") + body
+        version = VERSIONS.get(key, VERSION)
+        request = struct.pack(">hhi", key, version, self.correlation) + _text("faults") + body
         self.socket.sendall(struct.pack(">i", len(request)) + request)
         (size,) = struct.unpack(">i", self._receive(4))
         if not 4 <= size <= ANSWER_BYTES_MAX:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from broker import Broker
+from control import Control
 from instance import Instance, Job, Supervisor
 from load import ACCOUNTS, EVENTS, FACTS, CrmLoad, LoadOptions, TallyLoad
 from progress import Place, Progress
@@ -50,7 +51,8 @@ class World:
         self.jobs = jobs
         self.instances = [self._instance(name, jobs[name.split("-")[0]], number)
                           for number, name in enumerate(names)]
-        self.progress = Progress(args.port, {job.group: job.inputs for job in jobs.values()})
+        self.progress = Progress(args.port, {job.group: job.inputs for job in jobs.values()},
+                                 self.say)
         options = LoadOptions(args.bin, self.broker.address, args.changes, args.merges, args.seed,
                               args.crm_rate)
         self.crm_load = CrmLoad(options, work / "workload.log", self.say)
@@ -84,7 +86,9 @@ class World:
             self.mounted.append(state)
         port, target = self.broker.proxy_ports(number)
         proxy = self.network.proxy(port, target)
-        return Instance(name, job, f"127.0.0.1:{port}", state, self.work / f"{name}.log", proxy)
+        control = Control(self.work / f"{name}.control", self.args.libc, state)
+        return Instance(name, job, f"127.0.0.1:{port}", state, self.work / f"{name}.log", proxy,
+                        control)
 
     def _mount(self, folder: Path) -> bool:
         """A small disk of its own, where that is allowed."""
@@ -108,13 +112,7 @@ class World:
 
     def start(self) -> None:
         self.broker.start()
-        for topic, policy in ((EVENTS, "delete"), ("faults.tallies", "compact"),
-                              ("faults.group-tallies", "compact")):
-            subprocess.run(
-                [str(self.args.bin / "millrace"), "topic", "create", "--bootstrap.servers",
-                 self.broker.address, "--topic", topic, "--partitions", str(PARTITIONS),
-                 "--set", f"cleanup.policy={policy}", "--set", "retention.ms=-1"],
-                check=True, capture_output=True, timeout=90)
+        self.create_tally_topics("faults", PARTITIONS)
         for instance in self.instances:
             instance.start()
         self.wait_calm(START_TIMEOUT_S)
@@ -126,6 +124,16 @@ class World:
                                     self.work / "kcat.log", seed=self.args.seed)
         self.tally_load.start()
         self.crm_load.start()
+
+    def create_tally_topics(self, prefix: str, partitions: int) -> None:
+        for name, policy in (("events", "delete"), ("tallies", "compact"),
+                             ("group-tallies", "compact")):
+            subprocess.run(
+                [str(self.args.bin / "millrace"), "topic", "create", "--bootstrap.servers",
+                 self.broker.address, "--topic", f"{prefix}.{name}",
+                 "--partitions", str(partitions),
+                 "--set", f"cleanup.policy={policy}", "--set", "retention.ms=-1"],
+                check=True, capture_output=True, timeout=90)
 
     def end(self) -> None:
         """Kills and unmounts whatever is left."""

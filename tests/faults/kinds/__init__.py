@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from kinds.base import Fault
+from control import IN_FLUSH, IN_INGEST, READS, SYNCS, WRITES
+from kinds.changelog import Truncated
 from kinds.disk import DiskFull, ReadOnly
+from kinds.machine import ClockStep, Death, IoErrors
 from kinds.network import BrokerKill, BrokerRestart, Cut, Delay, Narrow, Swallow
 from kinds.poison import Poison
 from kinds.process import CommitStep, Freeze, Kill, Storm, Term
@@ -28,6 +31,8 @@ def all_kinds() -> dict[str, Fault]:
         Term("term"),
         Storm("storm"),
         *(CommitStep(f"commit-{step}", step) for step in COMMIT_STEPS),
+        Death("commit-flush", IN_FLUSH),
+        Death("commit-ingest", IN_INGEST),
         BrokerRestart("broker-restart"),
         BrokerKill("broker-kill"),
         Cut("network-cut"),
@@ -36,12 +41,17 @@ def all_kinds() -> dict[str, Fault]:
         Narrow("slow-narrow"),
         DiskFull("disk-full"),
         ReadOnly("disk-readonly"),
+        IoErrors("io-writes", WRITES),
+        IoErrors("io-reads", READS),
+        IoErrors("io-syncs", SYNCS),
+        ClockStep("clock"),
         StateDamage("state-corrupt_sst", corrupt_sst, orderly=True),
         StateDamage("state-corrupt_rows", corrupt_rows, orderly=True),
         StateDamage("state-delete_sst", delete_sst, orderly=True),
         StateDamage("state-truncate_meta", truncate_meta, orderly=False),
         StateDamage("state-delete_all", delete_all, orderly=False),
         OldCopy("state-old_copy"),
+        Truncated("changelog-truncated"),
         Poison("poison"),
     ]
     return {fault.kind: fault for fault in faults}

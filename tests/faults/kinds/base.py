@@ -29,5 +29,9 @@ class Fault(ABC):
         """Which privilege is missing; empty: none."""
         return ""
 
+    def is_ready(self, world: World) -> bool:
+        """Whether what it needs is there already."""
+        return True
+
     @abstractmethod
     def strike(self, world: World, chance: random.Random) -> Outcome: ...

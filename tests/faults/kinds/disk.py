@@ -19,6 +19,7 @@ BALLAST = "ballast"
 BLOCK = 64 << 10
 FULL_S = 6.0
 EXIT_TIMEOUT_S = 30
+STORE_FAILED = 6
 NO_MOUNT = "no_right_to_mount"
 
 
@@ -45,17 +46,19 @@ class DiskFull(Fault):
         instance = world.pick(chance)
         fill(instance.state)
         end = time.monotonic() + FULL_S
-        exits = world.supervisor.exits
+        exits = len(world.supervisor.codes)
         while time.monotonic() < end:
             time.sleep(0.1)
             if chance.random() < 0.2:  # what was freed meanwhile
                 fill(instance.state)
         (instance.state / BALLAST).unlink()
-        return Outcome(instance.name, f"exits_{world.supervisor.exits - exits}")
+        codes = [code for name, code in world.supervisor.codes[exits:] if name == instance.name]
+        return Outcome(instance.name, "codes_" + (",".join(map(str, codes)) or "none"),
+                       is_failure=any(code != STORE_FAILED for code in codes))
 
 
 class ReadOnly(Fault):
-    """A start on a directory that cannot be written: it must end by itself, with an error."""
+    """A start on a directory that cannot be written: it must end by itself, and say so."""
 
     def skip_reason(self, world: World) -> str:
         return "" if world.mounted or os.geteuid() != 0 else NO_MOUNT
@@ -74,7 +77,7 @@ class ReadOnly(Fault):
             finally:
                 self._set(world, instance, "rw")
             instance.start()
-        return Outcome(instance.name, f"exit_code_{code}", is_failure=code is None or code <= 0)
+        return Outcome(instance.name, f"exit_code_{code}", is_failure=code != STORE_FAILED)
 
     @staticmethod
     def _set(world: World, instance: Instance, how: str) -> None:
