@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kMinuteMs = 60'000;
 constexpr int64_t kDayMs = 24 * 60 * kMinuteMs;
+constexpr int64_t kEarliestMs = 14 * 60 * kMinuteMs;  // no zone is further ahead of UTC
 
 void use_zone(const std::string& zone) {
   static std::string current;
@@ -33,7 +34,7 @@ int64_t clock_start_of_day(const std::string& zone, int32_t day) {
   static std::map<std::pair<std::string, int32_t>, int64_t> known;
   const auto [it, is_new] = known.try_emplace({zone, day});
   if (!is_new) return it->second;
-  int64_t ms = day * kDayMs - 2 * kDayMs;
+  int64_t ms = day * kDayMs - kEarliestMs;
   while (clock_day_of(zone, ms) < day) ms += kMinuteMs;
   return it->second = ms;
 }

@@ -26,13 +26,20 @@ namespace {
 
 constexpr int64_t kHourMs = 3'600'000;
 
+/// The size at which rapidcheck makes numbers of the whole range; by default it begins with small
+/// ones, which here would mean accounts in which little happens.
+constexpr int kFullSize = 100;
+
 rc::Gen<Draft> drafts() {
-  const auto number = rc::gen::inRange<uint32_t>(0, 5040);
+  const auto number = rc::gen::resize(kFullSize, rc::gen::inRange<uint32_t>(0, 5040));
   const auto source = rc::gen::container<std::vector<uint32_t>>(kNumbersPerSource, number);
-  return rc::gen::build<Draft>(
-      rc::gen::set(&Draft::place, number), rc::gen::set(&Draft::kinds, number),
-      rc::gen::set(&Draft::sources,
-                   rc::gen::container<std::vector<std::vector<uint32_t>>>(source)));
+  const auto sources = rc::gen::mapcat(
+      rc::gen::resize(kFullSize, rc::gen::inRange<size_t>(1, 11)), [source](size_t count) {
+        return rc::gen::container<std::vector<std::vector<uint32_t>>>(count, source);
+      });
+  return rc::gen::build<Draft>(rc::gen::set(&Draft::place, number),
+                               rc::gen::set(&Draft::kinds, number),
+                               rc::gen::set(&Draft::sources, sources));
 }
 
 /// Everything that a property needs of one account.
@@ -84,7 +91,7 @@ std::map<std::string, Answer> answers_of(const std::vector<Timeline>& timelines,
 RC_GTEST_PROP(Entitlements, AtAnyMomentAreWhatAskingEverySourceGives, ()) {
   const Case c(*drafts());
   for (const Timeline& timeline : c.timelines) {
-    RC_CLASSIFY(timeline.segments.size() > 3, EnumNameFeatureKind(timeline.kind));
+    RC_CLASSIFY(timeline.segments.size() > 2, EnumNameFeatureKind(timeline.kind));
   }
   for (const int64_t ms : c.samples()) {
     RC_LOG() << c.world.zone << " at " << ms << '\n';

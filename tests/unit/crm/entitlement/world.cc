@@ -43,14 +43,14 @@ class SourceMaker {
   SourceView make(size_t index) {
     SourceView source{.id = kIds.at(index)};
     source.kind = static_cast<GrantSourceKind>(below(8));
-    if (below(8) == 1) source.status = GrantSourceStatus::Draft;
+    if (below(10) == 1) source.status = GrantSourceStatus::Draft;
     source.precedence = static_cast<Precedence>(below(3));
     source.period = period();
-    for (uint32_t left = below(3); left > 0; --left) source.suspensions.push_back(period());
-    if (below(4) == 1) source.terminated_date = day();
-    if (below(5) == 1) source.terminated_ms = moment();
+    for (uint32_t left = below(5); left > 2; --left) source.suspensions.push_back(period());
+    if (below(8) == 1) source.terminated_date = day();
+    if (below(8) == 1) source.terminated_ms = moment();
     if (below(4) == 1) source.quantity = static_cast<int64_t>(below(5)) - 1;
-    for (uint32_t left = below(3); left > 0; --left) source.within.push_back(id());
+    for (uint32_t left = below(6); left > 3; --left) source.within.push_back(id());
     add_terms(source);
     fit_to_kind(source);
     return source;
@@ -59,7 +59,7 @@ class SourceMaker {
  private:
   uint32_t next() { return at_ < numbers_.size() ? numbers_[at_++] : 0; }
   uint32_t below(uint32_t end) { return next() % end; }
-  std::string_view id() { return kIds.at(below(kIds.size())); }
+  std::string_view id() { return kIds.at(below(4)); }
   int32_t day() { return first_day_ + static_cast<int32_t>(below(kDays)); }
   int64_t moment() {
     return first_day_ * kDayMs + static_cast<int64_t>(below(kDays * 24)) * kHourMs;
@@ -92,6 +92,9 @@ class SourceMaker {
   void fit_to_kind(SourceView& source) {
     if (source.kind == GrantSourceKind::Usage && !source.period.start_date) {
       source.period.start_ms = moment();
+    }
+    if (source.kind == GrantSourceKind::Subscription && !source.quantity) {
+      source.quantity = below(4);
     }
     if (source.kind == GrantSourceKind::LedgerEntry) source.within = {id()};
   }

@@ -43,7 +43,7 @@ TEST(Zone, DaysAreThoseOfTheCLibrarysClock) {
                            "America/Sao_Paulo", "Africa/Cairo", "Asia/Tehran", "Pacific/Apia",
                            "Australia/Lord_Howe", "Asia/Kathmandu", "America/Havana"}) {
     const Zone zone = *Zone::find(name);
-    for (int32_t day = 14'680; day < 15'350; day += kStep) {
+    for (int32_t day = 14'680; day < 15'020; day += kStep) {
       const int64_t start_ms = zone.start_of_day_ms(day);
       ASSERT_EQ(start_ms, clock_start_of_day(name, day)) << name << " day " << day;
       const bool is_skipped = zone.start_of_day_ms(day + 1) == start_ms;

@@ -1,0 +1,209 @@
+#include "crm/entitlement/deriver.h"
+
+#include <algorithm>
+#include <deque>
+#include <stdexcept>
+#include <utility>
+
+#include "crm/encode.h"
+#include "crm/entitlement/entitlement_row.h"
+#include "crm/entitlement/timeline.h"
+
+namespace millrace::crm {
+namespace {
+
+const FeatureEntitlement& entitlement_in(const std::string& bytes) {
+  return *flatbuffers::GetRoot<FeatureEntitlement>(bytes.data());
+}
+
+bool grants_something(const FeatureEntitlement& entitlement) {
+  return entitlement.segments() != nullptr && entitlement.segments()->size() > 0;
+}
+
+/// The sources of one root, copied out of the store.
+class SourcesOfRoot {
+ public:
+  SourcesOfRoot(KeyValueStore& store, std::string_view root) {
+    for (const auto it = store.prefix(key_under(root, "")); it->valid(); it->next()) {
+      const std::string& bytes = buffers_.emplace_back(it->row().value.to_string());
+      const auto& input = *flatbuffers::GetRoot<EntitlementInput>(bytes.data());
+      views_.push_back(read_source(*input.row(), input.via()->string_view()));
+    }
+  }
+  const std::vector<SourceView>& views() const { return views_; }
+
+ private:
+  std::deque<std::string> buffers_;
+  std::vector<SourceView> views_;
+};
+
+class EntitlementDeriver final : public Processor {
+ public:
+  EntitlementDeriver(ChangeTimersFactory timers, std::shared_ptr<const Catalogue> catalogue)
+      : make_timers_(std::move(timers)), catalogue_(std::move(catalogue)) {}
+
+  void init(ProcessorContext& context) override {
+    Processor::init(context);
+    sources_ = &context.store(kEntitlementSourceStore);
+    zones_ = &context.store(kEntitlementZoneStore);
+    states_ = &context.store(kEntitlementStateStore);
+    timers_ = make_timers_(
+        context, [this](std::string_view key, int64_t at_ms) { pass_boundary(key, at_ms); });
+  }
+
+  void process(const Record& record) override {
+    if (record.value.is_null()) return context().count_dropped("null_value");
+    const Status valid = validate_entitlement_input(record.value);
+    if (!valid.ok()) throw std::invalid_argument(valid.message());
+    const auto& input = *flatbuffers::GetRoot<EntitlementInput>(record.value.data());
+    const std::string_view root = input.root()->string_view();
+    const bool changed = input.kind() == EntitlementInputKind::TimeZone
+                             ? keep_zone(input, record.timestamp_ms)
+                             : keep_source(input, record);
+    if (changed) derive(root, record.timestamp_ms);
+  }
+
+ private:
+  bool keep_zone(const EntitlementInput& input, int64_t timestamp_ms) {
+    const Bytes root = input.root()->string_view();
+    const std::string_view name =
+        input.time_zone() == nullptr ? std::string_view() : input.time_zone()->string_view();
+    if (!name.empty() && !Zone::find(name)) context().count_dropped("unknown_time_zone");
+    const Row before = zones_->get(root);
+    if ((before ? before.value.view() : std::string_view()) == name) return false;
+    if (name.empty()) {
+      zones_->erase(root, timestamp_ms);
+    } else {
+      zones_->put(root, name, timestamp_ms);
+    }
+    return true;
+  }
+
+  bool keep_source(const EntitlementInput& input, const Record& record) {
+    const std::string key =
+        key_under(input.root()->string_view(),
+                  key_under(input.id()->string_view(), input.via()->string_view()));
+    const Row before = sources_->get(key);
+    if (input.kind() == EntitlementInputKind::RetractedSource) {
+      if (!before) return false;
+      sources_->erase(key, record.timestamp_ms);
+      return true;
+    }
+    if (before.value == record.value) return false;
+    sources_->put(key, record.value, record.timestamp_ms);
+    return true;
+  }
+
+  Zone zone_of(std::string_view root) {
+    const Row name = zones_->get(root);
+    return name ? Zone::find(name.value.view()).value_or(Zone()) : Zone();
+  }
+
+  /// Derives all features of the root, and publishes those that changed.
+  void derive(std::string_view root, int64_t timestamp_ms) {
+    const Zone zone = zone_of(root);
+    const SourcesOfRoot sources(*sources_, root);
+    std::vector<Timeline> timelines = derive_entitlements(sources.views(), zone, *catalogue_);
+    const std::vector<std::string> before = features_of(root);
+    for (const std::string& feature : before) {
+      const bool still_there =
+          std::ranges::binary_search(timelines, std::string_view(feature), {}, &Timeline::feature);
+      if (!still_there) publish(root, {.feature = feature}, timestamp_ms);
+    }
+    for (const Timeline& timeline : timelines) {
+      for (size_t i = 0; i < timeline.other_kind; ++i) context().count_dropped("other_kind");
+      publish(root, timeline, timestamp_ms);
+    }
+  }
+
+  std::vector<std::string> features_of(std::string_view root) {
+    std::vector<std::string> features;
+    for (const auto it = states_->prefix(key_under(root, "")); it->valid(); it->next()) {
+      features.emplace_back(name_in_key(it->key()));
+    }
+    return features;
+  }
+
+  /// A timeline without segments stands for a feature that nothing grants any more.
+  void publish(std::string_view root, const Timeline& timeline, int64_t timestamp_ms) {
+    const std::string key = key_under(root, timeline.feature);
+    const Row stored = states_->get(key);
+    old_state_.assign(stored ? stored.value.view() : std::string_view());
+    const int64_t now_ms = std::max<int64_t>(timers_->now_ms(), 0);
+    if (!stored) {
+      if (timeline.segments.empty()) return;
+      return store(key, write(root, timeline, 1, now_ms), timestamp_ms);
+    }
+    const FeatureEntitlement& old = entitlement_in(old_state_);
+    Timeline now = timeline;
+    if (now.segments.empty()) now.kind = old.kind();
+    const bool is_same = write(root, now, old.version(), old.as_of_ms()) == Bytes(old_state_);
+    if (is_same) return;
+    store(key, write(root, now, old.version() + 1, std::max(now_ms, old.as_of_ms())),
+          std::max(timestamp_ms, stored.timestamp_ms));
+  }
+
+  /// Moves `current` of one feature over a boundary.
+  void pass_boundary(std::string_view key, int64_t at_ms) {
+    const Row stored = states_->get(key);
+    if (!stored) return;
+    old_state_.assign(stored.value.view());
+    const FeatureEntitlement& old = entitlement_in(old_state_);
+    if (old.next_change_ms() != at_ms) return;
+    store(key, write(old.root()->string_view(), read_timeline(old), old.version() + 1, at_ms),
+          std::max(at_ms, stored.timestamp_ms));
+  }
+
+  /// REQUIRES: `old_state_` holds the row before, empty for none.
+  void store(std::string_view key, Bytes state, int64_t timestamp_ms) {
+    states_->put(key, state, timestamp_ms);
+    const auto& now = *flatbuffers::GetRoot<FeatureEntitlement>(state.data());
+    if (const auto next_ms = now.next_change_ms()) {
+      timers_->set(key, *next_ms);
+    } else {
+      timers_->cancel(key);
+    }
+    const bool was_there = !old_state_.empty() && grants_something(entitlement_in(old_state_));
+    if (!was_there && !grants_something(now)) return;
+    context().forward({.key = key,
+                       .value = grants_something(now) ? state : Bytes(),
+                       .old_value = was_there ? Bytes(old_state_) : Bytes(),
+                       .timestamp_ms = timestamp_ms,
+                       .headers = {}});
+  }
+
+  Bytes write(std::string_view root, const Timeline& timeline, uint64_t version, int64_t as_of_ms) {
+    builder_.Clear();
+    return finish_aligned(builder_, write_entitlement(builder_, root, timeline, version, as_of_ms));
+  }
+
+  ChangeTimersFactory make_timers_;
+  std::shared_ptr<const Catalogue> catalogue_;
+  KeyValueStore* sources_ = nullptr;
+  KeyValueStore* zones_ = nullptr;
+  KeyValueStore* states_ = nullptr;
+  std::unique_ptr<ChangeTimers> timers_;
+  flatbuffers::FlatBufferBuilder builder_;
+  std::string old_state_;
+};
+
+}  // namespace
+
+std::vector<StoreSpec> entitlement_stores() {
+  const auto text = type_info<std::string>();
+  return {{.name = std::string(kEntitlementSourceStore),
+           .key = text,
+           .value = type_info<EntitlementInput>()},
+          {.name = std::string(kEntitlementZoneStore), .key = text, .value = text},
+          {.name = std::string(kEntitlementStateStore),
+           .key = text,
+           .value = type_info<FeatureEntitlement>()},
+          {.name = std::string(kEntitlementTimerStore), .key = {}, .value = {}}};
+}
+
+ProcessorFactory entitlement_deriver(ChangeTimersFactory timers,
+                                     std::shared_ptr<const Catalogue> catalogue) {
+  return [timers, catalogue] { return std::make_unique<EntitlementDeriver>(timers, catalogue); };
+}
+
+}  // namespace millrace::crm

@@ -1,0 +1,122 @@
+#include "crm/entitlement/entitlement_row.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/serde.h"
+
+#include "crm/encode.h"
+#include "crm/ids.h"
+
+namespace millrace::crm {
+namespace {
+
+std::optional<int64_t> known_start(const Interval& time) {
+  return time.from_ms == kOpenStart ? std::nullopt : std::optional(time.from_ms);
+}
+std::optional<int64_t> known_end(const Interval& time) {
+  return time.to_ms == kOpenEnd ? std::nullopt : std::optional(time.to_ms);
+}
+
+template <class Table>
+Interval time_in(const Table& table) {
+  return {table.from_ms().value_or(kOpenStart), table.to_ms().value_or(kOpenEnd)};
+}
+
+std::string_view text_of(const flatbuffers::String* text) {
+  return text == nullptr ? std::string_view() : text->string_view();
+}
+
+flatbuffers::Offset<EntitlementSegment> write_segment(flatbuffers::FlatBufferBuilder& builder,
+                                                      const Segment& segment) {
+  const auto text = write_text(builder, segment.text);
+  return CreateEntitlementSegment(builder, known_start(segment.time), known_end(segment.time),
+                                  segment.status, segment.amount, text);
+}
+
+flatbuffers::Offset<EntitlementShare> write_share(flatbuffers::FlatBufferBuilder& builder,
+                                                  const Share& share) {
+  const auto source = builder.CreateString(share.source);
+  const auto via = builder.CreateString(share.via);
+  return CreateEntitlementShare(builder, known_start(share.time), known_end(share.time),
+                                share.status, share.amount, share.precedence, source, via);
+}
+
+}  // namespace
+
+std::string key_under(std::string_view root, std::string_view name) {
+  return std::string(root).append(1, '\0').append(name);
+}
+
+Bytes root_in_key(Bytes key) {
+  return key.view().substr(0, key.view().find('\0'));
+}
+
+std::string_view name_in_key(Bytes key) {
+  const size_t end = key.view().find('\0');
+  return end == std::string_view::npos ? std::string_view() : key.view().substr(end + 1);
+}
+
+flatbuffers::Offset<FeatureEntitlement> write_entitlement(flatbuffers::FlatBufferBuilder& builder,
+                                                          std::string_view root,
+                                                          const Timeline& timeline,
+                                                          uint64_t version, int64_t as_of_ms) {
+  std::vector<flatbuffers::Offset<EntitlementSegment>> segments;
+  for (const Segment& each : timeline.segments) segments.push_back(write_segment(builder, each));
+  std::vector<flatbuffers::Offset<EntitlementShare>> shares;
+  for (const Share& each : timeline.shares) shares.push_back(write_share(builder, each));
+  flatbuffers::Offset<EntitlementSegment> current;
+  if (const Segment* segment = timeline.at(as_of_ms)) current = write_segment(builder, *segment);
+  const auto root_text = builder.CreateString(root);
+  const auto feature = builder.CreateString(timeline.feature);
+  const auto all_segments = builder.CreateVector(segments);
+  const auto all_shares = builder.CreateVector(shares);
+  return CreateFeatureEntitlement(builder, root_text, feature, timeline.kind, current, all_segments,
+                                  all_shares, timeline.next_change_after(as_of_ms), version,
+                                  as_of_ms, timeline.uncovered);
+}
+
+Timeline read_timeline(const FeatureEntitlement& entitlement) {
+  Timeline timeline{.feature = entitlement.feature()->string_view(),
+                    .kind = entitlement.kind(),
+                    .uncovered = entitlement.uncovered()};
+  if (entitlement.segments() != nullptr) {
+    for (const EntitlementSegment* each : *entitlement.segments()) {
+      timeline.segments.push_back(
+          {time_in(*each), each->status(), each->amount(), text_of(each->text())});
+    }
+  }
+  if (entitlement.shares() != nullptr) {
+    for (const EntitlementShare* each : *entitlement.shares()) {
+      timeline.shares.push_back({.time = time_in(*each),
+                                 .status = each->status(),
+                                 .amount = each->amount(),
+                                 .precedence = each->precedence(),
+                                 .source = each->source()->string_view(),
+                                 .via = each->via()->string_view()});
+    }
+  }
+  return timeline;
+}
+
+Status validate_entitlement_input(Bytes bytes) {
+  MILLRACE_RETURN_IF_ERROR(Serde<EntitlementInput>::validate(bytes));
+  const EntitlementInput& input = Serde<EntitlementInput>::view(bytes);
+  const auto invalid = [](std::string message) {
+    return Error{ErrorCode::kInvalidRecord, std::move(message)};
+  };
+  if (!is_internal_id(input.root()->string_view())) return invalid("the root is no id");
+  if (input.kind() == EntitlementInputKind::TimeZone) return {};
+  if (!is_internal_id(text_of(input.via()))) return invalid("what the source hangs on is no id");
+  if (!is_internal_id(text_of(input.id()))) return invalid("the source's id is no id");
+  if (input.kind() == EntitlementInputKind::RetractedSource) return {};
+  if (input.kind() != EntitlementInputKind::Source) return invalid("unknown kind of input");
+  if (input.row() == nullptr) return invalid("a source without its row");
+  if (input.row()->id()->string_view() != input.id()->string_view()) {
+    return invalid("the row is that of another source");
+  }
+  return check_source(*input.row());
+}
+
+}  // namespace millrace::crm
