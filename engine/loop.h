@@ -76,6 +76,11 @@ class Loop {
     bool has_offsets = false;      ///< the group had some for this task
   };
 
+  struct Unopened {
+    bool is_standby = false;
+    bool starts_empty = false;
+  };
+
   std::string transactional_id(const std::string& instance) const;
 
   // The phases of a turn (loop.cc).
@@ -112,7 +117,12 @@ class Loop {
 
   // Tasks (loop_tasks.cc).
   Status prepare_tasks();
+  /// Opens what is to run; a standby only when nothing that is to run was opened or is next, and
+  /// one a turn.
   Status open_tasks();
+  Status open_task(TaskId id, Unopened wanted);
+  /// What is to run, else one standby: the questions it takes to begin hold up the tasks that run.
+  std::vector<Owned*> next_to_prepare();
   Status prepare(std::vector<Owned*>& wanted);
   /// Where to run from: what the group committed, else the beginning of the input.
   Status set_offsets(Owned& owned, std::span<const PartitionOffset> committed);
@@ -169,10 +179,6 @@ class Loop {
   bool has_plan_ = false;  ///< of the present generation
   std::map<TaskId, Owned> tasks_;
   /// Tasks of ours whose state is still to be opened; a query may hold it up.
-  struct Unopened {
-    bool is_standby = false;
-    bool starts_empty = false;
-  };
   std::map<TaskId, Unopened> unopened_;
   /// State that is on disk and not open.
   struct Closed {

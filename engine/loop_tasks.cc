@@ -40,10 +40,7 @@ void Loop::recover(const Error& failure) {
 Status Loop::prepare_tasks() {
   if (!backoff_.is_due()) return {};
   Status status = open_tasks();
-  std::vector<Owned*> wanted;
-  for (auto& [id, owned] : tasks_) {
-    if (owned.stage == Stage::kPreparing) wanted.push_back(&owned);
-  }
+  std::vector<Owned*> wanted = next_to_prepare();
   if (!wanted.empty() && (status.ok() || is_passing(status.code()))) {
     if (Status prepared = prepare(wanted); !prepared.ok()) status = std::move(prepared);
   }
@@ -56,26 +53,51 @@ Status Loop::prepare_tasks() {
   return {};
 }
 
+std::vector<Loop::Owned*> Loop::next_to_prepare() {
+  std::vector<Owned*> wanted;
+  Owned* standby = nullptr;
+  for (auto& [id, owned] : tasks_) {
+    if (owned.stage != Stage::kPreparing) continue;
+    if (!owned.is_standby) {
+      wanted.push_back(&owned);
+    } else if (standby == nullptr) {
+      standby = &owned;
+    }
+  }
+  if (wanted.empty() && standby != nullptr) wanted.push_back(standby);
+  return wanted;
+}
+
 Status Loop::open_tasks() {
   Status status;
-  for (auto place = unopened_.begin(); place != unopened_.end();) {
-    const auto next = std::next(place);
-    const auto [id, wanted] = *place;
-    Result<std::unique_ptr<Task>> made = make_task(id, wanted.starts_empty);
-    if (made.ok()) {
-      Owned& owned = tasks_[id];
-      owned.task = std::move(*made);
-      owned.is_standby = wanted.is_standby;
-      owned.stage = Stage::kPreparing;
-      publish(owned);
-      closed_.erase(id);
-      unopened_.erase(place);
-    } else if (status.ok()) {
-      status = made.status();
+  const std::map<TaskId, Unopened> unopened = unopened_;
+  bool is_busy = std::any_of(tasks_.begin(), tasks_.end(), [](const auto& entry) {
+    return entry.second.stage == Stage::kPreparing && !entry.second.is_standby;
+  });
+  for (const bool is_standby : {false, true}) {
+    for (const auto& [id, wanted] : unopened) {
+      if (wanted.is_standby != is_standby || (is_standby && is_busy)) continue;
+      if (Status opened = open_task(id, wanted); opened.ok()) {
+        is_busy = true;
+      } else if (status.ok()) {
+        status = std::move(opened);
+      }
     }
-    place = next;
   }
   return status;
+}
+
+Status Loop::open_task(TaskId id, Unopened wanted) {
+  Result<std::unique_ptr<Task>> made = make_task(id, wanted.starts_empty);
+  if (!made.ok()) return made.status();
+  Owned& owned = tasks_[id];
+  owned.task = std::move(*made);
+  owned.is_standby = wanted.is_standby;
+  owned.stage = Stage::kPreparing;
+  publish(owned);
+  closed_.erase(id);
+  unopened_.erase(id);
+  return {};
 }
 
 Status Loop::prepare(std::vector<Owned*>& wanted) {
