@@ -10,7 +10,7 @@ HEAP=${MILLRACE_KAFKA_HEAP:-1g}
 readonly HERE LOCAL VERSION JARS HEAP
 readonly MARKER=.millrace-local-kafka
 readonly DOWNLOAD_TIMEOUT_S=600
-readonly START_TIMEOUT_S=90
+readonly START_TIMEOUT_S=240  # on a busy machine
 readonly STOP_TIMEOUT_S=30
 readonly LOCK_TIMEOUT_S=180
 

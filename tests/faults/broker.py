@@ -9,8 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
-COMMAND_TIMEOUT_S = 240
-START_ATTEMPTS = 3
+COMMAND_TIMEOUT_S = 300
+START_ATTEMPTS = 2
 KILL_TIMEOUT_S = 30
 FIRST_PORT, LAST_PORT, PORT_STEP = 29092, 39092, 100
 # Beside the broker's port and the controller's, which is the next one.

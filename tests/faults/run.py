@@ -41,6 +41,8 @@ class Run:
     def schedule(self, seed: int, minutes: float) -> None:
         """All kinds in a random order, again and again, until the time is over."""
         chance = random.Random(seed)
+        if not self.world.wait_progress(FIRST_RECORDS):  # state that can be damaged
+            self.world.problem("no progress before the first fault")
         end = time.monotonic() + minutes * 60
         bag: list[Fault] = []
         while time.monotonic() < end:

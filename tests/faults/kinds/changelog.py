@@ -65,7 +65,8 @@ class Truncated(Fault):
         if text := self._run(world, instance, prefix, wire, 2):
             return text
         newer = self._copy(instance, "newer")
-        self._cut(wire, {place: end + 2 for place, end in first_ends.items()})
+        # The end of a commit is its marker; a store stands before that of its last commit.
+        self._cut(wire, {place: end + 1 for place, end in first_ends.items()})
         for what, state in (("older", older), ("empty", None)):
             self._put(instance, state)
             if (code := self._start_refused(instance, prefix)) != DOES_NOT_FIT:

@@ -25,8 +25,9 @@ RUNNING_S = 6.0
 STARTING_S = 15.0
 CLOCK_S = 4.0
 STEPS_HOURS = [-100, -30, -2, 2, 30, 100]
-RECORDS_BEFORE_STOP = 200
+RECORDS_BEFORE_STOP = 600
 CHANGES_MAX = 4
+ATTEMPTS_MAX = 3
 DEATH_TIMEOUT_S = 60
 CRM_CHANGELOG = [("crm-faults-account-rows-changelog", number) for number in range(4)]
 INGESTED_RECORDS = 5000
@@ -106,20 +107,26 @@ class Death(Fault):
         instance = chance.choice([each for each in world.instances if each.job.name == "crm"])
         count = chance.randint(1, CHANGES_MAX)
         with instance.held():
-            instance.stop()
-            if self.where == IN_INGEST:
-                delete_all(instance.state, chance)
-            instance.control.die(self.where, count)
-            instance.start()
-            if self.where != IN_INGEST:  # the end of an orderly stop flushes
-                world.wait_progress(RECORDS_BEFORE_STOP)
-                instance.send(signal.SIGTERM)
-            try:
-                code = instance.wait(DEATH_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                code = None
-                instance.kill()
+            for _ in range(ATTEMPTS_MAX):  # a rebalance may have left it without tasks
+                if (code := self._run(world, instance, count)) != 0:
+                    break
             instance.control.heal()
             instance.start()
         return Outcome(instance.name, f"died_at_change_{count}_with_{code}",
                        is_failure=code != FAIL_POINT_EXIT_CODE)
+
+    def _run(self, world: World, instance: Instance, count: int) -> int | None:
+        """From its orderly end to its death, or to another end."""
+        instance.stop()
+        if self.where == IN_INGEST:
+            delete_all(instance.state, random.Random())
+        instance.control.die(self.where, count)
+        instance.start()
+        if self.where != IN_INGEST:  # the end of an orderly stop flushes
+            world.wait_progress(RECORDS_BEFORE_STOP)
+            instance.send(signal.SIGTERM)
+        try:
+            return instance.wait(DEATH_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            instance.kill()
+            return None
