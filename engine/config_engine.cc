@@ -96,6 +96,19 @@ void add_state(ConfigTable& table, EngineOptions& options) {
                     "changelogs' delete.retention.ms.");
 }
 
+void add_snapshots(ConfigTable& table, EngineOptions& options) {
+  table.add_path("snapshot.dir", options.snapshot_dir,
+                 "Where snapshots of the tasks' state are kept, below a directory named after the "
+                 "application; instances may share it. Empty: none are taken.");
+  table.add_integer("snapshot.interval.ms", options.snapshot_interval_ms, {1'000, 365 * kDay, "ms"},
+                    "Time between two snapshots of a task.");
+  table.add_integer("snapshot.retain", options.snapshot_retain, {1, 1'000, "snapshots"},
+                    "Kept of each task; older ones are removed.");
+  table.add_bool("snapshot.peers", options.snapshot_peers,
+                 "A task whose state is not here, and has no snapshot in snapshot.dir, starts from "
+                 "one that another instance's query server offers.");
+}
+
 void add_errors(ConfigTable& table, EngineOptions& options) {
   table.add_choice("on.invalid.record", options.on_invalid_record, on_error_choices(),
                    "Input that does not decode.");
@@ -194,6 +207,7 @@ void add_engine_options(ConfigTable& table, EngineOptions& options) {
   add_commit(table, options);
   add_loop(table, options);
   add_state(table, options);
+  add_snapshots(table, options);
   add_errors(table, options);
   add_kafka_side(table, options);
   add_group(table, options);

@@ -131,6 +131,10 @@ const Queries& Engine::queries() const {
   return loop_->queries();
 }
 
+std::filesystem::path Engine::snapshot_directory() const {
+  return loop_->snapshot_directory();
+}
+
 Metrics& Engine::metrics() {
   return loop_->metrics();
 }

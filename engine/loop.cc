@@ -98,6 +98,10 @@ Status Loop::connect() {
   MILLRACE_RETURN_IF_ERROR(find_closed_state());
   MILLRACE_RETURN_IF_ERROR(coordinator->join(state_report()));
   coordinator_ = std::move(coordinator);
+  if (!directory_.is_in_memory()) {
+    snapshots_ =
+        std::make_unique<SnapshotKeeper>(options_, directory_, incarnation_, metrics_, clock_);
+  }
   housekeeper_ = std::make_unique<Housekeeper>(clients_, metrics_, kHousekeepingInterval);
   backoff_.record_success();
   did_something_ = true;
@@ -262,6 +266,7 @@ void Loop::report() {
   feed_.set_freshness(oldest_event_ms);
   if (housekeeper_ != nullptr) housekeeper_->set_positions(std::move(positions));
   if (has_plan_) report_state();
+  if (snapshots_) snapshots_->take_due(running);
   remove_old_state();
 }
 
@@ -314,6 +319,7 @@ Status Loop::close() {
   for (auto place = tasks_.begin(); place != tasks_.end(); place = tasks_.begin()) {
     remove_task(place);
   }
+  snapshots_.reset();
   if (coordinator_ != nullptr) coordinator_->close();
   housekeeper_.reset();
   state_ = failure_.ok() ? EngineState::kStopped : EngineState::kFailed;

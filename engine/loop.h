@@ -28,6 +28,7 @@
 #include "engine/query_registry.h"
 #include "engine/restorer.h"
 #include "engine/scheduler.h"
+#include "engine/snapshot_keeper.h"
 #include "engine/state_directory.h"
 #include "engine/task.h"
 #include "engine/task_plan.h"
@@ -35,7 +36,8 @@
 namespace millrace::engine {
 
 /// One instance's parts and the turn they take. Start reading at `run_once` in loop.cc; what the
-/// group gives and takes is in loop_ownership.cc, how tasks start and end in loop_tasks.cc.
+/// group gives and takes is in loop_ownership.cc, how tasks start and end in loop_tasks.cc, and
+/// from which snapshot in loop_snapshots.cc.
 class Loop {
  public:
   Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
@@ -58,6 +60,7 @@ class Loop {
   bool has_uncommitted() const;
   EngineState state() const { return state_; }
   const Queries& queries() const { return registry_; }
+  std::filesystem::path snapshot_directory() const;
   Metrics& metrics() { return metrics_; }
 
  private:
@@ -75,7 +78,8 @@ class Loop {
     std::vector<int64_t> offsets;  ///< one an input, from where to run
     bool has_offsets = false;      ///< the group had some for this task
   };
-
+  /// A task of ours whose state is still to be opened: a snapshot of it may be on its way, or a
+  /// query holds it up.
   struct Unopened {
     bool is_standby = false;
     bool starts_empty = false;
@@ -115,6 +119,13 @@ class Loop {
   Status find_closed_state();
   void remove_old_state();
 
+  // Snapshots (loop_snapshots.cc).
+  /// Whether the task is to be opened later, from what is being fetched. Looks for a snapshot of a
+  /// task that has no state here, and puts what came in its place.
+  bool waits_for_snapshot(TaskId id, const Unopened& wanted);
+  void show_as_waiting(TaskId id, const Unopened& wanted);
+  void cancel_fetches_of_others();
+
   // Tasks (loop_tasks.cc).
   Status prepare_tasks();
   /// Opens what is to run; a standby only when nothing that is to run was opened or is next, and
@@ -130,7 +141,10 @@ class Loop {
   /// Whether a committed offset says that another history than the local state's is going on.
   static bool is_ahead_of_group(const Owned& owned);
   Status start(Owned& owned, int64_t restored_records);
+  const TaskPlan& plan_of(TaskId id) const;
+  /// Opens the state of a task; queries do not see it yet.
   Result<std::unique_ptr<Task>> make_task(TaskId id, bool starts_empty);
+  void offer_to_queries(Task& task);
   void suspend_all(Stage stage);
   void recover(const Error& failure);
   void remove_task(std::map<TaskId, Owned>::iterator place);
@@ -171,6 +185,7 @@ class Loop {
   std::optional<InputPump> pump_;
   std::optional<Restorer> restorer_;
   std::unique_ptr<Housekeeper> housekeeper_;
+  std::unique_ptr<SnapshotKeeper> snapshots_;  ///< null: the state is in memory
 
   Committer committer_;      // its thread uses the session, the membership and the pump's fetcher
   size_t frozen_bytes_ = 0;  ///< of the commit that is under way
@@ -178,7 +193,6 @@ class Loop {
   GroupMetadata group_;
   bool has_plan_ = false;  ///< of the present generation
   std::map<TaskId, Owned> tasks_;
-  /// Tasks of ours whose state is still to be opened; a query may hold it up.
   std::map<TaskId, Unopened> unopened_;
   /// State that is on disk and not open.
   struct Closed {

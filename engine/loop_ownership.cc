@@ -53,6 +53,7 @@ void Loop::take(const Ownership& ownership) {
   unopened_.clear();
   for (const TaskId id : ownership.active) take_task(id, false);
   for (const TaskId id : ownership.standby) take_task(id, true);
+  cancel_fetches_of_others();
   metrics_.rebalances().Increment();
   spdlog::info("tasks given generation={} active={} standby={}", group_.generation,
                ownership.active.size(), ownership.standby.size());
@@ -114,6 +115,7 @@ InstanceReport Loop::state_report() const {
   InstanceReport report;
   report.instance = directory_.instance();
   report.endpoint = endpoint_;
+  report.has_snapshots = !snapshot_directory().empty();
   report.rack = options_.rack;
   report.capacity = options_.capacity;
   report.is_draining = is_draining_;
@@ -142,9 +144,15 @@ Status Loop::find_closed_state() {
     if (!is_known) continue;
     Result<std::unique_ptr<Task>> task = make_task(id, false);
     if (!task.ok()) return task.status();
-    registry_.remove(id);
+    const TaskPositions& positions = (*task)->state().positions();
+    const bool is_empty = positions.changelog_end.empty() && positions.inputs.empty();
     closed_[id] = {held_of(**task), clock_.steady_ns()};
     MILLRACE_RETURN_IF_ERROR((*task)->state().close());
+    if (!is_empty) continue;
+    // A task without a directory may start from a snapshot.
+    task->reset();
+    MILLRACE_RETURN_IF_ERROR(directory_.remove_task(id));
+    closed_.erase(id);
   }
   return {};
 }
@@ -153,7 +161,8 @@ void Loop::remove_old_state() {
   const int64_t now_ns = clock_.steady_ns();
   for (auto place = closed_.begin(); place != closed_.end();) {
     const auto next = std::next(place);
-    if (has_plan_ &&
+    const bool is_in_use = snapshots_ && snapshots_->is_taking(place->first);
+    if (has_plan_ && !is_in_use &&
         now_ns - place->second.since_ns > options_.state_cleanup_delay_ms * 1'000'000) {
       if (const Status removed = directory_.remove_task(place->first); removed.ok()) {
         spdlog::info("state removed, its task is elsewhere task={}", place->first.to_string());

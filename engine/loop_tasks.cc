@@ -77,6 +77,7 @@ Status Loop::open_tasks() {
   for (const bool is_standby : {false, true}) {
     for (const auto& [id, wanted] : unopened) {
       if (wanted.is_standby != is_standby || (is_standby && is_busy)) continue;
+      if (waits_for_snapshot(id, wanted)) continue;
       if (Status opened = open_task(id, wanted); opened.ok()) {
         is_busy = true;
       } else if (status.ok()) {
@@ -94,6 +95,7 @@ Status Loop::open_task(TaskId id, Unopened wanted) {
   owned.task = std::move(*made);
   owned.is_standby = wanted.is_standby;
   owned.stage = Stage::kPreparing;
+  offer_to_queries(*owned.task);
   publish(owned);
   closed_.erase(id);
   unopened_.erase(id);
@@ -175,6 +177,7 @@ bool Loop::is_ahead_of_group(const Owned& owned) {
 Status Loop::rebuild(std::map<TaskId, Owned>::iterator place) {
   auto& [id, owned] = *place;
   restorer_->cancel(id);
+  if (snapshots_) snapshots_->forget(id);
   registry_.remove(id);
   MILLRACE_RETURN_IF_ERROR(owned.task->state().close());
   unopened_[id] = {.is_standby = owned.is_standby, .starts_empty = true};
@@ -201,13 +204,18 @@ Status Loop::start(Owned& owned, int64_t restored_records) {
   return {};
 }
 
-Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, bool starts_empty) {
+const TaskPlan& Loop::plan_of(TaskId id) const {
   const auto plan = std::find_if(plans_.begin(), plans_.end(), [&](const TaskPlan& candidate) {
     return candidate.sub_topology == id.sub_topology;
   });
   MILLRACE_ASSERT(plan != plans_.end(), "a task of no sub-topology");
+  return *plan;
+}
+
+Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, bool starts_empty) {
+  const TaskPlan& plan = plan_of(id);
   std::vector<StoreSpec> specs;
-  for (const PlanStore& store : plan->stores) specs.push_back(*store.spec);
+  for (const PlanStore& store : plan.stores) specs.push_back(*store.spec);
   TaskStateOptions options;
   options.directory = directory_.task_directory(id);
   options.memory = state_memory_;
@@ -220,16 +228,22 @@ Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, bool starts_empty) {
   options.max_age_ms = options_.state_max_age_ms;
   Result<std::unique_ptr<TaskState>> state = TaskState::open(std::move(options), specs);
   if (!state.ok()) return state.status();
+  return std::make_unique<Task>(id, plan, environment_, std::move(*state));
+}
+
+void Loop::offer_to_queries(Task& task) {
   QueryRegistry::Readers readers;
-  for (const StoreSpec& spec : specs) readers[spec.name] = (*state)->reader(spec.name);
-  registry_.add(id, std::move(readers));
-  return std::make_unique<Task>(id, *plan, environment_, std::move(*state));
+  for (const PlanStore& store : task.plan().stores) {
+    readers[store.spec->name] = task.state().reader(store.spec->name);
+  }
+  registry_.add(task.id(), std::move(readers));
 }
 
 void Loop::remove_task(std::map<TaskId, Owned>::iterator place) {
   auto& [id, owned] = *place;
   if (owned.stage == Stage::kRunning) pump_->remove(*owned.task);
   if (restorer_) restorer_->cancel(id);
+  if (snapshots_) snapshots_->forget(id);
   closed_[id] = {held_of(*owned.task), clock_.steady_ns()};
   registry_.remove(id);
   metrics_.clear_restore(id);

@@ -6,6 +6,8 @@
 #include "millrace/engine/metrics.h"
 #include "millrace/engine/query_server.h"
 
+#include "engine/snapshot/routes.h"
+
 namespace millrace {
 namespace {
 
@@ -139,6 +141,9 @@ void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topo
   change("/v1/pause", [&engine] { engine.pause(); });
   change("/v1/resume", [&engine] { engine.resume(); });
   change("/v1/drain", [&engine] { engine.drain(); });
+  if (const std::filesystem::path root = engine.snapshot_directory(); !root.empty()) {
+    engine::add_snapshot_routes(server, engine::SnapshotStore(root, {}));
+  }
   server.route("/v1/stores/{store}",
                [&engine](const HttpRequest& request) { return store_row(engine, request); });
 }

@@ -85,6 +85,11 @@ std::filesystem::path StateDirectory::task_directory(TaskId task) const {
   return is_in_memory() ? std::filesystem::path() : root_ / task.to_string();
 }
 
+bool StateDirectory::has_task(TaskId task) const {
+  std::error_code failed;
+  return !is_in_memory() && std::filesystem::exists(task_directory(task), failed);
+}
+
 std::vector<TaskId> StateDirectory::tasks() const {
   std::vector<TaskId> found;
   std::error_code failed;

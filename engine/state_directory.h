@@ -28,8 +28,11 @@ class StateDirectory {
   /// Name of this instance in its group: the given one, else random and stable over restarts on
   /// this directory.
   const std::string& instance() const { return instance_; }
+  /// Where all of it lies; empty when in memory.
+  const std::filesystem::path& root() const { return root_; }
   /// Empty when in memory.
   std::filesystem::path task_directory(TaskId task) const;
+  bool has_task(TaskId task) const;  ///< whether it has a directory
   /// Tasks that have a directory, ascending.
   std::vector<TaskId> tasks() const;
   /// Deletes a task's directory. REQUIRES: nobody has it open.

@@ -1,6 +1,7 @@
 #include "engine/group/coordinator.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -22,6 +23,8 @@ constexpr int64_t kLogTimeoutNs = 10'000 * kNsPerMs;
 constexpr int64_t kConsiderIntervalNs = 200 * kNsPerMs;
 /// How often a report that cannot be sent is told of, and its cause looked for.
 constexpr int64_t kReportFailureIntervalNs = 10'000 * kNsPerMs;
+/// Asking more of them takes longer than it can save.
+constexpr size_t kSnapshotPeersMax = 3;
 
 /// Different members lose their patience at different times.
 int64_t patience_of(const std::string& instance) {
@@ -355,6 +358,22 @@ void Coordinator::report(const InstanceReport& report) {
   report_failed_ns_ = now_ns;
   is_report_missing_ = true;
   spdlog::warn("state not reported: {}", sent.message());
+}
+
+std::vector<std::string> Coordinator::snapshot_peers(TaskId task) const {
+  std::vector<std::pair<int64_t, std::string>> found;
+  for (const auto& [instance, entry] : log_->reports()) {
+    const InstanceReport& report = entry.report;
+    const auto held = report.held.find(task);
+    const bool is_member = plan_ && instance != instance_ && plan_->members.contains(instance);
+    if (!is_member || !report.has_snapshots || report.endpoint.empty()) continue;
+    if (held != report.held.end()) found.emplace_back(held->second, report.endpoint);
+  }
+  std::sort(found.begin(), found.end(), std::greater<>());
+  if (found.size() > kSnapshotPeersMax) found.resize(kSnapshotPeersMax);
+  std::vector<std::string> endpoints;
+  for (auto& [position, endpoint] : found) endpoints.push_back(std::move(endpoint));
+  return endpoints;
 }
 
 void Coordinator::close() {

@@ -66,6 +66,9 @@ class Coordinator {
 
   /// Makes this instance's state known to the others, if it is news.
   void report(const InstanceReport& report);
+  /// Query servers of other members that hold state of `task` and offer snapshots: those that are
+  /// furthest, the furthest first.
+  std::vector<std::string> snapshot_peers(TaskId task) const;
   /// Leaves the group.
   void close();
 

@@ -294,6 +294,7 @@ Result<std::string> encode_report(const InstanceReport& report) {
   return dump({{"version", kVersion},
                {"instance", report.instance},
                {"endpoint", report.endpoint},
+               {"snapshots", report.has_snapshots},
                {"rack", report.rack},
                {"capacity", static_cast<uint32_t>(report.capacity)},
                {"draining", report.is_draining},
@@ -307,6 +308,7 @@ Result<InstanceReport> decode_report(Bytes value) {
   InstanceReport report;
   report.instance = reader.text("instance");
   report.endpoint = reader.text("endpoint");
+  report.has_snapshots = reader.flag("snapshots");
   report.rack = reader.text("rack");
   report.capacity = static_cast<int32_t>(reader.number("capacity", kCapacityMax));
   report.is_draining = reader.flag("draining");

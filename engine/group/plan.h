@@ -44,9 +44,10 @@ struct Plan {
 /// What an instance tells the others of itself.
 struct InstanceReport {
   std::string instance;
-  std::string endpoint;  ///< "host:port" of its query server; empty: none
-  std::string rack;      ///< empty: unknown
-  int32_t capacity = 1;  ///< relative to the others'
+  std::string endpoint;        ///< "host:port" of its query server; empty: none
+  bool has_snapshots = false;  ///< that server offers snapshots of tasks' state
+  std::string rack;            ///< empty: unknown
+  int32_t capacity = 1;        ///< relative to the others'
   bool is_draining = false;
   /// Of each task it has state of: the sum of the changelog positions of the task's stores.
   std::map<TaskId, int64_t> held;

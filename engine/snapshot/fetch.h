@@ -34,7 +34,7 @@ using FetchProgress = std::function<void(uint64_t bytes_done, uint64_t bytes_tot
 /// `<into>.partial`.
 ///
 /// Errors: `kNotFound`, `kInvalidRecord` (not what was expected, or damaged), `kRetriable` (the
-/// peer is away), `kTimedOut` (it is too slow), `kAborted`, `kStoreIo`.
+/// peer is away), `kTimedOut` (it is silent or too slow), `kAborted`, `kStoreIo`.
 Result<SnapshotManifest> fetch_snapshot(SnapshotSource& source, const SnapshotExpectation& expected,
                                         const std::filesystem::path& into,
                                         const FetchProgress& progress, const std::stop_token& stop);

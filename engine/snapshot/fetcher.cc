@@ -16,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kAwayNs = 30'000 * kNsPerMs;
 constexpr std::string_view kFetchedSuffix = ".fetched";
 
 /// "0_3.fetched-1", also with ".partial" behind.
@@ -59,7 +60,7 @@ SnapshotFetcher::~SnapshotFetcher() {
   }
   for (std::jthread& thread : threads_) thread.request_stop();
   threads_.clear();
-  for (const FetchOutcome& outcome : outcomes_) remove_fetched(outcome.directory);
+  for (const FetchedSnapshot& outcome : outcomes_) remove_fetched(outcome.directory);
 }
 
 void SnapshotFetcher::start(TaskId task, std::string incarnation,
@@ -86,7 +87,7 @@ void SnapshotFetcher::cancel(TaskId task) {
     std::erase(queue_, found->second);
     jobs_.erase(found);
   }
-  std::erase_if(outcomes_, [&](const FetchOutcome& outcome) {
+  std::erase_if(outcomes_, [&](const FetchedSnapshot& outcome) {
     if (outcome.task != task) return false;
     if (!outcome.directory.empty()) remove_fetched(outcome.directory);
     return true;
@@ -105,7 +106,7 @@ std::vector<FetchedBytes> SnapshotFetcher::progress() const {
   return all;
 }
 
-std::vector<FetchOutcome> SnapshotFetcher::poll() {
+std::vector<FetchedSnapshot> SnapshotFetcher::poll() {
   const std::lock_guard lock(mutex_);
   return std::exchange(outcomes_, {});
 }
@@ -116,7 +117,7 @@ void SnapshotFetcher::run(const std::stop_token& stop) {
     const std::shared_ptr<Job> job = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    FetchOutcome outcome = fetch(*job);
+    FetchedSnapshot outcome = fetch(*job);
     lock.lock();
     const auto place = jobs_.find(job->task);
     if (place != jobs_.end() && place->second == job) {
@@ -128,15 +129,19 @@ void SnapshotFetcher::run(const std::stop_token& stop) {
   }
 }
 
-FetchOutcome SnapshotFetcher::fetch(Job& job) const {
+FetchedSnapshot SnapshotFetcher::fetch(Job& job) {
   const int64_t started_ns = clock_.steady_ns();
-  FetchOutcome outcome;
+  FetchedSnapshot outcome;
   outcome.task = job.task;
   std::string reasons;
+  ErrorCode code = ErrorCode::kNotFound;  // else of the last that failed in another way
   for (const SnapshotOrigin& origin : job.origins) {
+    if (is_away(origin.endpoint)) {
+      reasons += fmt::format("{}{}: was away lately", reasons.empty() ? "" : "; ", origin.endpoint);
+      continue;
+    }
     Result<SnapshotManifest> fetched = fetch_from(origin, job);
     outcome.took_ms = (clock_.steady_ns() - started_ns) / kNsPerMs;
-    outcome.status = fetched.status();
     if (fetched.ok()) {
       outcome.manifest = std::move(*fetched);
       outcome.origin = origin.to_string();
@@ -148,15 +153,32 @@ FetchOutcome SnapshotFetcher::fetch(Job& job) const {
     }
     reasons += reasons.empty() ? "" : "; ";
     reasons += fetched.message();
-    if (fetched.code() == ErrorCode::kAborted) return outcome;
+    if (fetched.code() == ErrorCode::kAborted) {
+      outcome.status = fetched.status();
+      return outcome;
+    }
+    remember_failure(origin.endpoint, fetched.code());
     if (fetched.code() != ErrorCode::kNotFound) {
+      code = fetched.code();
       spdlog::warn("snapshot not fetched task={} from={} {}", job.task.to_string(),
                    origin.to_string(), fetched.message());
     }
   }
-  outcome.status = Error{job.origins.empty() ? ErrorCode::kNotFound : outcome.status.code(),
-                         reasons.empty() ? "nobody to ask for a snapshot" : reasons};
+  outcome.status = Error{code, reasons.empty() ? "nobody to ask for a snapshot" : reasons};
   return outcome;
+}
+
+bool SnapshotFetcher::is_away(const std::string& endpoint) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = away_since_ns_.find(endpoint);
+  return known != away_since_ns_.end() && clock_.steady_ns() - known->second < kAwayNs;
+}
+
+void SnapshotFetcher::remember_failure(const std::string& endpoint, ErrorCode failure) {
+  if (endpoint.empty()) return;
+  const bool is_away = failure == ErrorCode::kRetriable || failure == ErrorCode::kTimedOut;
+  const std::lock_guard lock(mutex_);
+  if (is_away) away_since_ns_[endpoint] = clock_.steady_ns();
 }
 
 Result<SnapshotManifest> SnapshotFetcher::fetch_from(const SnapshotOrigin& origin, Job& job) const {

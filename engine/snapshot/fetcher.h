@@ -37,7 +37,7 @@ struct SnapshotFetcherOptions {
   HttpTimeouts timeouts;
 };
 
-struct FetchOutcome {
+struct FetchedSnapshot {
   TaskId task;
   Status status;                    ///< ok, or why no origin had anything of use
   std::filesystem::path directory;  ///< what was fetched, see `install_fetched`
@@ -62,15 +62,16 @@ class SnapshotFetcher {
   SnapshotFetcher(const SnapshotFetcher&) = delete;
   SnapshotFetcher& operator=(const SnapshotFetcher&) = delete;
 
-  /// Tries the origins in their order, the first that has a snapshot of use wins. REQUIRES: none of
-  /// `task` is under way.
+  /// Tries the origins in their order, the first that has a snapshot of use wins. A peer that was
+  /// away or silent costs its time-out once: it is left out for half a minute, so that many tasks
+  /// do not wait for it one after the other. REQUIRES: none of `task` is under way.
   void start(TaskId task, std::string incarnation, std::vector<SnapshotOrigin> origins);
   /// Gives up on `task`: nothing of it will be polled.
   void cancel(TaskId task);
   bool is_fetching(TaskId task) const;
   std::vector<FetchedBytes> progress() const;
   /// What ended since the last call. A directory in it is the caller's from here on.
-  std::vector<FetchOutcome> poll();
+  std::vector<FetchedSnapshot> poll();
 
  private:
   struct Job {
@@ -83,8 +84,11 @@ class SnapshotFetcher {
     std::atomic<uint64_t> total = 0;
   };
   void run(const std::stop_token& stop);
-  FetchOutcome fetch(Job& job) const;
+  FetchedSnapshot fetch(Job& job);
   Result<SnapshotManifest> fetch_from(const SnapshotOrigin& origin, Job& job) const;
+  /// Whether the peer was away when it was asked lately.
+  bool is_away(const std::string& endpoint) const;
+  void remember_failure(const std::string& endpoint, ErrorCode failure);
 
   const SnapshotFetcherOptions options_;
   const Clock& clock_;
@@ -92,7 +96,8 @@ class SnapshotFetcher {
   std::condition_variable_any wake_;
   std::deque<std::shared_ptr<Job>> queue_;
   std::map<TaskId, std::shared_ptr<Job>> jobs_;  ///< queued or under way, and not given up
-  std::vector<FetchOutcome> outcomes_;
+  std::vector<FetchedSnapshot> outcomes_;
+  std::map<std::string, int64_t> away_since_ns_;  ///< by endpoint
   uint64_t started_ = 0;
   std::vector<std::jthread> threads_;  ///< last: they use the rest
 };

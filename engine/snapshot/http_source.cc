@@ -222,6 +222,9 @@ class HttpSource final : public SnapshotSource {
   Status outcome(const char* what, error_code error) const {
     if (!error) return {};
     if (stop_.stop_requested()) return Error{ErrorCode::kAborted, "asked to stop"};
+    if (error == beast::error::timeout) {
+      return Error{ErrorCode::kTimedOut, fmt::format("{}: {}: no answer", name_, what)};
+    }
     const bool is_nonsense =
         error.category() == http::make_error_code(http::error::bad_version).category() &&
         error != http::error::end_of_stream && error != http::error::partial_message;

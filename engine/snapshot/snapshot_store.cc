@@ -70,6 +70,11 @@ Status write_manifest(const fs::path& folder, const SnapshotManifest& manifest) 
 
 }  // namespace
 
+fs::path snapshot_root(const EngineOptions& options) {
+  if (options.snapshot_dir.empty()) return {};
+  return options.snapshot_dir / options.application_id / "snapshots";
+}
+
 SnapshotStore::SnapshotStore(fs::path root, std::string writer)
     : root_(std::move(root)), writer_(std::move(writer)) {}
 

@@ -7,11 +7,16 @@
 
 #include "millrace/core/ids.h"
 #include "millrace/core/result.h"
+#include "millrace/engine/options.h"
 #include "millrace/state/task_state.h"
 
 #include "engine/snapshot/manifest.h"
 
 namespace millrace::engine {
+
+/// `<snapshot.dir>/<application id>/snapshots`: nothing else lies there, even where that directory
+/// is the one of the state. Empty: no snapshots are kept.
+std::filesystem::path snapshot_root(const EngineOptions& options);
 
 /// Snapshots in a directory, which instances may share: `<root>/<task>/<snapshot>/`, with the files
 /// of the task's state and their manifest. A snapshot appears whole, by renaming, and never

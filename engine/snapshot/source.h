@@ -17,8 +17,9 @@ namespace millrace::engine {
 
 /// Where a snapshot comes from. Nothing that it gives is to be believed unchecked. Not thread-safe.
 ///
-/// Errors of all methods: `kRetriable`: broken off, go on from the byte reached; `kAborted`: asked
-/// to stop; `kNotFound`: there is none, or no longer; others: this source is of no use.
+/// Errors of all methods: `kRetriable`: broken off, go on from the byte reached; `kTimedOut`: no
+/// answer; `kAborted`: asked to stop; `kNotFound`: there is none, or no longer; others: this source
+/// is of no use.
 class SnapshotSource {
  public:
   using Sink = std::function<Status(std::string_view bytes)>;

@@ -42,7 +42,7 @@ class Cluster {
     EngineOptions own = options;
     own.application_id = "app";
     own.instance_id = name;
-    own.state_dir = root_ / name;
+    own.state_dir = state_dir(name);
     own.worker_threads = 1;
     own.poll_wait_ms = is_pipelined ? 1 : 0;  // lets the commit's thread run
     own.commit_pipelined = is_pipelined;
@@ -54,6 +54,7 @@ class Cluster {
     engines_[name] = std::move(*made);
     return {};
   }
+  std::filesystem::path state_dir(const std::string& name) const { return root_ / name; }
   /// Ends it as kill -9 does.
   void kill(const std::string& name) { engines_.erase(name); }
   Engine& operator[](const std::string& name) { return *engines_.at(name); }

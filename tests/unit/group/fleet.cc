@@ -37,7 +37,7 @@ PlannerInput Fleet::input() const {
   for (const auto& [name, instance] : instances) {
     if (!instance.is_up) continue;
     made.members.push_back(
-        {name, "", instance.rack, instance.capacity, instance.is_draining, instance.disk});
+        {name, "", false, instance.rack, instance.capacity, instance.is_draining, instance.disk});
   }
   return made;
 }

@@ -24,6 +24,7 @@ InstanceReport some_report() {
   report.rack = "r1";
   report.capacity = 2;
   report.is_draining = true;
+  report.has_snapshots = true;
   report.held = {{{0, 0}, 0}, {{1, 12}, 123'456'789'012}};
   return report;
 }
@@ -116,6 +117,7 @@ TEST(PlanCodec, RefusesWhatIsNotAReport) {
       with(good, R"("capacity":2)", R"("capacity":0)"),
       with(good, R"("capacity":2)", R"("capacity":1000001)"),
       with(good, R"("draining":true)", R"("draining":1)"),
+      with(good, R"("snapshots":true)", R"("snapshots":"yes")"),
       with(good, R"("0_0":0)", R"("0_0":-1)"),
       with(good, R"("0_0":0)", R"("0_0":9007199254740993)"),
       with(good, R"("0_0":0)", R"("x":0)"),

@@ -150,7 +150,7 @@ TEST_F(FetchTest, APeerThatFallsSilentIsGivenUp) {
   publish();
   timeouts_.piece_ms = 50;
   Peer peer([&](const std::string& head) { return is_table(head) ? std::string() : honest(head); });
-  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kRetriable);
+  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kTimedOut);
   expect_nothing_left();
 }
 

@@ -39,10 +39,10 @@ class FetcherTest : public ::testing::Test {
     options.application_id = "crm";
     return options;
   }
-  static std::vector<FetchOutcome> wait_for(SnapshotFetcher& fetcher, size_t count) {
-    std::vector<FetchOutcome> all;
+  static std::vector<FetchedSnapshot> wait_for(SnapshotFetcher& fetcher, size_t count) {
+    std::vector<FetchedSnapshot> all;
     EXPECT_TRUE(eventually([&] {
-      for (FetchOutcome& outcome : fetcher.poll()) all.push_back(std::move(outcome));
+      for (FetchedSnapshot& outcome : fetcher.poll()) all.push_back(std::move(outcome));
       return all.size() >= count;
     }));
     return all;
@@ -61,7 +61,7 @@ TEST_F(FetcherTest, BringsSeveralTasksToWhereTheyOpen) {
   for (const int32_t partition : {3, 4, 5}) {
     fetcher.start({0, partition}, "cluster/topics", {good_});
   }
-  for (const FetchOutcome& outcome : wait_for(fetcher, 3)) {
+  for (const FetchedSnapshot& outcome : wait_for(fetcher, 3)) {
     ASSERT_TRUE(outcome.status.ok()) << outcome.status.message();
     EXPECT_FALSE(fetcher.is_fetching(outcome.task));
     const fs::path task_directory = root_ / outcome.task.to_string();
@@ -93,7 +93,7 @@ TEST_F(FetcherTest, SaysWhyNobodyHadAny) {
   fetcher.start({0, 3}, "another incarnation", {good_});
   fetcher.start({0, 4}, "cluster/topics", {{empty.endpoint(), {}}});
   fetcher.start({0, 5}, "cluster/topics", {});
-  for (const FetchOutcome& outcome : wait_for(fetcher, 3)) {
+  for (const FetchedSnapshot& outcome : wait_for(fetcher, 3)) {
     EXPECT_EQ(outcome.status.code(),
               outcome.task.partition == 3 ? ErrorCode::kInvalidRecord : ErrorCode::kNotFound);
     EXPECT_FALSE(outcome.status.message().empty());
@@ -114,7 +114,7 @@ TEST_F(FetcherTest, GivesUpOneTaskAndGoesOnWithTheOthers) {
   fetcher.cancel({0, 3});
   EXPECT_FALSE(fetcher.is_fetching({0, 3}));
   fetcher.start({0, 3}, "cluster/topics", {good_});
-  for (const FetchOutcome& outcome : wait_for(fetcher, 2)) EXPECT_TRUE(outcome.status.ok());
+  for (const FetchedSnapshot& outcome : wait_for(fetcher, 2)) EXPECT_TRUE(outcome.status.ok());
   EXPECT_THAT(fetcher.poll(), IsEmpty());
   EXPECT_THAT(names_in(root_), SizeIs(2));
 }

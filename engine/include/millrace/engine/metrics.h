@@ -83,6 +83,11 @@ class Metrics {
   /// Changelog records that tasks had to read, from when they were given to this instance to run
   /// until they ran.
   prometheus::Counter& restored_records();
+  prometheus::Counter& snapshots_taken();
+  prometheus::Counter& snapshots_fetched();
+  /// That could be neither taken nor fetched, for a reason that the log tells.
+  prometheus::Counter& snapshots_failed();
+  prometheus::Counter& snapshot_fetched_bytes();
   void set_restore(TaskId task, const RestoreProgress& progress);
   /// The task runs, or belongs to somebody else now: its restore series go.
   void clear_restore(TaskId task);

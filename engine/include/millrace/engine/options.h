@@ -55,6 +55,12 @@ struct EngineOptions {
   bool allow_orphans = false;       ///< start although internal topics exist that nothing uses
   int64_t state_max_age_ms = 3LL * 24 * 3600 * 1000;  ///< older local state is rebuilt
 
+  /// Copies of tasks' state, each application's in a directory of its own. Empty: none are taken.
+  std::filesystem::path snapshot_dir;
+  int64_t snapshot_interval_ms = 600'000;  ///< between two snapshots of a running task
+  int snapshot_retain = 2;                 ///< snapshots kept of each task
+  bool snapshot_peers = true;  ///< a task without state starts from another instance's snapshot
+
   int standby_replicas = 0;     ///< copies of each task's state that other instances keep
   int warmup_replicas_max = 2;  ///< tasks that warm up elsewhere before they move, at a time
   int64_t acceptable_recovery_lag = 10'000;  ///< records behind, at which state counts as caught up

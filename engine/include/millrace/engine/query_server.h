@@ -80,8 +80,8 @@ class QueryServer {
 };
 
 /// The routes of every instance: `/v1/health`, `/v1/metrics`, `/v1/topology`, `/v1/stores/{store}`;
-/// by POST `/v1/pause`, `/v1/resume` and `/v1/drain`.
-/// `engine` must outlive the server's running.
+/// by POST `/v1/pause`, `/v1/resume` and `/v1/drain`; `/v1/snapshots/…` for other instances where
+/// it keeps some. `engine` must outlive the server's running.
 void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology);
 
 class Queries;
