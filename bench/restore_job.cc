@@ -1,5 +1,6 @@
 // Millrace's side of `compare.sh restore`: starts an instance, waits until all its tasks run, and
-// prints what that took and what the store then holds as one JSON line.
+// prints what that took and what the store then holds as one JSON line. With --take-snapshots it
+// goes on until there is a snapshot of each task.
 
 #include <algorithm>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "millrace/core/clock.h"
+#include "millrace/engine/metrics.h"
 
 #include "bench/job.h"
 
@@ -20,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 struct Settings {
   JobOptions job;
   size_t tasks = 0;
+  bool takes_snapshots = false;
 };
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
@@ -100,6 +103,18 @@ class Measurement {
   double peak_rss_mib_ = 0;
 };
 
+Status take_snapshots(Engine& engine, const Settings& settings) {
+  const auto started = Clock::now();
+  while (engine.metrics().snapshots_taken().Value() < static_cast<double>(settings.tasks)) {
+    MILLRACE_RETURN_IF_ERROR(engine.run_once());
+    if (Clock::now() - started > std::chrono::seconds(settings.job.timeout_s)) {
+      return Error{ErrorCode::kTimedOut,
+                   fmt::format("no snapshots after {} s", settings.job.timeout_s)};
+    }
+  }
+  return {};
+}
+
 Status run(const Settings& settings) {
   const auto started = Clock::now();
   const auto clients = make_clients(settings.job.engine);
@@ -112,6 +127,7 @@ Status run(const Settings& settings) {
   const Result<std::string> json = measurement.json();
   if (!json.ok()) return json.status();
   std::cout << *json << std::endl;
+  if (settings.takes_snapshots) MILLRACE_RETURN_IF_ERROR(take_snapshots(**engine, settings));
   return (*engine)->close();
 }
 
@@ -121,8 +137,13 @@ Status run(const Settings& settings) {
 int main(int argc, char** argv) {
   using namespace millrace::bench;
   Settings settings;
+  settings.job.engine.snapshot_interval_ms = 1;
   CLI::App app{"Starts an instance and prints what it took until all tasks ran.", "restore_job"};
   add_options(app, settings.job);
   app.add_option("--tasks", settings.tasks, "How many there are.")->required();
+  app.add_option("--snapshot-dir", settings.job.engine.snapshot_dir,
+                 "Where snapshots are taken and looked for; else there are none.");
+  app.add_flag("--take-snapshots", settings.takes_snapshots,
+               "Go on until there is one of each task.");
   return run_job(app, argc, argv, [&] { return run(settings); });
 }

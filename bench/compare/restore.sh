@@ -14,7 +14,8 @@ add_to_changelog() {
   peer "$READ_TIMEOUT_S" digest --topic "$application-totals-changelog" >"$work/expect-$application"
 }
 
-# One start of one engine, to running and to an orderly end; what it restored is checked.
+# One start of one engine, to running and to an orderly end; what it restored is checked. Arguments
+# from the fifth on are for Millrace's side.
 start_instance() {
   local engine=$1 case=$2 turn=$3 application=$4
   local -a arguments=(
@@ -24,7 +25,8 @@ start_instance() {
   local result
   if [[ $engine == millrace ]]; then
     result=$(timeout "$((run_timeout_s + 60))" "$build_dir/bench/restore_job" --tasks "$TASKS" \
-      --bootstrap "127.0.0.1:$port" "${arguments[@]}") || die "$application failed"
+      --bootstrap "127.0.0.1:$port" "${arguments[@]}" "${@:5}") ||
+      die "$application failed"
   else
     result=$(peer "$((run_timeout_s + 60))" restore --session-ms "$peer_session_ms" \
       "${arguments[@]}") || die "$application failed"
@@ -57,13 +59,20 @@ run_restore() {
   add_to_changelog "$application" 2 "$tail"
   start_instance "$engine" warm "$turn" "$application"
   start_instance "$engine" restart "$turn" "$application"
+  if [[ $engine == millrace ]]; then
+    start_instance millrace taking "$turn" "$application" --take-snapshots \
+      --snapshot-dir "$work/snapshots"
+    rm -rf -- "$work/state-$application"
+    start_instance millrace snapshot "$turn" "$application" --snapshot-dir "$work/snapshots"
+    rm -rf -- "$work/snapshots"
+  fi
   rm -rf -- "$work/state-$application"
   tool "$TOPIC_TIMEOUT_S" delete-topics --prefix "$application-"
 }
 
 report_restore() {
   jq -s -r "$JQ_REPORT"'
-    group_by([.case, .engine])[] |
+    map(select(.case != "taking")) | group_by([.case, .engine])[] |
     "median \(.[0].case) \(.[0].engine): " +
     (if .[0].records == 0 then "" else
       "\(map(.records_per_second) | median | round) records/s, " +
@@ -78,6 +87,9 @@ report_restore() {
      line("restore_cold_memory"; ratio(.peak_rss_mib); 1)),
     (map(select(.case == "warm")) |
      line("restore_warm_seconds"; ratio(.restore_seconds); 1)),
+    line("restore_snapshot_seconds";
+         (map(select(.case == "snapshot") | .restore_seconds) | median) /
+         (map(select(.case == "cold")) | of("kafka-streams"; .restore_seconds)); 0.067),
     (map(select(.case == "restart")) |
      line("restart_seconds"; ratio(.running_seconds); 0.067))' "$work/results"
 }
