@@ -34,8 +34,8 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
   --faults      kills, cuts and damage under load, against a Kafka of its own; about five minutes;
                 not part of --all
   --all         --lint, --unit, --install, --broker, --tidy, in this order
-  --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan"; not
-                part of --all, as both are builds of their own
+  --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan" (of
+                parts that have threads); not part of --all, as both are builds of their own
 
 Environment:
   MILLRACE_TEST_PORT    port of the local Kafka (default: the first free of 29092, 29192 ... 29992)
