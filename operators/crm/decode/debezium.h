@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "crm/decode/decoder.h"
+
+namespace millrace::crm {
+
+/// Debezium's envelope (before, after, op, source) as JSON, with or without schema. README.md tells
+/// what each operation becomes. `mapping` must outlive the decoder.
+std::unique_ptr<Decoder> make_debezium_decoder(const TopicMapping& mapping);
+
+}  // namespace millrace::crm

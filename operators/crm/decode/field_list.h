@@ -1,0 +1,54 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/result.h"
+
+#include "crm/decode/change.h"
+#include "crm/decode/json_fields.h"
+#include "crm/decode/mapping.h"
+
+namespace millrace::crm {
+
+/// The form of ids in one format: what a local id becomes before the source's name goes in front.
+using LocalId = Result<std::string> (*)(std::string_view id);
+/// Other systems' ids stay as they are.
+inline Result<std::string> id_as_it_is(std::string_view id) {
+  return std::string(id);
+}
+
+/// Fields of one change on their way from the source's names to ours.
+class FieldList {
+ public:
+  explicit FieldList(LocalId local_id) : local_id_(local_id) {}
+
+  /// `texts` keeps what is made; `entity` and `source` are of the mapping.
+  void begin(const EntityMapping& entity, std::string_view source, TextArena& texts);
+  /// Error: `kInvalidArgument` when a reference is no id; says why.
+  Status add(std::string_view source_name, std::optional<std::string_view> value);
+  /// The field changed, and its value was not sent.
+  void add_unknown(std::string_view source_name);
+  /// Sorts. False when two values of one field were added; the same value twice counts as one.
+  bool finish();
+
+  std::span<const DecodedField> fields() const { return fields_; }
+  std::span<const std::string_view> unknown_fields() const { return unknown_; }
+
+ private:
+  /// nullopt: the field is left out.
+  std::optional<std::string_view> our_name(std::string_view source_name,
+                                           const FieldMapping* mapped) const;
+
+  LocalId local_id_;
+  const EntityMapping* entity_ = nullptr;
+  std::string_view source_;
+  TextArena* texts_ = nullptr;
+  std::vector<DecodedField> fields_;
+  std::vector<std::string_view> unknown_;
+};
+
+}  // namespace millrace::crm

@@ -1,0 +1,276 @@
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "millrace/core/topology.h"
+
+#include "crm/decode/field_limits.h"
+#include "crm/decode/mapping.h"
+#include "crm/decode/names.h"
+#include "crm/ids.h"
+
+namespace millrace::crm {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kFileBytesMax = 1 << 20;
+constexpr size_t kFaultsShown = 20;
+constexpr int kDepthMax = 16;
+
+/// Where in the file a value stands, e.g. `topics."crm.raw.sf".format`.
+std::string below(const std::string& path, std::string_view name) {
+  std::string text = path;
+  if (!text.empty()) text += '.';
+  const bool is_plain = name.find_first_of(". \"") == std::string_view::npos;
+  return is_plain ? text.append(name) : text.append(1, '"').append(name).append(1, '"');
+}
+
+template <class E, size_t N>
+std::string one_of(const NameTable<E, N>& table) {
+  std::string text = "must be one of";
+  for (const auto& [name, value] : table) text.append(text.back() == 'f' ? " " : ", ").append(name);
+  return text;
+}
+
+/// Reads a mapping out of a document and keeps every fault with its path.
+class MappingReader {
+ public:
+  Result<Mapping> read(const json& root) {
+    Mapping mapping;
+    if (check_object(root, "the file", {"topics"})) {
+      const json* topics = member(root, "", "topics", true);
+      if (topics != nullptr && check_object(*topics, "topics")) {
+        for (const auto& [name, value] : topics->items()) {
+          mapping.topics.push_back(read_topic(name, value, below("topics", name)));
+        }
+        if (topics->empty()) fault("topics", "names no topic");
+      }
+    }
+    if (faults_.empty()) return mapping;
+    std::string message;
+    for (size_t i = 0; i < std::min(faults_.size(), kFaultsShown); ++i) {
+      message.append(i == 0 ? "" : "\n").append(faults_[i]);
+    }
+    if (faults_.size() > kFaultsShown) {
+      message += "\nand " + std::to_string(faults_.size() - kFaultsShown) + " more faults";
+    }
+    return Error{ErrorCode::kConfig, std::move(message)};
+  }
+
+  void fault(const std::string& path, std::string_view what) {
+    faults_.push_back(path + ": " + std::string(what));
+  }
+
+ private:
+  /// With `allowed` also that the object has no other members.
+  bool check_object(const json& value, const std::string& path,
+                    std::initializer_list<std::string_view> allowed = {}) {
+    if (!value.is_object()) {
+      fault(path, "must be an object");
+      return false;
+    }
+    if (allowed.size() == 0) return true;
+    for (const auto& [name, unused] : value.items()) {
+      if (std::ranges::find(allowed, name) != allowed.end()) continue;
+      std::string what = "is not known here; allowed:";
+      for (const std::string_view one : allowed) what.append(" ").append(one);
+      fault(path == "the file" ? name : below(path, name), what);
+    }
+    return true;
+  }
+
+  const json* member(const json& object, const std::string& path, const char* name,
+                     bool required = false) {
+    const auto found = object.find(name);
+    if (found != object.end()) return &*found;
+    if (required) fault(below(path, name), "is missing");
+    return nullptr;
+  }
+
+  std::string text(const json& object, const std::string& path, const char* name, bool required) {
+    const json* value = member(object, path, name, required);
+    if (value == nullptr) return {};
+    if (const auto* found = value->get_ptr<const std::string*>()) return *found;
+    fault(below(path, name), "must be a string");
+    return {};
+  }
+
+  bool flag(const json& object, const std::string& path, const char* name) {
+    const json* value = member(object, path, name);
+    if (value == nullptr) return false;
+    if (!value->is_boolean()) fault(below(path, name), "must be true or false");
+    return value->is_boolean() && value->get<bool>();
+  }
+
+  TopicMapping read_topic(const std::string& name, const json& value, const std::string& path) {
+    TopicMapping topic;
+    topic.topic = name;
+    if (!is_legal_name(name, kTopicNameLengthMax)) fault(path, "is no name that a topic can have");
+    if (!check_object(value, path, {"format", "source", "entities"})) return topic;
+    const std::string format_name = text(value, path, "format", true);
+    const auto format = find_name(kRawFormatNames, format_name);
+    if (!format) {
+      if (value.contains("format")) fault(below(path, "format"), one_of(kRawFormatNames));
+      return topic;
+    }
+    topic.format = *format;
+    if (topic.format == RawFormat::kFlatbuffers) {
+      for (const char* none : {"source", "entities"}) {
+        if (value.contains(none)) fault(below(path, none), "has no meaning for flatbuffers");
+      }
+      return topic;
+    }
+    topic.source = text(value, path, "source", true);
+    if (!topic.source.empty() && !internal_id(topic.source, "x").ok()) {
+      fault(below(path, "source"), "must be 1 to 32 of a-z 0-9 - _");
+    }
+    const json* entities = member(value, path, "entities", true);
+    const std::string entities_path = below(path, "entities");
+    if (entities == nullptr || !check_object(*entities, entities_path)) return topic;
+    if (entities->empty()) fault(entities_path, "names no entity");
+    for (const auto& [entity_name, entity] : entities->items()) {
+      topic.entities.emplace(entity_name,
+                             read_entity(entity, topic.format, below(entities_path, entity_name)));
+    }
+    return topic;
+  }
+
+  EntityMapping read_entity(const json& value, RawFormat format, const std::string& path) {
+    EntityMapping entity;
+    if (!check_object(value, path, {"type", "id", "parent", "fields", "other_fields"})) {
+      return entity;
+    }
+    const std::string type = text(value, path, "type", true);
+    const auto kind = find_name(kEntityKindNames, type);
+    if (kind) {
+      entity.kind = *kind;
+    } else if (value.contains("type")) {
+      fault(below(path, "type"), one_of(kEntityKindNames));
+    }
+    const bool is_debezium = format == RawFormat::kDebezium;
+    entity.id_field = text(value, path, "id", is_debezium);
+    if (!is_debezium && value.contains("id")) {
+      fault(below(path, "id"), "has no meaning for Salesforce: the header has the id");
+    }
+    const std::string others = text(value, path, "other_fields", false);
+    entity.keep_others = others != "drop";
+    if (value.contains("other_fields") && others != "keep" && others != "drop") {
+      fault(below(path, "other_fields"), "must be keep or drop");
+    }
+    if (const json* fields = member(value, path, "fields")) {
+      read_fields(*fields, below(path, "fields"), entity);
+    }
+    read_parent(value, path, entity);
+    return entity;
+  }
+
+  void read_fields(const json& fields, const std::string& path, EntityMapping& entity) {
+    if (!check_object(fields, path)) return;
+    for (const auto& [name, value] : fields.items()) {
+      const std::string field_path = below(path, name);
+      FieldMapping field = read_field(value, field_path);
+      if (!field.dropped && !entity.names.insert(field.name).second) {
+        fault(field_path, "another field has the same name of ours");
+      }
+      entity.fields.emplace(name, std::move(field));
+    }
+  }
+
+  /// A name, null (dropped) or an object.
+  FieldMapping read_field(const json& value, const std::string& path) {
+    FieldMapping field;
+    if (value.is_null()) {
+      field.dropped = true;
+      return field;
+    }
+    if (const auto* name = value.get_ptr<const std::string*>()) {
+      field.name = *name;
+    } else if (value.is_object()) {
+      check_object(value, path, {"name", "personal", "reference"});
+      field.name = text(value, path, "name", true);
+      field.personal = flag(value, path, "personal");
+      field.reference = flag(value, path, "reference");
+    } else {
+      fault(path, "must be a name, null or an object");
+      return field;
+    }
+    if (!is_field_name(field.name)) fault(path, "must have a name of 1 to 255 bytes");
+    return field;
+  }
+
+  /// `parent` is a name of the source's; the field becomes a reference.
+  void read_parent(const json& value, const std::string& path, EntityMapping& entity) {
+    const std::string source_name = text(value, path, "parent", false);
+    if (source_name.empty()) return;
+    const auto mapped = entity.fields.find(source_name);
+    if (mapped == entity.fields.end() || mapped->second.dropped) {
+      fault(below(path, "parent"), "must be one of the names in fields");
+      return;
+    }
+    mapped->second.reference = true;
+    entity.parent = mapped->second.name;
+  }
+
+  std::vector<std::string> faults_;
+};
+
+/// Parses without the habit of taking the last of two equal names.
+Result<json> parse_strictly(std::string_view text) {
+  std::vector<std::set<std::string>> names;
+  std::string twice;
+  bool too_deep = false;
+  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
+    too_deep |= depth > kDepthMax;
+    if (event == json::parse_event_t::object_start) names.emplace_back();
+    if (event == json::parse_event_t::object_end) names.pop_back();
+    if (event == json::parse_event_t::key && twice.empty() &&
+        !names.back().insert(parsed.get<std::string>()).second) {
+      twice = parsed.get<std::string>();
+    }
+    return true;
+  };
+  try {
+    json root = json::parse(text, watch, true, true);
+    if (too_deep) return Error{ErrorCode::kConfig, "is nested too deep"};
+    if (twice.empty()) return root;
+    return Error{ErrorCode::kConfig, "one object has \"" + twice + "\" twice"};
+  } catch (const json::parse_error& error) {
+    // "[json.exception.parse_error.101] parse error at line 3, column 5: …"
+    const std::string_view what = error.what();
+    const size_t from = what.find("] ");
+    return Error{ErrorCode::kConfig,
+                 std::string(from == std::string_view::npos ? what : what.substr(from + 2))};
+  }
+}
+
+}  // namespace
+
+Result<Mapping> parse_mapping(std::string_view text) {
+  const Result<json> root = parse_strictly(text);
+  if (!root.ok()) return root.status();
+  return MappingReader().read(*root);
+}
+
+Result<Mapping> load_mapping(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string text(kFileBytesMax + 1, '\0');
+  if (!stream.read(text.data(), static_cast<std::streamsize>(text.size())) && !stream.eof()) {
+    return Error{ErrorCode::kConfig, file.string() + ": cannot be read"};
+  }
+  text.resize(static_cast<size_t>(stream.gcount()));
+  if (text.size() > kFileBytesMax) {
+    return Error{ErrorCode::kConfig, file.string() + ": is larger than 1 MiB"};
+  }
+  Result<Mapping> mapping = parse_mapping(text);
+  if (mapping.ok()) return mapping;
+  return Error{ErrorCode::kConfig, file.string() + ": " + mapping.message()};
+}
+
+}  // namespace millrace::crm

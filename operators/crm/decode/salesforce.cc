@@ -1,0 +1,212 @@
+#include "crm/decode/salesforce.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "crm/decode/field_limits.h"
+#include "crm/decode/field_list.h"
+#include "crm/decode/json_document.h"
+#include "crm/decode/json_fields.h"
+#include "crm/decode/salesforce_header.h"
+#include "crm/decode/salesforce_nulls.h"
+#include "crm/ids.h"
+
+namespace millrace::crm {
+namespace {
+
+using simdjson::dom::element;
+using simdjson::dom::object;
+
+constexpr std::string_view kHeader = "ChangeEventHeader";
+constexpr std::array<std::string_view, 2> kEnvelopes{"data", "payload"};
+/// What Kafka Connect's source adds to the record's own fields.
+constexpr std::array<std::string_view, 4> kConnectMembers{"Id", "ReplayId", "_ObjectType",
+                                                          "_EventType"};
+
+/// "001*" stands for every record of an entity.
+bool is_wildcard(std::string_view id) {
+  constexpr size_t kPrefixBytes = 3;
+  return id.size() == kPrefixBytes + 1 && id.ends_with('*');
+}
+
+/// CometD's form of a difference: {"diff": "--- \n+++ <hash>\n…"}.
+bool is_difference(element value) {
+  object members;
+  if (value.get(members) != simdjson::SUCCESS || members.size() != 1) return false;
+  std::string_view text;
+  return members["diff"].get(text) == simdjson::SUCCESS && text.starts_with("---");
+}
+
+class SalesforceDecoder final : public Decoder {
+ public:
+  explicit SalesforceDecoder(const TopicMapping& mapping)
+      : mapping_(mapping), nulls_(mapping.format), fields_(&canonical_salesforce_id) {}
+
+  Result<Decoded> decode(Bytes value) override {
+    changes_.clear();
+    texts_.clear();
+    const Result<element> root = document_.parse(value.view());
+    if (!root.ok()) return root.status();
+    const JsonPlace top;
+    return decode_envelope(*root, top, 0);
+  }
+
+ private:
+  /// Descends through `data` and `payload` to the object with the header.
+  Result<Decoded> decode_envelope(element value, const JsonPlace& place, size_t depth) {
+    object members;
+    if (value.get(members) != simdjson::SUCCESS) {
+      if (value.is_null()) return Decoded{.changes = {}, .skipped = "null_value"};
+      return document_.fault(place, "must be an object");
+    }
+    element header;
+    if (members[kHeader].get(header) == simdjson::SUCCESS) {
+      return decode_payload(members, place, header);
+    }
+    element inner;
+    for (const std::string_view name : kEnvelopes) {
+      if (depth > kEnvelopes.size() || members[name].get(inner) != simdjson::SUCCESS) continue;
+      return decode_envelope(inner, place.member(name), depth + 1);
+    }
+    return document_.fault(place, "has no ChangeEventHeader");
+  }
+
+  Result<Decoded> decode_payload(object payload, const JsonPlace& place, element header) {
+    const JsonPlace header_place = place.member(kHeader);
+    object members;
+    if (header.get(members) != simdjson::SUCCESS) {
+      return document_.fault(header_place, "must be an object");
+    }
+    MILLRACE_RETURN_IF_ERROR(read_change_event_header(document_, header_place, members, header_));
+    const auto entity = mapping_.entities.find(header_.entity_name);
+    if (entity == mapping_.entities.end()) {
+      return Decoded{.changes = {}, .skipped = "unknown_entity"};
+    }
+    entity_ = &entity->second;
+    fields_.begin(*entity_, mapping_.source, texts_);
+    if (has_fields()) MILLRACE_RETURN_IF_ERROR(read_fields(payload, place));
+    MILLRACE_RETURN_IF_ERROR(add_changes(header_place));
+    return Decoded{.changes = changes_, .skipped = {}};
+  }
+
+  bool has_fields() const {
+    return header_.kind == ChangeKind::kCreate || header_.kind == ChangeKind::kUpdate ||
+           header_.kind == ChangeKind::kUndelete;
+  }
+
+  Status read_fields(object payload, const JsonPlace& place) {
+    nulls_.begin(header_);
+    leaves_.clear();
+    for (const auto [name, value] : payload) {
+      if (name == kHeader || is_connect_member(name)) continue;
+      if (is_difference(value)) {
+        fields_.add_unknown(name);
+        continue;
+      }
+      MILLRACE_RETURN_IF_ERROR(
+          flatten_member(document_, place.member(name), name, value, texts_, leaves_));
+    }
+    std::ranges::sort(leaves_, {}, &JsonLeaf::name);
+    for (const JsonLeaf& leaf : leaves_) MILLRACE_RETURN_IF_ERROR(add_leaf(leaf, place));
+    for (const std::string_view name : nulls_.without_leaf(leaves_)) {
+      if (!is_diff_field(name)) MILLRACE_RETURN_IF_ERROR(add_null(name));
+    }
+    if (!fields_.finish()) return document_.fault(place, "has two values of one field");
+    return {};
+  }
+
+  bool is_connect_member(std::string_view name) const {
+    return mapping_.format == RawFormat::kSalesforceConnect &&
+           std::ranges::find(kConnectMembers, name) != kConnectMembers.end();
+  }
+
+  bool is_diff_field(std::string_view name) const {
+    return std::ranges::find(header_.diff_fields, name) != header_.diff_fields.end();
+  }
+
+  Status add_leaf(const JsonLeaf& leaf, const JsonPlace& place) {
+    if (is_diff_field(leaf.name)) {
+      fields_.add_unknown(leaf.name);
+      return {};
+    }
+    if (!leaf.value) return nulls_.says_null(leaf.name) ? add_null(leaf.name) : Status();
+    const Status added = fields_.add(leaf.name, leaf.value);
+    if (added.ok()) return {};
+    // A reference is a member of its own, never a part of one.
+    return document_.fault(place.member(leaf.name), added.message());
+  }
+
+  Status add_null(std::string_view name) {
+    for (std::string& part : fields_of_null(name, *entity_)) {
+      MILLRACE_RETURN_IF_ERROR(fields_.add(texts_.keep(std::move(part)), std::nullopt));
+    }
+    return {};
+  }
+
+  Status add_changes(const JsonPlace& header_place) {
+    if (header_.kind == ChangeKind::kOverflow) return add_overflow(header_place);
+    const JsonPlace ids_place = header_place.member("recordIds");
+    if (document_.bytes() * header_.record_ids.size() > kExpandedBytesMax) {
+      return document_.fault(ids_place, "has too many ids for the size of the event");
+    }
+    bool all_records = false;
+    for (size_t i = 0; i < header_.record_ids.size(); ++i) {
+      if (is_wildcard(header_.record_ids[i])) {
+        all_records = true;
+        continue;
+      }
+      const Result<std::string> id = canonical_salesforce_id(header_.record_ids[i]);
+      if (!id.ok()) return document_.fault(ids_place.element(i), id.message());
+      Result<std::string> whole = internal_id(mapping_.source, *id);
+      if (!whole.ok()) return document_.fault(ids_place.element(i), whole.message());
+      add_change(texts_.keep(*std::move(whole)));
+    }
+    // Which of its records changed, and how, is not told: only a resync helps.
+    return all_records ? add_overflow(header_place) : Status();
+  }
+
+  void add_change(std::string_view id) {
+    Change change = empty_change(header_.kind, id);
+    change.full_image =
+        header_.kind == ChangeKind::kCreate || header_.kind == ChangeKind::kUndelete;
+    change.fields = fields_.fields();
+    change.unknown_fields = fields_.unknown_fields();
+    changes_.push_back(change);
+  }
+
+  Status add_overflow(const JsonPlace& header_place) {
+    Result<std::string> id = internal_id(mapping_.source, header_.entity_name);
+    if (!id.ok()) return document_.fault(header_place.member("entityName"), id.message());
+    changes_.push_back(empty_change(ChangeKind::kOverflow, texts_.keep(*std::move(id))));
+    return {};
+  }
+
+  Change empty_change(ChangeKind kind, std::string_view id) const {
+    return {.entity = entity_,
+            .entity_name = header_.entity_name,
+            .id = id,
+            .kind = kind,
+            .version = header_.version};
+  }
+
+  const TopicMapping& mapping_;
+  JsonDocument document_;
+  TextArena texts_;
+  ChangeEventHeader header_;
+  SalesforceNulls nulls_;
+  FieldList fields_;
+  std::vector<JsonLeaf> leaves_;
+  const EntityMapping* entity_ = nullptr;
+  std::vector<Change> changes_;
+};
+
+}  // namespace
+
+std::unique_ptr<Decoder> make_salesforce_decoder(const TopicMapping& mapping) {
+  return std::make_unique<SalesforceDecoder>(mapping);
+}
+
+}  // namespace millrace::crm

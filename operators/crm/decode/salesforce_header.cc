@@ -1,0 +1,178 @@
+#include "crm/decode/salesforce_header.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "crm/decode/field_limits.h"
+#include "crm/decode/names.h"
+
+namespace millrace::crm {
+namespace {
+
+using simdjson::dom::array;
+using simdjson::dom::element;
+using simdjson::dom::object;
+
+enum class Member : unsigned char {
+  kEntityName,
+  kRecordIds,
+  kChangeType,
+  kTransactionKey,
+  kSequenceNumber,
+  kCommitTimestamp,
+  kNulledFields,
+  kChangedFields,
+  kDiffFields,
+};
+constexpr NameTable<Member, 9> kMembers{{
+    {"entityName", Member::kEntityName},
+    {"recordIds", Member::kRecordIds},
+    {"changeType", Member::kChangeType},
+    {"transactionKey", Member::kTransactionKey},
+    {"sequenceNumber", Member::kSequenceNumber},
+    {"commitTimestamp", Member::kCommitTimestamp},
+    {"nulledFields", Member::kNulledFields},
+    {"changedFields", Member::kChangedFields},
+    {"diffFields", Member::kDiffFields},
+}};
+
+constexpr NameTable<ChangeKind, 9> kChangeTypes{{
+    {"CREATE", ChangeKind::kCreate},
+    {"UPDATE", ChangeKind::kUpdate},
+    {"DELETE", ChangeKind::kDelete},
+    {"UNDELETE", ChangeKind::kUndelete},
+    {"GAP_CREATE", ChangeKind::kGapCreate},
+    {"GAP_UPDATE", ChangeKind::kGapUpdate},
+    {"GAP_DELETE", ChangeKind::kGapDelete},
+    {"GAP_UNDELETE", ChangeKind::kGapUndelete},
+    {"GAP_OVERFLOW", ChangeKind::kOverflow},
+}};
+
+/// "0x4100" or "4-0x01": positions in a schema, which a client is to replace by names.
+bool is_bitmap(std::string_view name) {
+  const size_t digits = name.find_first_not_of("0123456789");
+  return name.starts_with("0x") || (digits != 0 && digits != std::string_view::npos &&
+                                    name.substr(digits).starts_with("-0x"));
+}
+
+class HeaderReader {
+ public:
+  HeaderReader(const JsonDocument& document, const JsonPlace& place)
+      : document_(document), place_(place) {}
+
+  Status read(object members, ChangeEventHeader& header) {
+    MILLRACE_RETURN_IF_ERROR(collect(members));
+    MILLRACE_RETURN_IF_ERROR(text(Member::kEntityName, true, header.entity_name));
+    MILLRACE_RETURN_IF_ERROR(change_type(header.kind));
+    const bool has_data = !is_gap(header.kind) && header.kind != ChangeKind::kOverflow;
+    header.version = {};
+    MILLRACE_RETURN_IF_ERROR(
+        number(Member::kCommitTimestamp, true, header.version.commit_timestamp_ms));
+    MILLRACE_RETURN_IF_ERROR(
+        number(Member::kSequenceNumber, has_data, header.version.sequence_number));
+    MILLRACE_RETURN_IF_ERROR(
+        text(Member::kTransactionKey, has_data, header.version.transaction_key));
+    MILLRACE_RETURN_IF_ERROR(record_ids(header));
+    MILLRACE_RETURN_IF_ERROR(field_names(Member::kNulledFields, header.nulled_fields));
+    MILLRACE_RETURN_IF_ERROR(field_names(Member::kChangedFields, header.changed_fields));
+    return field_names(Member::kDiffFields, header.diff_fields);
+  }
+
+ private:
+  std::optional<element>& found(Member member) { return found_[static_cast<size_t>(member)]; }
+  Error fault(Member member, std::string_view why) const {
+    return document_.fault(place_.member(name_in(kMembers, member)), why);
+  }
+  Error missing(Member member) const {
+    return document_.fault(place_, std::string(name_in(kMembers, member)) + " is missing");
+  }
+
+  /// Nulls count as missing.
+  Status collect(object members) {
+    for (const auto [key, value] : members) {
+      const auto member = find_name(kMembers, key);
+      if (!member || value.is_null()) continue;
+      if (found(*member)) return fault(*member, "is there twice");
+      found(*member) = value;
+    }
+    return {};
+  }
+
+  Status text(Member member, bool required, std::string_view& out) {
+    out = {};
+    if (!found(member)) return required ? Status(missing(member)) : Status();
+    if (found(member)->get(out) != simdjson::SUCCESS) return fault(member, "must be a string");
+    if (!is_field_name(out) && (required || !out.empty())) {
+      return fault(member, "must have 1 to 255 bytes, none of control");
+    }
+    return {};
+  }
+
+  Status number(Member member, bool required, int64_t& out) {
+    if (!found(member)) return required ? Status(missing(member)) : Status();
+    if (found(member)->get(out) != simdjson::SUCCESS || out < 0) {
+      return fault(member, "must be a whole number that is not negative");
+    }
+    return {};
+  }
+
+  Status change_type(ChangeKind& out) {
+    std::string_view name;
+    MILLRACE_RETURN_IF_ERROR(text(Member::kChangeType, true, name));
+    const auto kind = find_name(kChangeTypes, name);
+    if (!kind) return fault(Member::kChangeType, "is no change type that is known");
+    out = *kind;
+    return {};
+  }
+
+  Status record_ids(ChangeEventHeader& header) {
+    header.record_ids.clear();
+    // An overflow speaks of the whole entity and has an id of zeros.
+    if (header.kind == ChangeKind::kOverflow) return {};
+    MILLRACE_RETURN_IF_ERROR(texts(Member::kRecordIds, header.record_ids));
+    if (header.record_ids.empty()) return missing(Member::kRecordIds);
+    return {};
+  }
+
+  Status field_names(Member member, std::vector<std::string_view>& out) {
+    MILLRACE_RETURN_IF_ERROR(texts(member, out));
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (!is_bitmap(out[i])) continue;
+      return document_.fault(place_.member(name_in(kMembers, member)).element(i),
+                             "is a bitmap that the client did not turn into names");
+    }
+    return {};
+  }
+
+  Status texts(Member member, std::vector<std::string_view>& out) {
+    out.clear();
+    if (!found(member)) return {};
+    array list;
+    if (found(member)->get(list) != simdjson::SUCCESS) return fault(member, "must be an array");
+    const JsonPlace list_place = place_.member(name_in(kMembers, member));
+    for (const element one : list) {
+      std::string_view name;
+      if (one.get(name) != simdjson::SUCCESS || !is_field_name(name)) {
+        return document_.fault(list_place.element(out.size()),
+                               "must be a string of 1 to 255 bytes, none of control");
+      }
+      if (out.size() >= kHeaderListMax) return fault(member, "has too many elements");
+      out.push_back(name);
+    }
+    return {};
+  }
+
+  const JsonDocument& document_;
+  const JsonPlace& place_;
+  std::array<std::optional<element>, kMembers.size()> found_{};
+};
+
+}  // namespace
+
+Status read_change_event_header(const JsonDocument& document, const JsonPlace& place, object object,
+                                ChangeEventHeader& header) {
+  return HeaderReader(document, place).read(object, header);
+}
+
+}  // namespace millrace::crm

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include <simdjson.h>
+
+#include "millrace/core/result.h"
+
+#include "crm/decode/change.h"
+#include "crm/decode/json_document.h"
+
+namespace millrace::crm {
+
+/// `ChangeEventHeader` of Salesforce Change Data Capture, the same in all dialects. Source: "Change
+/// Event Header Fields" in Salesforce's Change Data Capture Developer Guide.
+struct ChangeEventHeader {
+  std::string_view entity_name{};
+  ChangeKind kind = ChangeKind::kUpdate;
+  VersionView version{};
+  std::vector<std::string_view> record_ids{};  ///< as written; empty of an overflow
+  std::vector<std::string_view> nulled_fields{};
+  std::vector<std::string_view> changed_fields{};
+  std::vector<std::string_view> diff_fields{};
+};
+
+/// Reads into `header`, whose vectors keep their memory. Members that are not known are left alone.
+/// Error: `kInvalidRecord`: a member is missing, twice there, or of another type or form.
+Status read_change_event_header(const JsonDocument& document, const JsonPlace& place,
+                                simdjson::dom::object object, ChangeEventHeader& header);
+
+}  // namespace millrace::crm

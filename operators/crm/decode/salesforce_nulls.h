@@ -1,0 +1,45 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crm/decode/json_fields.h"
+#include "crm/decode/mapping.h"
+#include "crm/decode/salesforce_header.h"
+
+namespace millrace::crm {
+
+/// Which nulls of an event mean that a field has no value any more.
+///
+/// CometD leaves unchanged fields out, so there a null always does. In the Pub/Sub API and in Kafka
+/// Connect every field of the schema is present and unchanged ones are null; there it does when
+/// `nulledFields`, or of an update `changedFields`, names the field or the compound it is part of.
+class SalesforceNulls {
+ public:
+  explicit SalesforceNulls(RawFormat format) : format_(format) {}
+
+  void begin(const ChangeEventHeader& header);
+  /// Whether the null that the event has for `name` is one.
+  bool says_null(std::string_view name) const;
+  /// Names that the header says are null and about which `leaves` (sorted by name) say nothing.
+  std::vector<std::string_view> without_leaf(std::span<const JsonLeaf> leaves) const;
+
+ private:
+  bool is_named(std::string_view name) const;
+
+  RawFormat format_;
+  std::vector<std::string_view> named_;  ///< sorted
+};
+
+/// The fields that a null for `name` stands for: the parts of a compound that the mapping names
+/// ("BillingAddress": null clears "BillingAddress.City"), of an address all parts, else `name`.
+std::vector<std::string> fields_of_null(std::string_view name, const EntityMapping& entity);
+
+/// "MailingAddress.City" of Connect's flat "MailingCity"; empty for what is no part of an address.
+std::string nested_address_name(std::string_view flat_name);
+/// "MailingCity" of "MailingAddress.City"; empty for another name.
+std::string flat_address_name(std::string_view nested_name);
+
+}  // namespace millrace::crm

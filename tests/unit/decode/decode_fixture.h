@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "crm/decode/decoder.h"
+#include "crm/decode/mapping.h"
+
+namespace millrace::crm {
+
+/// A file of the folder `data`, e.g. "debezium/pg_customers_02_c.json".
+std::string golden(std::string_view name);
+
+/// A decoder and the mapping it works by.
+class DecoderUnderTest {
+ public:
+  /// `mapping_json` is a mapping of one topic. Aborts when it is not valid.
+  explicit DecoderUnderTest(std::string_view mapping_json);
+  /// One topic "t" with source "sf", and of `format` what the tests of Salesforce share.
+  static DecoderUnderTest salesforce(std::string_view format, std::string_view entities);
+
+  Result<Decoded> decode(const std::string& value) { return decoder_->decode(Bytes(value)); }
+
+  /// What `value` decodes to, one line a change and one a field; "skipped: why"; "error: text".
+  ///
+  ///     update sf:0014H00002LbR7QQAV Account 1696444513000/1/000046c7 partial
+  ///       billing_city=San Francisco
+  ///       fax is null
+  ///       description is unknown
+  std::string text_of(const std::string& value);
+
+ private:
+  std::unique_ptr<Mapping> mapping_;
+  std::unique_ptr<Decoder> decoder_;
+};
+
+std::string text_of(const Result<Decoded>& decoded);
+
+}  // namespace millrace::crm

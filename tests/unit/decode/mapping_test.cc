@@ -1,0 +1,93 @@
+#include "crm/decode/mapping.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace millrace::crm {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string fault_of(std::string_view json) {
+  const Result<Mapping> mapping = parse_mapping(json);
+  if (mapping.ok()) return "none";
+  EXPECT_EQ(mapping.code(), ErrorCode::kConfig);
+  return mapping.message();
+}
+
+TEST(MappingFile, TellsTopicsEntitiesAndFields) {
+  const auto mapping = parse_mapping(R"({"topics": {
+    "crm.accounts": {"format": "flatbuffers"},
+    "crm.raw.sf": {"format": "salesforce_cometd", "source": "sf", "entities": {
+      "Account": {"type": "account", "other_fields": "drop", "fields": {
+        "Name": "name", "Phone": {"name": "phone", "personal": true}, "Fax": null}},
+      "Contact": {"type": "contact", "parent": "AccountId", "fields": {
+        "AccountId": "account_id", "Email": {"name": "email", "personal": true}}}}}}})");
+  ASSERT_TRUE(mapping.ok()) << mapping.message();
+  ASSERT_EQ(mapping->topics.size(), 2U);
+  EXPECT_EQ(mapping->topics[0].format, RawFormat::kFlatbuffers);
+  const TopicMapping& topic = mapping->topics[1];
+  EXPECT_EQ(topic.topic, "crm.raw.sf");
+  EXPECT_EQ(topic.format, RawFormat::kSalesforceCometd);
+  EXPECT_EQ(topic.source, "sf");
+  const EntityMapping& account = topic.entities.at("Account");
+  EXPECT_FALSE(account.keep_others);
+  EXPECT_EQ(account.find("Name")->name, "name");
+  EXPECT_TRUE(account.find("Fax")->dropped);
+  EXPECT_EQ(account.find("Website"), nullptr);
+  const EntityMapping& contact = topic.entities.at("Contact");
+  EXPECT_EQ(contact.kind, EntityKind::kContact);
+  EXPECT_EQ(contact.parent, "account_id");
+  EXPECT_TRUE(contact.find("AccountId")->reference);
+  EXPECT_THAT(mapping->personal_fields(EntityKind::kAccount), ElementsAre("phone"));
+  EXPECT_THAT(mapping->personal_fields(EntityKind::kContact), ElementsAre("email"));
+}
+
+TEST(MappingFile, NamesTheLineOfWhatIsNoJson) {
+  EXPECT_THAT(fault_of("{\n  \"topics\": {\n    oops\n"), HasSubstr("line 3, column 5"));
+  EXPECT_THAT(fault_of(R"({"topics": {"a": {}, "a": {}}})"), HasSubstr("has \"a\" twice"));
+}
+
+TEST(MappingFile, NamesThePathOfEveryFault) {
+  EXPECT_THAT(
+      fault_of(R"({"topics": {
+        "crm.raw.sf": {"format": "xml"},
+        "no name": {"format": "flatbuffers", "source": "a"},
+        "b": {"format": "debezium", "source": "UPPER", "entities": {"public.t": {
+          "type": "acount", "fields": {"x": "n", "y": {"name": "n", "secret": true}}}}},
+        "c": {"format": "salesforce_pubsub", "source": "sf", "entities": {"Account": {
+          "type": "account", "id": "Id", "parent": "ParentId", "other_fields": "?",
+          "fields": {"Name": 3, "Phone": {"name": "phone", "personal": "yes"}}}}}},
+        "more": 1})"),
+      AllOf(HasSubstr("topics.\"crm.raw.sf\".format: must be one of salesforce_cometd,"),
+            HasSubstr("topics.\"no name\": is no name"),
+            HasSubstr("topics.\"no name\".source: has no meaning"),
+            HasSubstr("topics.b.source: must be 1 to 32"),
+            HasSubstr("topics.b.entities.\"public.t\".type: must be one of account,"),
+            HasSubstr("topics.b.entities.\"public.t\".id: is missing"),
+            HasSubstr("fields.y.secret: is not known here"),
+            HasSubstr("fields.y: another field has the same name"),
+            HasSubstr("topics.c.entities.Account.id: has no meaning"),
+            HasSubstr("topics.c.entities.Account.parent: must be one of the names in fields"),
+            HasSubstr("topics.c.entities.Account.other_fields: must be keep or drop"),
+            HasSubstr("topics.c.entities.Account.fields.Name: must be a name, null or an object"),
+            HasSubstr("fields.Phone.personal: must be true or false"),
+            HasSubstr("more: is not known here; allowed: topics")));
+}
+
+TEST(MappingFile, RefusesWhatNamesNothing) {
+  EXPECT_EQ(fault_of("[]"), "the file: must be an object");
+  EXPECT_EQ(fault_of("{}"), "topics: is missing");
+  EXPECT_EQ(fault_of(R"({"topics": {}})"), "topics: names no topic");
+}
+
+TEST(MappingFile, ThatIsNotThereIsNamed) {
+  const auto mapping = load_mapping("/nonexistent/mapping.json");
+  ASSERT_FALSE(mapping.ok());
+  EXPECT_EQ(mapping.message(), "/nonexistent/mapping.json: cannot be read");
+}
+
+}  // namespace
+}  // namespace millrace::crm
