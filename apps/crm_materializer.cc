@@ -1,6 +1,8 @@
 // Turns account changes and merge facts into materialized account state. See README.md.
 
+#include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -8,6 +10,7 @@
 
 #include "account_query.h"
 #include "crm/account_topology.h"
+#include "crm/decode/mapping.h"
 #include "crm/ids.h"
 #include "crm_topics.h"
 #include "engine/clients.h"
@@ -16,8 +19,9 @@ namespace millrace::apps {
 namespace {
 
 constexpr const char* kDescription =
-    R"(Materializes CRM accounts: reads account changes (topic crm.accounts) and merge facts
-(crm.merge-facts), resolves merges, and writes crm.redirects, crm.account-state and crm.conflicts.
+    R"(Materializes CRM accounts: reads account changes (topic crm.accounts, or the change events
+of the topics that --crm.mapping names) and merge facts (crm.merge-facts), resolves merges, and
+writes crm.redirects, crm.account-state and crm.conflicts.
 While it runs, it answers over HTTP (see --query.port):
 
   GET /v1/accounts/{id}      the account that an id is part of, victims of merges included
@@ -32,12 +36,29 @@ To try it: crm_materializer --create.topics --query.port 8090 --state.dir /tmp/c
 constexpr int kDefaultQueryPort = 8090;
 
 struct CrmOptions {
+  std::string mapping_file;
+  crm::Mapping mapping = crm::default_mapping();
   bool create_topics = false;
   int32_t partitions = 4;
   std::string default_source = "ror";
 };
 
+/// Says what is wrong with the file; empty: nothing.
+std::string read_mapping(std::string_view file, crm::Mapping& mapping) {
+  Result<crm::Mapping> read =
+      file.empty() ? crm::default_mapping() : crm::load_mapping(std::filesystem::path(file));
+  if (!read.ok()) return read.message();
+  mapping = *std::move(read);
+  return {};
+}
+
 void add_config(ConfigTable& table, CrmOptions& options) {
+  table.add_string(
+      "crm.mapping", options.mapping_file,
+      {.check = [&options](std::string_view file) { return read_mapping(file, options.mapping); },
+       .allowed = "file"},
+      "Which topics are read, how their values are written, and what their entities and fields are "
+      "(JSON). Empty: FlatBuffers from crm.accounts.");
   table.add_bool("create.topics", options.create_topics,
                  "Create the input and output topics that do not exist.");
   table.add_integer("topic.partitions", options.partitions, {1, 10'000},
@@ -66,7 +87,7 @@ int run(int argc, char** argv) {
         if (!options.create_topics) return {};
         auto admin = clients.admin();
         if (!admin.ok()) return admin.status();
-        return (*admin)->create_topics(crm_topics(options.partitions));
+        return (*admin)->create_topics(crm_topics(options.mapping, options.partitions));
       },
       .add_routes =
           [&](QueryServer& server, const Engine& engine) {
@@ -75,7 +96,8 @@ int run(int argc, char** argv) {
                                     request.arguments.front(), options.default_source);
             });
           }};
-  return run_main(crm::account_topology(), argc, argv, std::move(extras));
+  return run_main([&options] { return crm::account_topology(options.mapping); }, argc, argv,
+                  std::move(extras));
 }
 
 }  // namespace

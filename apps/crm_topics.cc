@@ -12,13 +12,16 @@ engine::NewTopic topic(std::string_view name, int32_t partitions, const char* po
 
 }  // namespace
 
-std::vector<engine::NewTopic> crm_input_topics(int32_t partitions) {
-  return {topic(crm::kAccounts.name, partitions, "delete"),
-          topic(crm::kMergeFacts.name, 1, "delete")};
+std::vector<engine::NewTopic> crm_input_topics(const crm::Mapping& mapping, int32_t partitions) {
+  std::vector<engine::NewTopic> topics{topic(crm::kMergeFacts.name, 1, "delete")};
+  for (const crm::TopicMapping& mapped : mapping.topics) {
+    topics.push_back(topic(mapped.topic, partitions, "delete"));
+  }
+  return topics;
 }
 
-std::vector<engine::NewTopic> crm_topics(int32_t partitions) {
-  std::vector<engine::NewTopic> topics = crm_input_topics(partitions);
+std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t partitions) {
+  std::vector<engine::NewTopic> topics = crm_input_topics(mapping, partitions);
   topics.push_back(topic(crm::kRedirects.name, partitions, "compact"));
   topics.push_back(topic(crm::kAccountStates.name, partitions, "compact"));
   topics.push_back(topic(crm::kConflicts.name, partitions, "delete"));

@@ -3,14 +3,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "crm/decode/mapping.h"
 #include "engine/clients.h"
 
 namespace millrace::apps {
 
 /// The topics of the account flow, with the policies its design asks for. Merge facts have one
 /// partition, since one task resolves merges; the others have `partitions`.
-std::vector<engine::NewTopic> crm_topics(int32_t partitions);
+std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t partitions);
 /// Only those that a source of changes writes.
-std::vector<engine::NewTopic> crm_input_topics(int32_t partitions);
+std::vector<engine::NewTopic> crm_input_topics(const crm::Mapping& mapping, int32_t partitions);
 
 }  // namespace millrace::apps

@@ -146,12 +146,6 @@ class Program {
   bool is_usage_fault_ = false;
 };
 
-std::string program_help(const RunExtras& extras, const Result<Topology>& topology) {
-  if (!extras.description.empty()) return extras.description;
-  return topology.ok() ? fmt::format("Runs the topology \"{}\".", topology->name())
-                       : "Runs a topology.";
-}
-
 void set_up_app(CLI::App& app, Actions& actions) {
   app.add_flag("--describe", actions.describe, "Print the topology as text and exit.");
   app.add_flag("--describe-mermaid", actions.describe_mermaid,
@@ -207,14 +201,27 @@ ExitCode exit_code(const Error& error) {
 }
 
 int run_main(Result<Topology> topology, int argc, char** argv, RunExtras extras) {
+  // Of a topology that is not valid the id does not matter, but properties are looked at first.
+  const std::string name = topology.ok() ? topology->name() : "invalid";
+  if (extras.description.empty())
+    extras.description = fmt::format("Runs the topology \"{}\".", name);
+  extras.set_defaults = [name,
+                         set_defaults = std::move(extras.set_defaults)](EngineOptions& options) {
+    options.application_id = name;
+    if (set_defaults) set_defaults(options);
+  };
+  return run_main([&topology] { return std::move(topology); }, argc, argv, std::move(extras));
+}
+
+int run_main(const std::function<Result<Topology>()>& make_topology, int argc, char** argv,
+             RunExtras extras) {
   EngineOptions options;
-  if (topology.ok()) options.application_id = topology->name();
   if (extras.set_defaults) extras.set_defaults(options);
   ConfigTable table;
   if (extras.add_config) extras.add_config(table);
   add_engine_options(table, options);
   Actions actions;
-  CLI::App app{program_help(extras, topology),
+  CLI::App app{extras.description.empty() ? "Runs a topology." : extras.description,
                std::filesystem::path(argc > 0 ? argv[0] : "").filename().string()};
   set_up_app(app, actions);
   engine::ConfigFlags flags(table, app);
@@ -228,13 +235,14 @@ int run_main(Result<Topology> topology, int argc, char** argv, RunExtras extras)
     std::cout << table.markdown();
     return static_cast<int>(ExitCode::kOk);
   }
+  if (const Status status = flags.apply(environ); !status.ok()) {
+    return fail(ExitCode::kUsage, status.message());
+  }
+  Result<Topology> topology = make_topology();
   if (!topology.ok()) return fail(ExitCode::kTopology, topology.message());
   if (actions.describe || actions.describe_mermaid) {
     std::cout << (actions.describe ? topology->describe() : topology->describe_mermaid());
     return static_cast<int>(ExitCode::kOk);
-  }
-  if (const Status status = flags.apply(environ); !status.ok()) {
-    return fail(ExitCode::kUsage, status.message());
   }
   return start(std::move(topology), table, std::move(options), extras);
 }

@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "millrace/core/assert.h"
+#include "millrace/core/invalid_record.h"
 
 #include "engine/dead_letters.h"
 
@@ -32,6 +33,8 @@ std::string_view drop_reason(ErrorCode code) {
 Error from_current_exception() {
   try {
     throw;
+  } catch (const InvalidRecord& thrown) {
+    return {ErrorCode::kInvalidRecord, thrown.what()};
   } catch (const std::exception& thrown) {
     return {ErrorCode::kUserCode, thrown.what()};
   } catch (...) {

@@ -1,10 +1,14 @@
 #include "crm/account_topology.h"
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "crm/account_aggregator.h"
 #include "crm/account_row.h"
+#include "crm/change_decoder.h"
 #include "crm/member_router.h"
 #include "crm/merge_forest.h"
 #include "crm/merge_resolver.h"
@@ -13,9 +17,6 @@
 namespace millrace::crm {
 namespace {
 
-std::string_view record_id(Bytes value) {
-  return flatbuffers::GetRoot<AccountChange>(value.data())->id()->string_view();
-}
 std::string_view victim_id(Bytes value) {
   return flatbuffers::GetRoot<MergeFact>(value.data())->victim()->string_view();
 }
@@ -112,14 +113,29 @@ void add_merge_resolution(Nodes& nodes) {
   nodes.sink("conflicts-out", use_of(kConflicts), resolver, false);
 }
 
-void add_account_flow(Nodes& nodes, SurvivorshipPolicy policy) {
+/// Every topic of the mapping, decoded and by record id, whatever partitions the topics have.
+NodeIndex add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& mapping) {
+  std::vector<NodeIndex> decoders;
+  for (size_t i = 0; i < mapping->topics.size(); ++i) {
+    const std::string& topic = mapping->topics[i].topic;
+    const NodeIndex source =
+        nodes.source(topic, {topic, type_info<RawBytes>(), type_info<RawBytes>()});
+    decoders.push_back(nodes.processor("decode-" + topic, change_decoder(mapping, i), source));
+  }
+  const NodeIndex by_id = nodes.exchange("accounts-by-id", type_info<AccountChange>(), decoders);
+  for (size_t i = 0; i < mapping->topics.size(); ++i) {
+    // Our own format has no way to say that a resync is needed.
+    if (mapping->topics[i].format == RawFormat::kFlatbuffers) continue;
+    nodes.sink("resyncs-of-" + mapping->topics[i].topic, use_of(kConflicts), decoders[i], false);
+  }
+  return by_id;
+}
+
+void add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>& mapping,
+                      SurvivorshipPolicy policy) {
   const std::string rows(kRowStore);
   const std::string redirects(kRedirectStore);
-  TopicUse accounts = use_of(kAccounts);
-  accounts.value.validate = &validate_account_change;
-  const NodeIndex source = nodes.source("accounts", accounts);
-  const NodeIndex keyed = nodes.processor("account-keys", key_by_value(&record_id), source);
-  const NodeIndex by_id = nodes.exchange("accounts-by-id", type_info<AccountChange>(), {keyed});
+  const NodeIndex by_id = add_decoding(nodes, mapping);
   const NodeIndex materializer =
       nodes.processor("row-materializer", row_materializer(rows), by_id, {kRowStore}, {kRowStore});
   nodes[materializer].keeps_key = true;
@@ -156,10 +172,21 @@ Status validate_merge_fact(Bytes bytes) {
   return read_merge_fact(*flatbuffers::GetRoot<MergeFact>(bytes.data())).status();
 }
 
-Result<Topology> account_topology(SurvivorshipPolicy policy) {
+Mapping default_mapping() {
+  return flatbuffers_mapping(kAccounts.name);
+}
+
+Result<Topology> account_topology(Mapping mapping, SurvivorshipPolicy policy) {
+  constexpr std::array kOurs{kMergeFacts.name, kRedirects.name, kAccountStates.name,
+                             kConflicts.name};
+  for (const TopicMapping& topic : mapping.topics) {
+    if (std::ranges::find(kOurs, topic.topic) == kOurs.end()) continue;
+    return Error{ErrorCode::kConfig,
+                 "the mapping reads topic '" + topic.topic + "', which has another meaning here"};
+  }
   Nodes nodes;
   add_merge_resolution(nodes);
-  add_account_flow(nodes, std::move(policy));
+  add_account_flow(nodes, std::make_shared<const Mapping>(std::move(mapping)), std::move(policy));
   return Topology::create("crm-accounts", nodes.take(),
                           {store_of<RawBytes>(kForestStore), store_of<AccountRow>(kRowStore),
                            store_of<Redirect>(kRedirectStore), store_of<MemberUpdate>(kMemberStore),

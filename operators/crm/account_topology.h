@@ -10,6 +10,7 @@
 #include "account_row_generated.h"
 #include "account_state_generated.h"
 #include "conflict_generated.h"
+#include "crm/decode/mapping.h"
 #include "crm/golden_record.h"
 #include "member_update_generated.h"
 #include "merge_fact_generated.h"
@@ -37,13 +38,17 @@ inline constexpr std::string_view kForestStore = "merge-forest";          ///< s
 Status validate_account_change(Bytes bytes);
 Status validate_merge_fact(Bytes bytes);
 
+/// Reads account changes from topic `crm.accounts`.
+Mapping default_mapping();
+
 /// Account changes and merge facts in; redirects, account states and conflicts out: CRM accounts
 /// without children. One sub-topology of one task resolves merges, the other has as many tasks as
-/// topic `crm.redirects` has partitions; `crm.accounts` may have any count, but the same saves a
-/// hop.
+/// topic `crm.redirects` has partitions; the mapping's topics may have any count, but the same
+/// saves a hop. Error: `kConfig`, also when the mapping reads one of the topics above.
 ///
 /// A query for an id: its root is in `account-redirects` at the id (none: the id itself), the
 /// component in `account-states` at the root. Every id ever seen is a member of one component.
-Result<Topology> account_topology(SurvivorshipPolicy policy = {});
+Result<Topology> account_topology(Mapping mapping = default_mapping(),
+                                  SurvivorshipPolicy policy = {});
 
 }  // namespace millrace::crm

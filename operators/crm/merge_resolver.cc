@@ -20,6 +20,8 @@ std::string conflict_text(const OwnedConflict& conflict) {
       return edge + " is no longer left out";
     case ConflictKind::Split:
       return conflict.ids[0] + " was split and stands for itself; its merge is undone";
+    case ConflictKind::ResyncNeeded:
+      break;  // says nothing about merges
   }
   return edge;
 }

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <memory>
-#include <stdexcept>
 #include <utility>
+
+#include "millrace/core/invalid_record.h"
 
 #include "crm/account_row.h"
 #include "crm/encode.h"
@@ -24,12 +25,12 @@ class RowMaterializer final : public Processor {
     if (record.value.is_null()) return context().count_dropped("null_value");
     const Result<ChangeView> change =
         read_change(*flatbuffers::GetRoot<AccountChange>(record.value.data()));
-    if (!change.ok()) throw std::invalid_argument(change.message());
+    if (!change.ok()) throw InvalidRecord(change.message());
     const Row stored = rows_->get(change->id);
     RowView row{.id = change->id};
     if (stored) row = read_row(*flatbuffers::GetRoot<AccountRow>(stored.value.data()));
     const Result<bool> changed = merge_change(row, *change);
-    if (!changed.ok()) throw std::length_error(changed.message());
+    if (!changed.ok()) throw InvalidRecord(changed.message());
     if (!*changed) return;
 
     builder_.Clear();

@@ -11,7 +11,8 @@ namespace millrace::crm {
 /// Forwards the new AccountRow with the old one, same key, for every change that changed the row; a
 /// duplicate or outdated change changes nothing, in any order. A deleted account keeps a row, which
 /// says so. Output has the later timestamp of row and change. A null value is dropped and counted;
-/// a change that is none throws, and so does one that would make a row of too many fields.
+/// a change that is none is an `InvalidRecord`, and so is one that would make a row of too many
+/// fields.
 ProcessorFactory row_materializer(std::string row_store);
 
 }  // namespace millrace::crm

@@ -92,6 +92,28 @@ TEST(AccountRow, GapMarksTheRowUntilAFullImage) {
   EXPECT_FALSE(row.incomplete());
 }
 
+TEST(AccountRow, GapWithThePartialUpdateItBelongsToLeavesTheRowIncomplete) {
+  const RowView row =
+      merged({change(ChangeType::Create, 1, {{"name", "A"}, {"text", "old"}}),
+              change(ChangeType::Gap, 2, {}), change(ChangeType::Update, 2, {{"name", "B"}})});
+  EXPECT_TRUE(row.incomplete());
+  EXPECT_THAT(row.fields, ElementsAre(field("name", "B", 2), field("text", "old", 1)));
+}
+
+TEST(AccountRow, GapOlderThanTheFullImageIsClosedWhenItComes) {
+  const RowView row =
+      merged({change(ChangeType::Undelete, 3, {{"name", "A"}}), change(ChangeType::Gap, 2, {})});
+  EXPECT_FALSE(row.incomplete());
+  EXPECT_EQ(row.gap_version, at(2));
+}
+
+TEST(AccountRow, DeleteOlderThanTheUndeleteLeavesItLive) {
+  const RowView row =
+      merged({change(ChangeType::Undelete, 3, {{"name", "A"}}), change(ChangeType::Delete, 2, {})});
+  EXPECT_EQ(row.status, RowStatus::Live);
+  EXPECT_EQ(row.existence_version, at(3));
+}
+
 TEST(AccountRow, OnlyAGapIsAnAccountOfUnknownStatus) {
   const RowView row = merged({change(ChangeType::Gap, 2, {})});
   EXPECT_EQ(row.status, RowStatus::Unknown);

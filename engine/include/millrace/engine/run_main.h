@@ -51,5 +51,9 @@ ExitCode exit_code(const Error& error);
 ///
 /// Blocks SIGTERM and SIGINT in the calling thread and ignores SIGPIPE. Call it once, from `main`.
 int run_main(Result<Topology> topology, int argc, char** argv, RunExtras extras = {});
+/// The same for a topology that depends on properties: `make_topology` is called once these are
+/// known, also for `--describe`. The application id has no default but that of `set_defaults`.
+int run_main(const std::function<Result<Topology>()>& make_topology, int argc, char** argv,
+             RunExtras extras = {});
 
 }  // namespace millrace

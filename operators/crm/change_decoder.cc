@@ -1,0 +1,132 @@
+#include "crm/change_decoder.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <flatbuffers/flatbuffers.h>
+
+#include "millrace/core/assert.h"
+#include "millrace/core/invalid_record.h"
+
+#include "account_generated.h"
+#include "conflict_generated.h"
+#include "crm/decode/decoder.h"
+#include "crm/encode.h"
+#include "crm/version.h"
+
+namespace millrace::crm {
+namespace {
+
+ChangeType change_type(ChangeKind kind) {
+  switch (kind) {
+    case ChangeKind::kCreate:
+      return ChangeType::Create;
+    case ChangeKind::kUpdate:
+      return ChangeType::Update;
+    case ChangeKind::kDelete:
+      return ChangeType::Delete;
+    case ChangeKind::kUndelete:
+      return ChangeType::Undelete;
+    case ChangeKind::kGapCreate:
+    case ChangeKind::kGapUpdate:
+    case ChangeKind::kGapDelete:
+    case ChangeKind::kGapUndelete:
+    case ChangeKind::kOverflow:
+      break;
+  }
+  return ChangeType::Gap;
+}
+
+Bytes encode(flatbuffers::FlatBufferBuilder& builder, const Change& change, ChangeType type) {
+  builder.Clear();
+  std::vector<flatbuffers::Offset<FieldValue>> fields;
+  if (type != ChangeType::Gap) {
+    fields.reserve(change.fields.size());
+    for (const DecodedField& field : change.fields) {
+      const auto name = builder.CreateString(field.name);
+      const auto value = field.value ? builder.CreateString(*field.value)
+                                     : flatbuffers::Offset<flatbuffers::String>();
+      fields.push_back(CreateFieldValue(builder, name, value));
+    }
+  }
+  const auto id = builder.CreateString(change.id);
+  const auto version = write_version(builder, change.version);
+  const auto all_fields = builder.CreateVector(fields);
+  return finish_aligned(
+      builder, CreateAccountChange(builder, id, type, version, all_fields, change.full_image));
+}
+
+class ChangeDecoder final : public Processor {
+ public:
+  ChangeDecoder(std::shared_ptr<const Mapping> mapping, size_t topic)
+      : mapping_(std::move(mapping)),
+        topic_(mapping_->topics[topic]),
+        decoder_(make_decoder(topic_)) {}
+
+  void process(const Record& record) override {
+    if (record.value.is_null()) return context().count_dropped("null_value");
+    const Result<Decoded> decoded = decoder_->decode(record.value);
+    if (!decoded.ok()) {
+      throw InvalidRecord(std::string(to_string(topic_.format)) + ": " + decoded.message());
+    }
+    if (!decoded->skipped.empty()) context().count_dropped(decoded->skipped);
+    for (const Change& change : decoded->changes) send(change, record);
+  }
+
+ private:
+  void send(const Change& change, const Record& record) {
+    if (change.kind == ChangeKind::kOverflow) return send_resync(change, record);
+    if (change.entity->kind != EntityKind::kAccount) {
+      return context().count_dropped("unhandled_entity");
+    }
+    if (!change.encoded.is_null()) return send_account(change.id, change.encoded, record);
+    send_account(change.id, encode(builder_, change, change_type(change.kind)), record);
+    if (change.unknown_fields.empty()) return;
+    send_account(change.id, encode(builder_, change, ChangeType::Gap), record);
+  }
+
+  void send_account(std::string_view id, Bytes value, const Record& record) {
+    key_.assign(id);
+    context().forward_to(kAccountChangesChild, {.key = key_,
+                                                .value = value,
+                                                .old_value = {},
+                                                .timestamp_ms = record.timestamp_ms,
+                                                .headers = record.headers});
+  }
+
+  void send_resync(const Change& change, const Record& record) {
+    context().count_dropped("resync_needed");
+    builder_.Clear();
+    const auto id = builder_.CreateString(change.id);
+    const auto ids = builder_.CreateVector(&id, 1);
+    const auto version = write_version(builder_, change.version);
+    const auto text = builder_.CreateString(
+        "changes of an unknown number of records were not captured: send all of them again");
+    const Bytes value = finish_aligned(
+        builder_, CreateConflict(builder_, ConflictKind::ResyncNeeded, ids, version, text));
+    key_.assign(change.id);
+    context().forward_to(kResyncsChild, {.key = key_,
+                                         .value = value,
+                                         .old_value = {},
+                                         .timestamp_ms = record.timestamp_ms,
+                                         .headers = {}});
+  }
+
+  std::shared_ptr<const Mapping> mapping_;
+  const TopicMapping& topic_;
+  std::unique_ptr<Decoder> decoder_;
+  flatbuffers::FlatBufferBuilder builder_;
+  std::string key_;
+};
+
+}  // namespace
+
+ProcessorFactory change_decoder(std::shared_ptr<const Mapping> mapping, size_t topic) {
+  MILLRACE_ASSERT(topic < mapping->topics.size(), "the mapping has no such topic");
+  return [mapping = std::move(mapping), topic] {
+    return std::make_unique<ChangeDecoder>(mapping, topic);
+  };
+}
+
+}  // namespace millrace::crm
