@@ -1,52 +1,15 @@
 #include "engine/graph.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "millrace/core/assert.h"
 #include "millrace/core/partitioner.h"
 
+#include "engine/limited_store.h"
+#include "engine/task_timers.h"
+
 namespace millrace::engine {
-
-namespace {
-
-/// A store as a processor sees it: a row that the changelog would refuse fails the unit that writes
-/// it, and not the commit.
-class LimitedStore final : public KeyValueStore {
- public:
-  LimitedStore(KeyValueStore& store, TaskScope& scope, const PlanStore& planned)
-      : store_(store), collector_(*scope.collector), output_(planned.output) {
-    if (output_ >= 0) row_bytes_max_ = (*scope.outputs)[output_].record_bytes_max;
-  }
-
-  Row get(Bytes key) override { return store_.get(key); }
-  void put(Bytes key, Bytes value, int64_t timestamp_ms) override {
-    const size_t size = key.size() + value.size() + kStoredRowOverheadBytes;
-    if (size > row_bytes_max_) [[unlikely]] {
-      collector_.refuse(output_, size);
-      return;
-    }
-    store_.put(key, value, timestamp_ms);
-  }
-  void erase(Bytes key, int64_t timestamp_ms) override { store_.erase(key, timestamp_ms); }
-  std::unique_ptr<StoreIterator> range(Bytes from, Bytes to) override {
-    return store_.range(from, to);
-  }
-  std::unique_ptr<StoreIterator> prefix(Bytes prefix) override { return store_.prefix(prefix); }
-  void prefetch(std::span<const Bytes> keys) override { store_.prefetch(keys); }
-
- private:
-  /// What the changelog's codec may add to a row.
-  static constexpr size_t kStoredRowOverheadBytes = 16;
-
-  KeyValueStore& store_;
-  Collector& collector_;
-  int32_t output_;
-  size_t row_bytes_max_ = std::numeric_limits<size_t>::max();
-};
-
-}  // namespace
 
 class Graph::Context final : public ProcessorContext {
  public:
@@ -55,8 +18,10 @@ class Graph::Context final : public ProcessorContext {
     for (const std::string& name : planned.node->stores) {
       const auto store = std::find_if(scope.plan->stores.begin(), scope.plan->stores.end(),
                                       [&](const PlanStore& s) { return s.spec->name == name; });
-      stores_.emplace_back(name,
-                           std::make_unique<LimitedStore>(scope.state->store(name), scope, *store));
+      if (store->spec->timers) continue;
+      stores_.emplace_back(
+          name, std::make_unique<LimitedStore>(scope.state->store(name), *scope.collector,
+                                               *scope.outputs, *store));
     }
   }
 
@@ -71,6 +36,12 @@ class Graph::Context final : public ProcessorContext {
                                     [&](const auto& store) { return store.first == name; });
     MILLRACE_ASSERT(found != stores_.end(), "the node does not declare a store of this name");
     return *found->second;
+  }
+  Timers& timers(std::string_view name) override {
+    const std::vector<std::string>& declared = planned_.node->stores;
+    MILLRACE_ASSERT(std::find(declared.begin(), declared.end(), name) != declared.end(),
+                    "the node does not declare timers of this name");
+    return graph_.scope_.timers->timers(name);
   }
 
   TaskId task() const override { return graph_.scope_.task; }

@@ -18,6 +18,8 @@
 
 namespace millrace::engine {
 
+class TaskTimers;
+
 /// What a task shares with its processors. Task's thread only.
 struct TaskScope {
   TaskId task;
@@ -27,6 +29,7 @@ struct TaskScope {
   Collector* collector = nullptr;
   const OutputTopics* outputs = nullptr;
   Punctuations punctuations;
+  TaskTimers* timers = nullptr;
   RecordPosition position;  ///< of the input record being processed
   int64_t stream_time_ms = -1;
   std::map<std::string, uint64_t, std::less<>> dropped;  ///< by reason, since last asked
@@ -45,6 +48,8 @@ class Graph {
   /// Pushes a record, as it comes from an input, through everything behind that input's node,
   /// depth first. May throw what user code throws.
   void push_from(uint32_t input_node, const Record& record);
+  /// Gives a timer to the processor whose it is. May throw what user code throws.
+  void fire(uint32_t node, const Timer& timer) { processors_[node]->on_timer(timer); }
 
  private:
   class Context;

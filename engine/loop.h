@@ -75,8 +75,9 @@ class Loop {
     std::unique_ptr<Task> task;
     bool is_standby = false;
     Stage stage = Stage::kSuspended;
-    std::vector<int64_t> offsets;  ///< one an input, from where to run
-    bool has_offsets = false;      ///< the group had some for this task
+    std::vector<int64_t> offsets;       ///< one an input, from where to run
+    std::vector<int64_t> backlog_ends;  ///< one an input, for timers on the wall clock
+    bool has_offsets = false;           ///< the group had some for this task
   };
   /// A task of ours whose state is still to be opened: a snapshot of it may be on its way, or a
   /// query holds it up.

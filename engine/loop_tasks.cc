@@ -130,15 +130,17 @@ Status Loop::prepare(std::vector<Owned*>& wanted) {
 
 Status Loop::set_offsets(Owned& owned, std::span<const PartitionOffset> committed) {
   owned.offsets.clear();
+  owned.backlog_ends.clear();
   owned.has_offsets = false;
+  const bool needs_ends = owned.task->plan().has_wall_timers();
   for (const PartitionOffset& known : committed) {
     int64_t offset = known.offset;
-    if (offset >= 0) {
-      owned.has_offsets = true;
-    } else {
+    if (offset >= 0) owned.has_offsets = true;
+    if (offset < 0 || needs_ends) {
       const Result<Admin::Watermarks> marks = admin_->watermarks(known.partition);
       if (!marks.ok()) return marks.status();
-      offset = marks->low;
+      if (offset < 0) offset = marks->low;
+      if (needs_ends) owned.backlog_ends.push_back(marks->high);
     }
     owned.offsets.push_back(offset);
   }
@@ -195,7 +197,7 @@ Status Loop::start(Owned& owned, int64_t restored_records) {
                     "delete its internal topics too, or set the group's offsets",
                     owned.task->id().to_string(), options_.application_id)};
   }
-  MILLRACE_RETURN_IF_ERROR(owned.task->start(owned.offsets));
+  MILLRACE_RETURN_IF_ERROR(owned.task->start(owned.offsets, owned.backlog_ends));
   MILLRACE_RETURN_IF_ERROR(pump_->add(*owned.task));
   owned.stage = Stage::kRunning;
   inputs_at_end_ = false;

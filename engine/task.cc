@@ -64,14 +64,20 @@ Task::Task(TaskId id, const TaskPlan& plan, const TaskEnvironment& environment,
   }
 }
 
-Status Task::start(std::span<const int64_t> offsets) {
+Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> backlog_ends) {
   MILLRACE_ASSERT(offsets.size() == inputs_.size(), "a task starts with one offset an input");
+  MILLRACE_ASSERT(
+      backlog_ends.empty() ? !plan_.has_wall_timers() : backlog_ends.size() == inputs_.size(),
+      "timers on the wall clock need to know the backlog of every input");
   for (size_t i = 0; i < inputs_.size(); ++i) {
     inputs_[i].position = offsets[i];
     inputs_[i].frozen_position = offsets[i];
     inputs_[i].end_offset = 0;
     inputs_[i].is_at_end = false;
+    inputs_[i].backlog_end = backlog_ends.empty() ? 0 : backlog_ends[i];
   }
+  has_passed_backlog_ = false;
+  scope_.timers = &timers_.emplace(scope_);
   try {
     graph_ = std::make_unique<Graph>(scope_);
   } catch (...) {
@@ -84,6 +90,8 @@ Status Task::start(std::span<const int64_t> offsets) {
 
 void Task::reset() {
   graph_.reset();
+  scope_.timers = nullptr;
+  timers_.reset();
   scope_.punctuations = {};
   scope_.stream_time_ms = -1;
   collector_.clear();
@@ -112,6 +120,11 @@ bool Task::has_work() const {
   if (!graph_) return false;
   const int64_t elapsed_ms = Punctuations::elapsed_ms(*environment_.clock);
   if (scope_.punctuations.next_due_ms(TimeKind::kWall) <= elapsed_ms) return true;
+  if (!timers_->empty() &&
+      (timers_->may_be_due(TimeKind::kStream, timers_->clock_ms(TimeKind::kStream)) ||
+       timers_->may_be_due(TimeKind::kWall, timers_wall_ms()))) {
+    return true;
+  }
   bool has_records = false;
   for (const TaskInput& input : inputs_) {
     if (!input.queue.empty()) {
@@ -130,8 +143,11 @@ Status Task::process_slice(Producer* producer) {
   run_wall_punctuations();
   for (int32_t done = 1; failure_.ok() && done <= environment_.options->slice_records; ++done) {
     TaskInput* const input = next_input();
-    if (input == nullptr || !failure_.ok()) break;
-    process_front(*input);
+    if (!failure_.ok()) break;
+    if (!fire_timer(input)) {
+      if (input == nullptr) break;
+      process_front(*input);
+    }
     if (done % kRecordsPerClockCheck == 0 && clock.steady_ns() > end_ns) break;
   }
   MILLRACE_RETURN_IF_ERROR(failure_);
@@ -244,6 +260,7 @@ template <class Work>
 std::optional<Error> Task::run_unit(Work&& work) {
   state_->begin_unit();
   collector_.begin_unit();
+  timers_->begin_unit();
   std::optional<Error> error;
   try {
     work();
@@ -254,6 +271,7 @@ std::optional<Error> Task::run_unit(Work&& work) {
   if (error) {
     collector_.undo_unit();
     state_->undo_unit();
+    timers_->unit_undone();
   } else {
     state_->end_unit();
   }
@@ -276,20 +294,56 @@ void Task::run_stream_punctuations() {
 }
 
 void Task::run_punctuation(const Punctuations::Callback& callback, int64_t now_ms) {
-  if (!failure_.ok()) return;
+  if (failure_.ok()) run_call("a punctuation", [&] { callback(now_ms); });
+}
+
+template <class Work>
+bool Task::run_call(std::string_view what, Work&& work) {
   const RecordPosition position = std::exchange(scope_.position, RecordPosition{});
-  const std::optional<Error> error = run_unit([&] { callback(now_ms); });
+  const std::optional<Error> error = run_unit(work);
   scope_.position = position;
   ++dirty_units_;
-  if (!error) return;
+  if (!error) return true;
   const std::string message =
-      fmt::format("task {}: a punctuation failed: {}", scope_.task.to_string(), error->message);
+      fmt::format("task {}: {} failed: {}", scope_.task.to_string(), what, error->message);
   if (policy(error->code) == OnError::kFail) {
     failure_ = Error{error->code, message};
-    return;
+    return false;
   }
   ++counts_.dropped[std::string(drop_reason(error->code))];
   spdlog::error("{}", message);
+  return false;
+}
+
+bool Task::is_past_backlog() const {
+  return has_passed_backlog_ || std::all_of(inputs_.begin(), inputs_.end(),
+                                            [](const auto& i) { return i.is_past_backlog(); });
+}
+
+int64_t Task::timers_wall_ms() const {
+  return is_past_backlog() ? environment_.clock->now_ms() : timers_->clock_ms(TimeKind::kWall);
+}
+
+void Task::move_timer_clocks(const TaskInput* next) {
+  if (next != nullptr) timers_->set_clock(TimeKind::kStream, next->head_time_ms);
+  if (!plan_.has_wall_timers()) return;
+  has_passed_backlog_ = is_past_backlog();
+  int64_t now_ms = timers_wall_ms();
+  if (!has_passed_backlog_ && next != nullptr) {
+    now_ms = std::max(now_ms, std::min(environment_.clock->now_ms(), next->head_time_ms));
+  }
+  timers_->set_clock(TimeKind::kWall, now_ms);
+}
+
+bool Task::fire_timer(const TaskInput* next) {
+  if (timers_->empty()) return false;
+  move_timer_clocks(next);
+  if (!timers_->find_due()) return false;
+  const uint32_t node = timers_->due_node();
+  const bool stays = run_call("a timer", [&] { graph_->fire(node, timers_->take_due()); });
+  // What failed and is forgiven must not come back.
+  if (!stays && failure_.ok()) run_call("a timer", [&] { timers_->take_due(); });
+  return true;
 }
 
 void Task::set_position(const TaskInput& input) {
@@ -342,6 +396,7 @@ Status Task::handle_refused(const OutputTopic& topic, const Error& error) {
 }
 
 void Task::freeze() {
+  if (!timers_->empty()) run_unit([&] { timers_->save_clock(); });
   for (TaskInput& input : inputs_) {
     // Never back over control records that a commit went past: a purge may have followed it.
     input.frozen_position = std::max(input.frozen_position, input.committable());

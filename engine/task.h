@@ -18,6 +18,7 @@
 #include "engine/graph.h"
 #include "engine/input_queue.h"
 #include "engine/task_plan.h"
+#include "engine/task_timers.h"
 
 namespace millrace::engine {
 
@@ -43,14 +44,17 @@ struct TaskInput {
   const Node* node = nullptr;
   TopicPartition partition;
   InputQueue queue;
-  int64_t position = 0;    ///< offset of the next record to process
-  int64_t end_offset = 0;  ///< where the broker last said that there is nothing more
-  bool is_at_end = false;  ///< nothing was fetched since it said so
-  bool has_head = false;   ///< the front was validated and `head_time_ms` is its event time
+  int64_t position = 0;     ///< offset of the next record to process
+  int64_t end_offset = 0;   ///< where the broker last said that there is nothing more
+  int64_t backlog_end = 0;  ///< what is before it was there when the task started
+  bool is_at_end = false;   ///< nothing was fetched since it said so
+  bool has_head = false;    ///< the front was validated and `head_time_ms` is its event time
   int64_t head_time_ms = 0;
   size_t prefetched = 0;  ///< records from the front whose rows were already asked for
   int64_t frozen_position = 0;
 
+  /// Whether what was there when the task started has been processed.
+  bool is_past_backlog() const { return position >= backlog_end || (queue.empty() && is_at_end); }
   /// Past control records when all was processed, so that lag shows as none.
   int64_t committable() const {
     return queue.empty() && is_at_end && end_offset > position ? end_offset : position;
@@ -70,17 +74,18 @@ class Task {
   TaskState& state() { return *state_; }
   std::vector<TaskInput>& inputs() { return inputs_; }
 
-  /// Makes the processors and begins at these offsets, one an input. Error: `kUserCode`.
-  Status start(std::span<const int64_t> offsets);
+  /// Makes the processors and begins at these offsets, one an input. `backlog_ends`: where the
+  /// inputs end now; empty, unless the plan has timers on the wall clock. Error: `kUserCode`.
+  Status start(std::span<const int64_t> offsets, std::span<const int64_t> backlog_ends = {});
   /// Drops queues, processors and all that was not committed (I4).
   void reset();
 
   /// Takes what was fetched for an input; records below its position are passed over.
   void accept(TaskInput& input, RecordBatch batch, const FetchOutcome& outcome);
   bool has_work() const;
-  /// Processes records until the slice's bounds are met, an input has to be waited for, or nothing
-  /// is left; then sends the outputs, unless `producer` is null: they are held. Errors are fatal
-  /// for the instance, or the producer's.
+  /// Fires timers and processes records until the slice's bounds are met, an input has to be waited
+  /// for, or nothing is left; then sends the outputs, unless `producer` is null: they are held.
+  /// Errors are fatal for the instance, or the producer's.
   Status process_slice(Producer* producer);
 
   bool is_dirty() const { return dirty_units_ > 0; }
@@ -104,6 +109,13 @@ class Task {
   void run_wall_punctuations();
   void run_stream_punctuations();
   void run_punctuation(const Punctuations::Callback& callback, int64_t now_ms);
+  /// Where the wall clock of timers stands, unless an input's head holds it back.
+  int64_t timers_wall_ms() const;
+  bool is_past_backlog() const;
+  /// Fires the earliest timer that is due before `next` is taken (null: there is no record to be
+  /// taken); false: none is.
+  bool fire_timer(const TaskInput* next);
+  void move_timer_clocks(const TaskInput* next);
   /// Input with the earliest head; null when there is none or one has to be waited for.
   TaskInput* next_input();
   bool prepare_head(TaskInput& input);
@@ -114,6 +126,9 @@ class Task {
   /// output that is too large.
   template <class Work>
   std::optional<Error> run_unit(Work&& work);
+  /// A unit that no record asked for. False: it failed, was undone, and the policy is applied.
+  template <class Work>
+  bool run_call(std::string_view what, Work&& work);
   /// Applies the policy for the record at the front of `input`.
   void handle_failure(TaskInput& input, const Error& error);
   /// Sends a frozen row to the table sinks that leave theirs to the store, and to the changelog.
@@ -129,6 +144,8 @@ class Task {
   Collector collector_;
   TaskScope scope_;
   std::vector<TaskInput> inputs_;
+  std::optional<TaskTimers> timers_;  ///< from `start` on
+  bool has_passed_backlog_ = false;
   std::unique_ptr<Graph> graph_;  ///< null until `start`
   Status failure_;                ///< first that the policies do not forgive
   uint64_t dirty_units_ = 0;

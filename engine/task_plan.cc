@@ -26,9 +26,19 @@ class PlanMaker {
   void add_store(const std::string& name) {
     PlanStore& store = plan_.stores.emplace_back();
     store.spec = topology_.find_store(name);
+    if (store.spec->timers) store.timer_node = user_of(name);
     if (!store.spec->changelog) return;
     store.changelog_topic = changelog_topic_name(application_id_, name);
     store.output = outputs_.add(store.changelog_topic);
+  }
+
+  uint32_t user_of(const std::string& store) const {
+    const auto user = std::find_if(sub_.nodes.begin(), sub_.nodes.end(), [&](NodeIndex index) {
+      const std::vector<std::string>& stores = topology_.nodes()[index].stores;
+      return std::find(stores.begin(), stores.end(), store) != stores.end();
+    });
+    MILLRACE_ASSERT(user != sub_.nodes.end(), "a store that no node uses");
+    return place(*user);
   }
 
   void add_node(NodeIndex index) {
@@ -109,6 +119,11 @@ class PlanMaker {
 };
 
 }  // namespace
+
+bool TaskPlan::has_wall_timers() const {
+  return std::any_of(stores.begin(), stores.end(),
+                     [](const PlanStore& store) { return store.spec->timers == TimeKind::kWall; });
+}
 
 std::vector<TaskPlan> make_task_plans(const Topology& topology, const ResolvedTopology& resolved,
                                       std::string_view application_id, OutputTopics& outputs) {

@@ -36,6 +36,7 @@ struct PlanStore {
   int32_t output = -1;          ///< of the changelog
   /// Table sinks (indices into `TaskPlan::nodes`) whose rows are the store's: they keep none.
   std::vector<uint32_t> sinks;
+  uint32_t timer_node = 0;  ///< of timers: whose they are; index into `TaskPlan::nodes`
 };
 
 /// One sub-topology with everything a task needs to know of it; immutable, shared by its tasks.
@@ -46,6 +47,8 @@ struct TaskPlan {
   std::vector<PlanInput> inputs;
   std::vector<PlanStore> stores;
   size_t row_sinks = 0;
+
+  bool has_wall_timers() const;
 };
 
 /// Plans of all sub-topologies; adds the topics they write to `outputs`. The topology must outlive

@@ -89,6 +89,11 @@ void GraphBuilder::add_store(std::string name, TypeInfo key, TypeInfo value, Sto
   store.in_memory = options.in_memory;
 }
 
+void GraphBuilder::add_timers(std::string name, TimeKind clock, StoreOptions options) {
+  add_store(std::move(name), {}, {}, options);
+  stores_.back().timers = clock;
+}
+
 std::vector<bool> GraphBuilder::ancestors(const std::vector<NodeIndex>& of) const {
   std::vector<bool> reached(nodes_.size());
   std::vector<NodeIndex> open = of;

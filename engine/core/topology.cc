@@ -156,6 +156,23 @@ class Validator {
     }
     for (const StoreSpec& store : stores_) {
       if (!used[store.name]) fault("no node uses store '{}'", store.name);
+      if (store.timers) check_timers(store);
+    }
+  }
+
+  /// A timer fires at the node that set it, so only one can.
+  void check_timers(const StoreSpec& store) {
+    const Node* user = nullptr;
+    for (const Node& node : nodes_) {
+      if (contains(node.reads_at_key, store.name) || node.forwards_rows_of == store.name) {
+        fault("node '{}' reads or forwards rows of '{}', which holds timers", node.name,
+              store.name);
+      }
+      if (!contains(node.stores, store.name)) continue;
+      if (user != nullptr) {
+        fault("nodes '{}' and '{}' both use the timers '{}'", user->name, node.name, store.name);
+      }
+      user = &node;
     }
   }
 

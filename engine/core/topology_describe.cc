@@ -36,6 +36,11 @@ std::string describe_use(const Node& node) {
   return text + "]";
 }
 
+std::string describe_rows(const StoreSpec& store) {
+  if (!store.timers) return fmt::format("{} -> {}", store.key.name, store.value.name);
+  return *store.timers == TimeKind::kWall ? "timers, wall clock" : "timers, event time";
+}
+
 std::string mermaid_node(NodeIndex index, const Node& node) {
   switch (node.kind) {
     case NodeKind::kSource:
@@ -62,8 +67,8 @@ std::string Topology::describe() const {
     }
   }
   for (const StoreSpec& store : stores_) {
-    fmt::format_to(std::back_inserter(text), "  store {} [{} -> {}{}{}]\n", store.name,
-                   store.key.name, store.value.name, store.changelog ? "" : ", no changelog",
+    fmt::format_to(std::back_inserter(text), "  store {} [{}{}{}]\n", store.name,
+                   describe_rows(store), store.changelog ? "" : ", no changelog",
                    store.in_memory ? ", in memory" : "");
   }
   return text;

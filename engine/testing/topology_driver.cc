@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "millrace/core/partitioner.h"
+#include "millrace/state/timer_queue.h"
 
 #include "engine/testing/manual_clock.h"
 #include "engine/testing/memory_broker.h"
@@ -169,6 +170,15 @@ std::optional<std::string> TopologyDriver::store_bytes(std::string_view store, B
   require(answer.status(), "the store cannot be read");
   if (!answer->row) return std::nullopt;
   return std::move(answer->row->value);
+}
+
+std::optional<int64_t> TopologyDriver::timer_ms(std::string_view timers, Bytes key, uint8_t kind,
+                                                Bytes partition_key) {
+  const std::string row = TimerQueue::index_key(key, kind);
+  const std::optional<std::string> time =
+      store_bytes(timers, Bytes(row), partition_key.is_null() ? key : partition_key);
+  if (!time) return std::nullopt;
+  return Serde<int64_t>::view(Bytes(*time));
 }
 
 int64_t TopologyDriver::now_ms() const {

@@ -41,6 +41,11 @@ class Graph {
     spec.key = spec.value = type_info<std::string>();
     spec.changelog = changelog;
   }
+  void timers(const std::string& name) {
+    StoreSpec& spec = stores_.emplace_back();
+    spec.name = name;
+    spec.timers = TimeKind::kWall;
+  }
   Node& node(NodeIndex index) { return nodes_[index]; }
 
   Result<Topology> create(const std::string& name = "test") const {

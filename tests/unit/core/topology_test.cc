@@ -77,6 +77,16 @@ TEST(TopologyCreate, RefusesANodeThatForwardsTheRowsOfAStoreItDoesNotUse) {
               HasSubstr("node 'a' forwards the rows of store 'rows' but does not use it"));
 }
 
+TEST(TopologyCreate, RefusesTimersThatAreNotOneNodesOwn) {
+  Graph graph;
+  graph.timers("expiry");
+  const NodeIndex a = graph.processor("a", {graph.source("in")}, {"expiry"});
+  graph.node(graph.processor("b", {a}, {"expiry"})).reads_at_key = {"expiry"};
+  EXPECT_THAT(fault_of(graph),
+              AllOf(HasSubstr("nodes 'a' and 'b' both use the timers 'expiry'"),
+                    HasSubstr("node 'b' reads or forwards rows of 'expiry', which holds timers")));
+}
+
 TEST(TopologyCreate, NamesTheNodesOfACycleOnly) {
   Graph graph;
   const NodeIndex a = graph.processor("a", {graph.source("in")});

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,17 +20,20 @@ class ScriptedProcessor final : public Processor {
  public:
   using Init = std::function<void(ProcessorContext&)>;
   using Process = std::function<void(ProcessorContext&, const Record&)>;
-  ScriptedProcessor(Init init, Process process)
-      : init_(std::move(init)), process_(std::move(process)) {}
+  using OnTimer = std::function<void(ProcessorContext&, const Timer&)>;
+  ScriptedProcessor(Init init, Process process, OnTimer on_timer)
+      : init_(std::move(init)), process_(std::move(process)), on_timer_(std::move(on_timer)) {}
   void init(ProcessorContext& context) override {
     Processor::init(context);
     if (init_) init_(context);
   }
   void process(const Record& record) override { process_(context(), record); }
+  void on_timer(const Timer& timer) override { on_timer_(context(), timer); }
 
  private:
   Init init_;
   Process process_;
+  OnTimer on_timer_;
 };
 
 /// Counts a key's records in "rows", and forwards the count.
@@ -53,6 +57,8 @@ struct Script {
   TypeInfo value = type_info<std::string>();
   bool coalesce = false;  ///< at the sink
   std::string forwards_rows_of = {};
+  std::optional<TimeKind> timers = {};  ///< a store of them called "timers"
+  ScriptedProcessor::OnTimer on_timer = {};
 };
 
 /// sources → "step" (scripted) → out
@@ -68,7 +74,7 @@ inline Result<Topology> scripted(const Script& script) {
   Node processor;
   processor.name = "step";
   processor.factory = [script] {
-    return std::make_unique<ScriptedProcessor>(script.init, script.process);
+    return std::make_unique<ScriptedProcessor>(script.init, script.process, script.on_timer);
   };
   for (NodeIndex i = 0; i < step; ++i) {
     nodes[i].children = {step};
@@ -80,6 +86,10 @@ inline Result<Topology> scripted(const Script& script) {
         {.name = "rows", .key = type_info<std::string>(), .value = type_info<std::string>()});
     processor.stores = {"rows"};
     processor.reads_at_key = {"rows"};
+  }
+  if (script.timers) {
+    stores.push_back({.name = "timers", .key = {}, .value = {}, .timers = script.timers});
+    processor.stores.push_back("timers");
   }
   processor.children = {step + 1};
   processor.forwards_rows_of = script.forwards_rows_of;

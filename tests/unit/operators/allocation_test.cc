@@ -82,6 +82,10 @@ class Runner {
     KeyValueStore& store(std::string_view name) override {
       return runner_.stores_[std::string(name)];
     }
+    Timers& timers(std::string_view) override {
+      MILLRACE_ASSERT(false, "this runner has no timers");
+      std::abort();
+    }
     TaskId task() const override { return {}; }
     int32_t partition_count() const override { return 1; }
     const RecordPosition& position() const override { return position_; }

@@ -160,5 +160,48 @@ TEST(OperatorsOnTheEngine, JoinEventsThatAreNotCoPartitionedThroughAnExchange) {
   EXPECT_EQ(driver.read(kOut).size(), 50U);
 }
 
+/// Says "left" for a visitor of whom nothing was heard for a second.
+class Sessions final : public TypedProcessor<std::string, int64_t, std::string, std::string> {
+  enum class Due : uint8_t { kLeaves = 1 };
+  void on_start() override { timers_.emplace(timers<std::string>("leaving")); }
+  void on_record(Maybe<std::string> key, Maybe<int64_t> value, const Record& record) override {
+    if (value) {
+      timers_->set(*key, Due::kLeaves, record.timestamp_ms + 1'000);
+    } else if (timers_->cancel(*key, Due::kLeaves)) {
+      emit()(*key, "cancelled");
+    }
+  }
+  void on_due(const Timer& timer) override {
+    EXPECT_EQ(timer.timers, "leaving");
+    EXPECT_EQ(timer.kind, static_cast<uint8_t>(Due::kLeaves));
+    emit()(timer.key_as<std::string>(), "left");
+  }
+  std::optional<TypedTimers<std::string>> timers_;
+};
+
+TEST(Process, SetsTypedTimers) {
+  constexpr Topic<std::string, std::string> kSaid{"said"};
+  TopologyBuilder builder{"sessions"};
+  builder.timers("leaving", TimeKind::kStream);
+  builder.stream(kLeft)
+      .process("sessions", [] { return std::make_unique<Sessions>(); }, {.stores = {"leaving"}})
+      .to(kSaid);
+  TopologyDriver driver(std::move(builder).build());
+  driver.pipe(kLeft, "a", 1, 0);
+  driver.pipe(kLeft, "b", 1, 100);
+  driver.pipe(kLeft, "a", 1, 500);
+  driver.pipe(kLeft, "c", 1, 600);
+  driver.pipe_tombstone(kLeft, "c", 700);
+  driver.pipe(kLeft, "d", 1, 2'000);
+  driver.run();
+  std::vector<std::string> said;
+  for (const auto& record : driver.read(kSaid)) {
+    said.push_back(std::string(record.key()) + " " + std::string(record.value()) + " at " +
+                   std::to_string(record.raw.timestamp_ms));
+  }
+  EXPECT_THAT(said,
+              ::testing::ElementsAre("c cancelled at 700", "b left at 1100", "a left at 1500"));
+}
+
 }  // namespace
 }  // namespace millrace

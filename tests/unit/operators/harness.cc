@@ -102,6 +102,10 @@ struct Harness::Impl {
           "a processor uses a store that its node does not declare");
       return impl_.stores[std::string(name)];
     }
+    Timers& timers(std::string_view) override {
+      MILLRACE_ASSERT(false, "the harness has no timers; use the TopologyDriver");
+      std::abort();
+    }
     TaskId task() const override { return {0, 0}; }
     int32_t partition_count() const override { return 1; }
     const RecordPosition& position() const override { return position_; }

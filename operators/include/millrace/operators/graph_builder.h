@@ -40,6 +40,7 @@ class GraphBuilder {
   void add_sink(const std::vector<NodeIndex>& parents, TopicUse topic, SinkOptions options,
                 bool coalesce);
   void add_store(std::string name, TypeInfo key, TypeInfo value, StoreOptions options);
+  void add_timers(std::string name, TimeKind clock, StoreOptions options);
 
   /// Remembers a fault for `build` to report.
   void fail(std::string message) { faults_.push_back(std::move(message)); }

@@ -10,6 +10,7 @@
 #include "millrace/operators/emit.h"
 #include "millrace/operators/flat_map.h"
 #include "millrace/operators/typed_store.h"
+#include "millrace/operators/typed_timers.h"
 
 namespace millrace {
 
@@ -44,17 +45,28 @@ class TypedProcessor : public Processor {
     raw_emit_.answer(record);
     on_record(Maybe<KIn>(record.key), Maybe<VIn>(record.value), record);
   }
+  void on_timer(const Timer& timer) final {
+    raw_emit_.answer_at(timer.time_ms);
+    on_due(timer);
+  }
 
  protected:
   /// Before the first record: look up stores, schedule punctuations.
   virtual void on_start() {}
   virtual void on_record(Maybe<KIn> key, Maybe<VIn> value, const Record& record) = 0;
+  /// A timer is due; what this emits has the timer's time. See `Processor::on_timer`.
+  virtual void on_due(const Timer& timer) { Processor::on_timer(timer); }
 
   Emit<KOut, VOut>& emit() { return emit_; }
   /// REQUIRES: the node declares `name`, with these types, among its stores.
   template <class K, class V>
   TypedStore<K, V> store(std::string_view name) {
     return TypedStore<K, V>(context().store(name));
+  }
+  /// REQUIRES: the node declares `name` among its stores.
+  template <class K>
+  TypedTimers<K> timers(std::string_view name) {
+    return TypedTimers<K>(context().timers(name));
   }
   /// Calls `callback(now_ms)` about every `interval_ms`; what it emits has the timestamp now_ms.
   void schedule(TimeKind kind, int64_t interval_ms, std::function<void(int64_t now_ms)> callback) {

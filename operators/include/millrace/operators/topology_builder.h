@@ -51,6 +51,11 @@ class TopologyBuilder {
     graph_->add_store(std::move(name), type_info<K>(), type_info<V>(), options);
   }
 
+  /// Timers for one `process`: name it among the stores in its options; see `Timers`.
+  void timers(std::string name, TimeKind clock, StoreOptions options = {}) {
+    graph_->add_timers(std::move(name), clock, options);
+  }
+
   /// Checks everything. Error: `kConfig`, naming every node at fault; see `Topology::create`.
   Result<Topology> build() && { return graph_->build(); }
 

@@ -5,17 +5,13 @@
 #include <memory>
 #include <string_view>
 
+#include "millrace/core/assert.h"
 #include "millrace/core/ids.h"
 #include "millrace/core/record.h"
 #include "millrace/core/store.h"
+#include "millrace/core/timers.h"
 
 namespace millrace {
-
-/// Which clock drives a punctuation.
-enum class TimeKind : unsigned char {
-  kStream,  ///< the largest event time the task has processed
-  kWall,    ///< the machine's clock
-};
 
 /// What a processor may do. Owned by the task, lives as long as the processor; task's thread only.
 class ProcessorContext {
@@ -30,6 +26,8 @@ class ProcessorContext {
 
   /// REQUIRES: the node declares `name` among its stores.
   virtual KeyValueStore& store(std::string_view name) = 0;
+  /// REQUIRES: the node declares `name` among its stores, and it is a store of timers.
+  virtual Timers& timers(std::string_view name) = 0;
 
   virtual TaskId task() const = 0;
   virtual int32_t partition_count() const = 0;         ///< tasks of this sub-topology
@@ -55,6 +53,9 @@ class Processor {
   virtual ~Processor() = default;
   virtual void init(ProcessorContext& context) { context_ = &context; }
   virtual void process(const Record& record) = 0;
+  /// A timer of this node is due; it is taken away, and may be set again. What this does is one
+  /// unit, like a record's; the views live for the call.
+  virtual void on_timer(const Timer& timer);
 
  protected:
   ProcessorContext& context() { return *context_; }
@@ -62,6 +63,10 @@ class Processor {
  private:
   ProcessorContext* context_ = nullptr;
 };
+
+inline void Processor::on_timer(const Timer&) {
+  MILLRACE_ASSERT(false, "a processor that sets timers overrides on_timer");
+}
 
 using ProcessorFactory = std::function<std::unique_ptr<Processor>()>;
 

@@ -76,6 +76,8 @@ struct StoreSpec {
   TypeInfo value;
   bool changelog = true;  ///< false: contents are lost when the task moves or its disk is lost
   bool in_memory = false;
+  /// Set: its rows are timers on this clock, those of the one node that uses it; see `Timers`.
+  std::optional<TimeKind> timers = {};
 };
 
 /// A validated DAG: plain data, immutable. Made by `TopologyBuilder` (operators) or from nodes.
@@ -83,8 +85,9 @@ class Topology {
  public:
   /// Checks the parts and takes them. Error: `kConfig`; the message names every node at fault:
   /// duplicate or invalid names, unknown stores, cycles, sources without children, sinks with
-  /// the same topic and different types, a topic read twice, stores nobody uses, a key or value
-  /// whose type is not that of the sink, exchange or `reads_at_key` store it reaches.
+  /// the same topic and different types, a topic read twice, stores nobody uses, timers of two
+  /// nodes, a key or value whose type is not that of the sink, exchange or `reads_at_key` store it
+  /// reaches.
   static Result<Topology> create(std::string name, std::vector<Node> nodes,
                                  std::vector<StoreSpec> stores);
 

@@ -104,7 +104,13 @@ class TopologyDriver {
   std::optional<std::string> store_bytes(std::string_view store, Bytes key,
                                          Bytes partition_key = {});
 
+  /// When the timer of (key, kind) is due, as committed; nullopt: there is none.
+  std::optional<int64_t> timer_ms(std::string_view timers, Bytes key, uint8_t kind,
+                                  Bytes partition_key = {});
+
   int64_t now_ms() const;
+  /// Timers on the wall clock that this makes due fire in the next `run`. What was piped before the
+  /// first `run` after a start is backlog, which they do not overtake.
   void advance_time(int64_t milliseconds);
 
   /// Stops in an orderly way and starts again; with `state_dir` on the state that is there.

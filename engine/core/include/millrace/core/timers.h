@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "millrace/core/bytes.h"
+#include "millrace/core/serde.h"
+
+namespace millrace {
+
+/// Which clock drives a punctuation or a store of timers.
+enum class TimeKind : unsigned char {
+  kStream,  ///< the largest event time the task has processed
+  kWall,    ///< the machine's: the time of day for timers, steady for punctuations
+};
+
+/// A timer that is due.
+struct Timer {
+  std::string_view timers;  ///< name of the store
+  Bytes key;                ///< 8-byte aligned
+  uint8_t kind = 0;
+  int64_t time_ms = 0;  ///< for when it was set
+
+  /// REQUIRES: the key was set as a `K`.
+  template <class K>
+  ViewOf<K> key_as() const {
+    return Serde<K>::view(key);
+  }
+};
+
+/// A task's timers of one store, on one clock: durable, and transactional with all else that a
+/// processor does. They are rows of an ordinary store, so their number costs disk, not memory.
+///
+/// Of a (key, kind) there is at most one. Those that are due fire before the next record is taken,
+/// earliest first, at the same time in the order of the bytes of key and kind; after downtime too.
+/// Each firing is a unit of its own. A timer for a time that has passed fires at once.
+///
+/// The clock, `kStream`: the event time of the record to be taken next, or the largest so far. It
+/// goes on after a restart. `kWall`: the machine's clock; but until the task has read what its
+/// inputs held when it started, it is not later than the event time of the record to be taken next:
+/// so after downtime and in a replay timers do not overtake the records from before they were due.
+///
+/// Not thread-safe: belongs to one task.
+class Timers {
+ public:
+  virtual ~Timers() = default;
+  /// Replaces the timer of (key, kind) if there is one. REQUIRES: a key that is not null, and
+  /// `time_ms` >= 0, ms since 1970-01-01 UTC.
+  virtual void set(Bytes key, uint8_t kind, int64_t time_ms) = 0;
+  /// Whether there was one.
+  virtual bool cancel(Bytes key, uint8_t kind) = 0;
+  /// When the timer of (key, kind) is due; nullopt: there is none.
+  virtual std::optional<int64_t> find(Bytes key, uint8_t kind) = 0;
+  /// The clock that drives them; −1: it has not begun.
+  virtual int64_t now_ms() const = 0;
+};
+
+}  // namespace millrace

@@ -1,0 +1,169 @@
+#include "millrace/state/timer_queue.h"
+
+#include <iterator>
+#include <utility>
+
+#include "millrace/core/assert.h"
+#include "millrace/core/serde.h"
+
+namespace millrace {
+namespace {
+
+constexpr char kClock = '\x00';
+constexpr char kMark = '\x01';
+constexpr char kIndex = '\x02';
+constexpr char kDue = '\x03';
+constexpr char kAfterDue = '\x04';
+
+constexpr size_t kTimeBytes = sizeof(int64_t);
+constexpr size_t kDueKeyOffset = 1 + kTimeBytes;
+
+Bytes one(const char& prefix) {
+  return {&prefix, 1};
+}
+
+// Times are not negative, so the order of their bytes is theirs.
+void make_due_key(Bytes key, uint8_t kind, int64_t time_ms, std::string& out) {
+  out.assign(1, kDue);
+  Serde<int64_t>::encode(time_ms, out);
+  out += key.view();
+  out.push_back(static_cast<char>(kind));
+}
+
+void make_index_key(Bytes key, uint8_t kind, std::string& out) {
+  out.assign(1, kIndex);
+  out += key.view();
+  out.push_back(static_cast<char>(kind));
+}
+
+/// Zero for a key that only begins like one of a due row.
+int64_t time_of(const std::string& due_key) {
+  if (due_key.size() < kDueKeyOffset) return 0;
+  return Serde<int64_t>::view(Bytes(due_key.data() + 1, kTimeBytes));
+}
+
+}  // namespace
+
+std::string TimerQueue::index_key(Bytes key, uint8_t kind) {
+  std::string made;
+  make_index_key(key, kind, made);
+  return made;
+}
+
+void TimerQueue::open() {
+  if (std::exchange(is_open_, true)) return;
+  const Row row = store_.get(one(kMark));
+  mark_ = row ? row.value.to_string() : std::string(1, kDue);
+  end_ = mark_;
+}
+
+void TimerQueue::unit_undone() {
+  if (!has_changed_) return;
+  window_.clear();
+  is_open_ = false;
+  is_complete_ = false;
+}
+
+void TimerQueue::set(Bytes key, uint8_t kind, int64_t time_ms, int64_t timestamp_ms) {
+  MILLRACE_ASSERT(!key.is_null(), "a timer needs a key");
+  MILLRACE_ASSERT(time_ms >= 0, "a timer needs a time that is not negative");
+  open();
+  if (const std::optional<int64_t> before = find(key, kind)) {
+    if (*before == time_ms) return;
+    remove_due(key, kind, *before, timestamp_ms);
+  }
+  has_changed_ = true;
+  std::string time;
+  Serde<int64_t>::encode(time_ms, time);
+  make_index_key(key, kind, index_key_);
+  store_.put(index_key_, time, timestamp_ms);
+  make_due_key(key, kind, time_ms, due_key_);
+  store_.put(due_key_, Bytes(""), timestamp_ms);
+  if (due_key_ < mark_) write_mark(due_key_, timestamp_ms);
+  add_to_window(due_key_);
+}
+
+bool TimerQueue::cancel(Bytes key, uint8_t kind, int64_t timestamp_ms) {
+  open();
+  const std::optional<int64_t> time_ms = find(key, kind);
+  if (!time_ms) return false;
+  has_changed_ = true;
+  remove_due(key, kind, *time_ms, timestamp_ms);
+  make_index_key(key, kind, index_key_);
+  store_.erase(index_key_, timestamp_ms);
+  return true;
+}
+
+std::optional<int64_t> TimerQueue::find(Bytes key, uint8_t kind) {
+  make_index_key(key, kind, index_key_);
+  const Row row = store_.get(index_key_);
+  if (!row) return std::nullopt;
+  return Serde<int64_t>::view(row.value);
+}
+
+void TimerQueue::remove_due(Bytes key, uint8_t kind, int64_t time_ms, int64_t timestamp_ms) {
+  make_due_key(key, kind, time_ms, due_key_);
+  store_.erase(due_key_, timestamp_ms);
+  window_.erase(due_key_);
+}
+
+void TimerQueue::add_to_window(const std::string& due_key) {
+  if (!is_complete_ && due_key >= end_) return;
+  window_.insert(due_key);
+  if (window_.size() <= kWindowMax) return;
+  const auto last = std::prev(window_.end());
+  end_ = *last;
+  is_complete_ = false;
+  window_.erase(last);
+}
+
+int64_t TimerQueue::next_due_ms() const {
+  if (!is_open_) return 0;
+  if (!window_.empty()) return time_of(*window_.begin());
+  return is_complete_ ? kNever : time_of(end_);
+}
+
+void TimerQueue::load() {
+  open();
+  if (!window_.empty() || is_complete_) return;
+  const auto rows = store_.range(end_, one(kAfterDue));
+  for (; rows->valid() && window_.size() < kWindowRead; rows->next()) {
+    window_.insert(window_.end(), rows->key().to_string());
+  }
+  is_complete_ = !rows->valid();
+  if (!is_complete_) end_ = rows->key().to_string();
+}
+
+void TimerQueue::take(Taken& taken, int64_t timestamp_ms) {
+  MILLRACE_ASSERT(!window_.empty(), "no timer is loaded");
+  has_changed_ = true;
+  const auto first = window_.extract(window_.begin());
+  const std::string& due_key = first.value();
+  taken.time_ms = time_of(due_key);
+  taken.key.assign(due_key, kDueKeyOffset, due_key.size() - kDueKeyOffset - 1);
+  taken.kind = static_cast<uint8_t>(due_key.back());
+  store_.erase(due_key, timestamp_ms);
+  make_index_key(taken.key, taken.kind, index_key_);
+  store_.erase(index_key_, timestamp_ms);
+  if (++taken_since_mark_ >= kTakenPerMark) write_mark(due_key, timestamp_ms);
+}
+
+void TimerQueue::write_mark(const std::string& due_key, int64_t timestamp_ms) {
+  taken_since_mark_ = 0;
+  mark_ = due_key;
+  store_.put(one(kMark), mark_, timestamp_ms);
+}
+
+void TimerQueue::save_clock(int64_t clock_ms, int64_t timestamp_ms) {
+  std::string time;
+  Serde<int64_t>::encode(clock_ms, time);
+  store_.put(one(kClock), time, timestamp_ms);
+}
+
+std::optional<int64_t> TimerQueue::saved_clock() {
+  const Row row = store_.get(one(kClock));
+  if (!row) return std::nullopt;
+  return Serde<int64_t>::view(row.value);
+}
+
+}  // namespace millrace
