@@ -1,5 +1,8 @@
 #include "crm/decode/mapping.h"
 
+#include <fstream>
+#include <iterator>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -43,6 +46,15 @@ TEST(MappingFile, TellsTopicsEntitiesAndFields) {
   EXPECT_TRUE(contact.find("AccountId")->reference);
   EXPECT_THAT(mapping->personal_fields(EntityKind::kAccount), ElementsAre("phone"));
   EXPECT_THAT(mapping->personal_fields(EntityKind::kContact), ElementsAre("email"));
+}
+
+TEST(MappingFile, ExampleOfTheReadmeIsValid) {
+  std::ifstream file(MILLRACE_DECODE_README);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const size_t from = text.find("```json\n") + 8;
+  const auto mapping = parse_mapping(text.substr(from, text.find("```", from) - from));
+  ASSERT_TRUE(mapping.ok()) << mapping.message();
+  EXPECT_EQ(mapping->topics.size(), 3U);
 }
 
 TEST(MappingFile, NamesTheLineOfWhatIsNoJson) {

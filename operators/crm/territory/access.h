@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "crm/territory/predicate.h"
+
+namespace millrace::crm::territory {
+
+enum class AccessKind : unsigned char {
+  kText,               ///< the value is `low_text`
+  kNumber,             ///< the value is the number `low_number`
+  kPart,               ///< a part of the value is `low_text`
+  kPrefix,             ///< the value starts with `low_text`
+  kGram,               ///< the value contains the three bytes `low_text`
+  kNumbers,            ///< the value is a number between the bounds
+  kTexts,              ///< the value's text is between the bounds
+  kTextsOfNonNumbers,  ///< the same, and the value is no number
+  kNull,               ///< the field is null
+  kAny,                ///< any account
+};
+
+/// A condition that an index can answer. It lets in whatever the predicate it is for lets in, and
+/// perhaps more: bounds are closed.
+struct AccessKey {
+  AccessKind kind = AccessKind::kAny;
+  FieldIndex field = 0;
+  std::optional<std::string> low_text{};
+  std::optional<std::string> high_text{};
+  std::optional<double> low_number{};
+  std::optional<double> high_number{};
+
+  friend bool operator==(const AccessKey&, const AccessKey&) = default;
+};
+
+inline constexpr size_t kGramBytes = 3;
+
+/// A predicate, and which share of the mentions of its field are mentions of it: the guess at how
+/// often it matches, as rules speak of what accounts have.
+struct SharedPredicate {
+  const Predicate* predicate = nullptr;
+  double share = 0;
+};
+
+/// How to find all accounts that match a term: an account does only if it meets one of `keys`.
+struct Access {
+  std::vector<AccessKey> keys{};
+  double share = 1;  ///< guess at the share of accounts that meet one
+};
+
+/// By the rarest of the term's predicates; two ranges over one field count as one.
+Access choose_access(std::span<const SharedPredicate> term);
+
+}  // namespace millrace::crm::territory

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include <flatbuffers/flatbuffers.h>
+
+#include "millrace/core/store.h"
+
+#include "crm/territory/assignment.h"
+
+namespace millrace::crm::territory {
+
+/// What was said last about accounts, so that only differences are said: a keyed store of root NUL
+/// territory → AccountTerritory.
+class AssignmentRows {
+ public:
+  /// The new row or, for one that is gone, null. Dies when the call returns.
+  using Emit = std::function<void(Bytes key, Bytes row, Bytes old_row)>;
+
+  explicit AssignmentRows(KeyValueStore& store) : store_(store) {}
+
+  /// Makes the account's rows say `assigned`, which is sorted by territory, and emits those that
+  /// are new, different by more than the epoch, or gone, in order. New rows carry `epoch`.
+  void align(std::string_view root, std::span<const Assignment> assigned, uint64_t epoch,
+             int64_t timestamp_ms, const Emit& emit);
+
+ private:
+  Bytes write(std::string_view root, const Assignment& assignment, uint64_t epoch);
+
+  KeyValueStore& store_;
+  flatbuffers::FlatBufferBuilder builder_;
+};
+
+/// Key of the row, and of the record on the topic.
+std::string assignment_key(std::string_view root, std::string_view territory);
+
+}  // namespace millrace::crm::territory

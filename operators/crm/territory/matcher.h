@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crm/territory/field_value.h"
+#include "crm/territory/rule_set.h"
+
+namespace millrace::crm::territory {
+
+/// A field of an account. An absent or empty value is null, and so is a field that is not given.
+struct AccountField {
+  std::string_view name;
+  std::optional<std::string_view> value;
+};
+
+/// Asks a rule set which territories take an account. One for each thread: it keeps what it found
+/// out about the account at hand, every predicate and rule being asked once.
+///
+/// A territory matches when the account matches all its rules, local and inherited ones, of which
+/// there must be one. Of matching territories on one branch the lowest takes the account. A
+/// territory that the account is excluded from does not match, so the next one above it may.
+class Matcher {
+ public:
+  /// `rules` must outlive this, and may change between calls.
+  explicit Matcher(const RuleSet& rules) : rules_(rules) {}
+
+  /// Territories that take the account by rules, sorted by id. The answer dies at the next call.
+  ///
+  /// Costs look-ups by the account's values, and what follows for every rule they lead to.
+  std::span<const TerritoryIndex> match(std::span<const AccountField> fields,
+                                        std::span<const std::string> excluded = {});
+
+  /// The same for an account of which only `changed` fields changed since it was in `before`, by
+  /// the same rules and exclusions: only rules that mention one of them are the reason to try a
+  /// territory.
+  std::span<const TerritoryIndex> match_changed(std::span<const AccountField> fields,
+                                                std::span<const std::string_view> changed,
+                                                std::span<const TerritoryIndex> before,
+                                                std::span<const std::string> excluded = {});
+
+  /// Rules tried in the last call, for tests and metrics.
+  size_t rules_tried() const { return rules_tried_; }
+
+ private:
+  /// Per index, what is known about the account at hand.
+  class Memo {
+   public:
+    void start(uint32_t slots, uint32_t round) {
+      if (entries_.size() < slots) entries_.resize(slots, 0);
+      round_ = round;
+    }
+    /// The answer to `index`, asked of `compute` the first time.
+    template <class Compute>
+    bool ask(uint32_t index, Compute&& compute) {
+      if (entries_[index] >> 1 == round_) return (entries_[index] & 1U) != 0;
+      const bool answer = compute();
+      set(index, answer);
+      return answer;
+    }
+    void set(uint32_t index, bool answer) { entries_[index] = round_ << 1 | (answer ? 1U : 0U); }
+    bool is_true(uint32_t index) const { return entries_[index] == (round_ << 1 | 1U); }
+    void clear() { entries_.clear(); }
+
+   private:
+    std::vector<uint32_t> entries_;  ///< round, and one bit of answer
+    uint32_t round_ = 0;
+  };
+
+  void start(std::span<const AccountField> fields, std::span<const std::string> excluded);
+  void collect(FieldSet changed);
+  void try_rule(RuleIndex rule, FieldSet changed);
+  void try_above(TerritoryIndex territory);
+  std::span<const TerritoryIndex> lowest();
+
+  const FieldValue* value_of(FieldIndex field) const {
+    return present_.is_true(field) ? &values_[field] : nullptr;
+  }
+  FieldSet fields_of(TerritoryIndex territory) const;
+  bool predicate_matches(PredicateIndex predicate);
+  bool rule_matches(RuleIndex rule);
+  bool uses_match(TerritoryIndex territory, bool only_inherited);
+  bool inherited_match(TerritoryIndex territory);
+  bool territory_matches(TerritoryIndex territory);
+
+  const RuleSet& rules_;
+  uint32_t round_ = 0;
+  std::vector<FieldValue> values_;
+  Memo present_;
+  Memo predicates_;
+  Memo rule_answers_;
+  Memo tried_;
+  Memo inherited_;
+  Memo excluded_;
+  Memo listed_;
+  Memo above_;
+  std::vector<TerritoryIndex> matching_;
+  size_t rules_tried_ = 0;
+};
+
+}  // namespace millrace::crm::territory
