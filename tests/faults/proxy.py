@@ -1,19 +1,72 @@
-"""The network between an instance and the broker: a TCP proxy that can be cut and slowed down."""
+"""The network between an instance and the broker: a TCP proxy that can be cut and slowed down.
+
+All proxies are one process of their own, so that nothing the harness computes holds up the network.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from typing import Any
 
 CHUNK_BYTES = 64 << 10
+ANSWER = b"done\n"
 
 
 class Proxy:
-    """Hands connections on from one port to another. Its methods may be called from any thread."""
+    """A port of the network. Its methods may be called from any thread; done when they return."""
 
-    def __init__(self, network: Network, port: int, target: int) -> None:
-        self.network, self.port, self.target = network, port, target
+    def __init__(self, network: Network, port: int) -> None:
+        self.network, self.port = network, port
+
+    def cut(self) -> None:
+        """Every connection is reset, and every new one."""
+        self.network.tell(self.port, "cut")
+
+    def swallow(self) -> None:
+        """Nothing gets through, and nobody is told: connections stay, data waits."""
+        self.network.tell(self.port, "swallow")
+
+    def slow(self, delay_s: float = 0.0, bytes_per_s: float = 0.0) -> None:
+        self.network.tell(self.port, "slow", delay_s, bytes_per_s)
+
+    def heal(self) -> None:
+        """What waited arrives now, late."""
+        self.network.tell(self.port, "heal")
+
+
+class Network:
+    """The process of all proxies. It ends with this one."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process = subprocess.Popen([sys.executable, "-B", __file__], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+
+    def proxy(self, port: int, target: int) -> Proxy:
+        self.tell(port, "open", target)
+        return Proxy(self, port)
+
+    def tell(self, port: int, what: str, *values: float) -> None:
+        with self.lock:
+            self.process.stdin.write(json.dumps([port, what, *values]).encode() + b"\n")
+            self.process.stdin.flush()
+            if self.process.stdout.readline() != ANSWER:
+                raise RuntimeError("the process of the proxies has ended")
+
+    def end(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Server:
+    """Hands connections on from one port to another; in the proxies' process."""
+
+    def __init__(self, port: int, target: int) -> None:
+        self.port, self.target = port, target
         self.is_cut = False
         self.delay_s = 0.0
         self.bytes_per_s = 0.0
@@ -22,26 +75,20 @@ class Proxy:
         self.writers: set[asyncio.StreamWriter] = set()
 
     def cut(self) -> None:
-        """Every connection is reset, and every new one."""
-        self.network.call(self._cut)
+        self.is_cut = True
+        for writer in self.writers:
+            writer.transport.abort()
 
     def swallow(self) -> None:
-        """Nothing gets through, and nobody is told: connections stay, data waits."""
-        self.network.call(self.open.clear)
+        self.open.clear()
 
     def slow(self, delay_s: float = 0.0, bytes_per_s: float = 0.0) -> None:
         self.delay_s, self.bytes_per_s = delay_s, bytes_per_s
 
     def heal(self) -> None:
-        """What waited arrives now, late."""
         self.slow()
         self.is_cut = False
-        self.network.call(self.open.set)
-
-    def _cut(self) -> None:
-        self.is_cut = True
-        for writer in self.writers:
-            writer.transport.abort()
+        self.open.set()
 
     async def serve(self) -> None:
         await asyncio.start_server(self._connected, "127.0.0.1", self.port)
@@ -80,27 +127,26 @@ class Proxy:
             writer.close()
 
 
-class Network:
-    """All proxies, in one thread."""
+async def serve() -> None:
+    """Until the harness closes its end."""
+    loop = asyncio.get_running_loop()
+    commands = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    servers: dict[int, Server] = {}
+    while line := await commands.readline():
+        port, what, *values = json.loads(line)
+        await act(servers, port, what, values)
+        sys.stdout.buffer.write(ANSWER)
+        sys.stdout.buffer.flush()
 
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.proxies: list[Proxy] = []
-        threading.Thread(target=self.loop.run_forever, name="network", daemon=True).start()
 
-    def proxy(self, port: int, target: int) -> Proxy:
-        proxy = Proxy(self, port, target)
-        asyncio.run_coroutine_threadsafe(proxy.serve(), self.loop).result(10)
-        self.proxies.append(proxy)
-        return proxy
+async def act(servers: dict[int, Server], port: int, what: str, values: list[Any]) -> None:
+    if what == "open":
+        servers[port] = Server(port, *values)
+        await servers[port].serve()
+    else:
+        getattr(servers[port], what)(*values)
 
-    def call(self, action: Callable[[], None]) -> None:
-        done = threading.Event()
 
-        def act() -> None:
-            action()
-            done.set()
-
-        self.loop.call_soon_threadsafe(act)
-        if not done.wait(10):
-            raise RuntimeError("the proxies' thread does not answer")
+if __name__ == "__main__":
+    asyncio.run(serve())

@@ -145,6 +145,7 @@ class World:
         for instance in self.instances:
             instance.kill()
         self.broker.wipe()
+        self.network.end()
         for folder in self.mounted:
             subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, timeout=30)
 
