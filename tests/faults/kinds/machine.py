@@ -107,9 +107,10 @@ class Death(Fault):
         instance = chance.choice([each for each in world.instances if each.job.name == "crm"])
         count = chance.randint(1, CHANGES_MAX)
         with instance.held():
-            for _ in range(ATTEMPTS_MAX):  # a rebalance may have left it without tasks
+            for _ in range(ATTEMPTS_MAX):  # a rebalance may have left it with few tasks, or none
                 if (code := self._run(world, instance, count)) != 0:
                     break
+                count = (count + 1) // 2
             instance.control.heal()
             instance.start()
         return Outcome(instance.name, f"died_at_change_{count}_with_{code}",
