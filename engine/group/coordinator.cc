@@ -372,6 +372,7 @@ std::vector<std::string> Coordinator::snapshot_peers(TaskId task) const {
   std::sort(found.begin(), found.end(), std::greater<>());
   if (found.size() > kSnapshotPeersMax) found.resize(kSnapshotPeersMax);
   std::vector<std::string> endpoints;
+  endpoints.reserve(found.size());
   for (auto& [position, endpoint] : found) endpoints.push_back(std::move(endpoint));
   return endpoints;
 }
