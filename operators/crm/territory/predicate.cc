@@ -1,7 +1,7 @@
 #include "crm/territory/predicate.h"
 
 #include <algorithm>
-#include <cstring>
+#include <tuple>
 #include <utility>
 
 namespace millrace::crm::territory {
