@@ -25,6 +25,8 @@ constexpr auto kOwnProperties = std::to_array<std::string_view>({
     "group.instance.id",
     "group.protocol",
     "isolation.level",
+    "max.in.flight",
+    "max.in.flight.requests.per.connection",
     "partition.assignment.strategy",
     "transactional.id",
 });

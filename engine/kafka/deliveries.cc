@@ -17,7 +17,7 @@ OutputTopic::OutputTopic(std::string name, TopicHandle handle, int32_t partition
 }
 
 void OutputTopic::delivered(int32_t partition, int64_t offset) {
-  if (!has(partition) || offset < 0) return;
+  if (!has(partition)) return;
   std::atomic<int64_t>& end = ends_[static_cast<size_t>(partition)];
   int64_t known = end.load(std::memory_order_relaxed);
   while (known <= offset &&
@@ -39,11 +39,21 @@ void DeliveryFailure::record(const OutputTopic& topic, const rd_kafka_message_t&
       message.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
     return;
   }
+  Error error =
+      make_error(fmt::format("delivery to {}/{}", topic.name(), message.partition), message.err);
+  error.code = delivery_code(message.err);
+  keep(std::move(error));
+}
+
+void DeliveryFailure::record_unknown(const OutputTopic& topic, const rd_kafka_message_t& message) {
+  keep({ErrorCode::kAborted, fmt::format("delivery to {}/{}: not known whether the broker has it",
+                                         topic.name(), message.partition)});
+}
+
+void DeliveryFailure::keep(Error error) {
   if (failed_.exchange(true)) return;
   const std::lock_guard lock(mutex_);
-  first_ =
-      make_error(fmt::format("delivery to {}/{}", topic.name(), message.partition), message.err);
-  first_->code = delivery_code(message.err);
+  first_ = std::move(error);
 }
 
 std::optional<Error> DeliveryFailure::get() const {

@@ -21,8 +21,7 @@ class OutputTopic {
   rd_kafka_topic_t* handle() const { return handle_.get(); }
   bool has(int32_t partition) const { return partition >= 0 && partition < partitions_; }
 
-  /// From any thread. Offsets that librdkafka doesn't know (a repeated batch that the broker
-  /// already had) leave the end where it is, which is never too far.
+  /// From any thread.
   void delivered(int32_t partition, int64_t offset);
   /// Offset after the last delivered record since the previous call or `forget`; −1: none.
   int64_t take_end(int32_t partition);
@@ -39,10 +38,18 @@ class OutputTopic {
 class DeliveryFailure {
  public:
   void record(const OutputTopic& topic, const rd_kafka_message_t& message);
+  /// Of a delivery without an offset: librdkafka infers it from a later batch that got through,
+  /// since a broker that knows the producer refuses a gap. But a broker forgets a producer when
+  /// the newest *timestamp* among its records is a day old (`producer.id.expiration.ms`), which
+  /// timestamps of events always are when a history is read; then it takes the later batch, and
+  /// this one, refused or lost at that moment, is nowhere.
+  void record_unknown(const OutputTopic& topic, const rd_kafka_message_t& message);
   std::optional<Error> get() const;
   void clear();
 
  private:
+  void keep(Error error);
+
   std::atomic<bool> failed_ = false;
   mutable std::mutex mutex_;
   std::optional<Error> first_;

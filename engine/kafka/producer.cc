@@ -91,6 +91,8 @@ Result<std::unique_ptr<Producer>> KafkaProducer::make(const KafkaOptions& option
     config.set("message.timeout.ms", options.transaction_timeout_ms);
   } else {
     config.set("message.timeout.ms", kDeliveryTimeoutMs);
+    // See DeliveryFailure::record_unknown: there is no transaction that could be given up.
+    config.set("max.in.flight.requests.per.connection", 1);
   }
   std::unique_ptr<KafkaProducer> producer(
       new KafkaProducer(options, transactional, std::move(group)));
@@ -116,10 +118,13 @@ KafkaProducer::KafkaProducer(const KafkaOptions& options, bool transactional,
 
 void KafkaProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
   auto& topic = *static_cast<OutputTopic*>(message->_private);
-  if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+  auto& producer = *static_cast<KafkaProducer*>(opaque);
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    producer.failure_.record(topic, *message);
+  } else if (message->offset >= 0) {
     topic.delivered(message->partition, message->offset);
-  } else {
-    static_cast<KafkaProducer*>(opaque)->failure_.record(topic, *message);
+  } else if (producer.transactional_) {
+    producer.failure_.record_unknown(topic, *message);
   }
 }
 

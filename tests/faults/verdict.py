@@ -45,6 +45,18 @@ def topic(world: World, name: str, latest: bool = False) -> list[dict]:
     return dump(world.args.bin, world.broker.address, name, latest)
 
 
+def check_inputs(world: World, expected: Expected, report: Report) -> None:
+    """Without a record in the inputs its absence from the outputs is no fault of the job."""
+    for name, identity, want in (
+            ("crm.accounts", "id", expected.records), ("crm.merge-facts", "victim", None)):
+        lines = topic(world, name)
+        found = {(line["value"][identity], line["value"]["version"]["sequence_number"])
+                 for line in lines}
+        world.say(f"input topic={name} records={len(lines)} different={len(found)}")
+        if want is not None and len(found) != want:
+            report.add("wrong", f"topic {name} has {len(found)} changes, {want} were loaded")
+
+
 def check_crm_topics(world: World, expected: Expected, report: Report) -> None:
     check_redirects(expected, topic(world, "crm.redirects", True), report)
     check_states(expected, topic(world, "crm.account-state", True), report)
@@ -140,6 +152,7 @@ def check_everything(world: World) -> Report:
     report = Report()
     expected = expected_accounts(world)
     world.say(f"compare ids={len(expected.ids)} rounds={len(world.crm_load.sources)}")
+    check_inputs(world, expected, report)
     check_crm_topics(world, expected, report)
     check_tally_topics(world, report)
     check_dead_letters(world, report)
