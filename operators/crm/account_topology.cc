@@ -13,6 +13,7 @@
 #include "crm/merge_forest.h"
 #include "crm/merge_resolver.h"
 #include "crm/row_materializer.h"
+#include "crm/topology_nodes.h"
 
 namespace millrace::crm {
 namespace {
@@ -43,62 +44,6 @@ class KeyByValue final : public Processor {
 ProcessorFactory key_by_value(KeyByValue::IdOf id_of) {
   return [id_of] { return std::make_unique<KeyByValue>(id_of); };
 }
-
-template <class K, class V>
-TopicUse use_of(Topic<K, V> topic) {
-  return {std::string(topic.name), type_info<K>(), type_info<V>()};
-}
-
-/// Collects nodes; a child is added after its parents, so children keep the order of adding.
-class Nodes {
- public:
-  NodeIndex add(Node node, std::vector<NodeIndex> parents) {
-    const auto index = static_cast<NodeIndex>(nodes_.size());
-    for (const NodeIndex parent : parents) nodes_[parent].children.push_back(index);
-    node.parents = std::move(parents);
-    nodes_.push_back(std::move(node));
-    return index;
-  }
-  NodeIndex source(std::string name, TopicUse topic) {
-    Node node;
-    node.name = std::move(name);
-    node.kind = NodeKind::kSource;
-    node.topic = std::move(topic);
-    return add(std::move(node), {});
-  }
-  NodeIndex processor(std::string name, ProcessorFactory factory, NodeIndex parent,
-                      std::vector<std::string_view> stores = {},
-                      std::vector<std::string_view> reads_at_key = {}) {
-    Node node;
-    node.name = std::move(name);
-    node.factory = std::move(factory);
-    node.stores.assign(stores.begin(), stores.end());
-    node.reads_at_key.assign(reads_at_key.begin(), reads_at_key.end());
-    return add(std::move(node), {parent});
-  }
-  NodeIndex exchange(std::string name, TypeInfo value, std::vector<NodeIndex> parents,
-                     int32_t partitions = 0) {
-    Node node;
-    node.name = name;
-    node.kind = NodeKind::kExchange;
-    node.topic = {std::move(name), type_info<std::string>(), std::move(value)};
-    node.partitions = partitions;
-    return add(std::move(node), std::move(parents));
-  }
-  NodeIndex sink(std::string name, TopicUse topic, NodeIndex parent, bool coalesce) {
-    Node node;
-    node.name = std::move(name);
-    node.kind = NodeKind::kSink;
-    node.topic = std::move(topic);
-    node.coalesce = coalesce;
-    return add(std::move(node), {parent});
-  }
-  Node& operator[](NodeIndex index) { return nodes_[index]; }
-  std::vector<Node> take() { return std::move(nodes_); }
-
- private:
-  std::vector<Node> nodes_;
-};
 
 void add_merge_resolution(Nodes& nodes) {
   TopicUse facts = use_of(kMergeFacts);
@@ -153,11 +98,6 @@ void add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>& mappin
                                          std::move(policy)),
                       by_root, {kMemberStore, kAccountStateStore}, {kAccountStateStore});
   nodes.sink("account-states-out", use_of(kAccountStates), aggregator, true);
-}
-
-template <class Value>
-StoreSpec store_of(std::string_view name) {
-  return {.name = std::string(name), .key = type_info<std::string>(), .value = type_info<Value>()};
 }
 
 }  // namespace
