@@ -12,6 +12,9 @@
 namespace millrace::crm {
 namespace {
 
+/// The one kind of timer: of a root and feature, at its `next_change_ms`.
+constexpr uint8_t kNextChange = 0;
+
 const FeatureEntitlement& entitlement_in(const std::string& bytes) {
   return *flatbuffers::GetRoot<FeatureEntitlement>(bytes.data());
 }
@@ -39,16 +42,15 @@ class SourcesOfRoot {
 
 class EntitlementDeriver final : public Processor {
  public:
-  EntitlementDeriver(ChangeTimersFactory timers, std::shared_ptr<const Catalogue> catalogue)
-      : make_timers_(std::move(timers)), catalogue_(std::move(catalogue)) {}
+  explicit EntitlementDeriver(std::shared_ptr<const Catalogue> catalogue)
+      : catalogue_(std::move(catalogue)) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
     sources_ = &context.store(kEntitlementSourceStore);
     zones_ = &context.store(kEntitlementZoneStore);
     states_ = &context.store(kEntitlementStateStore);
-    timers_ = make_timers_(
-        context, [this](std::string_view key, int64_t at_ms) { pass_boundary(key, at_ms); });
+    timers_ = &context.timers(kEntitlementTimerStore);
   }
 
   void process(const Record& record) override {
@@ -61,6 +63,18 @@ class EntitlementDeriver final : public Processor {
                              ? keep_zone(input, record.timestamp_ms)
                              : keep_source(input, record);
     if (changed) derive(root, record.timestamp_ms);
+  }
+
+  /// Moves `current` of one feature over a boundary.
+  void on_timer(const Timer& timer) override {
+    const Row stored = states_->get(timer.key);
+    if (!stored) return;
+    old_state_.assign(stored.value.view());
+    const FeatureEntitlement& old = entitlement_in(old_state_);
+    if (old.next_change_ms() != timer.time_ms) return;
+    store(timer.key.view(),
+          write(old.root()->string_view(), read_timeline(old), old.version() + 1, timer.time_ms),
+          std::max(timer.time_ms, stored.timestamp_ms));
   }
 
  private:
@@ -143,25 +157,14 @@ class EntitlementDeriver final : public Processor {
           std::max(timestamp_ms, stored.timestamp_ms));
   }
 
-  /// Moves `current` of one feature over a boundary.
-  void pass_boundary(std::string_view key, int64_t at_ms) {
-    const Row stored = states_->get(key);
-    if (!stored) return;
-    old_state_.assign(stored.value.view());
-    const FeatureEntitlement& old = entitlement_in(old_state_);
-    if (old.next_change_ms() != at_ms) return;
-    store(key, write(old.root()->string_view(), read_timeline(old), old.version() + 1, at_ms),
-          std::max(at_ms, stored.timestamp_ms));
-  }
-
   /// REQUIRES: `old_state_` holds the row before, empty for none.
   void store(std::string_view key, Bytes state, int64_t timestamp_ms) {
     states_->put(key, state, timestamp_ms);
     const auto& now = *flatbuffers::GetRoot<FeatureEntitlement>(state.data());
     if (const auto next_ms = now.next_change_ms()) {
-      timers_->set(key, *next_ms);
+      timers_->set(key, kNextChange, *next_ms);
     } else {
-      timers_->cancel(key);
+      timers_->cancel(key, kNextChange);
     }
     const bool was_there = !old_state_.empty() && grants_something(entitlement_in(old_state_));
     if (!was_there && !grants_something(now)) return;
@@ -177,12 +180,11 @@ class EntitlementDeriver final : public Processor {
     return finish_aligned(builder_, write_entitlement(builder_, root, timeline, version, as_of_ms));
   }
 
-  ChangeTimersFactory make_timers_;
   std::shared_ptr<const Catalogue> catalogue_;
   KeyValueStore* sources_ = nullptr;
   KeyValueStore* zones_ = nullptr;
   KeyValueStore* states_ = nullptr;
-  std::unique_ptr<ChangeTimers> timers_;
+  Timers* timers_ = nullptr;
   flatbuffers::FlatBufferBuilder builder_;
   std::string old_state_;
 };
@@ -198,12 +200,14 @@ std::vector<StoreSpec> entitlement_stores() {
           {.name = std::string(kEntitlementStateStore),
            .key = text,
            .value = type_info<FeatureEntitlement>()},
-          {.name = std::string(kEntitlementTimerStore), .key = {}, .value = {}}};
+          {.name = std::string(kEntitlementTimerStore),
+           .key = {},
+           .value = {},
+           .timers = TimeKind::kWall}};
 }
 
-ProcessorFactory entitlement_deriver(ChangeTimersFactory timers,
-                                     std::shared_ptr<const Catalogue> catalogue) {
-  return [timers, catalogue] { return std::make_unique<EntitlementDeriver>(timers, catalogue); };
+ProcessorFactory entitlement_deriver(std::shared_ptr<const Catalogue> catalogue) {
+  return [catalogue] { return std::make_unique<EntitlementDeriver>(catalogue); };
 }
 
 }  // namespace millrace::crm

@@ -10,7 +10,6 @@
 #include "millrace/core/topology.h"
 
 #include "crm/entitlement/catalogue.h"
-#include "crm/entitlement/change_timers.h"
 #include "entitlement_input_generated.h"
 #include "feature_entitlement_generated.h"
 
@@ -49,8 +48,7 @@ std::vector<StoreSpec> entitlement_stores();
 /// Costs for each input that changes something: reading all sources of the root and all its
 /// features' rows, and deriving them. For a boundary: reading and writing one row.
 /// REQUIRES: `catalogue` is not changed while the processors live.
-ProcessorFactory entitlement_deriver(ChangeTimersFactory timers,
-                                     std::shared_ptr<const Catalogue> catalogue);
+ProcessorFactory entitlement_deriver(std::shared_ptr<const Catalogue> catalogue);
 
 /// Turns AccountStates, keyed by root, into the TimeZone inputs of the deriver behind it: the
 /// zone's name is in `field` of the golden record. Forwards only what differs from the state

@@ -39,8 +39,7 @@ Result<Topology> topology() {
   deriver.name = "entitlement-deriver";
   deriver.parents = {0, 4};
   deriver.children = {2};
-  deriver.factory = entitlement_deriver(polled_timers(std::string(kEntitlementTimerStore)),
-                                        std::make_shared<Catalogue>());
+  deriver.factory = entitlement_deriver(std::make_shared<Catalogue>());
   for (const StoreSpec& store : entitlement_stores()) deriver.stores.push_back(store.name);
   Node states;
   states.name = "account-states";
@@ -192,6 +191,42 @@ TEST_F(EntitlementDeriverTest, TimeFlipsTheStateAtEachBoundaryInOrderAlsoAfterDo
                                  std::tuple(3 * kHourMs, 2, 5)));
   run_after(kHourMs);
   EXPECT_THAT(read(), IsEmpty());
+}
+
+TEST(EntitlementDeriver, ReplayPublishesTheSameStatesInTheSameOrderAsLife) {
+  std::vector<std::pair<int64_t, EntitlementInputT>> history;  // hours since the start
+  const auto tell_at = [&](int64_t hour, const std::string& id, int64_t from_hour,
+                           int64_t to_hour) {
+    GrantSourceT line = grant(id, FeatureKind::QuantitySum, 1 + hour);
+    line.period->start_ms = kStartMs + from_hour * kHourMs;
+    line.period->end_ms = kStartMs + to_hour * kHourMs;
+    history.emplace_back(hour, input_of("s:a", "s:a", line));
+  };
+  tell_at(1, "s:x", 2, 9);
+  tell_at(3, "s:y", 4, 6);
+  tell_at(6, "s:z", 0, 7);
+  tell_at(8, "s:x", 2, 10);
+  history.emplace_back(11, time_zone("s:a", "Europe/Berlin"));
+  std::vector<std::vector<std::string>> published;
+  for (const bool is_replay : {false, true}) {
+    TopologyDriver driver(topology(), options(1));
+    if (!is_replay) driver.run();
+    int64_t hour = 0;
+    for (const auto& [at, input] : history) {
+      if (!is_replay) driver.advance_time((at - hour) * kHourMs);
+      hour = at;
+      driver.pipe(kInputs, input.root, Flat<EntitlementInput>(input), kStartMs + at * kHourMs);
+      if (!is_replay) driver.run();
+    }
+    if (is_replay) driver.advance_time(hour * kHourMs);
+    driver.run();
+    auto& records = published.emplace_back();
+    for (const DriverRecord& record : driver.read_bytes(kEntitlements.name)) {
+      records.push_back(std::to_string(record.timestamp_ms) + *record.value);
+    }
+  }
+  EXPECT_THAT(published[0], SizeIs(9));
+  EXPECT_EQ(published[0], published[1]);
 }
 
 TEST_F(EntitlementDeriverTest, EndDateIsADayOfTheAccountsTimeZone) {
