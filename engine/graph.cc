@@ -7,6 +7,7 @@
 #include "millrace/core/partitioner.h"
 
 #include "engine/limited_store.h"
+#include "engine/task_broadcasts.h"
 #include "engine/task_timers.h"
 
 namespace millrace::engine {
@@ -42,6 +43,9 @@ class Graph::Context final : public ProcessorContext {
     MILLRACE_ASSERT(std::find(declared.begin(), declared.end(), name) != declared.end(),
                     "the node does not declare timers of this name");
     return graph_.scope_.timers->timers(name);
+  }
+  const BroadcastRows& broadcast(std::string_view name) override {
+    return graph_.scope_.broadcasts->rows(planned_.node, name);
   }
 
   TaskId task() const override { return graph_.scope_.task; }

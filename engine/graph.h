@@ -18,6 +18,7 @@
 
 namespace millrace::engine {
 
+class TaskBroadcasts;
 class TaskTimers;
 
 /// What a task shares with its processors. Task's thread only.
@@ -30,6 +31,7 @@ struct TaskScope {
   const OutputTopics* outputs = nullptr;
   Punctuations punctuations;
   TaskTimers* timers = nullptr;
+  TaskBroadcasts* broadcasts = nullptr;
   RecordPosition position;  ///< of the input record being processed
   int64_t stream_time_ms = -1;
   std::map<std::string, uint64_t, std::less<>> dropped;  ///< by reason, since last asked
@@ -50,6 +52,13 @@ class Graph {
   void push_from(uint32_t input_node, const Record& record);
   /// Gives a timer to the processor whose it is. May throw what user code throws.
   void fire(uint32_t node, const Timer& timer) { processors_[node]->on_timer(timer); }
+  /// Tells a processor of a change of a broadcast table. May throw what user code throws.
+  void broadcast_changed(uint32_t node, const BroadcastChange& change) {
+    processors_[node]->on_change(change);
+  }
+  void broadcast_reset(uint32_t node, std::string_view table) {
+    processors_[node]->on_reset(table);
+  }
 
  private:
   class Context;

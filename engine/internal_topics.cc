@@ -55,6 +55,11 @@ Status missing_topics(const Topology& topology, const Counts& existing) {
     missing.push_back(fmt::format("'{}' ({} by node '{}')", node.topic.name,
                                   node.kind == NodeKind::kSource ? "read" : "written", node.name));
   }
+  for (const TopicUse& broadcast : topology.broadcasts()) {
+    if (!existing.contains(broadcast.name)) {
+      missing.push_back(fmt::format("'{}' (a broadcast table)", broadcast.name));
+    }
+  }
   if (missing.empty()) return {};
   return Error{ErrorCode::kConfig,
                fmt::format("topics do not exist: {}. Create them, with the partitions you want",

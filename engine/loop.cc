@@ -45,7 +45,7 @@ Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, con
     state_memory_ =
         make_shared_state_memory(options_.block_cache_bytes, options_.write_buffer_bytes);
   }
-  environment_ = {&options_, &outputs_, &clock_, -1};
+  environment_ = {&options_, &outputs_, &clock_, nullptr, -1};
   metrics_.set_state(to_string(EngineState::kStarting));
 }
 
@@ -77,6 +77,7 @@ Status Loop::connect() {
   if (plans_.empty()) {
     const Result<ResolvedTopology> resolved = prepare_topics(*admin_, topology_, options_);
     if (!resolved.ok()) return resolved.status();
+    MILLRACE_RETURN_IF_ERROR(open_broadcasts(*resolved));
     plans_ = make_task_plans(topology_, *resolved, options_.application_id, outputs_);
     if (const std::string letters = dead_letter_topic(options_); !letters.empty()) {
       environment_.dead_letters = outputs_.add(letters);
@@ -113,9 +114,41 @@ Status Loop::poll_inputs() {
   const Result<InputPump::Outcome> polled = pump_->poll();
   if (!polled.ok()) return polled.status();
   did_something_ |= polled->records > 0;
-  inputs_at_end_ = polled->is_at_end;
+  const Result<bool> tables_at_end = poll_broadcasts();
+  if (!tables_at_end.ok()) return tables_at_end.status();
+  inputs_at_end_ = polled->is_at_end && *tables_at_end;
   queued_bytes_ = polled->queued_bytes;
   return {};
+}
+
+Status Loop::open_broadcasts(const ResolvedTopology& resolved) {
+  if (resolved.broadcast_partitions.empty()) return {};
+  Result<std::unique_ptr<Fetcher>> fetcher = clients_.fetcher("broadcast");
+  if (!fetcher.ok()) return fetcher.status();
+  auto reader = std::make_unique<BroadcastReader>(std::move(*fetcher), *admin_, options_, metrics_);
+  MILLRACE_RETURN_IF_ERROR(reader->open(topology_, resolved));
+  broadcasts_ = std::move(reader);
+  environment_.broadcasts = broadcasts_.get();
+  return {};
+}
+
+Result<bool> Loop::poll_broadcasts() {
+  if (broadcasts_ == nullptr) return true;
+  const Result<BroadcastReader::Outcome> polled = broadcasts_->poll();
+  if (!polled.ok()) return polled.status();
+  did_something_ |= polled->records > 0;
+  // Without tasks there are no commits, which else make it forget.
+  if (polled->records > 0 && !any_at(Stage::kRunning)) prune_broadcasts();
+  return polled->is_at_end;
+}
+
+void Loop::prune_broadcasts() {
+  // Tasks on their way to running go back to cursors that are not known here yet.
+  if (broadcasts_ == nullptr || !has_plan_ || is_starting_tasks()) return;
+  const std::vector<Task*> running = tasks_at(Stage::kRunning);
+  broadcasts_->prune([&](const BroadcastTopic& topic, std::span<int64_t> floors) {
+    for (const Task* const task : running) task->lower_floors(topic, floors);
+  });
 }
 
 Status Loop::process() {
@@ -179,6 +212,7 @@ Status Loop::finish_commit() {
     }
   }
   housekeeper_->purge_before(done);
+  prune_broadcasts();
   feed_.add_commit(*committed);
   pacer_.committed(clock_.steady_ns(), !inputs_at_end_);
   backoff_.record_success();

@@ -15,6 +15,7 @@
 #include "millrace/state/task_state.h"
 
 #include "engine/backoff.h"
+#include "engine/broadcast_reader.h"
 #include "engine/clients.h"
 #include "engine/commit_pacer.h"
 #include "engine/committer.h"
@@ -91,6 +92,10 @@ class Loop {
   // The phases of a turn (loop.cc).
   Status connect();
   Status poll_inputs();
+  Status open_broadcasts(const ResolvedTopology& resolved);
+  /// Whether every broadcast table was read to its end.
+  Result<bool> poll_broadcasts();
+  void prune_broadcasts();
   Status process();
   Status commit_if_due();
   /// Begins a commit of all that is dirty; the tasks may go on until it is finished.
@@ -185,6 +190,7 @@ class Loop {
   std::unique_ptr<Coordinator> coordinator_;
   std::optional<InputPump> pump_;
   std::optional<Restorer> restorer_;
+  std::unique_ptr<BroadcastReader> broadcasts_;  ///< null: the topology has none
   std::unique_ptr<Housekeeper> housekeeper_;
   std::unique_ptr<SnapshotKeeper> snapshots_;  ///< null: the state is in memory
 

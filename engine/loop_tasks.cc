@@ -39,6 +39,7 @@ void Loop::recover(const Error& failure) {
 
 Status Loop::prepare_tasks() {
   if (!backoff_.is_due()) return {};
+  if (broadcasts_ != nullptr && !broadcasts_->is_loaded()) return {};
   Status status = open_tasks();
   std::vector<Owned*> wanted = next_to_prepare();
   if (!wanted.empty() && (status.ok() || is_passing(status.code()))) {

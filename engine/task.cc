@@ -78,6 +78,8 @@ Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> ba
   }
   has_passed_backlog_ = false;
   scope_.timers = &timers_.emplace(scope_);
+  scope_.broadcasts =
+      &broadcasts_.emplace(scope_, environment_.broadcasts, environment_.clock->now_ms());
   try {
     graph_ = std::make_unique<Graph>(scope_);
   } catch (...) {
@@ -92,6 +94,8 @@ void Task::reset() {
   graph_.reset();
   scope_.timers = nullptr;
   timers_.reset();
+  scope_.broadcasts = nullptr;
+  broadcasts_.reset();
   scope_.punctuations = {};
   scope_.stream_time_ms = -1;
   collector_.clear();
@@ -125,7 +129,9 @@ bool Task::has_work() const {
        timers_->may_be_due(TimeKind::kWall, timers_wall_ms()))) {
     return true;
   }
-  bool has_records = false;
+  const auto change = broadcasts_->next();
+  if (change && change->is_first) return true;
+  bool has_records = change.has_value();
   for (const TaskInput& input : inputs_) {
     if (!input.queue.empty()) {
       has_records = true;
@@ -144,7 +150,7 @@ Status Task::process_slice(Producer* producer) {
   for (int32_t done = 1; failure_.ok() && done <= environment_.options->slice_records; ++done) {
     TaskInput* const input = next_input();
     if (!failure_.ok()) break;
-    if (!fire_timer(input)) {
+    if (!take_change(input) && !fire_timer(input)) {
       if (input == nullptr) break;
       process_front(*input);
     }
@@ -175,9 +181,11 @@ void Task::prefetch() {
 
 TaskInput* Task::next_input() {
   TaskInput* earliest = nullptr;
+  is_waiting_ = false;
   for (TaskInput& input : inputs_) {
     if (!prepare_head(input)) {
-      if (!input.is_at_end) return nullptr;
+      is_waiting_ = !input.is_at_end;
+      if (is_waiting_) return nullptr;
       continue;
     }
     if (earliest == nullptr || input.head_time_ms < earliest->head_time_ms) earliest = &input;
@@ -346,6 +354,29 @@ bool Task::fire_timer(const TaskInput* next) {
   return true;
 }
 
+bool Task::take_change(const TaskInput* next) {
+  if (broadcasts_->empty()) return false;
+  const auto change = broadcasts_->next();
+  if (!change) return false;
+  const bool is_later =
+      is_waiting_ || (next != nullptr && next->head_time_ms < change->timestamp_ms);
+  if (is_later && !change->is_first) return false;
+  broadcasts_->pass(*change);
+  const bool stays = run_call("a change of a broadcast table", [&] {
+    broadcasts_->keep(*change);
+    broadcasts_->call(*change, *graph_);
+  });
+  // What failed and is forgiven must not come back.
+  if (!stays && failure_.ok()) {
+    run_call("a cursor of a broadcast table", [&] { broadcasts_->keep(*change); });
+  }
+  return true;
+}
+
+void Task::lower_floors(const BroadcastTopic& topic, std::span<int64_t> floors) const {
+  if (broadcasts_) broadcasts_->lower_floors(topic, floors);
+}
+
 void Task::set_position(const TaskInput& input) {
   scope_.position = {input.plan->topic, input.partition.partition, input.queue.front().offset};
 }
@@ -393,82 +424,6 @@ Status Task::handle_refused(const OutputTopic& topic, const Error& error) {
   spdlog::error("output dropped task={} topic={}: {}", scope_.task.to_string(), topic.name,
                 error.message);
   return {};
-}
-
-void Task::freeze() {
-  if (!timers_->empty()) run_unit([&] { timers_->save_clock(); });
-  for (TaskInput& input : inputs_) {
-    // Never back over control records that a commit went past: a purge may have followed it.
-    input.frozen_position = std::max(input.frozen_position, input.committable());
-  }
-  frozen_event_time_ms_ = std::max(scope_.stream_time_ms, committed_event_time_ms_);
-  state_->freeze();
-  dirty_units_ = 0;
-}
-
-Status Task::send_frozen(Producer& producer) {
-  const auto refused = [this](const OutputTopic& topic, const Error& error) {
-    return handle_refused(topic, error);
-  };
-  MILLRACE_RETURN_IF_ERROR(collector_.flush(producer, refused));
-  for (const PlanNode& planned : plan_.nodes) {
-    if (planned.row_sink < 0) continue;
-    MILLRACE_RETURN_IF_ERROR(collector_.flush_rows(static_cast<size_t>(planned.row_sink),
-                                                   planned.output, planned.node->partition_key,
-                                                   producer, refused));
-  }
-  for (const PlanStore& store : plan_.stores) {
-    Status status;
-    if (store.output < 0 && store.sinks.empty()) continue;
-    state_->for_each_frozen(store.spec->name, [&](const ChangelogRecord& row) {
-      if (status.ok()) status = send_row(store, row, producer, refused);
-    });
-    MILLRACE_RETURN_IF_ERROR(status);
-  }
-  return {};
-}
-
-Status Task::send_row(const PlanStore& store, const ChangelogRecord& row, Producer& producer,
-                      const Collector::RefusedHandler& refused) {
-  for (const uint32_t sink : store.sinks) {
-    const PlanNode& planned = plan_.nodes[sink];
-    MILLRACE_RETURN_IF_ERROR(collector_.send_row(planned.output, planned.node->partition_key,
-                                                 row.key, row.value, row.timestamp_ms, producer,
-                                                 refused));
-  }
-  if (store.output < 0) return {};
-  return collector_.send(producer, store.output,
-                         {.partition = scope_.task.partition,
-                          .key = row.key,
-                          .value = row.value,
-                          .timestamp_ms = row.timestamp_ms,
-                          .headers = {}});
-}
-
-void Task::take_delivered_ends(Producer& producer) {
-  frozen_positions_ = state_->positions();
-  for (const PlanStore& store : plan_.stores) {
-    if (store.output < 0) continue;
-    const int64_t end =
-        producer.delivered_end((*environment_.outputs)[store.output].handle, scope_.task.partition);
-    if (end >= 0) frozen_positions_.changelog_end[store.spec->name] = end;
-  }
-}
-
-Status Task::apply_frozen() {
-  for (const TaskInput& input : inputs_) {
-    frozen_positions_.inputs[input.partition] = input.frozen_position;
-  }
-  frozen_positions_.committed_at_ms = environment_.clock->now_ms();
-  committed_event_time_ms_ = frozen_event_time_ms_;
-  return state_->apply_frozen(frozen_positions_);
-}
-
-TaskCounts Task::take_counts() {
-  for (const auto& [reason, count] : scope_.dropped) counts_.dropped[reason] += count;
-  scope_.dropped.clear();
-  counts_.sent = collector_.take_sent();
-  return std::exchange(counts_, TaskCounts{});
 }
 
 }  // namespace millrace::engine

@@ -17,6 +17,7 @@
 #include "engine/collector.h"
 #include "engine/graph.h"
 #include "engine/input_queue.h"
+#include "engine/task_broadcasts.h"
 #include "engine/task_plan.h"
 #include "engine/task_timers.h"
 
@@ -27,6 +28,7 @@ struct TaskEnvironment {
   const EngineOptions* options = nullptr;
   const OutputTopics* outputs = nullptr;
   const Clock* clock = nullptr;
+  const BroadcastReader* broadcasts = nullptr;  ///< null: no node reads a table of it
   int32_t dead_letters = -1;  ///< index into `outputs`; −1: no policy asks for them
 };
 
@@ -100,6 +102,9 @@ class Task {
   /// Then: rows and positions into the store, in one batch.
   Status apply_frozen();
 
+  /// Lowers `floors` to what this task may go back to; see `BroadcastReader::prune`.
+  void lower_floors(const BroadcastTopic& topic, std::span<int64_t> floors) const;
+
   /// Event time of the newest processed record of the last commit; −1: none.
   int64_t committed_event_time_ms() const { return committed_event_time_ms_; }
   TaskCounts take_counts();
@@ -115,6 +120,8 @@ class Task {
   /// Fires the earliest timer that is due before `next` is taken (null: there is no record to be
   /// taken); false: none is.
   bool fire_timer(const TaskInput* next);
+  /// Meets the change of a broadcast table that comes before `next`; false: there is none.
+  bool take_change(const TaskInput* next);
   void move_timer_clocks(const TaskInput* next);
   /// Input with the earliest head; null when there is none or one has to be waited for.
   TaskInput* next_input();
@@ -144,7 +151,9 @@ class Task {
   Collector collector_;
   TaskScope scope_;
   std::vector<TaskInput> inputs_;
-  std::optional<TaskTimers> timers_;  ///< from `start` on
+  std::optional<TaskTimers> timers_;          ///< from `start` on
+  std::optional<TaskBroadcasts> broadcasts_;  ///< from `start` on
+  bool is_waiting_ = false;  ///< for the next record of an input, to know which is earliest
   bool has_passed_backlog_ = false;
   std::unique_ptr<Graph> graph_;  ///< null until `start`
   Status failure_;                ///< first that the policies do not forgive

@@ -44,14 +44,27 @@ NodeIndex GraphBuilder::add_source(TopicUse topic, decltype(Node::event_time) ev
 NodeIndex GraphBuilder::add_processor(const std::vector<NodeIndex>& parents,
                                       std::string_view anchor, ProcessorUse use) {
   Node node;
-  node.name = use.name.empty() ? free_node_name(fmt::format("{}.{}", anchor, use.operation))
-                               : std::move(use.name);
+  const bool is_derived = use.name.empty();
+  node.name = is_derived ? free_node_name(fmt::format("{}.{}", anchor, use.operation))
+                         : std::move(use.name);
   node.kind = NodeKind::kProcessor;
   node.factory = std::move(use.factory);
   node.stores = std::move(use.stores);
   node.reads_at_key = std::move(use.reads_at_key);
   node.keeps_key = use.keeps_key;
   node.forwards_rows_of = std::move(use.forwards_rows_of);
+  node.broadcasts = std::move(use.broadcasts);
+  if (!node.broadcasts.empty()) {
+    if (is_derived) {
+      fail(
+          fmt::format("node '{}' reads broadcast tables and needs a name, after which its store of "
+                      "cursors is called",
+                      node.name));
+    }
+    node.cursors = node.name + "-cursors";
+    node.stores.push_back(node.cursors);
+    add_store(node.cursors, {}, {}, {});
+  }
   return add(std::move(node), parents);
 }
 
@@ -134,7 +147,8 @@ Result<Topology> GraphBuilder::build() {
     return Error{ErrorCode::kConfig,
                  fmt::format("topology '{}': {}", name_, fmt::join(faults_, "; "))};
   }
-  return Topology::create(std::move(name_), std::move(nodes_), std::move(stores_));
+  return Topology::create(std::move(name_), std::move(nodes_), std::move(stores_),
+                          std::move(broadcasts_));
 }
 
 StreamCore StreamCore::then(ProcessorUse use) const {

@@ -21,14 +21,15 @@ static_assert(kApplicationIdLengthMax + 1 + kNameLengthMax +
 class Validator {
  public:
   Validator(const std::string& name, const std::vector<Node>& nodes,
-            const std::vector<StoreSpec>& stores)
-      : name_(name), nodes_(nodes), stores_(stores) {}
+            const std::vector<StoreSpec>& stores, const std::vector<TopicUse>& broadcasts)
+      : name_(name), nodes_(nodes), stores_(stores), broadcasts_(broadcasts) {}
 
   Status run() {
     check_names();
     check_edges();
     if (edges_are_sound_) check_cycles();
     check_stores();
+    check_broadcasts();
     check_topics();
     if (edges_are_sound_ && has_no_cycle_) check_types();
     if (faults_.empty()) return {};
@@ -176,6 +177,44 @@ class Validator {
     }
   }
 
+  void check_broadcasts() {
+    std::map<std::string_view, bool> used;
+    for (const TopicUse& broadcast : broadcasts_) {
+      if (!is_legal_name(broadcast.name, kTopicNameLengthMax)) {
+        fault("broadcast table '{}' has no legal name (1 to {} of a-z A-Z 0-9 . _ -)",
+              broadcast.name, kTopicNameLengthMax);
+      }
+      if (!used.emplace(broadcast.name, false).second) {
+        fault("two broadcast tables read '{}'", broadcast.name);
+      }
+    }
+    for (const Node& node : nodes_) check_reader(node, used);
+    for (const auto& [name, is_used] : used) {
+      if (!is_used) fault("no node reads broadcast table '{}'", name);
+    }
+  }
+
+  void check_reader(const Node& node, std::map<std::string_view, bool>& used) {
+    for (const std::string& name : node.broadcasts) {
+      const auto known = used.find(name);
+      if (known == used.end()) {
+        fault("node '{}' reads the unknown broadcast table '{}'", node.name, name);
+      } else {
+        known->second = true;
+      }
+    }
+    if (node.broadcasts.empty()) return;
+    if (node.kind != NodeKind::kProcessor) {
+      fault("node '{}' reads broadcast tables but is no processor", node.name);
+    }
+    const auto users = std::count_if(nodes_.begin(), nodes_.end(), [&](const Node& other) {
+      return contains(other.stores, node.cursors);
+    });
+    if (!contains(node.stores, node.cursors) || users != 1) {
+      fault("node '{}' reads broadcast tables but has no store of its own for cursors", node.name);
+    }
+  }
+
   void check_topics() {
     std::map<std::string_view, const Node*> read;
     std::map<std::string_view, const Node*> exchanged;
@@ -276,6 +315,7 @@ class Validator {
   const std::string& name_;
   const std::vector<Node>& nodes_;
   const std::vector<StoreSpec>& stores_;
+  const std::vector<TopicUse>& broadcasts_;
   std::vector<std::string> faults_;
   bool edges_are_sound_ = true;
   bool has_no_cycle_ = true;
@@ -292,12 +332,13 @@ bool is_legal_name(std::string_view name, size_t length_max) {
 }
 
 Result<Topology> Topology::create(std::string name, std::vector<Node> nodes,
-                                  std::vector<StoreSpec> stores) {
-  MILLRACE_RETURN_IF_ERROR(Validator(name, nodes, stores).run());
+                                  std::vector<StoreSpec> stores, std::vector<TopicUse> broadcasts) {
+  MILLRACE_RETURN_IF_ERROR(Validator(name, nodes, stores, broadcasts).run());
   Topology topology;
   topology.name_ = std::move(name);
   topology.nodes_ = std::move(nodes);
   topology.stores_ = std::move(stores);
+  topology.broadcasts_ = std::move(broadcasts);
   return topology;
 }
 
@@ -305,6 +346,12 @@ const StoreSpec* Topology::find_store(std::string_view name) const {
   const auto store = std::find_if(stores_.begin(), stores_.end(),
                                   [&](const StoreSpec& s) { return s.name == name; });
   return store == stores_.end() ? nullptr : &*store;
+}
+
+const TopicUse* Topology::find_broadcast(std::string_view topic) const {
+  const auto found = std::find_if(broadcasts_.begin(), broadcasts_.end(),
+                                  [&](const TopicUse& use) { return use.name == topic; });
+  return found == broadcasts_.end() ? nullptr : &*found;
 }
 
 std::string exchange_topic_name(std::string_view application_id, std::string_view exchange) {

@@ -26,6 +26,9 @@ std::string describe_use(const Node& node) {
   std::string text;
   if (node.kind == NodeKind::kProcessor) {
     if (!node.stores.empty()) text = fmt::format(" [stores: {}]", fmt::join(node.stores, ", "));
+    if (!node.broadcasts.empty()) {
+      text += fmt::format(" [broadcast tables: {}]", fmt::join(node.broadcasts, ", "));
+    }
     return text;
   }
   text = fmt::format(" [{}: {} ({} -> {})", node.kind == NodeKind::kExchange ? "through" : "topic",
@@ -70,6 +73,10 @@ std::string Topology::describe() const {
     fmt::format_to(std::back_inserter(text), "  store {} [{}{}{}]\n", store.name,
                    describe_rows(store), store.changelog ? "" : ", no changelog",
                    store.in_memory ? ", in memory" : "");
+  }
+  for (const TopicUse& broadcast : broadcasts_) {
+    fmt::format_to(std::back_inserter(text), "  broadcast {} [{} -> {}]\n", broadcast.name,
+                   broadcast.key.name, broadcast.value.name);
   }
   return text;
 }

@@ -39,6 +39,7 @@ class Resolver {
       const std::function<std::optional<int32_t>(const std::string&)>& partition_count) {
     join_direct_neighbours();
     MILLRACE_RETURN_IF_ERROR(count_sources(partition_count));
+    MILLRACE_RETURN_IF_ERROR(count_broadcasts(partition_count));
     MILLRACE_RETURN_IF_ERROR(count_explicit_exchanges());
     MILLRACE_RETURN_IF_ERROR(count_derived_exchanges());
     join_local_exchanges();
@@ -83,6 +84,20 @@ class Resolver {
     return Error{
         ErrorCode::kConfig,
         fmt::format("source topics do not exist: {}. Create them first", fmt::join(missing, ", "))};
+  }
+
+  Status count_broadcasts(
+      const std::function<std::optional<int32_t>(const std::string&)>& partition_count) {
+    for (const TopicUse& broadcast : topology_.broadcasts()) {
+      const std::optional<int32_t> count = partition_count(broadcast.name);
+      if (!count) {
+        return Error{ErrorCode::kConfig,
+                     fmt::format("broadcast topic '{}' does not exist. Create it first, compacted",
+                                 broadcast.name)};
+      }
+      broadcast_counts_.emplace_back(broadcast.name, *count);
+    }
+    return {};
   }
 
   Status count_explicit_exchanges() {
@@ -173,6 +188,7 @@ class Resolver {
     for (NodeIndex i = 0; i < nodes_.size(); ++i) {
       place_node(i, index_of_group, resolved);
     }
+    resolved.broadcast_partitions = broadcast_counts_;
     return resolved;
   }
 
@@ -218,7 +234,8 @@ class Resolver {
   const std::vector<Node>& nodes_;
   std::string_view application_id_;
   Groups groups_;
-  std::map<NodeIndex, int32_t> counts_;        ///< of sources and exchanges
+  std::map<NodeIndex, int32_t> counts_;  ///< of sources and exchanges
+  std::vector<std::pair<std::string, int32_t>> broadcast_counts_;
   std::map<NodeIndex, int32_t> group_counts_;  ///< by the group's first node
 };
 

@@ -62,6 +62,7 @@ struct TopologyDriver::Impl {
         names.insert(node.topic.name);
       }
     }
+    for (const TopicUse& broadcast : topology->broadcasts()) names.insert(broadcast.name);
     for (const std::string& name : names) {
       const auto count = options.topic_partitions.find(name);
       broker.create_topic(

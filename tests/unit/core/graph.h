@@ -46,10 +46,13 @@ class Graph {
     spec.name = name;
     spec.timers = TimeKind::kWall;
   }
+  void broadcast(const std::string& topic) {
+    broadcasts_.push_back({topic, type_info<std::string>(), type_info<std::string>()});
+  }
   Node& node(NodeIndex index) { return nodes_[index]; }
 
   Result<Topology> create(const std::string& name = "test") const {
-    return Topology::create(name, nodes_, stores_);
+    return Topology::create(name, nodes_, stores_, broadcasts_);
   }
 
  private:
@@ -71,6 +74,7 @@ class Graph {
 
   std::vector<Node> nodes_;
   std::vector<StoreSpec> stores_;
+  std::vector<TopicUse> broadcasts_;
 };
 
 }  // namespace millrace::testing

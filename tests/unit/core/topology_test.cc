@@ -87,6 +87,17 @@ TEST(TopologyCreate, RefusesTimersThatAreNotOneNodesOwn) {
                     HasSubstr("node 'b' reads or forwards rows of 'expiry', which holds timers")));
 }
 
+TEST(TopologyCreate, RefusesBroadcastTablesThatNobodyKnowsOrReads) {
+  Graph graph;
+  graph.node(graph.processor("a", {graph.source("in")})).broadcasts = {"rates"};
+  graph.broadcast("rules");
+  EXPECT_THAT(
+      fault_of(graph),
+      AllOf(HasSubstr("node 'a' reads the unknown broadcast table 'rates'"),
+            HasSubstr("no node reads broadcast table 'rules'"),
+            HasSubstr("node 'a' reads broadcast tables but has no store of its own for cursors")));
+}
+
 TEST(TopologyCreate, NamesTheNodesOfACycleOnly) {
   Graph graph;
   const NodeIndex a = graph.processor("a", {graph.source("in")});

@@ -19,6 +19,10 @@ class FlowRunner::Context final : public ProcessorContext {
   }
   size_t child_count() const override { return runner_.topology_.nodes()[node_].children.size(); }
   KeyValueStore& store(std::string_view name) override { return runner_.store(name, partition_); }
+  const BroadcastRows& broadcast(std::string_view) override {
+    MILLRACE_ASSERT(false, "there are no broadcast tables here; use the TopologyDriver");
+    std::abort();
+  }
   Timers& timers(std::string_view) override {
     MILLRACE_ASSERT(false, "this runner has no timers");
     std::abort();

@@ -24,6 +24,9 @@ class Cluster {
         root_(std::filesystem::temp_directory_path() /
               ("millrace-cluster-" + std::to_string(std::random_device{}()))) {
     const Result<Topology> sample = topology_();
+    for (const TopicUse& broadcast : sample->broadcasts()) {
+      broker.create_topic(broadcast.name, 1, {{"cleanup.policy", "compact"}});
+    }
     for (const Node& node : sample->nodes()) {
       if (node.kind == NodeKind::kSource || node.kind == NodeKind::kSink) {
         broker.create_topic(node.topic.name, partitions);

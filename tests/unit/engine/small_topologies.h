@@ -21,19 +21,32 @@ class ScriptedProcessor final : public Processor {
   using Init = std::function<void(ProcessorContext&)>;
   using Process = std::function<void(ProcessorContext&, const Record&)>;
   using OnTimer = std::function<void(ProcessorContext&, const Timer&)>;
-  ScriptedProcessor(Init init, Process process, OnTimer on_timer)
-      : init_(std::move(init)), process_(std::move(process)), on_timer_(std::move(on_timer)) {}
+  using OnChange = std::function<void(ProcessorContext&, const BroadcastChange&)>;
+  using OnReset = std::function<void(ProcessorContext&, std::string_view table)>;
+  ScriptedProcessor(Init init, Process process, OnTimer on_timer, OnChange on_change,
+                    OnReset on_reset)
+      : init_(std::move(init)),
+        process_(std::move(process)),
+        on_timer_(std::move(on_timer)),
+        on_change_(std::move(on_change)),
+        on_reset_(std::move(on_reset)) {}
   void init(ProcessorContext& context) override {
     Processor::init(context);
     if (init_) init_(context);
   }
   void process(const Record& record) override { process_(context(), record); }
   void on_timer(const Timer& timer) override { on_timer_(context(), timer); }
+  void on_change(const BroadcastChange& change) override {
+    if (on_change_) on_change_(context(), change);
+  }
+  void on_reset(std::string_view table) override { on_reset_(context(), table); }
 
  private:
   Init init_;
   Process process_;
   OnTimer on_timer_;
+  OnChange on_change_;
+  OnReset on_reset_;
 };
 
 /// Counts a key's records in "rows", and forwards the count.
@@ -59,6 +72,9 @@ struct Script {
   std::string forwards_rows_of = {};
   std::optional<TimeKind> timers = {};  ///< a store of them called "timers"
   ScriptedProcessor::OnTimer on_timer = {};
+  std::string broadcast = {};  ///< a topic of strings, read as a broadcast table
+  ScriptedProcessor::OnChange on_change = {};
+  ScriptedProcessor::OnReset on_reset = {};
 };
 
 /// sources → "step" (scripted) → out
@@ -74,7 +90,8 @@ inline Result<Topology> scripted(const Script& script) {
   Node processor;
   processor.name = "step";
   processor.factory = [script] {
-    return std::make_unique<ScriptedProcessor>(script.init, script.process, script.on_timer);
+    return std::make_unique<ScriptedProcessor>(script.init, script.process, script.on_timer,
+                                               script.on_change, script.on_reset);
   };
   for (NodeIndex i = 0; i < step; ++i) {
     nodes[i].children = {step};
@@ -91,6 +108,14 @@ inline Result<Topology> scripted(const Script& script) {
     stores.push_back({.name = "timers", .key = {}, .value = {}, .timers = script.timers});
     processor.stores.push_back("timers");
   }
+  std::vector<TopicUse> broadcasts;
+  if (!script.broadcast.empty()) {
+    broadcasts.push_back({script.broadcast, type_info<std::string>(), type_info<std::string>()});
+    stores.push_back({.name = "step-cursors", .key = {}, .value = {}});
+    processor.stores.push_back("step-cursors");
+    processor.cursors = "step-cursors";
+    processor.broadcasts = {script.broadcast};
+  }
   processor.children = {step + 1};
   processor.forwards_rows_of = script.forwards_rows_of;
   nodes.push_back(std::move(processor));
@@ -101,7 +126,7 @@ inline Result<Topology> scripted(const Script& script) {
   sink.coalesce = script.coalesce;
   sink.topic = {"out", type_info<std::string>(), type_info<std::string>()};
   nodes.push_back(std::move(sink));
-  return Topology::create("scripted", std::move(nodes), std::move(stores));
+  return Topology::create("scripted", std::move(nodes), std::move(stores), std::move(broadcasts));
 }
 
 }  // namespace millrace::engine

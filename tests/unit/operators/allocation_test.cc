@@ -82,6 +82,10 @@ class Runner {
     KeyValueStore& store(std::string_view name) override {
       return runner_.stores_[std::string(name)];
     }
+    const BroadcastRows& broadcast(std::string_view) override {
+      MILLRACE_ASSERT(false, "there are no broadcast tables here; use the TopologyDriver");
+      std::abort();
+    }
     Timers& timers(std::string_view) override {
       MILLRACE_ASSERT(false, "this runner has no timers");
       std::abort();

@@ -203,5 +203,96 @@ TEST(Process, SetsTypedTimers) {
               ::testing::ElementsAre("c cancelled at 700", "b left at 1100", "a left at 1500"));
 }
 
+constexpr Topic<std::string, std::string> kOrders{"orders"};
+constexpr Topic<std::string, int64_t> kPrices{"prices"};
+constexpr Topic<std::string, std::string> kPriced{"priced"};
+
+std::vector<std::string> said(TopologyDriver& driver) {
+  std::vector<std::string> values;
+  for (const auto& record : driver.read(kPriced)) values.emplace_back(record.value());
+  return values;
+}
+
+/// Says an order's price, and every change of a price with the sum of all.
+class Pricing final : public TypedProcessor<std::string, std::string, std::string, std::string> {
+ public:
+  explicit Pricing(BroadcastTable<std::string, int64_t> prices) : prices_(std::move(prices)) {}
+
+ private:
+  void on_record(Maybe<std::string> key, Maybe<std::string> product, const Record&) override {
+    const Maybe<int64_t> price = rows_of(prices_).get(*product);
+    emit()(*key, price ? std::to_string(*price) : "no price");
+  }
+  void on_table_change(const BroadcastChange& change) override {
+    int64_t sum = 0;
+    rows_of(prices_).for_each([&](std::string_view, int64_t price) { sum += price; });
+    emit()(change.key_as<std::string>(), "sum " + std::to_string(sum));
+  }
+  BroadcastTable<std::string, int64_t> prices_;
+};
+
+TEST(BroadcastTables, AreReadByAProcessorThatTheirChangesCall) {
+  TopologyBuilder builder{"pricing"};
+  const auto prices = builder.broadcast_table(kPrices);
+  builder.stream(kOrders)
+      .process("pricing", [prices] { return std::make_unique<Pricing>(prices); },
+               {.broadcasts = {prices.name()}})
+      .to(kPriced);
+  TopologyDriver driver(std::move(builder).build());
+  driver.pipe(kPrices, "pen", 3, 10);
+  driver.pipe(kOrders, "o1", "pen", 20);
+  driver.run();
+  driver.pipe(kPrices, "ink", 4, 30);
+  driver.pipe(kOrders, "o2", "ink", 40);
+  driver.pipe(kOrders, "o3", "paper", 40);
+  driver.run();
+  EXPECT_THAT(said(driver), ::testing::ElementsAre("sum 3", "3", "sum 7", "4", "no price"));
+}
+
+TEST(BroadcastTables, AreJoinedByAKeyOfTheRecordsChoice) {
+  TopologyBuilder builder{"pricing"};
+  const auto prices = builder.broadcast_table(kPrices);
+  const auto orders = builder.stream(kOrders);
+  const auto product_of = [](std::string_view product) { return std::string(product); };
+  orders
+      .join(prices, product_of,
+            [](std::string_view product, int64_t price) {
+              return std::string(product) + " at " + std::to_string(price);
+            },
+            {.name = "priced"})
+      .to(kPriced);
+  orders
+      .left_join(prices, product_of,
+                 [](std::string_view product, Maybe<int64_t> price) {
+                   return std::string(product) + (price ? " is sold" : " is not sold");
+                 },
+                 {.name = "sold"})
+      .to(kPriced);
+  DriverOptions options;
+  options.topic_partitions = {{"orders", 3}, {"prices", 2}, {"priced", 1}};
+  TopologyDriver driver(std::move(builder).build(), options);
+  driver.pipe(kPrices, "pen", 3, 10);
+  driver.pipe(kPrices, "ink", 4, 10);
+  driver.pipe(kOrders, "o1", "pen", 20);
+  driver.pipe(kOrders, "o2", "ink", 20);
+  driver.pipe(kOrders, "o3", "paper", 20);
+  driver.run();
+  EXPECT_THAT(said(driver), ::testing::UnorderedElementsAre("pen at 3", "pen is sold", "ink at 4",
+                                                            "ink is sold", "paper is not sold"));
+}
+
+TEST(BroadcastTables, NeedAReaderWithAName) {
+  TopologyBuilder builder{"pricing"};
+  const auto prices = builder.broadcast_table(kPrices);
+  builder.stream(kOrders)
+      .join(
+          prices, [](std::string_view product) { return std::string(product); },
+          [](std::string_view, int64_t price) { return std::to_string(price); }, {})
+      .to(kPriced);
+  const Result<Topology> topology = std::move(builder).build();
+  ASSERT_FALSE(topology.ok());
+  EXPECT_THAT(topology.message(), ::testing::HasSubstr("needs a name"));
+}
+
 }  // namespace
 }  // namespace millrace

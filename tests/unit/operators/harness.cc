@@ -102,6 +102,10 @@ struct Harness::Impl {
           "a processor uses a store that its node does not declare");
       return impl_.stores[std::string(name)];
     }
+    const BroadcastRows& broadcast(std::string_view) override {
+      MILLRACE_ASSERT(false, "there are no broadcast tables here; use the TopologyDriver");
+      std::abort();
+    }
     Timers& timers(std::string_view) override {
       MILLRACE_ASSERT(false, "the harness has no timers; use the TopologyDriver");
       std::abort();

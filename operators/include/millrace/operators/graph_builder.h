@@ -19,6 +19,8 @@ struct ProcessorUse {
   std::vector<std::string> reads_at_key = {};
   bool keeps_key = true;
   std::string forwards_rows_of = {};
+  /// With these it needs a name of its own, after which its store of cursors is called.
+  std::vector<std::string> broadcasts = {};
 };
 
 /// Puts nodes and stores together; the untyped half of `TopologyBuilder`.
@@ -40,6 +42,7 @@ class GraphBuilder {
   void add_sink(const std::vector<NodeIndex>& parents, TopicUse topic, SinkOptions options,
                 bool coalesce);
   void add_store(std::string name, TypeInfo key, TypeInfo value, StoreOptions options);
+  void add_broadcast(TopicUse topic) { broadcasts_.push_back(std::move(topic)); }
   void add_timers(std::string name, TimeKind clock, StoreOptions options);
 
   /// Remembers a fault for `build` to report.
@@ -62,6 +65,7 @@ class GraphBuilder {
   std::string name_;
   std::vector<Node> nodes_;
   std::vector<StoreSpec> stores_;
+  std::vector<TopicUse> broadcasts_;
   std::map<std::string, ExchangeNames> exchanges_;
   std::vector<std::string> faults_;
 };

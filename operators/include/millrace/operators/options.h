@@ -36,6 +36,8 @@ struct ProcessOptions {
   std::vector<std::string> stores = {};
   /// Those of `stores` that are read at the record's key, so that rows can be fetched ahead.
   std::vector<std::string> reads_at_key = {};
+  /// Names of broadcast tables that it reads, and whose changes call it.
+  std::vector<std::string> broadcasts = {};
   /// It forwards only records with the key it was given. Else a stateful operator behind it is
   /// preceded by an exchange.
   bool keeps_key = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -7,6 +8,7 @@
 #include <utility>
 
 #include "millrace/core/processor.h"
+#include "millrace/operators/broadcast_table.h"
 #include "millrace/operators/emit.h"
 #include "millrace/operators/flat_map.h"
 #include "millrace/operators/typed_store.h"
@@ -49,6 +51,14 @@ class TypedProcessor : public Processor {
     raw_emit_.answer_at(timer.time_ms);
     on_due(timer);
   }
+  void on_change(const BroadcastChange& change) final {
+    raw_emit_.answer_at(change.timestamp_ms);
+    on_table_change(change);
+  }
+  void on_reset(std::string_view table) final {
+    raw_emit_.answer_at(std::max<int64_t>(context().stream_time_ms(), 0));
+    on_table_reset(table);
+  }
 
  protected:
   /// Before the first record: look up stores, schedule punctuations.
@@ -57,11 +67,20 @@ class TypedProcessor : public Processor {
   /// A timer is due; what this emits has the timer's time. See `Processor::on_timer`.
   virtual void on_due(const Timer& timer) { Processor::on_timer(timer); }
 
+  /// A broadcast table has changed; what this emits has the change's time. See `Processor`.
+  virtual void on_table_change(const BroadcastChange& /*change*/) {}
+  virtual void on_table_reset(std::string_view /*table*/) {}
+
   Emit<KOut, VOut>& emit() { return emit_; }
   /// REQUIRES: the node declares `name`, with these types, among its stores.
   template <class K, class V>
   TypedStore<K, V> store(std::string_view name) {
     return TypedStore<K, V>(context().store(name));
+  }
+  /// REQUIRES: the node declares the table.
+  template <class K, class V>
+  TypedBroadcast<K, V> rows_of(const BroadcastTable<K, V>& table) {
+    return TypedBroadcast<K, V>(context().broadcast(table.name()));
   }
   /// REQUIRES: the node declares `name` among its stores.
   template <class K>

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "millrace/operators/branch.h"
+#include "millrace/operators/broadcast_table.h"
 #include "millrace/operators/filter.h"
 #include "millrace/operators/flat_map.h"
 #include "millrace/operators/graph_builder.h"
@@ -17,6 +18,7 @@
 #include "millrace/operators/pass.h"
 #include "millrace/operators/peek.h"
 #include "millrace/operators/process.h"
+#include "millrace/operators/stream_broadcast_join.h"
 #include "millrace/operators/stream_table_join.h"
 #include "millrace/operators/table_store.h"
 
@@ -126,6 +128,21 @@ class Stream {
                                                          std::move(options));
   }
 
+  /// Joins with the row of a broadcast table whose key `selector` returns. The joiner takes
+  /// (key, value, row) or (value, row). REQUIRES: a name, for the cursor; see `JoinOptions`.
+  template <class Explicit = void, class BK, class R, class S, class F>
+  auto join(const BroadcastTable<BK, R>& table, S selector, F joiner, JoinOptions options) const {
+    return join_broadcast<operators::JoinKind::kInner, Explicit>(
+        table, std::move(selector), std::move(joiner), std::move(options));
+  }
+  /// As `join`, with the row as `Maybe<R>`, since there may be none.
+  template <class Explicit = void, class BK, class R, class S, class F>
+  auto left_join(const BroadcastTable<BK, R>& table, S selector, F joiner,
+                 JoinOptions options) const {
+    return join_broadcast<operators::JoinKind::kLeft, Explicit>(
+        table, std::move(selector), std::move(joiner), std::move(options));
+  }
+
   GroupedStream<K, V> group_by_key() const { return GroupedStream<K, V>(core_); }
   template <class ExplicitKey = void, class F>
   auto group_by(F selector) const {
@@ -184,6 +201,19 @@ class Stream {
     return Stream<K, Out>(join_core(Kind, table,
                                     operators::make_joiner<K, V, R, Out, Kind>(std::move(joiner)),
                                     kTakesNullKey, std::move(options)));
+  }
+
+  template <operators::JoinKind Kind, class Explicit, class BK, class R, class S, class F>
+  auto join_broadcast(const BroadcastTable<BK, R>& table, S selector, F joiner,
+                      JoinOptions options) const {
+    using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V, R>>;
+    return Stream<K, Out>(core_.then(
+        {.name = std::move(options.name),
+         .operation = "join",
+         .factory = operators::stream_broadcast_join(
+             Kind, table.name(), operators::make_key_selector<K, V, BK>(std::move(selector)),
+             operators::make_joiner<K, V, R, Out, Kind>(std::move(joiner))),
+         .broadcasts = {table.name()}}));
   }
 
   template <class R>
@@ -255,7 +285,8 @@ auto Stream<K, V>::process(std::string name, F factory, ProcessOptions options) 
                                            .factory = Made::make(std::move(factory)),
                                            .stores = std::move(options.stores),
                                            .reads_at_key = std::move(options.reads_at_key),
-                                           .keeps_key = options.keeps_key});
+                                           .keeps_key = options.keeps_key,
+                                           .broadcasts = std::move(options.broadcasts)});
   next.key_changed |= !options.keeps_key;
   next.key_may_be_null |= !options.keeps_key;
   return Stream<typename Made::OutKey, typename Made::OutValue>(std::move(next));

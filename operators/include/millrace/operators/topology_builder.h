@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "millrace/core/topic.h"
+#include "millrace/operators/broadcast_table.h"
 #include "millrace/operators/graph_builder.h"
 #include "millrace/operators/stream.h"
 #include "millrace/operators/table.h"
@@ -49,6 +50,14 @@ class TopologyBuilder {
   void store(std::string name, StoreOptions options = {}) {
     static_assert(HasSerde<K> && HasSerde<V>, "a store's types need a millrace::Serde each");
     graph_->add_store(std::move(name), type_info<K>(), type_info<V>(), options);
+  }
+
+  /// A compacted topic that every task can read whole, at a cursor of its own, and whose changes
+  /// call the processors that read it: name it in their options.
+  template <class K, class V>
+  BroadcastTable<K, V> broadcast_table(Topic<K, V> topic) {
+    graph_->add_broadcast({std::string(topic.name), type_info<K>(), type_info<V>()});
+    return BroadcastTable<K, V>(std::string(topic.name));
   }
 
   /// Timers for one `process`: name it among the stores in its options; see `Timers`.

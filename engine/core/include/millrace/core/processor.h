@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "millrace/core/assert.h"
+#include "millrace/core/broadcast.h"
 #include "millrace/core/ids.h"
 #include "millrace/core/record.h"
 #include "millrace/core/store.h"
@@ -28,6 +29,8 @@ class ProcessorContext {
   virtual KeyValueStore& store(std::string_view name) = 0;
   /// REQUIRES: the node declares `name` among its stores, and it is a store of timers.
   virtual Timers& timers(std::string_view name) = 0;
+  /// REQUIRES: the node declares `name`, a topic, among its broadcast tables.
+  virtual const BroadcastRows& broadcast(std::string_view name) = 0;
 
   virtual TaskId task() const = 0;
   virtual int32_t partition_count() const = 0;         ///< tasks of this sub-topology
@@ -56,6 +59,11 @@ class Processor {
   /// A timer of this node is due; it is taken away, and may be set again. What this does is one
   /// unit, like a record's; the views live for the call.
   virtual void on_timer(const Timer& timer);
+  /// A broadcast table that the node reads has changed. One unit, like a record.
+  virtual void on_change(const BroadcastChange& /*change*/) {}
+  /// Anything may have changed in `table` since the last commit, and the single changes cannot be
+  /// told: what was derived from it has to be derived again. One unit.
+  virtual void on_reset(std::string_view /*table*/) {}
 
  protected:
   ProcessorContext& context() { return *context_; }

@@ -67,6 +67,10 @@ struct Node {
   /// erase a record with that key, value (null: erased) and timestamp, and no other. The rows of a
   /// table sink behind it then need no copy of their own. Empty: it forwards something else.
   std::string forwards_rows_of;
+  /// kProcessor: names of the broadcast topics that it reads, and whose changes call it.
+  std::vector<std::string> broadcasts;
+  /// kProcessor: the one of `stores`, its own, in which it keeps how far it has met their changes.
+  std::string cursors;
 };
 
 /// A task's store, one changelog partition a task.
@@ -88,13 +92,18 @@ class Topology {
   /// the same topic and different types, a topic read twice, stores nobody uses, timers of two
   /// nodes, a key or value whose type is not that of the sink, exchange or `reads_at_key` store it
   /// reaches.
+  /// Also broadcast tables that are unknown, unused or read without a store for cursors.
   static Result<Topology> create(std::string name, std::vector<Node> nodes,
-                                 std::vector<StoreSpec> stores);
+                                 std::vector<StoreSpec> stores,
+                                 std::vector<TopicUse> broadcasts = {});
 
   const std::string& name() const { return name_; }
   const std::vector<Node>& nodes() const { return nodes_; }
   const std::vector<StoreSpec>& stores() const { return stores_; }
   const StoreSpec* find_store(std::string_view name) const;
+  /// Compacted topics that every task can read whole.
+  const std::vector<TopicUse>& broadcasts() const { return broadcasts_; }
+  const TopicUse* find_broadcast(std::string_view topic) const;
 
   /// A page of text, or a Mermaid `flowchart`.
   std::string describe() const;
@@ -105,6 +114,7 @@ class Topology {
   std::string name_;
   std::vector<Node> nodes_;
   std::vector<StoreSpec> stores_;
+  std::vector<TopicUse> broadcasts_;
 };
 
 /// Whether Kafka and this engine take `name`, which is at most `length_max` bytes long.
@@ -136,6 +146,8 @@ struct ResolvedTopology {
   std::vector<InternalTopic> internal_topics;
   /// Of every source and exchange topic, by whole name.
   std::vector<std::pair<std::string, int32_t>> topic_partitions;
+  /// Of every broadcast topic.
+  std::vector<std::pair<std::string, int32_t>> broadcast_partitions;
 
   std::vector<TaskId> tasks() const;
 };

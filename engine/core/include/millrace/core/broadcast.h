@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "millrace/core/bytes.h"
+#include "millrace/core/serde.h"
+#include "millrace/core/store.h"
+
+namespace millrace {
+
+/// A change of a broadcast table, as an input of a task. The table shows it already.
+struct BroadcastChange {
+  std::string_view table;  ///< name of the topic
+  Bytes key;
+  Bytes value;      ///< null: deleted
+  Bytes old_value;  ///< null: there was no row
+  /// False, with a null `old_value`: compaction took the row before away while no instance was
+  /// there to see it. After a restart only.
+  bool is_old_known = true;
+  int64_t timestamp_ms = 0;
+
+  template <class K>
+  ViewOf<K> key_as() const {
+    return Serde<K>::view(key);
+  }
+};
+
+/// A broadcast table as one node of one task sees it: all rows of all partitions, at the node's own
+/// cursor. Views live as long as the call of `process`, `on_change` or `on_timer` that reads them.
+class BroadcastRows {
+ public:
+  virtual ~BroadcastRows() = default;
+  virtual Row get(Bytes key) const = 0;
+  /// All rows in ascending order of the keys' unsigned bytes.
+  virtual void for_each(const std::function<void(Bytes key, Row row)>& visit) const = 0;
+};
+
+}  // namespace millrace

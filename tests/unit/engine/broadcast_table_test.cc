@@ -1,0 +1,104 @@
+#include "engine/broadcast_table.h"
+
+#include <optional>
+
+#include <gmock/gmock.h>
+
+namespace millrace::engine {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Cursor = std::vector<int64_t>;
+
+void append(BroadcastTable& table, int32_t partition, int64_t offset, const std::string& key,
+            const std::optional<std::string>& value) {
+  table.append(partition, {.offset = offset,
+                           .timestamp_ms = offset * 10,
+                           .key = Bytes(key),
+                           .value = value ? Bytes(*value) : Bytes(),
+                           .headers = {}});
+}
+
+std::vector<std::string> rows(const BroadcastTable& table, const Cursor& cursor) {
+  std::vector<std::string> found;
+  table.for_each(cursor, [&](Bytes key, Row row) {
+    EXPECT_EQ(table.get(key, cursor).value, row.value);
+    found.push_back(key.to_string() + "=" + row.value.to_string());
+  });
+  return found;
+}
+
+/// Two partitions; "a" changes twice and goes, "b" and "c" stay.
+BroadcastTable sample() {
+  BroadcastTable table(2);
+  append(table, 0, 0, "a", "1");
+  append(table, 0, 1, "b", "1");
+  append(table, 0, 5, "a", "2");
+  append(table, 0, 7, "a", std::nullopt);
+  append(table, 1, 3, "c", "1");
+  return table;
+}
+
+TEST(BroadcastTable, ShowsEveryCursorItsOwnVersion) {
+  const BroadcastTable table = sample();
+  EXPECT_THAT(rows(table, {0, 0}), IsEmpty());
+  EXPECT_THAT(rows(table, {1, 0}), ElementsAre("a=1"));
+  EXPECT_THAT(rows(table, {6, 0}), ElementsAre("a=2", "b=1"));
+  EXPECT_THAT(rows(table, {6, 4}), ElementsAre("a=2", "b=1", "c=1"));
+  EXPECT_THAT(rows(table, {8, 4}), ElementsAre("b=1", "c=1"));
+}
+
+TEST(BroadcastTable, TellsChangesWithTheRowBefore) {
+  const BroadcastTable table = sample();
+  EXPECT_EQ(table.next_offset(0, 2), 5);
+  EXPECT_EQ(table.next_offset(0, 8), -1);
+  const BroadcastTable::Change changed = table.change(0, 5);
+  EXPECT_EQ(changed.key, Bytes("a"));
+  EXPECT_EQ(changed.row.value, Bytes("2"));
+  EXPECT_EQ(changed.row.timestamp_ms, 50);
+  EXPECT_EQ(changed.row_before.value, Bytes("1"));
+  const BroadcastTable::Change deleted = table.change(0, 7);
+  EXPECT_TRUE(deleted.row.value.is_null());
+  EXPECT_EQ(deleted.row_before.value, Bytes("2"));
+}
+
+TEST(BroadcastTable, KnowsThatARowWasNotThereOnlyWhenItReadOn) {
+  BroadcastTable table(1);
+  append(table, 0, 40, "a", "9");
+  table.mark_loaded(0, 41);
+  append(table, 0, 42, "b", "1");
+  append(table, 0, 43, "a", "10");
+  EXPECT_FALSE(table.change(0, 40).is_old_known) << "it may have been compacted away";
+  EXPECT_TRUE(table.change(0, 42).is_old_known);
+  EXPECT_TRUE(table.change(0, 43).is_old_known);
+}
+
+TEST(BroadcastTable, PrunesWhatNoCursorCanSee) {
+  BroadcastTable table = sample();
+  EXPECT_EQ(table.versions(), 5U);
+  table.prune(Cursor{6, 0});
+  EXPECT_EQ(table.floor(0), 6);
+  EXPECT_EQ(table.versions(), 4U) << "a=1 is hidden from all";
+  EXPECT_THAT(rows(table, {6, 0}), ElementsAre("a=2", "b=1"));
+  EXPECT_THAT(rows(table, {8, 4}), ElementsAre("b=1", "c=1"));
+  EXPECT_EQ(table.change(0, 7).row_before.value, Bytes("2"));
+  table.prune(Cursor{8, 4});
+  EXPECT_EQ(table.versions(), 2U);
+  EXPECT_EQ(table.rows(), 2U);
+  EXPECT_THAT(rows(table, {8, 4}), ElementsAre("b=1", "c=1"));
+}
+
+TEST(BroadcastTable, IsLoadedWhenEveryPartitionWasReadToItsEnd) {
+  BroadcastTable table(2);
+  table.mark_loaded(0, 5);
+  EXPECT_FALSE(table.is_loaded());
+  table.mark_loaded(1, 0);
+  EXPECT_TRUE(table.is_loaded());
+  table.mark_loaded(0, 9);
+  EXPECT_EQ(table.loaded_end(0), 5);
+  EXPECT_EQ(table.end(0), 9);
+}
+
+}  // namespace
+}  // namespace millrace::engine

@@ -1,0 +1,249 @@
+#include <random>
+
+#include <gmock/gmock.h>
+
+#include "millrace/testing/topology_driver.h"
+
+#include "cluster.h"
+#include "engine/testing/memory_broker.h"
+#include "small_topologies.h"
+
+namespace millrace::engine {
+namespace {
+
+using testing::DriverOptions;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using testing::TopologyDriver;
+
+constexpr Topic<std::string, std::string> kRules{"rules"};
+
+std::string text(Bytes bytes) {
+  return bytes.is_null() ? "none" : bytes.to_string();
+}
+
+void say(ProcessorContext& context, Bytes key, const std::string& what, int64_t timestamp_ms) {
+  context.forward({.key = key,
+                   .value = Bytes(what),
+                   .old_value = {},
+                   .timestamp_ms = timestamp_ms,
+                   .headers = {}});
+}
+
+/// Says the rule of every record's value, and every change of the rules.
+Script ruled() {
+  return {.process =
+              [](ProcessorContext& context, const Record& record) {
+                const Row rule = context.broadcast("rules").get(record.value);
+                say(context, record.key, record.value.to_string() + ":" + text(rule.value),
+                    record.timestamp_ms);
+              },
+          .broadcast = "rules",
+          .on_change =
+              [](ProcessorContext& context, const BroadcastChange& change) {
+                EXPECT_EQ(context.broadcast("rules").get(change.key).value, change.value);
+                say(context, change.key,
+                    change.key.to_string() + " " + text(change.old_value) + ">" +
+                        text(change.value) + (change.is_old_known ? "" : "?"),
+                    change.timestamp_ms);
+              },
+          .on_reset =
+              [](ProcessorContext& context, std::string_view) {
+                std::string all = "reset";
+                context.broadcast("rules").for_each([&](Bytes key, Row row) {
+                  all += " " + key.to_string() + "=" + row.value.to_string();
+                });
+                say(context, Bytes("reset"), all, 0);
+              }};
+}
+
+std::vector<std::string> outputs(TopologyDriver& driver) {
+  std::vector<std::string> values;
+  for (const auto& record : driver.read(kOut)) values.emplace_back(record.value());
+  return values;
+}
+
+/// Where the stores of a driver live: in memory (a restart restores all) or on disk.
+class BroadcastsTest : public ::testing::TestWithParam<bool> {
+ protected:
+  BroadcastsTest() {
+    if (GetParam()) {
+      state_dir_ = std::filesystem::path(::testing::TempDir()) /
+                   ("millrace-broadcasts-" + std::to_string(std::random_device{}()));
+    }
+  }
+  ~BroadcastsTest() override { forget(); }
+  void forget() const {
+    if (!state_dir_.empty()) std::filesystem::remove_all(state_dir_);
+  }
+  DriverOptions options() const {
+    DriverOptions options;
+    options.state_dir = state_dir_;
+    return options;
+  }
+
+  std::filesystem::path state_dir_;
+};
+
+INSTANTIATE_TEST_SUITE_P(MemoryAndDisk, BroadcastsTest, ::testing::Bool(),
+                         [](const auto& test) { return test.param ? "Disk" : "Memory"; });
+
+TEST_P(BroadcastsTest, TheWholeTableIsMetBeforeTheFirstRecord) {
+  TopologyDriver driver(scripted(ruled()), options());
+  driver.pipe(kLeft, "k", "r1", 10);
+  driver.pipe(kRules, "r1", "x", 500);
+  driver.pipe(kRules, "r1", "y", 600);
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("r1 none>x", "r1 x>y", "r1:y"));
+}
+
+TEST_P(BroadcastsTest, AChangeIsAnInputInTheOrderOfTime) {
+  TopologyDriver driver(scripted(ruled()), options());
+  driver.run();
+  driver.pipe(kLeft, "k", "r1", 10);
+  driver.pipe(kLeft, "k", "r1", 30);
+  driver.pipe(kRules, "r1", "x", 20);
+  driver.pipe_tombstone(kRules, "r1", 40);
+  driver.pipe(kLeft, "k", "r1", 50);
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("r1:none", "r1 none>x", "r1:x", "r1 x>none", "r1:none"));
+}
+
+TEST_P(BroadcastsTest, AChangeWakesEveryTask) {
+  DriverOptions four = options();
+  four.topic_partitions = {{"left", 4}, {"out", 1}};
+  TopologyDriver driver(scripted(ruled()), four);
+  driver.run();
+  driver.pipe(kRules, "r1", "x", 20);
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("r1 none>x", "r1 none>x", "r1 none>x", "r1 none>x"));
+}
+
+TEST_P(BroadcastsTest, ARestartGoesOnAtTheCursor) {
+  TopologyDriver driver(scripted(ruled()), options());
+  driver.pipe(kRules, "r1", "x", 20);
+  driver.pipe(kRules, "r2", "x", 20);
+  driver.run();
+  driver.restart();
+  driver.run();
+  driver.pipe(kRules, "r1", "y", 30);
+  driver.restart();
+  driver.pipe(kLeft, "k", "r1", 10);
+  driver.pipe(kLeft, "k", "r2", 11);
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("r1 none>x", "r2 none>x", "r1 x>y", "r1:y", "r2:x"));
+}
+
+TEST_P(BroadcastsTest, WhatCompactionTookAwayIsSaidToBeUnknown) {
+  TopologyDriver driver(scripted(ruled()), options());
+  driver.pipe(kRules, "r1", "x", 20);
+  driver.run();
+  driver.pipe(kRules, "r1", "y", 30);
+  driver.broker().compact("rules");
+  driver.restart();
+  driver.pipe(kLeft, "k", "r1", 10);
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("r1 none>x", "r1 none>y?", "r1:y"));
+}
+
+TEST_P(BroadcastsTest, ACursorOlderThanTombstonesAreKeptMeetsAllAnew) {
+  TopologyDriver driver(scripted(ruled()), options());
+  driver.pipe(kRules, "r1", "x", 20);
+  driver.pipe(kRules, "r2", "x", 20);
+  driver.run();
+  outputs(driver);
+  driver.pipe(kRules, "r2", "y", 30);
+  driver.advance_time(25LL * 3600 * 1000);
+  driver.restart();
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("reset r1=x r2=y"));
+  driver.pipe(kRules, "r3", "z", 40);
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("r3 none>z"));
+}
+
+TEST_P(BroadcastsTest, ACrashAtAnyStepOfACommitNeitherLosesNorDoublesAChange) {
+  for (const CommitStep step :
+       {CommitStep::kBegin, CommitStep::kChangelogSent, CommitStep::kOffsetsSent,
+        CommitStep::kTransactionCommitted, CommitStep::kTaskApplied, CommitStep::kDone}) {
+    SCOPED_TRACE(to_string(step));
+    forget();
+    TopologyDriver driver(scripted(ruled()), options());
+    driver.run();
+    driver.pipe(kRules, "r1", "x", 20);
+    driver.pipe(kLeft, "k", "r1", 30);
+    driver.pipe(kRules, "r1", "y", 40);
+    driver.crash_at(step);
+    EXPECT_FALSE(driver.try_run().ok());
+    driver.crash_and_restart();
+    driver.run();
+    driver.pipe(kLeft, "k", "r1", 50);
+    driver.run();
+    // What was not committed is met again, and then before the records.
+    const bool is_committed = step >= CommitStep::kTransactionCommitted;
+    EXPECT_EQ(outputs(driver),
+              (is_committed ? std::vector<std::string>{"r1 none>x", "r1:x", "r1 x>y", "r1:y"}
+                            : std::vector<std::string>{"r1 none>x", "r1 x>y", "r1:y", "r1:y"}));
+  }
+}
+
+TEST_P(BroadcastsTest, AChangeWhoseCallThrowsIsPassed) {
+  Script script = ruled();
+  const auto on_change = script.on_change;
+  script.on_change = [on_change](ProcessorContext& context, const BroadcastChange& change) {
+    on_change(context, change);
+    if (change.value == Bytes("bad")) throw std::runtime_error("a bad rule");
+  };
+  DriverOptions skip = options();
+  skip.engine.on_user_error = OnError::kSkip;
+  TopologyDriver driver(scripted(script), skip);
+  driver.pipe(kRules, "r1", "bad", 20);
+  driver.pipe(kRules, "r2", "x", 20);
+  driver.run();
+  driver.restart();
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("r2 none>x"));
+}
+
+TEST(Broadcasts, TwoInstancesMeetEveryChangeOnceATaskAlsoAfterAFailover) {
+  Cluster cluster([] { return scripted(ruled()); }, 2);
+  ASSERT_TRUE(cluster.start("one").ok());
+  ASSERT_TRUE(cluster.start("two").ok());
+  ASSERT_TRUE(cluster.settle().ok());
+  cluster.pipe("rules", "r1", "x", 10);
+  ASSERT_TRUE(cluster.settle().ok());
+  EXPECT_THAT(cluster.values("out")["r1"], ElementsAre("r1 none>x", "r1 none>x"));
+  cluster.kill("two");
+  cluster.pipe("rules", "r1", "y", 20);
+  ASSERT_TRUE(cluster.settle().ok());
+  EXPECT_THAT(cluster.values("out")["r1"],
+              ElementsAre("r1 none>x", "r1 none>x", "r1 x>y", "r1 x>y"));
+  ASSERT_TRUE(cluster.start("two").ok());
+  ASSERT_TRUE(cluster.settle().ok());
+  cluster.pipe("rules", "r2", "z", 30);
+  ASSERT_TRUE(cluster.settle().ok());
+  EXPECT_EQ(cluster.values("out")["r1"].size(), 4U);
+  EXPECT_THAT(cluster.values("out")["r2"], ElementsAre("r2 none>z", "r2 none>z"));
+}
+
+TEST(Broadcasts, ATopicThatIsMissingIsNamed) {
+  Cluster cluster([] { return scripted(ruled()); }, 1);
+  cluster.broker.delete_topic("rules");
+  ASSERT_TRUE(cluster.start("one").ok());
+  const Status status = cluster.turn(3);
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(status.message(), ::testing::HasSubstr("'rules' (a broadcast table)"));
+}
+
+TEST(Broadcasts, ATopicThatIsNotCompactedIsRefused) {
+  Cluster cluster([] { return scripted(ruled()); }, 1);
+  cluster.broker.delete_topic("rules");
+  cluster.broker.create_topic("rules", 1, {{"cleanup.policy", "delete"}});
+  ASSERT_TRUE(cluster.start("one").ok());
+  const Status status = cluster.turn(3);
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(status.message(), ::testing::HasSubstr("cleanup.policy=delete"));
+}
+
+}  // namespace
+}  // namespace millrace::engine
