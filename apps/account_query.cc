@@ -10,6 +10,7 @@
 
 #include "account_state_generated.h"
 #include "crm/account_topology.h"
+#include "crm/children/child_counts.h"
 #include "crm/ids.h"
 #include "redirect_generated.h"
 
@@ -35,6 +36,10 @@ std::string text(const flatbuffers::String* value) {
 
 bool has_member(const crm::AccountState& state, const std::string& id) {
   return state.members() != nullptr && state.members()->LookupByKey(id.c_str()) != nullptr;
+}
+
+bool has_members(const crm::AccountState& state) {
+  return state.members() != nullptr && state.members()->size() > 0;
 }
 
 /// Where the redirects lead from `id` in one step: `id` itself when there is none.
@@ -76,7 +81,12 @@ Result<Found> find_account(const Queries& queries, const std::string& id) {
   Result<std::optional<Found>> former = state_of(queries, id);
   if (!former.ok()) return former.status();
   if (*former && has_member((*former)->state(), id)) return *std::move(*former);
-  if (*former || is_known) {
+  // Only children name it, or did.
+  const bool is_nameless = !is_known && *former && !has_members((*former)->state());
+  if (is_nameless && (*former)->state().status() == crm::AccountStatus::Pending) {
+    return *std::move(*former);
+  }
+  if (is_known || (*former && !is_nameless)) {
     return Error{ErrorCode::kRetriable, "the id is moving between two accounts: ask again"};
   }
   return Error{ErrorCode::kNotFound, "no such account"};
@@ -84,12 +94,25 @@ Result<Found> find_account(const Queries& queries, const std::string& id) {
 
 json members_json(const crm::AccountState& state) {
   json members = json::array();
+  if (state.members() == nullptr) return members;
   for (const crm::Member* member : *state.members()) {
     json entry{{"id", member->id()->str()}};
     if (member->via() != nullptr) entry["via"] = member->via()->str();
     members.push_back(std::move(entry));
   }
   return members;
+}
+
+/// Number of live records by kind; kinds without any are left out.
+json children_json(const crm::AccountState& state) {
+  json children = json::object();
+  if (state.children() == nullptr) return children;
+  const crm::ChildTally counts = crm::read_counts(*state.children());
+  for (size_t kind = 0; kind < counts.size(); ++kind) {
+    if (counts[kind] == 0) continue;
+    children[std::string(crm::to_string(static_cast<crm::ChildKind>(kind)))] = counts[kind];
+  }
+  return children;
 }
 
 json answer_json(const std::string& id, const Found& found) {
@@ -109,6 +132,7 @@ json answer_json(const std::string& id, const Found& found) {
           {"root", root},
           {"status", crm::EnumNameAccountStatus(state.status())},
           {"members", members_json(state)},
+          {"children", children_json(state)},
           {"fields", std::move(fields)},
           {"field_members", std::move(field_members)},
           {"version", state.version()},

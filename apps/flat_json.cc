@@ -10,6 +10,8 @@
 #include "account_generated.h"
 #include "account_row_generated.h"
 #include "account_state_generated.h"
+#include "child_counts_generated.h"
+#include "child_update_generated.h"
 #include "conflict_generated.h"
 #include "crm/account_topology.h"
 #include "forest_node_generated.h"
@@ -132,6 +134,8 @@ std::span<const KnownType> known_types() {
       type<crm::Conflict>("Conflict", crm::ConflictTypeTable, crm::kConflicts.name),
       type<crm::AccountRow>("AccountRow", crm::AccountRowTypeTable),
       type<crm::MemberUpdate>("MemberUpdate", crm::MemberUpdateTypeTable),
+      type<crm::ChildUpdate>("ChildUpdate", crm::ChildUpdateTypeTable),
+      type<crm::ChildCounts>("ChildCounts", crm::ChildCountsTypeTable),
       type<crm::ForestNode>("ForestNode", crm::ForestNodeTypeTable)};
   return types;
 }

@@ -3,34 +3,26 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "account_state_generated.h"
 #include "crm/account_row.h"
+#include "crm/children/child_counts.h"
+#include "crm/composite_key.h"
 #include "crm/encode.h"
 #include "member_update_generated.h"
 
 namespace millrace::crm {
 namespace {
 
-int64_t event_time_of(const RowView& row) {
-  int64_t latest_ms = 0;
-  const auto raise = [&latest_ms](const std::optional<VersionView>& version) {
-    if (version) latest_ms = std::max(latest_ms, version->commit_timestamp_ms);
-  };
-  raise(row.existence_version);
-  raise(row.full_image_version);
-  raise(row.gap_version);
-  for (const FieldView& field : row.fields) raise(field.version);
-  return latest_ms;
-}
-
 /// The entries of one root, copied out of the store.
 class Component {
  public:
-  Component(KeyValueStore& members, std::string_view root) : root_(root) {
-    for (const auto it = members.prefix(member_key(root, "")); it->valid(); it->next()) {
+  Component(KeyValueStore& members, std::string_view root, std::optional<ChildTally> children)
+      : root_(root), children_(children) {
+    for (const auto it = members.prefix(key_under(root, "")); it->valid(); it->next()) {
       buffers_.push_back(it->row().value.to_string());
     }
     for (const std::string& buffer : buffers_) {
@@ -43,7 +35,7 @@ class Component {
   }
 
   AccountStatus status() const {
-    if (members_.empty()) return AccountStatus::Absorbed;
+    if (members_.empty()) return children_ ? AccountStatus::Pending : AccountStatus::Absorbed;
     for (const MemberView& member : members_) {
       if (member.id != root_ || member.row == nullptr) continue;
       if (member.row->status == RowStatus::Live) return AccountStatus::Active;
@@ -61,8 +53,10 @@ class Component {
     const auto fields = now == AccountStatus::Deleted
                             ? builder.CreateVector(std::vector<flatbuffers::Offset<GoldenField>>{})
                             : write_fields(builder, policy);
+    const auto children =
+        children_ ? write_counts(builder, *children_) : flatbuffers::Offset<ChildCounts>();
     return CreateAccountState(builder, root, now, members, fields, version, event_time_ms(),
-                              incomplete());
+                              incomplete(), children);
   }
 
  private:
@@ -73,7 +67,8 @@ class Component {
         latest_ms = std::max(latest_ms, entry->merge_version()->commit_timestamp_ms());
       }
     }
-    for (const RowView& row : rows_) latest_ms = std::max(latest_ms, event_time_of(row));
+    for (const RowView& row : rows_)
+      latest_ms = std::max(latest_ms, row.newest_version().commit_timestamp_ms);
     return latest_ms;
   }
 
@@ -110,6 +105,7 @@ class Component {
   }
 
   std::string_view root_;
+  std::optional<ChildTally> children_;
   std::deque<std::string> buffers_;
   std::vector<const MemberUpdate*> entries_;
   std::deque<RowView> rows_;
@@ -122,21 +118,20 @@ bool is_tombstone(AccountStatus status) {
 
 class AccountAggregator final : public Processor {
  public:
-  AccountAggregator(std::string member_store, std::string state_store, SurvivorshipPolicy policy)
-      : member_store_(std::move(member_store)),
-        state_store_(std::move(state_store)),
-        policy_(std::move(policy)) {}
+  AccountAggregator(AggregatorStores stores, SurvivorshipPolicy policy)
+      : stores_(std::move(stores)), policy_(std::move(policy)) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
-    members_ = &context.store(member_store_);
-    states_ = &context.store(state_store_);
+    members_ = &context.store(stores_.members);
+    states_ = &context.store(stores_.states);
+    if (!stores_.child_counts.empty()) counts_ = &context.store(stores_.child_counts);
   }
 
   void process(const Record& record) override {
+    if (record.value.is_null()) return publish(record.key.view(), record);
     const auto& update = *flatbuffers::GetRoot<MemberUpdate>(record.value.data());
-    const std::string key =
-        member_key(update.root()->string_view(), update.member()->string_view());
+    const std::string key = key_under(update.root()->string_view(), update.member()->string_view());
     const Row entry = members_->get(key);
     if (update.retract()) {
       if (!entry) return;
@@ -157,7 +152,7 @@ class AccountAggregator final : public Processor {
         stored ? flatbuffers::GetRoot<AccountState>(old_state_.data()) : nullptr;
     const uint64_t old_version = old == nullptr ? 0 : old->version();
 
-    const Component component(*members_, root);
+    const Component component(*members_, root, children_of(root));
     if (old != nullptr && write(component, old_version) == Bytes(old_state_)) return;
     const Bytes state = write(component, old_version + 1);
     states_->put(root, state, timestamp_ms);
@@ -177,25 +172,27 @@ class AccountAggregator final : public Processor {
     return finish_aligned(builder_, component.write(builder_, policy_, version));
   }
 
-  std::string member_store_;
-  std::string state_store_;
+  std::optional<ChildTally> children_of(std::string_view root) {
+    if (counts_ == nullptr) return std::nullopt;
+    const Row row = counts_->get(root);
+    if (!row) return std::nullopt;
+    return read_counts(*flatbuffers::GetRoot<ChildCounts>(row.value.data()));
+  }
+
+  AggregatorStores stores_;
   SurvivorshipPolicy policy_;
   KeyValueStore* members_ = nullptr;
   KeyValueStore* states_ = nullptr;
+  KeyValueStore* counts_ = nullptr;
   flatbuffers::FlatBufferBuilder builder_;
   std::string old_state_;
 };
 
 }  // namespace
 
-std::string member_key(std::string_view root, std::string_view member) {
-  return std::string(root).append(1, '\0').append(member);
-}
-
-ProcessorFactory account_aggregator(std::string member_store, std::string state_store,
-                                    SurvivorshipPolicy policy) {
-  return [member_store, state_store, policy] {
-    return std::make_unique<AccountAggregator>(member_store, state_store, policy);
+ProcessorFactory account_aggregator(AggregatorStores stores, SurvivorshipPolicy policy) {
+  return [stores = std::move(stores), policy = std::move(policy)] {
+    return std::make_unique<AccountAggregator>(stores, policy);
   };
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "millrace/core/processor.h"
 
@@ -9,11 +8,15 @@
 
 namespace millrace::crm {
 
-/// Key of a member's entry in the member store: all entries of a root are neighbours.
-std::string member_key(std::string_view root, std::string_view member);
+struct AggregatorStores {
+  std::string members;         ///< root, member → MemberUpdate
+  std::string states;          ///< root → AccountState
+  std::string child_counts{};  ///< root → ChildCounts; read only. Empty: accounts have no children.
+};
 
 /// Puts components of merged accounts together: takes MemberUpdates keyed by root, keeps one entry
-/// a member in `member_store`, and the component's AccountState in `state_store`.
+/// a member in `stores.members`, and the component's AccountState in `stores.states`. A null value
+/// says that the root's counts of children changed.
 ///
 /// Forwards, keyed by root, the new AccountState with the one forwarded before, whenever it changed
 /// by more than its counter; a tombstone for a root that became a victim or was deleted, if a state
@@ -22,7 +25,6 @@ std::string member_key(std::string_view root, std::string_view member);
 /// different members in any. Repeated updates change nothing.
 ///
 /// Costs reading all entries of the root for each update that changes one.
-ProcessorFactory account_aggregator(std::string member_store, std::string state_store,
-                                    SurvivorshipPolicy policy);
+ProcessorFactory account_aggregator(AggregatorStores stores, SurvivorshipPolicy policy);
 
 }  // namespace millrace::crm

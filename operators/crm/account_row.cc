@@ -91,6 +91,15 @@ std::vector<FieldView> merge_fields(const std::vector<FieldView>& row,
 
 }  // namespace
 
+VersionView RowView::newest_version() const {
+  VersionView newest;
+  for (const auto& version : {existence_version, full_image_version, gap_version}) {
+    if (version) newest = std::max(newest, *version);
+  }
+  for (const FieldView& field : fields) newest = std::max(newest, field.version);
+  return newest;
+}
+
 Result<ChangeView> read_change(const AccountChange& change) {
   ChangeView view{.id = change.id()->string_view(),
                   .type = change.change_type(),

@@ -43,6 +43,8 @@ struct RowView {
 
   /// A gap that no full image has closed yet.
   bool incomplete() const { return gap_version > full_image_version; }
+  /// The highest of all the versions in it.
+  VersionView newest_version() const;
   friend bool operator==(const RowView&, const RowView&) = default;
 };
 

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "crm/account_aggregator.h"
 #include "crm/account_row.h"
 #include "crm/change_decoder.h"
+#include "crm/children/child_topology.h"
 #include "crm/member_router.h"
 #include "crm/merge_forest.h"
 #include "crm/merge_resolver.h"
@@ -49,55 +52,88 @@ void add_merge_resolution(Nodes& nodes) {
   TopicUse facts = use_of(kMergeFacts);
   facts.value.validate = &validate_merge_fact;
   const NodeIndex source = nodes.source("merge-facts", facts);
-  const NodeIndex keyed = nodes.processor("merge-fact-keys", key_by_value(&victim_id), source);
+  const NodeIndex keyed = nodes.processor("merge-fact-keys", key_by_value(&victim_id), {source});
   const NodeIndex exchange =
       nodes.exchange("merge-facts-to-resolver", type_info<MergeFact>(), {keyed}, 1);
   const NodeIndex resolver = nodes.processor(
-      "merge-resolver", merge_resolver(std::string(kForestStore)), exchange, {kForestStore});
+      "merge-resolver", merge_resolver(std::string(kForestStore)), {exchange}, {kForestStore});
   nodes.sink("redirects-out", use_of(kRedirects), resolver, true);
   nodes.sink("conflicts-out", use_of(kConflicts), resolver, false);
 }
 
+struct DecodedTopics {
+  NodeIndex accounts = 0;             ///< AccountChanges by id
+  std::optional<NodeIndex> children;  ///< AccountChanges by `child_key`
+};
+
 /// Every topic of the mapping, decoded and by record id, whatever partitions the topics have.
-NodeIndex add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& mapping) {
+DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& mapping,
+                           bool has_children) {
   std::vector<NodeIndex> decoders;
+  std::vector<NodeIndex> of_sources;
   for (size_t i = 0; i < mapping->topics.size(); ++i) {
     const std::string& topic = mapping->topics[i].topic;
     const NodeIndex source =
         nodes.source(topic, {topic, type_info<RawBytes>(), type_info<RawBytes>()});
-    decoders.push_back(nodes.processor("decode-" + topic, change_decoder(mapping, i), source));
+    decoders.push_back(nodes.processor("decode-" + topic, change_decoder(mapping, i), {source}));
   }
-  const NodeIndex by_id = nodes.exchange("accounts-by-id", type_info<AccountChange>(), decoders);
+  DecodedTopics decoded;
+  decoded.accounts = nodes.exchange("accounts-by-id", type_info<AccountChange>(), decoders);
   for (size_t i = 0; i < mapping->topics.size(); ++i) {
-    // Our own format has no way to say that a resync is needed.
+    // Our own format has accounts only, and no way to say that a resync is needed.
     if (mapping->topics[i].format == RawFormat::kFlatbuffers) continue;
     nodes.sink("resyncs-of-" + mapping->topics[i].topic, use_of(kConflicts), decoders[i], false);
+    of_sources.push_back(decoders[i]);
   }
-  return by_id;
+  if (has_children) {
+    decoded.children =
+        nodes.exchange("children-by-id", type_info<AccountChange>(), std::move(of_sources));
+  }
+  return decoded;
 }
 
-void add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>& mapping,
-                      SurvivorshipPolicy policy) {
+/// Where other parts of the topology go on. Both send records keyed by root.
+struct AccountFlow {
+  NodeIndex account_states = 0;               ///< AccountState changes
+  std::optional<NodeIndex> children_by_root;  ///< ChildUpdates; none: the mapping has no children
+};
+
+AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>& mapping,
+                             const ParentFields& parents, const AccountOptions& options) {
   const std::string rows(kRowStore);
   const std::string redirects(kRedirectStore);
-  const NodeIndex by_id = add_decoding(nodes, mapping);
-  const NodeIndex materializer =
-      nodes.processor("row-materializer", row_materializer(rows), by_id, {kRowStore}, {kRowStore});
+  const bool has_children = parents != ParentFields{};
+  const DecodedTopics decoded = add_decoding(nodes, mapping, has_children);
+  const NodeIndex materializer = nodes.processor("row-materializer", row_materializer(rows),
+                                                 {decoded.accounts}, {kRowStore}, {kRowStore});
   nodes[materializer].keeps_key = true;
-  const NodeIndex from_row = nodes.processor("row-router", row_router(redirects), materializer,
+  const NodeIndex from_row = nodes.processor("row-router", row_router(redirects), {materializer},
                                              {kRedirectStore}, {kRedirectStore});
   const NodeIndex redirect_source = nodes.source("redirects", use_of(kRedirects));
   const NodeIndex from_redirect =
-      nodes.processor("redirect-router", redirect_router(redirects, rows), redirect_source,
+      nodes.processor("redirect-router", redirect_router(redirects, rows), {redirect_source},
                       {kRedirectStore, kRowStore}, {kRedirectStore, kRowStore});
   const NodeIndex by_root =
       nodes.exchange("members-by-root", type_info<MemberUpdate>(), {from_row, from_redirect});
-  const NodeIndex aggregator =
-      nodes.processor("account-aggregator",
-                      account_aggregator(std::string(kMemberStore), std::string(kAccountStateStore),
-                                         std::move(policy)),
-                      by_root, {kMemberStore, kAccountStateStore}, {kAccountStateStore});
-  nodes.sink("account-states-out", use_of(kAccountStates), aggregator, true);
+
+  AccountFlow flow;
+  AggregatorStores stores{.members = std::string(kMemberStore),
+                          .states = std::string(kAccountStateStore)};
+  std::vector<std::string_view> store_names{kMemberStore, kAccountStateStore};
+  std::vector<NodeIndex> aggregator_parents{by_root};
+  if (has_children) {
+    const NodeIndex index = add_child_index(nodes, *decoded.children, parents);
+    flow.children_by_root =
+        add_child_counter(nodes, index, from_redirect, options.child_move_slice);
+    aggregator_parents.push_back(*flow.children_by_root);
+    stores.child_counts = kChildCountStore;
+    store_names.push_back(kChildCountStore);
+  }
+  flow.account_states =
+      nodes.processor("account-aggregator", account_aggregator(stores, options.survivorship),
+                      aggregator_parents, store_names, {kAccountStateStore});
+  nodes.sink("account-states-out", use_of(kAccountStates), flow.account_states, true);
+  return flow;
 }
 
 }  // namespace
@@ -116,7 +152,7 @@ Mapping default_mapping() {
   return flatbuffers_mapping(kAccounts.name);
 }
 
-Result<Topology> account_topology(Mapping mapping, SurvivorshipPolicy policy) {
+Result<Topology> account_topology(Mapping mapping, const AccountOptions& options) {
   constexpr std::array kOurs{kMergeFacts.name, kRedirects.name, kAccountStates.name,
                              kConflicts.name};
   for (const TopicMapping& topic : mapping.topics) {
@@ -124,13 +160,18 @@ Result<Topology> account_topology(Mapping mapping, SurvivorshipPolicy policy) {
     return Error{ErrorCode::kConfig,
                  "the mapping reads topic '" + topic.topic + "', which has another meaning here"};
   }
+  const Result<ParentFields> parents = parent_fields(mapping);
+  if (!parents.ok()) return parents.status();
   Nodes nodes;
   add_merge_resolution(nodes);
-  add_account_flow(nodes, std::make_shared<const Mapping>(std::move(mapping)), std::move(policy));
-  return Topology::create("crm-accounts", nodes.take(),
-                          {store_of<RawBytes>(kForestStore), store_of<AccountRow>(kRowStore),
-                           store_of<Redirect>(kRedirectStore), store_of<MemberUpdate>(kMemberStore),
-                           store_of<AccountState>(kAccountStateStore)});
+  const AccountFlow flow = add_account_flow(
+      nodes, std::make_shared<const Mapping>(std::move(mapping)), *parents, options);
+  std::vector<StoreSpec> stores{store_of<RawBytes>(kForestStore), store_of<AccountRow>(kRowStore),
+                                store_of<Redirect>(kRedirectStore),
+                                store_of<MemberUpdate>(kMemberStore),
+                                store_of<AccountState>(kAccountStateStore)};
+  if (flow.children_by_root) std::ranges::move(child_stores(), std::back_inserter(stores));
+  return Topology::create("crm-accounts", nodes.take(), std::move(stores));
 }
 
 }  // namespace millrace::crm

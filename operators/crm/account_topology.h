@@ -10,6 +10,7 @@
 #include "account_row_generated.h"
 #include "account_state_generated.h"
 #include "conflict_generated.h"
+#include "crm/children/child_index.h"
 #include "crm/decode/mapping.h"
 #include "crm/golden_record.h"
 #include "member_update_generated.h"
@@ -30,7 +31,7 @@ inline constexpr Topic<std::string, Conflict> kConflicts{"crm.conflicts"};
 inline constexpr std::string_view kRowStore = "account-rows";            ///< id → AccountRow
 inline constexpr std::string_view kRedirectStore = "account-redirects";  ///< id → Redirect
 inline constexpr std::string_view kMemberStore =
-    "account-members";  ///< `member_key` → MemberUpdate
+    "account-members";  ///< root, member → MemberUpdate
 inline constexpr std::string_view kAccountStateStore = "account-states";  ///< root → AccountState
 inline constexpr std::string_view kForestStore = "merge-forest";          ///< see merge_forest.h
 
@@ -38,17 +39,24 @@ inline constexpr std::string_view kForestStore = "merge-forest";          ///< s
 Status validate_account_change(Bytes bytes);
 Status validate_merge_fact(Bytes bytes);
 
+struct AccountOptions {
+  SurvivorshipPolicy survivorship{};
+  /// How many children of an account whose root moved are moved in one go.
+  size_t child_move_slice = kChildMoveSlice;
+};
+
 /// Reads account changes from topic `crm.accounts`.
 Mapping default_mapping();
 
-/// Account changes and merge facts in; redirects, account states and conflicts out: CRM accounts
-/// without children. One sub-topology of one task resolves merges, the other has as many tasks as
+/// Changes of accounts and of their children, and merge facts in; redirects, account states and
+/// conflicts out. One sub-topology of one task resolves merges, the other has as many tasks as
 /// topic `crm.redirects` has partitions; the mapping's topics may have any count, but the same
-/// saves a hop. Error: `kConfig`, also when the mapping reads one of the topics above.
+/// saves a hop. Children have nodes and stores (children/child_topology.h) only if the mapping has
+/// any. Error: `kConfig`, also when the mapping reads one of the topics above.
 ///
 /// A query for an id: its root is in `account-redirects` at the id (none: the id itself), the
 /// component in `account-states` at the root. Every id ever seen is a member of one component.
 Result<Topology> account_topology(Mapping mapping = default_mapping(),
-                                  SurvivorshipPolicy policy = {});
+                                  const AccountOptions& options = {});
 
 }  // namespace millrace::crm

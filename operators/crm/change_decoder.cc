@@ -11,6 +11,7 @@
 
 #include "account_generated.h"
 #include "conflict_generated.h"
+#include "crm/children/child_key.h"
 #include "crm/decode/decoder.h"
 #include "crm/encode.h"
 #include "crm/version.h"
@@ -77,22 +78,25 @@ class ChangeDecoder final : public Processor {
  private:
   void send(const Change& change, const Record& record) {
     if (change.kind == ChangeKind::kOverflow) return send_resync(change, record);
-    if (change.entity->kind != EntityKind::kAccount) {
-      return context().count_dropped("unhandled_entity");
-    }
-    if (!change.encoded.is_null()) return send_account(change.id, change.encoded, record);
-    send_account(change.id, encode(builder_, change, change_type(change.kind)), record);
+    if (!change.encoded.is_null()) return send_change(change, change.encoded, record);
+    send_change(change, encode(builder_, change, change_type(change.kind)), record);
     if (change.unknown_fields.empty()) return;
-    send_account(change.id, encode(builder_, change, ChangeType::Gap), record);
+    send_change(change, encode(builder_, change, ChangeType::Gap), record);
   }
 
-  void send_account(std::string_view id, Bytes value, const Record& record) {
-    key_.assign(id);
-    context().forward_to(kAccountChangesChild, {.key = key_,
-                                                .value = value,
-                                                .old_value = {},
-                                                .timestamp_ms = record.timestamp_ms,
-                                                .headers = record.headers});
+  void send_change(const Change& change, Bytes value, const Record& record) {
+    const bool is_child = change.entity->kind != EntityKind::kAccount;
+    if (is_child) {
+      key_ = child_key(change.entity->kind, change.id);
+    } else {
+      key_.assign(change.id);
+    }
+    context().forward_to(is_child ? kChildChangesChild : kAccountChangesChild,
+                         {.key = key_,
+                          .value = value,
+                          .old_value = {},
+                          .timestamp_ms = record.timestamp_ms,
+                          .headers = record.headers});
   }
 
   void send_resync(const Change& change, const Record& record) {

@@ -10,18 +10,20 @@
 namespace millrace::crm {
 
 /// Children of a change decoder, in the order in which they must be declared.
-inline constexpr size_t kAccountChangesChild = 0;  ///< AccountChange by the record's id
-/// Conflict `ResyncNeeded` by "source:entity". Topics of FlatBuffers need none.
-inline constexpr size_t kResyncsChild = 1;
+/// Topics of FlatBuffers need the first only.
+enum ChangeDecoderChild : size_t {
+  kAccountChangesChild = 0,  ///< AccountChange by the record's id
+  kResyncsChild = 1,         ///< Conflict `ResyncNeeded` by "source:entity"
+  kChildChangesChild = 2  ///< AccountChange by `child_key`; missing if the mapping has no children
+};
 
 /// Decodes the records (any key, any bytes) of the mapping's `topic`-th topic.
 ///
-/// A change of an account is forwarded as AccountChange, followed by a Gap of the same version when
-/// it has fields of unknown value; gaps of all kinds become Gaps; an overflow a Conflict, whatever
-/// the entity. What leads to nothing is counted as dropped: "null_value", "message",
-/// "unknown_entity" (not in the mapping), "unhandled_entity" (no account). An overflow is counted
-/// as "resync_needed" too. What does not decode is an `InvalidRecord`, and nothing of it is
-/// forwarded.
+/// A change of an account or child is forwarded as AccountChange, followed by a Gap of the same
+/// version when it has fields of unknown value; gaps of all kinds become Gaps; an overflow a
+/// Conflict, whatever the entity. What leads to nothing is counted as dropped: "null_value",
+/// "message", "unknown_entity" (not in the mapping). An overflow is counted as "resync_needed" too.
+/// What does not decode is an `InvalidRecord`, and nothing of it is forwarded.
 ProcessorFactory change_decoder(std::shared_ptr<const Mapping> mapping, size_t topic);
 
 }  // namespace millrace::crm

@@ -50,11 +50,11 @@ class MemberSender {
   void send(ProcessorContext& context, std::string_view root, int64_t timestamp_ms,
             flatbuffers::Offset<MemberUpdate> update) {
     root_key_.assign(root);
-    context.forward({.key = root_key_,
-                     .value = finish_aligned(builder_, update),
-                     .old_value = {},
-                     .timestamp_ms = timestamp_ms,
-                     .headers = {}});
+    context.forward_to(kMemberUpdatesChild, {.key = root_key_,
+                                             .value = finish_aligned(builder_, update),
+                                             .old_value = {},
+                                             .timestamp_ms = timestamp_ms,
+                                             .headers = {}});
   }
 
   flatbuffers::FlatBufferBuilder builder_;
@@ -105,6 +105,7 @@ class RedirectRouter final : public Processor {
       if (before.value == record.value) return;
       sent_root = flatbuffers::GetRoot<Redirect>(before.value.data())->root()->str();
     }
+    const bool moves = redirect.root()->string_view() != (sent_root ? *sent_root : id);
     redirects_->put(id, record.value, record.timestamp_ms);
     const Row row = rows_->get(id);
     if (row && !sent_root) sent_root = id;
@@ -117,6 +118,9 @@ class RedirectRouter final : public Processor {
     sender_.add(context(), id, &redirect,
                 current ? flatbuffers::GetRoot<AccountRow>(current.value.data()) : nullptr,
                 timestamp_ms);
+    if (moves && context().child_count() > kMovedRootsChild) {
+      context().forward_to(kMovedRootsChild, record);
+    }
   }
 
  private:

@@ -13,6 +13,12 @@ namespace millrace::crm {
 /// Row side: takes AccountRow changes keyed by id; sends the member's update to its root.
 ProcessorFactory row_router(std::string redirect_store);
 
+/// Children of the redirect router, in the order in which they must be declared.
+enum RedirectRouterChild : size_t {
+  kMemberUpdatesChild = 0,
+  kMovedRootsChild = 1  ///< Redirects of ids whose root is another than before; may be missing
+};
+
 /// Redirect side: takes Redirects keyed by id in offset order and keeps the latest in
 /// `redirect_store`, which so holds the root that was last sent to. When the root moved, first
 /// retracts the member from the old root, then adds it with its row to the new one. Repeated

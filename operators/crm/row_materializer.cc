@@ -26,7 +26,7 @@ class RowMaterializer final : public Processor {
     const Result<ChangeView> change =
         read_change(*flatbuffers::GetRoot<AccountChange>(record.value.data()));
     if (!change.ok()) throw InvalidRecord(change.message());
-    const Row stored = rows_->get(change->id);
+    const Row stored = rows_->get(record.key);
     RowView row{.id = change->id};
     if (stored) row = read_row(*flatbuffers::GetRoot<AccountRow>(stored.value.data()));
     const Result<bool> changed = merge_change(row, *change);
@@ -38,7 +38,7 @@ class RowMaterializer final : public Processor {
     old_value_.assign(stored ? stored.value.view() : std::string_view());
     const Bytes old_value = stored ? Bytes(old_value_) : Bytes();
     const int64_t timestamp_ms = std::max(stored.timestamp_ms, record.timestamp_ms);
-    rows_->put(change->id, value, timestamp_ms);
+    rows_->put(record.key, value, timestamp_ms);
     context().forward({.key = record.key,
                        .value = value,
                        .old_value = old_value,

@@ -6,7 +6,8 @@
 
 namespace millrace::crm {
 
-/// Merges account changes (key: record id, value: AccountChange) into full rows in `row_store`.
+/// Merges changes (value: AccountChange) into full rows in `row_store`, by key: of accounts the
+/// record's id, of children `child_key`.
 ///
 /// Forwards the new AccountRow with the old one, same key, for every change that changed the row; a
 /// duplicate or outdated change changes nothing, in any order. A deleted account keeps a row, which

@@ -32,7 +32,7 @@ class Nodes {
     node.topic = std::move(topic);
     return add(std::move(node), {});
   }
-  NodeIndex processor(std::string name, ProcessorFactory factory, NodeIndex parent,
+  NodeIndex processor(std::string name, ProcessorFactory factory, std::vector<NodeIndex> parents,
                       std::vector<std::string_view> stores = {},
                       std::vector<std::string_view> reads_at_key = {}) {
     Node node;
@@ -40,7 +40,7 @@ class Nodes {
     node.factory = std::move(factory);
     node.stores.assign(stores.begin(), stores.end());
     node.reads_at_key.assign(reads_at_key.begin(), reads_at_key.end());
-    return add(std::move(node), {parent});
+    return add(std::move(node), std::move(parents));
   }
   NodeIndex exchange(std::string name, TypeInfo value, std::vector<NodeIndex> parents,
                      int32_t partitions = 0) {

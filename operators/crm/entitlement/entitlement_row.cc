@@ -45,19 +45,6 @@ flatbuffers::Offset<EntitlementShare> write_share(flatbuffers::FlatBufferBuilder
 
 }  // namespace
 
-std::string key_under(std::string_view root, std::string_view name) {
-  return std::string(root).append(1, '\0').append(name);
-}
-
-Bytes root_in_key(Bytes key) {
-  return key.view().substr(0, key.view().find('\0'));
-}
-
-std::string_view name_in_key(Bytes key) {
-  const size_t end = key.view().find('\0');
-  return end == std::string_view::npos ? std::string_view() : key.view().substr(end + 1);
-}
-
 flatbuffers::Offset<FeatureEntitlement> write_entitlement(flatbuffers::FlatBufferBuilder& builder,
                                                           std::string_view root,
                                                           const Timeline& timeline,

@@ -7,18 +7,11 @@
 #include "millrace/core/bytes.h"
 #include "millrace/core/result.h"
 
+#include "crm/composite_key.h"
 #include "crm/entitlement/timeline.h"
 #include "entitlement_input_generated.h"
 
 namespace millrace::crm {
-
-/// Key of topic `crm.entitlements` and of the stores: root and what is under it (a feature, a
-/// source), with zero bytes between. All keys of a root are neighbours.
-std::string key_under(std::string_view root, std::string_view name);
-/// The root in such a key: what such topics are partitioned by.
-Bytes root_in_key(Bytes key);
-/// What follows the root in such a key.
-std::string_view name_in_key(Bytes key);
 
 /// What `timeline` says, with what is current at `as_of_ms`.
 flatbuffers::Offset<FeatureEntitlement> write_entitlement(flatbuffers::FlatBufferBuilder& builder,

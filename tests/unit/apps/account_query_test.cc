@@ -27,24 +27,19 @@ class FakeQueries final : public Queries {
     row.root = root;
     rows_[{std::string(crm::kRedirectStore), id}] = Flat<crm::Redirect>(row).bytes();
   }
+  /// An account with two contacts and 50,000 contract lines.
+  void children(const std::string& root, crm::AccountStatus status,
+                std::vector<std::string> members) {
+    crm::AccountStateT state;
+    state.status = status;
+    state.children = std::make_unique<crm::ChildCountsT>();
+    state.children->contacts = 2;
+    state.children->contract_lines = 50'000;
+    put(state, root, std::move(members));
+  }
   void account(const std::string& root, std::vector<std::string> members) {
     crm::AccountStateT state;
-    state.root = root;
-    state.version = 3;
-    std::sort(members.begin(), members.end());
-    for (const std::string& id : members) {
-      auto member = std::make_unique<crm::MemberT>();
-      member->id = id;
-      if (id != root) member->via = root;
-      state.members.push_back(std::move(member));
-    }
-    auto field = std::make_unique<crm::GoldenFieldT>();
-    field->name = "name";
-    field->value = "Name of " + root;
-    field->member = root;
-    field->version = std::make_unique<crm::VersionT>();
-    state.fields.push_back(std::move(field));
-    rows_[{std::string(crm::kAccountStateStore), root}] = Flat<crm::AccountState>(state).bytes();
+    put(state, root, std::move(members));
   }
 
   Result<StoreAnswer> get(std::string_view store, Bytes key, Bytes) const override {
@@ -71,6 +66,25 @@ class FakeQueries final : public Queries {
   bool restoring = false;
 
  private:
+  void put(crm::AccountStateT& state, const std::string& root, std::vector<std::string> members) {
+    state.root = root;
+    state.version = 3;
+    std::sort(members.begin(), members.end());
+    for (const std::string& id : members) {
+      auto member = std::make_unique<crm::MemberT>();
+      member->id = id;
+      if (id != root) member->via = root;
+      state.members.push_back(std::move(member));
+    }
+    auto field = std::make_unique<crm::GoldenFieldT>();
+    field->name = "name";
+    field->value = "Name of " + root;
+    field->member = root;
+    field->version = std::make_unique<crm::VersionT>();
+    state.fields.push_back(std::move(field));
+    rows_[{std::string(crm::kAccountStateStore), root}] = Flat<crm::AccountState>(state).bytes();
+  }
+
   std::map<std::pair<std::string, std::string>, std::string> rows_;
 };
 
@@ -100,6 +114,27 @@ TEST_F(AccountAnswer, ResolvesAVictimToItsRoot) {
   EXPECT_EQ(answer["position"]["task"], "1_2");
   EXPECT_EQ(answer["position"]["inputs"]["crm.accounts/2"], 40);
   EXPECT_EQ(answer["freshness_ms"], 0);
+}
+
+TEST_F(AccountAnswer, CountsChildrenByKind) {
+  queries_.account("ror:r", {"ror:r"});
+  EXPECT_EQ(ask("ror:r")["children"], json::object());
+  queries_.children("ror:r", crm::AccountStatus::Active, {"ror:r"});
+  EXPECT_EQ(ask("ror:r")["children"], (json{{"contact", 2}, {"contract_line", 50'000}}));
+}
+
+TEST_F(AccountAnswer, AnAccountThatOnlyChildrenNameIsPending) {
+  queries_.children("ror:r", crm::AccountStatus::Pending, {});
+  const json answer = ask("ror:r");
+  EXPECT_EQ(status_, 200U);
+  EXPECT_EQ(answer["status"], "Pending");
+  EXPECT_EQ(answer["children"]["contact"], 2);
+}
+
+TEST_F(AccountAnswer, AnAccountThatNothingNamesAnyMoreIs404) {
+  queries_.children("ror:r", crm::AccountStatus::Absorbed, {});
+  ask("ror:r");
+  EXPECT_EQ(status_, 404U);
 }
 
 TEST_F(AccountAnswer, ARootIsResolvedFromNothing) {

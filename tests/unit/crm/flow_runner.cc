@@ -8,6 +8,29 @@
 
 namespace millrace::crm {
 
+class FlowRunner::RunnerTimers final : public Timers {
+ public:
+  RunnerTimers(std::string name, NodeIndex node, int32_t partition)
+      : name_(std::move(name)), node_(node), partition_(partition) {}
+
+  void set(Bytes key, uint8_t kind, int64_t time_ms) override {
+    set_[{key.to_string(), kind}] = time_ms;
+  }
+  bool cancel(Bytes key, uint8_t kind) override { return set_.erase({key.to_string(), kind}) > 0; }
+  std::optional<int64_t> find(Bytes key, uint8_t kind) override {
+    const auto it = set_.find({key.to_string(), kind});
+    return it == set_.end() ? std::nullopt : std::optional(it->second);
+  }
+  int64_t now_ms() const override { return 0; }
+
+ private:
+  friend class FlowRunner;
+  std::string name_;
+  NodeIndex node_;
+  int32_t partition_;
+  std::map<std::pair<std::string, uint8_t>, int64_t> set_;
+};
+
 class FlowRunner::Context final : public ProcessorContext {
  public:
   Context(FlowRunner& runner, NodeIndex node, int32_t partition)
@@ -23,9 +46,10 @@ class FlowRunner::Context final : public ProcessorContext {
     MILLRACE_ASSERT(false, "there are no broadcast tables here; use the TopologyDriver");
     std::abort();
   }
-  Timers& timers(std::string_view) override {
-    MILLRACE_ASSERT(false, "this runner has no timers");
-    std::abort();
+  Timers& timers(std::string_view name) override {
+    auto& timers = runner_.timers_[{std::string(name), partition_}];
+    if (!timers) timers = std::make_unique<RunnerTimers>(std::string(name), node_, partition_);
+    return *timers;
   }
   TaskId task() const override { return {0, partition_}; }
   int32_t partition_count() const override { return runner_.partitions_; }
@@ -61,19 +85,42 @@ void FlowRunner::pipe(std::string_view topic, int32_t partition, std::string val
 }
 
 void FlowRunner::run() {
-  while (!queues_.empty()) {
-    std::uniform_int_distribution<size_t> any(0, queues_.size() - 1);
-    const auto queue = std::next(queues_.begin(), static_cast<std::ptrdiff_t>(any(random_)));
-    const auto [node, partition, sender] = queue->first;
-    const Owned owned = std::move(queue->second.front());
-    queue->second.pop_front();
-    if (queue->second.empty()) queues_.erase(queue);
-    Record record;
-    if (owned.key) record.key = *owned.key;
-    if (owned.value) record.value = *owned.value;
-    record.timestamp_ms = owned.timestamp_ms;
-    to_children(node, partition, record);
+  while (true) {
+    std::vector<RunnerTimers*> armed;
+    for (const auto& [key, timers] : timers_) {
+      if (!timers->set_.empty()) armed.push_back(timers.get());
+    }
+    if (queues_.empty() && armed.empty()) return;
+    std::uniform_int_distribution<size_t> any(0, queues_.size() + armed.size() - 1);
+    const size_t next = any(random_);
+    if (next < queues_.size()) {
+      run_queue(next);
+    } else {
+      fire(*armed[next - queues_.size()]);
+    }
   }
+}
+
+void FlowRunner::run_queue(size_t index) {
+  const auto queue = std::next(queues_.begin(), static_cast<std::ptrdiff_t>(index));
+  const auto [node, partition, sender] = queue->first;
+  const Owned owned = std::move(queue->second.front());
+  queue->second.pop_front();
+  if (queue->second.empty()) queues_.erase(queue);
+  Record record;
+  if (owned.key) record.key = *owned.key;
+  if (owned.value) record.value = *owned.value;
+  record.timestamp_ms = owned.timestamp_ms;
+  to_children(node, partition, record);
+}
+
+void FlowRunner::fire(RunnerTimers& timers) {
+  std::uniform_int_distribution<size_t> any(0, timers.set_.size() - 1);
+  const auto due = std::next(timers.set_.begin(), static_cast<std::ptrdiff_t>(any(random_)));
+  const auto [set, time_ms] = *due;
+  timers.set_.erase(due);
+  processor(timers.node_, timers.partition_)
+      .on_timer({.timers = timers.name_, .key = set.first, .kind = set.second, .time_ms = time_ms});
 }
 
 void FlowRunner::to_children(NodeIndex node, int32_t partition, const Record& record) {
@@ -85,7 +132,7 @@ void FlowRunner::arrive(NodeIndex index, int32_t partition, const Record& record
   for (const Bytes part : {record.key, record.value, record.old_value}) {
     MILLRACE_ASSERT(reinterpret_cast<uintptr_t>(part.data()) % 8 == 0, "parts must be aligned");
   }
-  if (node.kind == NodeKind::kProcessor) return process(index, partition, record);
+  if (node.kind == NodeKind::kProcessor) return processor(index, partition).process(record);
   if (node.kind == NodeKind::kExchange) {
     const int32_t to =
         partition_of(record.key, node.partitions > 0 ? node.partitions : partitions_);
@@ -110,7 +157,7 @@ void FlowRunner::send(NodeIndex reader, int32_t from, int32_t to, const Record& 
   queues_[{reader, to, from}].push_back(std::move(owned));
 }
 
-void FlowRunner::process(NodeIndex node, int32_t partition, const Record& record) {
+Processor& FlowRunner::processor(NodeIndex node, int32_t partition) {
   auto& processor = processors_[{node, partition}];
   if (!processor) {
     auto& context = contexts_[{node, partition}];
@@ -118,7 +165,13 @@ void FlowRunner::process(NodeIndex node, int32_t partition, const Record& record
     processor = topology_.nodes()[node].factory();
     processor->init(*context);
   }
-  processor->process(record);
+  return *processor;
+}
+
+size_t FlowRunner::store_operations() const {
+  size_t operations = 0;
+  for (const auto& [key, store] : stores_) operations += store.operations();
+  return operations;
 }
 
 const std::vector<FlowRunner::Output>& FlowRunner::output(std::string_view topic) const {

@@ -19,7 +19,8 @@ namespace millrace::crm {
 /// Runs the processors of a topology over several partitions, with every interleaving that a broker
 /// allows: records of one sender to one partition keep their order, all else is left to chance.
 ///
-/// No engine and no commits: it shows what the processors do with any order of arrival.
+/// No engine and no commits: it shows what the processors do with any order of arrival. Timers fire
+/// in any order, too: each at some moment after it was set, before `run` returns.
 class FlowRunner {
  public:
   struct Output {
@@ -40,9 +41,12 @@ class FlowRunner {
   /// All rows of a store over all partitions.
   std::map<std::string, std::string> all_rows(std::string_view name) const;
   int32_t partitions() const { return partitions_; }
+  /// Reads, writes and steps of iterators on all stores so far.
+  size_t store_operations() const;
 
  private:
   class Context;
+  class RunnerTimers;
   struct Owned {
     std::optional<std::string> key;
     std::optional<std::string> value;
@@ -53,7 +57,9 @@ class FlowRunner {
 
   void arrive(NodeIndex node, int32_t partition, const Record& record);
   void send(NodeIndex reader, int32_t from, int32_t to, const Record& record);
-  void process(NodeIndex node, int32_t partition, const Record& record);
+  Processor& processor(NodeIndex node, int32_t partition);
+  void run_queue(size_t index);
+  void fire(RunnerTimers& timers);
   void to_children(NodeIndex node, int32_t partition, const Record& record);
 
   const Topology& topology_;
@@ -62,6 +68,7 @@ class FlowRunner {
   std::map<Queue, std::deque<Owned>> queues_;
   std::map<std::pair<std::string, int32_t>, MapStore, std::less<>> stores_;
   std::map<std::string, std::vector<Output>, std::less<>> outputs_;
+  std::map<std::pair<std::string, int32_t>, std::unique_ptr<RunnerTimers>, std::less<>> timers_;
   std::map<std::pair<NodeIndex, int32_t>, std::unique_ptr<Context>> contexts_;
   std::map<std::pair<NodeIndex, int32_t>, std::unique_ptr<Processor>> processors_;
 };

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "millrace/core/processor.h"
+
+namespace millrace::crm {
+
+/// Children of the child counter, in the order in which they must be declared.
+enum ChildCounterChild : size_t {
+  /// A null value, keyed by root: what is in the store of counts changed.
+  kCountsChild = 0,
+  /// Children by root: every ChildUpdate that changed an entry, keyed by root.
+  kChildrenByRootChild = 1
+};
+
+/// Takes ChildUpdates keyed by root and keeps the children of whole components: one entry each
+/// under root, `child_key` and account in `entry_store`, and in `count_store` per root how many
+/// there are of each kind (ChildCounts; no row for none).
+///
+/// A child counts once, through however many accounts it came: with the first entry it comes, with
+/// the last it goes. Updates of one (root, child, account) must come in order, others in any.
+/// Repeated updates change nothing. Costs reading the entries of the one child and the row of
+/// counts, whatever number of children there are.
+ProcessorFactory child_counter(std::string entry_store, std::string count_store);
+
+}  // namespace millrace::crm

@@ -1,0 +1,75 @@
+#include "crm/children/child_index.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "crm/children/child_key.h"
+#include "crm/children/child_sender.h"
+#include "crm/composite_key.h"
+#include "redirect_generated.h"
+
+namespace millrace::crm {
+namespace {
+
+class ChildIndex final : public Processor {
+ public:
+  explicit ChildIndex(ChildIndexStores stores) : stores_(std::move(stores)) {}
+
+  void init(ProcessorContext& context) override {
+    Processor::init(context);
+    entries_ = &context.store(stores_.entries);
+    redirects_ = &context.store(stores_.redirects);
+    sender_.emplace(context);
+  }
+
+  void process(const Record& record) override {
+    const auto& update = *flatbuffers::GetRoot<ChildUpdate>(record.value.data());
+    const ChildPlace place{update.account()->string_view(), update.kind(),
+                           update.child()->string_view()};
+    const std::string key = key_under(place.account, child_key(place.kind, place.child));
+    const Row entry = entries_->get(key);
+    old_entry_.assign(entry ? entry.value.view() : std::string_view());
+    const int64_t timestamp_ms = std::max(entry.timestamp_ms, record.timestamp_ms);
+    if (update.retract()) {
+      if (!entry) return;
+      entries_->erase(key, timestamp_ms);
+      return sender_->retract(sent_root(), place, timestamp_ms);
+    }
+    root_.assign(root_of(place.account));
+    const Bytes value = writer_.entry(root_, place, *update.row());
+    if (entry && value == Bytes(old_entry_)) return;
+    if (entry && sent_root() != root_) sender_->retract(sent_root(), place, timestamp_ms);
+    entries_->put(key, value, timestamp_ms);
+    sender_->add(root_, value, timestamp_ms);
+  }
+
+ private:
+  /// REQUIRES: there was an entry.
+  std::string_view sent_root() const {
+    return flatbuffers::GetRoot<ChildUpdate>(old_entry_.data())->root()->string_view();
+  }
+
+  std::string_view root_of(std::string_view account) {
+    const Row redirect = redirects_->get(account);
+    return redirect ? flatbuffers::GetRoot<Redirect>(redirect.value.data())->root()->string_view()
+                    : account;
+  }
+
+  ChildIndexStores stores_;
+  KeyValueStore* entries_ = nullptr;
+  KeyValueStore* redirects_ = nullptr;
+  std::optional<EntrySender> sender_;
+  ChildWriter writer_;
+  std::string old_entry_;
+  std::string root_;
+};
+
+}  // namespace
+
+ProcessorFactory child_index(ChildIndexStores stores) {
+  return [stores = std::move(stores)] { return std::make_unique<ChildIndex>(stores); };
+}
+
+}  // namespace millrace::crm

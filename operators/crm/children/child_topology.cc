@@ -1,0 +1,60 @@
+#include "crm/children/child_topology.h"
+
+#include <string>
+#include <utility>
+
+#include "account_row_generated.h"
+#include "child_counts_generated.h"
+#include "child_update_generated.h"
+#include "crm/account_topology.h"
+#include "crm/children/child_counter.h"
+#include "crm/children/child_index.h"
+#include "crm/children/child_router.h"
+#include "crm/row_materializer.h"
+
+namespace millrace::crm {
+namespace {
+
+ChildIndexStores index_stores() {
+  return {.entries = std::string(kChildEntryStore),
+          .redirects = std::string(kRedirectStore),
+          .moves = std::string(kChildMoveStore),
+          .timers = std::string(kChildMoveTimers)};
+}
+
+}  // namespace
+
+std::vector<StoreSpec> child_stores() {
+  StoreSpec timers = store_of<RawBytes>(kChildMoveTimers);
+  timers.timers = TimeKind::kWall;
+  return {store_of<AccountRow>(kChildRowStore),    store_of<ChildUpdate>(kChildEntryStore),
+          store_of<std::string>(kChildMoveStore),  store_of<ChildUpdate>(kRootChildStore),
+          store_of<ChildCounts>(kChildCountStore), std::move(timers)};
+}
+
+NodeIndex add_child_index(Nodes& nodes, NodeIndex by_id, ParentFields parents) {
+  const NodeIndex rows =
+      nodes.processor("child-row-materializer", row_materializer(std::string(kChildRowStore)),
+                      {by_id}, {kChildRowStore}, {kChildRowStore});
+  nodes[rows].keeps_key = true;
+  const NodeIndex router =
+      nodes.processor("child-router", child_router(std::move(parents)), {rows});
+  const NodeIndex by_account =
+      nodes.exchange("children-by-account", type_info<ChildUpdate>(), {router});
+  return nodes.processor("child-index", child_index(index_stores()), {by_account},
+                         {kChildEntryStore, kRedirectStore}, {kRedirectStore});
+}
+
+NodeIndex add_child_counter(Nodes& nodes, NodeIndex child_index, NodeIndex redirect_router,
+                            size_t move_slice) {
+  const NodeIndex mover =
+      nodes.processor("child-mover", child_mover(index_stores(), move_slice), {redirect_router},
+                      {kChildEntryStore, kRedirectStore, kChildMoveStore, kChildMoveTimers});
+  const NodeIndex by_root =
+      nodes.exchange("children-by-root", type_info<ChildUpdate>(), {child_index, mover});
+  return nodes.processor("child-counter",
+                         child_counter(std::string(kRootChildStore), std::string(kChildCountStore)),
+                         {by_root}, {kRootChildStore, kChildCountStore}, {kChildCountStore});
+}
+
+}  // namespace millrace::crm

@@ -1,0 +1,240 @@
+#include "child_world.h"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "crm/account_row.h"
+#include "crm/account_topology.h"
+#include "crm/children/child_counts.h"
+#include "crm/ids.h"
+#include "crm/merge_forest.h"
+#include "merge_oracle.h"
+#include "row_oracle.h"
+
+namespace millrace::crm {
+namespace {
+
+constexpr const char* kParentField = "AccountId";
+
+std::string_view type_name(ChangeType type) {
+  constexpr std::array<std::string_view, 5> kNames{"CREATE", "UPDATE", "DELETE", "UNDELETE",
+                                                   "GAP_UPDATE"};
+  return kNames.at(static_cast<size_t>(type));
+}
+
+std::string our_name(const std::string& field) {
+  return field == kParentField ? "account" : "name";
+}
+
+ExpectedChild child_of(const RowView& row, std::string account) {
+  ExpectedChild child{.account = std::move(account), .fields = {}};
+  for (const FieldView& field : row.fields) {
+    std::optional<std::string> value;
+    if (field.value) value = std::string(*field.value);
+    child.fields.emplace_back(field.name, value, field.version.commit_timestamp_ms);
+  }
+  return child;
+}
+
+/// The changes of one entity as the row oracle takes them.
+class Views {
+ public:
+  Views(const std::vector<RawChange>& changes, std::string_view entity) {
+    for (const RawChange& change : changes) {
+      if (change.entity != entity) continue;
+      ids_.push_back("sf:" + change.id);
+      auto& fields = fields_.emplace_back();
+      for (const auto& [name, value] : change.fields) {
+        auto ours = value;
+        if (ours && name == kParentField) ours = "sf:" + *ours;
+        fields[our_name(name)] = ours;
+      }
+    }
+    size_t at = 0;
+    for (const RawChange& change : changes) {
+      if (change.entity != entity) continue;
+      add(change, at++);
+    }
+  }
+
+  std::map<std::string, RowView> rows() const {
+    std::map<std::string, RowView> rows;
+    for (const std::string& id : ids_) rows.emplace(id, row_oracle(id, views_));
+    return rows;
+  }
+
+ private:
+  void add(const RawChange& change, size_t at) {
+    ChangeView& view = views_.emplace_back();
+    view.id = ids_[at];
+    view.type = change.type;
+    view.version = {change.ms, 1, change.transaction};
+    view.full_image = change.type == ChangeType::Create || change.type == ChangeType::Undelete;
+    for (const auto& [name, value] : fields_[at]) {
+      std::optional<std::string_view> shown;
+      if (value) shown = *value;
+      view.fields.push_back({name, shown, view.version});
+    }
+  }
+
+  std::deque<std::string> ids_;
+  std::deque<FieldMap> fields_;
+  std::vector<ChangeView> views_;
+};
+
+MergeOracle merges_of(const std::vector<std::string>& facts) {
+  std::vector<OwnedMergeFact> read;
+  for (const std::string& bytes : facts) {
+    read.push_back(read_merge_fact(*flatbuffers::GetRoot<MergeFact>(bytes.data())).value());
+  }
+  return MergeOracle(read);
+}
+
+}  // namespace
+
+Mapping child_mapping() {
+  Result<Mapping> read = parse_mapping(R"({"topics": {"crm.raw.sf": {
+    "format": "salesforce_cometd", "source": "sf", "entities": {
+      "Account": {"type": "account", "fields": {"Name": "name"}},
+      "Contact": {"type": "contact", "parent": "AccountId",
+                  "fields": {"AccountId": "account", "Name": "name"}},
+      "Asset": {"type": "asset", "parent": "AccountId",
+                "fields": {"AccountId": "account", "Name": "name"}}}}}})");
+  MILLRACE_ASSERT(read.ok(), read.message().c_str());
+  return *std::move(read);
+}
+
+std::string sf_id(std::string_view prefix, char letter) {
+  return canonical_salesforce_id(fmt::format("{}00000000000{}", prefix, letter)).value();
+}
+
+std::string RawChange::event() const {
+  std::string body;
+  if (type != ChangeType::Delete && type != ChangeType::Gap) {
+    for (const auto& [name, value] : fields) {
+      body +=
+          value ? fmt::format(R"(,"{}":"{}")", name, *value) : fmt::format(R"(,"{}":null)", name);
+    }
+  }
+  return fmt::format(R"({{"ChangeEventHeader":{{"entityName":"{}","recordIds":["{}"],)"
+                     R"("changeType":"{}","transactionKey":"{}","sequenceNumber":1,)"
+                     R"("commitTimestamp":{}}}{}}})",
+                     entity, id, type_name(type), transaction, ms, body);
+}
+
+ChildWorld::ChildWorld(uint32_t seed) : random_(seed) {
+  versions_ = up_to(11) + 1;
+  for (size_t i = up_to(5); i > 0; --i) changes_.push_back(make_account_change());
+  for (size_t i = up_to(24) + 1; i > 0; --i) changes_.push_back(make_child_change());
+  for (size_t i = up_to(8); i > 0; --i) facts_.push_back(make_fact());
+}
+
+std::vector<std::pair<std::string_view, std::string>> ChildWorld::records() {
+  std::vector<std::pair<std::string_view, std::string>> records;
+  for (const RawChange& change : changes_) records.emplace_back(kRawTopic, change.event());
+  for (const std::string& bytes : facts_) records.emplace_back(kMergeFacts.name, bytes);
+  for (size_t i = up_to(8); i > 0; --i) records.push_back(records[up_to(records.size() - 1)]);
+  std::ranges::shuffle(records, random_);
+  return records;
+}
+
+std::map<std::string, ExpectedAccount> ChildWorld::expected() const {
+  const MergeOracle merges = merges_of(facts_);
+  const auto root_of = [&merges](const std::string& id) {
+    const auto found = merges.redirects.find(id);
+    return found == merges.redirects.end() ? id : found->second.root;
+  };
+  std::map<std::string, ExpectedAccount> accounts;
+  for (const auto& [id, redirect] : merges.redirects) accounts[redirect.root];
+  const Views account_views(changes_, "Account");
+  for (const auto& [id, row] : account_views.rows()) {
+    ExpectedAccount& account = accounts[root_of(id)];
+    if (id != root_of(id)) continue;
+    if (row.status == RowStatus::Live) account.status = AccountStatus::Active;
+    if (row.status == RowStatus::Deleted) account.status = AccountStatus::Deleted;
+  }
+  for (const auto& [entity, kind] :
+       {std::pair("Contact", ChildKind::Contact), std::pair("Asset", ChildKind::Asset)}) {
+    const Views views(changes_, entity);
+    for (const auto& [id, row] : views.rows()) {
+      const auto parent = std::ranges::find(row.fields, "account", &FieldView::name);
+      if (row.status != RowStatus::Live || parent == row.fields.end() || !parent->value) continue;
+      const std::string account(*parent->value);
+      accounts[root_of(account)].children[{kind, id}] = child_of(row, account);
+    }
+  }
+  return accounts;
+}
+
+RawChange ChildWorld::make_account_change() {
+  RawChange change{.entity = "Account",
+                   .id = sf_id("001", any_letter(4)),
+                   .type = static_cast<ChangeType>(up_to(4)),
+                   .ms = any_version()};
+  if (change.type != ChangeType::Delete && change.type != ChangeType::Gap) {
+    change.fields["Name"] = std::string(1, any_letter(2));
+  }
+  return change;
+}
+
+/// Contacts and assets of the same ids.
+RawChange ChildWorld::make_child_change() {
+  const size_t dice = up_to(9);
+  RawChange change{.entity = up_to(1) == 0 ? "Contact" : "Asset",
+                   .id = sf_id("003", any_letter(3)),
+                   .type = dice < 5   ? ChangeType::Update
+                           : dice < 8 ? ChangeType::Create
+                                      : static_cast<ChangeType>(up_to(4)),
+                   .ms = any_version()};
+  if (change.type == ChangeType::Delete || change.type == ChangeType::Gap) return change;
+  if (up_to(3) != 0) {
+    change.fields[kParentField] =
+        up_to(7) == 0 ? std::nullopt : std::optional(sf_id("001", any_letter(4)));
+  }
+  if (up_to(1) == 0) change.fields["Name"] = std::string(1, any_letter(2));
+  return change;
+}
+
+std::string ChildWorld::make_fact() {
+  const size_t dice = up_to(9);
+  const auto kind = dice == 0   ? MergeFactKind::Split
+                    : dice <= 2 ? MergeFactKind::Unmerge
+                                : MergeFactKind::Merge;
+  return fact(kind, "sf:" + sf_id("001", any_letter(4)), "sf:" + sf_id("001", any_letter(4)),
+              any_version());
+}
+
+std::map<std::string, ExpectedAccount> accounts_with_children(
+    const std::map<std::string, std::string>& states,
+    const std::map<std::string, std::string>& entries) {
+  std::map<std::string, ExpectedAccount> accounts;
+  std::map<std::string, ChildTally> counts;
+  for (const auto& [root, bytes] : states) {
+    const auto& state = *flatbuffers::GetRoot<AccountState>(bytes.data());
+    if (state.status() == AccountStatus::Absorbed) continue;
+    accounts[root].status = state.status();
+    if (state.children() != nullptr) counts[root] = read_counts(*state.children());
+  }
+  std::map<std::string, ChildTally> counted;
+  for (const auto& [key, bytes] : entries) {
+    const auto& entry = *flatbuffers::GetRoot<ChildUpdate>(bytes.data());
+    const std::string root = entry.root()->str();
+    const RowView row = read_row(*entry.row());
+    EXPECT_EQ(row.newest_version(), view_of(*entry.version()));
+    const bool is_first = accounts[root]
+                              .children
+                              .emplace(std::pair(entry.kind(), entry.child()->str()),
+                                       child_of(row, entry.account()->str()))
+                              .second;
+    EXPECT_TRUE(is_first) << "two entries of " << entry.child()->str();
+    ++counted[root][static_cast<size_t>(entry.kind())];
+  }
+  EXPECT_EQ(counts, counted);
+  return accounts;
+}
+
+}  // namespace millrace::crm

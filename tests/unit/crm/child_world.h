@@ -1,0 +1,89 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "account_state_generated.h"
+#include "account_world.h"
+#include "child_update_generated.h"
+#include "crm/decode/mapping.h"
+
+namespace millrace::crm {
+
+/// The topic of `child_mapping`.
+inline constexpr std::string_view kRawTopic = "crm.raw.sf";
+
+/// Accounts, contacts and assets of source `sf`, as Salesforce's CometD dialect has them.
+Mapping child_mapping();
+
+/// Salesforce id of 18 characters, e.g. of "001" and 'a'. The internal one begins with "sf:".
+std::string sf_id(std::string_view prefix, char letter);
+
+/// One change of a record, and the bytes of its event.
+struct RawChange {
+  std::string entity;  ///< "Account", "Contact" or "Asset"
+  std::string id;      ///< of 18 characters
+  ChangeType type = ChangeType::Create;
+  int64_t ms = 0;
+  FieldMap fields{};  ///< by the source's names
+  std::string transaction{"t"};
+
+  std::string event() const;
+};
+
+/// Where a child is and what is known of it.
+struct ExpectedChild {
+  std::string account;
+  std::vector<std::tuple<std::string, std::optional<std::string>, int64_t>> fields;
+
+  friend bool operator==(const ExpectedChild&, const ExpectedChild&) = default;
+};
+
+/// What is under a root.
+struct ExpectedAccount {
+  AccountStatus status = AccountStatus::Pending;
+  std::map<std::pair<ChildKind, std::string>, ExpectedChild> children;
+
+  friend bool operator==(const ExpectedAccount&, const ExpectedAccount&) = default;
+};
+
+/// A random history of accounts, their merges and their children, and what it must come to, by
+/// brute force.
+class ChildWorld {
+ public:
+  explicit ChildWorld(uint32_t seed);
+
+  size_t up_to(size_t last) { return std::uniform_int_distribution<size_t>(0, last)(random_); }
+
+  /// Topic and bytes of every input, in random order, some of it twice.
+  std::vector<std::pair<std::string_view, std::string>> records();
+
+  /// By root, of all roots with members or children.
+  std::map<std::string, ExpectedAccount> expected() const;
+
+ private:
+  int64_t any_version() { return static_cast<int64_t>(up_to(versions_)) + 1; }
+  char any_letter(size_t last) { return static_cast<char>('a' + up_to(last)); }
+  RawChange make_account_change();
+  RawChange make_child_change();
+  std::string make_fact();
+
+  std::mt19937 random_;
+  size_t versions_ = 1;
+  std::vector<RawChange> changes_;
+  std::vector<std::string> facts_;
+};
+
+/// The same from the rows of stores `account-states` and `root-children`; checks on the way that
+/// each child is there once and that counts are what the entries say.
+std::map<std::string, ExpectedAccount> accounts_with_children(
+    const std::map<std::string, std::string>& states,
+    const std::map<std::string, std::string>& entries);
+
+}  // namespace millrace::crm
