@@ -38,6 +38,8 @@ class Job:
     poisoned: list[str]
     """Input topics that get bytes that do not decode."""
     arguments: list[str]
+    snapshots_ms: int = 0
+    """Between snapshots; 0: none are taken."""
 
 
 def free_port() -> int:
@@ -51,6 +53,7 @@ class Instance:
                  proxy: Proxy | None = None, control: Control | None = None) -> None:
         self.name, self.job, self.bootstrap = name, job, bootstrap
         self.state, self.log, self.proxy, self.control = state, log, proxy, control
+        self.snapshots = state.parent.parent / "snapshots" / name
         self.is_held = True
         self.lock = threading.RLock()
         self.process: subprocess.Popen[bytes] | None = None
@@ -75,6 +78,9 @@ class Instance:
             "--application.id", self.job.group, "--state.dir", str(self.state),
             "--query.port", str(self.port), *self.job.arguments,
         ]
+        if self.job.snapshots_ms:
+            command += ["--snapshot.dir", str(self.snapshots),
+                        "--snapshot.interval.ms", str(self.job.snapshots_ms)]
         if self.control is not None:
             environment = {**self.control.environment, **environment}
         with open(self.log, "ab") as log:
@@ -122,6 +128,14 @@ class Instance:
             return self.get("/v1/health", 3)[1]
         except (OSError, http.client.HTTPException, ValueError):
             return {}
+
+    def wait_for_tasks(self, timeout_s: float) -> None:
+        """Until it runs a task; a plan may leave it without any."""
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            if any(task["stage"] == "running" for task in self.health().get("tasks", [])):
+                return
+            time.sleep(SUPERVISOR_PAUSE_S)
 
     def log_ends_with(self, text: bytes) -> bool:
         """Whether it is among the last words."""

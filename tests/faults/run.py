@@ -105,6 +105,7 @@ def rebuild(world: World) -> None:
     for instance in world.instances:
         for entry in instance.state.iterdir():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        shutil.rmtree(instance.snapshots, ignore_errors=True)
         instance.start()
     world.wait_calm(START_TIMEOUT_S)
 
@@ -193,7 +194,7 @@ def main() -> int:
         code = run(world, args)
     finally:
         if world is not None:
-            world.end()
+            world.end(keeps_topics=code == 1 or args.keep)
         if code == 0 and not args.keep:
             shutil.rmtree(work)
         else:

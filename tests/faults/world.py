@@ -24,6 +24,7 @@ START_TIMEOUT_S = 180
 RECOVERY_TIMEOUT_S = 120
 DRAIN_TIMEOUT_S = 300
 CALM_LOOKS = 5
+SNAPSHOTS_MS = 5_000
 LOOK_PAUSE_S = 0.3
 
 COMMON = [
@@ -73,7 +74,7 @@ class World:
             "crm", self.args.bin / "crm_materializer", "crm-faults",
             [(ACCOUNTS, number) for number in partitions] + [(FACTS, 0)], [ACCOUNTS, FACTS],
             ["--create.topics=true", "--topic.partitions", str(PARTITIONS),
-             "--dead.letter.topic", "crm.dead-letters", *common])
+             "--dead.letter.topic", "crm.dead-letters", *common], SNAPSHOTS_MS)
         tally = Job(
             "tally", self.args.tally, "tally-faults", [(EVENTS, number) for number in partitions],
             [EVENTS], ["--dead.letter.topic", "tally.dead-letters", *common])
@@ -135,8 +136,8 @@ class World:
                  "--set", f"cleanup.policy={policy}", "--set", "retention.ms=-1"],
                 check=True, capture_output=True, timeout=90)
 
-    def end(self) -> None:
-        """Kills and unmounts whatever is left."""
+    def end(self, keeps_topics: bool) -> None:
+        """Kills and unmounts whatever is left. What Kafka holds may be looked at afterwards."""
         if self.supervisor is not None:
             self.supervisor.stop()
         self.crm_load.kill()
@@ -144,7 +145,10 @@ class World:
             self.tally_load.kill()
         for instance in self.instances:
             instance.kill()
-        self.broker.wipe()
+        if keeps_topics:
+            self.broker.stop()
+        else:
+            self.broker.wipe()
         self.network.end()
         for folder in self.mounted:
             subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, timeout=30)

@@ -10,6 +10,7 @@ from kinds.machine import ClockStep, Death, IoErrors
 from kinds.network import BrokerKill, BrokerRestart, Cut, Delay, Narrow, Swallow
 from kinds.poison import Poison
 from kinds.process import CommitStep, Freeze, Kill, Storm, Term
+from kinds.snapshots import Garbage, HalfWay
 from kinds.state import (
     OldCopy,
     StateDamage,
@@ -51,6 +52,8 @@ def all_kinds() -> dict[str, Fault]:
         StateDamage("state-truncate_meta", truncate_meta, orderly=False),
         StateDamage("state-delete_all", delete_all, orderly=False),
         OldCopy("state-old_copy"),
+        Garbage("snapshot-garbage"),
+        HalfWay("snapshot-half_way"),
         Truncated("changelog-truncated"),
         Poison("poison"),
     ]

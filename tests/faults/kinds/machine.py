@@ -27,7 +27,7 @@ CLOCK_S = 4.0
 STEPS_HOURS = [-100, -30, -2, 2, 30, 100]
 RECORDS_BEFORE_STOP = 600
 CHANGES_MAX = 4
-ATTEMPTS_MAX = 3
+ATTEMPTS_MAX = 6
 DEATH_TIMEOUT_S = 60
 CRM_CHANGELOG = [("crm-faults-account-rows-changelog", number) for number in range(4)]
 INGESTED_RECORDS = 5000
@@ -124,6 +124,7 @@ class Death(Fault):
         instance.control.die(self.where, count)
         instance.start()
         if self.where != IN_INGEST:  # the end of an orderly stop flushes
+            instance.wait_for_tasks(STARTING_S)
             world.wait_progress(RECORDS_BEFORE_STOP)
             instance.send(signal.SIGTERM)
         try:
