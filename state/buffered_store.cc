@@ -93,7 +93,9 @@ void BufferedStore::evict_when_far_over() {
 
 Status BufferedStore::restore(std::span<const ChangelogRecord> records, int64_t end_offset) {
   MILLRACE_ASSERT(!buffer_.has_dirty(), "restore needs a store without uncommitted rows");
-  for (const ChangelogRecord& record : records) buffer_.forget(record.key);
+  if (buffer_.has_rows()) {
+    for (const ChangelogRecord& record : records) buffer_.forget(record.key);
+  }
   return backend_.restore(index_, records, end_offset);
 }
 

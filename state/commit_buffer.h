@@ -65,6 +65,7 @@ class CommitBuffer {
   /// Drops generations 1 and 2.
   void discard();
 
+  bool has_rows() const { return rows_ > 0; }
   bool has_dirty() const { return !dirty_.empty() || !frozen_.empty(); }
 
   struct ByKey {

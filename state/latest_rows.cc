@@ -12,6 +12,9 @@ constexpr size_t kFirstSlots = 64;
 // Grown at three quarters: linear probing stays at two slots a look-up, mostly in one cache line.
 constexpr size_t kLoadNumerator = 3;
 constexpr size_t kLoadDenominator = 4;
+constexpr size_t kLineBytes = 64;
+/// What of a row is asked for before it is written over; the processor follows a longer one.
+constexpr size_t kRowPrefetchBytesMax = 512;
 
 size_t block_bytes(size_t key_size, size_t value_size) {
   return (StoredRow::bytes(key_size, value_size) + 7) & ~size_t{7};
@@ -19,6 +22,13 @@ size_t block_bytes(size_t key_size, size_t value_size) {
 
 size_t block_bytes(const StoredRow& row) {
   return block_bytes(row.key_size, row.value_size);
+}
+
+void prefetch_to_write(StoredRow* row, size_t bytes) {
+  char* const block = reinterpret_cast<char*>(row);
+  for (size_t at = 0; at < std::min(bytes, kRowPrefetchBytesMax); at += kLineBytes) {
+    __builtin_prefetch(block + at, 1);
+  }
 }
 
 }  // namespace
@@ -36,8 +46,11 @@ void LatestRows::add(std::span<const ChangelogRecord> records) {
   }
   for (size_t i = 0; i < records.size(); ++i) {
     if (i + kPrefetchDistance < records.size()) {
+      const ChangelogRecord& next = records[i + kPrefetchDistance];
       const Slot& ahead = slots_[hashes_[i + kPrefetchDistance] & mask];
-      if (ahead.row != nullptr) prefetch_row(ahead.row);
+      if (ahead.row != nullptr) {
+        prefetch_to_write(ahead.row, block_bytes(next.key.size(), next.value.size()));
+      }
     }
     put(hashes_[i], records[i]);
   }
