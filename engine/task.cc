@@ -302,7 +302,12 @@ void Task::run_stream_punctuations() {
 }
 
 void Task::run_punctuation(const Punctuations::Callback& callback, int64_t now_ms) {
-  if (failure_.ok()) run_call("a punctuation", [&] { callback(now_ms); });
+  if (!failure_.ok()) return;
+  const uint64_t units_before = dirty_units_;
+  const size_t bytes_before = dirty_bytes();
+  const bool stays = run_call("a punctuation", [&] { callback(now_ms); });
+  // One that found nothing to do is no reason for a commit.
+  if (stays && dirty_bytes() == bytes_before) dirty_units_ = units_before;
 }
 
 template <class Work>

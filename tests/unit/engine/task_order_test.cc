@@ -83,6 +83,31 @@ TEST(TaskOrder, CallsWallPunctuationsWhenTheClockMoves) {
   EXPECT_THAT(outputs(driver), ElementsAre("tick"));
 }
 
+TEST(TaskOrder, APunctuationThatDoesNothingLeadsToNoCommit) {
+  int calls = 0;
+  bool writes = false;
+  const Script script{.init = [&](ProcessorContext& context) {
+    context.schedule(TimeKind::kWall, 1'000, [&](int64_t now_ms) {
+      ++calls;
+      if (!writes) return;
+      context.forward({.key = Bytes("k"),
+                       .value = Bytes("tick"),
+                       .old_value = {},
+                       .timestamp_ms = now_ms,
+                       .headers = {}});
+    });
+  }};
+  TopologyDriver driver(scripted(script));
+  driver.run();
+  driver.crash_at(CommitStep::kBegin);
+  driver.advance_time(1'000);
+  EXPECT_TRUE(driver.try_run().ok());
+  writes = true;
+  driver.advance_time(1'000);
+  EXPECT_FALSE(driver.try_run().ok());
+  EXPECT_EQ(calls, 2);
+}
+
 TEST(TaskOrder, KeepsHeadersKeysAndTimestampsOnTheWay) {
   TopologyDriver driver(scripted({}));
   driver.pipe_bytes("left", std::string("k"), Bytes("v"), 77, std::nullopt, {{"trace", "7"}});
