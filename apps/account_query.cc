@@ -9,9 +9,11 @@
 #include "millrace/core/serde.h"
 
 #include "account_state_generated.h"
+#include "account_territory_generated.h"
 #include "crm/account_topology.h"
 #include "crm/children/child_counts.h"
 #include "crm/ids.h"
+#include "crm/territory/assignment_rows.h"
 #include "redirect_generated.h"
 
 namespace millrace::apps {
@@ -115,7 +117,37 @@ json children_json(const crm::AccountState& state) {
   return children;
 }
 
-json answer_json(const std::string& id, const Found& found) {
+json territory_json(const crm::AccountTerritory& row) {
+  json rules = json::array();
+  if (row.rules() != nullptr) {
+    for (const flatbuffers::String* rule : *row.rules()) rules.push_back(rule->str());
+  }
+  return {{"territory", row.territory()->str()},
+          {"rules", std::move(rules)},
+          {"manual", row.manual()},
+          {"alignment_epoch", row.alignment_epoch()}};
+}
+
+/// By territory. They are of the task of the account's state, perhaps of its next commit.
+Result<json> territories_of(const Queries& queries, const Found& found) {
+  const std::string from = crm::territory::assignment_key(text(found.state().root()), "");
+  json territories = json::array();
+  Status status;
+  const Result<StatePosition> seen = queries.scan_partition(
+      crm::kAccountTerritoryStore, found.position.task.partition, Bytes(from),
+      Bytes(*prefix_end(Bytes(from))), [&](TaskId, Bytes, Row row) {
+        status = Serde<crm::AccountTerritory>::validate(row.value);
+        if (!status.ok()) return false;
+        territories.push_back(
+            territory_json(*flatbuffers::GetRoot<crm::AccountTerritory>(row.value.data())));
+        return true;
+      });
+  if (!seen.ok()) return seen.status();
+  if (!status.ok()) return status;
+  return territories;
+}
+
+json answer_json(const std::string& id, const Found& found, json territories) {
   const crm::AccountState& state = found.state();
   const std::string root = state.root()->str();
   json fields = json::object();
@@ -135,6 +167,7 @@ json answer_json(const std::string& id, const Found& found) {
           {"children", children_json(state)},
           {"fields", std::move(fields)},
           {"field_members", std::move(field_members)},
+          {"territories", std::move(territories)},
           {"version", state.version()},
           {"event_time_ms", state.event_time_ms()},
           {"incomplete", state.incomplete()},
@@ -155,8 +188,10 @@ HttpAnswer account_answer(const Queries& queries, std::string_view id,
   }
   const Result<Found> found = find_account(queries, full);
   if (!found.ok()) return error_answer(found.error());
-  return {.body = answer_json(full, *found).dump(-1, ' ', false, json::error_handler_t::replace) +
-                  "\n"};
+  Result<json> territories = territories_of(queries, *found);
+  if (!territories.ok()) return error_answer(territories.error());
+  const json answer = answer_json(full, *found, *std::move(territories));
+  return {.body = answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
 }
 
 }  // namespace millrace::apps

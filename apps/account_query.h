@@ -12,8 +12,9 @@ namespace millrace::apps {
 ///
 /// `id` has the internal form `source:id`; without a ':' it belongs to `default_source`. Answers
 /// 400 for ids that cannot be, 404 for those never seen, 503 while the id moves between two
-/// accounts or its task is elsewhere. Reads are of committed state, but of two tasks: an answer may
-/// be older than the newest merge, and never mixes two accounts.
+/// accounts or its task is elsewhere. With its territories, as its task has aligned them. Reads are
+/// of committed state, but of two tasks: an answer may be older than the newest merge, and never
+/// mixes two accounts.
 HttpAnswer account_answer(const Queries& queries, std::string_view id,
                           std::string_view default_source);
 

@@ -20,8 +20,10 @@ namespace {
 
 constexpr const char* kDescription =
     R"(Materializes CRM accounts: reads account changes (topic crm.accounts, or the change events
-of the topics that --crm.mapping names) and merge facts (crm.merge-facts), resolves merges, and
-writes crm.redirects, crm.account-state and crm.conflicts.
+of the topics that --crm.mapping names) and merge facts (crm.merge-facts), resolves merges, finds
+the territories of accounts by rules (crm.territory-models, crm.territories, crm.territory-rules,
+crm.rule-territories, crm.manual-territories, crm.territory-exclusions), and writes crm.redirects,
+crm.account-state, crm.account-territories and crm.conflicts.
 While it runs, it answers over HTTP (see --query.port):
 
   GET /v1/accounts/{id}      the account that an id is part of, victims of merges included
@@ -41,6 +43,7 @@ struct CrmOptions {
   bool create_topics = false;
   int32_t partitions = 4;
   std::string default_source = "ror";
+  crm::AccountOptions accounts;
 };
 
 /// Says what is wrong with the file; empty: nothing.
@@ -59,6 +62,18 @@ void add_config(ConfigTable& table, CrmOptions& options) {
        .allowed = "file"},
       "Which topics are read, how their values are written, and what their entities and fields are "
       "(JSON). Empty: FlatBuffers from crm.accounts.");
+  table.add_choice("crm.territory.runs", options.accounts.territories.runs,
+                   {{"continuous", crm::territory::RuleRuns::kContinuous},
+                    {"on_signal", crm::territory::RuleRuns::kOnSignal}},
+                   "When changes of territory rules reach accounts: at once, or when rules_run_ms "
+                   "of a model says that rules are to run.");
+  table.add_integer("crm.territory.slice.accounts", options.accounts.territories.slice_accounts,
+                    {1, 1'000'000},
+                    "After a change of territory rules every task looks at so many accounts at a "
+                    "time.");
+  table.add_integer("crm.territory.slice.interval.ms",
+                    options.accounts.territories.slice_interval_ms, {1, 60'000},
+                    "How often it does so, until all are done.");
   table.add_bool("create.topics", options.create_topics,
                  "Create the input and output topics that do not exist.");
   table.add_integer("topic.partitions", options.partitions, {1, 10'000},
@@ -96,8 +111,8 @@ int run(int argc, char** argv) {
                                     request.arguments.front(), options.default_source);
             });
           }};
-  return run_main([&options] { return crm::account_topology(options.mapping); }, argc, argv,
-                  std::move(extras));
+  return run_main([&options] { return crm::account_topology(options.mapping, options.accounts); },
+                  argc, argv, std::move(extras));
 }
 
 }  // namespace

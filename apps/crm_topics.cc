@@ -22,8 +22,12 @@ std::vector<engine::NewTopic> crm_input_topics(const crm::Mapping& mapping, int3
 
 std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t partitions) {
   std::vector<engine::NewTopic> topics = crm_input_topics(mapping, partitions);
+  for (const TopicUse& table : crm::territory_tables()) {
+    topics.push_back(topic(table.name, 1, "compact"));
+  }
   topics.push_back(topic(crm::kRedirects.name, partitions, "compact"));
   topics.push_back(topic(crm::kAccountStates.name, partitions, "compact"));
+  topics.push_back(topic(crm::kAccountTerritories.name, partitions, "compact"));
   topics.push_back(topic(crm::kConflicts.name, partitions, "delete"));
   return topics;
 }

@@ -9,7 +9,8 @@
 namespace millrace::apps {
 
 /// The topics of the account flow, with the policies its design asks for. Merge facts have one
-/// partition, since one task resolves merges; the others have `partitions`.
+/// partition, since one task resolves merges, and so have the tables of territories, which every
+/// task reads whole; the others have `partitions`.
 std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t partitions);
 /// Only those that a source of changes writes.
 std::vector<engine::NewTopic> crm_input_topics(const crm::Mapping& mapping, int32_t partitions);

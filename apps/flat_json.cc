@@ -10,14 +10,21 @@
 #include "account_generated.h"
 #include "account_row_generated.h"
 #include "account_state_generated.h"
+#include "account_territory_generated.h"
 #include "child_counts_generated.h"
 #include "child_update_generated.h"
 #include "conflict_generated.h"
 #include "crm/account_topology.h"
 #include "forest_node_generated.h"
+#include "manual_territory_generated.h"
 #include "member_update_generated.h"
 #include "merge_fact_generated.h"
 #include "redirect_generated.h"
+#include "rule_territory_generated.h"
+#include "territory_exclusion_generated.h"
+#include "territory_generated.h"
+#include "territory_model_generated.h"
+#include "territory_rule_generated.h"
 
 namespace millrace::apps {
 namespace {
@@ -132,6 +139,19 @@ std::span<const KnownType> known_types() {
       type<crm::Redirect>("Redirect", crm::RedirectTypeTable, crm::kRedirects.name),
       type<crm::AccountState>("AccountState", crm::AccountStateTypeTable, crm::kAccountStates.name),
       type<crm::Conflict>("Conflict", crm::ConflictTypeTable, crm::kConflicts.name),
+      type<crm::AccountTerritory>("AccountTerritory", crm::AccountTerritoryTypeTable,
+                                  crm::kAccountTerritories.name),
+      type<crm::TerritoryModel>("TerritoryModel", crm::TerritoryModelTypeTable,
+                                crm::kTerritoryModels.name),
+      type<crm::Territory>("Territory", crm::TerritoryTypeTable, crm::kTerritories.name),
+      type<crm::TerritoryRule>("TerritoryRule", crm::TerritoryRuleTypeTable,
+                               crm::kTerritoryRules.name),
+      type<crm::RuleTerritory>("RuleTerritory", crm::RuleTerritoryTypeTable,
+                               crm::kRuleTerritories.name),
+      type<crm::ManualTerritory>("ManualTerritory", crm::ManualTerritoryTypeTable,
+                                 crm::kManualTerritories.name),
+      type<crm::TerritoryExclusion>("TerritoryExclusion", crm::TerritoryExclusionTypeTable,
+                                    crm::kTerritoryExclusions.name),
       type<crm::AccountRow>("AccountRow", crm::AccountRowTypeTable),
       type<crm::MemberUpdate>("MemberUpdate", crm::MemberUpdateTypeTable),
       type<crm::ChildUpdate>("ChildUpdate", crm::ChildUpdateTypeTable),

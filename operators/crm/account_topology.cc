@@ -1,7 +1,6 @@
 #include "crm/account_topology.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -16,6 +15,7 @@
 #include "crm/merge_forest.h"
 #include "crm/merge_resolver.h"
 #include "crm/row_materializer.h"
+#include "crm/territory_assigner.h"
 #include "crm/topology_nodes.h"
 
 namespace millrace::crm {
@@ -115,7 +115,6 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
                       {kRedirectStore, kRowStore}, {kRedirectStore, kRowStore});
   const NodeIndex by_root =
       nodes.exchange("members-by-root", type_info<MemberUpdate>(), {from_row, from_redirect});
-
   AccountFlow flow;
   AggregatorStores stores{.members = std::string(kMemberStore),
                           .states = std::string(kAccountStateStore)};
@@ -133,6 +132,7 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
       nodes.processor("account-aggregator", account_aggregator(stores, options.survivorship),
                       aggregator_parents, store_names, {kAccountStateStore});
   nodes.sink("account-states-out", use_of(kAccountStates), flow.account_states, true);
+  add_territories(nodes, flow.account_states, kAccountStateStore, options.territories);
   return flow;
 }
 
@@ -153,10 +153,12 @@ Mapping default_mapping() {
 }
 
 Result<Topology> account_topology(Mapping mapping, const AccountOptions& options) {
-  constexpr std::array kOurs{kMergeFacts.name, kRedirects.name, kAccountStates.name,
-                             kConflicts.name};
+  const std::vector<TopicUse> tables = territory_tables();
+  std::vector<std::string_view> ours{kMergeFacts.name, kRedirects.name, kAccountStates.name,
+                                     kConflicts.name, kAccountTerritories.name};
+  for (const TopicUse& table : tables) ours.push_back(table.name);
   for (const TopicMapping& topic : mapping.topics) {
-    if (std::ranges::find(kOurs, topic.topic) == kOurs.end()) continue;
+    if (std::ranges::find(ours, topic.topic) == ours.end()) continue;
     return Error{ErrorCode::kConfig,
                  "the mapping reads topic '" + topic.topic + "', which has another meaning here"};
   }
@@ -171,7 +173,8 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
                                 store_of<MemberUpdate>(kMemberStore),
                                 store_of<AccountState>(kAccountStateStore)};
   if (flow.children_by_root) std::ranges::move(child_stores(), std::back_inserter(stores));
-  return Topology::create("crm-accounts", nodes.take(), std::move(stores));
+  std::ranges::move(territory_stores(), std::back_inserter(stores));
+  return Topology::create("crm-accounts", nodes.take(), std::move(stores), tables);
 }
 
 }  // namespace millrace::crm

@@ -13,6 +13,7 @@
 #include "crm/children/child_index.h"
 #include "crm/decode/mapping.h"
 #include "crm/golden_record.h"
+#include "crm/territory_assigner.h"
 #include "member_update_generated.h"
 #include "merge_fact_generated.h"
 #include "redirect_generated.h"
@@ -43,16 +44,18 @@ struct AccountOptions {
   SurvivorshipPolicy survivorship{};
   /// How many children of an account whose root moved are moved in one go.
   size_t child_move_slice = kChildMoveSlice;
+  TerritoryOptions territories{};
 };
 
 /// Reads account changes from topic `crm.accounts`.
 Mapping default_mapping();
 
-/// Changes of accounts and of their children, and merge facts in; redirects, account states and
-/// conflicts out. One sub-topology of one task resolves merges, the other has as many tasks as
-/// topic `crm.redirects` has partitions; the mapping's topics may have any count, but the same
-/// saves a hop. Children have nodes and stores (children/child_topology.h) only if the mapping has
-/// any. Error: `kConfig`, also when the mapping reads one of the topics above.
+/// Changes of accounts and of their children, merge facts and territory rules in; redirects,
+/// account states, their territories and conflicts out. One sub-topology of one task resolves
+/// merges, the other has as many tasks as topic `crm.redirects` has partitions; the mapping's
+/// topics may have any count, but the same saves a hop. Children have nodes and stores
+/// (children/child_topology.h) only if the mapping has any. Error: `kConfig`, also when the mapping
+/// reads one of the topics above.
 ///
 /// A query for an id: its root is in `account-redirects` at the id (none: the id itself), the
 /// component in `account-states` at the root. Every id ever seen is a member of one component.

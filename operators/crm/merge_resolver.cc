@@ -21,6 +21,7 @@ std::string conflict_text(const OwnedConflict& conflict) {
     case ConflictKind::Split:
       return conflict.ids[0] + " was split and stands for itself; its merge is undone";
     case ConflictKind::ResyncNeeded:
+    case ConflictKind::TerritoryRuleFault:
       break;  // says nothing about merges
   }
   return edge;

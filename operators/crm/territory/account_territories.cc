@@ -54,6 +54,12 @@ std::vector<RuleProblem> AccountTerritories::change(uint64_t version,
   return std::move(outcome.problems);
 }
 
+void AccountTerritories::doubt_all(int64_t timestamp_ms) {
+  AffectedAccounts affected;
+  affected.all = true;
+  realignment_.start(affected, timestamp_ms);
+}
+
 void AccountTerritories::align(std::string_view root, int64_t timestamp_ms,
                                const AssignmentRows::Emit& emit) {
   image_.fields.clear();

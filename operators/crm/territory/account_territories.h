@@ -53,6 +53,11 @@ class AccountTerritories {
   std::vector<RuleProblem> change(uint64_t version, std::span<const RuleSetChange> changes,
                                   int64_t timestamp_ms);
 
+  /// All accounts are to be matched again, for a reason that is not in the rules.
+  void doubt_all(int64_t timestamp_ms);
+  /// Of the stores.
+  uint64_t version() const { return stored_version(); }
+
   /// After each change of an account, of what persons say about it, or its end. Emits differences.
   void align(std::string_view root, int64_t timestamp_ms, const AssignmentRows::Emit& emit);
 

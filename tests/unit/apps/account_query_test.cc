@@ -10,7 +10,9 @@
 #include "millrace/core/serde.h"
 
 #include "account_state_generated.h"
+#include "account_territory_generated.h"
 #include "crm/account_topology.h"
+#include "crm/territory/assignment_rows.h"
 #include "redirect_generated.h"
 
 namespace millrace::apps {
@@ -42,6 +44,16 @@ class FakeQueries final : public Queries {
     put(state, root, std::move(members));
   }
 
+  void territory(const std::string& root, const std::string& id) {
+    crm::AccountTerritoryT row;
+    row.root = root;
+    row.territory = id;
+    row.rules = {"ror:rule"};
+    row.alignment_epoch = 4;
+    rows_[{std::string(crm::kAccountTerritoryStore), crm::territory::assignment_key(root, id)}] =
+        Flat<crm::AccountTerritory>(row).bytes();
+  }
+
   Result<StoreAnswer> get(std::string_view store, Bytes key, Bytes) const override {
     if (restoring) return Error{ErrorCode::kRetriable, "being restored"};
     const auto found = rows_.find({std::string(store), key.to_string()});
@@ -56,8 +68,13 @@ class FakeQueries final : public Queries {
                                           const RowVisitor&) const override {
     return std::vector<StatePosition>();
   }
-  Result<StatePosition> scan_partition(std::string_view, int32_t, Bytes, Bytes,
-                                       const RowVisitor&) const override {
+  Result<StatePosition> scan_partition(std::string_view store, int32_t partition, Bytes from,
+                                       Bytes to, const RowVisitor& visit) const override {
+    EXPECT_EQ(partition, 2);
+    for (const auto& [at, value] : rows_) {
+      if (at.first != store || Bytes(at.second) < from || !(Bytes(at.second) < to)) continue;
+      if (!visit({1, partition}, Bytes(at.second), {Bytes(value), 1})) break;
+    }
     return StatePosition();
   }
   std::vector<TaskInfo> tasks() const override { return {}; }
@@ -135,6 +152,14 @@ TEST_F(AccountAnswer, AnAccountThatNothingNamesAnyMoreIs404) {
   queries_.children("ror:r", crm::AccountStatus::Absorbed, {});
   ask("ror:r");
   EXPECT_EQ(status_, 404U);
+}
+
+TEST_F(AccountAnswer, ShowsTheTerritoriesOfTheRootAndOfNoOther) {
+  queries_.redirect("ror:v", "ror:r");
+  queries_.account("ror:r", {"ror:v", "ror:r"});
+  for (const char* root : {"ror:q", "ror:r", "ror:r2"}) queries_.territory(root, "ror:t");
+  EXPECT_EQ(ask("ror:v")["territories"], json::parse(R"([{"territory": "ror:t", "manual": false,
+      "rules": ["ror:rule"], "alignment_epoch": 4}])"));
 }
 
 TEST_F(AccountAnswer, ARootIsResolvedFromNothing) {

@@ -19,8 +19,9 @@ namespace millrace::crm {
 /// Runs the processors of a topology over several partitions, with every interleaving that a broker
 /// allows: records of one sender to one partition keep their order, all else is left to chance.
 ///
-/// No engine and no commits: it shows what the processors do with any order of arrival. Timers fire
-/// in any order, too: each at some moment after it was set, before `run` returns.
+/// No engine, no commits, no clock, and nothing in broadcast tables: it shows what the processors
+/// do with any order of arrival. Timers fire in any order, too: each at some moment after it was
+/// set, before `run` returns.
 class FlowRunner {
  public:
   struct Output {

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/broadcast.h"
+#include "millrace/core/store.h"
+
+#include "crm/territory/definitions.h"
+
+namespace millrace::crm::territory {
+
+/// When changes of rules reach accounts.
+enum class RuleRuns : unsigned char {
+  kContinuous,  ///< at once
+  kOnSignal,    ///< when somebody says that rules are to run; see `rules_run_ms` of a model
+};
+
+/// What a task has applied of the definitions that are published, and the changes that wait: so
+/// that after a restart the rules are those of the last commit, whatever was published since.
+///
+/// Rows of a store of its own, k being the kind's digit, integers of 8 bytes, big-endian:
+///   "d" k id             → the definition as applied: the topic's value
+///   "p" k id NUL number  → a change that waits: its time, and the value (none: a removal)
+///   "f"                  → empty; changes may wait whose time has come
+///   "s"                  → `rules_run_ms` of the latest signal, and when it was published
+///   "l"                  → time of the latest change that was applied
+class RuleFeed {
+ public:
+  /// `store` must outlive this.
+  RuleFeed(KeyValueStore& store, RuleRuns runs) : store_(store), runs_(runs) {}
+
+  /// All definitions as applied.
+  std::vector<RuleSetChange> applied() const;
+
+  /// A definition was published; null: removed. REQUIRES: the value is valid. That of a model may
+  /// be a signal, which is for what was published up to it: what comes late because it came by
+  /// another topic is included.
+  void add(DefinitionKind kind, std::string_view id, Bytes value, int64_t timestamp_ms);
+  /// Adds whatever makes the definitions of a kind those of `rows`.
+  void add_differences(DefinitionKind kind, const BroadcastRows& rows, int64_t timestamp_ms);
+
+  /// Takes the changes whose time has come, the latest of each definition, and notes them as
+  /// applied. Costs one read when there are none.
+  std::vector<RuleSetChange> take();
+  /// When the latest change that was applied was published; 0: none was.
+  int64_t taken_ms() const;
+
+ private:
+  struct Signal {
+    int64_t run_ms = 0;
+    int64_t published_ms = -1;
+  };
+  Signal signal() const;
+  void note_signal(Bytes model, int64_t timestamp_ms);
+  /// Changes published after this wait.
+  int64_t due_until_ms() const;
+  std::map<std::string, std::string> latest(DefinitionKind kind) const;
+
+  KeyValueStore& store_;
+  RuleRuns runs_;
+  bool has_looked_ = false;  ///< the mode may have changed since the last start
+};
+
+}  // namespace millrace::crm::territory

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/topic.h"
+#include "millrace/core/topology.h"
+
+#include "account_territory_generated.h"
+#include "crm/territory/field_value.h"
+#include "crm/territory/rule_feed.h"
+#include "crm/topology_nodes.h"
+#include "manual_territory_generated.h"
+#include "rule_territory_generated.h"
+#include "territory_exclusion_generated.h"
+#include "territory_generated.h"
+#include "territory_model_generated.h"
+#include "territory_rule_generated.h"
+
+namespace millrace::crm {
+
+/// Topics of territory rules, keyed by id: compacted, and read whole by every task.
+inline constexpr Topic<std::string, TerritoryModel> kTerritoryModels{"crm.territory-models"};
+inline constexpr Topic<std::string, Territory> kTerritories{"crm.territories"};
+inline constexpr Topic<std::string, TerritoryRule> kTerritoryRules{"crm.territory-rules"};
+inline constexpr Topic<std::string, RuleTerritory> kRuleTerritories{"crm.rule-territories"};
+inline constexpr Topic<std::string, ManualTerritory> kManualTerritories{"crm.manual-territories"};
+inline constexpr Topic<std::string, TerritoryExclusion> kTerritoryExclusions{
+    "crm.territory-exclusions"};
+/// Which territories every account is in: root, NUL, territory → why.
+inline constexpr Topic<std::string, AccountTerritory> kAccountTerritories{
+    "crm.account-territories"};
+
+/// Stores of territories. The last of them is for queries: `territory::assignment_key` →
+/// AccountTerritory, in the task of the root.
+inline constexpr std::string_view kTerritoryRuleStore = "territory-rules";
+inline constexpr std::string_view kTerritoryIndexStore = "territory-index";
+inline constexpr std::string_view kAccountTerritoryStore = "account-territories";
+
+struct TerritoryOptions {
+  territory::RuleRuns runs = territory::RuleRuns::kContinuous;
+  territory::FieldTypes types{};
+  /// What a change of rules leaves to do is done in slices of so many accounts, so often, in every
+  /// task: so it leaves time to what comes in.
+  size_t slice_accounts = 250;
+  int64_t slice_interval_ms = 100;
+};
+
+/// The broadcast tables that territories are made of: rules and the like, then what persons say.
+std::vector<TopicUse> territory_tables();
+std::vector<StoreSpec> territory_stores();
+
+/// Adds the processor behind the account aggregator, whose states it takes as records and as the
+/// store `state_store`, and the sinks of topics `crm.account-territories` and `crm.conflicts`.
+///
+/// - An account that is not active has no territories. What persons say about any member of a
+///   component counts for its root.
+/// - A change of rules meets the accounts that come after it, and those before it in slices, with
+///   an epoch of its own; see `RuleRuns` for when. Changes that come with nothing in between are
+///   one run.
+/// - What persons say counts at once, in either mode.
+/// - A rule that makes no sense is a conflict, told by the task of partition 0.
+///
+/// Every task holds the compiled rules in memory, compiles them when it starts, and has a copy of
+/// the definitions in its state.
+void add_territories(Nodes& nodes, NodeIndex aggregator, std::string_view state_store,
+                     TerritoryOptions options);
+
+}  // namespace millrace::crm
