@@ -147,15 +147,23 @@ Result<json> territories_of(const Queries& queries, const Found& found) {
   return territories;
 }
 
-json answer_json(const std::string& id, const Found& found, json territories) {
+json answer_json(const std::string& id, const Found& found, json territories,
+                 const PersonalMask* mask) {
   const crm::AccountState& state = found.state();
   const std::string root = state.root()->str();
   json fields = json::object();
   json field_members = json::object();
+  json masked = json::array();
   if (state.fields() != nullptr) {
     for (const crm::GoldenField* field : *state.fields()) {
       const std::string name = field->name()->str();
-      fields[name] = field->value() == nullptr ? json() : json(field->value()->str());
+      const bool is_hidden = mask != nullptr && mask->hides(name);
+      if (is_hidden) masked.push_back(name);
+      if (field->value() == nullptr) {
+        fields[name] = nullptr;
+      } else {
+        fields[name] = is_hidden ? kHidden : field->value()->str();
+      }
       field_members[name] = text(field->member());
     }
   }
@@ -168,6 +176,7 @@ json answer_json(const std::string& id, const Found& found, json territories) {
           {"fields", std::move(fields)},
           {"field_members", std::move(field_members)},
           {"territories", std::move(territories)},
+          {"masked", std::move(masked)},
           {"version", state.version()},
           {"event_time_ms", state.event_time_ms()},
           {"incomplete", state.incomplete()},
@@ -178,7 +187,7 @@ json answer_json(const std::string& id, const Found& found, json territories) {
 }  // namespace
 
 HttpAnswer account_answer(const Queries& queries, std::string_view id,
-                          std::string_view default_source) {
+                          std::string_view default_source, const PersonalMask* mask) {
   const bool has_source = id.find(':') != std::string_view::npos;
   const std::string full = has_source || id.size() > crm::kLocalIdBytesMax
                                ? std::string(id)
@@ -190,7 +199,7 @@ HttpAnswer account_answer(const Queries& queries, std::string_view id,
   if (!found.ok()) return error_answer(found.error());
   Result<json> territories = territories_of(queries, *found);
   if (!territories.ok()) return error_answer(territories.error());
-  const json answer = answer_json(full, *found, *std::move(territories));
+  const json answer = answer_json(full, *found, *std::move(territories), mask);
   return {.body = answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
 }
 

@@ -1,6 +1,7 @@
 // Turns account changes and merge facts into materialized account state. See README.md.
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "crm/ids.h"
 #include "crm_topics.h"
 #include "engine/clients.h"
+#include "personal_mask.h"
 
 namespace millrace::apps {
 namespace {
@@ -104,11 +106,15 @@ int run(int argc, char** argv) {
         if (!admin.ok()) return admin.status();
         return (*admin)->create_topics(crm_topics(options.mapping, options.partitions));
       },
+      .has_personal_rows = [&options] { return !PersonalMask(options.mapping).empty(); },
       .add_routes =
           [&](QueryServer& server, const Engine& engine) {
-            server.route("/v1/accounts/{id}", [&](const HttpRequest& request) {
+            auto mask =
+                std::make_shared<const PersonalMask>(options.mapping, crm::EntityKind::kAccount);
+            server.route("/v1/accounts/{id}", [&, mask](const HttpRequest& request) {
               return account_answer(queries_for(engine.queries(), request),
-                                    request.arguments.front(), options.default_source);
+                                    request.arguments.front(), options.default_source,
+                                    request.is_trusted ? nullptr : mask.get());
             });
           }};
   return run_main([&options] { return crm::account_topology(options.mapping, options.accounts); },

@@ -1,16 +1,24 @@
 // The operations command line. See README.md.
 
+#include <filesystem>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "millrace/engine/run_main.h"
 
+#include "crm/decode/mapping.h"
+#include "dead_letter_replay.h"
+#include "dead_letter_view.h"
+#include "engine/dead_letters.h"
 #include "flat_json.h"
 #include "http_get.h"
+#include "personal_mask.h"
 #include "tool.h"
 #include "topic_reader.h"
 
@@ -25,6 +33,14 @@ struct DumpOptions {
   bool latest = false;
   int64_t limit = 0;
   int64_t timeout_s = 60;
+  std::string mapping_file;
+  bool reveals = false;
+  std::vector<std::filesystem::path> key_files;
+};
+
+struct ReplayFlags {
+  ReplayOptions replay;
+  std::vector<std::filesystem::path> key_files;
 };
 
 struct CreateOptions {
@@ -42,19 +58,28 @@ std::string line_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Json value_json(Bytes value, const KnownType* type) {
-  if (value.is_null() || type == nullptr) return bytes_json(value);
-  const Status valid = type->validate(value);
-  if (!valid.ok()) return {{"invalid", valid.message()}, {"bytes", bytes_json(value)}};
-  return flat_json(value, type->table());
+Json text_json(Bytes value, const PersonalMask* mask) {
+  if (mask == nullptr || value.is_null()) return bytes_json(value);
+  if (std::optional<Json> masked = mask->masked(value.view())) return *std::move(masked);
+  return bytes_json(value);
 }
 
-Json record_json(int32_t partition, const engine::FetchedRecord& record, const KnownType* type) {
+Json value_json(Bytes value, const KnownType* type, const PersonalMask* mask) {
+  if (value.is_null() || type == nullptr) return text_json(value, mask);
+  const Status valid = type->validate(value);
+  if (!valid.ok()) return {{"invalid", valid.message()}, {"bytes", bytes_json(value)}};
+  Json json = flat_json(value, type->table());
+  if (mask != nullptr) mask->apply(json);
+  return json;
+}
+
+Json record_json(int32_t partition, const engine::FetchedRecord& record, const KnownType* type,
+                 const PersonalMask* mask) {
   Json json{{"partition", partition},
             {"offset", record.offset},
             {"timestamp_ms", record.timestamp_ms},
             {"key", bytes_json(record.key)},
-            {"value", value_json(record.value, type)}};
+            {"value", value_json(record.value, type, mask)}};
   for (const Header& header : record.headers) {
     json["headers"].push_back({std::string(header.name), bytes_json(header.value)});
   }
@@ -63,7 +88,9 @@ Json record_json(int32_t partition, const engine::FetchedRecord& record, const K
 
 class Dump {
  public:
-  Dump(const DumpOptions& options, const KnownType* type) : options_(options), type_(type) {}
+  Dump(const DumpOptions& options, const KnownType* type, const PersonalMask* mask,
+       std::vector<engine::SealingKey> keys)
+      : options_(options), type_(type), mask_(mask), keys_(std::move(keys)) {}
 
   Status run(engine::ClientFactory& clients) {
     Status status =
@@ -84,7 +111,7 @@ class Dump {
   bool has_room() const { return options_.limit == 0 || printed_ < options_.limit; }
 
   bool print(int32_t partition, const engine::FetchedRecord& record) {
-    std::cout << line_of(record_json(partition, record, type_)) << "\n";
+    std::cout << line_of(shown(partition, record)) << "\n";
     ++printed_;
     return has_room();
   }
@@ -95,14 +122,24 @@ class Dump {
     if (record.value.is_null()) {
       latest_.erase(record.key.to_string());
     } else {
-      latest_.insert_or_assign(record.key.to_string(),
-                               line_of(record_json(partition, record, type_)));
+      latest_.insert_or_assign(record.key.to_string(), line_of(shown(partition, record)));
     }
     return true;
   }
 
+  Json shown(int32_t partition, const engine::FetchedRecord& record) const {
+    std::optional<engine::DeadLetter> letter = engine::read_dead_letter(record);
+    if (!letter) return record_json(partition, record, type_, mask_);
+    const Status opened = engine::open_dead_letter(*letter, keys_);
+    Json json = dead_letter_json(*letter, {.mask = mask_, .reveals = options_.reveals});
+    if (!opened.ok() && !keys_.empty()) json["not_opened"] = opened.message();
+    return {{"partition", partition}, {"offset", record.offset}, {"dead_letter", std::move(json)}};
+  }
+
   const DumpOptions& options_;
   const KnownType* type_;
+  const PersonalMask* mask_;
+  const std::vector<engine::SealingKey> keys_;
   std::map<std::string, std::string> latest_;
   int64_t printed_ = 0;
 };
@@ -110,9 +147,28 @@ class Dump {
 Status dump(const DumpOptions& options, Connection& connection) {
   const KnownType* type =
       options.type.empty() ? find_type_by_topic(options.topic) : find_type_by_name(options.type);
+  std::optional<PersonalMask> mask;
+  if (!options.mapping_file.empty()) {
+    const Result<crm::Mapping> mapping = crm::load_mapping(options.mapping_file);
+    if (!mapping.ok()) return mapping.status();
+    mask.emplace(*mapping);
+  }
+  auto keys = load_keys(options.key_files);
+  if (!keys.ok()) return keys.status();
   auto clients = connection.clients("millrace-dump");
   if (!clients.ok()) return clients.status();
-  return Dump(options, type).run(**clients);
+  return Dump(options, type, mask ? &*mask : nullptr, *std::move(keys)).run(**clients);
+}
+
+Status replay(const ReplayFlags& flags, Connection& connection) {
+  const auto keys = load_keys(flags.key_files);
+  if (!keys.ok()) return keys.status();
+  auto clients = connection.clients("millrace-replay");
+  if (!clients.ok()) return clients.status();
+  const Result<ReplayOutcome> outcome = replay_dead_letters(flags.replay, *keys, **clients);
+  if (!outcome.ok()) return outcome.status();
+  fmt::print("replayed={} passed_over={}\n", outcome->replayed, outcome->passed_over);
+  return {};
 }
 
 Status create(const CreateOptions& options, Connection& connection) {
@@ -141,6 +197,12 @@ Status show_topology(const TopologyOptions& options) {
   return {};
 }
 
+void add_keys(CLI::App& app, std::vector<std::filesystem::path>& files) {
+  app.add_option("--dead.letter.key.file", files,
+                 "Key that dead letters are sealed with; may be repeated, each letter names its "
+                 "own.");
+}
+
 CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
   std::vector<std::string> names;
   for (const KnownType& type : known_types()) names.emplace_back(type.name);
@@ -148,7 +210,8 @@ CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
       "dump",
       "Prints a topic's committed records as JSON lines, from its beginning to the end it has "
       "now.\n"
-      "Values of CRM topics are decoded; others are shown as text, or as hexadecimal.\n\n"
+      "Values of CRM topics are decoded; others are shown as text, or as hexadecimal.\n"
+      "Of dead letters only sizes are shown, or with --mapping JSON without personal values.\n\n"
       "  millrace topic dump --topic crm.account-state --latest | jq .value.root\n");
   app->add_option("--topic", options.topic, "Topic to read.")->required();
   app->add_flag(
@@ -162,6 +225,30 @@ CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
       ->capture_default_str();
   app->add_option("--type", options.type, "Table type of the values, if the topic does not tell.")
       ->check(CLI::IsMember(names));
+  app->add_option(
+      "--mapping", options.mapping_file,
+      "Mapping file (crm.mapping): values of fields that it marks personal are hidden.");
+  app->add_flag("--reveal", options.reveals,
+                "Show records in dead letters as they are, personal values too.");
+  add_keys(*app, options.key_files);
+  return app;
+}
+
+CLI::App* add_replay(CLI::App& top, ReplayFlags& flags) {
+  CLI::App* letters = top.add_subcommand("dead-letters", "What to do with dead letters.");
+  letters->require_subcommand(1);
+  CLI::App* app = letters->add_subcommand(
+      "replay",
+      "Sends the records of dead letters again to the topics and partitions they came from.\n"
+      "Holds them in memory; sends none unless all of them open.\n\n"
+      "  millrace dead-letters replay --topic crm-materializer-dead-letters --from 17 --to 17");
+  app->add_option("--topic", flags.replay.topic, "Topic of dead letters.")->required();
+  app->add_option("--from", flags.replay.from, "First offset.")->check(CLI::NonNegativeNumber);
+  app->add_option("--to", flags.replay.to, "Last offset.")->check(CLI::NonNegativeNumber);
+  app->add_option("--timeout", flags.replay.timeout_s, "Seconds until it gives up reading.")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
+  add_keys(*app, flags.key_files);
   return app;
 }
 
@@ -197,14 +284,18 @@ int run(int argc, char** argv) {
   topic->require_subcommand(1);
   DumpOptions dump_options;
   CreateOptions create_options;
+  ReplayFlags replay_flags;
   TopologyOptions topology_options;
   CLI::App* dump_app = add_dump(*topic, dump_options);
   CLI::App* create_app = add_create(*topic, create_options);
+  CLI::App* replay_app = add_replay(app, replay_flags);
   add_topology(app, topology_options);
   Connection dump_connection(*dump_app);
   Connection create_connection(*create_app);
+  Connection replay_connection(*replay_app);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  create_connection.take_maps(arguments);  // whichever of the two runs knows its kafka.* flags
+  create_connection.take_maps(arguments);  // whichever of them runs knows its kafka.* flags
+  replay_connection.take_maps(arguments);
   try {
     app.parse(dump_connection.take_maps(arguments));
   } catch (const CLI::ParseError& error) {
@@ -212,6 +303,7 @@ int run(int argc, char** argv) {
   }
   set_up_tool_logging();
   if (dump_app->parsed()) return tool_exit_code(dump(dump_options, dump_connection));
+  if (replay_app->parsed()) return tool_exit_code(replay(replay_flags, replay_connection));
   if (create_app->parsed()) return tool_exit_code(create(create_options, create_connection));
   return tool_exit_code(show_topology(topology_options));
 }

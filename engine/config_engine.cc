@@ -124,6 +124,9 @@ void add_errors(ConfigTable& table, EngineOptions& options) {
                         },
                     .allowed = "empty, or 1 to 249 of [a-zA-Z0-9._-]"},
                    "Empty: `<application.id>-dead-letters`.");
+  table.add_path("dead.letter.key.file", options.dead_letter_key_file,
+                 "File with the key, 64 hexadecimal digits (openssl rand -hex 32), that what dead "
+                 "letters keep of their record is encrypted with (AES-256-GCM). Empty: it is not.");
 }
 
 void add_kafka_side(ConfigTable& table, EngineOptions& options) {
@@ -179,6 +182,10 @@ void add_queries(ConfigTable& table, EngineOptions& options) {
                     "0: no query server; -1: any free port, which the log names.");
   table.add_integer("query.threads", options.query_threads, {1, 256},
                     "Requests answered at a time.");
+  table.add_path("query.token.file", options.query_token_file,
+                 "File with the bearer token that gives a caller the right to see raw rows, "
+                 "snapshots and personal data; instances of one application share it. Empty: "
+                 "nobody sees personal data.");
   table.add_choice("log.level", options.log_level,
                    {{"trace", std::string("trace")},
                     {"debug", std::string("debug")},

@@ -5,8 +5,27 @@
 #include <fmt/format.h>
 
 #include "engine/loop.h"
+#include "engine/secret_file.h"
 
 namespace millrace {
+namespace {
+
+Result<engine::LoopSecrets> load_secrets(const EngineOptions& options) {
+  engine::LoopSecrets secrets;
+  if (!options.dead_letter_key_file.empty()) {
+    auto key = engine::SealingKey::load(options.dead_letter_key_file);
+    if (!key.ok()) return key.status();
+    secrets.letter_key = *std::move(key);
+  }
+  if (!options.query_token_file.empty()) {
+    Result<std::string> token = engine::read_secret_file(options.query_token_file);
+    if (!token.ok()) return token.status();
+    secrets.query_token = *std::move(token);
+  }
+  return secrets;
+}
+
+}  // namespace
 
 std::string_view to_string(EngineState state) {
   switch (state) {
@@ -57,12 +76,14 @@ Result<std::unique_ptr<Engine>> Engine::create(Result<Topology> topology, Engine
   }
   Result<engine::FailPoint> fail_point = engine::FailPoint::create(std::move(hooks.on_commit_step));
   if (!fail_point.ok()) return fail_point.status();
+  Result<engine::LoopSecrets> secrets = load_secrets(options);
+  if (!secrets.ok()) return secrets.status();
   Result<engine::StateDirectory> directory =
       engine::StateDirectory::open(options.state_dir, options.application_id, options.instance_id);
   if (!directory.ok()) return directory.status();
-  return std::unique_ptr<Engine>(new Engine(
-      std::make_unique<engine::Loop>(std::move(*topology), std::move(options), clients, clock,
-                                     std::move(*directory), std::move(*fail_point))));
+  return std::unique_ptr<Engine>(new Engine(std::make_unique<engine::Loop>(
+      std::move(*topology), std::move(options), clients, clock, std::move(*directory),
+      std::move(*fail_point), *std::move(secrets))));
 }
 
 Engine::Engine(std::unique_ptr<engine::Loop> loop) : loop_(std::move(loop)) {}

@@ -26,8 +26,9 @@ std::string Loop::transactional_id(const std::string& instance) const {
 }
 
 Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
-           StateDirectory directory, FailPoint fail_point)
+           StateDirectory directory, FailPoint fail_point, LoopSecrets secrets)
     : options_(std::move(options)),
+      secrets_(std::move(secrets)),
       topology_(std::move(topology)),
       clients_(clients),
       clock_(clock),
@@ -45,7 +46,8 @@ Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, con
     state_memory_ =
         make_shared_state_memory(options_.block_cache_bytes, options_.write_buffer_bytes);
   }
-  environment_ = {&options_, &outputs_, &clock_, nullptr, -1};
+  environment_ = {&options_, &outputs_, &clock_,
+                  nullptr,   -1,        secrets_.letter_key ? &*secrets_.letter_key : nullptr};
   metrics_.set_state(to_string(EngineState::kStarting));
 }
 
@@ -100,8 +102,8 @@ Status Loop::connect() {
   MILLRACE_RETURN_IF_ERROR(coordinator->join(state_report()));
   coordinator_ = std::move(coordinator);
   if (!directory_.is_in_memory()) {
-    snapshots_ =
-        std::make_unique<SnapshotKeeper>(options_, directory_, incarnation_, metrics_, clock_);
+    snapshots_ = std::make_unique<SnapshotKeeper>(options_, directory_, incarnation_, metrics_,
+                                                  clock_, secrets_.query_token);
   }
   housekeeper_ = std::make_unique<Housekeeper>(clients_, metrics_, kHousekeepingInterval);
   backoff_.record_success();

@@ -29,6 +29,7 @@
 #include "engine/query_registry.h"
 #include "engine/restorer.h"
 #include "engine/scheduler.h"
+#include "engine/sealing.h"
 #include "engine/snapshot_keeper.h"
 #include "engine/state_directory.h"
 #include "engine/task.h"
@@ -36,13 +37,19 @@
 
 namespace millrace::engine {
 
+/// Secrets that files hold, read before the start.
+struct LoopSecrets {
+  std::optional<SealingKey> letter_key;
+  std::string query_token;  ///< of the peers' query servers; empty: none
+};
+
 /// One instance's parts and the turn they take. Start reading at `run_once` in loop.cc; what the
 /// group gives and takes is in loop_ownership.cc, how tasks start and end in loop_tasks.cc, and
 /// from which snapshot in loop_snapshots.cc.
 class Loop {
  public:
   Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
-       StateDirectory directory, FailPoint fail_point);
+       StateDirectory directory, FailPoint fail_point, LoopSecrets secrets);
   ~Loop();
 
   Status run_once();
@@ -167,6 +174,7 @@ class Loop {
   void update_state();
 
   const EngineOptions options_;
+  const LoopSecrets secrets_;
   const Topology topology_;
   ClientFactory& clients_;
   const Clock& clock_;

@@ -3,6 +3,19 @@ find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
 find_package(tomlplusplus CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+
+# The only users of libcrypto.
+add_library(millrace_engine_secrets
+  bearer.cc
+  sealing.cc
+  secret_file.cc)
+add_library(millrace::engine_secrets ALIAS millrace_engine_secrets)
+set_target_properties(millrace_engine_secrets PROPERTIES EXPORT_NAME engine_secrets)
+target_include_directories(millrace_engine_secrets PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(millrace_engine_secrets
+  PUBLIC millrace::core
+  PRIVATE OpenSSL::Crypto $<BUILD_INTERFACE:millrace_build_flags>)
 
 # Of its own, since the engine and what surrounds it both use it.
 add_library(millrace_engine_base
@@ -36,7 +49,7 @@ target_sources(millrace_engine_queries PUBLIC FILE_SET HEADERS BASE_DIRS include
 target_include_directories(millrace_engine_queries PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(millrace_engine_queries
   PUBLIC millrace::core
-  PRIVATE fmt::fmt spdlog::spdlog Threads::Threads
+  PRIVATE millrace::engine_secrets fmt::fmt spdlog::spdlog Threads::Threads
     $<BUILD_INTERFACE:Boost::headers> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>
     $<BUILD_INTERFACE:millrace_build_flags>)
 
@@ -49,7 +62,7 @@ if(TARGET millrace_engine_kafka)
   target_include_directories(millrace_engine_main PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(millrace_engine_main
     PUBLIC millrace_engine_base millrace_engine_queries millrace_engine_runtime
-    PRIVATE millrace_engine_kafka millrace_engine_snapshots fmt::fmt spdlog::spdlog Threads::Threads
+    PRIVATE millrace_engine_kafka millrace_engine_secrets millrace_engine_snapshots fmt::fmt spdlog::spdlog Threads::Threads
       $<BUILD_INTERFACE:CLI11::CLI11> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>
       $<BUILD_INTERFACE:millrace_build_flags>)
   target_link_libraries(millrace_engine INTERFACE millrace_engine_main)

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/bearer.h"
 #include "engine/query_server_file.h"
 #include "engine/query_server_router.h"
 
@@ -34,8 +35,9 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 /// that is under way; its strand keeps its handlers apart.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Tcp::socket socket, const engine::Router& router, std::atomic<int>& connections)
-      : stream_(std::move(socket)), router_(router), connections_(connections) {
+  Session(Tcp::socket socket, const engine::Router& router, const std::string& token,
+          std::atomic<int>& connections)
+      : stream_(std::move(socket)), router_(router), token_(token), connections_(connections) {
     ++connections_;
   }
   ~Session() { --connections_; }
@@ -75,8 +77,13 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     const auto target = request.target();
     write(router_.answer(is_post ? HttpMethod::kPost : HttpMethod::kGet,
-                         {target.data(), target.size()}),
+                         {target.data(), target.size()}, is_trusted()),
           !keep);
+  }
+
+  bool is_trusted() const {
+    const auto given = parser_->get()[http::field::authorization];
+    return !token_.empty() && engine::is_bearer_of({given.data(), given.size()}, token_);
   }
 
   template <class Body>
@@ -84,6 +91,9 @@ class Session : public std::enable_shared_from_this<Session> {
     response.result(answer.status);
     response.set(http::field::content_type, answer.content_type);
     response.set("X-Content-Type-Options", "nosniff");
+    if (response.result() == http::status::unauthorized) {
+      response.set(http::field::www_authenticate, "Bearer");
+    }
     response.keep_alive(!last);
   }
 
@@ -153,6 +163,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   beast::tcp_stream stream_;
   const engine::Router& router_;
+  const std::string& token_;
   std::atomic<int>& connections_;
   beast::flat_buffer buffer_{kHeadBytesMax * 2};
   std::optional<http::request_parser<http::empty_body>> parser_;
@@ -180,7 +191,7 @@ struct QueryServer::Impl {
         return;
       }
       if (connections < kConnectionsMax) {
-        std::make_shared<Session>(std::move(socket), router, connections)->run();
+        std::make_shared<Session>(std::move(socket), router, options.token, connections)->run();
       }
       accept();
     });

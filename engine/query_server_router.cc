@@ -13,6 +13,18 @@ HttpAnswer error_answer(unsigned status, std::string_view message) {
           .body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"};
 }
 
+HttpAnswer trust_needed() {
+  constexpr unsigned kUnauthorized = 401;
+  return error_answer(kUnauthorized, "only for callers with the bearer token (query.token.file)");
+}
+
+QueryServer::Handler guarded(RowAccess access, QueryServer::Handler handler) {
+  if (access == RowAccess::kOpen) return handler;
+  return [handler = std::move(handler)](const HttpRequest& request) {
+    return request.is_trusted ? handler(request) : trust_needed();
+  };
+}
+
 HttpAnswer error_answer(const Error& error) {
   switch (error.code) {
     case ErrorCode::kInvalidArgument:
@@ -91,7 +103,7 @@ void Router::add(HttpMethod method, std::string_view pattern, QueryServer::Handl
   routes_.push_back(std::move(route));
 }
 
-HttpAnswer Router::answer(HttpMethod method, std::string_view target) const {
+HttpAnswer Router::answer(HttpMethod method, std::string_view target, bool is_trusted) const {
   const size_t question = target.find('?');
   const std::string_view path = target.substr(0, question);
   if (!path.starts_with('/')) return error_answer(400, "the path does not begin with '/'");
@@ -100,6 +112,7 @@ HttpAnswer Router::answer(HttpMethod method, std::string_view target) const {
   for (const Route& route : routes_) {
     if (route.segments.size() != segments.size()) continue;
     HttpRequest request;
+    request.is_trusted = is_trusted;
     bool fits = true;
     for (size_t i = 0; i < segments.size() && fits; ++i) {
       if (!route.segments[i].empty()) {

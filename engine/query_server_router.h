@@ -20,7 +20,7 @@ class Router {
   /// REQUIRES: `pattern` begins with '/'.
   void add(HttpMethod method, std::string_view pattern, QueryServer::Handler handler);
   /// Answers `target` (path and query string as they came); 400, 404 and 405 included.
-  HttpAnswer answer(HttpMethod method, std::string_view target) const;
+  HttpAnswer answer(HttpMethod method, std::string_view target, bool is_trusted = false) const;
 
  private:
   struct Route {

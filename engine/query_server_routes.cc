@@ -119,7 +119,8 @@ std::string position_json(const StatePosition& position) {
   return position_object(position).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology) {
+void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology,
+                       RowAccess rows) {
   server.route("/v1/health", [&engine](const HttpRequest&) { return health(engine); });
   server.route("/v1/metrics", [&engine](const HttpRequest&) {
     return HttpAnswer{.body = engine.metrics().text(),
@@ -142,10 +143,11 @@ void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topo
   change("/v1/resume", [&engine] { engine.resume(); });
   change("/v1/drain", [&engine] { engine.drain(); });
   if (const std::filesystem::path root = engine.snapshot_directory(); !root.empty()) {
-    engine::add_snapshot_routes(server, engine::SnapshotStore(root, {}));
+    engine::add_snapshot_routes(server, engine::SnapshotStore(root, {}), rows);
   }
-  server.route("/v1/stores/{store}",
-               [&engine](const HttpRequest& request) { return store_row(engine, request); });
+  server.route("/v1/stores/{store}", guarded(rows, [&engine](const HttpRequest& request) {
+                 return store_row(engine, request);
+               }));
 }
 
 }  // namespace millrace

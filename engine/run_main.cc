@@ -19,6 +19,7 @@
 #include "engine/config_cli.h"
 #include "engine/kafka/kafka_clients.h"
 #include "engine/run_main_signals.h"
+#include "engine/secret_file.h"
 
 namespace millrace {
 namespace {
@@ -126,9 +127,19 @@ class Program {
 
   Result<std::unique_ptr<QueryServer>> serve(Engine& engine, const Topology& topology) {
     if (options_.query_port == 0) return std::unique_ptr<QueryServer>();
-    auto server = std::make_unique<QueryServer>(
-        QueryServerOptions{options_.query_host, options_.query_port, options_.query_threads});
-    add_engine_routes(*server, engine, topology);
+    QueryServerOptions served{.host = options_.query_host,
+                              .port = options_.query_port,
+                              .threads = options_.query_threads};
+    if (!options_.query_token_file.empty()) {
+      Result<std::string> token = engine::read_secret_file(options_.query_token_file);
+      if (!token.ok()) return token.status();
+      served.token = *std::move(token);
+    }
+    const bool is_closed = !served.token.empty() ||
+                           (extras_.has_personal_rows != nullptr && extras_.has_personal_rows());
+    auto server = std::make_unique<QueryServer>(std::move(served));
+    add_engine_routes(*server, engine, topology,
+                      is_closed ? RowAccess::kTrusted : RowAccess::kOpen);
     if (extras_.add_routes) extras_.add_routes(*server, engine);
     const Result<int> port = server->start();
     if (!port.ok()) return port.status();

@@ -25,7 +25,8 @@ bool is_same(const TaskPositions& a, const TaskPositions& b) {
 }  // namespace
 
 SnapshotKeeper::SnapshotKeeper(const EngineOptions& options, const StateDirectory& directory,
-                               std::string incarnation, Metrics& metrics, const Clock& clock)
+                               std::string incarnation, Metrics& metrics, const Clock& clock,
+                               std::string peer_token)
     : options_(options),
       directory_(directory),
       incarnation_(std::move(incarnation)),
@@ -41,7 +42,8 @@ SnapshotKeeper::SnapshotKeeper(const EngineOptions& options, const StateDirector
   fetcher_.emplace(SnapshotFetcherOptions{.state_root = directory_.root(),
                                           .application_id = options_.application_id,
                                           .max_age_ms = options_.state_max_age_ms,
-                                          .timeouts = {}},
+                                          .timeouts = {},
+                                          .token = std::move(peer_token)},
                    clock_);
 }
 

@@ -25,9 +25,11 @@ namespace millrace::engine {
 /// one, the changelogs are read instead.
 class SnapshotKeeper {
  public:
-  /// REQUIRES: the state is on disk. All but `incarnation` must outlive this.
+  /// `peer_token`: what peers' query servers ask for; empty: nothing.
+  /// REQUIRES: the state is on disk. All but the texts must outlive this.
   SnapshotKeeper(const EngineOptions& options, const StateDirectory& directory,
-                 std::string incarnation, Metrics& metrics, const Clock& clock);
+                 std::string incarnation, Metrics& metrics, const Clock& clock,
+                 std::string peer_token);
   ~SnapshotKeeper();  ///< waits for the file or checkpoint under way
   SnapshotKeeper(const SnapshotKeeper&) = delete;
   SnapshotKeeper& operator=(const SnapshotKeeper&) = delete;

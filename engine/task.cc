@@ -409,7 +409,8 @@ void Task::handle_failure(TaskInput& input, const Error& error) {
   const int32_t topic = environment_.dead_letters;
   const auto refused = run_unit([&] {
     stage_dead_letter(collector_, topic, (*environment_.outputs)[topic].partitions,
-                      input.queue.front(), scope_.position, scope_.task, error);
+                      input.queue.front(), scope_.position, scope_.task, error,
+                      environment_.letter_key);
   });
   if (!refused) {
     ++counts_.dead_lettered[std::string(reason)];

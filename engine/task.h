@@ -17,6 +17,7 @@
 #include "engine/collector.h"
 #include "engine/graph.h"
 #include "engine/input_queue.h"
+#include "engine/sealing.h"
 #include "engine/task_broadcasts.h"
 #include "engine/task_plan.h"
 #include "engine/task_timers.h"
@@ -29,7 +30,8 @@ struct TaskEnvironment {
   const OutputTopics* outputs = nullptr;
   const Clock* clock = nullptr;
   const BroadcastReader* broadcasts = nullptr;  ///< null: no node reads a table of it
-  int32_t dead_letters = -1;  ///< index into `outputs`; −1: no policy asks for them
+  int32_t dead_letters = -1;               ///< index into `outputs`; −1: no policy asks for them
+  const SealingKey* letter_key = nullptr;  ///< seals dead letters; null: they are in clear
 };
 
 /// What a task did since its counts were last taken.

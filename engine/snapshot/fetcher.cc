@@ -187,7 +187,7 @@ Result<SnapshotManifest> SnapshotFetcher::fetch_from(const SnapshotOrigin& origi
   if (origin.endpoint.empty()) {
     source = open_directory_source(origin.directory, stop);
   } else {
-    auto opened = open_http_source(origin.endpoint, options_.timeouts, stop);
+    auto opened = open_http_source(origin.endpoint, options_.timeouts, stop, options_.token);
     if (!opened.ok()) return opened.status();
     source = std::move(*opened);
   }

@@ -35,6 +35,7 @@ struct SnapshotFetcherOptions {
   int64_t max_age_ms = 0;  ///< see `SnapshotExpectation`
   int parallel = 2;        ///< tasks at a time
   HttpTimeouts timeouts;
+  std::string token;  ///< of the peers' query servers; empty: none
 };
 
 struct FetchedSnapshot {

@@ -61,9 +61,11 @@ std::optional<Endpoint> read_endpoint(std::string_view text) {
 /// is how it can have a limit in time and be stopped from outside, and is run to its end here.
 class HttpSource final : public SnapshotSource {
  public:
-  HttpSource(Endpoint endpoint, std::string name, HttpTimeouts timeouts, std::stop_token stop)
+  HttpSource(Endpoint endpoint, std::string name, HttpTimeouts timeouts, std::stop_token stop,
+             std::string token)
       : endpoint_(std::move(endpoint)),
         name_(std::move(name)),
+        token_(std::move(token)),
         connect_timeout_(timeouts.connect_ms),
         piece_timeout_(timeouts.piece_ms),
         stop_(std::move(stop)),
@@ -149,6 +151,7 @@ class HttpSource final : public SnapshotSource {
   Status exchange(const Request& request, const Sink& sink) {
     http::request<http::empty_body> head(http::verb::get, request.target, 11);
     head.set(http::field::host, name_);
+    if (!token_.empty()) head.set(http::field::authorization, "Bearer " + token_);
     if (request.offset > 0) head.set(http::field::range, fmt::format("bytes={}-", request.offset));
     stream_->expires_after(piece_timeout_);
     MILLRACE_RETURN_IF_ERROR(outcome(
@@ -192,6 +195,9 @@ class HttpSource final : public SnapshotSource {
     }
     if (head.result() == http::status::service_unavailable) {
       return Error{ErrorCode::kRetriable, fmt::format("{}: is not ready", name_)};
+    }
+    if (head.result() == http::status::unauthorized) {
+      return Error{ErrorCode::kRefused, fmt::format("{}: asks for another bearer token", name_)};
     }
     bool fits = head.result_int() == (request.offset > 0 ? 206U : 200U) && parser.content_length();
     if (fits && request.size) {
@@ -239,6 +245,7 @@ class HttpSource final : public SnapshotSource {
 
   const Endpoint endpoint_;
   const std::string name_;
+  const std::string token_;
   const std::chrono::milliseconds connect_timeout_;
   const std::chrono::milliseconds piece_timeout_;
   asio::io_context context_{1};
@@ -254,13 +261,13 @@ class HttpSource final : public SnapshotSource {
 
 Result<std::unique_ptr<SnapshotSource>> open_http_source(const std::string& endpoint,
                                                          HttpTimeouts timeouts,
-                                                         std::stop_token stop) {
+                                                         std::stop_token stop, std::string token) {
   std::optional<Endpoint> read = read_endpoint(endpoint);
   if (!read) {
     return Error{ErrorCode::kInvalidArgument, "the endpoint of a peer is not host:port"};
   }
-  return std::unique_ptr<SnapshotSource>(
-      std::make_unique<HttpSource>(std::move(*read), endpoint, timeouts, std::move(stop)));
+  return std::unique_ptr<SnapshotSource>(std::make_unique<HttpSource>(
+      std::move(*read), endpoint, timeouts, std::move(stop), std::move(token)));
 }
 
 }  // namespace millrace::engine

@@ -35,11 +35,14 @@ HttpAnswer snapshot_file(const SnapshotStore& store, const HttpRequest& request)
 
 }  // namespace
 
-void add_snapshot_routes(QueryServer& server, const SnapshotStore& store) {
-  server.route("/v1/snapshots/{task}",
-               [store](const HttpRequest& request) { return newest_manifest(store, request); });
+void add_snapshot_routes(QueryServer& server, const SnapshotStore& store, RowAccess access) {
+  server.route("/v1/snapshots/{task}", guarded(access, [store](const HttpRequest& request) {
+                 return newest_manifest(store, request);
+               }));
   server.route("/v1/snapshots/{task}/{snapshot}/{file}",
-               [store](const HttpRequest& request) { return snapshot_file(store, request); });
+               guarded(access, [store](const HttpRequest& request) {
+                 return snapshot_file(store, request);
+               }));
 }
 
 }  // namespace millrace::engine

@@ -10,6 +10,7 @@ namespace millrace::engine {
 ///   `GET /v1/snapshots/{task}`                     the manifest of the newest one
 ///   `GET /v1/snapshots/{task}/{snapshot}/{file}`   a file that its manifest names; ranges work
 /// A snapshot that is being read is not pruned (see `SnapshotStore::lease`).
-void add_snapshot_routes(QueryServer& server, const SnapshotStore& store);
+void add_snapshot_routes(QueryServer& server, const SnapshotStore& store,
+                         RowAccess access = RowAccess::kOpen);
 
 }  // namespace millrace::engine

@@ -38,10 +38,12 @@ struct HttpTimeouts {
   int64_t piece_ms = 10'000;  ///< for the head of an answer, and for every 64 KiB of its body
 };
 
-/// A peer's query server at `endpoint`, "host:port". Error: `kInvalidArgument`.
+/// A peer's query server at `endpoint`, "host:port"; `token` is its bearer token, if it has one.
+/// Error: `kInvalidArgument`.
 Result<std::unique_ptr<SnapshotSource>> open_http_source(const std::string& endpoint,
                                                          HttpTimeouts timeouts,
-                                                         std::stop_token stop);
+                                                         std::stop_token stop,
+                                                         std::string token = "");
 /// A directory as `SnapshotStore` keeps it.
 std::unique_ptr<SnapshotSource> open_directory_source(std::filesystem::path root,
                                                       std::stop_token stop);

@@ -24,6 +24,7 @@ CONFINED = [
         re.compile(r"^(state/(.*/)?rocksdb[^/]*|tests/unit/state/.*)$"),
         "RocksDB",
     ),
+    (re.compile(r"^openssl/"), re.compile(r"^engine/(bearer|sealing)\.cc$"), "libcrypto"),
     (re.compile(r"^(oneapi/)?tbb[/.]"), re.compile(r"^engine/scheduler[^/]*$"), "oneTBB"),
 ]
 

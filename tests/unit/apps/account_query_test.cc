@@ -108,13 +108,27 @@ class FakeQueries final : public Queries {
 class AccountAnswer : public ::testing::Test {
  protected:
   json ask(std::string_view id) {
-    const HttpAnswer answer = account_answer(queries_, id, "ror");
+    const HttpAnswer answer = account_answer(queries_, id, "ror", mask_);
     status_ = answer.status;
     return json::parse(answer.body);
   }
   FakeQueries queries_;
+  const PersonalMask* mask_ = nullptr;
   unsigned status_ = 0;
 };
+
+TEST_F(AccountAnswer, PersonalFieldsAreHiddenAndNamed) {
+  const Result<crm::Mapping> mapping = crm::parse_mapping(R"({"topics": {"raw": {
+      "format": "salesforce_cometd", "source": "sf", "entities": {"Account": {"type": "account",
+        "fields": {"Name": {"name": "name", "personal": true}}}}}}})");
+  const PersonalMask mask(*mapping);
+  queries_.account("ror:r", {"ror:r"});
+  EXPECT_TRUE(ask("ror:r")["masked"].empty());
+  mask_ = &mask;
+  const json answer = ask("ror:r");
+  EXPECT_EQ(answer["fields"]["name"], "***");
+  EXPECT_EQ(answer["masked"], json::array({"name"}));
+}
 
 TEST_F(AccountAnswer, ResolvesAVictimToItsRoot) {
   queries_.redirect("ror:v", "ror:r");

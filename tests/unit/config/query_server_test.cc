@@ -114,8 +114,9 @@ class Client {
 
 class ServerTest : public ::testing::Test {
  protected:
-  ServerTest() : server_({.threads = 2}) {
+  ServerTest() : server_({.threads = 2, .token = "s3cret"}) {
     server_.route("/v1/accounts/{id}", echo);
+    server_.route("/v1/rows/{id}", guarded(RowAccess::kTrusted, echo));
     const Result<int> port = server_.start();
     EXPECT_TRUE(port.ok());
     port_ = *port;
@@ -158,6 +159,31 @@ TEST_F(ServerTest, AWebPageMayNotPost) {
   const Client tool(port_);
   tool.send(post + "\r\n");
   EXPECT_THAT(tool.read_all(), StartsWith("HTTP/1.1 405")) << "the path is for GET";
+}
+
+TEST_F(ServerTest, GuardedPathsAreForCallersWithTheToken) {
+  const std::string get = "GET /v1/rows/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+  for (const char* header : {"", "Authorization: Bearer other\r\n", "Authorization: s3cret\r\n"}) {
+    const Client client(port_);
+    client.send(get + header + "\r\n");
+    const std::string answer = client.read_all();
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 401")) << header;
+    EXPECT_THAT(answer, HasSubstr("WWW-Authenticate: Bearer"));
+  }
+  const Client trusted(port_);
+  trusted.send(get + "Authorization: Bearer s3cret\r\n\r\n");
+  EXPECT_THAT(trusted.read_all(), HasSubstr("[a]"));
+}
+
+TEST(QueryServer, WithoutATokenNobodyIsTrusted) {
+  QueryServer server({.threads = 1});
+  server.route("/v1/rows/{id}", guarded(RowAccess::kTrusted, echo));
+  const Result<int> port = server.start();
+  ASSERT_TRUE(port.ok());
+  const Client client(*port);
+  client.send(
+      "GET /v1/rows/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer \r\n\r\n");
+  EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 401"));
 }
 
 TEST_F(ServerTest, RefusesARequestHeadThatIsTooLong) {

@@ -5,7 +5,9 @@
 #include "millrace/engine/metrics.h"
 #include "millrace/testing/topology_driver.h"
 
+#include "engine/dead_letters.h"
 #include "engine/testing/memory_broker.h"
+#include "secret_files.h"
 #include "small_topologies.h"
 
 namespace millrace::engine {
@@ -71,6 +73,56 @@ TEST(Errors, ADeadLetterKeepsBytesHeadersPositionAndReason) {
   EXPECT_EQ(headers.at("millrace.partition"), "0");
   EXPECT_EQ(headers.at("millrace.offset"), "0");
   EXPECT_EQ(headers.at("millrace.task"), "0_0");
+}
+
+/// A letter as a reader of its topic fetches it.
+std::optional<DeadLetter> letter_of(const testing::DriverRecord& record) {
+  std::vector<Header> headers;
+  // The driver sorts headers by name; ours begin all the same and stand at the end here.
+  for (const char* last :
+       {"trace", "millrace.error", "millrace.reason", "millrace.topic", "millrace.partition",
+        "millrace.offset", "millrace.task", "millrace.key"}) {
+    const auto header = record.headers.find(last);
+    if (header != record.headers.end()) headers.push_back({header->first, header->second});
+  }
+  RecordBatch batch;
+  batch.add(record.offset, record.timestamp_ms, Bytes(*record.key), Bytes(*record.value), headers);
+  return read_dead_letter(batch.records().front());
+}
+
+TEST(Errors, ASealedDeadLetterGivesItsRecordToTheKeyAlone) {
+  const SecretFiles files;
+  DriverOptions options = with(OnError::kDeadLetter);
+  options.engine.dead_letter_key_file = files.write("key", std::string(64, '7'));
+  TopologyDriver driver(scripted({.value = kEven}), options);
+  driver.pipe_bytes("left", std::string("jane"), "odd", 5, std::nullopt, {{"trace", "7"}});
+  driver.run();
+  const auto letters = driver.read_bytes("test-dead-letters");
+  ASSERT_EQ(letters.size(), 1U);
+  std::optional<DeadLetter> letter = letter_of(letters[0]);
+  ASSERT_TRUE(letter && letter->is_sealed());
+  EXPECT_NE(letter->key, "jane");
+  EXPECT_NE(letter->value, "odd");
+  EXPECT_NE(letter->headers.front().second, "7");
+  EXPECT_EQ(letter->reason, "an odd number of bytes");
+  EXPECT_EQ(letter->topic, "left");
+
+  const auto key = SealingKey::load(options.engine.dead_letter_key_file);
+  const auto other = SealingKey::load(files.write("other", std::string(64, '8')));
+  EXPECT_EQ(open_dead_letter(*letter, {&*other, 1}).code(), ErrorCode::kNotFound);
+  std::optional<DeadLetter> moved = letter;
+  moved->offset = 1;
+  EXPECT_EQ(open_dead_letter(*moved, {&*key, 1}).code(), ErrorCode::kInvalidRecord);
+  ASSERT_TRUE(open_dead_letter(*letter, {&*key, 1}).ok());
+  EXPECT_EQ(letter->key, "jane");
+  EXPECT_EQ(letter->value, "odd");
+  EXPECT_THAT(letter->headers, ElementsAre(std::pair<std::string, std::string>("trace", "7")));
+}
+
+TEST(Errors, AKeyFileThatCannotBeReadEndsTheStart) {
+  DriverOptions options = with(OnError::kDeadLetter);
+  options.engine.dead_letter_key_file = "/nowhere/key";
+  EXPECT_DEATH(TopologyDriver(scripted({.value = kEven}), options), "/nowhere/key: cannot be read");
 }
 
 TEST(Errors, AnInvalidRecordStopsTheEngineUnderPolicyFail) {

@@ -49,7 +49,8 @@ struct EngineOptions {
   OnError on_invalid_record = OnError::kDeadLetter;
   OnError on_user_error = OnError::kFail;
   OnError on_refused_output = OnError::kFail;
-  std::string dead_letter_topic;  ///< empty: "<application id>-dead-letters"
+  std::string dead_letter_topic;               ///< empty: "<application id>-dead-letters"
+  std::filesystem::path dead_letter_key_file;  ///< seals dead letters; empty: they are in clear
 
   int32_t replication_factor = -1;  ///< of internal topics; −1: the broker's default
   bool allow_orphans = false;       ///< start although internal topics exist that nothing uses
@@ -77,6 +78,7 @@ struct EngineOptions {
   std::string query_advertised_host;  ///< where peers reach the query server; empty: query_host
   int query_port = 0;                 ///< 0: no query server; −1: any free port
   int query_threads = 4;
+  std::filesystem::path query_token_file;  ///< the bearer token that opens all; empty: none does
 
   std::string log_level = "info";
   /// librdkafka properties passed through: "kafka.x" here is "x" there, so security (TLS, SASL)

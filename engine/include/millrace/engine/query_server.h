@@ -28,6 +28,8 @@ enum class HttpMethod : unsigned char {
 struct HttpRequest {
   std::vector<std::string> arguments;             ///< for each `{…}` of the route, in order
   std::map<std::string, std::string> parameters;  ///< of the query string
+  /// The caller has the server's bearer token, and so the right to see personal data.
+  bool is_trusted = false;
 };
 
 struct HttpAnswer {
@@ -38,6 +40,8 @@ struct HttpAnswer {
   std::shared_ptr<const engine::File> file{};
 };
 
+/// 401, for a caller who is not trusted and would have to be.
+HttpAnswer trust_needed();
 /// `{"error": message}`; bytes of `message` that are not UTF-8 are replaced.
 HttpAnswer error_answer(unsigned status, std::string_view message);
 /// The status that fits the code (404 `kNotFound`, 503 `kRetriable`, …) with the error's message.
@@ -47,6 +51,8 @@ struct QueryServerOptions {
   std::string host = "127.0.0.1";
   int port = -1;    ///< −1: any free port
   int threads = 4;  ///< requests answered at a time
+  /// Whom `Authorization: Bearer <token>` shows to be trusted; empty: nobody is.
+  std::string token{};
 };
 
 /// Answers requests over HTTP/1.1 with the handlers it was given.
@@ -81,8 +87,13 @@ class QueryServer {
 
 /// The routes of every instance: `/v1/health`, `/v1/metrics`, `/v1/topology`, `/v1/stores/{store}`;
 /// by POST `/v1/pause`, `/v1/resume` and `/v1/drain`; `/v1/snapshots/…` for other instances where
-/// it keeps some. `engine` must outlive the server's running.
-void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology);
+/// it keeps some. Rows and snapshots, which hold all that is known in clear, are `kOpen` to all or
+/// for trusted callers only. `engine` must outlive the server's running.
+enum class RowAccess : unsigned char { kOpen, kTrusted };
+void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology,
+                       RowAccess rows = RowAccess::kOpen);
+/// `handler` for those who may ask.
+QueryServer::Handler guarded(RowAccess access, QueryServer::Handler handler);
 
 class Queries;
 /// What answers `request`: with `?stale=ok` standbys too.

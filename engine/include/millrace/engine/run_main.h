@@ -22,6 +22,10 @@ struct RunExtras {
   /// Runs before the engine asks for its topics, e.g. creates them. `kRetriable` and `kTimedOut`
   /// (the broker is away) are tried again with back-off.
   std::function<Status(const EngineOptions&, engine::ClientFactory&)> before_start{};
+  /// Whether rows hold personal data, asked once properties are known: then only callers with the
+  /// bearer token may read them and snapshots. With a token in `query.token.file` they alone may
+  /// in any case.
+  std::function<bool()> has_personal_rows{};
   /// Adds routes beside those of `add_engine_routes`; the engine outlives the server.
   std::function<void(QueryServer&, const Engine&)> add_routes{};
 };

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "crm/decode/mapping.h"
+
+namespace millrace::apps {
+
+/// Hides the values of fields that a mapping marks personal, in JSON of any shape: what a source
+/// wrote, a table of ours, an answer. Goes by names, ours and the sources', wherever they stand; so
+/// it hides rather a field too many.
+class PersonalMask {
+ public:
+  /// Of entities of one kind, or of all.
+  explicit PersonalMask(const crm::Mapping& mapping, std::optional<crm::EntityKind> kind = {});
+
+  bool empty() const { return names_.empty(); }
+  bool hides(std::string_view name) const { return names_.contains(name); }
+  /// Puts "***" for what is not null in members with such names, and for the `value` of
+  /// `{"name": such a name, "value": …}`. Nested deeper than 64 all is hidden.
+  void apply(nlohmann::ordered_json& json) const { apply(json, 0); }
+  /// The text, parsed and masked; nullopt when it is no JSON object or array, of which nobody knows
+  /// what it holds.
+  std::optional<nlohmann::ordered_json> masked(std::string_view text) const;
+
+ private:
+  void apply(nlohmann::ordered_json& json, int depth) const;
+
+  std::set<std::string, std::less<>> names_;
+};
+
+/// What is shown for a hidden value.
+inline constexpr const char* kHidden = "***";
+
+}  // namespace millrace::apps
