@@ -14,6 +14,7 @@
 #include "crm/children/child_counts.h"
 #include "crm/ids.h"
 #include "crm/territory/assignment_rows.h"
+#include "entitlement_answer.h"
 #include "redirect_generated.h"
 
 namespace millrace::apps {
@@ -147,7 +148,7 @@ Result<json> territories_of(const Queries& queries, const Found& found) {
   return territories;
 }
 
-json answer_json(const std::string& id, const Found& found, json territories,
+json answer_json(const std::string& id, const Found& found, json territories, json entitlements,
                  const PersonalMask* mask) {
   const crm::AccountState& state = found.state();
   const std::string root = state.root()->str();
@@ -173,6 +174,7 @@ json answer_json(const std::string& id, const Found& found, json territories,
           {"status", crm::EnumNameAccountStatus(state.status())},
           {"members", members_json(state)},
           {"children", children_json(state)},
+          {"entitlements", std::move(entitlements)},
           {"fields", std::move(fields)},
           {"field_members", std::move(field_members)},
           {"territories", std::move(territories)},
@@ -199,7 +201,11 @@ HttpAnswer account_answer(const Queries& queries, std::string_view id,
   if (!found.ok()) return error_answer(found.error());
   Result<json> territories = territories_of(queries, *found);
   if (!territories.ok()) return error_answer(territories.error());
-  const json answer = answer_json(full, *found, *std::move(territories), mask);
+  Result<json> entitlements =
+      entitlements_json(queries, found->state().root()->str(), found->position.task.partition);
+  if (!entitlements.ok()) return error_answer(entitlements.error());
+  const json answer =
+      answer_json(full, *found, *std::move(territories), *std::move(entitlements), mask);
   return {.body = answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
 }
 

@@ -1,6 +1,7 @@
 #include "crm_topics.h"
 
 #include "crm/account_topology.h"
+#include "crm/entitlement/entitlement_topology.h"
 
 namespace millrace::apps {
 namespace {
@@ -10,13 +11,22 @@ engine::NewTopic topic(std::string_view name, int32_t partitions, const char* po
   return {std::string(name), partitions, {{"cleanup.policy", policy}, {"retention.ms", "-1"}}};
 }
 
+/// Of a mapping that is none the program says so elsewhere.
+bool derives_entitlements(const crm::Mapping& mapping) {
+  const Result<crm::ParentFields> parents = crm::parent_fields(mapping);
+  return parents.ok() && crm::has_grants(*parents);
+}
+
 }  // namespace
 
 std::vector<engine::NewTopic> crm_input_topics(const crm::Mapping& mapping, int32_t partitions) {
   std::vector<engine::NewTopic> topics{topic(crm::kMergeFacts.name, 1, "delete")};
+  topics.push_back(topic(crm::kErasures.name, 1, "delete"));
   for (const crm::TopicMapping& mapped : mapping.topics) {
     topics.push_back(topic(mapped.topic, partitions, "delete"));
   }
+  if (derives_entitlements(mapping))
+    topics.push_back(topic(crm::kProductFeatures.name, 1, "compact"));
   return topics;
 }
 
@@ -29,6 +39,10 @@ std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t pa
   topics.push_back(topic(crm::kAccountStates.name, partitions, "compact"));
   topics.push_back(topic(crm::kAccountTerritories.name, partitions, "compact"));
   topics.push_back(topic(crm::kConflicts.name, partitions, "delete"));
+  topics.push_back(topic(crm::kErasureReports.name, partitions, "delete"));
+  if (derives_entitlements(mapping)) {
+    topics.push_back(topic(crm::kEntitlements.name, partitions, "compact"));
+  }
   return topics;
 }
 

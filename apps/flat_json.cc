@@ -15,6 +15,7 @@
 #include "child_update_generated.h"
 #include "conflict_generated.h"
 #include "crm/account_topology.h"
+#include "crm/entitlement/deriver.h"
 #include "forest_node_generated.h"
 #include "manual_territory_generated.h"
 #include "member_update_generated.h"
@@ -138,6 +139,14 @@ std::span<const KnownType> known_types() {
       type<crm::MergeFact>("MergeFact", crm::MergeFactTypeTable, crm::kMergeFacts.name),
       type<crm::Redirect>("Redirect", crm::RedirectTypeTable, crm::kRedirects.name),
       type<crm::AccountState>("AccountState", crm::AccountStateTypeTable, crm::kAccountStates.name),
+      type<crm::FeatureEntitlement>("FeatureEntitlement", crm::FeatureEntitlementTypeTable,
+                                    crm::kEntitlements.name),
+      type<crm::ProductFeatures>("ProductFeatures", crm::ProductFeaturesTypeTable,
+                                 crm::kProductFeatures.name),
+      type<crm::EntitlementInput>("EntitlementInput", crm::EntitlementInputTypeTable),
+      type<crm::Erasure>("Erasure", crm::ErasureTypeTable, crm::kErasures.name),
+      type<crm::ErasureReport>("ErasureReport", crm::ErasureReportTypeTable,
+                               crm::kErasureReports.name),
       type<crm::Conflict>("Conflict", crm::ConflictTypeTable, crm::kConflicts.name),
       type<crm::AccountTerritory>("AccountTerritory", crm::AccountTerritoryTypeTable,
                                   crm::kAccountTerritories.name),

@@ -16,6 +16,7 @@
 #include "dead_letter_replay.h"
 #include "dead_letter_view.h"
 #include "engine/dead_letters.h"
+#include "erasure_tool.h"
 #include "flat_json.h"
 #include "http_get.h"
 #include "personal_mask.h"
@@ -187,6 +188,18 @@ Status create(const CreateOptions& options, Connection& connection) {
   return with_retries([&] { return (*admin)->create_topics({&topic, 1}); });
 }
 
+Status erase(const EraseOptions& options, Connection& connection) {
+  auto clients = connection.clients("millrace-erase");
+  if (!clients.ok()) return clients.status();
+  return send_erasures(options, **clients);
+}
+
+Status audit(const AuditOptions& options, Connection& connection) {
+  auto clients = connection.clients("millrace-audit");
+  if (!clients.ok()) return clients.status();
+  return audit_erasure(options, **clients);
+}
+
 Status show_topology(const TopologyOptions& options) {
   std::string url = options.url;
   while (url.ends_with('/')) url.pop_back();
@@ -252,6 +265,36 @@ CLI::App* add_replay(CLI::App& top, ReplayFlags& flags) {
   return app;
 }
 
+CLI::App* add_erase(CLI::App& top, EraseOptions& options) {
+  CLI::App* app = top.add_subcommand(
+      "erase",
+      "Asks a running crm_materializer to forget records: all that their sources committed up to\n"
+      "a moment. What its tasks did comes to topic crm.erasure-reports.\n\n"
+      "  millrace erase --id sf:0015g00000AbCdEAAV");
+  app->add_option("--id", options.ids,
+                  "source:id of an account or of a record under accounts; may "
+                  "be repeated.")
+      ->required();
+  app->add_option("--as.of.ms", options.as_of_ms, "The moment, ms since 1970; 0: now.")
+      ->check(CLI::NonNegativeNumber);
+  return app;
+}
+
+CLI::App* add_audit(CLI::App& top, AuditOptions& options) {
+  CLI::App* app = top.add_subcommand(
+      "erasure-audit",
+      "Reads all that crm_materializer derives, changelogs included, and prints where an id was\n"
+      "written last: tombstones, and what still names it.\n\n"
+      "  millrace erasure-audit --id sf:0015g00000AbCdEAAV --application.id crm-materializer");
+  app->add_option("--id", options.id, "source:id.")->required();
+  app->add_option("--application.id", options.application_id, "Of the materializer.")
+      ->capture_default_str();
+  app->add_option("--timeout", options.timeout_s, "Seconds for each topic.")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
+  return app;
+}
+
 CLI::App* add_create(CLI::App& topic, CreateOptions& options) {
   CLI::App* app = topic.add_subcommand(
       "create",
@@ -274,6 +317,13 @@ CLI::App* add_topology(CLI::App& top, TopologyOptions& options) {
   return app;
 }
 
+/// A subcommand that talks to Kafka.
+struct Command {
+  CLI::App* app;
+  std::function<Status(Connection&)> run;
+  std::unique_ptr<Connection> connection = std::make_unique<Connection>(*app);
+};
+
 int run(int argc, char** argv) {
   CLI::App app{"Looks into Kafka topics and running Millrace programs.", "millrace"};
   app.require_subcommand(1);
@@ -285,26 +335,34 @@ int run(int argc, char** argv) {
   DumpOptions dump_options;
   CreateOptions create_options;
   ReplayFlags replay_flags;
+  EraseOptions erase_options;
+  AuditOptions audit_options{.id = "", .application_id = "crm-materializer"};
   TopologyOptions topology_options;
-  CLI::App* dump_app = add_dump(*topic, dump_options);
-  CLI::App* create_app = add_create(*topic, create_options);
-  CLI::App* replay_app = add_replay(app, replay_flags);
+  std::vector<Command> commands;
+  commands.push_back({add_dump(*topic, dump_options),
+                      [&](Connection& kafka) { return dump(dump_options, kafka); }});
+  commands.push_back({add_create(*topic, create_options),
+                      [&](Connection& kafka) { return create(create_options, kafka); }});
+  commands.push_back({add_replay(app, replay_flags),
+                      [&](Connection& kafka) { return replay(replay_flags, kafka); }});
+  commands.push_back({add_erase(app, erase_options),
+                      [&](Connection& kafka) { return erase(erase_options, kafka); }});
+  commands.push_back({add_audit(app, audit_options),
+                      [&](Connection& kafka) { return audit(audit_options, kafka); }});
   add_topology(app, topology_options);
-  Connection dump_connection(*dump_app);
-  Connection create_connection(*create_app);
-  Connection replay_connection(*replay_app);
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  create_connection.take_maps(arguments);  // whichever of them runs knows its kafka.* flags
-  replay_connection.take_maps(arguments);
+  // Whichever of them runs knows its kafka.* flags; what it takes away is the same for all.
+  const std::vector<std::string> given(argv + 1, argv + argc);
+  std::vector<std::string> arguments;
+  for (Command& command : commands) arguments = command.connection->take_maps(given);
   try {
-    app.parse(dump_connection.take_maps(arguments));
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }
   set_up_tool_logging();
-  if (dump_app->parsed()) return tool_exit_code(dump(dump_options, dump_connection));
-  if (replay_app->parsed()) return tool_exit_code(replay(replay_flags, replay_connection));
-  if (create_app->parsed()) return tool_exit_code(create(create_options, create_connection));
+  for (const Command& command : commands) {
+    if (command.app->parsed()) return tool_exit_code(command.run(*command.connection));
+  }
   return tool_exit_code(show_topology(topology_options));
 }
 

@@ -62,7 +62,8 @@ if(TARGET millrace_engine_kafka)
   target_include_directories(millrace_engine_main PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(millrace_engine_main
     PUBLIC millrace_engine_base millrace_engine_queries millrace_engine_runtime
-    PRIVATE millrace_engine_kafka millrace_engine_secrets millrace_engine_snapshots fmt::fmt spdlog::spdlog Threads::Threads
+    PRIVATE millrace_engine_kafka millrace_engine_secrets millrace_engine_snapshots
+      fmt::fmt spdlog::spdlog Threads::Threads
       $<BUILD_INTERFACE:CLI11::CLI11> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>
       $<BUILD_INTERFACE:millrace_build_flags>)
   target_link_libraries(millrace_engine INTERFACE millrace_engine_main)

@@ -125,6 +125,7 @@ class AccountAggregator final : public Processor {
     Processor::init(context);
     members_ = &context.store(stores_.members);
     states_ = &context.store(stores_.states);
+    erasures_ = &context.store(stores_.erasures);
     if (!stores_.child_counts.empty()) counts_ = &context.store(stores_.child_counts);
   }
 
@@ -154,8 +155,14 @@ class AccountAggregator final : public Processor {
 
     const Component component(*members_, root, children_of(root));
     if (old != nullptr && write(component, old_version) == Bytes(old_state_)) return;
+    const bool is_forgotten = component.status() == AccountStatus::Absorbed && erasures_->get(root);
+    if (is_forgotten && old == nullptr) return;
     const Bytes state = write(component, old_version + 1);
-    states_->put(root, state, timestamp_ms);
+    if (is_forgotten) {
+      states_->erase(root, timestamp_ms);
+    } else {
+      states_->put(root, state, timestamp_ms);
+    }
 
     const bool was_tombstone = old == nullptr || is_tombstone(old->status());
     const bool now_tombstone = is_tombstone(component.status());
@@ -184,6 +191,7 @@ class AccountAggregator final : public Processor {
   KeyValueStore* members_ = nullptr;
   KeyValueStore* states_ = nullptr;
   KeyValueStore* counts_ = nullptr;
+  KeyValueStore* erasures_ = nullptr;
   flatbuffers::FlatBufferBuilder builder_;
   std::string old_state_;
 };

@@ -160,6 +160,26 @@ flatbuffers::Offset<AccountRow> write_row(flatbuffers::FlatBufferBuilder& builde
   return CreateAccountRow(builder, id, row.status, existence, full_image, gap, all_fields);
 }
 
+bool erase_through(RowView& row, int64_t through_ms) {
+  const auto is_old = [through_ms](VersionView version) {
+    return version.commit_timestamp_ms <= through_ms;
+  };
+  bool changed =
+      std::erase_if(row.fields, [&](const auto& field) { return is_old(field.version); }) > 0;
+  for (auto* version : {&row.existence_version, &row.full_image_version, &row.gap_version}) {
+    if (!*version || !is_old(**version)) continue;
+    version->reset();
+    changed = true;
+  }
+  if (!row.existence_version) row.status = RowStatus::Unknown;
+  return changed;
+}
+
+bool is_bare(const RowView& row) {
+  return !row.existence_version && !row.full_image_version && !row.gap_version &&
+         row.fields.empty();
+}
+
 Result<bool> merge_change(RowView& row, const ChangeView& change) {
   std::optional<VersionView> full_image_version = row.full_image_version;
   bool changed = change.full_image && raise(full_image_version, change.version);

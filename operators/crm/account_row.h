@@ -55,6 +55,12 @@ RowView read_row(const AccountRow& row);
 flatbuffers::Offset<AccountRow> write_row(flatbuffers::FlatBufferBuilder& builder,
                                           const RowView& row);
 
+/// Takes out what changes brought that were committed up to `through_ms`; says whether that changed
+/// the row. It is then what the later changes alone would have made of it.
+bool erase_through(RowView& row, int64_t through_ms);
+/// Nothing is known of it.
+bool is_bare(const RowView& row);
+
 /// Merges `change` into `row` (of the same id) and says whether that changed it.
 ///
 /// The row is a function of the set of changes merged, never of their order:

@@ -11,6 +11,9 @@
 #include "crm/account_row.h"
 #include "crm/change_decoder.h"
 #include "crm/children/child_topology.h"
+#include "crm/entitlement/entitlement_topology.h"
+#include "crm/erasure/erasure_topology.h"
+#include "crm/ids.h"
 #include "crm/member_router.h"
 #include "crm/merge_forest.h"
 #include "crm/merge_resolver.h"
@@ -104,8 +107,9 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
   const std::string redirects(kRedirectStore);
   const bool has_children = parents != ParentFields{};
   const DecodedTopics decoded = add_decoding(nodes, mapping, has_children);
-  const NodeIndex materializer = nodes.processor("row-materializer", row_materializer(rows),
-                                                 {decoded.accounts}, {kRowStore}, {kRowStore});
+  const NodeIndex materializer =
+      nodes.processor("row-materializer", row_materializer(rows, std::string(kErasureStore)),
+                      {decoded.accounts}, {kRowStore, kErasureStore}, {kRowStore});
   nodes[materializer].keeps_key = true;
   const NodeIndex from_row = nodes.processor("row-router", row_router(redirects), {materializer},
                                              {kRedirectStore}, {kRedirectStore});
@@ -117,8 +121,9 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
       nodes.exchange("members-by-root", type_info<MemberUpdate>(), {from_row, from_redirect});
   AccountFlow flow;
   AggregatorStores stores{.members = std::string(kMemberStore),
-                          .states = std::string(kAccountStateStore)};
-  std::vector<std::string_view> store_names{kMemberStore, kAccountStateStore};
+                          .states = std::string(kAccountStateStore),
+                          .erasures = std::string(kErasureStore)};
+  std::vector<std::string_view> store_names{kMemberStore, kAccountStateStore, kErasureStore};
   std::vector<NodeIndex> aggregator_parents{by_root};
   if (has_children) {
     const NodeIndex index = add_child_index(nodes, *decoded.children, parents);
@@ -148,14 +153,23 @@ Status validate_merge_fact(Bytes bytes) {
   return read_merge_fact(*flatbuffers::GetRoot<MergeFact>(bytes.data())).status();
 }
 
+Status validate_erasure(Bytes bytes) {
+  MILLRACE_RETURN_IF_ERROR(Serde<Erasure>::validate(bytes));
+  const auto& erasure = *flatbuffers::GetRoot<Erasure>(bytes.data());
+  if (is_internal_id(erasure.id()->string_view()) && erasure.as_of_ms() >= 0) return {};
+  return Error{ErrorCode::kInvalidRecord, "an erasure without an id source:id or a time"};
+}
+
 Mapping default_mapping() {
   return flatbuffers_mapping(kAccounts.name);
 }
 
 Result<Topology> account_topology(Mapping mapping, const AccountOptions& options) {
-  const std::vector<TopicUse> tables = territory_tables();
-  std::vector<std::string_view> ours{kMergeFacts.name, kRedirects.name, kAccountStates.name,
-                                     kConflicts.name, kAccountTerritories.name};
+  std::vector<TopicUse> tables = territory_tables();
+  std::vector<std::string_view> ours{
+      kMergeFacts.name,      kRedirects.name,          kAccountStates.name,
+      kConflicts.name,       kAccountTerritories.name, kEntitlements.name,
+      kProductFeatures.name, kErasures.name,           kErasureReports.name};
   for (const TopicUse& table : tables) ours.push_back(table.name);
   for (const TopicMapping& topic : mapping.topics) {
     if (std::ranges::find(ours, topic.topic) == ours.end()) continue;
@@ -168,13 +182,19 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
   add_merge_resolution(nodes);
   const AccountFlow flow = add_account_flow(
       nodes, std::make_shared<const Mapping>(std::move(mapping)), *parents, options);
-  std::vector<StoreSpec> stores{store_of<RawBytes>(kForestStore), store_of<AccountRow>(kRowStore),
-                                store_of<Redirect>(kRedirectStore),
-                                store_of<MemberUpdate>(kMemberStore),
-                                store_of<AccountState>(kAccountStateStore)};
+  std::vector<StoreSpec> stores{
+      store_of<RawBytes>(kForestStore),           store_of<AccountRow>(kRowStore),
+      store_of<Redirect>(kRedirectStore),         store_of<MemberUpdate>(kMemberStore),
+      store_of<AccountState>(kAccountStateStore), store_of<Erasure>(kErasureStore)};
+  add_erasure(nodes, *parents);
   if (flow.children_by_root) std::ranges::move(child_stores(), std::back_inserter(stores));
   std::ranges::move(territory_stores(), std::back_inserter(stores));
-  return Topology::create("crm-accounts", nodes.take(), std::move(stores), tables);
+  if (has_grants(*parents)) {
+    add_entitlements(nodes, flow.account_states, *flow.children_by_root);
+    std::ranges::move(entitlement_stores(), std::back_inserter(stores));
+    tables.push_back(use_of(kProductFeatures));
+  }
+  return Topology::create("crm-accounts", nodes.take(), std::move(stores), std::move(tables));
 }
 
 }  // namespace millrace::crm

@@ -14,6 +14,8 @@
 #include "crm/decode/mapping.h"
 #include "crm/golden_record.h"
 #include "crm/territory_assigner.h"
+#include "erasure_generated.h"
+#include "erasure_report_generated.h"
 #include "member_update_generated.h"
 #include "merge_fact_generated.h"
 #include "redirect_generated.h"
@@ -27,6 +29,8 @@ inline constexpr Topic<RawBytes, MergeFact> kMergeFacts{"crm.merge-facts"};
 inline constexpr Topic<std::string, Redirect> kRedirects{"crm.redirects"};
 inline constexpr Topic<std::string, AccountState> kAccountStates{"crm.account-state"};
 inline constexpr Topic<std::string, Conflict> kConflicts{"crm.conflicts"};
+inline constexpr Topic<RawBytes, Erasure> kErasures{"crm.erasures"};
+inline constexpr Topic<std::string, ErasureReport> kErasureReports{"crm.erasure-reports"};
 
 /// Stores of the account flow, for queries. Keys are ids.
 inline constexpr std::string_view kRowStore = "account-rows";            ///< id → AccountRow
@@ -34,11 +38,13 @@ inline constexpr std::string_view kRedirectStore = "account-redirects";  ///< id
 inline constexpr std::string_view kMemberStore =
     "account-members";  ///< root, member → MemberUpdate
 inline constexpr std::string_view kAccountStateStore = "account-states";  ///< root → AccountState
+inline constexpr std::string_view kErasureStore = "account-erasures";     ///< id → Erasure
 inline constexpr std::string_view kForestStore = "merge-forest";          ///< see merge_forest.h
 
 /// The checks of an input topic's values: the FlatBuffer, and that it says something.
 Status validate_account_change(Bytes bytes);
 Status validate_merge_fact(Bytes bytes);
+Status validate_erasure(Bytes bytes);
 
 struct AccountOptions {
   SurvivorshipPolicy survivorship{};
@@ -50,12 +56,12 @@ struct AccountOptions {
 /// Reads account changes from topic `crm.accounts`.
 Mapping default_mapping();
 
-/// Changes of accounts and of their children, merge facts and territory rules in; redirects,
-/// account states, their territories and conflicts out. One sub-topology of one task resolves
-/// merges, the other has as many tasks as topic `crm.redirects` has partitions; the mapping's
-/// topics may have any count, but the same saves a hop. Children have nodes and stores
-/// (children/child_topology.h) only if the mapping has any. Error: `kConfig`, also when the mapping
-/// reads one of the topics above.
+/// Changes of accounts and of their children, merge facts, territory rules and erasures in;
+/// redirects, account states, their territories and entitlements and conflicts out. One
+/// sub-topology of one task resolves merges, the other has as many tasks as topic `crm.redirects`
+/// has partitions; the mapping's topics may have any count, but the same saves a hop. Children and
+/// entitlements have nodes and stores (children/child_topology.h) only if the mapping has any.
+/// Error: `kConfig`, also when the mapping reads one of the topics above.
 ///
 /// A query for an id: its root is in `account-redirects` at the id (none: the id itself), the
 /// component in `account-states` at the root. Every id ever seen is a member of one component.

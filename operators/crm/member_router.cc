@@ -71,12 +71,17 @@ class RowRouter final : public Processor {
   }
 
   void process(const Record& record) override {
-    const auto& row = *flatbuffers::GetRoot<AccountRow>(record.value.data());
-    const std::string_view id = row.id()->string_view();
+    const std::string_view id = record.key.view();
+    const AccountRow* row =
+        record.value.is_null() ? nullptr : flatbuffers::GetRoot<AccountRow>(record.value.data());
     const Row stored = redirects_->get(id);
     const Redirect* redirect =
         stored ? flatbuffers::GetRoot<Redirect>(stored.value.data()) : nullptr;
-    sender_.add(context(), id, redirect, &row, std::max(stored.timestamp_ms, record.timestamp_ms));
+    const int64_t timestamp_ms = std::max(stored.timestamp_ms, record.timestamp_ms);
+    if (row == nullptr && redirect == nullptr) {
+      return sender_.retract(context(), id, id, timestamp_ms);
+    }
+    sender_.add(context(), id, redirect, row, timestamp_ms);
   }
 
  private:
@@ -97,7 +102,26 @@ class RedirectRouter final : public Processor {
   }
 
   void process(const Record& record) override {
-    if (record.value.is_null()) return context().count_dropped("null_value");
+    if (record.value.is_null()) return forget(record);
+    route(record);
+  }
+
+ private:
+  /// The id has no redirect any more: first it leads to itself, as after an un-merge.
+  void forget(const Record& record) {
+    if (!redirects_->get(record.key)) return;
+    const std::string id = record.key.to_string();
+    builder_.Clear();
+    const auto text = builder_.CreateString(id);
+    const flatbuffers::Offset<flatbuffers::String> no_survivor;
+    Record own_root = record;
+    own_root.value = finish_aligned(builder_, CreateRedirect(builder_, text, no_survivor, text));
+    route(own_root);
+    redirects_->erase(id, record.timestamp_ms);
+    if (!rows_->get(id)) sender_.retract(context(), id, id, record.timestamp_ms);
+  }
+
+  void route(const Record& record) {
     const auto& redirect = *flatbuffers::GetRoot<Redirect>(record.value.data());
     const std::string_view id = redirect.id()->string_view();
     std::optional<std::string> sent_root;
@@ -123,11 +147,11 @@ class RedirectRouter final : public Processor {
     }
   }
 
- private:
   std::string redirect_store_;
   std::string row_store_;
   KeyValueStore* redirects_ = nullptr;
   KeyValueStore* rows_ = nullptr;
+  flatbuffers::FlatBufferBuilder builder_;
   MemberSender sender_;
 };
 

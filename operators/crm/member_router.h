@@ -22,8 +22,8 @@ enum RedirectRouterChild : size_t {
 /// Redirect side: takes Redirects keyed by id in offset order and keeps the latest in
 /// `redirect_store`, which so holds the root that was last sent to. When the root moved, first
 /// retracts the member from the old root, then adds it with its row to the new one. Repeated
-/// redirects do nothing. A null value is dropped and counted: a redirect is never taken back, only
-/// replaced.
+/// redirects do nothing. A null value, of an erased id, makes it its own root and forgets its
+/// redirect; without a row it is no member of anything then.
 ProcessorFactory redirect_router(std::string redirect_store, std::string row_store);
 
 }  // namespace millrace::crm

@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "millrace/core/serde.h"
+
 #include "crm/ids.h"
 #include "forest_node_generated.h"
 
@@ -46,6 +48,32 @@ std::string node_key(std::string_view id) {
 }
 std::string inbound_prefix(std::string_view survivor) {
   return std::string("i").append(survivor).append(1, '\0');
+}
+
+std::string erased_key(std::string_view id) {
+  return std::string("e").append(id);
+}
+
+bool is_erased(KeyValueStore& store, std::string_view id, const OwnedVersion& version) {
+  const Row mark = store.get(erased_key(id));
+  return mark && version.commit_timestamp_ms <= Serde<int64_t>::view(mark.value);
+}
+
+/// What a fact says without erased ids; nullopt: nothing.
+std::optional<OwnedMergeFact> without_erased(KeyValueStore& store, const OwnedMergeFact& fact) {
+  if (!store.prefix("e")->valid()) return fact;
+  if (is_erased(store, fact.victim, fact.version)) return std::nullopt;
+  OwnedMergeFact left = fact;
+  if (!fact.survivor.empty() && is_erased(store, fact.survivor, fact.version)) {
+    left.survivor.clear();
+    left.kind = MergeFactKind::Unmerge;
+  }
+  std::erase_if(left.successors,
+                [&](const std::string& id) { return is_erased(store, id, fact.version); });
+  if (left.kind == MergeFactKind::Split && left.successors.empty()) {
+    left.kind = MergeFactKind::Unmerge;
+  }
+  return left;
 }
 
 ForestEntry decode_node(Bytes bytes) {
@@ -93,12 +121,14 @@ class ForestEdit {
       : store_(store), event_time_ms_(event_time_ms) {}
 
   void apply(const OwnedMergeFact& fact);
+  void erase(const std::string& id, int64_t through_ms);
   ForestChanges finish();
 
  private:
   struct Touched {
     std::optional<ForestEntry> before;
     ForestEntry now;
+    bool is_gone = false;
   };
 
   Touched& load(const std::string& id);
@@ -108,6 +138,7 @@ class ForestEdit {
   std::string end_of_path(std::string id);
   std::string oldest_edge_of_cycle(const std::string& victim);
   void relabel(const std::string& top, const std::string& root);
+  std::vector<std::string> victims_of(const std::string& id);
   std::vector<std::string> active_children(const std::string& id);
   void write(const std::string& id, const ForestEntry& entry);
   static void report(const std::string& id, const Touched& touched,
@@ -133,6 +164,36 @@ void ForestEdit::apply(const OwnedMergeFact& fact) {
   for (const std::string& successor : fact.successors) load(successor);
   const ForestEntry& victim = load(fact.victim).now;
   if (!victim.fact || *victim.fact < fact) decide(fact);
+}
+
+void ForestEdit::erase(const std::string& id, int64_t through_ms) {
+  const auto is_old = [&](const OwnedMergeFact& fact) {
+    return fact.version.commit_timestamp_ms <= through_ms;
+  };
+  const auto as_unmerge = [](OwnedMergeFact fact) {
+    fact.kind = MergeFactKind::Unmerge;
+    fact.survivor.clear();
+    fact.successors.clear();
+    return fact;
+  };
+  bool is_named = false;
+  for (const std::string& victim : victims_of(id)) {
+    const OwnedMergeFact fact = *load(victim).now.fact;
+    if (is_old(fact)) {
+      decide(as_unmerge(fact));
+    } else {
+      is_named = true;
+    }
+  }
+  if (const auto fact = load(id).now.fact) {
+    if (is_old(*fact)) {
+      decide(as_unmerge(*fact));
+      load(id).now.fact.reset();
+    } else {
+      is_named = true;
+    }
+  }
+  load(id).is_gone = !is_named;
 }
 
 /// Takes the victim's edge out, puts the new one in, and relabels the one tree whose root moved:
@@ -211,12 +272,17 @@ void ForestEdit::relabel(const std::string& top, const std::string& root) {
   }
 }
 
-std::vector<std::string> ForestEdit::active_children(const std::string& id) {
+std::vector<std::string> ForestEdit::victims_of(const std::string& id) {
   const std::string prefix = inbound_prefix(id);
-  std::vector<std::string> children;
+  std::vector<std::string> victims;
   for (const auto it = store_.prefix(prefix); it->valid(); it->next()) {
-    children.emplace_back(it->key().view().substr(prefix.size()));
+    victims.emplace_back(it->key().view().substr(prefix.size()));
   }
+  return victims;
+}
+
+std::vector<std::string> ForestEdit::active_children(const std::string& id) {
+  std::vector<std::string> children = victims_of(id);
   std::erase_if(children, [this](const std::string& child) { return !load(child).now.active; });
   return children;
 }
@@ -224,6 +290,12 @@ std::vector<std::string> ForestEdit::active_children(const std::string& id) {
 ForestChanges ForestEdit::finish() {
   ForestChanges changes;
   for (const auto& [id, touched] : touched_) {
+    if (touched.is_gone) {
+      if (!touched.before) continue;
+      store_.erase(node_key(id), event_time_ms_);
+      changes.erased.push_back(id);
+      continue;
+    }
     if (touched.before == touched.now) continue;
     write(id, touched.now);
     OwnedRedirect redirect = redirect_of(id, touched.now);
@@ -287,9 +359,27 @@ Result<OwnedMergeFact> read_merge_fact(const MergeFact& fact) {
 }
 
 ForestChanges MergeForest::apply(const OwnedMergeFact& fact, int64_t event_time_ms) {
+  const std::optional<OwnedMergeFact> left = without_erased(store_, fact);
+  if (!left) return {};
   ForestEdit edit(store_, event_time_ms);
-  edit.apply(fact);
+  edit.apply(*left);
   return edit.finish();
+}
+
+ForestChanges MergeForest::erase(const std::string& id, int64_t through_ms, int64_t event_time_ms) {
+  if (!is_erased(store_, id, {through_ms, 0, ""})) {
+    std::string mark;
+    Serde<int64_t>::encode(through_ms, mark);
+    store_.put(erased_key(id), mark, event_time_ms);
+  }
+  ForestEdit edit(store_, event_time_ms);
+  edit.erase(id, through_ms);
+  ForestChanges changes = edit.finish();
+  // Of what is forgotten nothing is told.
+  std::erase_if(changes.conflicts, [&](const OwnedConflict& conflict) {
+    return std::ranges::find(conflict.ids, id) != conflict.ids.end();
+  });
+  return changes;
 }
 
 std::optional<OwnedRedirect> MergeForest::find(std::string_view id) {

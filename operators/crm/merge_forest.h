@@ -60,6 +60,7 @@ struct OwnedConflict {
 struct ForestChanges {
   std::vector<OwnedRedirect> redirects;
   std::vector<OwnedConflict> conflicts;
+  std::vector<std::string> erased{};  ///< ids that have no redirect any more
 };
 
 /// The forest of merges, incrementally, over a key-value store.
@@ -68,7 +69,8 @@ struct ForestChanges {
 /// of a component have at most one cycle, and its oldest edge (lowest version, then lowest victim)
 /// is inactive. Everything kept is a function of the set of facts applied, never of their order.
 ///
-/// In the store: "n" + id → ForestNode, and an empty row "i" + survivor + NUL + victim per edge.
+/// In the store: "n" + id → ForestNode, an empty row "i" + survivor + NUL + victim per edge, and
+/// "e" + id → up to which commit time facts about an erased id are not believed.
 /// Holds nothing itself; single-threaded like the store.
 class MergeForest {
  public:
@@ -81,6 +83,11 @@ class MergeForest {
   /// Costs reads and writes for every id whose root changes, and reads for the path from the new
   /// survivor to its root if the victim had a survivor before or the fact closes a cycle.
   ForestChanges apply(const OwnedMergeFact& fact, int64_t event_time_ms);
+
+  /// Forgets what facts committed up to `through_ms` said of `id`, those that come later included.
+  /// As victim it stands for itself; ids that were merged into it do too, as by un-merges of the
+  /// same versions. What newer facts say of it stays. Costs as the un-merges.
+  ForestChanges erase(const std::string& id, int64_t through_ms, int64_t event_time_ms);
 
   /// Nullopt for an id that no fact has named.
   std::optional<OwnedRedirect> find(std::string_view id);

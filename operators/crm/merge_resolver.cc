@@ -5,7 +5,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "crm/account_topology.h"
 #include "crm/encode.h"
+#include "crm/erasure/erasure_report.h"
 #include "crm/merge_forest.h"
 
 namespace millrace::crm {
@@ -27,6 +29,52 @@ std::string conflict_text(const OwnedConflict& conflict) {
   return edge;
 }
 
+/// Sends what became of the forest on its ways.
+class ForestNews {
+ public:
+  void send(ProcessorContext& context, const ForestChanges& changes, int64_t timestamp_ms) {
+    for (const OwnedRedirect& redirect : changes.redirects) {
+      send_to(context, kRedirectsChild, redirect.id, write(redirect), timestamp_ms);
+    }
+    for (const std::string& id : changes.erased) {
+      send_to(context, kRedirectsChild, id, Bytes(), timestamp_ms);
+    }
+    for (const OwnedConflict& conflict : changes.conflicts) {
+      send_to(context, kConflictsChild, conflict.ids.front(), write(conflict), timestamp_ms);
+    }
+  }
+
+ private:
+  Bytes write(const OwnedRedirect& redirect) {
+    builder_.Clear();
+    const auto id = builder_.CreateString(redirect.id);
+    const auto survivor = write_text(builder_, redirect.survivor);
+    const auto root = builder_.CreateString(redirect.root);
+    const auto version = redirect.decision == RedirectDecision::None
+                             ? flatbuffers::Offset<Version>()
+                             : write_version(builder_, redirect.version.view());
+    return finish_aligned(builder_,
+                          CreateRedirect(builder_, id, survivor, root, redirect.decision, version));
+  }
+
+  Bytes write(const OwnedConflict& conflict) {
+    builder_.Clear();
+    const auto ids = builder_.CreateVectorOfStrings(conflict.ids);
+    const auto version = write_version(builder_, conflict.version.view());
+    const auto text = builder_.CreateString(conflict_text(conflict));
+    return finish_aligned(builder_, CreateConflict(builder_, conflict.kind, ids, version, text));
+  }
+
+  static void send_to(ProcessorContext& context, MergeResolverChild child, const std::string& id,
+                      Bytes value, int64_t timestamp_ms) {
+    context.forward_to(
+        child,
+        {.key = id, .value = value, .old_value = {}, .timestamp_ms = timestamp_ms, .headers = {}});
+  }
+
+  flatbuffers::FlatBufferBuilder builder_;
+};
+
 class MergeResolver final : public Processor {
  public:
   explicit MergeResolver(std::string forest_store) : forest_store_(std::move(forest_store)) {}
@@ -41,45 +89,46 @@ class MergeResolver final : public Processor {
     const Result<OwnedMergeFact> fact =
         read_merge_fact(*flatbuffers::GetRoot<MergeFact>(record.value.data()));
     if (!fact.ok()) throw std::invalid_argument(fact.message());
-    const ForestChanges changes = forest_->apply(*fact, record.timestamp_ms);
-    for (const OwnedRedirect& redirect : changes.redirects) send(redirect, record.timestamp_ms);
-    for (const OwnedConflict& conflict : changes.conflicts) send(conflict, record.timestamp_ms);
+    news_.send(context(), forest_->apply(*fact, record.timestamp_ms), record.timestamp_ms);
   }
 
  private:
-  void send(const OwnedRedirect& redirect, int64_t timestamp_ms) {
-    builder_.Clear();
-    const auto id = builder_.CreateString(redirect.id);
-    const auto survivor = write_text(builder_, redirect.survivor);
-    const auto root = builder_.CreateString(redirect.root);
-    const auto version = redirect.decision == RedirectDecision::None
-                             ? flatbuffers::Offset<Version>()
-                             : write_version(builder_, redirect.version.view());
-    const Bytes value = finish_aligned(
-        builder_, CreateRedirect(builder_, id, survivor, root, redirect.decision, version));
-    context().forward_to(kRedirectsChild, {.key = redirect.id,
-                                           .value = value,
-                                           .old_value = {},
-                                           .timestamp_ms = timestamp_ms,
-                                           .headers = {}});
-  }
-
-  void send(const OwnedConflict& conflict, int64_t timestamp_ms) {
-    builder_.Clear();
-    const auto ids = builder_.CreateVectorOfStrings(conflict.ids);
-    const auto version = write_version(builder_, conflict.version.view());
-    const auto text = builder_.CreateString(conflict_text(conflict));
-    const Bytes value =
-        finish_aligned(builder_, CreateConflict(builder_, conflict.kind, ids, version, text));
-    context().forward_to(kConflictsChild, {.key = conflict.ids.front(),
-                                           .value = value,
-                                           .old_value = {},
-                                           .timestamp_ms = timestamp_ms,
-                                           .headers = {}});
-  }
-
   std::string forest_store_;
   std::optional<MergeForest> forest_;
+  ForestNews news_;
+};
+
+class MergeEraser final : public Processor {
+ public:
+  explicit MergeEraser(std::string forest_store) : forest_store_(std::move(forest_store)) {}
+
+  void init(ProcessorContext& context) override {
+    Processor::init(context);
+    forest_.emplace(context.store(forest_store_));
+  }
+
+  void process(const Record& record) override {
+    const auto& erasure = *flatbuffers::GetRoot<Erasure>(record.value.data());
+    const std::string id = erasure.id()->str();
+    const ForestChanges changes = forest_->erase(id, erasure.as_of_ms(), record.timestamp_ms);
+    news_.send(context(), changes, record.timestamp_ms);
+    const auto erased = static_cast<uint32_t>(changes.erased.size());
+    const uint32_t kept = forest_->find(id) ? 1 : 0;
+    const Bytes report =
+        write_report(builder_, erasure, context().task(),
+                     {{forest_store_, erased, kept}, {redirects_topic_, erased, kept}});
+    context().forward_to(kMergeReportsChild, {.key = id,
+                                              .value = report,
+                                              .old_value = {},
+                                              .timestamp_ms = record.timestamp_ms,
+                                              .headers = {}});
+  }
+
+ private:
+  std::string forest_store_;
+  std::string redirects_topic_{kRedirects.name};
+  std::optional<MergeForest> forest_;
+  ForestNews news_;
   flatbuffers::FlatBufferBuilder builder_;
 };
 
@@ -87,6 +136,10 @@ class MergeResolver final : public Processor {
 
 ProcessorFactory merge_resolver(std::string forest_store) {
   return [forest_store] { return std::make_unique<MergeResolver>(forest_store); };
+}
+
+ProcessorFactory merge_eraser(std::string forest_store) {
+  return [forest_store] { return std::make_unique<MergeEraser>(forest_store); };
 }
 
 }  // namespace millrace::crm

@@ -6,8 +6,13 @@
 
 namespace millrace::crm {
 
-/// Children of the merge resolver, in the order in which they must be declared.
-enum MergeResolverChild : size_t { kRedirectsChild = 0, kConflictsChild = 1 };
+/// Children of the merge resolver and of the merge eraser, in the order in which they must be
+/// declared.
+enum MergeResolverChild : size_t {
+  kRedirectsChild = 0,
+  kConflictsChild = 1,
+  kMergeReportsChild = 2  ///< of the eraser only
+};
 
 /// Takes merge facts (value MergeFact, any key) and keeps the forest of merges in `forest_store`.
 ///
@@ -16,5 +21,10 @@ enum MergeResolverChild : size_t { kRedirectsChild = 0, kConflictsChild = 1 };
 /// come to one task. Output has the fact's timestamp. A duplicate or outdated fact changes nothing,
 /// in any order. A null value is dropped and counted; a fact that is none throws.
 ProcessorFactory merge_resolver(std::string forest_store);
+
+/// Takes Erasures keyed by id and forgets the id in `forest_store` (`MergeForest::erase`). Forwards
+/// redirects and conflicts like the resolver, a null redirect for the id if it had one, and an
+/// ErasureReport to the third child.
+ProcessorFactory merge_eraser(std::string forest_store);
 
 }  // namespace millrace::crm

@@ -8,17 +8,20 @@
 
 #include "crm/account_row.h"
 #include "crm/encode.h"
+#include "crm/erasure/erasure_marks.h"
 
 namespace millrace::crm {
 namespace {
 
 class RowMaterializer final : public Processor {
  public:
-  explicit RowMaterializer(std::string row_store) : row_store_(std::move(row_store)) {}
+  RowMaterializer(std::string row_store, std::string erasure_store)
+      : row_store_(std::move(row_store)), erasure_store_(std::move(erasure_store)) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
     rows_ = &context.store(row_store_);
+    erasures_ = &context.store(erasure_store_);
   }
 
   void process(const Record& record) override {
@@ -26,6 +29,9 @@ class RowMaterializer final : public Processor {
     const Result<ChangeView> change =
         read_change(*flatbuffers::GetRoot<AccountChange>(record.value.data()));
     if (!change.ok()) throw InvalidRecord(change.message());
+    if (is_erased(*erasures_, record.key, change->version.commit_timestamp_ms)) {
+      return context().count_dropped("erased");
+    }
     const Row stored = rows_->get(record.key);
     RowView row{.id = change->id};
     if (stored) row = read_row(*flatbuffers::GetRoot<AccountRow>(stored.value.data()));
@@ -48,15 +54,19 @@ class RowMaterializer final : public Processor {
 
  private:
   std::string row_store_;
+  std::string erasure_store_;
   KeyValueStore* rows_ = nullptr;
+  KeyValueStore* erasures_ = nullptr;
   flatbuffers::FlatBufferBuilder builder_;
   std::string old_value_;
 };
 
 }  // namespace
 
-ProcessorFactory row_materializer(std::string row_store) {
-  return [row_store] { return std::make_unique<RowMaterializer>(row_store); };
+ProcessorFactory row_materializer(std::string row_store, std::string erasure_store) {
+  return [row_store, erasure_store] {
+    return std::make_unique<RowMaterializer>(row_store, erasure_store);
+  };
 }
 
 }  // namespace millrace::crm

@@ -13,7 +13,8 @@ namespace millrace::crm {
 /// duplicate or outdated change changes nothing, in any order. A deleted account keeps a row, which
 /// says so. Output has the later timestamp of row and change. A null value is dropped and counted;
 /// a change that is none is an `InvalidRecord`, and so is one that would make a row of too many
-/// fields.
-ProcessorFactory row_materializer(std::string row_store);
+/// fields. What was erased up to a change's commit time by `erasure_store` (key → Erasure, read
+/// only) is dropped and counted "erased".
+ProcessorFactory row_materializer(std::string row_store, std::string erasure_store);
 
 }  // namespace millrace::crm

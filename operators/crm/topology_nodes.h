@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "millrace/core/assert.h"
 #include "millrace/core/topology.h"
 
 namespace millrace::crm {
@@ -58,6 +60,19 @@ class Nodes {
     node.topic = std::move(topic);
     node.coalesce = coalesce;
     return add(std::move(node), {parent});
+  }
+  /// `child` comes after the other children of `parent`.
+  void connect(NodeIndex parent, NodeIndex child) {
+    nodes_[parent].children.push_back(child);
+    nodes_[child].parents.push_back(parent);
+  }
+  /// REQUIRES: there is a node of this name.
+  NodeIndex find(std::string_view name) const {
+    for (NodeIndex i = 0; i < nodes_.size(); ++i) {
+      if (nodes_[i].name == name) return i;
+    }
+    MILLRACE_ASSERT(false, "no node has this name");
+    std::abort();
   }
   Node& operator[](NodeIndex index) { return nodes_[index]; }
   std::vector<Node> take() { return std::move(nodes_); }

@@ -21,9 +21,11 @@ class ChildRouter final : public Processor {
   void process(const Record& record) override {
     const std::optional<ChildKind> kind = kind_in_child_key(record.key.view());
     MILLRACE_ASSERT(kind.has_value(), "rows of children are keyed by kind and id");
-    const auto& row = *flatbuffers::GetRoot<AccountRow>(record.value.data());
+    const bool is_gone = record.value.is_null();
+    const auto& row =
+        *flatbuffers::GetRoot<AccountRow>((is_gone ? record.old_value : record.value).data());
     ChildPlace place{.account = {}, .kind = *kind, .child = row.id()->string_view()};
-    const std::string_view account = account_of(row, *kind);
+    const std::string_view account = is_gone ? std::string_view() : account_of(row, *kind);
     if (!record.old_value.is_null()) {
       place.account = account_of(*flatbuffers::GetRoot<AccountRow>(record.old_value.data()), *kind);
       if (!place.account.empty() && place.account != account) {

@@ -11,6 +11,7 @@
 #include "crm/children/child_index.h"
 #include "crm/children/child_router.h"
 #include "crm/row_materializer.h"
+#include "erasure_generated.h"
 
 namespace millrace::crm {
 namespace {
@@ -27,15 +28,20 @@ ChildIndexStores index_stores() {
 std::vector<StoreSpec> child_stores() {
   StoreSpec timers = store_of<RawBytes>(kChildMoveTimers);
   timers.timers = TimeKind::kWall;
-  return {store_of<AccountRow>(kChildRowStore),    store_of<ChildUpdate>(kChildEntryStore),
-          store_of<std::string>(kChildMoveStore),  store_of<ChildUpdate>(kRootChildStore),
-          store_of<ChildCounts>(kChildCountStore), std::move(timers)};
+  return {store_of<AccountRow>(kChildRowStore),
+          store_of<ChildUpdate>(kChildEntryStore),
+          store_of<std::string>(kChildMoveStore),
+          store_of<ChildUpdate>(kRootChildStore),
+          store_of<ChildCounts>(kChildCountStore),
+          store_of<Erasure>(kChildErasureStore),
+          std::move(timers)};
 }
 
 NodeIndex add_child_index(Nodes& nodes, NodeIndex by_id, ParentFields parents) {
-  const NodeIndex rows =
-      nodes.processor("child-row-materializer", row_materializer(std::string(kChildRowStore)),
-                      {by_id}, {kChildRowStore}, {kChildRowStore});
+  const NodeIndex rows = nodes.processor(
+      "child-row-materializer",
+      row_materializer(std::string(kChildRowStore), std::string(kChildErasureStore)), {by_id},
+      {kChildRowStore, kChildErasureStore}, {kChildRowStore});
   nodes[rows].keeps_key = true;
   const NodeIndex router =
       nodes.processor("child-router", child_router(std::move(parents)), {rows});

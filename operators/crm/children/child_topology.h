@@ -10,6 +10,7 @@ namespace millrace::crm {
 
 /// Stores of children, for queries.
 inline constexpr std::string_view kChildRowStore = "child-rows";  ///< `child_key` → AccountRow
+inline constexpr std::string_view kChildErasureStore = "child-erasures";  ///< `child_key` → Erasure
 inline constexpr std::string_view kChildEntryStore =
     "account-children";  ///< account, `child_key` → ChildUpdate with the root last sent
 inline constexpr std::string_view kChildMoveStore = "child-moves";         ///< private

@@ -18,6 +18,10 @@ Status Catalogue::put(Bytes product_features) {
   return {};
 }
 
+void Catalogue::erase(std::string_view product) {
+  if (const auto it = products_.find(product); it != products_.end()) products_.erase(it);
+}
+
 std::span<const TermView> Catalogue::terms_of(std::string_view product) const {
   if (product.empty()) return {};
   const auto it = products_.find(product);

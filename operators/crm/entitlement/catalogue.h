@@ -23,6 +23,8 @@ class Catalogue {
   /// Takes the bytes of a `ProductFeatures`, which replace those of the same product: views of
   /// what was there before die. Error: `kInvalidRecord`; nothing is changed then.
   Status put(Bytes product_features);
+  /// A product that nobody has any more.
+  void erase(std::string_view product);
   /// Nothing for a product that is not there.
   std::span<const TermView> terms_of(std::string_view product) const;
 

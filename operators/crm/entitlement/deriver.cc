@@ -2,18 +2,23 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "crm/encode.h"
+#include "crm/entitlement/catalogue.h"
 #include "crm/entitlement/entitlement_row.h"
 #include "crm/entitlement/timeline.h"
 
 namespace millrace::crm {
 namespace {
 
-/// The one kind of timer: of a root and feature, at its `next_change_ms`.
-constexpr uint8_t kNextChange = 0;
+/// Kinds of timers.
+enum Due : uint8_t {
+  kNextChange = 0,  ///< of a root and feature, at its `next_change_ms`
+  kCatalogue = 1    ///< of the root with which a walk over all roots goes on
+};
 
 const FeatureEntitlement& entitlement_in(const std::string& bytes) {
   return *flatbuffers::GetRoot<FeatureEntitlement>(bytes.data());
@@ -42,8 +47,7 @@ class SourcesOfRoot {
 
 class EntitlementDeriver final : public Processor {
  public:
-  explicit EntitlementDeriver(std::shared_ptr<const Catalogue> catalogue)
-      : catalogue_(std::move(catalogue)) {}
+  explicit EntitlementDeriver(size_t slice) : slice_(slice) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
@@ -51,6 +55,7 @@ class EntitlementDeriver final : public Processor {
     zones_ = &context.store(kEntitlementZoneStore);
     states_ = &context.store(kEntitlementStateStore);
     timers_ = &context.timers(kEntitlementTimerStore);
+    products_ = &context.broadcast(kProductFeatures.name);
   }
 
   void process(const Record& record) override {
@@ -65,8 +70,24 @@ class EntitlementDeriver final : public Processor {
     if (changed) derive(root, record.timestamp_ms);
   }
 
-  /// Moves `current` of one feature over a boundary.
   void on_timer(const Timer& timer) override {
+    if (timer.kind == kNextChange) return pass_boundary(timer);
+    derive_from(timer.key.to_string(), timer.time_ms);
+  }
+
+  void on_change(const BroadcastChange& change) override {
+    if (catalogue_) take_product(*catalogue_, change.key, change.value);
+    walk_from("", std::max<int64_t>(timers_->now_ms(), 0));
+  }
+
+  void on_reset(std::string_view /*table*/) override {
+    catalogue_.reset();
+    walk_from("", std::max<int64_t>(timers_->now_ms(), 0));
+  }
+
+ private:
+  /// Moves `current` of one feature over a boundary.
+  void pass_boundary(const Timer& timer) {
     const Row stored = states_->get(timer.key);
     if (!stored) return;
     old_state_.assign(stored.value.view());
@@ -77,7 +98,38 @@ class EntitlementDeriver final : public Processor {
           std::max(timer.time_ms, stored.timestamp_ms));
   }
 
- private:
+  void walk_from(Bytes root, int64_t at_ms) {
+    if (sources_->range(root, Bytes())->valid()) timers_->set(root, kCatalogue, at_ms);
+  }
+
+  /// Derives some roots again, from `root` on.
+  void derive_from(std::string root, int64_t now_ms) {
+    for (size_t done = 0; done < slice_; ++done) {
+      {
+        const auto first = sources_->range(Bytes(root), Bytes());
+        if (!first->valid()) return;
+        root = root_in_key(first->key()).to_string();
+      }
+      derive(root, now_ms);
+      root.push_back('\1');  // right behind all keys of this root
+    }
+    walk_from(Bytes(root), now_ms + 1);
+  }
+
+  void take_product(Catalogue& catalogue, Bytes product, Bytes features) {
+    if (features.is_null()) return catalogue.erase(product.view());
+    if (!catalogue.put(features).ok()) context().count_dropped("invalid_product");
+  }
+
+  const Catalogue& catalogue() {
+    if (!catalogue_) {
+      catalogue_.emplace();
+      products_->for_each(
+          [this](Bytes key, Row row) { take_product(*catalogue_, key, row.value); });
+    }
+    return *catalogue_;
+  }
+
   bool keep_zone(const EntitlementInput& input, int64_t timestamp_ms) {
     const Bytes root = input.root()->string_view();
     const std::string_view name =
@@ -117,7 +169,7 @@ class EntitlementDeriver final : public Processor {
   void derive(std::string_view root, int64_t timestamp_ms) {
     const Zone zone = zone_of(root);
     const SourcesOfRoot sources(*sources_, root);
-    std::vector<Timeline> timelines = derive_entitlements(sources.views(), zone, *catalogue_);
+    std::vector<Timeline> timelines = derive_entitlements(sources.views(), zone, catalogue());
     const std::vector<std::string> before = features_of(root);
     for (const std::string& feature : before) {
       const bool still_there =
@@ -180,7 +232,9 @@ class EntitlementDeriver final : public Processor {
     return finish_aligned(builder_, write_entitlement(builder_, root, timeline, version, as_of_ms));
   }
 
-  std::shared_ptr<const Catalogue> catalogue_;
+  const size_t slice_;
+  const BroadcastRows* products_ = nullptr;
+  std::optional<Catalogue> catalogue_;  ///< read when it is needed first
   KeyValueStore* sources_ = nullptr;
   KeyValueStore* zones_ = nullptr;
   KeyValueStore* states_ = nullptr;
@@ -203,11 +257,12 @@ std::vector<StoreSpec> entitlement_stores() {
           {.name = std::string(kEntitlementTimerStore),
            .key = {},
            .value = {},
-           .timers = TimeKind::kWall}};
+           .timers = TimeKind::kWall},
+          {.name = std::string(kEntitlementCursorStore), .key = {}, .value = {}}};
 }
 
-ProcessorFactory entitlement_deriver(std::shared_ptr<const Catalogue> catalogue) {
-  return [catalogue] { return std::make_unique<EntitlementDeriver>(catalogue); };
+ProcessorFactory entitlement_deriver(size_t slice) {
+  return [slice] { return std::make_unique<EntitlementDeriver>(slice); };
 }
 
 }  // namespace millrace::crm

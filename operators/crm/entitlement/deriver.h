@@ -9,14 +9,17 @@
 #include "millrace/core/topic.h"
 #include "millrace/core/topology.h"
 
-#include "crm/entitlement/catalogue.h"
 #include "entitlement_input_generated.h"
 #include "feature_entitlement_generated.h"
+#include "product_features_generated.h"
 
 namespace millrace::crm {
 
 /// Keyed by `key_under(root, feature)`, partitioned by `root_in_key`.
 inline constexpr Topic<std::string, FeatureEntitlement> kEntitlements{"crm.entitlements"};
+
+/// What products give: a compacted topic that the deriver reads as a broadcast table.
+inline constexpr Topic<std::string, ProductFeatures> kProductFeatures{"crm.product-features"};
 
 /// Stores of the deriver; keys are made by `key_under`.
 inline constexpr std::string_view kEntitlementSourceStore =
@@ -25,7 +28,13 @@ inline constexpr std::string_view kEntitlementZoneStore =
     "entitlement-zones";  ///< root → name of the time zone
 inline constexpr std::string_view kEntitlementStateStore =
     "entitlement-states";  ///< root, feature → FeatureEntitlement
-inline constexpr std::string_view kEntitlementTimerStore = "entitlement-timers";  ///< private
+inline constexpr std::string_view kEntitlementTimerStore =
+    "entitlement-timers";  ///< root, feature: its next change; root: where a new catalogue got to
+inline constexpr std::string_view kEntitlementCursorStore =
+    "entitlement-deriver-cursors";  ///< private
+
+/// Roots that are derived again in one unit after a change of the catalogue.
+inline constexpr size_t kCatalogueSlice = 32;
 
 /// What a topology with the deriver declares; the deriver's node uses them all.
 std::vector<StoreSpec> entitlement_stores();
@@ -45,10 +54,14 @@ std::vector<StoreSpec> entitlement_stores();
 /// Of a time zone that tzdata does not know, UTC is taken, and it is counted as dropped
 /// "unknown_time_zone"; grants of another kind than their feature's as "other_kind".
 ///
+/// A change of the catalogue counts at once for what is derived from then on; all other roots of
+/// the task are derived again by timers a millisecond apart, `slice` of them at a time, so that
+/// other records come between. Changes that come together are one such walk.
+///
 /// Costs for each input that changes something: reading all sources of the root and all its
 /// features' rows, and deriving them. For a boundary: reading and writing one row.
-/// REQUIRES: `catalogue` is not changed while the processors live.
-ProcessorFactory entitlement_deriver(std::shared_ptr<const Catalogue> catalogue);
+/// REQUIRES: the node reads broadcast table `kProductFeatures`; `slice` > 0.
+ProcessorFactory entitlement_deriver(size_t slice = kCatalogueSlice);
 
 /// Turns AccountStates, keyed by root, into the TimeZone inputs of the deriver behind it: the
 /// zone's name is in `field` of the golden record. Forwards only what differs from the state

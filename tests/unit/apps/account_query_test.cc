@@ -12,6 +12,8 @@
 #include "account_state_generated.h"
 #include "account_territory_generated.h"
 #include "crm/account_topology.h"
+#include "crm/composite_key.h"
+#include "crm/entitlement/deriver.h"
 #include "crm/territory/assignment_rows.h"
 #include "redirect_generated.h"
 
@@ -71,16 +73,43 @@ class FakeQueries final : public Queries {
   Result<StatePosition> scan_partition(std::string_view store, int32_t partition, Bytes from,
                                        Bytes to, const RowVisitor& visit) const override {
     EXPECT_EQ(partition, 2);
+    if (!derives_entitlements && store == crm::kEntitlementStateStore) {
+      return Error{ErrorCode::kInvalidArgument, "no such store"};
+    }
     for (const auto& [at, value] : rows_) {
       if (at.first != store || Bytes(at.second) < from || !(Bytes(at.second) < to)) continue;
       if (!visit({1, partition}, Bytes(at.second), {Bytes(value), 1})) break;
     }
     return StatePosition();
   }
+  void entitlement(const std::string& root, const std::string& feature, int64_t amount) {
+    crm::FeatureEntitlementT row;
+    row.root = root;
+    row.feature = feature;
+    row.kind = crm::FeatureKind::QuantitySum;
+    row.as_of_ms = 10;
+    row.next_change_ms = 20;
+    auto segment = std::make_unique<crm::EntitlementSegmentT>();
+    segment->to_ms = 20;
+    segment->amount = amount;
+    row.current = std::make_unique<crm::EntitlementSegmentT>(*segment);
+    row.segments.push_back(std::move(segment));
+    for (const int64_t from_ms : {0, 15}) {
+      auto share = std::make_unique<crm::EntitlementShareT>();
+      share->from_ms = from_ms;
+      share->source = "s:contract/" + std::to_string(from_ms);
+      share->via = root;
+      share->amount = amount;
+      row.shares.push_back(std::move(share));
+    }
+    rows_[{std::string(crm::kEntitlementStateStore), crm::key_under(root, feature)}] =
+        Flat<crm::FeatureEntitlement>(row).bytes();
+  }
   std::vector<TaskInfo> tasks() const override { return {}; }
   const Queries& with_standbys() const override { return *this; }
 
   bool restoring = false;
+  bool derives_entitlements = true;
 
  private:
   void put(crm::AccountStateT& state, const std::string& root, std::vector<std::string> members) {
@@ -174,6 +203,22 @@ TEST_F(AccountAnswer, ShowsTheTerritoriesOfTheRootAndOfNoOther) {
   for (const char* root : {"ror:q", "ror:r", "ror:r2"}) queries_.territory(root, "ror:t");
   EXPECT_EQ(ask("ror:v")["territories"], json::parse(R"([{"territory": "ror:t", "manual": false,
       "rules": ["ror:rule"], "alignment_epoch": 4}])"));
+}
+
+TEST_F(AccountAnswer, ShowsWhatTheAccountMayUseNowAndBySources) {
+  queries_.account("ror:r", {"ror:r"});
+  EXPECT_EQ(ask("ror:r")["entitlements"].dump(), "{}");
+  queries_.entitlement("ror:r", "seats", 5);
+  queries_.entitlement("ror:ra", "seats", 7);
+  const json seats = ask("ror:r")["entitlements"]["seats"];
+  EXPECT_EQ(seats["kind"], "QuantitySum");
+  EXPECT_EQ(seats["current"]["amount"], 5);
+  EXPECT_EQ(seats["current"]["until_ms"], 20);
+  EXPECT_EQ(seats["next_change_ms"], 20);
+  ASSERT_EQ(seats["sources"].size(), 1U);
+  EXPECT_EQ(seats["sources"][0]["source"], "s:contract/0");
+  queries_.derives_entitlements = false;
+  EXPECT_TRUE(ask("ror:r")["entitlements"].is_null());
 }
 
 TEST_F(AccountAnswer, ARootIsResolvedFromNothing) {

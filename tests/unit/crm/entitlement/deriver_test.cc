@@ -10,6 +10,7 @@
 
 #include "crm/account_topology.h"
 #include "crm/entitlement/entitlement_row.h"
+#include "crm/topology_nodes.h"
 
 namespace millrace::crm {
 namespace {
@@ -25,6 +26,7 @@ constexpr Topic<std::string, EntitlementInput> kInputs{"inputs"};
 constexpr int64_t kStartMs = 1'700'000'000'000;
 constexpr int64_t kHourMs = 3'600'000;
 constexpr int64_t kDayMs = 24 * kHourMs;
+constexpr size_t kSlice = 3;
 constexpr int32_t kStartDay = 19'675;  // of kStartMs, 2023-11-14 in UTC
 
 Result<Topology> topology() {
@@ -39,7 +41,9 @@ Result<Topology> topology() {
   deriver.name = "entitlement-deriver";
   deriver.parents = {0, 4};
   deriver.children = {2};
-  deriver.factory = entitlement_deriver(std::make_shared<Catalogue>());
+  deriver.factory = entitlement_deriver(kSlice);
+  deriver.broadcasts = {std::string(kProductFeatures.name)};
+  deriver.cursors = kEntitlementCursorStore;
   for (const StoreSpec& store : entitlement_stores()) deriver.stores.push_back(store.name);
   Node states;
   states.name = "account-states";
@@ -60,7 +64,7 @@ Result<Topology> topology() {
                 type_info<FeatureEntitlement>()};
   sink.partition_key = &root_in_key;
   return Topology::create("entitlements", {source, deriver, sink, states, zone},
-                          entitlement_stores());
+                          entitlement_stores(), {use_of(kProductFeatures)});
 }
 
 DriverOptions options(int32_t partitions) {
@@ -291,6 +295,35 @@ TEST_F(EntitlementDeriverTest, NothingGrantedAnyMoreIsATombstoneAndTheCounterGoe
   tell(input_of("s:a", "s:a", grant("s:x", FeatureKind::Boolean, 1)));
   driver_.run();
   EXPECT_EQ(read().back().version, 3u);
+}
+
+TEST_F(EntitlementDeriverTest, AChangeOfTheCatalogueReachesEveryRootInSlices) {
+  constexpr int kRoots = 20;
+  for (int i = 0; i < kRoots; ++i) {
+    GrantSourceT line = grant("s:line", FeatureKind::Boolean, 1);
+    line.terms.clear();
+    line.product = "P";
+    tell(input_of("s:" + std::to_string(i), "s:" + std::to_string(i), line));
+  }
+  driver_.run();
+  EXPECT_THAT(amounts(), IsEmpty());
+  for (const int64_t amount : {4, 6}) {
+    ProductFeaturesT product;
+    product.product = "P";
+    product.terms.push_back(std::make_unique<FeatureTermT>());
+    product.terms.back()->feature = "seats";
+    product.terms.back()->amount = amount;
+    product.terms.back()->kind = FeatureKind::QuantitySum;
+    driver_.pipe(kProductFeatures, "P", Flat<ProductFeatures>(product), driver_.now_ms());
+    driver_.run();
+    driver_.crash_and_restart();
+    for (int i = 0; i < kRoots; ++i) run_after(1);
+    EXPECT_THAT(amounts(), SizeIs(kRoots));
+    for (const auto& [root, now] : amounts()) EXPECT_EQ(now, amount) << root;
+  }
+  driver_.pipe_tombstone(kProductFeatures, "P", driver_.now_ms());
+  for (int i = 0; i < kRoots; ++i) run_after(1);
+  EXPECT_THAT(amounts(), IsEmpty());
 }
 
 TEST_F(EntitlementDeriverTest, InputThatSaysNothingKnownIsRefused) {

@@ -1,0 +1,100 @@
+#include "crm/erasure/row_eraser.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "account_state_generated.h"
+#include "crm/account_row.h"
+#include "crm/encode.h"
+#include "crm/erasure/erasure_marks.h"
+#include "crm/erasure/erasure_report.h"
+
+namespace millrace::crm {
+namespace {
+
+class RowEraser final : public Processor {
+ public:
+  explicit RowEraser(RowEraserStores stores) : stores_(std::move(stores)) {}
+
+  void init(ProcessorContext& context) override {
+    Processor::init(context);
+    rows_ = &context.store(stores_.rows);
+    erasures_ = &context.store(stores_.erasures);
+    if (!stores_.states.empty()) states_ = &context.store(stores_.states);
+  }
+
+  void process(const Record& record) override {
+    const auto& erasure = *flatbuffers::GetRoot<Erasure>(record.value.data());
+    if (!is_erased(*erasures_, record.key, erasure.as_of_ms())) {
+      erasures_->put(record.key, record.value, record.timestamp_ms);
+    }
+    const bool had_state = states_ != nullptr && states_->get(record.key);
+    std::vector<ErasedRows> places{erase_row(erasure, record)};
+    if (states_ != nullptr) places.push_back(erase_state(record, had_state));
+    const std::string id = erasure.id()->str();
+    const Bytes report = write_report(builder_, erasure, context().task(), places);
+    context().forward_to(kRowReportsChild, {.key = id,
+                                            .value = report,
+                                            .old_value = {},
+                                            .timestamp_ms = record.timestamp_ms,
+                                            .headers = {}});
+  }
+
+ private:
+  ErasedRows erase_row(const Erasure& erasure, const Record& record) {
+    ErasedRows rows{.place = stores_.rows};
+    const Row stored = rows_->get(record.key);
+    if (!stored) return rows;
+    old_row_.assign(stored.value.view());
+    RowView row = read_row(*flatbuffers::GetRoot<AccountRow>(old_row_.data()));
+    const bool changed = erase_through(row, erasure.as_of_ms());
+    const bool is_gone = is_bare(row);
+    rows.erased = is_gone ? 1 : 0;
+    rows.kept = is_gone ? 0 : 1;
+    if (!changed) return rows;
+    const int64_t timestamp_ms = std::max(stored.timestamp_ms, record.timestamp_ms);
+    Bytes value;
+    if (is_gone) {
+      rows_->erase(record.key, timestamp_ms);
+    } else {
+      builder_.Clear();
+      value = finish_aligned(builder_, write_row(builder_, row));
+      rows_->put(record.key, value, timestamp_ms);
+    }
+    context().forward_to(kErasedRowsChild, {.key = record.key,
+                                            .value = value,
+                                            .old_value = Bytes(old_row_),
+                                            .timestamp_ms = timestamp_ms,
+                                            .headers = {}});
+    return rows;
+  }
+
+  /// After the row: the aggregator may have taken the state away already.
+  ErasedRows erase_state(const Record& record, bool had_state) {
+    ErasedRows rows{.place = stores_.states};
+    if (const Row stored = states_->get(record.key)) {
+      const auto& state = *flatbuffers::GetRoot<AccountState>(stored.value.data());
+      rows.kept = state.status() == AccountStatus::Absorbed ? 0 : 1;
+      if (rows.kept == 0) states_->erase(record.key, record.timestamp_ms);
+    }
+    rows.erased = had_state && rows.kept == 0 ? 1 : 0;
+    return rows;
+  }
+
+  RowEraserStores stores_;
+  KeyValueStore* rows_ = nullptr;
+  KeyValueStore* erasures_ = nullptr;
+  KeyValueStore* states_ = nullptr;
+  flatbuffers::FlatBufferBuilder builder_;
+  std::string old_row_;
+};
+
+}  // namespace
+
+ProcessorFactory row_eraser(RowEraserStores stores) {
+  return [stores = std::move(stores)] { return std::make_unique<RowEraser>(stores); };
+}
+
+}  // namespace millrace::crm

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "millrace/core/processor.h"
+
+namespace millrace::crm {
+
+/// Children of the row eraser, in the order in which they must be declared.
+enum RowEraserChild : size_t { kErasedRowsChild = 0, kRowReportsChild = 1 };
+
+struct RowEraserStores {
+  std::string rows;      ///< key → AccountRow
+  std::string erasures;  ///< key → Erasure
+  /// root → AccountState. Empty: the rows are none of accounts.
+  std::string states{};
+};
+
+/// Takes Erasures keyed like the rows, marks the record in `stores.erasures` and takes out of its
+/// row what was committed up to the erasure: forwards the row's change to the first child, a null
+/// value when nothing is left, and an ErasureReport to the second. Of an account that has no
+/// component of its own any more the state's row goes too; else the aggregator takes it away when
+/// the last member leaves. Repeated erasures change nothing.
+ProcessorFactory row_eraser(RowEraserStores stores);
+
+}  // namespace millrace::crm
