@@ -18,6 +18,7 @@ Bytes view_of(const std::optional<std::string>& part) {
 
 Status send(engine::Producer& producer, int32_t topic, const engine::DeadLetter& letter) {
   std::vector<Header> headers;
+  headers.reserve(letter.headers.size());
   for (const auto& [name, value] : letter.headers) headers.push_back({name, Bytes(value)});
   return producer.send({.topic = topic,
                         .partition = letter.partition,
