@@ -205,6 +205,7 @@ Status Loop::finish_commit() {
   did_something_ = true;
   const Result<std::vector<Task*>> committed = committer_.finish();
   if (!committed.ok()) return committed.status();
+  for (Task* const task : tasks_at(Stage::kRunning)) task->expect_delivered(session_.producer());
   std::vector<PartitionOffset> done;
   for (Task* const task : *committed) {
     publish(tasks_.at(task->id()));
@@ -241,7 +242,7 @@ Status Loop::restore_slice() {
     tasks_.at(task->id()).stage = Stage::kPreparing;
   }
   for (const Task* const task : outcome->progressed) {
-    const Owned& owned = tasks_.at(task->id());
+    Owned& owned = tasks_.at(task->id());
     publish(owned);
     if (owned.stage != Stage::kRestoring) continue;
     const RestoreStatus now = *restorer_->status(task->id());
@@ -272,13 +273,14 @@ void Loop::finish_turn() {
   update_state();
   const std::vector<Task*> running = tasks_at(Stage::kRunning);
   const bool all_run = has_plan_ && !is_starting_tasks();
-  const bool was_idle =
-      std::exchange(is_idle_, all_run && !did_something_ && inputs_at_end_ &&
-                                  std::none_of(running.begin(), running.end(),
-                                               [](const Task* task) { return task->has_work(); }));
-  // Queries are to see that these have caught up, which a commit may have been too early to know.
-  if (is_idle_ && !was_idle) {
-    for (const Task* const task : running) publish(tasks_.at(task->id()));
+  is_idle_ = all_run && !did_something_ && inputs_at_end_ &&
+             std::none_of(running.begin(), running.end(),
+                          [](const Task* task) { return task->has_work(); });
+  // Commits are too early to know that a task has caught up, and too late that it no longer has.
+  for (auto& [id, owned] : tasks_) {
+    if (owned.stage == Stage::kRunning && is_caught_up(owned) != owned.shown_as_caught_up) {
+      publish(owned);
+    }
   }
   if (clock_.steady_ns() - reported_ns_ > kReportIntervalNs) report();
   is_drained_ = is_draining_ && has_plan_ && tasks_.empty() && unopened_.empty();

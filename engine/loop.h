@@ -86,6 +86,7 @@ class Loop {
     std::vector<int64_t> offsets;       ///< one an input, from where to run
     std::vector<int64_t> backlog_ends;  ///< one an input, for timers on the wall clock
     bool has_offsets = false;           ///< the group had some for this task
+    bool shown_as_caught_up = false;    ///< to queries
   };
   /// A task of ours whose state is still to be opened: a snapshot of it may be on its way, or a
   /// query holds it up.
@@ -163,7 +164,9 @@ class Loop {
   void remove_task(std::map<TaskId, Owned>::iterator place);
   /// Closes a task whose state is of no use, to be opened empty. REQUIRES: it does not run.
   Status rebuild(std::map<TaskId, Owned>::iterator place);
-  void publish(const Owned& owned);
+  /// Whether a task that runs has nothing to do, and nothing to commit that others wait for.
+  bool is_caught_up(const Owned& owned) const;
+  void publish(Owned& owned);
   /// Sum of the changelog positions of a task's stores; −1: it has none.
   static int64_t held_of(Task& task);
   std::vector<Task*> tasks_at(Stage stage, bool only_dirty = false) const;

@@ -256,7 +256,15 @@ void Loop::remove_task(std::map<TaskId, Owned>::iterator place) {
   tasks_.erase(place);
 }
 
-void Loop::publish(const Owned& owned) {
+bool Loop::is_caught_up(const Owned& owned) const {
+  Task& task = *owned.task;
+  if (owned.stage != Stage::kRunning || committer_.is_under_way()) return false;
+  if (task.is_dirty() || task.has_work()) return false;
+  return std::all_of(task.inputs().begin(), task.inputs().end(),
+                     [](const TaskInput& input) { return input.is_at_end && input.queue.empty(); });
+}
+
+void Loop::publish(Owned& owned) {
   TaskInfo info;
   Task& task = *owned.task;
   info.stage = owned.stage == Stage::kRunning     ? TaskStage::kRunning
@@ -273,10 +281,10 @@ void Loop::publish(const Owned& owned) {
   }
   info.position.committed_at_ms = positions.committed_at_ms;
   info.position.event_time_ms = task.committed_event_time_ms();
-  info.is_caught_up = owned.stage == Stage::kRunning;
+  info.is_caught_up = is_caught_up(owned);
+  owned.shown_as_caught_up = info.is_caught_up;
   info.lag_records = 0;
   for (const TaskInput& input : task.inputs()) {
-    info.is_caught_up = info.is_caught_up && input.is_at_end && input.queue.empty();
     info.lag_records += static_cast<int64_t>(input.queue.size());
   }
   if (const auto status = restorer_->status(task.id())) {

@@ -101,6 +101,9 @@ class Task {
   Status send_frozen(Producer& producer);
   /// After Kafka committed: learns where the changelogs end now. Loop's thread only.
   void take_delivered_ends(Producer& producer);
+  /// After Kafka committed: what this instance sent to inputs of this task is there to be fetched,
+  /// so these are not at their ends. Loop's thread only.
+  void expect_delivered(Producer& producer);
   /// Then: rows and positions into the store, in one batch.
   Status apply_frozen();
 

@@ -70,6 +70,15 @@ void Task::take_delivered_ends(Producer& producer) {
   }
 }
 
+void Task::expect_delivered(Producer& producer) {
+  for (TaskInput& input : inputs_) {
+    if (input.plan->output < 0) continue;
+    const int32_t handle = (*environment_.outputs)[input.plan->output].handle;
+    const int64_t end = producer.delivered_end(handle, input.partition.partition);
+    if (end > input.end_offset) input.is_at_end = false;
+  }
+}
+
 Status Task::apply_frozen() {
   for (const TaskInput& input : inputs_) {
     frozen_positions_.inputs[input.partition] = input.frozen_position;

@@ -79,9 +79,12 @@ class PlanMaker {
     const Node& node = topology_.nodes()[index];
     PlanInput& input = plan_.inputs.emplace_back();
     input.node = place(index);
-    input.topic = node.kind == NodeKind::kExchange
-                      ? exchange_topic_name(application_id_, node.topic.name)
-                      : node.topic.name;
+    if (node.kind == NodeKind::kExchange) {
+      input.topic = exchange_topic_name(application_id_, node.topic.name);
+      input.output = outputs_.add(input.topic);
+    } else {
+      input.topic = node.topic.name;
+    }
     add_reachable_stores(input.node, input.prefetch);
   }
 

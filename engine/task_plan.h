@@ -23,8 +23,9 @@ struct PlanNode {
 
 /// An input of a sub-topology's tasks: a source's topic or an exchange's.
 struct PlanInput {
-  uint32_t node = 0;  ///< index into `TaskPlan::nodes`
-  std::string topic;  ///< whole name
+  uint32_t node = 0;    ///< index into `TaskPlan::nodes`
+  std::string topic;    ///< whole name
+  int32_t output = -1;  ///< of an exchange, which tasks of this instance write as well
   /// Stores (indices into `TaskPlan::stores`) that a record is looked up in by the very key it
   /// comes with, so that a slice's rows can be fetched together.
   std::vector<uint32_t> prefetch;

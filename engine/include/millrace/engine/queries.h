@@ -44,8 +44,10 @@ std::string_view to_string(TaskStage stage);
 struct TaskInfo {
   TaskStage stage = TaskStage::kRestoring;
   StatePosition position;
-  int64_t lag_records = -1;     ///< fetched and not processed; −1: unknown
-  bool is_caught_up = false;    ///< inputs were read to their end
+  int64_t lag_records = -1;  ///< fetched and not processed; −1: unknown
+  /// Inputs were read to their end, and all that followed from them is committed. Records that
+  /// another instance has just sent may still be on their way.
+  bool is_caught_up = false;
   int64_t restore_records = 0;  ///< since the start of the restore
   int64_t restore_bytes = 0;
   int64_t restore_remaining_records = 0;  ///< offsets left, an upper bound
