@@ -138,7 +138,9 @@ def check_tally_stores(world: World, report: Report) -> None:
 def check_dead_letters(world: World, report: Report) -> None:
     for job in world.jobs.values():
         sent = Counter(text for name in job.poisoned for text in world.poison.get(name, []))
-        found = Counter(line["value"] for line in topic(world, f"{job.name}.dead-letters"))
+        letters = dump(world.args.bin, world.broker.address, f"{job.name}.dead-letters",
+                       reveal=True)
+        found = Counter(line["dead_letter"]["value"] for line in letters)
         for text in sorted(sent.keys() | found.keys()):
             if found[text] < sent[text]:
                 report.add("lost", f"dead letter {text}")

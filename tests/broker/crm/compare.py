@@ -6,10 +6,11 @@ import subprocess
 from collections import Counter
 
 
-def dump(programs, bootstrap, topic, latest=False):
-    """Committed records of a topic; `programs` is the folder of `millrace`."""
+def dump(programs, bootstrap, topic, latest=False, reveal=False):
+    """Committed records of a topic, dead letters in full if `reveal`; `programs` is the folder of
+    `millrace`."""
     command = [str(programs / "millrace"), "topic", "dump", "--bootstrap.servers", bootstrap,
-               "--topic", topic] + (["--latest"] if latest else [])
+               "--topic", topic] + ["--latest"] * latest + ["--reveal"] * reveal
     lines = subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
     return [json.loads(line) for line in lines.splitlines()]
 
