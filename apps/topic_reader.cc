@@ -60,7 +60,7 @@ Status read_topic(
   if (!admin.ok()) return admin.status();
   auto readings = readings_of(**admin, topic);
   if (!readings.ok()) return readings.status();
-  auto fetcher = clients.fetcher("dump");
+  auto fetcher = clients.fetcher("dump", engine::RecordHeaders::kRead);
   if (!fetcher.ok()) return fetcher.status();
   std::vector<engine::PartitionOffset> starts;
   for (const Reading& reading : *readings) {

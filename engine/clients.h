@@ -177,6 +177,10 @@ class Admin {
   virtual Status delete_records(std::span<const PartitionOffset> before) = 0;
 };
 
+/// What a fetcher does about records' headers. Looking for them costs librdkafka allocations even
+/// where there are none, which is worth sparing on topics that never have any.
+enum class RecordHeaders : unsigned char { kRead, kSkip };
+
 /// Makes the clients of one instance. `application_id` is the group and prefixes every name.
 class ClientFactory {
  public:
@@ -187,7 +191,8 @@ class ClientFactory {
                                                    const std::string& spare_topic,
                                                    const std::string& instance) = 0;
   /// `purpose` ("input", "restore") names the client in logs and broker metrics.
-  virtual Result<std::unique_ptr<Fetcher>> fetcher(const std::string& purpose) = 0;
+  virtual Result<std::unique_ptr<Fetcher>> fetcher(const std::string& purpose,
+                                                   RecordHeaders headers) = 0;
   /// `transactional_id` empty: idempotent, no transactions.
   virtual Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id) = 0;
   virtual Result<std::unique_ptr<Admin>> admin() = 0;

@@ -88,9 +88,9 @@ Status Loop::connect() {
   }
   MILLRACE_RETURN_IF_ERROR(outputs_.describe(*admin_));
   MILLRACE_RETURN_IF_ERROR(session_.open());
-  Result<std::unique_ptr<Fetcher>> input = clients_.fetcher("input");
+  Result<std::unique_ptr<Fetcher>> input = clients_.fetcher("input", RecordHeaders::kRead);
   if (!input.ok()) return input.status();
-  Result<std::unique_ptr<Fetcher>> restore = clients_.fetcher("restore");
+  Result<std::unique_ptr<Fetcher>> restore = clients_.fetcher("restore", RecordHeaders::kSkip);
   if (!restore.ok()) return restore.status();
   pump_.emplace(std::move(*input), *admin_, options_, metrics_);
   restorer_.emplace(std::move(*restore), scheduler_, clock_);
@@ -125,7 +125,7 @@ Status Loop::poll_inputs() {
 
 Status Loop::open_broadcasts(const ResolvedTopology& resolved) {
   if (resolved.broadcast_partitions.empty()) return {};
-  Result<std::unique_ptr<Fetcher>> fetcher = clients_.fetcher("broadcast");
+  Result<std::unique_ptr<Fetcher>> fetcher = clients_.fetcher("broadcast", RecordHeaders::kRead);
   if (!fetcher.ok()) return fetcher.status();
   auto reader = std::make_unique<BroadcastReader>(std::move(*fetcher), *admin_, options_, metrics_);
   MILLRACE_RETURN_IF_ERROR(reader->open(topology_, resolved));

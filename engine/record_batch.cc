@@ -19,13 +19,16 @@ size_t aligned(size_t size) {
 
 char* RecordBatch::allocate(size_t size) {
   const size_t wanted = aligned(size);
-  if (wanted > block_left_) {
-    const size_t block =
-        std::max(wanted, std::clamp(memory_bytes_, kBlockBytesMin, kBlockBytesMax));
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(block));
-    block_next_ = blocks_.back().get();
-    block_left_ = block;
-    memory_bytes_ += block;
+  while (wanted > block_left_) {
+    if (blocks_used_ == blocks_.size()) {
+      const size_t fresh =
+          std::max(wanted, std::clamp(memory_bytes_, kBlockBytesMin, kBlockBytesMax));
+      blocks_.push_back({std::make_unique_for_overwrite<char[]>(fresh), fresh});
+      memory_bytes_ += fresh;
+    }
+    const Block& block = blocks_[blocks_used_++];
+    block_next_ = block.bytes.get();
+    block_left_ = block.size;
   }
   char* const place = block_next_;
   block_next_ += wanted;
@@ -41,6 +44,14 @@ Bytes RecordBatch::copy(Bytes bytes) {
   return {place, bytes.size()};
 }
 
+void RecordBatch::clear() {
+  records_.clear();
+  for (const auto& [headers, count] : headers_) memory_bytes_ -= count * sizeof(Header);
+  headers_.clear();
+  blocks_used_ = 0;
+  block_left_ = 0;
+}
+
 void RecordBatch::add(int64_t offset, int64_t timestamp_ms, Bytes key, Bytes value,
                       std::span<const Header> headers) {
   FetchedRecord& record = records_.emplace_back();
@@ -49,12 +60,13 @@ void RecordBatch::add(int64_t offset, int64_t timestamp_ms, Bytes key, Bytes val
   record.key = copy(key);
   record.value = copy(value);
   if (headers.empty()) return;
-  auto& owned = headers_.emplace_back(std::make_unique<Header[]>(headers.size()));
+  auto list = std::make_unique<Header[]>(headers.size());
   memory_bytes_ += headers.size() * sizeof(Header);
   for (size_t i = 0; i < headers.size(); ++i) {
-    owned[i] = {copy(Bytes(headers[i].name)).view(), copy(headers[i].value)};
+    list[i] = {copy(Bytes(headers[i].name)).view(), copy(headers[i].value)};
   }
-  record.headers = {owned.get(), headers.size()};
+  record.headers = {list.get(), headers.size()};
+  headers_.push_back({std::move(list), headers.size()});
 }
 
 }  // namespace millrace::engine

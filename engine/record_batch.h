@@ -30,6 +30,9 @@ class RecordBatch {
   void add(int64_t offset, int64_t timestamp_ms, Bytes key, Bytes value,
            std::span<const Header> headers);
 
+  /// Forgets the records, and keeps their memory for those to come.
+  void clear();
+
   std::span<const FetchedRecord> records() const { return records_; }
   size_t memory_bytes() const { return memory_bytes_; }
 
@@ -37,12 +40,21 @@ class RecordBatch {
   char* allocate(size_t size);
   Bytes copy(Bytes bytes);
 
-  std::vector<std::unique_ptr<char[]>> blocks_;
+  struct Block {
+    std::unique_ptr<char[]> bytes;
+    size_t size = 0;
+  };
+  std::vector<Block> blocks_;
+  size_t blocks_used_ = 0;
   size_t block_left_ = 0;
   char* block_next_ = nullptr;
   size_t memory_bytes_ = 0;
   std::vector<FetchedRecord> records_;
-  std::vector<std::unique_ptr<Header[]>> headers_;
+  struct Headers {
+    std::unique_ptr<Header[]> list;
+    size_t count = 0;
+  };
+  std::vector<Headers> headers_;
 };
 
 }  // namespace millrace::engine

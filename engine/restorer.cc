@@ -201,7 +201,7 @@ void Restorer::settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicP
 Status Restorer::poll(TaskRestore& restore, Outcome& outcome) {
   for (StoreRestore& store : restore.stores) {
     if (store.is_done) continue;
-    store.batch = {};
+    store.batch.clear();
     Result<FetchOutcome> polled = fetcher_->poll(store.partition, kSliceRecords, store.batch);
     if (!polled.ok() && polled.code() == ErrorCode::kNotFound) {
       restore.is_out_of_range = true;

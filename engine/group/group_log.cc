@@ -40,7 +40,7 @@ Error group_topic_lost(const std::string& topic, std::string_view why) {
 
 Result<std::unique_ptr<GroupLog>> GroupLog::open(ClientFactory& clients, Admin& admin,
                                                  const std::string& application_id) {
-  Result<std::unique_ptr<Fetcher>> fetcher = clients.fetcher("group");
+  Result<std::unique_ptr<Fetcher>> fetcher = clients.fetcher("group", RecordHeaders::kSkip);
   if (!fetcher.ok()) return fetcher.status();
   std::unique_ptr<GroupLog> log(
       new GroupLog(clients, std::move(*fetcher), group_topics(application_id)));

@@ -77,13 +77,14 @@ void drain(rd_kafka_queue_t* queue) {
   }
 }
 
-void copy_record(rd_kafka_message_t& message, RecordBatch& batch) {
+void copy_record(rd_kafka_message_t& message, RecordHeaders wanted, RecordBatch& batch) {
   rd_kafka_timestamp_type_t type{};
   const int64_t timestamp_ms = std::max<int64_t>(0, rd_kafka_message_timestamp(&message, &type));
   const Bytes key = to_bytes(message.key, message.key_len);
   const Bytes value = to_bytes(message.payload, message.len);
   rd_kafka_headers_t* list = nullptr;
-  if (rd_kafka_message_headers(&message, &list) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  if (wanted == RecordHeaders::kSkip ||
+      rd_kafka_message_headers(&message, &list) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     batch.add(message.offset, timestamp_ms, key, value, {});
     return;
   }
@@ -101,20 +102,22 @@ void copy_record(rd_kafka_message_t& message, RecordBatch& batch) {
 }  // namespace
 
 Result<std::unique_ptr<Fetcher>> KafkaFetcher::make(const KafkaOptions& options,
-                                                    std::string purpose) {
+                                                    std::string purpose, RecordHeaders headers) {
   const int event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (event_fd < 0) {
     return Error{ErrorCode::kInternal, fmt::format("eventfd: {}", std::strerror(errno))};
   }
-  std::unique_ptr<KafkaFetcher> fetcher(new KafkaFetcher(options, std::move(purpose), event_fd));
+  std::unique_ptr<KafkaFetcher> fetcher(
+      new KafkaFetcher(options, std::move(purpose), headers, event_fd));
   auto client = fetcher->make_client(kFewestPartitions);
   if (!client.ok()) return client.status();
   fetcher->use_client(std::move(client).value(), kFewestPartitions);
   return std::unique_ptr<Fetcher>(std::move(fetcher));
 }
 
-KafkaFetcher::KafkaFetcher(const KafkaOptions& options, std::string purpose, int event_fd)
-    : options_(options), purpose_(std::move(purpose)), event_fd_(event_fd) {}
+KafkaFetcher::KafkaFetcher(const KafkaOptions& options, std::string purpose, RecordHeaders headers,
+                           int event_fd)
+    : options_(options), purpose_(std::move(purpose)), headers_(headers), event_fd_(event_fd) {}
 
 KafkaFetcher::~KafkaFetcher() {
   partitions_.clear();
@@ -246,7 +249,7 @@ void KafkaFetcher::take(rd_kafka_message_t& message, const TopicPartition& name,
                         Partition& partition, RecordBatch& batch, FetchOutcome& outcome) {
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     if (message.offset < partition.position) return;
-    copy_record(message, batch);
+    copy_record(message, headers_, batch);
     partition.position = message.offset + 1;
     outcome.records++;
     outcome.end_offset.reset();

@@ -22,7 +22,8 @@ namespace millrace::engine::kafka {
 class KafkaFetcher final : public Fetcher {
  public:
   /// Error: `kConfig`.
-  static Result<std::unique_ptr<Fetcher>> make(const KafkaOptions& options, std::string purpose);
+  static Result<std::unique_ptr<Fetcher>> make(const KafkaOptions& options, std::string purpose,
+                                               RecordHeaders headers);
   ~KafkaFetcher() override;
 
   Status add(std::span<const PartitionOffset> partitions) override;
@@ -43,7 +44,8 @@ class KafkaFetcher final : public Fetcher {
     bool stopped = false;     ///< librdkafka fetches no more: `waiting` stays until `remove`
   };
 
-  KafkaFetcher(const KafkaOptions& options, std::string purpose, int event_fd);
+  KafkaFetcher(const KafkaOptions& options, std::string purpose, RecordHeaders headers,
+               int event_fd);
   Result<Client> make_client(size_t room) const;
   void use_client(Client client, size_t room);
   Status assign(std::span<const PartitionOffset> partitions);
@@ -54,6 +56,7 @@ class KafkaFetcher final : public Fetcher {
 
   const KafkaOptions options_;
   const std::string purpose_;
+  const RecordHeaders headers_;
   const int event_fd_;
   bool catching_up_ = false;
   size_t client_partitions_ = 0;  ///< what the client's limits were made for

@@ -21,8 +21,9 @@ class KafkaClientFactory final : public ClientFactory {
                                            const std::string& instance) override {
     return kafka::KafkaMembership::make(options_, {topics, spare_topic, instance}, slot_);
   }
-  Result<std::unique_ptr<Fetcher>> fetcher(const std::string& purpose) override {
-    return kafka::KafkaFetcher::make(options_, purpose);
+  Result<std::unique_ptr<Fetcher>> fetcher(const std::string& purpose,
+                                           RecordHeaders headers) override {
+    return kafka::KafkaFetcher::make(options_, purpose, headers);
   }
   Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id) override {
     return kafka::KafkaProducer::make(options_, transactional_id, slot_);

@@ -402,7 +402,8 @@ class MemoryClients final : public engine::ClientFactory {
     return std::unique_ptr<engine::Membership>(
         std::make_unique<MemoryMembership>(broker_, topics, instance));
   }
-  Result<std::unique_ptr<engine::Fetcher>> fetcher(const std::string&) override {
+  Result<std::unique_ptr<engine::Fetcher>> fetcher(const std::string&,
+                                                   engine::RecordHeaders) override {
     return std::unique_ptr<engine::Fetcher>(std::make_unique<MemoryFetcher>(broker_));
   }
   Result<std::unique_ptr<engine::Producer>> producer(const std::string& transactional_id) override {

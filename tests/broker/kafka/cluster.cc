@@ -67,7 +67,7 @@ void BrokerTest::write(const std::string& topic, const std::vector<std::string>&
 }
 
 ReadResult BrokerTest::read_to_end(const std::string& topic, int64_t offset, int64_t patience_ms) {
-  const auto fetcher = must(clients()->fetcher("test"));
+  const auto fetcher = must(clients()->fetcher("test", RecordHeaders::kRead));
   const std::vector<PartitionOffset> from{{{topic, 0}, offset}};
   EXPECT_OK(fetcher->add(from));
   ReadResult result;

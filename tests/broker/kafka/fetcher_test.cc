@@ -48,10 +48,27 @@ TEST_F(FetcherTest, StartsAtTheOffsetAndReportsTheEnd) {
   EXPECT_EQ(read_to_end(make_topic("empty")).end_offset, 0);
 }
 
+TEST_F(FetcherTest, SkipsHeadersWhereNobodyWantsThem) {
+  const std::string topic = make_topic("t");
+  const auto producer = must(clients()->producer(""));
+  const int32_t handle = must(producer->topic_handle(topic));
+  const std::vector<Header> headers{{"name", "text"}};
+  ASSERT_OK(producer->send({handle, 0, "key", "value", 1, headers}));
+  ASSERT_OK(producer->flush());
+  for (const RecordHeaders wanted : {RecordHeaders::kRead, RecordHeaders::kSkip}) {
+    const auto fetcher = must(clients()->fetcher("test", wanted));
+    ASSERT_OK(fetcher->add(std::vector<PartitionOffset>{{{topic, 0}, 0}}));
+    const std::vector<ReadRecord> records = take(*fetcher, {topic, 0}, 1);
+    ASSERT_EQ(records.size(), 1U);
+    EXPECT_EQ(records[0].value, "value");
+    EXPECT_EQ(records[0].headers.size(), wanted == RecordHeaders::kRead ? 1U : 0U);
+  }
+}
+
 TEST_F(FetcherTest, HandsOutNoMoreThanWasAskedFor) {
   const std::string topic = make_topic("t");
   write(topic, {"a", "b", "c"});
-  const auto fetcher = must(clients()->fetcher("test"));
+  const auto fetcher = must(clients()->fetcher("test", RecordHeaders::kRead));
   ASSERT_OK(fetcher->add(std::vector<PartitionOffset>{{{topic, 0}, 0}}));
   EXPECT_THAT(values_of(take(*fetcher, {topic, 0}, 2)), ElementsAre("a", "b"));
   EXPECT_THAT(values_of(take(*fetcher, {topic, 0}, 1)), ElementsAre("c"));
@@ -59,7 +76,7 @@ TEST_F(FetcherTest, HandsOutNoMoreThanWasAskedFor) {
 
 TEST_F(FetcherTest, RefusesWhatIsNotAssignedAndWhatIsAssignedTwice) {
   const std::string topic = make_topic("t");
-  const auto fetcher = must(clients()->fetcher("test"));
+  const auto fetcher = must(clients()->fetcher("test", RecordHeaders::kRead));
   const std::vector<PartitionOffset> once{{{topic, 0}, 0}};
   RecordBatch batch;
   EXPECT_CODE(fetcher->poll({topic, 0}, 1, batch).status(), ErrorCode::kInvalidArgument);
@@ -75,7 +92,7 @@ TEST_F(FetcherTest, SaysNotFoundForEverWhenThePositionIsGone) {
   const std::string topic = make_topic("t");
   write(topic, {"a", "b", "c"});
   ASSERT_OK(admin_->delete_records(std::vector<PartitionOffset>{{{topic, 0}, 2}}));
-  const auto fetcher = must(clients()->fetcher("test"));
+  const auto fetcher = must(clients()->fetcher("test", RecordHeaders::kRead));
   ASSERT_OK(fetcher->add(std::vector<PartitionOffset>{{{topic, 0}, 0}}));
   EXPECT_CODE(first_failure(*fetcher, {topic, 0}), ErrorCode::kNotFound);
   RecordBatch batch;
@@ -89,7 +106,7 @@ TEST_F(FetcherTest, SaysNotFoundForEverWhenThePositionIsGone) {
 TEST_F(FetcherTest, SaysNotFoundWhenThePositionIsBeyondTheEnd) {
   const std::string topic = make_topic("t");
   write(topic, {"a"});
-  const auto fetcher = must(clients()->fetcher("test"));
+  const auto fetcher = must(clients()->fetcher("test", RecordHeaders::kRead));
   ASSERT_OK(fetcher->add(std::vector<PartitionOffset>{{{topic, 0}, 7}}));
   EXPECT_CODE(first_failure(*fetcher, {topic, 0}), ErrorCode::kNotFound);
 }
@@ -109,7 +126,7 @@ TEST_F(FetcherTest, APartitionThatIsNotPolledDoesNotStopTheOthers) {
 
   KafkaOptions small = options();
   small.prefetch_bytes = 2 << 20;
-  const auto fetcher = must(clients(small)->fetcher("test"));
+  const auto fetcher = must(clients(small)->fetcher("test", RecordHeaders::kRead));
   fetcher->set_catching_up(true);
   ASSERT_OK(fetcher->add(std::vector<PartitionOffset>{{{topic, 0}, 0}, {{topic, 1}, 0}}));
   EXPECT_EQ(take(*fetcher, {topic, 1}, kRecords).size(), kRecords);
@@ -130,7 +147,7 @@ TEST_F(FetcherTest, GoesOnWhereItWasWhenPartitionsComeAndGo) {
   }
   ASSERT_OK(producer->flush());
 
-  const auto fetcher = must(clients()->fetcher("test"));
+  const auto fetcher = must(clients()->fetcher("test", RecordHeaders::kRead));
   ASSERT_OK(fetcher->add(std::vector<PartitionOffset>{{{topic, 0}, 0}, {{topic, 1}, 0}}));
   EXPECT_THAT(values_of(take(*fetcher, {topic, 0}, 1)), ElementsAre("a"));
   std::vector<PartitionOffset> others;
@@ -148,7 +165,7 @@ TEST_F(FetcherTest, WaitEndsByWakeByDataAndByTime) {
   using Clock = std::chrono::steady_clock;
   using std::chrono::milliseconds;
   const std::string topic = make_topic("t");
-  const auto fetcher = must(clients()->fetcher("test"));
+  const auto fetcher = must(clients()->fetcher("test", RecordHeaders::kRead));
   ASSERT_OK(fetcher->add(std::vector<PartitionOffset>{{{topic, 0}, 0}}));
   std::optional<int64_t> end;
   ASSERT_TRUE(eventually([&] {
@@ -188,7 +205,7 @@ TEST_F(FetcherTest, CatchesUpThroughASmallBudgetCompletelyAndInOrder) {
 
   KafkaOptions small = options();
   small.prefetch_bytes = 1 << 20;
-  const auto fetcher = must(clients(small)->fetcher("test"));
+  const auto fetcher = must(clients(small)->fetcher("test", RecordHeaders::kRead));
   fetcher->set_catching_up(true);
   const auto start = std::chrono::steady_clock::now();
   ASSERT_OK(fetcher->add(std::vector<PartitionOffset>{{{topic, 0}, 0}}));

@@ -33,7 +33,7 @@ TEST(BrokerAway, FetchingGoesOnWhenItIsBack) {
   MockCluster cluster;
   const auto factory = clients_at(cluster.bootstrap());
   const auto producer = factory->producer("").value();
-  const auto fetcher = factory->fetcher("test").value();
+  const auto fetcher = factory->fetcher("test", RecordHeaders::kRead).value();
   ASSERT_EQ(shown(fetcher->add(std::vector<PartitionOffset>{{{"t", 0}, 0}})), "ok");
   ASSERT_EQ(shown(send(*producer, "a")), "ok");
   ASSERT_EQ(shown(producer->flush()), "ok");
@@ -77,7 +77,7 @@ TEST(BrokerAway, QuestionsAreRetriableAndTakeABoundedTime) {
 TEST(BrokerAway, ClientsCloseInABoundedTime) {
   const auto factory = clients_at("127.0.0.1:1");
   const auto membership = factory->join({"t"}, "spare", "one").value();
-  auto fetcher = factory->fetcher("test").value();
+  auto fetcher = factory->fetcher("test", RecordHeaders::kRead).value();
   ASSERT_EQ(shown(fetcher->add(std::vector<PartitionOffset>{{{"t", 0}, 0}})), "ok");
   fetcher->set_catching_up(true);
   auto producer = factory->producer("tx").value();

@@ -27,7 +27,7 @@ TEST(ProducerGap, ARecordOnlyTakenForDeliveredGivesUpTheTransaction) {
   EXPECT_THAT(committed.message(), HasSubstr("t/0: not known whether the broker has it"));
   ASSERT_EQ(shown(producer->abort_transaction()), "ok");
 
-  const auto fetcher = clients->fetcher("test").value();
+  const auto fetcher = clients->fetcher("test", RecordHeaders::kRead).value();
   ASSERT_EQ(shown(fetcher->add(std::vector<PartitionOffset>{{{"t", 0}, 0}})), "ok");
   EXPECT_THAT(take(*fetcher, 1), ElementsAre("first"));
 }
