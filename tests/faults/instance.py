@@ -71,14 +71,16 @@ class Instance:
             with self.lock:
                 self.is_held = False
 
-    def start(self, **environment: str) -> None:
+    def start(self, uses_snapshots: bool = True, **environment: str) -> None:
         self.port = free_port()
         command = [
             str(self.job.program), "--bootstrap.servers", self.bootstrap,
             "--application.id", self.job.group, "--state.dir", str(self.state),
             "--query.port", str(self.port), *self.job.arguments,
         ]
-        if self.job.snapshots_ms:
+        if not uses_snapshots:
+            command += ["--snapshot.peers=false"]
+        elif self.job.snapshots_ms:
             command += ["--snapshot.dir", str(self.snapshots),
                         "--snapshot.interval.ms", str(self.job.snapshots_ms)]
         if self.control is not None:

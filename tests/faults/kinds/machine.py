@@ -122,7 +122,7 @@ class Death(Fault):
         if self.where == IN_INGEST:
             delete_all(instance.state, random.Random())
         instance.control.die(self.where, count)
-        instance.start()
+        instance.start(uses_snapshots=self.where != IN_INGEST)  # with one there is no ingest
         if self.where != IN_INGEST:  # the end of an orderly stop flushes
             instance.wait_for_tasks(STARTING_S)
             world.wait_progress(RECORDS_BEFORE_STOP)
