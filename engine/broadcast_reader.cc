@@ -147,6 +147,7 @@ void BroadcastReader::prune(
     const std::function<void(const BroadcastTopic&, std::span<int64_t> floors)>& lower) {
   for (const auto& topic : topics_) {
     std::vector<int64_t> floors;
+    floors.reserve(static_cast<size_t>(topic->table.partitions()));
     for (int32_t p = 0; p < topic->table.partitions(); ++p) floors.push_back(topic->table.end(p));
     lower(*topic, floors);
     topic->table.prune(floors);

@@ -72,8 +72,9 @@ class SealedParts {
 Status open_part(const SealingKey& key, std::string_view part, std::string_view position,
                  std::string& bytes) {
   Result<std::string> plain = key.open(Bytes(bytes), context_of(part, position));
-  if (plain.ok()) bytes = *std::move(plain);
-  return plain.status();
+  if (!plain.ok()) return plain.status();
+  bytes = *std::move(plain);
+  return {};
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "crm/children/child_key.h"
 
+#include <utility>
+
 #include "millrace/core/assert.h"
 
 #include "crm/decode/names.h"
@@ -55,10 +57,10 @@ Result<ParentFields> parent_fields(const Mapping& mapping) {
                                              " needs a parent, the field with its account's id"};
       }
       if (!field.empty() && field != entity.parent) {
-        return Error{ErrorCode::kConfig, place + ": its parent '" + entity.parent +
-                                             "' is called '" + field +
-                                             "' elsewhere; one kind has "
-                                             "one name for it"};
+        std::string reason = place;
+        reason.append(": its parent '").append(entity.parent).append("' is called '").append(field);
+        reason.append("' elsewhere; one kind has one name for it");
+        return Error{ErrorCode::kConfig, std::move(reason)};
       }
       field = entity.parent;
     }
