@@ -76,6 +76,10 @@ void add_config(ConfigTable& table, CrmOptions& options) {
   table.add_integer("crm.territory.slice.interval.ms",
                     options.accounts.territories.slice_interval_ms, {1, 60'000},
                     "How often it does so, until all are done.");
+  table.add_integer("crm.merge.inference.window.ms", options.accounts.merge_inference_window_ms,
+                    {0, 86'400'000},
+                    "For how long the parts of a source's transaction may come from which a merge "
+                    "of accounts is inferred. 0: none is.");
   table.add_bool("create.topics", options.create_topics,
                  "Create the input and output topics that do not exist.");
   table.add_integer("topic.partitions", options.partitions, {1, 10'000},

@@ -18,6 +18,7 @@
 #include "crm/merge_forest.h"
 #include "crm/merge_resolver.h"
 #include "crm/row_materializer.h"
+#include "crm/signals/signal_topology.h"
 #include "crm/territory_assigner.h"
 #include "crm/topology_nodes.h"
 
@@ -102,11 +103,16 @@ struct AccountFlow {
 };
 
 AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>& mapping,
-                             const ParentFields& parents, const AccountOptions& options) {
+                             const ParentFields& parents, const SignalSources& signals,
+                             const AccountOptions& options) {
   const std::string rows(kRowStore);
   const std::string redirects(kRedirectStore);
   const bool has_children = parents != ParentFields{};
   const DecodedTopics decoded = add_decoding(nodes, mapping, has_children);
+  if (signals.any()) {
+    add_signals(nodes, signals, parents, decoded.accounts, decoded.children,
+                nodes.find("merge-facts-to-resolver"));
+  }
   const NodeIndex materializer =
       nodes.processor("row-materializer", row_materializer(rows, std::string(kErasureStore)),
                       {decoded.accounts}, {kRowStore, kErasureStore}, {kRowStore});
@@ -178,16 +184,20 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
   }
   const Result<ParentFields> parents = parent_fields(mapping);
   if (!parents.ok()) return parents.status();
+  const Result<SignalSources> signals =
+      signal_sources(mapping, *parents, options.merge_inference_window_ms);
+  if (!signals.ok()) return signals.status();
   Nodes nodes;
   add_merge_resolution(nodes);
   const AccountFlow flow = add_account_flow(
-      nodes, std::make_shared<const Mapping>(std::move(mapping)), *parents, options);
+      nodes, std::make_shared<const Mapping>(std::move(mapping)), *parents, *signals, options);
   std::vector<StoreSpec> stores{
       store_of<RawBytes>(kForestStore),           store_of<AccountRow>(kRowStore),
       store_of<Redirect>(kRedirectStore),         store_of<MemberUpdate>(kMemberStore),
       store_of<AccountState>(kAccountStateStore), store_of<Erasure>(kErasureStore)};
   add_erasure(nodes, *parents);
   if (flow.children_by_root) std::ranges::move(child_stores(), std::back_inserter(stores));
+  std::ranges::move(signal_stores(*signals), std::back_inserter(stores));
   std::ranges::move(territory_stores(), std::back_inserter(stores));
   if (has_grants(*parents)) {
     add_entitlements(nodes, flow.account_states, *flow.children_by_root);

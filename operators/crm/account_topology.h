@@ -51,6 +51,8 @@ struct AccountOptions {
   /// How many children of an account whose root moved are moved in one go.
   size_t child_move_slice = kChildMoveSlice;
   TerritoryOptions territories{};
+  /// For how long the parts of a transaction may come from which a merge is inferred; 0: none is.
+  int64_t merge_inference_window_ms = 600'000;
 };
 
 /// Reads account changes from topic `crm.accounts`.

@@ -7,31 +7,11 @@
 
 #include "millrace/core/serde.h"
 
-#include "crm/ids.h"
+#include "crm/encode.h"
 #include "forest_node_generated.h"
 
 namespace millrace::crm {
 namespace {
-
-std::string text_of(const flatbuffers::String* text) {
-  return text == nullptr ? std::string() : text->str();
-}
-
-OwnedMergeFact copy_fact(const MergeFact& fact) {
-  OwnedMergeFact copy{.victim = fact.victim()->str(),
-                      .version = OwnedVersion(view_of(*fact.version())),
-                      .kind = fact.kind()};
-  if (fact.kind() == MergeFactKind::Merge) copy.survivor = text_of(fact.survivor());
-  if (fact.kind() == MergeFactKind::Split && fact.successors() != nullptr) {
-    for (const flatbuffers::String* successor : *fact.successors()) {
-      copy.successors.push_back(successor->str());
-    }
-    std::ranges::sort(copy.successors);
-    copy.successors.erase(std::unique(copy.successors.begin(), copy.successors.end()),
-                          copy.successors.end());
-  }
-  return copy;
-}
 
 struct ForestEntry {
   std::string root;
@@ -48,6 +28,24 @@ std::string node_key(std::string_view id) {
 }
 std::string inbound_prefix(std::string_view survivor) {
   return std::string("i").append(survivor).append(1, '\0');
+}
+
+std::string facts_prefix(std::string_view victim) {
+  return std::string("f").append(victim).append(1, '\0');
+}
+
+/// Of facts of one version and authority about one victim only the highest is kept: no other can
+/// decide.
+std::string fact_key(const OwnedMergeFact& fact) {
+  std::string key = facts_prefix(fact.victim);
+  std::string number;
+  for (const int64_t part : {fact.version.commit_timestamp_ms, fact.version.sequence_number}) {
+    number.clear();
+    Serde<int64_t>::encode(part, number);
+    key += number;
+  }
+  key += static_cast<char>(fact.authority);
+  return key += fact.version.transaction_key;
 }
 
 std::string erased_key(std::string_view id) {
@@ -79,20 +77,8 @@ std::optional<OwnedMergeFact> without_erased(KeyValueStore& store, const OwnedMe
 ForestEntry decode_node(Bytes bytes) {
   const auto& node = *flatbuffers::GetRoot<ForestNode>(bytes.data());
   ForestEntry entry{.root = node.root()->str(), .active = node.active()};
-  if (node.fact() != nullptr) entry.fact = copy_fact(*node.fact());
+  if (node.fact() != nullptr) entry.fact = copy_merge_fact(*node.fact());
   return entry;
-}
-
-flatbuffers::Offset<MergeFact> write_fact(flatbuffers::FlatBufferBuilder& builder,
-                                          const OwnedMergeFact& fact) {
-  const auto victim = builder.CreateString(fact.victim);
-  const auto survivor = fact.survivor.empty() ? flatbuffers::Offset<flatbuffers::String>()
-                                              : builder.CreateString(fact.survivor);
-  using Successors = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
-  const auto successors = fact.successors.empty() ? flatbuffers::Offset<Successors>()
-                                                  : builder.CreateVectorOfStrings(fact.successors);
-  const auto version = write_version(builder, fact.version.view());
-  return CreateMergeFact(builder, victim, fact.kind, survivor, successors, version);
 }
 
 OwnedRedirect redirect_of(std::string_view id, const ForestEntry& entry) {
@@ -132,8 +118,14 @@ class ForestEdit {
   };
 
   Touched& load(const std::string& id);
-  void decide(const OwnedMergeFact& fact);
-  void replace_edge(const OwnedMergeFact& fact, Touched& victim);
+  bool keep(const OwnedMergeFact& fact);
+  void put_fact(const OwnedMergeFact& fact);
+  std::vector<OwnedMergeFact> facts_of(const std::string& victim);
+  void unlink(const OwnedMergeFact& gone);
+  bool forget_survivor(const std::string& id, const std::string& victim, int64_t through_ms);
+  bool forget_victim(const std::string& id, int64_t through_ms);
+  void judge(const std::string& victim);
+  void decide(const std::string& victim_id, std::optional<OwnedMergeFact> fact);
   bool reopens_cycle(const std::string& root, const std::string& victim);
   std::string end_of_path(std::string id);
   std::string oldest_edge_of_cycle(const std::string& victim);
@@ -162,72 +154,119 @@ ForestEdit::Touched& ForestEdit::load(const std::string& id) {
 void ForestEdit::apply(const OwnedMergeFact& fact) {
   if (!fact.survivor.empty()) load(fact.survivor);
   for (const std::string& successor : fact.successors) load(successor);
-  const ForestEntry& victim = load(fact.victim).now;
-  if (!victim.fact || *victim.fact < fact) decide(fact);
+  load(fact.victim);
+  if (keep(fact)) judge(fact.victim);
+}
+
+/// False: the fact is known, or another hides it.
+bool ForestEdit::keep(const OwnedMergeFact& fact) {
+  std::optional<OwnedMergeFact> hidden;
+  if (const Row row = store_.get(fact_key(fact))) {
+    hidden = copy_merge_fact(*flatbuffers::GetRoot<MergeFact>(row.value.data()));
+    if (fact <= *hidden) return false;
+  }
+  put_fact(fact);
+  if (!fact.survivor.empty()) {
+    store_.put(inbound_prefix(fact.survivor) + fact.victim, "", event_time_ms_);
+  }
+  if (hidden) unlink(*hidden);
+  return true;
+}
+
+void ForestEdit::put_fact(const OwnedMergeFact& fact) {
+  builder_.Clear();
+  const Bytes value = finish_aligned(builder_, write_merge_fact(builder_, fact));
+  store_.put(fact_key(fact), value, event_time_ms_);
+}
+
+std::vector<OwnedMergeFact> ForestEdit::facts_of(const std::string& victim) {
+  std::vector<OwnedMergeFact> facts;
+  for (const auto it = store_.prefix(facts_prefix(victim)); it->valid(); it->next()) {
+    facts.push_back(copy_merge_fact(*flatbuffers::GetRoot<MergeFact>(it->row().value.data())));
+  }
+  return facts;
+}
+
+/// After `gone` has left the store: its survivor may still be named by another fact.
+void ForestEdit::unlink(const OwnedMergeFact& gone) {
+  if (gone.survivor.empty()) return;
+  const std::vector<OwnedMergeFact> left = facts_of(gone.victim);
+  if (std::ranges::find(left, gone.survivor, &OwnedMergeFact::survivor) != left.end()) return;
+  store_.erase(inbound_prefix(gone.survivor) + gone.victim, event_time_ms_);
 }
 
 void ForestEdit::erase(const std::string& id, int64_t through_ms) {
-  const auto is_old = [&](const OwnedMergeFact& fact) {
-    return fact.version.commit_timestamp_ms <= through_ms;
-  };
-  const auto as_unmerge = [](OwnedMergeFact fact) {
-    fact.kind = MergeFactKind::Unmerge;
-    fact.survivor.clear();
-    fact.successors.clear();
-    return fact;
-  };
   bool is_named = false;
   for (const std::string& victim : victims_of(id)) {
-    const OwnedMergeFact fact = *load(victim).now.fact;
-    if (is_old(fact)) {
-      decide(as_unmerge(fact));
-    } else {
-      is_named = true;
-    }
+    is_named |= forget_survivor(id, victim, through_ms);
+    judge(victim);
   }
-  if (const auto fact = load(id).now.fact) {
-    if (is_old(*fact)) {
-      decide(as_unmerge(*fact));
-      load(id).now.fact.reset();
-    } else {
-      is_named = true;
-    }
-  }
+  is_named |= forget_victim(id, through_ms);
+  judge(id);
   load(id).is_gone = !is_named;
+}
+
+/// Whether newer facts about `victim` name the id.
+bool ForestEdit::forget_survivor(const std::string& id, const std::string& victim,
+                                 int64_t through_ms) {
+  bool is_named = false;
+  for (const OwnedMergeFact& fact : facts_of(victim)) {
+    if (fact.survivor != id) continue;
+    if (fact.version.commit_timestamp_ms > through_ms) {
+      is_named = true;
+      continue;
+    }
+    OwnedMergeFact left = fact;
+    left.survivor.clear();
+    left.kind = MergeFactKind::Unmerge;
+    put_fact(left);
+    unlink(fact);
+  }
+  return is_named;
+}
+
+/// Whether there are newer facts about the id.
+bool ForestEdit::forget_victim(const std::string& id, int64_t through_ms) {
+  bool is_named = false;
+  for (const OwnedMergeFact& fact : facts_of(id)) {
+    if (fact.version.commit_timestamp_ms > through_ms) {
+      is_named = true;
+      continue;
+    }
+    store_.erase(fact_key(fact), event_time_ms_);
+    unlink(fact);
+  }
+  return is_named;
+}
+
+void ForestEdit::judge(const std::string& victim) {
+  std::optional<OwnedMergeFact> fact = deciding_fact(facts_of(victim));
+  if (fact != load(victim).now.fact) decide(victim, std::move(fact));
 }
 
 /// Takes the victim's edge out, puts the new one in, and relabels the one tree whose root moved:
 /// all its nodes had one root before and have one root after.
-void ForestEdit::decide(const OwnedMergeFact& fact) {
-  Touched& victim = load(fact.victim);
+void ForestEdit::decide(const std::string& victim_id, std::optional<OwnedMergeFact> fact) {
+  Touched& victim = load(victim_id);
   const bool was_active = victim.now.active;
   const std::string old_root = victim.now.root;
-  if (was_active && reopens_cycle(old_root, fact.victim)) load(old_root).now.active = true;
-  replace_edge(fact, victim);
-  if (fact.kind != MergeFactKind::Merge) return relabel(fact.victim, fact.victim);
+  if (was_active && reopens_cycle(old_root, victim_id)) load(old_root).now.active = true;
+  victim.now.fact = std::move(fact);
+  victim.now.active = false;
+  if (!victim.now.is_merge()) return relabel(victim_id, victim_id);
 
   // The label is right unless the survivor may be in the part that the old edge held.
-  const std::string& label = load(fact.survivor).now.root;
-  const std::string end = was_active && label == old_root ? end_of_path(fact.survivor) : label;
-  if (end != fact.victim) {
+  const std::string& survivor = victim.now.fact->survivor;
+  const std::string& label = load(survivor).now.root;
+  const std::string end = was_active && label == old_root ? end_of_path(survivor) : label;
+  if (end != victim_id) {
     victim.now.active = true;
-    return relabel(fact.victim, end);
+    return relabel(victim_id, end);
   }
-  const std::string oldest = oldest_edge_of_cycle(fact.victim);
+  const std::string oldest = oldest_edge_of_cycle(victim_id);
   victim.now.active = true;
   load(oldest).now.active = false;
   relabel(oldest, oldest);
-}
-
-void ForestEdit::replace_edge(const OwnedMergeFact& fact, Touched& victim) {
-  if (victim.now.is_merge()) {
-    store_.erase(inbound_prefix(victim.now.fact->survivor) + fact.victim, event_time_ms_);
-  }
-  if (fact.kind == MergeFactKind::Merge) {
-    store_.put(inbound_prefix(fact.survivor) + fact.victim, "", event_time_ms_);
-  }
-  victim.now.fact = fact;
-  victim.now.active = false;
 }
 
 /// Whether `victim`'s active edge is on the cycle that `root`'s inactive edge would close.
@@ -272,6 +311,7 @@ void ForestEdit::relabel(const std::string& top, const std::string& root) {
   }
 }
 
+/// Of any fact, whether it decides or not.
 std::vector<std::string> ForestEdit::victims_of(const std::string& id) {
   const std::string prefix = inbound_prefix(id);
   std::vector<std::string> victims;
@@ -283,7 +323,10 @@ std::vector<std::string> ForestEdit::victims_of(const std::string& id) {
 
 std::vector<std::string> ForestEdit::active_children(const std::string& id) {
   std::vector<std::string> children = victims_of(id);
-  std::erase_if(children, [this](const std::string& child) { return !load(child).now.active; });
+  std::erase_if(children, [&](const std::string& child) {
+    const ForestEntry& entry = load(child).now;
+    return !entry.active || entry.fact->survivor != id;
+  });
   return children;
 }
 
@@ -311,7 +354,7 @@ void ForestEdit::write(const std::string& id, const ForestEntry& entry) {
   builder_.Clear();
   const auto root = builder_.CreateString(entry.root);
   const auto fact =
-      entry.fact ? write_fact(builder_, *entry.fact) : flatbuffers::Offset<MergeFact>();
+      entry.fact ? write_merge_fact(builder_, *entry.fact) : flatbuffers::Offset<MergeFact>();
   builder_.Finish(CreateForestNode(builder_, root, fact, entry.active));
   store_.put(node_key(id), Bytes(builder_.GetBufferPointer(), builder_.GetSize()), event_time_ms_);
 }
@@ -338,25 +381,6 @@ void ForestEdit::report(const std::string& id, const Touched& touched,
 }
 
 }  // namespace
-
-Result<OwnedMergeFact> read_merge_fact(const MergeFact& fact) {
-  OwnedMergeFact copy = copy_fact(fact);
-  const auto invalid = [](const char* what) { return Error{ErrorCode::kInvalidRecord, what}; };
-  if (fact.kind() < MergeFactKind::MIN || fact.kind() > MergeFactKind::MAX) {
-    return invalid("a merge fact of a kind that this version does not know");
-  }
-  if (!is_internal_id(copy.victim)) return invalid("a merge fact whose victim is not source:id");
-  if (fact.kind() == MergeFactKind::Merge && !is_internal_id(copy.survivor)) {
-    return invalid("a merge whose survivor is not source:id");
-  }
-  if (fact.kind() == MergeFactKind::Split && copy.successors.empty()) {
-    return invalid("a split without successors");
-  }
-  if (!std::ranges::all_of(copy.successors, is_internal_id)) {
-    return invalid("a split with a successor that is not source:id");
-  }
-  return copy;
-}
 
 ForestChanges MergeForest::apply(const OwnedMergeFact& fact, int64_t event_time_ms) {
   const std::optional<OwnedMergeFact> left = without_erased(store_, fact);

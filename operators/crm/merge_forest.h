@@ -7,32 +7,14 @@
 #include <string_view>
 #include <vector>
 
-#include "millrace/core/result.h"
 #include "millrace/core/store.h"
 
 #include "conflict_generated.h"
+#include "crm/merge_fact.h"
 #include "crm/version.h"
-#include "merge_fact_generated.h"
 #include "redirect_generated.h"
 
 namespace millrace::crm {
-
-/// A merge fact that was checked. Ordered by what decides: version, then kind and ids, so that of
-/// two facts about one victim the same one wins whichever came first.
-struct OwnedMergeFact {
-  std::string victim;
-  OwnedVersion version{};
-  MergeFactKind kind = MergeFactKind::Merge;
-  std::string survivor{};                 ///< of a Merge, else empty
-  std::vector<std::string> successors{};  ///< of a Split, else empty; sorted, no duplicates
-
-  friend bool operator==(const OwnedMergeFact&, const OwnedMergeFact&) = default;
-  friend auto operator<=>(const OwnedMergeFact&, const OwnedMergeFact&) = default;
-};
-
-/// Checks `fact` and takes it. Error: `kInvalidRecord` when an id has not the internal form, a
-/// Merge has no survivor or a Split no successors.
-Result<OwnedMergeFact> read_merge_fact(const MergeFact& fact);
 
 /// Where an id leads; see redirect.fbs.
 struct OwnedRedirect {
@@ -65,23 +47,26 @@ struct ForestChanges {
 
 /// The forest of merges, incrementally, over a key-value store.
 ///
-/// The latest fact of each victim decides; a deciding Merge is an edge victim → survivor. The edges
-/// of a component have at most one cycle, and its oldest edge (lowest version, then lowest victim)
-/// is inactive. Everything kept is a function of the set of facts applied, never of their order.
+/// Of each victim one fact decides (`deciding_fact`); a deciding Merge is an edge victim →
+/// survivor. The edges of a component have at most one cycle, and its oldest edge (lowest version,
+/// then lowest victim) is inactive. Everything kept is a function of the set of facts applied,
+/// never of their order.
 ///
-/// In the store: "n" + id → ForestNode, an empty row "i" + survivor + NUL + victim per edge, and
-/// "e" + id → up to which commit time facts about an erased id are not believed.
+/// In the store: "n" + id → ForestNode; "f" + victim + NUL + version and authority → MergeFact,
+/// each that was applied; an empty row "i" + survivor + NUL + victim when any of these names the
+/// survivor; and "e" + id → up to which commit time facts about an erased id are not believed.
 /// Holds nothing itself; single-threaded like the store.
 class MergeForest {
  public:
   /// `store` must outlive this.
   explicit MergeForest(KeyValueStore& store) : store_(store) {}
 
-  /// Takes a fact and returns what it changed; nothing for a duplicate or an older fact, but for
-  /// the ids it names for the first time.
+  /// Takes a fact and returns what it changed; nothing for a duplicate or a fact that decides
+  /// nothing, but for the ids it names for the first time.
   ///
-  /// Costs reads and writes for every id whose root changes, and reads for the path from the new
-  /// survivor to its root if the victim had a survivor before or the fact closes a cycle.
+  /// Costs reading all facts about the victim, reads and writes for every id whose root changes,
+  /// and reads for the path from the new survivor to its root if the victim had a survivor before
+  /// or the fact closes a cycle.
   ForestChanges apply(const OwnedMergeFact& fact, int64_t event_time_ms);
 
   /// Forgets what facts committed up to `through_ms` said of `id`, those that come later included.

@@ -55,7 +55,8 @@ struct Change {
   VersionView version{};
   /// `fields` is the whole record: what is missing has no value. True for creates and undeletes.
   bool full_image = false;
-  std::span<const DecodedField> fields{};  ///< sorted by name, each name once
+  /// Sorted by name, each name once. Of a delete none but the entity's `master`.
+  std::span<const DecodedField> fields{};
   /// Our names of fields that changed to values which the source did not send, but only how the
   /// text differs from the old one. Until a full image comes the record is incomplete.
   std::span<const std::string_view> unknown_fields{};

@@ -164,7 +164,12 @@ class DebeziumDecoder final : public Decoder {
     }
     Result<std::string_view> id = id_of(row, row_place);
     if (!id.ok()) return id.status();
-    changes_.push_back(empty_change(ChangeKind::kDelete, *id));
+    Change change = empty_change(ChangeKind::kDelete, *id);
+    if (!entity_->master.empty()) {
+      MILLRACE_RETURN_IF_ERROR(read_fields(row, row_place));
+      change.fields = fields_.only(entity_->master);
+    }
+    changes_.push_back(change);
     return {};
   }
 

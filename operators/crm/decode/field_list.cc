@@ -57,4 +57,10 @@ bool FieldList::finish() {
   return std::ranges::adjacent_find(fields_, {}, &DecodedField::name) == fields_.end();
 }
 
+std::span<const DecodedField> FieldList::only(std::string_view name) const {
+  const auto found = std::ranges::find(fields_, name, &DecodedField::name);
+  if (found == fields_.end()) return {};
+  return {&*found, 1};
+}
+
 }  // namespace millrace::crm

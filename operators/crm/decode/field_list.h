@@ -36,6 +36,8 @@ class FieldList {
   bool finish();
 
   std::span<const DecodedField> fields() const { return fields_; }
+  /// The one of this name of ours, or none.
+  std::span<const DecodedField> only(std::string_view name) const;
   std::span<const std::string_view> unknown_fields() const { return unknown_; }
 
  private:

@@ -54,8 +54,11 @@ struct TextHash {
 
 struct EntityMapping {
   EntityKind kind = EntityKind::kAccount;
-  std::string id_field;     ///< Debezium: the column that is the record's id
-  std::string parent;       ///< our name of the field with the parent's id; empty: has none
+  std::string id_field;  ///< Debezium: the column that is the record's id
+  std::string parent;    ///< our name of the field with the parent's id; empty: has none
+  /// Accounts: our name of the field with the id of the account that this one was merged into;
+  /// empty: has none. The only field that deletes may have.
+  std::string master;
   bool keep_others = true;  ///< fields that `fields` does not name are kept by the source's name
   /// By the source's name; a part of a compound is named "BillingAddress.City".
   std::unordered_map<std::string, FieldMapping, TextHash, std::equal_to<>> fields;

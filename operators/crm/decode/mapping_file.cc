@@ -144,7 +144,7 @@ class MappingReader {
 
   EntityMapping read_entity(const json& value, RawFormat format, const std::string& path) {
     EntityMapping entity;
-    if (!check_object(value, path, {"type", "id", "parent", "fields", "other_fields"})) {
+    if (!check_object(value, path, {"type", "id", "parent", "master", "fields", "other_fields"})) {
       return entity;
     }
     const std::string type = text(value, path, "type", true);
@@ -167,7 +167,11 @@ class MappingReader {
     if (const json* fields = member(value, path, "fields")) {
       read_fields(*fields, below(path, "fields"), entity);
     }
-    read_parent(value, path, entity);
+    entity.parent = read_reference(value, path, "parent", entity);
+    entity.master = read_reference(value, path, "master", entity);
+    if (!entity.master.empty() && entity.kind != EntityKind::kAccount) {
+      fault(below(path, "master"), "has no meaning but for accounts");
+    }
     return entity;
   }
 
@@ -205,17 +209,18 @@ class MappingReader {
     return field;
   }
 
-  /// `parent` is a name of the source's; the field becomes a reference.
-  void read_parent(const json& value, const std::string& path, EntityMapping& entity) {
-    const std::string source_name = text(value, path, "parent", false);
-    if (source_name.empty()) return;
+  /// Our name of the field that `name` calls by the source's; it becomes a reference.
+  std::string read_reference(const json& value, const std::string& path, const char* name,
+                             EntityMapping& entity) {
+    const std::string source_name = text(value, path, name, false);
+    if (source_name.empty()) return {};
     const auto mapped = entity.fields.find(source_name);
     if (mapped == entity.fields.end() || mapped->second.dropped) {
-      fault(below(path, "parent"), "must be one of the names in fields");
-      return;
+      fault(below(path, name), "must be one of the names in fields");
+      return {};
     }
     mapped->second.reference = true;
-    entity.parent = mapped->second.name;
+    return mapped->second.name;
   }
 
   std::vector<std::string> faults_;

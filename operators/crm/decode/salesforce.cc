@@ -94,7 +94,11 @@ class SalesforceDecoder final : public Decoder {
 
   bool has_fields() const {
     return header_.kind == ChangeKind::kCreate || header_.kind == ChangeKind::kUpdate ||
-           header_.kind == ChangeKind::kUndelete;
+           header_.kind == ChangeKind::kUndelete || is_delete_with_master();
+  }
+
+  bool is_delete_with_master() const {
+    return header_.kind == ChangeKind::kDelete && !entity_->master.empty();
   }
 
   Status read_fields(object payload, const JsonPlace& place) {
@@ -172,8 +176,12 @@ class SalesforceDecoder final : public Decoder {
     Change change = empty_change(header_.kind, id);
     change.full_image =
         header_.kind == ChangeKind::kCreate || header_.kind == ChangeKind::kUndelete;
-    change.fields = fields_.fields();
-    change.unknown_fields = fields_.unknown_fields();
+    if (is_delete_with_master()) {
+      change.fields = fields_.only(entity_->master);
+    } else {
+      change.fields = fields_.fields();
+      change.unknown_fields = fields_.unknown_fields();
+    }
     changes_.push_back(change);
   }
 

@@ -6,6 +6,7 @@
 #include "crm/account_topology.h"
 #include "crm/children/child_topology.h"
 #include "crm/ids.h"
+#include "crm/signals/signal_topology.h"
 #include "flow_runner.h"
 
 namespace millrace::crm {
@@ -188,6 +189,8 @@ TEST(ChildFlowProperty, DrainedFlowEqualsTheOracleInAnyOrder) {
     const Topology topology =
         account_topology(child_mapping(), {.child_move_slice = world.up_to(2) + 1}).value();
     FlowRunner runner(topology, static_cast<int32_t>(seed % 4) + 1, seed);
+    runner.hold(kTransactionTimers);
+    runner.hold(kPastParentTimers);
     for (auto& [topic, value] : world.records()) {
       const auto partition = world.up_to(static_cast<size_t>(runner.partitions() - 1));
       runner.pipe(topic, static_cast<int32_t>(partition), value, 1);

@@ -14,20 +14,18 @@
 #include "crm/merge_forest.h"
 #include "merge_oracle.h"
 #include "row_oracle.h"
+#include "signal_oracle.h"
 
 namespace millrace::crm {
 namespace {
 
 constexpr const char* kParentField = "AccountId";
+constexpr const char* kMasterField = "MasterRecordId";
 
 std::string_view type_name(ChangeType type) {
   constexpr std::array<std::string_view, 5> kNames{"CREATE", "UPDATE", "DELETE", "UNDELETE",
                                                    "GAP_UPDATE"};
   return kNames.at(static_cast<size_t>(type));
-}
-
-std::string our_name(const std::string& field) {
-  return field == kParentField ? "account" : "name";
 }
 
 ExpectedChild child_of(const RowView& row, std::string account) {
@@ -46,12 +44,10 @@ class Views {
   Views(const std::vector<RawChange>& changes, std::string_view entity) {
     for (const RawChange& change : changes) {
       if (change.entity != entity) continue;
-      ids_.push_back("sf:" + change.id);
+      ids_.push_back(change.internal_id());
       auto& fields = fields_.emplace_back();
-      for (const auto& [name, value] : change.fields) {
-        auto ours = value;
-        if (ours && name == kParentField) ours = "sf:" + *ours;
-        fields[our_name(name)] = ours;
+      for (const auto& [name, value] : change.sent_fields()) {
+        fields.insert(RawChange::ours(name, value));
       }
     }
     size_t at = 0;
@@ -72,7 +68,7 @@ class Views {
     ChangeView& view = views_.emplace_back();
     view.id = ids_[at];
     view.type = change.type;
-    view.version = {change.ms, 1, change.transaction};
+    view.version = {change.ms, change.sequence, change.transaction};
     view.full_image = change.type == ChangeType::Create || change.type == ChangeType::Undelete;
     for (const auto& [name, value] : fields_[at]) {
       std::optional<std::string_view> shown;
@@ -86,12 +82,13 @@ class Views {
   std::vector<ChangeView> views_;
 };
 
-MergeOracle merges_of(const std::vector<std::string>& facts) {
-  std::vector<OwnedMergeFact> read;
+MergeOracle merges_of(const std::vector<std::string>& facts,
+                      const std::vector<RawChange>& changes) {
+  std::vector<OwnedMergeFact> all = signals_of(changes);
   for (const std::string& bytes : facts) {
-    read.push_back(read_merge_fact(*flatbuffers::GetRoot<MergeFact>(bytes.data())).value());
+    all.push_back(read_merge_fact(*flatbuffers::GetRoot<MergeFact>(bytes.data())).value());
   }
-  return MergeOracle(read);
+  return MergeOracle(all);
 }
 
 }  // namespace
@@ -99,7 +96,8 @@ MergeOracle merges_of(const std::vector<std::string>& facts) {
 Mapping child_mapping() {
   Result<Mapping> read = parse_mapping(R"({"topics": {"crm.raw.sf": {
     "format": "salesforce_cometd", "source": "sf", "entities": {
-      "Account": {"type": "account", "fields": {"Name": "name"}},
+      "Account": {"type": "account", "master": "MasterRecordId",
+                  "fields": {"Name": "name", "MasterRecordId": "master"}},
       "Contact": {"type": "contact", "parent": "AccountId",
                   "fields": {"AccountId": "account", "Name": "name"}},
       "Asset": {"type": "asset", "parent": "AccountId",
@@ -112,18 +110,33 @@ std::string sf_id(std::string_view prefix, char letter) {
   return canonical_salesforce_id(fmt::format("{}00000000000{}", prefix, letter)).value();
 }
 
+FieldMap RawChange::sent_fields() const {
+  if (type == ChangeType::Gap) return {};
+  if (type != ChangeType::Delete) return fields;
+  const auto master = fields.find(kMasterField);
+  return master == fields.end() ? FieldMap{} : FieldMap{*master};
+}
+
+std::string RawChange::internal_id() const {
+  return "sf:" + id;
+}
+
+std::pair<std::string, std::optional<std::string>> RawChange::ours(
+    const std::string& name, const std::optional<std::string>& value) {
+  if (name == "Name") return {"name", value};
+  return {name == kParentField ? "account" : "master",
+          value ? std::optional("sf:" + *value) : std::nullopt};
+}
+
 std::string RawChange::event() const {
   std::string body;
-  if (type != ChangeType::Delete && type != ChangeType::Gap) {
-    for (const auto& [name, value] : fields) {
-      body +=
-          value ? fmt::format(R"(,"{}":"{}")", name, *value) : fmt::format(R"(,"{}":null)", name);
-    }
+  for (const auto& [name, value] : sent_fields()) {
+    body += value ? fmt::format(R"(,"{}":"{}")", name, *value) : fmt::format(R"(,"{}":null)", name);
   }
   return fmt::format(R"({{"ChangeEventHeader":{{"entityName":"{}","recordIds":["{}"],)"
-                     R"("changeType":"{}","transactionKey":"{}","sequenceNumber":1,)"
+                     R"("changeType":"{}","transactionKey":"{}","sequenceNumber":{},)"
                      R"("commitTimestamp":{}}}{}}})",
-                     entity, id, type_name(type), transaction, ms, body);
+                     entity, id, type_name(type), transaction, sequence, ms, body);
 }
 
 ChildWorld::ChildWorld(uint32_t seed) : random_(seed) {
@@ -131,6 +144,7 @@ ChildWorld::ChildWorld(uint32_t seed) : random_(seed) {
   for (size_t i = up_to(5); i > 0; --i) changes_.push_back(make_account_change());
   for (size_t i = up_to(24) + 1; i > 0; --i) changes_.push_back(make_child_change());
   for (size_t i = up_to(8); i > 0; --i) facts_.push_back(make_fact());
+  for (size_t i = up_to(2); i > 0; --i) make_merge_transaction();
 }
 
 std::vector<std::pair<std::string_view, std::string>> ChildWorld::records() {
@@ -143,7 +157,7 @@ std::vector<std::pair<std::string_view, std::string>> ChildWorld::records() {
 }
 
 std::map<std::string, ExpectedAccount> ChildWorld::expected() const {
-  const MergeOracle merges = merges_of(facts_);
+  const MergeOracle merges = merges_of(facts_, changes_);
   const auto root_of = [&merges](const std::string& id) {
     const auto found = merges.redirects.find(id);
     return found == merges.redirects.end() ? id : found->second.root;
@@ -174,9 +188,12 @@ RawChange ChildWorld::make_account_change() {
   RawChange change{.entity = "Account",
                    .id = sf_id("001", any_letter(4)),
                    .type = static_cast<ChangeType>(up_to(4)),
-                   .ms = any_version()};
-  if (change.type != ChangeType::Delete && change.type != ChangeType::Gap) {
-    change.fields["Name"] = std::string(1, any_letter(2));
+                   .ms = any_version(),
+                   .transaction = any_transaction()};
+  change.fields["Name"] = std::string(1, any_letter(2));
+  if (up_to(3) == 0) {
+    change.fields[kMasterField] =
+        up_to(3) == 0 ? std::nullopt : std::optional(sf_id("001", any_letter(4)));
   }
   return change;
 }
@@ -189,7 +206,8 @@ RawChange ChildWorld::make_child_change() {
                    .type = dice < 5   ? ChangeType::Update
                            : dice < 8 ? ChangeType::Create
                                       : static_cast<ChangeType>(up_to(4)),
-                   .ms = any_version()};
+                   .ms = any_version(),
+                   .transaction = any_transaction()};
   if (change.type == ChangeType::Delete || change.type == ChangeType::Gap) return change;
   if (up_to(3) != 0) {
     change.fields[kParentField] =
@@ -197,6 +215,41 @@ RawChange ChildWorld::make_child_change() {
   }
   if (up_to(1) == 0) change.fields["Name"] = std::string(1, any_letter(2));
   return change;
+}
+
+/// A merge as a source makes it, now and then without one of its parts.
+void ChildWorld::make_merge_transaction() {
+  const std::string loser = sf_id("001", any_letter(4));
+  const std::string winner = sf_id("001", any_letter(4));
+  RawChange part{.entity = "Account",
+                 .id = loser,
+                 .type = ChangeType::Delete,
+                 .ms = any_version(),
+                 .transaction = any_transaction()};
+  if (up_to(9) != 0) changes_.push_back(part);
+  part.id = winner;
+  part.type = ChangeType::Update;
+  part.sequence = 2;
+  if (up_to(9) != 0) changes_.push_back(part);
+  part.entity = "Contact";
+  for (size_t i = up_to(2) + 1; i > 0; --i) {
+    part.id = sf_id("003", any_letter(3));
+    part.fields[kParentField] = winner;
+    ++part.sequence;
+    changes_.push_back(part);
+    if (up_to(9) == 0) continue;
+    RawChange before = part;
+    before.ms = any_version();
+    before.transaction = any_transaction();
+    before.fields[kParentField] = loser;
+    changes_.push_back(before);
+  }
+  if (up_to(3) != 0) return;
+  changes_.push_back({.entity = "Account",
+                      .id = loser,
+                      .type = ChangeType::Undelete,
+                      .ms = any_version(),
+                      .transaction = any_transaction()});
 }
 
 std::string ChildWorld::make_fact() {

@@ -19,7 +19,8 @@ namespace millrace::crm {
 /// The topic of `child_mapping`.
 inline constexpr std::string_view kRawTopic = "crm.raw.sf";
 
-/// Accounts, contacts and assets of source `sf`, as Salesforce's CometD dialect has them.
+/// Accounts, contacts and assets of source `sf`, as Salesforce's CometD dialect has them; accounts
+/// with their masters.
 Mapping child_mapping();
 
 /// Salesforce id of 18 characters, e.g. of "001" and 'a'. The internal one begins with "sf:".
@@ -33,8 +34,16 @@ struct RawChange {
   int64_t ms = 0;
   FieldMap fields{};  ///< by the source's names
   std::string transaction{"t"};
+  int64_t sequence = 1;
 
   std::string event() const;
+  /// The fields that its event has; a delete has none but the account's master.
+  FieldMap sent_fields() const;
+  /// "sf:" and the id.
+  std::string internal_id() const;
+  /// Our name and value of a field that names an account, else the source's.
+  static std::pair<std::string, std::optional<std::string>> ours(
+      const std::string& name, const std::optional<std::string>& value);
 };
 
 /// Where a child is and what is known of it.
@@ -53,8 +62,8 @@ struct ExpectedAccount {
   friend bool operator==(const ExpectedAccount&, const ExpectedAccount&) = default;
 };
 
-/// A random history of accounts, their merges and their children, and what it must come to, by
-/// brute force.
+/// A random history of accounts, their merges by facts and by signals, and their children, and what
+/// it must come to, by brute force.
 class ChildWorld {
  public:
   explicit ChildWorld(uint32_t seed);
@@ -64,14 +73,18 @@ class ChildWorld {
   /// Topic and bytes of every input, in random order, some of it twice.
   std::vector<std::pair<std::string_view, std::string>> records();
 
+  const std::vector<RawChange>& changes() const { return changes_; }
+
   /// By root, of all roots with members or children.
   std::map<std::string, ExpectedAccount> expected() const;
 
  private:
   int64_t any_version() { return static_cast<int64_t>(up_to(versions_)) + 1; }
+  std::string any_transaction() { return "t" + std::to_string(up_to(2)); }
   char any_letter(size_t last) { return static_cast<char>('a' + up_to(last)); }
   RawChange make_account_change();
   RawChange make_child_change();
+  void make_merge_transaction();
   std::string make_fact();
 
   std::mt19937 random_;

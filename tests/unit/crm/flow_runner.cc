@@ -96,7 +96,7 @@ void FlowRunner::run() {
   while (true) {
     std::vector<RunnerTimers*> armed;
     for (const auto& [key, timers] : timers_) {
-      if (!timers->set_.empty()) armed.push_back(timers.get());
+      if (!timers->set_.empty() && !held_.contains(key.first)) armed.push_back(timers.get());
     }
     if (queues_.empty() && armed.empty()) return;
     std::uniform_int_distribution<size_t> any(0, queues_.size() + armed.size() - 1);

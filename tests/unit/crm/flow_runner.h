@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -21,7 +22,7 @@ namespace millrace::crm {
 ///
 /// No engine, no commits, no clock, and nothing in broadcast tables: it shows what the processors
 /// do with any order of arrival. Timers fire in any order, too: each at some moment after it was
-/// set, before `run` returns.
+/// set, before `run` returns, unless their store is held.
 class FlowRunner {
  public:
   struct Output {
@@ -33,6 +34,9 @@ class FlowRunner {
   ~FlowRunner();
 
   void pipe(std::string_view topic, int32_t partition, std::string value, int64_t timestamp_ms);
+  /// The timers of this store do not fire.
+  void hold(std::string_view timers) { held_.emplace(timers); }
+  void release(std::string_view timers) { held_.erase(std::string(timers)); }
   /// Until no queue has a record left.
   void run();
 
@@ -70,6 +74,7 @@ class FlowRunner {
   std::map<std::pair<std::string, int32_t>, MapStore, std::less<>> stores_;
   std::map<std::string, std::vector<Output>, std::less<>> outputs_;
   std::map<std::pair<std::string, int32_t>, std::unique_ptr<RunnerTimers>, std::less<>> timers_;
+  std::set<std::string, std::less<>> held_;
   std::map<std::pair<NodeIndex, int32_t>, std::unique_ptr<Context>> contexts_;
   std::map<std::pair<NodeIndex, int32_t>, std::unique_ptr<Processor>> processors_;
 };

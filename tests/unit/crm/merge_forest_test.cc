@@ -131,6 +131,43 @@ TEST_F(MergeForestTest, CostOfAFanInMemberDoesNotGrowWithTheFanIn) {
   EXPECT_LE(store_.reads() - before, 4u);
 }
 
+OwnedMergeFact signal(MergeAuthority authority, const std::string& victim,
+                      const std::string& survivor, int64_t ms) {
+  OwnedMergeFact fact = survivor.empty() ? unmerge(victim, ms) : merge(victim, survivor, ms);
+  fact.authority = authority;
+  return fact;
+}
+
+TEST_F(MergeForestTest, OfOneVersionTheHigherAuthorityDecides) {
+  apply(merge("s:a", "s:explicit", 5));
+  apply(signal(MergeAuthority::MasterRecord, "s:a", "s:master", 5));
+  EXPECT_EQ(root("s:a"), "s:explicit");
+  apply(signal(MergeAuthority::MasterRecord, "s:b", "s:master", 5));
+  apply(signal(MergeAuthority::Transaction, "s:b", "s:z", 5));
+  EXPECT_EQ(root("s:b"), "s:master");
+  apply(signal(MergeAuthority::Transaction, "s:b", "s:z", 6));
+  EXPECT_EQ(root("s:b"), "s:z");
+}
+
+TEST_F(MergeForestTest, UndeleteTakesSignalsBackAndNothingElse) {
+  apply(merge("s:a", "s:explicit", 3));
+  apply(signal(MergeAuthority::Transaction, "s:a", "s:b", 5));
+  EXPECT_EQ(root("s:a"), "s:b");
+  apply(signal(MergeAuthority::Undelete, "s:a", "", 7));
+  EXPECT_EQ(root("s:a"), "s:explicit");
+  apply(signal(MergeAuthority::MasterRecord, "s:c", "s:b", 5));
+  apply(signal(MergeAuthority::Undelete, "s:c", "", 6));
+  EXPECT_EQ(root("s:c"), "s:c");
+  EXPECT_EQ(forest_.find("s:c")->decision, RedirectDecision::Unmerged);
+  apply(signal(MergeAuthority::Transaction, "s:c", "s:b", 8));
+  EXPECT_EQ(root("s:c"), "s:b");
+}
+
+TEST_F(MergeForestTest, UndeleteOfWhatNoSignalMergedSaysNothing) {
+  apply(signal(MergeAuthority::Undelete, "s:a", "", 7));
+  EXPECT_EQ(forest_.find("s:a")->decision, RedirectDecision::None);
+}
+
 /// A random small world: few ids and few versions, so that chains, cycles and ties are common.
 class RandomFacts {
  public:
@@ -158,11 +195,21 @@ class RandomFacts {
     const auto ms = static_cast<int64_t>(up_to(versions_ - 1));
     const size_t dice = up_to(19);
     if (dice < 3) return unmerge(any_id(), ms);
-    if (dice > 3) return merge(any_id(), any_id(), ms);
+    if (dice > 12) return merge(any_id(), any_id(), ms);
+    if (dice > 3) return make_signal(ms);
     std::vector<std::string> successors{any_id(), any_id()};
     std::ranges::sort(successors);
     successors.erase(std::unique(successors.begin(), successors.end()), successors.end());
     return split(any_id(), successors, ms);
+  }
+
+  OwnedMergeFact make_signal(int64_t ms) {
+    OwnedMergeFact signal = merge(any_id(), any_id(), ms);
+    signal.authority = static_cast<MergeAuthority>(up_to(2));
+    if (signal.authority != MergeAuthority::Undelete) return signal;
+    signal.kind = MergeFactKind::Unmerge;
+    signal.survivor.clear();
+    return signal;
   }
 
   std::mt19937 random_;
@@ -279,6 +326,15 @@ TEST(ReadMergeFact, RefusesWhatIsNoFact) {
   EXPECT_EQ(read(fact).code(), ErrorCode::kInvalidRecord);
   fact.successors = {"ror:d", "ror:c", "ror:d"};
   EXPECT_THAT(read(fact)->successors, ElementsAre("ror:c", "ror:d"));
+  fact.authority = MergeAuthority::Transaction;
+  EXPECT_EQ(read(fact).code(), ErrorCode::kInvalidRecord);
+  fact.kind = MergeFactKind::Merge;
+  fact.survivor = "ror:b";
+  EXPECT_TRUE(read(fact).ok());
+  fact.authority = MergeAuthority::Undelete;
+  EXPECT_EQ(read(fact).code(), ErrorCode::kInvalidRecord);
+  fact.authority = static_cast<MergeAuthority>(9);
+  EXPECT_EQ(read(fact).code(), ErrorCode::kInvalidRecord);
   fact.kind = static_cast<MergeFactKind>(9);
   EXPECT_EQ(read(fact).code(), ErrorCode::kInvalidRecord);
 }

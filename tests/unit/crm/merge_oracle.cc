@@ -1,5 +1,6 @@
 #include "merge_oracle.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace millrace::crm {
@@ -7,9 +8,38 @@ namespace {
 
 bool beats(const OwnedMergeFact& a, const OwnedMergeFact& b) {
   if (a.version != b.version) return a.version > b.version;
+  if (a.authority != b.authority) return a.authority > b.authority;
   if (a.kind != b.kind) return a.kind > b.kind;
   if (a.survivor != b.survivor) return a.survivor > b.survivor;
   return a.successors > b.successors;
+}
+
+bool is_signal(const OwnedMergeFact& fact) {
+  return fact.authority == MergeAuthority::Transaction ||
+         fact.authority == MergeAuthority::MasterRecord;
+}
+
+/// Whether some undelete takes the signal `fact` back.
+bool is_taken_back(const OwnedMergeFact& fact, std::span<const OwnedMergeFact> facts) {
+  if (!is_signal(fact)) return false;
+  return std::ranges::any_of(facts, [&](const OwnedMergeFact& other) {
+    return other.authority == MergeAuthority::Undelete && other.victim == fact.victim &&
+           other.version >= fact.version;
+  });
+}
+
+/// Whether the undelete `fact` is all that is said of a victim whose signals it took back.
+bool stands_alone(const OwnedMergeFact& fact, std::span<const OwnedMergeFact> facts) {
+  bool took_back = false;
+  for (const OwnedMergeFact& other : facts) {
+    if (other.victim != fact.victim) continue;
+    if (other.authority == MergeAuthority::Explicit) return false;
+    if (!is_signal(other)) continue;
+    if (!is_taken_back(other, facts)) return false;
+    if (other.version > fact.version) return false;
+    took_back = true;
+  }
+  return took_back;
 }
 
 using Decisions = std::map<std::string, OwnedMergeFact>;
@@ -53,6 +83,14 @@ MergeOracle::MergeOracle(std::span<const OwnedMergeFact> facts) {
     ids.insert(fact.victim);
     if (!fact.survivor.empty()) ids.insert(fact.survivor);
     ids.insert(fact.successors.begin(), fact.successors.end());
+    if (fact.authority == MergeAuthority::Undelete) {
+      if (!stands_alone(fact, facts)) continue;
+      // The first that took the last signal back.
+      const auto [it, first] = decisions.emplace(fact.victim, fact);
+      if (!first && fact.version < it->second.version) it->second = fact;
+      continue;
+    }
+    if (is_taken_back(fact, facts)) continue;
     const auto [it, first] = decisions.emplace(fact.victim, fact);
     if (!first && beats(fact, it->second)) it->second = fact;
   }

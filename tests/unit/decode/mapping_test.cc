@@ -89,6 +89,23 @@ TEST(MappingFile, NamesThePathOfEveryFault) {
             HasSubstr("more: is not known here; allowed: topics")));
 }
 
+TEST(MappingFile, TellsTheMasterOfAccounts) {
+  const auto mapping = parse_mapping(R"({"topics": {"crm.raw.sf": {
+    "format": "salesforce_cometd", "source": "sf", "entities": {"Account": {
+      "type": "account", "master": "MasterRecordId",
+      "fields": {"MasterRecordId": "master"}}}}}})");
+  ASSERT_TRUE(mapping.ok()) << mapping.message();
+  const EntityMapping& account = mapping->topics[0].entities.at("Account");
+  EXPECT_EQ(account.master, "master");
+  EXPECT_TRUE(account.find("MasterRecordId")->reference);
+  EXPECT_THAT(fault_of(R"({"topics": {"c": {"format": "salesforce_pubsub", "source": "sf",
+    "entities": {"Contact": {"type": "contact", "parent": "A", "master": "M",
+                             "fields": {"A": "a", "M": "m"}},
+                 "Account": {"type": "account", "master": "X"}}}}})"),
+              AllOf(HasSubstr("entities.Contact.master: has no meaning but for accounts"),
+                    HasSubstr("entities.Account.master: must be one of the names in fields")));
+}
+
 TEST(MappingFile, RefusesWhatNamesNothing) {
   EXPECT_EQ(fault_of("[]"), "the file: must be an object");
   EXPECT_EQ(fault_of("{}"), "topics: is missing");

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "millrace/core/processor.h"
+
+namespace millrace::crm {
+
+/// Children of the account signals, in the order in which they must be declared.
+enum AccountSignalsChild : size_t {
+  kSignalFactsChild = 0,  ///< MergeFacts by victim
+  kAccountPartsChild = 1  ///< TransactionParts by transaction; missing if nothing is inferred
+};
+
+/// Takes AccountChanges keyed by id, and says what each of them, alone, tells about merges:
+/// - one in which `master_field` has the id of another account is a merge into that, of authority
+///   MasterRecord and the change's version; an empty name: there is no such field;
+/// - an undelete takes signals back: a fact of authority Undelete;
+/// - a delete or update is part of its transaction.
+ProcessorFactory account_signals(std::string master_field);
+
+}  // namespace millrace::crm

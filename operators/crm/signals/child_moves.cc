@@ -1,0 +1,159 @@
+#include "crm/signals/child_moves.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/assert.h"
+#include "millrace/core/serde.h"
+
+#include "crm/account_row.h"
+#include "crm/composite_key.h"
+#include "crm/encode.h"
+#include "crm/erasure/erasure_marks.h"
+#include "crm/ids.h"
+#include "crm/signals/transaction.h"
+#include "merge_signal_generated.h"
+
+namespace millrace::crm {
+namespace {
+
+/// The account that a record is under by a change of this version; empty: by none.
+struct Parent {
+  OwnedVersion version{};
+  std::string account{};
+
+  friend bool operator==(const Parent&, const Parent&) = default;
+  friend auto operator<=>(const Parent&, const Parent&) = default;
+};
+
+std::string account_in(const FieldView& field) {
+  return field.value && is_internal_id(*field.value) ? std::string(*field.value) : std::string();
+}
+
+std::optional<Parent> parent_in(const std::vector<FieldView>& fields, const std::string& name) {
+  const auto field = std::ranges::find(fields, name, &FieldView::name);
+  if (field == fields.end()) return std::nullopt;
+  return Parent{OwnedVersion(field->version), account_in(*field)};
+}
+
+class ChildMoves final : public Processor {
+ public:
+  ChildMoves(ParentFields parents, ChildMovesStores stores, int64_t window_ms)
+      : names_(std::move(parents)), stores_(std::move(stores)), window_ms_(window_ms) {}
+
+  void init(ProcessorContext& context) override {
+    Processor::init(context);
+    rows_ = &context.store(stores_.rows);
+    erasures_ = &context.store(stores_.erasures);
+    parents_ = &context.store(stores_.parents);
+    timers_ = &context.timers(stores_.timers);
+  }
+
+  void process(const Record& record) override {
+    if (record.value.is_null()) return;
+    const Result<ChangeView> change =
+        read_change(*flatbuffers::GetRoot<AccountChange>(record.value.data()));
+    if (!change.ok()) return;  // the row materializer refuses it
+    if (is_erased(*erasures_, record.key, change->version.commit_timestamp_ms)) return;
+    const std::optional<ChildKind> kind = kind_in_child_key(record.key.view());
+    MILLRACE_ASSERT(kind.has_value(), "changes of children are keyed by kind and id");
+    std::optional<Parent> now = parent_in(change->fields, names_[static_cast<size_t>(*kind)]);
+    if (!now && !change->full_image) return;
+    if (!now) now = Parent{OwnedVersion(change->version), {}};
+    take(*now, names_[static_cast<size_t>(*kind)], *change, record);
+  }
+
+  void on_timer(const Timer& timer) override { parents_->erase(timer.key, timer.time_ms); }
+
+ private:
+  void take(const Parent& now, const std::string& name, const ChangeView& change,
+            const Record& record) {
+    std::optional<Parent> current;
+    bool row_takes = true;
+    if (const Row stored = rows_->get(record.key)) {
+      const RowView row = read_row(*flatbuffers::GetRoot<AccountRow>(stored.value.data()));
+      current = parent_in(row.fields, name);
+      row_takes = !(row.full_image_version > change.version) && !(current && *current >= now);
+    }
+    std::vector<Parent> others = past_of(record.key);
+    if (current) others.push_back(*current);
+    if (std::ranges::find(others, now) != others.end()) return;
+    for (const Parent& other : others) {
+      send_move(std::min(other, now), std::max(other, now), change.id, record);
+    }
+    if (!row_takes) {
+      remember(now, record);
+    } else if (current) {
+      remember(*current, record);
+    }
+  }
+
+  std::vector<Parent> past_of(Bytes child) {
+    std::vector<Parent> past;
+    for (const auto it = parents_->prefix(key_under(child.view(), "")); it->valid(); it->next()) {
+      const auto& row = *flatbuffers::GetRoot<PastParent>(it->row().value.data());
+      past.push_back({OwnedVersion(view_of(*row.version())), row.account()->str()});
+    }
+    return past;
+  }
+
+  void remember(const Parent& parent, const Record& record) {
+    if (parent.account.empty()) return;
+    std::string name;
+    Serde<int64_t>::encode(parent.version.commit_timestamp_ms, name);
+    std::string sequence;
+    Serde<int64_t>::encode(parent.version.sequence_number, sequence);
+    name.append(sequence).append(parent.account).append(1, '\0');
+    const std::string key =
+        key_under(record.key.view(), name.append(parent.version.transaction_key));
+    builder_.Clear();
+    const auto account = builder_.CreateString(parent.account);
+    const auto version = write_version(builder_, parent.version.view());
+    parents_->put(key, finish_aligned(builder_, CreatePastParent(builder_, account, version)),
+                  record.timestamp_ms);
+    timers_->set(key, 0, context().wall_time_ms() + window_ms_);
+  }
+
+  void send_move(const Parent& from, const Parent& to, std::string_view child,
+                 const Record& record) {
+    const bool is_move = from.version != to.version && from.account != to.account &&
+                         !from.account.empty() && !to.account.empty();
+    if (!is_move) return;
+    const std::optional<std::string> transaction = transaction_of(child, to.version.view());
+    if (!transaction) return;
+    builder_.Clear();
+    const auto id = builder_.CreateString(from.account);
+    const auto to_offset = builder_.CreateString(to.account);
+    const auto version = write_version(builder_, to.version.view());
+    const Bytes value = finish_aligned(
+        builder_,
+        CreateTransactionPart(builder_, TransactionPartKind::Moved, id, to_offset, version));
+    context().forward({.key = *transaction,
+                       .value = value,
+                       .old_value = {},
+                       .timestamp_ms = record.timestamp_ms,
+                       .headers = {}});
+  }
+
+  ParentFields names_;
+  ChildMovesStores stores_;
+  int64_t window_ms_;
+  KeyValueStore* rows_ = nullptr;
+  KeyValueStore* erasures_ = nullptr;
+  KeyValueStore* parents_ = nullptr;
+  Timers* timers_ = nullptr;
+  flatbuffers::FlatBufferBuilder builder_;
+};
+
+}  // namespace
+
+ProcessorFactory child_moves(ParentFields parents, ChildMovesStores stores, int64_t window_ms) {
+  return [parents = std::move(parents), stores = std::move(stores), window_ms] {
+    return std::make_unique<ChildMoves>(parents, stores, window_ms);
+  };
+}
+
+}  // namespace millrace::crm

@@ -1,0 +1,80 @@
+#include "crm/signals/signal_topology.h"
+
+#include <algorithm>
+#include <string>
+
+#include "child_update_generated.h"
+#include "crm/children/child_topology.h"
+#include "crm/signals/account_signals.h"
+#include "crm/signals/child_moves.h"
+#include "crm/signals/transaction_merges.h"
+#include "merge_signal_generated.h"
+
+namespace millrace::crm {
+namespace {
+
+StoreSpec timer_store(std::string_view name) {
+  StoreSpec store = store_of<RawBytes>(name);
+  store.timers = TimeKind::kWall;
+  return store;
+}
+
+}  // namespace
+
+Result<SignalSources> signal_sources(const Mapping& mapping, const ParentFields& parents,
+                                     int64_t window_ms) {
+  SignalSources sources{.window_ms = window_ms};
+  bool has_accounts = false;
+  for (const TopicMapping& topic : mapping.topics) {
+    for (const auto& [name, entity] : topic.entities) {
+      if (entity.kind != EntityKind::kAccount) continue;
+      has_accounts = true;
+      if (entity.master.empty()) continue;
+      if (!sources.master_field.empty() && sources.master_field != entity.master) {
+        return Error{ErrorCode::kConfig, topic.topic + ", entity '" + name + "': its master '" +
+                                             entity.master + "' is called '" +
+                                             sources.master_field +
+                                             "' elsewhere; accounts have one name for it"};
+      }
+      sources.master_field = entity.master;
+    }
+  }
+  sources.transactions = window_ms > 0 && has_accounts && parents != ParentFields{};
+  return sources;
+}
+
+std::vector<StoreSpec> signal_stores(const SignalSources& sources) {
+  if (!sources.transactions) return {};
+  return {store_of<RawBytes>(kTransactionStore), store_of<PastParent>(kPastParentStore),
+          timer_store(kTransactionTimers), timer_store(kPastParentTimers)};
+}
+
+void add_signals(Nodes& nodes, const SignalSources& sources, const ParentFields& parents,
+                 NodeIndex account_changes, std::optional<NodeIndex> child_changes,
+                 NodeIndex facts) {
+  const NodeIndex accounts =
+      nodes.processor("account-signals", account_signals(sources.master_field), {account_changes});
+  nodes.connect(accounts, facts);
+  if (!sources.transactions) return;
+  const NodeIndex moves = nodes.processor(
+      "child-moves",
+      child_moves(parents,
+                  {.rows = std::string(kChildRowStore),
+                   .erasures = std::string(kChildErasureStore),
+                   .parents = std::string(kPastParentStore),
+                   .timers = std::string(kPastParentTimers)},
+                  sources.window_ms),
+      {*child_changes}, {kChildRowStore, kChildErasureStore, kPastParentStore, kPastParentTimers},
+      {kChildRowStore});
+  const NodeIndex by_transaction =
+      nodes.exchange("merge-transactions", type_info<TransactionPart>(), {accounts, moves});
+  const NodeIndex merges = nodes.processor(
+      "transaction-merges",
+      transaction_merges(
+          {.parts = std::string(kTransactionStore), .timers = std::string(kTransactionTimers)},
+          sources.window_ms),
+      {by_transaction}, {kTransactionStore, kTransactionTimers});
+  nodes.connect(merges, facts);
+}
+
+}  // namespace millrace::crm

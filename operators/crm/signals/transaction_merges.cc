@@ -1,0 +1,172 @@
+#include "crm/signals/transaction_merges.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/serde.h"
+
+#include "crm/composite_key.h"
+#include "crm/encode.h"
+#include "crm/merge_fact.h"
+#include "crm/version.h"
+#include "merge_signal_generated.h"
+
+namespace millrace::crm {
+namespace {
+
+/// Of one task's processing: a transaction with more rows is forgotten in several goes.
+constexpr size_t kForgottenAtOnce = 1'000;
+
+/// The rows of one transaction. Of a deleted account there is one per version, whose value is the
+/// part itself; all others are empty.
+class PartKeys {
+ public:
+  explicit PartKeys(std::string_view transaction) : prefix_(key_under(transaction, "")) {}
+
+  const std::string& all() const { return prefix_; }
+  std::string deletes(std::string_view id) const { return under("d", id); }
+  std::string update(std::string_view id) const { return under("u", id); }
+  std::string moves_from(std::string_view id) const { return under("f", id); }
+  std::string moves_to(std::string_view id) const { return under("t", id); }
+
+ private:
+  std::string under(std::string_view kind, std::string_view id) const {
+    return prefix_ + key_under(key_under(kind, id), "");
+  }
+  std::string prefix_;
+};
+
+std::string bytes_of(const VersionView& version) {
+  std::string bytes;
+  Serde<int64_t>::encode(version.commit_timestamp_ms, bytes);
+  std::string sequence;
+  Serde<int64_t>::encode(version.sequence_number, sequence);
+  return bytes += sequence;
+}
+
+class TransactionMerges final : public Processor {
+ public:
+  TransactionMerges(TransactionStores stores, int64_t window_ms)
+      : stores_(std::move(stores)), window_ms_(window_ms) {}
+
+  void init(ProcessorContext& context) override {
+    Processor::init(context);
+    parts_ = &context.store(stores_.parts);
+    timers_ = &context.timers(stores_.timers);
+  }
+
+  void process(const Record& record) override {
+    const PartKeys keys(record.key.view());
+    const auto& part = *flatbuffers::GetRoot<TransactionPart>(record.value.data());
+    const std::string id = part.id()->str();
+    switch (part.kind()) {
+      case TransactionPartKind::Deleted: {
+        const OwnedVersion version(view_of(*part.version()));
+        if (!keep(keys.deletes(id) + bytes_of(version.view()), record.value, record)) return;
+        for (const std::string& survivor : names(keys.moves_from(id))) {
+          if (parts_->get(keys.update(survivor))) send(id, survivor, version, record);
+        }
+        return;
+      }
+      case TransactionPartKind::Updated:
+        if (!keep(keys.update(id), "", record)) return;
+        for (const std::string& victim : names(keys.moves_to(id))) {
+          send_all(keys, victim, id, record);
+        }
+        return;
+      case TransactionPartKind::Moved: {
+        const std::string survivor = part.to()->str();
+        if (!keep(keys.moves_from(id) + survivor, "", record)) return;
+        parts_->put(keys.moves_to(survivor) + id, "", record.timestamp_ms);
+        if (parts_->get(keys.update(survivor))) send_all(keys, id, survivor, record);
+        return;
+      }
+    }
+  }
+
+  void on_timer(const Timer& timer) override {
+    const std::string transaction = timer.key.to_string();
+    std::vector<std::string> gone;
+    for (const auto it = parts_->prefix(PartKeys(transaction).all());
+         it->valid() && gone.size() < kForgottenAtOnce; it->next()) {
+      gone.push_back(it->key().to_string());
+    }
+    for (const std::string& key : gone) parts_->erase(key, timer.time_ms);
+    if (gone.size() == kForgottenAtOnce) return timers_->set(transaction, 0, timer.time_ms);
+    parts_->erase(transaction, timer.time_ms);
+  }
+
+ private:
+  /// False: the part is known, or one too many.
+  bool keep(const std::string& key, Bytes value, const Record& record) {
+    if (parts_->get(key)) return false;
+    const Row row = parts_->get(record.key);
+    const int64_t seen = row ? Serde<int64_t>::view(row.value) : 0;
+    if (seen >= kTransactionPartsMax) {
+      context().count_dropped("large_transaction");
+      return false;
+    }
+    if (seen == 0) {
+      timers_->set(record.key, 0, context().wall_time_ms() + window_ms_);
+    }
+    count_.clear();
+    Serde<int64_t>::encode(seen + 1, count_);
+    parts_->put(record.key, count_, record.timestamp_ms);
+    parts_->put(key, value, record.timestamp_ms);
+    return true;
+  }
+
+  /// What follows `prefix` in the keys that begin with it.
+  std::vector<std::string> names(const std::string& prefix) {
+    std::vector<std::string> names;
+    for (const auto it = parts_->prefix(prefix); it->valid(); it->next()) {
+      names.emplace_back(it->key().view().substr(prefix.size()));
+    }
+    return names;
+  }
+
+  /// One for each delete of the victim.
+  void send_all(const PartKeys& keys, const std::string& victim, const std::string& survivor,
+                const Record& record) {
+    std::vector<OwnedVersion> deletes;
+    for (const auto it = parts_->prefix(keys.deletes(victim)); it->valid(); it->next()) {
+      const auto& part = *flatbuffers::GetRoot<TransactionPart>(it->row().value.data());
+      deletes.emplace_back(view_of(*part.version()));
+    }
+    for (const OwnedVersion& version : deletes) send(victim, survivor, version, record);
+  }
+
+  void send(const std::string& victim, const std::string& survivor, const OwnedVersion& version,
+            const Record& record) {
+    const OwnedMergeFact fact{.victim = victim,
+                              .version = version,
+                              .authority = MergeAuthority::Transaction,
+                              .kind = MergeFactKind::Merge,
+                              .survivor = survivor};
+    builder_.Clear();
+    context().forward({.key = victim,
+                       .value = finish_aligned(builder_, write_merge_fact(builder_, fact)),
+                       .old_value = {},
+                       .timestamp_ms = record.timestamp_ms,
+                       .headers = {}});
+  }
+
+  TransactionStores stores_;
+  int64_t window_ms_;
+  KeyValueStore* parts_ = nullptr;
+  Timers* timers_ = nullptr;
+  flatbuffers::FlatBufferBuilder builder_;
+  std::string count_;
+};
+
+}  // namespace
+
+ProcessorFactory transaction_merges(TransactionStores stores, int64_t window_ms) {
+  return [stores = std::move(stores), window_ms] {
+    return std::make_unique<TransactionMerges>(stores, window_ms);
+  };
+}
+
+}  // namespace millrace::crm
