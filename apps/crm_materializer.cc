@@ -25,7 +25,7 @@ constexpr const char* kDescription =
 of the topics that --crm.mapping names) and merge facts (crm.merge-facts), resolves merges, finds
 the territories of accounts by rules (crm.territory-models, crm.territories, crm.territory-rules,
 crm.rule-territories, crm.manual-territories, crm.territory-exclusions), and writes crm.redirects,
-crm.account-state, crm.account-territories and crm.conflicts.
+crm.account-state, crm.account-territories and crm.conflicts (see --crm.output.prefix).
 While it runs, it answers over HTTP (see --query.port):
 
   GET /v1/accounts/{id}      the account that an id is part of, victims of merges included
@@ -57,6 +57,10 @@ std::string read_mapping(std::string_view file, crm::Mapping& mapping) {
   return {};
 }
 
+std::string check_prefix(std::string_view prefix) {
+  return crm::is_output_prefix(prefix) ? "" : "not the beginning of a topic's name";
+}
+
 void add_config(ConfigTable& table, CrmOptions& options) {
   table.add_string(
       "crm.mapping", options.mapping_file,
@@ -80,6 +84,13 @@ void add_config(ConfigTable& table, CrmOptions& options) {
                     {0, 86'400'000},
                     "For how long the parts of a source's transaction may come from which a merge "
                     "of accounts is inferred. 0: none is.");
+  table.add_string("crm.output.prefix", options.accounts.output_prefix,
+                   {.length_max = crm::kOutputPrefixLengthMax,
+                    .check = &check_prefix,
+                    .allowed = "1 to 128 of [a-zA-Z0-9._-]"},
+                   "Stands for the leading crm. in the names of topics that are written, so that "
+                   "another application id may write its own beside them; topics that are only "
+                   "read keep their names.");
   table.add_bool("create.topics", options.create_topics,
                  "Create the input and output topics that do not exist.");
   table.add_integer("topic.partitions", options.partitions, {1, 10'000},
@@ -108,7 +119,8 @@ int run(int argc, char** argv) {
         if (!options.create_topics) return {};
         auto admin = clients.admin();
         if (!admin.ok()) return admin.status();
-        return (*admin)->create_topics(crm_topics(options.mapping, options.partitions));
+        return (*admin)->create_topics(
+            crm_topics(options.mapping, options.partitions, options.accounts.output_prefix));
       },
       .has_personal_rows = [&options] { return !PersonalMask(options.mapping).empty(); },
       .add_routes =

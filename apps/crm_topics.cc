@@ -2,6 +2,7 @@
 
 #include "crm/account_topology.h"
 #include "crm/entitlement/entitlement_topology.h"
+#include "crm/output_topic.h"
 
 namespace millrace::apps {
 namespace {
@@ -30,18 +31,22 @@ std::vector<engine::NewTopic> crm_input_topics(const crm::Mapping& mapping, int3
   return topics;
 }
 
-std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t partitions) {
+std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t partitions,
+                                         std::string_view output_prefix) {
+  const auto output = [&](std::string_view name, const char* policy) {
+    return topic(crm::output_topic(name, output_prefix), partitions, policy);
+  };
   std::vector<engine::NewTopic> topics = crm_input_topics(mapping, partitions);
   for (const TopicUse& table : crm::territory_tables()) {
     topics.push_back(topic(table.name, 1, "compact"));
   }
-  topics.push_back(topic(crm::kRedirects.name, partitions, "compact"));
-  topics.push_back(topic(crm::kAccountStates.name, partitions, "compact"));
-  topics.push_back(topic(crm::kAccountTerritories.name, partitions, "compact"));
-  topics.push_back(topic(crm::kConflicts.name, partitions, "delete"));
-  topics.push_back(topic(crm::kErasureReports.name, partitions, "delete"));
+  topics.push_back(output(crm::kRedirects.name, "compact"));
+  topics.push_back(output(crm::kAccountStates.name, "compact"));
+  topics.push_back(output(crm::kAccountTerritories.name, "compact"));
+  topics.push_back(output(crm::kConflicts.name, "delete"));
+  topics.push_back(output(crm::kErasureReports.name, "delete"));
   if (derives_entitlements(mapping)) {
-    topics.push_back(topic(crm::kEntitlements.name, partitions, "compact"));
+    topics.push_back(output(crm::kEntitlements.name, "compact"));
   }
   return topics;
 }

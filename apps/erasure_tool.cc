@@ -25,8 +25,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kChangelogSuffix = "-changelog";
 constexpr std::array kDerivedTopics{crm::kRedirects.name, crm::kAccountStates.name,
-                                    crm::kEntitlements.name,
-                                    std::string_view("crm.account-territories")};
+                                    crm::kEntitlements.name, crm::kAccountTerritories.name};
 
 int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -39,16 +38,18 @@ bool is_id_byte(char c) {
 }
 
 Result<std::vector<std::string>> derived_topics(engine::ClientFactory& clients,
-                                                const std::string& application_id) {
+                                                const AuditOptions& options) {
   auto admin = clients.admin();
   if (!admin.ok()) return admin.status();
   const auto topics = (*admin)->list_topics();
   if (!topics.ok()) return topics.status();
   std::vector<std::string> derived;
   for (const engine::TopicDescription& topic : *topics) {
-    const bool is_output = std::ranges::find(kDerivedTopics, topic.name) != kDerivedTopics.end();
-    const bool is_changelog =
-        topic.name.starts_with(application_id + "-") && topic.name.ends_with(kChangelogSuffix);
+    const bool is_output = std::ranges::any_of(kDerivedTopics, [&](std::string_view name) {
+      return crm::output_topic(name, options.output_prefix) == topic.name;
+    });
+    const bool is_changelog = topic.name.starts_with(options.application_id + "-") &&
+                              topic.name.ends_with(kChangelogSuffix);
     if (is_output || is_changelog) derived.push_back(topic.name);
   }
   std::ranges::sort(derived);
@@ -131,7 +132,7 @@ Status audit_erasure(const AuditOptions& options, engine::ClientFactory& clients
   if (!crm::is_internal_id(options.id)) {
     return Error{ErrorCode::kInvalidArgument, options.id + ": not of the form source:id"};
   }
-  const auto topics = derived_topics(clients, options.application_id);
+  const auto topics = derived_topics(clients, options);
   if (!topics.ok()) return topics.status();
   int64_t tombstones = 0;
   int64_t left = 0;

@@ -10,6 +10,7 @@
 #include "millrace/core/bytes.h"
 #include "millrace/core/result.h"
 
+#include "crm/output_topic.h"
 #include "engine/clients.h"
 
 namespace millrace::apps {
@@ -50,6 +51,7 @@ class MentionsInTopic {
 struct AuditOptions {
   std::string id;
   std::string application_id;
+  std::string output_prefix{crm::kTopicPrefix};
   int64_t timeout_s = 60;
 };
 

@@ -119,7 +119,7 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
   nodes[materializer].keeps_key = true;
   const NodeIndex from_row = nodes.processor("row-router", row_router(redirects), {materializer},
                                              {kRedirectStore}, {kRedirectStore});
-  const NodeIndex redirect_source = nodes.source("redirects", use_of(kRedirects));
+  const NodeIndex redirect_source = nodes.source("redirects", nodes.output(use_of(kRedirects)));
   const NodeIndex from_redirect =
       nodes.processor("redirect-router", redirect_router(redirects, rows), {redirect_source},
                       {kRedirectStore, kRowStore}, {kRedirectStore, kRowStore});
@@ -172,11 +172,13 @@ Mapping default_mapping() {
 
 Result<Topology> account_topology(Mapping mapping, const AccountOptions& options) {
   std::vector<TopicUse> tables = territory_tables();
-  std::vector<std::string_view> ours{
-      kMergeFacts.name,      kRedirects.name,          kAccountStates.name,
-      kConflicts.name,       kAccountTerritories.name, kEntitlements.name,
-      kProductFeatures.name, kErasures.name,           kErasureReports.name};
+  std::vector<std::string> ours{std::string(kMergeFacts.name), std::string(kProductFeatures.name),
+                                std::string(kErasures.name)};
   for (const TopicUse& table : tables) ours.push_back(table.name);
+  for (const std::string_view output : kOutputs) {
+    ours.emplace_back(output);
+    ours.push_back(output_topic(output, options.output_prefix));
+  }
   for (const TopicMapping& topic : mapping.topics) {
     if (std::ranges::find(ours, topic.topic) == ours.end()) continue;
     return Error{ErrorCode::kConfig,
@@ -187,7 +189,7 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
   const Result<SignalSources> signals =
       signal_sources(mapping, *parents, options.merge_inference_window_ms);
   if (!signals.ok()) return signals.status();
-  Nodes nodes;
+  Nodes nodes(options.output_prefix);
   add_merge_resolution(nodes);
   const AccountFlow flow = add_account_flow(
       nodes, std::make_shared<const Mapping>(std::move(mapping)), *parents, *signals, options);

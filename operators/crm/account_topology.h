@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -12,7 +13,9 @@
 #include "conflict_generated.h"
 #include "crm/children/child_index.h"
 #include "crm/decode/mapping.h"
+#include "crm/entitlement/deriver.h"
 #include "crm/golden_record.h"
+#include "crm/output_topic.h"
 #include "crm/territory_assigner.h"
 #include "erasure_generated.h"
 #include "erasure_report_generated.h"
@@ -31,6 +34,11 @@ inline constexpr Topic<std::string, AccountState> kAccountStates{"crm.account-st
 inline constexpr Topic<std::string, Conflict> kConflicts{"crm.conflicts"};
 inline constexpr Topic<RawBytes, Erasure> kErasures{"crm.erasures"};
 inline constexpr Topic<std::string, ErasureReport> kErasureReports{"crm.erasure-reports"};
+
+/// All topics that are written.
+inline constexpr std::array kOutputs{kRedirects.name,          kAccountStates.name,
+                                     kAccountTerritories.name, kEntitlements.name,
+                                     kConflicts.name,          kErasureReports.name};
 
 /// Stores of the account flow, for queries. Keys are ids.
 inline constexpr std::string_view kRowStore = "account-rows";            ///< id → AccountRow
@@ -53,6 +61,9 @@ struct AccountOptions {
   TerritoryOptions territories{};
   /// For how long the parts of a transaction may come from which a merge is inferred; 0: none is.
   int64_t merge_inference_window_ms = 600'000;
+  /// What the names of topics that are written begin with, so that another job may write them again
+  /// beside these. Topics that are only read keep their names.
+  std::string output_prefix{kTopicPrefix};
 };
 
 /// Reads account changes from topic `crm.accounts`.

@@ -100,7 +100,8 @@ class MergeResolver final : public Processor {
 
 class MergeEraser final : public Processor {
  public:
-  explicit MergeEraser(std::string forest_store) : forest_store_(std::move(forest_store)) {}
+  MergeEraser(std::string forest_store, std::string redirects_topic)
+      : forest_store_(std::move(forest_store)), redirects_topic_(std::move(redirects_topic)) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
@@ -126,7 +127,7 @@ class MergeEraser final : public Processor {
 
  private:
   std::string forest_store_;
-  std::string redirects_topic_{kRedirects.name};
+  std::string redirects_topic_;
   std::optional<MergeForest> forest_;
   ForestNews news_;
   flatbuffers::FlatBufferBuilder builder_;
@@ -138,8 +139,10 @@ ProcessorFactory merge_resolver(std::string forest_store) {
   return [forest_store] { return std::make_unique<MergeResolver>(forest_store); };
 }
 
-ProcessorFactory merge_eraser(std::string forest_store) {
-  return [forest_store] { return std::make_unique<MergeEraser>(forest_store); };
+ProcessorFactory merge_eraser(std::string forest_store, std::string redirects_topic) {
+  return [forest_store, redirects_topic] {
+    return std::make_unique<MergeEraser>(forest_store, redirects_topic);
+  };
 }
 
 }  // namespace millrace::crm

@@ -24,7 +24,7 @@ ProcessorFactory merge_resolver(std::string forest_store);
 
 /// Takes Erasures keyed by id and forgets the id in `forest_store` (`MergeForest::erase`). Forwards
 /// redirects and conflicts like the resolver, a null redirect for the id if it had one, and an
-/// ErasureReport to the third child.
-ProcessorFactory merge_eraser(std::string forest_store);
+/// ErasureReport, in which redirects are those of `redirects_topic`, to the third child.
+ProcessorFactory merge_eraser(std::string forest_store, std::string redirects_topic);
 
 }  // namespace millrace::crm

@@ -9,6 +9,8 @@
 #include "millrace/core/assert.h"
 #include "millrace/core/topology.h"
 
+#include "crm/output_topic.h"
+
 namespace millrace::crm {
 
 template <class K, class V>
@@ -17,9 +19,16 @@ TopicUse use_of(Topic<K, V> topic) {
 }
 
 /// Collects the nodes of a topology. A child is added after its parents, so children keep the order
-/// of adding.
+/// of adding. Topics that sinks write have `output_prefix`.
 class Nodes {
  public:
+  explicit Nodes(std::string output_prefix) : output_prefix_(std::move(output_prefix)) {}
+
+  /// A topic as it is written here.
+  TopicUse output(TopicUse topic) const {
+    topic.name = output_topic(topic.name, output_prefix_);
+    return topic;
+  }
   NodeIndex add(Node node, std::vector<NodeIndex> parents) {
     const auto index = static_cast<NodeIndex>(nodes_.size());
     for (const NodeIndex parent : parents) nodes_[parent].children.push_back(index);
@@ -57,7 +66,7 @@ class Nodes {
     Node node;
     node.name = std::move(name);
     node.kind = NodeKind::kSink;
-    node.topic = std::move(topic);
+    node.topic = output(std::move(topic));
     node.coalesce = coalesce;
     return add(std::move(node), {parent});
   }
@@ -78,6 +87,7 @@ class Nodes {
   std::vector<Node> take() { return std::move(nodes_); }
 
  private:
+  std::string output_prefix_;
   std::vector<Node> nodes_;
 };
 

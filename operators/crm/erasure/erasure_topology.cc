@@ -66,8 +66,10 @@ void add_erasure(Nodes& nodes, const ParentFields& parents) {
                   .erasures = std::string(kErasureStore),
                   .states = std::string(kAccountStateStore)},
                  by_id, nodes.find("row-router"));
-  const NodeIndex merges = nodes.processor("merge-eraser", merge_eraser(std::string(kForestStore)),
-                                           {to_resolver}, {kForestStore});
+  const std::string redirects = nodes.output(use_of(kRedirects)).name;
+  const NodeIndex merges =
+      nodes.processor("merge-eraser", merge_eraser(std::string(kForestStore), redirects),
+                      {to_resolver}, {kForestStore});
   nodes.connect(merges, nodes.find("redirects-out"));
   nodes.connect(merges, nodes.find("conflicts-out"));
   nodes.sink("merge-eraser-reports", use_of(kErasureReports), merges, false);
