@@ -1,110 +1,17 @@
 #include "flat_json.h"
 
-#include <algorithm>
-#include <array>
+#include <string_view>
 #include <utility>
-#include <vector>
 
-#include "millrace/core/serde.h"
+#include <boost/algorithm/hex.hpp>
+#include <flatbuffers/idl.h>
 
-#include "account_generated.h"
-#include "account_row_generated.h"
-#include "account_state_generated.h"
-#include "account_territory_generated.h"
-#include "child_counts_generated.h"
-#include "child_update_generated.h"
-#include "conflict_generated.h"
-#include "crm/account_topology.h"
-#include "crm/entitlement/deriver.h"
-#include "forest_node_generated.h"
-#include "manual_territory_generated.h"
-#include "member_update_generated.h"
-#include "merge_fact_generated.h"
-#include "redirect_generated.h"
-#include "rule_territory_generated.h"
-#include "territory_exclusion_generated.h"
-#include "territory_generated.h"
-#include "territory_model_generated.h"
-#include "territory_rule_generated.h"
+#include "millrace/core/assert.h"
 
 namespace millrace::apps {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using flatbuffers::ElementaryType;
-using flatbuffers::TypeTable;
-
-class JsonVisitor final : public flatbuffers::IterationVisitor {
- public:
-  Json take() { return std::move(root_); }
-
-  void StartSequence() override { open(Json::object()); }
-  void EndSequence() override { close(); }
-  void StartVector() override { open(Json::array()); }
-  void EndVector() override { close(); }
-  void Field(size_t, size_t, ElementaryType type, bool is_vector, const TypeTable* table,
-             const char* name, const uint8_t* value) override {
-    name_ = name;
-    if (value == nullptr && !is_vector) add_default(type, table);
-  }
-
-  void UType(uint8_t value, const char* name) override { add_named(value, name); }
-  void Bool(bool value) override { add(value); }
-  void Char(int8_t value, const char* name) override { add_named(value, name); }
-  void UChar(uint8_t value, const char* name) override { add_named(value, name); }
-  void Short(int16_t value, const char* name) override { add_named(value, name); }
-  void UShort(uint16_t value, const char* name) override { add_named(value, name); }
-  void Int(int32_t value, const char* name) override { add_named(value, name); }
-  void UInt(uint32_t value, const char* name) override { add_named(value, name); }
-  void Long(int64_t value) override { add(value); }
-  void ULong(uint64_t value) override { add(value); }
-  void Float(float value) override { add(value); }
-  void Double(double value) override { add(value); }
-  void String(const flatbuffers::String* value) override { add(value->str()); }
-  void Unknown(const uint8_t*) override { add("(of a newer schema)"); }
-
- private:
-  void open(Json container) {
-    Json& added = add(std::move(container));
-    open_.push_back(&added);
-  }
-  void close() { open_.pop_back(); }
-
-  /// The parents of an open container get nothing new until it is closed, so pointers stay valid.
-  Json& add(Json value) {
-    if (open_.empty()) return root_ = std::move(value);
-    Json& parent = *open_.back();
-    if (!parent.is_array()) return parent[name_] = std::move(value);
-    parent.push_back(std::move(value));
-    return parent.back();
-  }
-  template <class T>
-  void add_named(T value, const char* name) {
-    if (name != nullptr) {
-      add(name);
-    } else {
-      add(value);
-    }
-  }
-  void add_default(ElementaryType type, const TypeTable* table) {
-    if (type == flatbuffers::ET_STRING || type == flatbuffers::ET_SEQUENCE) return;
-    if (type == flatbuffers::ET_BOOL) {
-      add(false);
-    } else {
-      add_named(0, table == nullptr ? nullptr : flatbuffers::EnumName(0, table));
-    }
-  }
-
-  Json root_;
-  std::vector<Json*> open_;
-  const char* name_ = "";
-};
-
-template <class Table>
-constexpr KnownType type(std::string_view name, const TypeTable* (*table)(),
-                         std::string_view topic = "") {
-  return {name, &Serde<Table>::validate, table, topic};
-}
 
 /// Length of the UTF-8 sequence at `text`, 0 when there is none.
 size_t utf8_length(std::string_view text) {
@@ -131,74 +38,66 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+/// Without the place, which is one in a text that nobody wrote.
+std::string message_of(const std::string& parser_error) {
+  constexpr std::string_view kMark = "error: ";
+  const size_t mark = parser_error.find(kMark);
+  return mark == std::string::npos ? parser_error : parser_error.substr(mark + kMark.size());
+}
+
 }  // namespace
 
-std::span<const KnownType> known_types() {
-  static const std::array types{
-      type<crm::AccountChange>("AccountChange", crm::AccountChangeTypeTable, crm::kAccounts.name),
-      type<crm::MergeFact>("MergeFact", crm::MergeFactTypeTable, crm::kMergeFacts.name),
-      type<crm::Redirect>("Redirect", crm::RedirectTypeTable, crm::kRedirects.name),
-      type<crm::AccountState>("AccountState", crm::AccountStateTypeTable, crm::kAccountStates.name),
-      type<crm::FeatureEntitlement>("FeatureEntitlement", crm::FeatureEntitlementTypeTable,
-                                    crm::kEntitlements.name),
-      type<crm::ProductFeatures>("ProductFeatures", crm::ProductFeaturesTypeTable,
-                                 crm::kProductFeatures.name),
-      type<crm::EntitlementInput>("EntitlementInput", crm::EntitlementInputTypeTable),
-      type<crm::Erasure>("Erasure", crm::ErasureTypeTable, crm::kErasures.name),
-      type<crm::ErasureReport>("ErasureReport", crm::ErasureReportTypeTable,
-                               crm::kErasureReports.name),
-      type<crm::Conflict>("Conflict", crm::ConflictTypeTable, crm::kConflicts.name),
-      type<crm::AccountTerritory>("AccountTerritory", crm::AccountTerritoryTypeTable,
-                                  crm::kAccountTerritories.name),
-      type<crm::TerritoryModel>("TerritoryModel", crm::TerritoryModelTypeTable,
-                                crm::kTerritoryModels.name),
-      type<crm::Territory>("Territory", crm::TerritoryTypeTable, crm::kTerritories.name),
-      type<crm::TerritoryRule>("TerritoryRule", crm::TerritoryRuleTypeTable,
-                               crm::kTerritoryRules.name),
-      type<crm::RuleTerritory>("RuleTerritory", crm::RuleTerritoryTypeTable,
-                               crm::kRuleTerritories.name),
-      type<crm::ManualTerritory>("ManualTerritory", crm::ManualTerritoryTypeTable,
-                                 crm::kManualTerritories.name),
-      type<crm::TerritoryExclusion>("TerritoryExclusion", crm::TerritoryExclusionTypeTable,
-                                    crm::kTerritoryExclusions.name),
-      type<crm::AccountRow>("AccountRow", crm::AccountRowTypeTable),
-      type<crm::MemberUpdate>("MemberUpdate", crm::MemberUpdateTypeTable),
-      type<crm::ChildUpdate>("ChildUpdate", crm::ChildUpdateTypeTable),
-      type<crm::ChildCounts>("ChildCounts", crm::ChildCountsTypeTable),
-      type<crm::ForestNode>("ForestNode", crm::ForestNodeTypeTable)};
-  return types;
+FlatJson::FlatJson(const KnownType& type)
+    : type_(&type), parser_(std::make_unique<flatbuffers::Parser>()) {
+  parser_->opts.strict_json = true;
+  parser_->opts.indent_step = -1;
+  parser_->opts.output_default_scalars_in_json = true;
+  parser_->opts.natural_utf8 = true;
+  const bool is_schema = parser_->Deserialize(type.schema.data(), type.schema.size());
+  MILLRACE_ASSERT(is_schema, "flatc compiled it");
 }
 
-const KnownType* find_type_by_name(std::string_view name) {
-  for (const KnownType& known : known_types()) {
-    if (known.name == name) return &known;
+FlatJson::FlatJson(FlatJson&&) noexcept = default;
+FlatJson::~FlatJson() = default;
+
+Result<Json> FlatJson::to_json(Bytes bytes) const {
+  MILLRACE_RETURN_IF_ERROR(type_->validate(bytes));
+  std::string text;
+  if (!flatbuffers::GenerateText(*parser_, bytes.data(), &text)) {
+    return Error{ErrorCode::kInvalidRecord, "a text in it is not UTF-8"};
   }
-  return nullptr;
+  Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) return Error{ErrorCode::kInvalidRecord, "it is no JSON"};
+  return json;
 }
 
-const KnownType* find_type_by_topic(std::string_view topic) {
-  for (const KnownType& known : known_types()) {
-    if (!known.topic.empty() && known.topic == topic) return &known;
+Result<std::string> FlatJson::from_json(const Json& json) {
+  parser_->builder_.Clear();
+  const std::string text = json.dump();
+  if (!parser_->ParseJson(text.c_str())) {
+    return Error{ErrorCode::kInvalidRecord, message_of(parser_->error_)};
   }
-  return nullptr;
+  const flatbuffers::FlatBufferBuilder& built = parser_->builder_;
+  return std::string(reinterpret_cast<const char*>(built.GetBufferPointer()), built.GetSize());
 }
 
-nlohmann::ordered_json flat_json(Bytes bytes, const flatbuffers::TypeTable* table) {
-  JsonVisitor visitor;
-  flatbuffers::IterateFlatBuffer(bytes.bytes(), table, &visitor);
-  return visitor.take();
-}
-
-nlohmann::ordered_json bytes_json(Bytes bytes) {
+Json bytes_json(Bytes bytes) {
   if (bytes.is_null()) return nullptr;
   if (is_utf8(bytes.view())) return bytes.view();
-  std::string hex;
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    hex += kDigits[bytes.bytes()[i] >> 4];
-    hex += kDigits[bytes.bytes()[i] & 15];
+  return {{"hex", boost::algorithm::hex_lower(bytes.to_string())}};
+}
+
+Result<std::optional<std::string>> bytes_of_json(const Json& json) {
+  if (json.is_null()) return std::optional<std::string>();
+  if (json.is_string()) return std::optional(json.get<std::string>());
+  if (json.is_object() && json.size() == 1 && json.contains("hex") && json["hex"].is_string()) {
+    try {
+      return std::optional(boost::algorithm::unhex(json["hex"].get<std::string>()));
+    } catch (const boost::algorithm::hex_decode_error&) {
+      return Error{ErrorCode::kInvalidRecord, "not hexadecimal digits in pairs"};
+    }
   }
-  return {{"hex", hex}};
+  return Error{ErrorCode::kInvalidRecord, "neither a text nor {\"hex\": ...}"};
 }
 
 }  // namespace millrace::apps

@@ -1,36 +1,44 @@
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 
-#include <flatbuffers/flatbuffers.h>
-#include <flatbuffers/minireflect.h>
 #include <nlohmann/json.hpp>
 
 #include "millrace/core/bytes.h"
 #include "millrace/core/result.h"
 
+#include "known_types.h"
+
+namespace flatbuffers {
+class Parser;
+}
+
 namespace millrace::apps {
 
-/// A table type that records can be shown as.
-struct KnownType {
-  std::string_view name;      ///< as `--type` takes it, e.g. "AccountState"
-  Status (*validate)(Bytes);  ///< false bytes are shown raw
-  const flatbuffers::TypeTable* (*table)();
-  std::string_view topic = "";  ///< whose values these are
+/// FlatBuffers of one type as JSON and back, by the type's schema. Not thread-safe.
+class FlatJson {
+ public:
+  explicit FlatJson(const KnownType& type);
+  FlatJson(FlatJson&&) noexcept;
+  ~FlatJson();
+
+  /// Absent scalars with their default, or null where they have none; absent strings, vectors and
+  /// tables are left out. Error: `kInvalidRecord`, when they are none of the type, or when a text
+  /// in them is not UTF-8.
+  Result<nlohmann::ordered_json> to_json(Bytes bytes) const;
+  /// What is null or left out is absent. Error: `kInvalidRecord`, which says what does not fit.
+  Result<std::string> from_json(const nlohmann::ordered_json& json);
+
+ private:
+  const KnownType* type_;
+  std::unique_ptr<flatbuffers::Parser> parser_;
 };
-
-/// Every table of the CRM topics.
-std::span<const KnownType> known_types();
-/// By the type's name, or by the topic whose values have it; null: none.
-const KnownType* find_type_by_name(std::string_view name);
-const KnownType* find_type_by_topic(std::string_view topic);
-
-/// A verified FlatBuffer as JSON: absent scalars with their default of 0, absent strings, vectors
-/// and tables left out. REQUIRES: `bytes` passed the type's `validate`, 8-byte aligned.
-nlohmann::ordered_json flat_json(Bytes bytes, const flatbuffers::TypeTable* table);
 
 /// Bytes as a JSON string when they are UTF-8, else as `{"hex": "…"}`; null as null.
 nlohmann::ordered_json bytes_json(Bytes bytes);
+/// The way back; null gives no string. Error: `kInvalidRecord` when it is none of these.
+Result<std::optional<std::string>> bytes_of_json(const nlohmann::ordered_json& json);
 
 }  // namespace millrace::apps

@@ -1,9 +1,9 @@
 // The operations command line. See README.md.
 
 #include <filesystem>
+#include <functional>
 #include <iostream>
-#include <map>
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,32 +12,19 @@
 
 #include "millrace/engine/run_main.h"
 
-#include "crm/decode/mapping.h"
 #include "dead_letter_replay.h"
-#include "dead_letter_view.h"
-#include "engine/dead_letters.h"
 #include "erasure_tool.h"
-#include "flat_json.h"
 #include "http_get.h"
-#include "personal_mask.h"
+#include "known_types.h"
+#include "replay_compare.h"
 #include "tool.h"
-#include "topic_reader.h"
+#include "topic_dump.h"
+#include "topic_load.h"
 
 namespace millrace::apps {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-struct DumpOptions {
-  std::string topic;
-  std::string type;
-  bool latest = false;
-  int64_t limit = 0;
-  int64_t timeout_s = 60;
-  std::string mapping_file;
-  bool reveals = false;
-  std::vector<std::filesystem::path> key_files;
-};
+constexpr int kDifferent = 1;
 
 struct ReplayFlags {
   ReplayOptions replay;
@@ -55,110 +42,19 @@ struct TopologyOptions {
   bool mermaid = false;
 };
 
-std::string line_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-Json text_json(Bytes value, const PersonalMask* mask) {
-  if (mask == nullptr || value.is_null()) return bytes_json(value);
-  if (std::optional<Json> masked = mask->masked(value.view())) return *std::move(masked);
-  return bytes_json(value);
-}
-
-Json value_json(Bytes value, const KnownType* type, const PersonalMask* mask) {
-  if (value.is_null() || type == nullptr) return text_json(value, mask);
-  const Status valid = type->validate(value);
-  if (!valid.ok()) return {{"invalid", valid.message()}, {"bytes", bytes_json(value)}};
-  Json json = flat_json(value, type->table());
-  if (mask != nullptr) mask->apply(json);
-  return json;
-}
-
-Json record_json(int32_t partition, const engine::FetchedRecord& record, const KnownType* type,
-                 const PersonalMask* mask) {
-  Json json{{"partition", partition},
-            {"offset", record.offset},
-            {"timestamp_ms", record.timestamp_ms},
-            {"key", bytes_json(record.key)},
-            {"value", value_json(record.value, type, mask)}};
-  for (const Header& header : record.headers) {
-    json["headers"].push_back({std::string(header.name), bytes_json(header.value)});
-  }
-  return json;
-}
-
-class Dump {
- public:
-  Dump(const DumpOptions& options, const KnownType* type, const PersonalMask* mask,
-       std::vector<engine::SealingKey> keys)
-      : options_(options), type_(type), mask_(mask), keys_(std::move(keys)) {}
-
-  Status run(engine::ClientFactory& clients) {
-    Status status =
-        read_topic(clients, options_.topic, options_.timeout_s * 1'000,
-                   [this](int32_t partition, const engine::FetchedRecord& record) {
-                     return options_.latest ? keep(partition, record) : print(partition, record);
-                   });
-    for (const auto& [key, line] : latest_) {
-      if (!status.ok() || !has_room()) break;
-      std::cout << line << "\n";
-      ++printed_;
-    }
-    std::cout.flush();
-    return status;
-  }
-
- private:
-  bool has_room() const { return options_.limit == 0 || printed_ < options_.limit; }
-
-  bool print(int32_t partition, const engine::FetchedRecord& record) {
-    std::cout << line_of(shown(partition, record)) << "\n";
-    ++printed_;
-    return has_room();
-  }
-
-  /// Keys in the order of their bytes. Records without a key have no latest.
-  bool keep(int32_t partition, const engine::FetchedRecord& record) {
-    if (record.key.is_null()) return true;
-    if (record.value.is_null()) {
-      latest_.erase(record.key.to_string());
-    } else {
-      latest_.insert_or_assign(record.key.to_string(), line_of(shown(partition, record)));
-    }
-    return true;
-  }
-
-  Json shown(int32_t partition, const engine::FetchedRecord& record) const {
-    std::optional<engine::DeadLetter> letter = engine::read_dead_letter(record);
-    if (!letter) return record_json(partition, record, type_, mask_);
-    const Status opened = engine::open_dead_letter(*letter, keys_);
-    Json json = dead_letter_json(*letter, {.mask = mask_, .reveals = options_.reveals});
-    if (!opened.ok() && !keys_.empty()) json["not_opened"] = opened.message();
-    return {{"partition", partition}, {"offset", record.offset}, {"dead_letter", std::move(json)}};
-  }
-
-  const DumpOptions& options_;
-  const KnownType* type_;
-  const PersonalMask* mask_;
-  const std::vector<engine::SealingKey> keys_;
-  std::map<std::string, std::string> latest_;
-  int64_t printed_ = 0;
-};
-
 Status dump(const DumpOptions& options, Connection& connection) {
-  const KnownType* type =
-      options.type.empty() ? find_type_by_topic(options.topic) : find_type_by_name(options.type);
-  std::optional<PersonalMask> mask;
-  if (!options.mapping_file.empty()) {
-    const Result<crm::Mapping> mapping = crm::load_mapping(options.mapping_file);
-    if (!mapping.ok()) return mapping.status();
-    mask.emplace(*mapping);
-  }
-  auto keys = load_keys(options.key_files);
-  if (!keys.ok()) return keys.status();
   auto clients = connection.clients("millrace-dump");
   if (!clients.ok()) return clients.status();
-  return Dump(options, type, mask ? &*mask : nullptr, *std::move(keys)).run(**clients);
+  return dump_topic(options, **clients);
+}
+
+Status load(const LoadOptions& options, Connection& connection) {
+  auto clients = connection.clients("millrace-load");
+  if (!clients.ok()) return clients.status();
+  const Result<LoadOutcome> outcome = load_topic(options, std::cin, **clients);
+  if (!outcome.ok()) return outcome.status();
+  fmt::print("loaded records={} tombstones={}\n", outcome->records, outcome->tombstones);
+  return {};
 }
 
 Status replay(const ReplayFlags& flags, Connection& connection) {
@@ -200,6 +96,16 @@ Status audit(const AuditOptions& options, Connection& connection) {
   return audit_erasure(options, **clients);
 }
 
+Status compare(const CompareOptions& options, Connection& connection, CompareOutcome& outcome) {
+  auto clients = connection.clients("millrace-compare");
+  if (!clients.ok()) return clients.status();
+  const Result<CompareOutcome> compared = compare_outputs(options, **clients, std::cout);
+  if (!compared.ok()) return compared.status();
+  std::cout.flush();
+  outcome = *compared;
+  return {};
+}
+
 Status show_topology(const TopologyOptions& options) {
   std::string url = options.url;
   while (url.ends_with('/')) url.pop_back();
@@ -216,9 +122,23 @@ void add_keys(CLI::App& app, std::vector<std::filesystem::path>& files) {
                  "own.");
 }
 
-CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
+std::string check_prefix(const std::string& text) {
+  return crm::is_output_prefix(text) ? "" : "not the beginning of a topic's name";
+}
+
+void add_output_prefix(CLI::App& app, std::string& prefix) {
+  app.add_option("--crm.output.prefix", prefix, "Of the topics that the materializer writes.")
+      ->check(check_prefix)
+      ->capture_default_str();
+}
+
+std::vector<std::string> type_names() {
   std::vector<std::string> names;
   for (const KnownType& type : known_types()) names.emplace_back(type.name);
+  return names;
+}
+
+CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
   CLI::App* app = topic.add_subcommand(
       "dump",
       "Prints a topic's committed records as JSON lines, from its beginning to the end it has "
@@ -237,13 +157,29 @@ CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
       ->check(CLI::Range(1, 86'400))
       ->capture_default_str();
   app->add_option("--type", options.type, "Table type of the values, if the topic does not tell.")
-      ->check(CLI::IsMember(names));
+      ->check(CLI::IsMember(type_names()));
+  add_output_prefix(*app, options.output_prefix);
   app->add_option(
       "--mapping", options.mapping_file,
       "Mapping file (crm.mapping): values of fields that it marks personal are hidden.");
   app->add_flag("--reveal", options.reveals,
                 "Show records in dead letters as they are, personal values too.");
   add_keys(*app, options.key_files);
+  return app;
+}
+
+CLI::App* add_load(CLI::App& topic, LoadOptions& options) {
+  CLI::App* app = topic.add_subcommand(
+      "load",
+      "Writes records of JSON lines from stdin, as `topic dump` prints them: key, value (JSON of\n"
+      "the topic's type; null: a tombstone), and if wanted timestamp_ms and headers. Values of\n"
+      "topics without a type are text, or JSON as it stands. Each goes to its key's partition, in\n"
+      "the order of lines. Ends at the first line that is wrong; loading a compacted topic again\n"
+      "changes nothing.\n\n"
+      "  millrace topic load --topic crm.territory-rules < rules.jsonl\n");
+  app->add_option("--topic", options.topic, "Topic to write, which exists.")->required();
+  app->add_option("--type", options.type, "Table type of the values, if the topic does not tell.")
+      ->check(CLI::IsMember(type_names()));
   return app;
 }
 
@@ -289,7 +225,45 @@ CLI::App* add_audit(CLI::App& top, AuditOptions& options) {
   app->add_option("--id", options.id, "source:id.")->required();
   app->add_option("--application.id", options.application_id, "Of the materializer.")
       ->capture_default_str();
+  add_output_prefix(*app, options.output_prefix);
   app->add_option("--timeout", options.timeout_s, "Seconds for each topic.")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
+  return app;
+}
+
+CLI::App* add_compare(CLI::App& top, CompareOptions& options) {
+  CLI::App* replay = top.add_subcommand("replay", "What to do with a shadow of the materializer.");
+  replay->require_subcommand(1);
+  CLI::App* app = replay->add_subcommand(
+      "compare",
+      "Compares the compacted topics that two crm_materializers write of the same inputs, to the\n"
+      "ends they have now. Prints a JSON line for each key that is different, and one for all;\n"
+      "ends with 0 when all is equal and with 1 when not. Counters are not compared.\n\n"
+      "  millrace replay compare --shadow-prefix crm.next. --mapping mapping.json\n");
+  app->add_option("--live-prefix", options.live_prefix, "Of the topics that readers use.")
+      ->check(check_prefix)
+      ->capture_default_str();
+  app->add_option("--shadow-prefix", options.shadow_prefix,
+                  "Of the topics beside them: crm.output.prefix.")
+      ->required()
+      ->check(check_prefix);
+  app->add_option("--ignore", options.ignored,
+                  "A field that is not compared, as in fields.website; may be repeated.");
+  app->add_option("--attempts", options.attempts,
+                  "A key is different if it is so often, since live traffic moves on.")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  app->add_option("--pause-ms", options.pause_ms, "Between attempts.")
+      ->check(CLI::Range(0, 600'000))
+      ->capture_default_str();
+  app->add_option("--mapping", options.mapping_file,
+                  "Mapping file (crm.mapping): shows the values but those that it marks personal.");
+  app->add_flag("--reveal", options.reveals, "Show all values, personal ones too.");
+  app->add_option("--limit", options.limit, "Show at most this many keys; 0: all.")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app->add_option("--timeout", options.timeout_s, "Seconds for each reading of a topic.")
       ->check(CLI::Range(1, 86'400))
       ->capture_default_str();
   return app;
@@ -328,19 +302,25 @@ int run(int argc, char** argv) {
   CLI::App app{"Looks into Kafka topics and running Millrace programs.", "millrace"};
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 done, 2 usage or configuration, 3 no such topic, 7 refused, 75 no answer in "
-      "time.");
-  CLI::App* topic = app.add_subcommand("topic", "Reads and creates topics.");
+      "Exit codes: 0 done, 1 replay compare found differences, 2 usage or configuration, 3 no such "
+      "topic, 5 a line or record that is "
+      "wrong, 7 refused, 75 no answer in time.");
+  CLI::App* topic = app.add_subcommand("topic", "Reads, writes and creates topics.");
   topic->require_subcommand(1);
   DumpOptions dump_options;
+  LoadOptions load_options;
   CreateOptions create_options;
   ReplayFlags replay_flags;
   EraseOptions erase_options;
   AuditOptions audit_options{.id = "", .application_id = "crm-materializer"};
+  CompareOptions compare_options;
+  CompareOutcome compared;
   TopologyOptions topology_options;
   std::vector<Command> commands;
   commands.push_back({add_dump(*topic, dump_options),
                       [&](Connection& kafka) { return dump(dump_options, kafka); }});
+  commands.push_back({add_load(*topic, load_options),
+                      [&](Connection& kafka) { return load(load_options, kafka); }});
   commands.push_back({add_create(*topic, create_options),
                       [&](Connection& kafka) { return create(create_options, kafka); }});
   commands.push_back({add_replay(app, replay_flags),
@@ -349,6 +329,9 @@ int run(int argc, char** argv) {
                       [&](Connection& kafka) { return erase(erase_options, kafka); }});
   commands.push_back({add_audit(app, audit_options),
                       [&](Connection& kafka) { return audit(audit_options, kafka); }});
+  commands.push_back({add_compare(app, compare_options), [&](Connection& kafka) {
+                        return compare(compare_options, kafka, compared);
+                      }});
   add_topology(app, topology_options);
   // Whichever of them runs knows its kafka.* flags; what it takes away is the same for all.
   const std::vector<std::string> given(argv + 1, argv + argc);
@@ -361,7 +344,9 @@ int run(int argc, char** argv) {
   }
   set_up_tool_logging();
   for (const Command& command : commands) {
-    if (command.app->parsed()) return tool_exit_code(command.run(*command.connection));
+    if (!command.app->parsed()) continue;
+    const int code = tool_exit_code(command.run(*command.connection));
+    return code == 0 && compared.different > 0 ? kDifferent : code;
   }
   return tool_exit_code(show_topology(topology_options));
 }

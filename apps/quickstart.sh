@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a bare Debian 12 to the account state of a merged organisation.
+# From a bare Debian 12 to what is known of an account before and after a merge.
 set -euo pipefail
 
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
@@ -13,8 +13,8 @@ readonly BOOTSTRAP=127.0.0.1:$KAFKA_PORT
 readonly URL=http://127.0.0.1:$QUERY_PORT
 readonly BUILD_TIMEOUT_S=3600
 readonly READY_TIMEOUT_S=120
-# Counsyl (United States), merged into Myriad Genetics.
-readonly ASKED=ror:000c7nc82
+# BAE Systems Electronic Systems, merged into BAE Systems (United States) by release v1.39.
+readonly VICTIM=ror:01rhba952 SURVIVOR=ror:02fctgp09 MERGED_IN=v1.39
 
 changes=$HERE/data/registry.jsonl.gz
 merges=$HERE/data/registry_merges.csv
@@ -24,8 +24,9 @@ usage() {
 Usage: apps/quickstart.sh [--data DIR] [--stop]
 
 Installs what is missing, builds the programs, starts a local Kafka on port $KAFKA_PORT, loads a
-part of the history of a public organisation registry, runs crm_materializer on it, and prints the
-account state of an organisation that was merged away, asked for by its old id. Safe to run again.
+part of the history of a public organisation registry, with sales territories and licences beside
+it, runs crm_materializer on it, and prints what two organisations are before one of them is merged
+into the other, and after: territories and entitlements too. Safe to run again.
 
   --data DIR  load the history in DIR: one *.jsonl.gz (snapshots), one *merges.csv (the ledger)
   --stop      stop the program and the Kafka, and delete their data
@@ -76,22 +77,44 @@ build() {
     millrace_cli || die "the build failed"
 }
 
-load() {
-  if [[ -e $WORK/loaded ]]; then
-    echo "the data are loaded already (--stop deletes them)"
-    return 0
-  fi
+# Territories, rules, products and licences, in the topics that files are named after.
+load_topics() {
+  local file topic
+  for file in "$HERE"/data/topics/*.jsonl; do
+    topic=$(basename "$file" .jsonl)
+    printf '%s ' "$topic"
+    "$BUILD/apps/millrace" topic load --bootstrap.servers "$BOOTSTRAP" --topic "$topic" <"$file"
+  done
+}
+
+# Options choose a part; what was loaded before changes nothing.
+load_history() {
   "$BUILD/apps/crm_workload" registry --bootstrap.servers "$BOOTSTRAP" \
-    --changes "$changes" --merges "$merges"
-  touch "$WORK/loaded"
+    --changes "$changes" --merges "$merges" "$@" 2>>"$WORK/workload.log"
+}
+
+# How many snapshots there are before the release with the merge.
+snapshots_before_merge() {
+  gzip -dc "$changes" | awk -v mark="\"release\":\"$MERGED_IN\"" \
+    'index($0, mark) && !first { first = NR } END { print (first ? first : NR + 1) - 1 }'
 }
 
 start_materializer() {
   running_pid >/dev/null && return 0
   setsid "$BUILD/apps/crm_materializer" --create.topics=true --bootstrap.servers "$BOOTSTRAP" \
-    --query.port "$QUERY_PORT" --state.dir "$WORK/state" \
+    --query.port "$QUERY_PORT" --state.dir "$WORK/state" --crm.mapping "$HERE/data/mapping.json" \
     >>"$WORK/materializer.log" 2>&1 </dev/null &
   echo $! >"$WORK/materializer.pid"
+}
+
+# Until then its topics may not be there.
+wait_running() {
+  local end=$((SECONDS + READY_TIMEOUT_S))
+  until curl -sf --max-time 5 "$URL/v1/health" >/dev/null; do
+    ((SECONDS < end)) || die "crm_materializer does not run, see $WORK/materializer.log"
+    running_pid >/dev/null || die "crm_materializer ended, see $WORK/materializer.log"
+    sleep 0.5
+  done
 }
 
 wait_caught_up() {
@@ -110,20 +133,45 @@ wait_caught_up() {
   done
 }
 
-show() {
-  say "account $ASKED, as it is now: GET $URL/v1/accounts/$ASKED"
-  curl -sf --max-time 10 "$URL/v1/accounts/$ASKED" | jq .
+# What a salesperson would ask for.
+view() {
+  curl -sf --max-time 10 "$URL/v1/accounts/$1" | jq '{
+    asked: .id, root, name: .fields.name, status, members: [.members[].id],
+    territories: [.territories[].territory],
+    entitlements: ((.entitlements // {}) | map_values({
+      now: (.current | if . then (.text // .amount) else null end),
+      until: (.current.until_ms | if . then (. / 1000 | todate) else null end),
+      from: [.sources[] | "\(.source) of \(.via)"]
+    }))
+  }'
+}
+
+load_and_show_before() {
+  if [[ -e $WORK/before.json ]]; then
+    echo "the data are loaded already (--stop deletes them)"
+    return 0
+  fi
+  load_topics
+  load_history --limit "$(snapshots_before_merge)"
+  wait_caught_up
+  { view "$SURVIVOR" && view "$VICTIM"; } >"$WORK/before.part"
+  mv "$WORK/before.part" "$WORK/before.json"
+}
+
+show_after() {
+  say "after the merge: GET $URL/v1/accounts/$VICTIM"
+  view "$VICTIM"
   cat <<TEXT
 
-That id was merged away: "root" is the organisation that it is part of now, and "members" are all
-the ids that lead to it. How to go on:
+The old id now leads to the survivor, which has the seats of both, the better support, and the
+territory of its own address. How to go on:
 
-  curl -s $URL/v1/accounts/ror:03czfpz43 | jq .
+  curl -s $URL/v1/accounts/$VICTIM | jq .
   curl -s $URL/v1/health | jq .
   curl -s $URL/v1/metrics
   .build/release/apps/millrace topology --url $URL
   .build/release/apps/millrace topic dump --bootstrap.servers $BOOTSTRAP \\
-    --topic crm.redirects --latest --limit 5
+    --topic crm.account-territories --latest --limit 5
   kill -9 \$(cat .local/quickstart/materializer.pid); apps/quickstart.sh     # nothing is lost
   apps/quickstart.sh --stop                                                 # clean up
 
@@ -157,12 +205,20 @@ main() {
   build
   say "starting a local Kafka on $BOOTSTRAP"
   "$HERE/kafka/local_kafka.sh" start --port "$KAFKA_PORT" --dir "$WORK/kafka"
-  say "loading the registry's history"
-  load
   say "running crm_materializer"
   start_materializer
+  wait_running
+  say "loading territories, licences, and the registry's history before release $MERGED_IN"
+  load_and_show_before
+  say "before the merge: GET $URL/v1/accounts/$SURVIVOR and $VICTIM"
+  cat "$WORK/before.json"
+  say "loading the whole history"
+  if [[ ! -e $WORK/loaded ]]; then
+    load_history
+    touch "$WORK/loaded"
+  fi
   wait_caught_up
-  show
+  show_after
 }
 
 main "$@"
