@@ -6,11 +6,12 @@ import subprocess
 from collections import Counter
 
 
-def dump(programs, bootstrap, topic, latest=False, reveal=False):
+def dump(programs, bootstrap, topic, latest=False, reveal=False, options=()):
     """Committed records of a topic, dead letters in full if `reveal`; `programs` is the folder of
-    `millrace`."""
+    `millrace`, `options` are more flags."""
     command = [str(programs / "millrace"), "topic", "dump", "--bootstrap.servers", bootstrap,
                "--topic", topic] + ["--latest"] * latest + ["--reveal"] * reveal
+    command += options
     lines = subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
     return [json.loads(line) for line in lines.splitlines()]
 

@@ -10,16 +10,10 @@ and one *merges.csv. It starts a Kafka of its own. Last line: what was lost, dou
 """
 
 import argparse
-import http.client
-import json
 import os
 import random
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -34,65 +28,7 @@ from compare import (
     dump,
 )
 from oracle import Expected
-
-START_TIMEOUT_S = 60
-DRAIN_TIMEOUT_S = 180
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Instance:
-    """One crm_materializer process."""
-
-    def __init__(self, args, bootstrap, work):
-        self.command = [
-            str(args.bin / "crm_materializer"), "--bootstrap.servers", bootstrap,
-            "--application.id", "crm-crash", "--state.dir", str(work / "state"),
-            "--create.topics=true", "--session.timeout.ms", "2000", "--query.port",
-        ]
-        self.log = open(work / "materializer.log", "ab")
-        self.start()
-
-    def start(self):
-        self.port = free_port()
-        self.process = subprocess.Popen(self.command + [str(self.port)], stdout=self.log,
-                                        stderr=self.log)
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
-
-    def get(self, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        finally:
-            connection.close()
-
-    def wait_caught_up(self):
-        """Until three looks in a row find nothing left to do, and no lag."""
-        calm, end = 0, time.monotonic() + DRAIN_TIMEOUT_S
-        while calm < 3:
-            if time.monotonic() > end or self.process.poll() is not None:
-                raise RuntimeError("the materializer did not catch up, see its log")
-            time.sleep(0.5)
-            try:
-                _, health = self.get("/v1/health")
-            except OSError:
-                calm = 0
-                continue
-            calm = calm + 1 if health["caught_up"] and health["lag_records"] == 0 else 0
-
-    def stop(self):
-        self.process.terminate()
-        return self.process.wait(40)
-
+from process import DRAIN_TIMEOUT_S, Instance, with_kafka
 
 def crash_under_load(args, bootstrap, work, instance, records):
     # So slow that the load still runs at the last kill.
@@ -114,7 +50,7 @@ def crash_under_load(args, bootstrap, work, instance, records):
 
 def run(args, bootstrap, work):
     expected = Expected(args.changes, args.merges)
-    instance = Instance(args, bootstrap, work)
+    instance = Instance(args.bin, bootstrap, work, "crm-crash")
     try:
         crash_under_load(args, bootstrap, work, instance, expected.records)
         instance.wait_caught_up()
@@ -155,23 +91,8 @@ def main():
     args.changes = next(args.data.glob("*.jsonl.gz"))
     args.merges = next(args.data.glob("*merges.csv"))
 
-    work = Path(tempfile.mkdtemp(prefix="millrace-crash-"))
-    port = free_port()
-    kafka = [str(args.kafka)]
-    where = ["--port", str(port), "--dir", str(work / "kafka")]
-    subprocess.run(kafka + ["start"] + where, check=True, timeout=180)
-    code = 1
-    try:
-        code = run(args, f"127.0.0.1:{port}", work)
-    finally:
-        subprocess.run(kafka + ["wipe"] + where, check=False, timeout=60)
-        if code == 0:
-            shutil.rmtree(work)
-        else:
-            print(f"logs are in {work}", file=sys.stderr)
-    return code
+    return with_kafka(args.kafka, "crash", lambda bootstrap, work: run(args, bootstrap, work))
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     sys.exit(main())
