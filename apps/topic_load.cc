@@ -205,7 +205,7 @@ Status for_each_input_line(std::istream& lines, Visit visit) {
     }
     const std::string_view line(buffer.get(), lines.eof() || size == 0 ? size : size - 1);
     if (line.empty()) continue;
-    const Status status = visit(line);
+    Status status = visit(line);
     if (status.ok()) continue;
     if (status.code() != ErrorCode::kInvalidRecord) return status;
     return invalid(fmt::format("line {}: {}", number, status.message()));
