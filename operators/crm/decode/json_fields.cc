@@ -11,11 +11,21 @@ using simdjson::dom::element;
 using simdjson::dom::element_type;
 using simdjson::dom::object;
 
+constexpr size_t kNumberBytesMax = 32;
+
 template <class Number>
 std::string_view number_text(Number number, TextArena& texts) {
-  constexpr size_t kNumberBytesMax = 32;
   char buffer[kNumberBytesMax];
   const auto written = std::to_chars(buffer, buffer + kNumberBytesMax, number);
+  return texts.keep(std::string(buffer, written.ptr));
+}
+
+/// Without an exponent while there is room, so that 1e8 is what 100000000 is.
+std::string_view number_text(double number, TextArena& texts) {
+  char buffer[kNumberBytesMax];
+  const auto written =
+      std::to_chars(buffer, buffer + kNumberBytesMax, number, std::chars_format::fixed);
+  if (written.ec != std::errc()) return number_text<double>(number, texts);
   return texts.keep(std::string(buffer, written.ptr));
 }
 

@@ -175,6 +175,13 @@ TEST(Salesforce, ValuesBecomeTexts) {
       "  A=true\n  B=250000\n  C=1000\n  D=-7\n  E=[1,\"x\"]\n  F=\n  G=ü\n\n");
 }
 
+TEST(Salesforce, EqualNumbersAreEqualTextsHoweverWritten) {
+  EXPECT_EQ(
+      cometd(event("UPDATE", "", R"(,"A":100000.0,"B":100000,"C":1.2e8,"D":0.00001,"E":1e300)")),
+      "update sf:001000000000001AAA Account 7/2/tx partial\n"
+      "  A=100000\n  B=100000\n  C=120000000\n  D=0.00001\n  E=1e+300\n");
+}
+
 TEST(Salesforce, MappingDropsFieldsAndTurnsReferencesIntoIds) {
   EXPECT_EQ(cometd(event("UPDATE", "",
                          R"(,"Secret__c":"x","ParentId":"00100000000000A","parent_id":"y")")),
