@@ -1,5 +1,7 @@
 #include "crm_topics.h"
 
+#include <utility>
+
 #include "crm/account_topology.h"
 #include "crm/entitlement/entitlement_topology.h"
 #include "crm/output_topic.h"
@@ -26,9 +28,20 @@ std::vector<engine::NewTopic> crm_input_topics(const crm::Mapping& mapping, int3
   for (const crm::TopicMapping& mapped : mapping.topics) {
     topics.push_back(topic(mapped.topic, partitions, "delete"));
   }
-  if (derives_entitlements(mapping))
-    topics.push_back(topic(crm::kProductFeatures.name, 1, "compact"));
+  if (derives_entitlements(mapping)) topics.push_back(product_topic());
   return topics;
+}
+
+std::vector<engine::NewTopic> territory_topics() {
+  std::vector<engine::NewTopic> topics;
+  for (const TopicUse& table : crm::territory_tables()) {
+    topics.push_back(topic(table.name, 1, "compact"));
+  }
+  return topics;
+}
+
+engine::NewTopic product_topic() {
+  return topic(crm::kProductFeatures.name, 1, "compact");
 }
 
 std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t partitions,
@@ -37,9 +50,7 @@ std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t pa
     return topic(crm::output_topic(name, output_prefix), partitions, policy);
   };
   std::vector<engine::NewTopic> topics = crm_input_topics(mapping, partitions);
-  for (const TopicUse& table : crm::territory_tables()) {
-    topics.push_back(topic(table.name, 1, "compact"));
-  }
+  for (engine::NewTopic& table : territory_topics()) topics.push_back(std::move(table));
   topics.push_back(output(crm::kRedirects.name, "compact"));
   topics.push_back(output(crm::kAccountStates.name, "compact"));
   topics.push_back(output(crm::kAccountTerritories.name, "compact"));

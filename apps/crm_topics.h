@@ -16,5 +16,9 @@ std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t pa
                                          std::string_view output_prefix);
 /// Only those that a source of changes writes.
 std::vector<engine::NewTopic> crm_input_topics(const crm::Mapping& mapping, int32_t partitions);
+/// Those of them that hold definitions: what territories and rules there are, and what products
+/// give.
+std::vector<engine::NewTopic> territory_topics();
+engine::NewTopic product_topic();
 
 }  // namespace millrace::apps

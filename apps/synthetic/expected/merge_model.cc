@@ -1,0 +1,73 @@
+#include "synthetic/expected/merge_model.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace millrace::apps::synthetic {
+
+void MergeModel::add(const MergeChange& change) {
+  const std::string victim = internal_record_id(Kind::kAccount, change.victim);
+  const std::string other = internal_record_id(Kind::kAccount, change.survivor);
+  named_.insert(victim);
+  if (change.kind != crm::MergeFactKind::Unmerge) named_.insert(other);
+  Fact& newest = deciding_[victim];
+  if (newest.version < change.version) newest = {change.version, change.kind, other};
+}
+
+/// The oldest edge of each cycle is left out.
+void MergeModel::resolve() {
+  inactive_.clear();
+  survivors_.clear();
+  std::map<std::string, std::string> edges;
+  for (const auto& [victim, fact] : deciding_) {
+    if (fact.kind == crm::MergeFactKind::Merge) edges[victim] = fact.survivor;
+  }
+  std::set<std::string> done;
+  for (const auto& [start, first] : edges) {
+    std::vector<std::string> path;
+    std::string at = start;
+    while (edges.contains(at) && done.insert(at).second) {
+      path.push_back(at);
+      at = edges.at(at);
+    }
+    const auto cycle = std::ranges::find(path, at);
+    if (cycle == path.end()) continue;
+    inactive_.insert(*std::min_element(cycle, path.end(), [this](const auto& a, const auto& b) {
+      return std::tie(deciding_.at(a).version, a) < std::tie(deciding_.at(b).version, b);
+    }));
+  }
+  for (auto& [victim, survivor] : edges) {
+    if (!inactive_.contains(victim)) survivors_[victim] = std::move(survivor);
+  }
+}
+
+std::string MergeModel::survivor_of(const std::string& id) const {
+  const auto found = survivors_.find(id);
+  return found == survivors_.end() ? std::string() : found->second;
+}
+
+std::string MergeModel::root_of(const std::string& id) const {
+  std::string root = id;
+  for (auto edge = survivors_.find(root); edge != survivors_.end(); edge = survivors_.find(root)) {
+    root = edge->second;
+  }
+  return root;
+}
+
+std::string MergeModel::decision_of(const std::string& id) const {
+  const auto fact = deciding_.find(id);
+  if (fact == deciding_.end()) return "None";
+  switch (fact->second.kind) {
+    case crm::MergeFactKind::Merge:
+      return inactive_.contains(id) ? "CycleInactive" : "Merged";
+    case crm::MergeFactKind::Unmerge:
+      return "Unmerged";
+    case crm::MergeFactKind::Split:
+      break;
+  }
+  return "Split";
+}
+
+}  // namespace millrace::apps::synthetic

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "synthetic/event.h"
+
+namespace millrace::apps::synthetic {
+
+/// What a set of merge facts makes of ids: everything from nothing, after all of them are there.
+class MergeModel {
+ public:
+  void add(const MergeChange& change);
+  /// REQUIRES: is called after the last `add`, and before anything is asked.
+  void resolve();
+
+  /// Every id that a fact names.
+  const std::set<std::string>& named() const { return named_; }
+  std::string root_of(const std::string& id) const;
+  /// Empty for a root.
+  std::string survivor_of(const std::string& id) const;
+  /// As `RedirectDecision` is written.
+  std::string decision_of(const std::string& id) const;
+
+ private:
+  struct Fact {
+    EventVersion version;
+    crm::MergeFactKind kind = crm::MergeFactKind::Merge;
+    std::string survivor;
+  };
+  std::map<std::string, Fact> deciding_;  ///< by victim: the newest
+  std::set<std::string> named_;
+  std::set<std::string> inactive_;                ///< victims whose edge would close a cycle
+  std::map<std::string, std::string> survivors_;  ///< by victim, of active edges
+};
+
+}  // namespace millrace::apps::synthetic

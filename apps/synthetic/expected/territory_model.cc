@@ -1,0 +1,118 @@
+#include "synthetic/expected/territory_model.h"
+
+#include <algorithm>
+
+namespace millrace::apps::synthetic {
+namespace {
+
+template <class Latest, class Object>
+void keep(Latest& latest, const Object& object, bool is_removal) {
+  if (is_removal) {
+    latest.erase(object.id);
+  } else {
+    latest[object.id] = object;
+  }
+}
+
+std::set<std::string> chosen(const std::map<std::string, std::set<std::string>>& by_account,
+                             const std::map<std::string, std::string>& members) {
+  std::set<std::string> territories;
+  for (const auto& [id, via] : members) {
+    const auto found = by_account.find(id);
+    if (found != by_account.end()) territories.insert(found->second.begin(), found->second.end());
+  }
+  return territories;
+}
+
+}  // namespace
+
+template <class Object>
+void TerritoryModel::take(Choices& latest, const Object& object, bool is_removal) {
+  if (is_removal) {
+    latest.erase(object.id);
+  } else {
+    latest[object.id] = {object.account, object.territory};
+  }
+}
+
+void TerritoryModel::add(const DefinitionChange& change) {
+  prepared_.reset();
+  const bool gone = change.is_removal;
+  if (const auto* territory = std::get_if<crm::TerritoryT>(&change.definition)) {
+    keep(territories_, *territory, gone);
+  } else if (const auto* rule = std::get_if<crm::TerritoryRuleT>(&change.definition)) {
+    keep(rules_, *rule, gone);
+  } else if (const auto* link = std::get_if<crm::RuleTerritoryT>(&change.definition)) {
+    keep(associations_, *link, gone);
+  } else if (const auto* manual = std::get_if<crm::ManualTerritoryT>(&change.definition)) {
+    take(manual_, *manual, gone);
+  } else if (const auto* no = std::get_if<crm::TerritoryExclusionT>(&change.definition)) {
+    take(excluded_, *no, gone);
+  }
+}
+
+bool TerritoryModel::Prepared::is_above(size_t upper, size_t lower) const {
+  for (auto at = places[lower].parent; at; at = places[*at].parent) {
+    if (*at == upper) return true;
+  }
+  return false;
+}
+
+const TerritoryModel::Prepared& TerritoryModel::prepared() {
+  if (prepared_) return *prepared_;
+  Prepared& now = prepared_.emplace();
+  for (const auto& [id, territory] : territories_) {
+    now.place_of[id] = now.places.size();
+    now.places.push_back({id, {}, {}, {}});
+  }
+  for (const auto& [id, territory] : territories_) {
+    const auto parent = now.place_of.find(territory.parent);
+    if (parent != now.place_of.end()) now.places[now.place_of.at(id)].parent = parent->second;
+  }
+  for (const auto& [id, rule] : rules_) {
+    now.rule_of[id] = now.rules.size();
+    now.rules.emplace_back(rule);
+  }
+  for (const auto& [id, link] : associations_) {
+    if (!rules_.at(link.rule).active) continue;
+    const size_t of = now.place_of.at(link.territory);
+    for (size_t i = 0; i < now.places.size(); ++i) {
+      if (i != of && !(link.inherited && now.is_above(of, i))) continue;
+      if (!now.places[i].rule_ids.insert(link.rule).second) continue;
+      now.places[i].rules.push_back(now.rule_of.at(link.rule));
+    }
+  }
+  for (const auto& [id, choice] : manual_) now.manual[choice.account].insert(choice.territory);
+  for (const auto& [id, choice] : excluded_) now.excluded[choice.account].insert(choice.territory);
+  return now;
+}
+
+std::map<std::string, TerritoryOutcome> TerritoryModel::territories_of(
+    const FieldTexts& fields, const std::map<std::string, std::string>& members) {
+  const Prepared& now = prepared();
+  const std::set<std::string> excluded = chosen(now.excluded, members);
+  std::vector<bool> answers;
+  answers.reserve(now.rules.size());
+  for (const TerritoryRule& rule : now.rules) answers.push_back(rule.matches(fields));
+  std::vector<size_t> matching;
+  for (size_t i = 0; i < now.places.size(); ++i) {
+    const auto& place = now.places[i];
+    const bool all = std::ranges::all_of(place.rules, [&](size_t rule) { return answers[rule]; });
+    if (all && !place.rules.empty() && !excluded.contains(place.id)) matching.push_back(i);
+  }
+  std::map<std::string, TerritoryOutcome> outcomes;
+  for (const size_t each : matching) {
+    const bool has_lower =
+        std::ranges::any_of(matching, [&](size_t other) { return now.is_above(each, other); });
+    const auto& ids = now.places[each].rule_ids;
+    if (!has_lower) outcomes[now.places[each].id].rules.assign(ids.begin(), ids.end());
+  }
+  for (const std::string& territory : chosen(now.manual, members)) {
+    if (now.place_of.contains(territory) && !excluded.contains(territory)) {
+      outcomes[territory].manual = true;
+    }
+  }
+  return outcomes;
+}
+
+}  // namespace millrace::apps::synthetic

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "synthetic/event.h"
+#include "synthetic/population.h"
+#include "synthetic/profile.h"
+#include "synthetic/random.h"
+#include "synthetic/territory_plan.h"
+#include "synthetic/values.h"
+
+namespace millrace::apps::synthetic {
+
+struct GeneratorOptions {
+  Profile profile{};
+  uint64_t seed = 1;
+  int64_t start_ms = 0;  ///< when the first event was committed; the quarter ends 90 days later
+};
+
+/// Makes up what happens in a CRM, phase by phase, in the order in which it happens. A function of
+/// the options and the phases before: to go on after some, run them again without delivering.
+///
+/// Operations are chosen by the mix of an ordinary day, records by Zipf's law. The source's clock
+/// is coarse: transactions in a row may have equal commit times.
+class Generator {
+ public:
+  explicit Generator(const GeneratorOptions& options);
+  Generator(const Generator&) = delete;
+  Generator& operator=(const Generator&) = delete;
+
+  void run(Phase phase, const EventSink& sink);
+
+ private:
+  /// Events of one transaction share commit time and key.
+  void begin_transaction(int64_t ms_later);
+  EventVersion next_version();
+  void emit(Kind kind, uint64_t number, crm::ChangeType type, std::vector<FieldText> fields = {});
+  void emit(DefinitionChange change);
+
+  void backfill();
+  void steady();
+  void bulk_import();
+  void quarter_end();
+  void bulk_dedupe();
+  void realignment();
+
+  /// Creates of accounts and all that is under them, in order of kind.
+  void create_batch(const Population::Batch& batch);
+  void change_anything();
+  void update(Kind kind);
+  void create();
+  bool undelete(Kind kind);
+  void remove();
+  void merge();
+  /// With one child of the victim that goes to the survivor in the same transaction.
+  void merge(uint64_t victim, uint64_t survivor, Kind kind, uint64_t child);
+  /// Of an account that something is under into a popular one; false: not this time.
+  bool merge_account_with_child(uint64_t survivor);
+  void close_cycle();
+  void unmerge();
+  void lose_track();
+  void change_definition();
+  void end_deals();
+  void renew(Kind kind);
+
+  /// Of what was ever created, popular ones more often; of deleted ones there are some.
+  uint64_t pick(Kind kind);
+  Kind pick_child_kind();
+  /// Some ms in bulk, seconds on an ordinary day.
+  int64_t pause_ms();
+
+  const GeneratorOptions options_;
+  Population population_;
+  TerritoryPlan territories_;
+  Values values_;
+  Random random_;
+  const EventSink* sink_ = nullptr;
+  int64_t phases_ = 0;
+  int64_t now_ms_;
+  bool is_bulk_ = true;
+  int64_t transactions_ = 0;
+  int64_t sequence_ = 0;
+  std::string transaction_;
+};
+
+}  // namespace millrace::apps::synthetic

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace millrace::apps::synthetic {
+
+/// How large everything is.
+struct Profile {
+  uint64_t accounts = 0;    ///< that a backfill brings; other records are in proportion
+  uint64_t operations = 0;  ///< of a steady phase
+  uint32_t territories = 0;
+  uint32_t rules = 0;
+  uint32_t products = 0;
+};
+
+inline constexpr std::array<std::pair<std::string_view, Profile>, 3> kProfiles{
+    {{"s", {1'000, 4'000, 40, 60, 10}},
+     {"m", {50'000, 100'000, 2'000, 3'000, 50}},
+     {"l", {1'000'000, 2'000'000, 20'000, 30'000, 200}}}};
+
+/// What goes on for a while.
+enum class Phase : unsigned char {
+  kBackfill,     ///< all that is there at first, as creates: definitions, accounts, children
+  kSteady,       ///< an ordinary day: the mix of operations
+  kBulkImport,   ///< a fifth more accounts at once, some of them merged before they come
+  kQuarterEnd,   ///< closing and renewing around the midnight in which a fifth of grants end
+  kBulkDedupe,   ///< a tenth of the accounts is merged away
+  kRealignment,  ///< a tenth of the rules changes while accounts change
+};
+
+inline constexpr std::array<std::pair<std::string_view, Phase>, 6> kPhases{
+    {{"backfill", Phase::kBackfill},
+     {"steady", Phase::kSteady},
+     {"bulk-import", Phase::kBulkImport},
+     {"quarter-end", Phase::kQuarterEnd},
+     {"bulk-dedupe", Phase::kBulkDedupe},
+     {"realignment", Phase::kRealignment}}};
+
+template <class Table>
+constexpr auto find_by_name(const Table& table, std::string_view name)
+    -> std::optional<typename Table::value_type::second_type> {
+  for (const auto& [known, value] : table) {
+    if (known == name) return value;
+  }
+  return std::nullopt;
+}
+
+}  // namespace millrace::apps::synthetic
