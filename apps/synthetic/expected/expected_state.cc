@@ -21,8 +21,10 @@ Lines& lines(FinalState& state, Output output) {
 
 void ExpectedState::add(const Event& event) {
   if (const auto* change = std::get_if<RecordChange>(&event)) {
-    rows_[static_cast<size_t>(change->kind)][internal_record_id(change->kind, change->number)].add(
-        *change);
+    const std::string id = internal_record_id(change->kind, change->number);
+    rows_[static_cast<size_t>(change->kind)][id].add(*change);
+    const bool is_account = change->kind == Kind::kAccount;
+    if (is_account && change->type == crm::ChangeType::Undelete) merges_.name(id);
   } else if (const auto* merge = std::get_if<MergeChange>(&event)) {
     merges_.add(*merge);
   } else {

@@ -12,10 +12,12 @@ namespace millrace::apps::synthetic {
 class MergeModel {
  public:
   void add(const MergeChange& change);
+  /// Something is said of the id that decides nothing by itself.
+  void name(const std::string& id) { named_.insert(id); }
   /// REQUIRES: is called after the last `add`, and before anything is asked.
   void resolve();
 
-  /// Every id that a fact names.
+  /// Every id that a fact or an undelete names.
   const std::set<std::string>& named() const { return named_; }
   std::string root_of(const std::string& id) const;
   /// Empty for a root.
