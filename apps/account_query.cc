@@ -182,6 +182,7 @@ json answer_json(const std::string& id, const Found& found, json territories, js
           {"version", state.version()},
           {"event_time_ms", state.event_time_ms()},
           {"incomplete", state.incomplete()},
+          {"delete_pending", state.delete_pending()},
           {"position", json::parse(position_json(found.position))},
           {"freshness_ms", found.position.freshness_ms}};
 }

@@ -84,6 +84,14 @@ void add_config(ConfigTable& table, CrmOptions& options) {
                     {0, 86'400'000},
                     "For how long the parts of a source's transaction may come from which a merge "
                     "of accounts is inferred. 0: none is.");
+  table.add_choice(
+      "crm.unmerge.children", options.accounts.unmerged_children,
+      {{"return", crm::UnmergedChildren::kReturn}, {"stay", crm::UnmergedChildren::kStay}},
+      "Where records go that came to an account while it was merged, when the merge "
+      "is taken back: to the account, or they stay with the survivor.");
+  table.add_integer("crm.delete.grace.ms", options.accounts.delete_grace_ms, {0, 86'400'000},
+                    "For how long a deleted account stays as it was, since it may turn out that "
+                    "it was merged. 0: not at all.");
   table.add_string("crm.output.prefix", options.accounts.output_prefix,
                    {.length_max = crm::kOutputPrefixLengthMax,
                     .check = &check_prefix,

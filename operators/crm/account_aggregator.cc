@@ -12,10 +12,19 @@
 #include "crm/children/child_counts.h"
 #include "crm/composite_key.h"
 #include "crm/encode.h"
+#include "crm/golden_record.h"
 #include "member_update_generated.h"
 
 namespace millrace::crm {
 namespace {
+
+/// The row as it was before its delete, as far as the row tells.
+void take_delete_back(RowView& row) {
+  std::erase_if(row.fields,
+                [&](const FieldView& field) { return field.version == row.existence_version; });
+  row.status = RowStatus::Live;
+  row.existence_version.reset();
+}
 
 /// The entries of one root, copied out of the store.
 class Component {
@@ -32,6 +41,16 @@ class Component {
       if (entry->row() != nullptr) row = &rows_.emplace_back(read_row(*entry->row()));
       members_.push_back({entry->member()->string_view(), row});
     }
+  }
+
+  bool root_is_deleted() const { return status() == AccountStatus::Deleted; }
+
+  /// What it was before the root's row was deleted.
+  void wait_for_a_merge() {
+    for (RowView& row : rows_) {
+      if (row.id == root_ && row.status == RowStatus::Deleted) take_delete_back(row);
+    }
+    delete_pending_ = true;
   }
 
   AccountStatus status() const {
@@ -56,7 +75,7 @@ class Component {
     const auto children =
         children_ ? write_counts(builder, *children_) : flatbuffers::Offset<ChildCounts>();
     return CreateAccountState(builder, root, now, members, fields, version, event_time_ms(),
-                              incomplete(), children);
+                              incomplete(), children, delete_pending_);
   }
 
  private:
@@ -106,6 +125,7 @@ class Component {
 
   std::string_view root_;
   std::optional<ChildTally> children_;
+  bool delete_pending_ = false;
   std::deque<std::string> buffers_;
   std::vector<const MemberUpdate*> entries_;
   std::deque<RowView> rows_;
@@ -118,14 +138,15 @@ bool is_tombstone(AccountStatus status) {
 
 class AccountAggregator final : public Processor {
  public:
-  AccountAggregator(AggregatorStores stores, SurvivorshipPolicy policy)
-      : stores_(std::move(stores)), policy_(std::move(policy)) {}
+  AccountAggregator(AggregatorStores stores, SurvivorshipPolicy policy, int64_t delete_grace_ms)
+      : stores_(std::move(stores)), policy_(std::move(policy)), delete_grace_ms_(delete_grace_ms) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
     members_ = &context.store(stores_.members);
     states_ = &context.store(stores_.states);
     erasures_ = &context.store(stores_.erasures);
+    grace_timers_ = &context.timers(stores_.grace_timers);
     if (!stores_.child_counts.empty()) counts_ = &context.store(stores_.child_counts);
   }
 
@@ -144,7 +165,32 @@ class AccountAggregator final : public Processor {
     publish(update.root()->string_view(), record);
   }
 
+  /// The grace is over.
+  void on_timer(const Timer& timer) override {
+    publish(timer.key.view(), {.key = timer.key,
+                               .value = {},
+                               .old_value = {},
+                               .timestamp_ms = timer.time_ms,
+                               .headers = {}});
+  }
+
  private:
+  /// Whether the delete of the root is not believed yet. `old`: the state before; null: none.
+  bool waits_for_a_merge(const Component& component, std::string_view root,
+                         const AccountState* old) {
+    const bool waited = old != nullptr && old->delete_pending();
+    if (!component.root_is_deleted()) {
+      if (waited) grace_timers_->cancel(root, 0);
+      return false;
+    }
+    if (waited) return grace_timers_->find(root, 0).has_value();
+    if (delete_grace_ms_ == 0 || old == nullptr || old->status() != AccountStatus::Active) {
+      return false;
+    }
+    grace_timers_->set(root, 0, context().wall_time_ms() + delete_grace_ms_);
+    return true;
+  }
+
   void publish(std::string_view root, const Record& record) {
     const Row stored = states_->get(root);
     old_state_.assign(stored ? stored.value.view() : std::string_view());
@@ -153,7 +199,8 @@ class AccountAggregator final : public Processor {
         stored ? flatbuffers::GetRoot<AccountState>(old_state_.data()) : nullptr;
     const uint64_t old_version = old == nullptr ? 0 : old->version();
 
-    const Component component(*members_, root, children_of(root));
+    Component component(*members_, root, children_of(root));
+    if (waits_for_a_merge(component, root, old)) component.wait_for_a_merge();
     if (old != nullptr && write(component, old_version) == Bytes(old_state_)) return;
     const bool is_forgotten = component.status() == AccountStatus::Absorbed && erasures_->get(root);
     if (is_forgotten && old == nullptr) return;
@@ -188,19 +235,22 @@ class AccountAggregator final : public Processor {
 
   AggregatorStores stores_;
   SurvivorshipPolicy policy_;
+  int64_t delete_grace_ms_;
   KeyValueStore* members_ = nullptr;
   KeyValueStore* states_ = nullptr;
   KeyValueStore* counts_ = nullptr;
   KeyValueStore* erasures_ = nullptr;
+  Timers* grace_timers_ = nullptr;
   flatbuffers::FlatBufferBuilder builder_;
   std::string old_state_;
 };
 
 }  // namespace
 
-ProcessorFactory account_aggregator(AggregatorStores stores, SurvivorshipPolicy policy) {
-  return [stores = std::move(stores), policy = std::move(policy)] {
-    return std::make_unique<AccountAggregator>(stores, policy);
+ProcessorFactory account_aggregator(AggregatorStores stores, SurvivorshipPolicy policy,
+                                    int64_t delete_grace_ms) {
+  return [stores = std::move(stores), policy = std::move(policy), delete_grace_ms] {
+    return std::make_unique<AccountAggregator>(stores, policy, delete_grace_ms);
   };
 }
 

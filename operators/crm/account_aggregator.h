@@ -1,10 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "millrace/core/processor.h"
 
-#include "crm/golden_record.h"
+#include "crm/survivorship.h"
 
 namespace millrace::crm {
 
@@ -13,6 +14,7 @@ struct AggregatorStores {
   std::string states;          ///< root → AccountState
   std::string child_counts{};  ///< root → ChildCounts; read only. Empty: accounts have no children.
   std::string erasures{};      ///< id → Erasure; read only
+  std::string grace_timers{};  ///< wall clock: when the delete of a root is believed
 };
 
 /// Puts components of merged accounts together: takes MemberUpdates keyed by root, keeps one entry
@@ -25,7 +27,12 @@ struct AggregatorStores {
 /// (M8) and a query still finds the members; not so of an erased root without any. Updates of one
 /// (root, member) must come in order; of different members in any. Repeated updates change nothing.
 ///
+/// An active account whose root's row is deleted stays as it is for `delete_grace_ms` (0: not at
+/// all) and says `delete_pending`; then it is deleted. If its root becomes a victim meanwhile, it
+/// never was.
+///
 /// Costs reading all entries of the root for each update that changes one.
-ProcessorFactory account_aggregator(AggregatorStores stores, SurvivorshipPolicy policy);
+ProcessorFactory account_aggregator(AggregatorStores stores, SurvivorshipPolicy policy,
+                                    int64_t delete_grace_ms);
 
 }  // namespace millrace::crm

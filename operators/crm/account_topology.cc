@@ -15,7 +15,6 @@
 #include "crm/erasure/erasure_topology.h"
 #include "crm/ids.h"
 #include "crm/member_router.h"
-#include "crm/merge_forest.h"
 #include "crm/merge_resolver.h"
 #include "crm/row_materializer.h"
 #include "crm/signals/signal_topology.h"
@@ -52,15 +51,16 @@ ProcessorFactory key_by_value(KeyByValue::IdOf id_of) {
   return [id_of] { return std::make_unique<KeyByValue>(id_of); };
 }
 
-void add_merge_resolution(Nodes& nodes) {
+void add_merge_resolution(Nodes& nodes, UnmergedChildren children) {
   TopicUse facts = use_of(kMergeFacts);
   facts.value.validate = &validate_merge_fact;
   const NodeIndex source = nodes.source("merge-facts", facts);
   const NodeIndex keyed = nodes.processor("merge-fact-keys", key_by_value(&victim_id), {source});
   const NodeIndex exchange =
       nodes.exchange("merge-facts-to-resolver", type_info<MergeFact>(), {keyed}, 1);
-  const NodeIndex resolver = nodes.processor(
-      "merge-resolver", merge_resolver(std::string(kForestStore)), {exchange}, {kForestStore});
+  const NodeIndex resolver =
+      nodes.processor("merge-resolver", merge_resolver(std::string(kForestStore), children),
+                      {exchange}, {kForestStore});
   nodes.sink("redirects-out", use_of(kRedirects), resolver, true);
   nodes.sink("conflicts-out", use_of(kConflicts), resolver, false);
 }
@@ -128,8 +128,10 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
   AccountFlow flow;
   AggregatorStores stores{.members = std::string(kMemberStore),
                           .states = std::string(kAccountStateStore),
-                          .erasures = std::string(kErasureStore)};
-  std::vector<std::string_view> store_names{kMemberStore, kAccountStateStore, kErasureStore};
+                          .erasures = std::string(kErasureStore),
+                          .grace_timers = std::string(kDeleteGraceTimers)};
+  std::vector<std::string_view> store_names{kMemberStore, kAccountStateStore, kErasureStore,
+                                            kDeleteGraceTimers};
   std::vector<NodeIndex> aggregator_parents{by_root};
   if (has_children) {
     const NodeIndex index = add_child_index(nodes, *decoded.children, parents);
@@ -140,7 +142,8 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
     store_names.push_back(kChildCountStore);
   }
   flow.account_states =
-      nodes.processor("account-aggregator", account_aggregator(stores, options.survivorship),
+      nodes.processor("account-aggregator",
+                      account_aggregator(stores, mapping->survivorship, options.delete_grace_ms),
                       aggregator_parents, store_names, {kAccountStateStore});
   nodes.sink("account-states-out", use_of(kAccountStates), flow.account_states, true);
   add_territories(nodes, flow.account_states, kAccountStateStore, options.territories);
@@ -190,14 +193,17 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
       signal_sources(mapping, *parents, options.merge_inference_window_ms);
   if (!signals.ok()) return signals.status();
   Nodes nodes(options.output_prefix);
-  add_merge_resolution(nodes);
+  add_merge_resolution(nodes, options.unmerged_children);
   const AccountFlow flow = add_account_flow(
       nodes, std::make_shared<const Mapping>(std::move(mapping)), *parents, *signals, options);
-  std::vector<StoreSpec> stores{
-      store_of<RawBytes>(kForestStore),           store_of<AccountRow>(kRowStore),
-      store_of<Redirect>(kRedirectStore),         store_of<MemberUpdate>(kMemberStore),
-      store_of<AccountState>(kAccountStateStore), store_of<Erasure>(kErasureStore)};
-  add_erasure(nodes, *parents);
+  std::vector<StoreSpec> stores{store_of<RawBytes>(kForestStore),
+                                store_of<AccountRow>(kRowStore),
+                                store_of<Redirect>(kRedirectStore),
+                                store_of<MemberUpdate>(kMemberStore),
+                                store_of<AccountState>(kAccountStateStore),
+                                store_of<Erasure>(kErasureStore),
+                                timer_store(kDeleteGraceTimers)};
+  add_erasure(nodes, *parents, options.unmerged_children);
   if (flow.children_by_root) std::ranges::move(child_stores(), std::back_inserter(stores));
   std::ranges::move(signal_stores(*signals), std::back_inserter(stores));
   std::ranges::move(territory_stores(), std::back_inserter(stores));

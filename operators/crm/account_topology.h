@@ -14,7 +14,7 @@
 #include "crm/children/child_index.h"
 #include "crm/decode/mapping.h"
 #include "crm/entitlement/deriver.h"
-#include "crm/golden_record.h"
+#include "crm/merge_forest.h"
 #include "crm/output_topic.h"
 #include "crm/territory_assigner.h"
 #include "erasure_generated.h"
@@ -46,8 +46,9 @@ inline constexpr std::string_view kRedirectStore = "account-redirects";  ///< id
 inline constexpr std::string_view kMemberStore =
     "account-members";  ///< root, member → MemberUpdate
 inline constexpr std::string_view kAccountStateStore = "account-states";  ///< root → AccountState
-inline constexpr std::string_view kErasureStore = "account-erasures";     ///< id → Erasure
-inline constexpr std::string_view kForestStore = "merge-forest";          ///< see merge_forest.h
+inline constexpr std::string_view kDeleteGraceTimers = "delete-grace-timers";  ///< private
+inline constexpr std::string_view kErasureStore = "account-erasures";          ///< id → Erasure
+inline constexpr std::string_view kForestStore = "merge-forest";  ///< see merge_forest.h
 
 /// The checks of an input topic's values: the FlatBuffer, and that it says something.
 Status validate_account_change(Bytes bytes);
@@ -55,12 +56,14 @@ Status validate_merge_fact(Bytes bytes);
 Status validate_erasure(Bytes bytes);
 
 struct AccountOptions {
-  SurvivorshipPolicy survivorship{};
   /// How many children of an account whose root moved are moved in one go.
   size_t child_move_slice = kChildMoveSlice;
   TerritoryOptions territories{};
   /// For how long the parts of a transaction may come from which a merge is inferred; 0: none is.
   int64_t merge_inference_window_ms = 600'000;
+  /// For how long a deleted account stays as it was, since it may have been merged; 0: not at all.
+  int64_t delete_grace_ms = 0;
+  UnmergedChildren unmerged_children = UnmergedChildren::kReturn;
   /// What the names of topics that are written begin with, so that another job may write them again
   /// beside these. Topics that are only read keep their names.
   std::string output_prefix{kTopicPrefix};

@@ -1,6 +1,7 @@
 #include "crm/golden_record.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 #include <utility>
 
@@ -48,11 +49,6 @@ bool preferred(const Candidate& a, const Candidate& b, std::string_view root,
 }
 
 }  // namespace
-
-const FieldPolicy& SurvivorshipPolicy::of(std::string_view field) const {
-  const auto it = fields.find(field);
-  return it == fields.end() ? standard : it->second;
-}
 
 std::vector<GoldenFieldView> golden_fields(std::string_view root,
                                            std::span<const MemberView> members,

@@ -125,11 +125,14 @@ class RedirectRouter final : public Processor {
     const auto& redirect = *flatbuffers::GetRoot<Redirect>(record.value.data());
     const std::string_view id = redirect.id()->string_view();
     std::optional<std::string> sent_root;
+    bool moves = redirect.stays() != nullptr;
     if (const Row before = redirects_->get(id)) {
       if (before.value == record.value) return;
-      sent_root = flatbuffers::GetRoot<Redirect>(before.value.data())->root()->str();
+      const auto& sent = *flatbuffers::GetRoot<Redirect>(before.value.data());
+      sent_root = sent.root()->str();
+      moves |= sent.stays() != nullptr;
     }
-    const bool moves = redirect.root()->string_view() != (sent_root ? *sent_root : id);
+    moves |= redirect.root()->string_view() != (sent_root ? *sent_root : id);
     redirects_->put(id, record.value, record.timestamp_ms);
     const Row row = rows_->get(id);
     if (row && !sent_root) sent_root = id;

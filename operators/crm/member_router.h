@@ -16,7 +16,8 @@ ProcessorFactory row_router(std::string redirect_store);
 /// Children of the redirect router, in the order in which they must be declared.
 enum RedirectRouterChild : size_t {
   kMemberUpdatesChild = 0,
-  kMovedRootsChild = 1  ///< Redirects of ids whose root is another than before; may be missing
+  /// Redirects of ids whose root is another than before, or that have stays or had; may be missing
+  kMovedRootsChild = 1
 };
 
 /// Redirect side: takes Redirects keyed by id in offset order and keeps the latest in

@@ -27,6 +27,36 @@ Status check_authority(const OwnedMergeFact& fact) {
   return invalid("a merge fact of an authority that this version does not know");
 }
 
+/// What decides among the facts taken so far, in ascending order.
+class Decision {
+ public:
+  void take(const OwnedMergeFact& fact) {
+    if (fact.authority == MergeAuthority::Explicit) {
+      stated_ = &fact;
+    } else if (fact.kind == MergeFactKind::Merge) {
+      signal_ = &fact;
+    } else if (signal_ != nullptr || fact.authority != MergeAuthority::Undelete) {
+      taken_back_by_ = &fact;
+      signal_ = nullptr;
+    }
+  }
+
+  /// Null: none.
+  const OwnedMergeFact* fact() const {
+    if (signal_ != nullptr && (stated_ == nullptr || *stated_ < *signal_)) return signal_;
+    return stated_ != nullptr ? stated_ : taken_back_by_;
+  }
+
+ private:
+  const OwnedMergeFact* stated_ = nullptr;
+  const OwnedMergeFact* signal_ = nullptr;
+  const OwnedMergeFact* taken_back_by_ = nullptr;
+};
+
+bool is_merge(const OwnedMergeFact* fact) {
+  return fact != nullptr && fact->kind == MergeFactKind::Merge;
+}
+
 }  // namespace
 
 OwnedMergeFact copy_merge_fact(const MergeFact& fact) {
@@ -80,25 +110,25 @@ flatbuffers::Offset<MergeFact> write_merge_fact(flatbuffers::FlatBufferBuilder& 
                          fact.authority);
 }
 
-std::optional<OwnedMergeFact> deciding_fact(std::vector<OwnedMergeFact> facts) {
+Verdict judge_facts(std::vector<OwnedMergeFact> facts) {
   std::ranges::sort(facts);
-  const OwnedMergeFact* stated = nullptr;
-  const OwnedMergeFact* signal = nullptr;
-  const OwnedMergeFact* taken_back_by = nullptr;
-  for (const OwnedMergeFact& fact : facts) {
-    if (fact.authority == MergeAuthority::Explicit) {
-      stated = &fact;
-    } else if (fact.kind == MergeFactKind::Merge) {
-      signal = &fact;
-    } else if (signal != nullptr || fact.authority != MergeAuthority::Undelete) {
-      taken_back_by = &fact;
-      signal = nullptr;
+  Verdict verdict;
+  Decision decision;
+  const OwnedMergeFact* before = nullptr;
+  OwnedVersion merged_since;
+  for (size_t i = 0; i < facts.size(); ++i) {
+    decision.take(facts[i]);
+    const OwnedVersion& version = facts[i].version;
+    if (i + 1 < facts.size() && facts[i + 1].version == version) continue;
+    const OwnedMergeFact* now = decision.fact();
+    if (!is_merge(before) && is_merge(now)) merged_since = version;
+    if (is_merge(before) && !is_merge(now)) {
+      verdict.periods.push_back({merged_since, version, before->survivor});
     }
+    before = now;
   }
-  const OwnedMergeFact* decides = stated;
-  if (signal != nullptr && (stated == nullptr || *stated < *signal)) decides = signal;
-  if (decides == nullptr) decides = taken_back_by;
-  return decides == nullptr ? std::nullopt : std::optional(*decides);
+  if (before != nullptr) verdict.fact = *before;
+  return verdict;
 }
 
 }  // namespace millrace::crm

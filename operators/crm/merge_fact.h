@@ -1,7 +1,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -36,12 +35,28 @@ OwnedMergeFact copy_merge_fact(const MergeFact& fact);
 flatbuffers::Offset<MergeFact> write_merge_fact(flatbuffers::FlatBufferBuilder& builder,
                                                 const OwnedMergeFact& fact);
 
-/// What decides among all the facts about one victim, whatever their order; nullopt: nothing is
-/// said of it as a victim.
+/// An ended time, in versions, in which a victim was merged.
+struct MergedPeriod {
+  OwnedVersion from{};   ///< of the fact that merged it
+  OwnedVersion until{};  ///< of the fact that took the merge back; not part of the time
+  std::string survivor;  ///< into which it was merged at the end
+
+  friend bool operator==(const MergedPeriod&, const MergedPeriod&) = default;
+};
+
+/// What all the facts about one victim come to.
+struct Verdict {
+  std::optional<OwnedMergeFact> fact{};  ///< what decides; nullopt: nothing is said of a victim
+  std::vector<MergedPeriod> periods{};   ///< in their order
+};
+
+/// What the facts about one victim come to, whatever their order.
 ///
 /// An undelete takes the signals (facts of authority Transaction or MasterRecord) up to its version
 /// back, and so does a signal that is an Unmerge, since its survivor was erased. Of what is left
-/// the highest decides; if nothing is left, but something was taken back, what took it back does.
-std::optional<OwnedMergeFact> deciding_fact(std::vector<OwnedMergeFact> facts);
+/// the highest decides; if nothing is left, but something was taken back, what took it back does. A
+/// period begins with a version up to which a merge decides, and ends with one up to which none
+/// does.
+Verdict judge_facts(std::vector<OwnedMergeFact> facts);
 
 }  // namespace millrace::crm

@@ -17,6 +17,7 @@ struct ForestEntry {
   std::string root;
   std::optional<OwnedMergeFact> fact{};
   bool active = false;
+  std::vector<OwnedStay> stays{};
 
   bool is_merge() const { return fact && fact->kind == MergeFactKind::Merge; }
   bool is_inactive_edge() const { return is_merge() && !active; }
@@ -78,11 +79,17 @@ ForestEntry decode_node(Bytes bytes) {
   const auto& node = *flatbuffers::GetRoot<ForestNode>(bytes.data());
   ForestEntry entry{.root = node.root()->str(), .active = node.active()};
   if (node.fact() != nullptr) entry.fact = copy_merge_fact(*node.fact());
+  if (node.stays() == nullptr) return entry;
+  for (const Stay* stay : *node.stays()) {
+    entry.stays.push_back({OwnedVersion(view_of(*stay->from())),
+                           OwnedVersion(view_of(*stay->until())), stay->survivor()->str(),
+                           stay->root()->str()});
+  }
   return entry;
 }
 
 OwnedRedirect redirect_of(std::string_view id, const ForestEntry& entry) {
-  OwnedRedirect redirect{.id = std::string(id), .root = entry.root};
+  OwnedRedirect redirect{.id = std::string(id), .root = entry.root, .stays = entry.stays};
   if (!entry.fact) return redirect;
   redirect.version = entry.fact->version;
   switch (entry.fact->kind) {
@@ -103,8 +110,8 @@ OwnedRedirect redirect_of(std::string_view id, const ForestEntry& entry) {
 /// The nodes that one fact touches, with what they were; written back by `finish`.
 class ForestEdit {
  public:
-  ForestEdit(KeyValueStore& store, int64_t event_time_ms)
-      : store_(store), event_time_ms_(event_time_ms) {}
+  ForestEdit(KeyValueStore& store, UnmergedChildren children, int64_t event_time_ms)
+      : store_(store), children_(children), event_time_ms_(event_time_ms) {}
 
   void apply(const OwnedMergeFact& fact);
   void erase(const std::string& id, int64_t through_ms);
@@ -130,6 +137,7 @@ class ForestEdit {
   std::string end_of_path(std::string id);
   std::string oldest_edge_of_cycle(const std::string& victim);
   void relabel(const std::string& top, const std::string& root);
+  void relabel_stays();
   std::vector<std::string> victims_of(const std::string& id);
   std::vector<std::string> active_children(const std::string& id);
   void write(const std::string& id, const ForestEntry& entry);
@@ -137,6 +145,7 @@ class ForestEdit {
                      std::vector<OwnedConflict>& conflicts);
 
   KeyValueStore& store_;
+  UnmergedChildren children_;
   int64_t event_time_ms_;
   std::map<std::string, Touched> touched_;
   flatbuffers::FlatBufferBuilder builder_;
@@ -240,8 +249,15 @@ bool ForestEdit::forget_victim(const std::string& id, int64_t through_ms) {
 }
 
 void ForestEdit::judge(const std::string& victim) {
-  std::optional<OwnedMergeFact> fact = deciding_fact(facts_of(victim));
-  if (fact != load(victim).now.fact) decide(victim, std::move(fact));
+  Verdict verdict = judge_facts(facts_of(victim));
+  ForestEntry& entry = load(victim).now;
+  if (verdict.fact != entry.fact) decide(victim, std::move(verdict.fact));
+  entry.stays.clear();
+  if (children_ == UnmergedChildren::kReturn) return;
+  for (MergedPeriod& period : verdict.periods) {
+    entry.stays.push_back(
+        {std::move(period.from), std::move(period.until), std::move(period.survivor), /*root=*/{}});
+  }
 }
 
 /// Takes the victim's edge out, puts the new one in, and relabels the one tree whose root moved:
@@ -311,6 +327,18 @@ void ForestEdit::relabel(const std::string& top, const std::string& root) {
   }
 }
 
+/// Of the ids that were loaded: others' stays lead where they did, since who is relabelled loads
+/// all that were ever merged into it.
+void ForestEdit::relabel_stays() {
+  std::vector<ForestEntry*> with_stays;
+  for (auto& [id, touched] : touched_) {
+    if (!touched.now.stays.empty()) with_stays.push_back(&touched.now);
+  }
+  for (ForestEntry* entry : with_stays) {
+    for (OwnedStay& stay : entry->stays) stay.root = load(stay.survivor).now.root;
+  }
+}
+
 /// Of any fact, whether it decides or not.
 std::vector<std::string> ForestEdit::victims_of(const std::string& id) {
   const std::string prefix = inbound_prefix(id);
@@ -331,6 +359,7 @@ std::vector<std::string> ForestEdit::active_children(const std::string& id) {
 }
 
 ForestChanges ForestEdit::finish() {
+  relabel_stays();
   ForestChanges changes;
   for (const auto& [id, touched] : touched_) {
     if (touched.is_gone) {
@@ -355,8 +384,10 @@ void ForestEdit::write(const std::string& id, const ForestEntry& entry) {
   const auto root = builder_.CreateString(entry.root);
   const auto fact =
       entry.fact ? write_merge_fact(builder_, *entry.fact) : flatbuffers::Offset<MergeFact>();
-  builder_.Finish(CreateForestNode(builder_, root, fact, entry.active));
-  store_.put(node_key(id), Bytes(builder_.GetBufferPointer(), builder_.GetSize()), event_time_ms_);
+  const auto stays = write_stays(builder_, entry.stays);
+  const Bytes value =
+      finish_aligned(builder_, CreateForestNode(builder_, root, fact, entry.active, stays));
+  store_.put(node_key(id), value, event_time_ms_);
 }
 
 void ForestEdit::report(const std::string& id, const Touched& touched,
@@ -382,10 +413,24 @@ void ForestEdit::report(const std::string& id, const Touched& touched,
 
 }  // namespace
 
+flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Stay>>> write_stays(
+    flatbuffers::FlatBufferBuilder& builder, const std::vector<OwnedStay>& stays) {
+  if (stays.empty()) return {};
+  std::vector<flatbuffers::Offset<Stay>> written;
+  for (const OwnedStay& stay : stays) {
+    const auto from = write_version(builder, stay.from.view());
+    const auto until = write_version(builder, stay.until.view());
+    const auto survivor = builder.CreateString(stay.survivor);
+    const auto root = builder.CreateString(stay.root);
+    written.push_back(CreateStay(builder, from, until, survivor, root));
+  }
+  return builder.CreateVector(written);
+}
+
 ForestChanges MergeForest::apply(const OwnedMergeFact& fact, int64_t event_time_ms) {
   const std::optional<OwnedMergeFact> left = without_erased(store_, fact);
   if (!left) return {};
-  ForestEdit edit(store_, event_time_ms);
+  ForestEdit edit(store_, children_, event_time_ms);
   edit.apply(*left);
   return edit.finish();
 }
@@ -396,7 +441,7 @@ ForestChanges MergeForest::erase(const std::string& id, int64_t through_ms, int6
     Serde<int64_t>::encode(through_ms, mark);
     store_.put(erased_key(id), mark, event_time_ms);
   }
-  ForestEdit edit(store_, event_time_ms);
+  ForestEdit edit(store_, children_, event_time_ms);
   edit.erase(id, through_ms);
   ForestChanges changes = edit.finish();
   // Of what is forgotten nothing is told.

@@ -16,6 +16,23 @@
 
 namespace millrace::crm {
 
+/// Where records go that came to a victim while it was merged, when the merge is taken back.
+enum class UnmergedChildren : unsigned char {
+  kReturn,  ///< with all others to the victim
+  kStay,    ///< nowhere: they stay with the survivor, wherever it leads
+};
+
+/// See redirect.fbs.
+struct OwnedStay {
+  OwnedVersion from{};
+  OwnedVersion until{};
+  std::string survivor;
+  std::string root;
+
+  friend bool operator==(const OwnedStay&, const OwnedStay&) = default;
+  friend auto operator<=>(const OwnedStay&, const OwnedStay&) = default;
+};
+
 /// Where an id leads; see redirect.fbs.
 struct OwnedRedirect {
   std::string id;
@@ -23,10 +40,15 @@ struct OwnedRedirect {
   std::string root;
   RedirectDecision decision = RedirectDecision::None;
   OwnedVersion version{};  ///< meaningless if `decision` is None
+  std::vector<OwnedStay> stays{};
 
   friend bool operator==(const OwnedRedirect&, const OwnedRedirect&) = default;
   friend auto operator<=>(const OwnedRedirect&, const OwnedRedirect&) = default;
 };
+
+/// Absent for none.
+flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Stay>>> write_stays(
+    flatbuffers::FlatBufferBuilder& builder, const std::vector<OwnedStay>& stays);
 
 /// See conflict.fbs.
 struct OwnedConflict {
@@ -47,10 +69,10 @@ struct ForestChanges {
 
 /// The forest of merges, incrementally, over a key-value store.
 ///
-/// Of each victim one fact decides (`deciding_fact`); a deciding Merge is an edge victim →
-/// survivor. The edges of a component have at most one cycle, and its oldest edge (lowest version,
-/// then lowest victim) is inactive. Everything kept is a function of the set of facts applied,
-/// never of their order.
+/// Of each victim one fact decides (`judge_facts`); a deciding Merge is an edge victim → survivor.
+/// The edges of a component have at most one cycle, and its oldest edge (lowest version, then
+/// lowest victim) is inactive. Everything kept is a function of the set of facts applied, never of
+/// their order.
 ///
 /// In the store: "n" + id → ForestNode; "f" + victim + NUL + version and authority → MergeFact,
 /// each that was applied; an empty row "i" + survivor + NUL + victim when any of these names the
@@ -58,8 +80,10 @@ struct ForestChanges {
 /// Holds nothing itself; single-threaded like the store.
 class MergeForest {
  public:
-  /// `store` must outlive this.
-  explicit MergeForest(KeyValueStore& store) : store_(store) {}
+  /// `store` must outlive this. `children`: whether redirects have stays. A store that was written
+  /// under the other policy follows it victim by victim, with the next fact about each.
+  explicit MergeForest(KeyValueStore& store, UnmergedChildren children = UnmergedChildren::kReturn)
+      : store_(store), children_(children) {}
 
   /// Takes a fact and returns what it changed; nothing for a duplicate or a fact that decides
   /// nothing, but for the ids it names for the first time.
@@ -79,6 +103,7 @@ class MergeForest {
 
  private:
   KeyValueStore& store_;
+  UnmergedChildren children_;
 };
 
 }  // namespace millrace::crm

@@ -8,7 +8,6 @@
 #include "crm/account_topology.h"
 #include "crm/encode.h"
 #include "crm/erasure/erasure_report.h"
-#include "crm/merge_forest.h"
 
 namespace millrace::crm {
 namespace {
@@ -53,8 +52,9 @@ class ForestNews {
     const auto version = redirect.decision == RedirectDecision::None
                              ? flatbuffers::Offset<Version>()
                              : write_version(builder_, redirect.version.view());
-    return finish_aligned(builder_,
-                          CreateRedirect(builder_, id, survivor, root, redirect.decision, version));
+    const auto stays = write_stays(builder_, redirect.stays);
+    return finish_aligned(
+        builder_, CreateRedirect(builder_, id, survivor, root, redirect.decision, version, stays));
   }
 
   Bytes write(const OwnedConflict& conflict) {
@@ -77,11 +77,12 @@ class ForestNews {
 
 class MergeResolver final : public Processor {
  public:
-  explicit MergeResolver(std::string forest_store) : forest_store_(std::move(forest_store)) {}
+  MergeResolver(std::string forest_store, UnmergedChildren children)
+      : forest_store_(std::move(forest_store)), children_(children) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
-    forest_.emplace(context.store(forest_store_));
+    forest_.emplace(context.store(forest_store_), children_);
   }
 
   void process(const Record& record) override {
@@ -94,18 +95,21 @@ class MergeResolver final : public Processor {
 
  private:
   std::string forest_store_;
+  UnmergedChildren children_;
   std::optional<MergeForest> forest_;
   ForestNews news_;
 };
 
 class MergeEraser final : public Processor {
  public:
-  MergeEraser(std::string forest_store, std::string redirects_topic)
-      : forest_store_(std::move(forest_store)), redirects_topic_(std::move(redirects_topic)) {}
+  MergeEraser(std::string forest_store, std::string redirects_topic, UnmergedChildren children)
+      : forest_store_(std::move(forest_store)),
+        redirects_topic_(std::move(redirects_topic)),
+        children_(children) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
-    forest_.emplace(context.store(forest_store_));
+    forest_.emplace(context.store(forest_store_), children_);
   }
 
   void process(const Record& record) override {
@@ -128,6 +132,7 @@ class MergeEraser final : public Processor {
  private:
   std::string forest_store_;
   std::string redirects_topic_;
+  UnmergedChildren children_;
   std::optional<MergeForest> forest_;
   ForestNews news_;
   flatbuffers::FlatBufferBuilder builder_;
@@ -135,13 +140,15 @@ class MergeEraser final : public Processor {
 
 }  // namespace
 
-ProcessorFactory merge_resolver(std::string forest_store) {
-  return [forest_store] { return std::make_unique<MergeResolver>(forest_store); };
+ProcessorFactory merge_resolver(std::string forest_store, UnmergedChildren children) {
+  return
+      [forest_store, children] { return std::make_unique<MergeResolver>(forest_store, children); };
 }
 
-ProcessorFactory merge_eraser(std::string forest_store, std::string redirects_topic) {
-  return [forest_store, redirects_topic] {
-    return std::make_unique<MergeEraser>(forest_store, redirects_topic);
+ProcessorFactory merge_eraser(std::string forest_store, std::string redirects_topic,
+                              UnmergedChildren children) {
+  return [forest_store, redirects_topic, children] {
+    return std::make_unique<MergeEraser>(forest_store, redirects_topic, children);
   };
 }
 

@@ -4,6 +4,8 @@
 
 #include "millrace/core/processor.h"
 
+#include "crm/merge_forest.h"
+
 namespace millrace::crm {
 
 /// Children of the merge resolver and of the merge eraser, in the order in which they must be
@@ -20,11 +22,12 @@ enum MergeResolverChild : size_t {
 /// a fact names for the first time; to the second a Conflict, keyed by its first id. All facts must
 /// come to one task. Output has the fact's timestamp. A duplicate or outdated fact changes nothing,
 /// in any order. A null value is dropped and counted; a fact that is none throws.
-ProcessorFactory merge_resolver(std::string forest_store);
+ProcessorFactory merge_resolver(std::string forest_store, UnmergedChildren children);
 
 /// Takes Erasures keyed by id and forgets the id in `forest_store` (`MergeForest::erase`). Forwards
 /// redirects and conflicts like the resolver, a null redirect for the id if it had one, and an
 /// ErasureReport, in which redirects are those of `redirects_topic`, to the third child.
-ProcessorFactory merge_eraser(std::string forest_store, std::string redirects_topic);
+ProcessorFactory merge_eraser(std::string forest_store, std::string redirects_topic,
+                              UnmergedChildren children);
 
 }  // namespace millrace::crm

@@ -97,4 +97,9 @@ StoreSpec store_of(std::string_view name) {
   return {.name = std::string(name), .key = type_info<std::string>(), .value = type_info<Value>()};
 }
 
+/// A store of timers on the wall clock.
+inline StoreSpec timer_store(std::string_view name) {
+  return {.name = std::string(name), .key = {}, .value = {}, .timers = TimeKind::kWall};
+}
+
 }  // namespace millrace::crm

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "crm/children/child_key.h"
+#include "crm/children/child_root.h"
 #include "crm/children/child_sender.h"
 #include "crm/composite_key.h"
-#include "redirect_generated.h"
 
 namespace millrace::crm {
 namespace {
@@ -37,8 +37,9 @@ class ChildIndex final : public Processor {
       entries_->erase(key, timestamp_ms);
       return sender_->retract(sent_root(), place, timestamp_ms);
     }
-    root_.assign(root_of(place.account));
-    const Bytes value = writer_.entry(root_, place, *update.row());
+    const VersionView since = view_of(*update.since());
+    root_.assign(root_of(place.account, since));
+    const Bytes value = writer_.entry(root_, place, *update.row(), since);
     if (entry && value == Bytes(old_entry_)) return;
     if (entry && sent_root() != root_) sender_->retract(sent_root(), place, timestamp_ms);
     entries_->put(key, value, timestamp_ms);
@@ -51,9 +52,9 @@ class ChildIndex final : public Processor {
     return flatbuffers::GetRoot<ChildUpdate>(old_entry_.data())->root()->string_view();
   }
 
-  std::string_view root_of(std::string_view account) {
+  std::string_view root_of(std::string_view account, VersionView since) {
     const Row redirect = redirects_->get(account);
-    return redirect ? flatbuffers::GetRoot<Redirect>(redirect.value.data())->root()->string_view()
+    return redirect ? root_since(*flatbuffers::GetRoot<Redirect>(redirect.value.data()), since)
                     : account;
   }
 

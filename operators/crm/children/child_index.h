@@ -21,9 +21,9 @@ struct ChildIndexStores {
 /// account has. Uses all stores but `moves` and `timers`.
 ProcessorFactory child_index(ChildIndexStores stores);
 
-/// Redirect side: takes Redirects keyed by id whose root is another than before, after
+/// Redirect side: takes Redirects keyed by id whose root or stays may be others than before, after
 /// `stores.redirects` has them. Takes the account's entries back from the root they were last sent
-/// to and sends them to the new one, `slice` of them at a time: the first at once, what is left
+/// to and sends them to the right one, `slice` of them at a time: the first at once, what is left
 /// by timers a millisecond apart, so that other records come between. What is left is in
 /// `stores.moves`; a root that moves again starts over, and entries that are right already cost a
 /// look. Uses all stores.

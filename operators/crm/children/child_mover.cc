@@ -7,9 +7,9 @@
 #include "millrace/core/assert.h"
 
 #include "crm/children/child_index.h"
+#include "crm/children/child_root.h"
 #include "crm/children/child_sender.h"
 #include "crm/composite_key.h"
-#include "redirect_generated.h"
 
 namespace millrace::crm {
 namespace {
@@ -62,8 +62,7 @@ class ChildMover final : public Processor {
   /// One slice of the account's move, from behind `cursor_` on.
   void work(int64_t timestamp_ms) {
     const Row redirect = redirects_->get(account_);
-    MILLRACE_ASSERT(redirect, "an account whose root moved has a redirect");
-    root_.assign(flatbuffers::GetRoot<Redirect>(redirect.value.data())->root()->string_view());
+    redirect_.assign(redirect ? redirect.value.view() : std::string_view());
     const std::vector<Entry> slice = next_entries();
     for (const Entry& entry : slice) move(entry, timestamp_ms);
     if (slice.size() == slice_) {
@@ -89,13 +88,21 @@ class ChildMover final : public Processor {
   void move(const Entry& entry, int64_t moved_at_ms) {
     const auto& sent = *flatbuffers::GetRoot<ChildUpdate>(entry.value.data());
     const std::string_view sent_root = sent.root()->string_view();
-    if (sent_root == root_) return;
+    const VersionView since = view_of(*sent.since());
+    const std::string_view root = root_of_account(since);
+    if (sent_root == root) return;
     const ChildPlace place{account_, sent.kind(), sent.child()->string_view()};
     const int64_t timestamp_ms = std::max(entry.timestamp_ms, moved_at_ms);
     sender_->retract(sent_root, place, timestamp_ms);
-    const Bytes value = writer_.entry(root_, place, *sent.row());
+    const Bytes value = writer_.entry(root, place, *sent.row(), since);
     entries_->put(entry.key, value, timestamp_ms);
-    sender_->add(root_, value, timestamp_ms);
+    sender_->add(root, value, timestamp_ms);
+  }
+
+  /// An erased account has no redirect any more.
+  std::string_view root_of_account(VersionView since) const {
+    if (redirect_.empty()) return account_;
+    return root_since(*flatbuffers::GetRoot<Redirect>(redirect_.data()), since);
   }
 
   void set_timer() {
@@ -112,7 +119,7 @@ class ChildMover final : public Processor {
   ChildWriter writer_;
   std::string account_;
   std::string cursor_;
-  std::string root_;
+  std::string redirect_;
 };
 
 }  // namespace

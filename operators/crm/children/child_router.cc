@@ -25,29 +25,32 @@ class ChildRouter final : public Processor {
     const auto& row =
         *flatbuffers::GetRoot<AccountRow>((is_gone ? record.old_value : record.value).data());
     ChildPlace place{.account = {}, .kind = *kind, .child = row.id()->string_view()};
-    const std::string_view account = is_gone ? std::string_view() : account_of(row, *kind);
+    const RowField* account = is_gone ? nullptr : account_of(row, *kind);
     if (!record.old_value.is_null()) {
-      place.account = account_of(*flatbuffers::GetRoot<AccountRow>(record.old_value.data()), *kind);
-      if (!place.account.empty() && place.account != account) {
+      const RowField* old =
+          account_of(*flatbuffers::GetRoot<AccountRow>(record.old_value.data()), *kind);
+      if (old != nullptr && (account == nullptr || id_in(*old) != id_in(*account))) {
+        place.account = id_in(*old);
         send(place.account, writer_.retraction({}, place), record);
       }
     }
-    if (account.empty()) return;
-    place.account = account;
-    send(account, writer_.entry({}, place, row), record);
+    if (account == nullptr) return;
+    place.account = id_in(*account);
+    send(place.account, writer_.entry({}, place, row, view_of(*account->version())), record);
   }
 
  private:
-  /// Empty: under none.
-  std::string_view account_of(const AccountRow& row, ChildKind kind) {
-    if (row.status() != RowStatus::Live || row.fields() == nullptr) return {};
+  static std::string_view id_in(const RowField& account) { return account.value()->string_view(); }
+
+  /// Null: under none.
+  const RowField* account_of(const AccountRow& row, ChildKind kind) {
+    if (row.status() != RowStatus::Live || row.fields() == nullptr) return nullptr;
     const std::string& name = parents_[static_cast<size_t>(kind)];
     const RowField* field = row.fields()->LookupByKey(name.c_str());
-    if (field == nullptr || field->value() == nullptr) return {};
-    const std::string_view account = field->value()->string_view();
-    if (is_internal_id(account)) return account;
+    if (field == nullptr || field->value() == nullptr) return nullptr;
+    if (is_internal_id(id_in(*field))) return field;
     context().count_dropped("bad_parent");
-    return {};
+    return nullptr;
   }
 
   void send(std::string_view account, Bytes value, const Record& record) {

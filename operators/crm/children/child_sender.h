@@ -21,28 +21,31 @@ struct ChildPlace {
 /// Writes ChildUpdates; the buffers are kept from record to record.
 class ChildWriter {
  public:
-  /// An entry of `root`, which is empty on the way to the account. The view dies at the next call.
-  Bytes entry(std::string_view root, const ChildPlace& place, const AccountRow& row) {
+  /// An entry of `root`, which is empty on the way to the account. `since`: of the change that
+  /// named the account. The view dies at the next call.
+  Bytes entry(std::string_view root, const ChildPlace& place, const AccountRow& row,
+              VersionView since) {
     builder_.Clear();
     const RowView view = read_row(row);
     const auto row_offset = write_row(builder_, view);
     const auto version = write_version(builder_, view.newest_version());
-    return write(root, place, false, version, row_offset);
+    return write(root, place, false, version, row_offset, write_version(builder_, since));
   }
 
   Bytes retraction(std::string_view root, const ChildPlace& place) {
     builder_.Clear();
-    return write(root, place, true, {}, {});
+    return write(root, place, true, {}, {}, {});
   }
 
  private:
   Bytes write(std::string_view root, const ChildPlace& place, bool retract,
-              flatbuffers::Offset<Version> version, flatbuffers::Offset<AccountRow> row) {
+              flatbuffers::Offset<Version> version, flatbuffers::Offset<AccountRow> row,
+              flatbuffers::Offset<Version> since) {
     const auto root_offset = write_text(builder_, root);
     const auto account = builder_.CreateString(place.account);
     const auto child = builder_.CreateString(place.child);
     return finish_aligned(builder_, CreateChildUpdate(builder_, root_offset, account, place.kind,
-                                                      child, retract, version, row));
+                                                      child, retract, version, row, since));
   }
 
   flatbuffers::FlatBufferBuilder builder_;

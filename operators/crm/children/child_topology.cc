@@ -26,15 +26,13 @@ ChildIndexStores index_stores() {
 }  // namespace
 
 std::vector<StoreSpec> child_stores() {
-  StoreSpec timers = store_of<RawBytes>(kChildMoveTimers);
-  timers.timers = TimeKind::kWall;
   return {store_of<AccountRow>(kChildRowStore),
           store_of<ChildUpdate>(kChildEntryStore),
           store_of<std::string>(kChildMoveStore),
           store_of<ChildUpdate>(kRootChildStore),
           store_of<ChildCounts>(kChildCountStore),
           store_of<Erasure>(kChildErasureStore),
-          std::move(timers)};
+          timer_store(kChildMoveTimers)};
 }
 
 NodeIndex add_child_index(Nodes& nodes, NodeIndex by_id, ParentFields parents) {

@@ -11,6 +11,8 @@
 
 #include "millrace/core/result.h"
 
+#include "crm/survivorship.h"
+
 namespace millrace::crm {
 
 /// How the values of a topic are written.
@@ -83,6 +85,8 @@ struct TopicMapping {
 /// Which topics are read and what their fields mean to us. The file is described in README.md.
 struct Mapping {
   std::vector<TopicMapping> topics;
+  /// How fields of merged accounts are chosen, by our names.
+  SurvivorshipPolicy survivorship{};
 
   /// Our names of the fields that are marked personal in any topic.
   std::set<std::string, std::less<>> personal_fields(EntityKind kind) const;

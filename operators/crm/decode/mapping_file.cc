@@ -44,7 +44,10 @@ class MappingReader {
  public:
   Result<Mapping> read(const json& root) {
     Mapping mapping;
-    if (check_object(root, "the file", {"topics"})) {
+    if (check_object(root, "the file", {"topics", "survivorship"})) {
+      if (const json* rules = member(root, "", "survivorship")) {
+        read_survivorship(*rules, mapping.survivorship);
+      }
       const json* topics = member(root, "", "topics", true);
       if (topics != nullptr && check_object(*topics, "topics")) {
         for (const auto& [name, value] : topics->items()) {
@@ -107,6 +110,65 @@ class MappingReader {
     if (value == nullptr) return false;
     if (!value->is_boolean()) fault(below(path, name), "must be true or false");
     return value->is_boolean() && value->get<bool>();
+  }
+
+  void read_survivorship(const json& value, SurvivorshipPolicy& policy) {
+    const std::string path = "survivorship";
+    if (!check_object(value, path, {"default", "fields"})) return;
+    if (const json* rule = member(value, path, "default")) {
+      policy.standard = read_rule(*rule, below(path, "default"));
+    }
+    const json* fields = member(value, path, "fields");
+    const std::string fields_path = below(path, "fields");
+    if (fields == nullptr || !check_object(*fields, fields_path)) return;
+    for (const auto& [name, rule] : fields->items()) {
+      policy.fields[name] = read_rule(rule, below(fields_path, name));
+    }
+  }
+
+  /// A rule's name, or an object with it and the sources in their order.
+  FieldPolicy read_rule(const json& value, const std::string& path) {
+    FieldPolicy policy;
+    std::string name;
+    if (const auto* plain = value.get_ptr<const std::string*>()) {
+      name = *plain;
+    } else if (value.is_object()) {
+      check_object(value, path, {"rule", "sources"});
+      name = text(value, path, "rule", true);
+      if (name.empty()) return policy;
+    } else {
+      fault(path, "must be a rule or an object");
+      return policy;
+    }
+    const auto rule = find_name(kSurvivorshipNames, name);
+    if (!rule) {
+      fault(path, one_of(kSurvivorshipNames));
+      return policy;
+    }
+    policy.rule = *rule;
+    const bool has_sources = value.is_object() && value.contains("sources");
+    if (has_sources != (policy.rule == Survivorship::kSourcePriority)) {
+      fault(path, "sources go with source_priority, and it with them");
+    } else if (has_sources) {
+      policy.sources = read_sources(value["sources"], below(path, "sources"));
+    }
+    return policy;
+  }
+
+  std::vector<std::string> read_sources(const json& value, const std::string& path) {
+    std::vector<std::string> sources;
+    if (!value.is_array() || value.empty()) fault(path, "must be a list of sources");
+    for (const auto& [index, source] : value.items()) {
+      const auto* name = source.get_ptr<const std::string*>();
+      if (name == nullptr || !internal_id(*name, "x").ok()) {
+        fault(path + "[" + index + "]", "must be 1 to 32 of a-z 0-9 - _");
+      } else if (std::ranges::find(sources, *name) != sources.end()) {
+        fault(path + "[" + index + "]", "is there twice");
+      } else {
+        sources.push_back(*name);
+      }
+    }
+    return sources;
   }
 
   TopicMapping read_topic(const std::string& name, const json& value, const std::string& path) {

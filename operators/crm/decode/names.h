@@ -32,6 +32,13 @@ inline constexpr NameTable<RawFormat, 5> kRawFormatNames{{
     {"flatbuffers", RawFormat::kFlatbuffers},
 }};
 
+inline constexpr NameTable<Survivorship, 4> kSurvivorshipNames{{
+    {"master_wins", Survivorship::kMasterWins},
+    {"most_recent", Survivorship::kMostRecent},
+    {"source_priority", Survivorship::kSourcePriority},
+    {"fill_if_null", Survivorship::kFillIfNull},
+}};
+
 template <class E, size_t N>
 constexpr std::optional<E> find_name(const NameTable<E, N>& table, std::string_view name) {
   for (const auto& [known, value] : table) {

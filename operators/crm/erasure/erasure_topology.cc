@@ -52,7 +52,7 @@ void add_row_eraser(Nodes& nodes, const std::string& name, RowEraserStores store
 
 }  // namespace
 
-void add_erasure(Nodes& nodes, const ParentFields& parents) {
+void add_erasure(Nodes& nodes, const ParentFields& parents, UnmergedChildren children) {
   TopicUse erasures = use_of(kErasures);
   erasures.value.validate = &validate_erasure;
   const NodeIndex source = nodes.source("erasures", std::move(erasures));
@@ -68,7 +68,7 @@ void add_erasure(Nodes& nodes, const ParentFields& parents) {
                  by_id, nodes.find("row-router"));
   const std::string redirects = nodes.output(use_of(kRedirects)).name;
   const NodeIndex merges =
-      nodes.processor("merge-eraser", merge_eraser(std::string(kForestStore), redirects),
+      nodes.processor("merge-eraser", merge_eraser(std::string(kForestStore), redirects, children),
                       {to_resolver}, {kForestStore});
   nodes.connect(merges, nodes.find("redirects-out"));
   nodes.connect(merges, nodes.find("conflicts-out"));

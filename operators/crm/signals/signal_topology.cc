@@ -1,7 +1,7 @@
 #include "crm/signals/signal_topology.h"
 
-#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "child_update_generated.h"
 #include "crm/children/child_topology.h"
@@ -11,15 +11,6 @@
 #include "merge_signal_generated.h"
 
 namespace millrace::crm {
-namespace {
-
-StoreSpec timer_store(std::string_view name) {
-  StoreSpec store = store_of<RawBytes>(name);
-  store.timers = TimeKind::kWall;
-  return store;
-}
-
-}  // namespace
 
 Result<SignalSources> signal_sources(const Mapping& mapping, const ParentFields& parents,
                                      int64_t window_ms) {
@@ -31,10 +22,11 @@ Result<SignalSources> signal_sources(const Mapping& mapping, const ParentFields&
       has_accounts = true;
       if (entity.master.empty()) continue;
       if (!sources.master_field.empty() && sources.master_field != entity.master) {
-        return Error{ErrorCode::kConfig, topic.topic + ", entity '" + name + "': its master '" +
-                                             entity.master + "' is called '" +
-                                             sources.master_field +
-                                             "' elsewhere; accounts have one name for it"};
+        std::string reason = topic.topic;
+        reason.append(", entity '").append(name).append("': its master '").append(entity.master);
+        reason.append("' is called '").append(sources.master_field);
+        reason.append("' elsewhere; accounts have one name for it");
+        return Error{ErrorCode::kConfig, std::move(reason)};
       }
       sources.master_field = entity.master;
     }

@@ -106,6 +106,40 @@ TEST_F(ChildFlowTest, ChildrenFollowAMergeAndComeBackWithTheUnmerge) {
   EXPECT_EQ(contacts(kB), 1U);
 }
 
+TEST(ChildStay, ChildrenThatCameWhileMergedStayWithTheSurvivor) {
+  const Topology topology =
+      account_topology(child_mapping(), {.unmerged_children = UnmergedChildren::kStay}).value();
+  FlowRunner runner(topology, 2, 1);
+  const auto children = [&] {
+    runner.run();
+    std::map<std::string, std::string> roots;
+    for (const auto& [key, bytes] : runner.all_rows(kRootChildStore)) {
+      const auto& entry = *flatbuffers::GetRoot<ChildUpdate>(bytes.data());
+      roots[entry.child()->str().substr(16, 2)] = entry.root()->str().substr(17, 1);
+    }
+    return roots;
+  };
+  const auto contact = [&](int number, int64_t ms) {
+    const FieldMap under_a{{"AccountId", sf_id("001", 'a')}};
+    runner.pipe(kRawTopic, 0, contact_event(number, ChangeType::Create, ms, under_a), 1);
+  };
+  const auto merge = [&](const std::string& victim, const std::string& survivor, int64_t ms) {
+    runner.pipe(kMergeFacts.name, 0, fact(MergeFactKind::Merge, victim, survivor, ms), 1);
+  };
+  using Roots = std::map<std::string, std::string>;
+  contact(10, 1);
+  contact(11, 5);
+  contact(12, 9);
+  merge(kA, kB, 4);
+  EXPECT_EQ(children(), (Roots{{"10", "b"}, {"11", "b"}, {"12", "b"}}));
+  runner.pipe(kMergeFacts.name, 0, fact(MergeFactKind::Unmerge, kA, "", 8), 1);
+  EXPECT_EQ(children(), (Roots{{"10", "a"}, {"11", "b"}, {"12", "a"}}));
+  merge(kB, "sf:" + sf_id("001", 'c'), 10);
+  EXPECT_EQ(children(), (Roots{{"10", "a"}, {"11", "c"}, {"12", "a"}}));
+  merge(kA, "sf:" + sf_id("001", 'd'), 11);
+  EXPECT_EQ(children(), (Roots{{"10", "d"}, {"11", "c"}, {"12", "d"}}));
+}
+
 TEST_F(ChildFlowTest, ChildThatMovesWithinAComponentCountsOnce) {
   merge_fact(fact(MergeFactKind::Merge, kA, kB, 7));
   contact(1, ChangeType::Create, 5, under_a_);
@@ -183,11 +217,18 @@ TEST(ChildCosts, EventOfAnAccountWithFiftyThousandChildrenCostsWhatItDoesWithThr
   EXPECT_LT(many.merge, kMany * 40) << "a merge costs a constant per child";
 }
 
+UnmergedChildren policy_of(uint32_t seed) {
+  return seed % 3 == 0 ? UnmergedChildren::kReturn : UnmergedChildren::kStay;
+}
+
 TEST(ChildFlowProperty, DrainedFlowEqualsTheOracleInAnyOrder) {
   for (uint32_t seed = 0; seed < 3'000; ++seed) {
     ChildWorld world(seed);
     const Topology topology =
-        account_topology(child_mapping(), {.child_move_slice = world.up_to(2) + 1}).value();
+        account_topology(child_mapping(), {.child_move_slice = world.up_to(2) + 1,
+                                           .delete_grace_ms = seed % 2,
+                                           .unmerged_children = policy_of(seed)})
+            .value();
     FlowRunner runner(topology, static_cast<int32_t>(seed % 4) + 1, seed);
     runner.hold(kTransactionTimers);
     runner.hold(kPastParentTimers);
@@ -198,7 +239,7 @@ TEST(ChildFlowProperty, DrainedFlowEqualsTheOracleInAnyOrder) {
     runner.run();
     ASSERT_EQ(accounts_with_children(runner.all_rows(kAccountStateStore),
                                      runner.all_rows(kRootChildStore)),
-              world.expected())
+              world.expected(policy_of(seed)))
         << "seed " << seed;
     ASSERT_THAT(runner.all_rows(kChildMoveStore), IsEmpty()) << "seed " << seed;
     ASSERT_FALSE(::testing::Test::HasFailure()) << "seed " << seed;

@@ -11,7 +11,6 @@
 #include "crm/account_topology.h"
 #include "crm/children/child_counts.h"
 #include "crm/ids.h"
-#include "crm/merge_forest.h"
 #include "merge_oracle.h"
 #include "row_oracle.h"
 #include "signal_oracle.h"
@@ -82,13 +81,13 @@ class Views {
   std::vector<ChangeView> views_;
 };
 
-MergeOracle merges_of(const std::vector<std::string>& facts,
-                      const std::vector<RawChange>& changes) {
+MergeOracle merges_of(const std::vector<std::string>& facts, const std::vector<RawChange>& changes,
+                      UnmergedChildren children) {
   std::vector<OwnedMergeFact> all = signals_of(changes);
   for (const std::string& bytes : facts) {
     all.push_back(read_merge_fact(*flatbuffers::GetRoot<MergeFact>(bytes.data())).value());
   }
-  return MergeOracle(all);
+  return MergeOracle(all, children);
 }
 
 }  // namespace
@@ -156,11 +155,19 @@ std::vector<std::pair<std::string_view, std::string>> ChildWorld::records() {
   return records;
 }
 
-std::map<std::string, ExpectedAccount> ChildWorld::expected() const {
-  const MergeOracle merges = merges_of(facts_, changes_);
+std::map<std::string, ExpectedAccount> ChildWorld::expected(UnmergedChildren children) const {
+  const MergeOracle merges = merges_of(facts_, changes_, children);
   const auto root_of = [&merges](const std::string& id) {
     const auto found = merges.redirects.find(id);
     return found == merges.redirects.end() ? id : found->second.root;
+  };
+  const auto root_of_child = [&](const std::string& account, VersionView since) {
+    const auto found = merges.redirects.find(account);
+    if (found == merges.redirects.end()) return account;
+    for (const OwnedStay& stay : found->second.stays) {
+      if (stay.from.view() <= since && since < stay.until.view()) return stay.root;
+    }
+    return found->second.root;
   };
   std::map<std::string, ExpectedAccount> accounts;
   for (const auto& [id, redirect] : merges.redirects) accounts[redirect.root];
@@ -178,10 +185,18 @@ std::map<std::string, ExpectedAccount> ChildWorld::expected() const {
       const auto parent = std::ranges::find(row.fields, "account", &FieldView::name);
       if (row.status != RowStatus::Live || parent == row.fields.end() || !parent->value) continue;
       const std::string account(*parent->value);
-      accounts[root_of(account)].children[{kind, id}] = child_of(row, account);
+      accounts[root_of_child(account, parent->version)].children[{kind, id}] =
+          child_of(row, account);
     }
   }
   return accounts;
+}
+
+std::map<std::string, std::string> ChildWorld::roots() const {
+  std::map<std::string, std::string> roots;
+  const MergeOracle merges = merges_of(facts_, changes_, UnmergedChildren::kReturn);
+  for (const auto& [id, redirect] : merges.redirects) roots[id] = redirect.root;
+  return roots;
 }
 
 RawChange ChildWorld::make_account_change() {

@@ -13,6 +13,7 @@
 #include "account_world.h"
 #include "child_update_generated.h"
 #include "crm/decode/mapping.h"
+#include "crm/merge_forest.h"
 
 namespace millrace::crm {
 
@@ -76,7 +77,10 @@ class ChildWorld {
   const std::vector<RawChange>& changes() const { return changes_; }
 
   /// By root, of all roots with members or children.
-  std::map<std::string, ExpectedAccount> expected() const;
+  std::map<std::string, ExpectedAccount> expected(UnmergedChildren children) const;
+
+  /// Of every id that a merge fact or a signal of one names, its root.
+  std::map<std::string, std::string> roots() const;
 
  private:
   int64_t any_version() { return static_cast<int64_t>(up_to(versions_)) + 1; }

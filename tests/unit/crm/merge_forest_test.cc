@@ -163,6 +163,20 @@ TEST_F(MergeForestTest, UndeleteTakesSignalsBackAndNothingElse) {
   EXPECT_EQ(root("s:c"), "s:b");
 }
 
+TEST(MergeForestStays, AreOfEveryMergeThatWasTakenBackAndFollowTheSurvivor) {
+  MapStore store;
+  MergeForest forest(store, UnmergedChildren::kStay);
+  forest.apply(merge("s:a", "s:b", 2), 7);
+  forest.apply(merge("s:a", "s:c", 3), 7);
+  EXPECT_THAT(forest.find("s:a")->stays, IsEmpty());
+  forest.apply(unmerge("s:a", 5), 7);
+  forest.apply(merge("s:a", "s:d", 8), 7);
+  EXPECT_THAT(forest.find("s:a")->stays, ElementsAre(OwnedStay{at(2), at(5), "s:c", "s:c"}));
+  const ForestChanges changes = forest.apply(merge("s:c", "s:e", 9), 7);
+  EXPECT_EQ(changes.redirects.front().id, "s:a");
+  EXPECT_THAT(forest.find("s:a")->stays, ElementsAre(OwnedStay{at(2), at(5), "s:c", "s:e"}));
+}
+
 TEST_F(MergeForestTest, UndeleteOfWhatNoSignalMergedSaysNothing) {
   apply(signal(MergeAuthority::Undelete, "s:a", "", 7));
   EXPECT_EQ(forest_.find("s:a")->decision, RedirectDecision::None);
@@ -247,17 +261,21 @@ std::vector<OwnedRedirect> difference(const MergeOracle& before, const MergeOrac
   return changed;
 }
 
+UnmergedChildren policy_of(uint32_t seed) {
+  return seed % 2 == 0 ? UnmergedChildren::kReturn : UnmergedChildren::kStay;
+}
+
 TEST(MergeForestProperty, EveryStepEqualsTheOracleAndEmitsExactlyTheDifference) {
   for (uint32_t seed = 0; seed < kCases; ++seed) {
     const std::vector<OwnedMergeFact> facts = RandomFacts(seed).make();
     MapStore store;
-    MergeForest forest(store);
+    MergeForest forest(store, policy_of(seed));
     Follower follower;
     MergeOracle before({});
     for (size_t i = 0; i < facts.size(); ++i) {
       const ForestChanges changes = forest.apply(facts[i], 7);
       follower.follow(changes);
-      MergeOracle after(std::span<const OwnedMergeFact>{facts}.first(i + 1));
+      MergeOracle after(std::span<const OwnedMergeFact>{facts}.first(i + 1), policy_of(seed));
       ASSERT_EQ(changes.redirects, difference(before, after)) << "seed " << seed << " fact " << i;
       ASSERT_EQ(follower.inactive_edges, after.inactive_edges) << "seed " << seed << " fact " << i;
       for (const auto& [id, redirect] : after.redirects) {
@@ -282,10 +300,10 @@ TEST(MergeForestProperty, StoreIsAFunctionOfTheSetOfFacts) {
     RandomFacts random(seed);
     const std::vector<OwnedMergeFact> facts = random.make();
     MapStore first;
-    MergeForest forest(first);
+    MergeForest forest(first, policy_of(seed));
     for (const OwnedMergeFact& fact : facts) forest.apply(fact, 7);
     MapStore second;
-    MergeForest other(second);
+    MergeForest other(second, policy_of(seed));
     for (const auto& fact : random.reordered_with_duplicates(facts)) other.apply(fact, 7);
     ASSERT_EQ(first.rows(), second.rows()) << "seed " << seed;
   }

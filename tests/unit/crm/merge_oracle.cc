@@ -1,6 +1,7 @@
 #include "merge_oracle.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace millrace::crm {
@@ -44,6 +45,49 @@ bool stands_alone(const OwnedMergeFact& fact, std::span<const OwnedMergeFact> fa
 
 using Decisions = std::map<std::string, OwnedMergeFact>;
 
+Decisions decisions_of(std::span<const OwnedMergeFact> facts) {
+  Decisions decisions;
+  for (const OwnedMergeFact& fact : facts) {
+    if (fact.authority == MergeAuthority::Undelete) {
+      if (!stands_alone(fact, facts)) continue;
+      // The first that took the last signal back.
+      const auto [it, first] = decisions.emplace(fact.victim, fact);
+      if (!first && fact.version < it->second.version) it->second = fact;
+      continue;
+    }
+    if (is_taken_back(fact, facts)) continue;
+    const auto [it, first] = decisions.emplace(fact.victim, fact);
+    if (!first && beats(fact, it->second)) it->second = fact;
+  }
+  return decisions;
+}
+
+/// Stays of one victim without their roots, by deciding anew at every version.
+std::vector<OwnedStay> stays_of(const std::string& victim, std::span<const OwnedMergeFact> facts) {
+  std::map<OwnedVersion, std::string> survivors;  // since a version; empty: none
+  for (const OwnedMergeFact& fact : facts) {
+    if (fact.victim != victim) continue;
+    std::vector<OwnedMergeFact> so_far;
+    for (const OwnedMergeFact& other : facts) {
+      if (other.victim == victim && other.version <= fact.version) so_far.push_back(other);
+    }
+    const Decisions decisions = decisions_of(so_far);
+    const auto decided = decisions.find(victim);
+    survivors[fact.version] = decided == decisions.end() ? "" : decided->second.survivor;
+  }
+  std::vector<OwnedStay> stays;
+  std::optional<OwnedStay> open;
+  for (const auto& [version, survivor] : survivors) {
+    if (survivor.empty()) {
+      if (open) stays.push_back({open->from, version, open->survivor, ""});
+      open.reset();
+    } else {
+      open = OwnedStay{open ? open->from : version, {}, survivor, ""};
+    }
+  }
+  return stays;
+}
+
 /// The cycle through `start`, or empty when following the edges from `start` does not return to it.
 std::vector<std::string> cycle_through(const std::string& start, const Decisions& decisions) {
   std::vector<std::string> path;
@@ -76,24 +120,14 @@ std::set<std::string> inactive_victims(const Decisions& decisions) {
 
 }  // namespace
 
-MergeOracle::MergeOracle(std::span<const OwnedMergeFact> facts) {
-  Decisions decisions;
+MergeOracle::MergeOracle(std::span<const OwnedMergeFact> facts, UnmergedChildren children) {
   std::set<std::string> ids;
   for (const OwnedMergeFact& fact : facts) {
     ids.insert(fact.victim);
     if (!fact.survivor.empty()) ids.insert(fact.survivor);
     ids.insert(fact.successors.begin(), fact.successors.end());
-    if (fact.authority == MergeAuthority::Undelete) {
-      if (!stands_alone(fact, facts)) continue;
-      // The first that took the last signal back.
-      const auto [it, first] = decisions.emplace(fact.victim, fact);
-      if (!first && fact.version < it->second.version) it->second = fact;
-      continue;
-    }
-    if (is_taken_back(fact, facts)) continue;
-    const auto [it, first] = decisions.emplace(fact.victim, fact);
-    if (!first && beats(fact, it->second)) it->second = fact;
   }
+  const Decisions decisions = decisions_of(facts);
   const std::set<std::string> inactive = inactive_victims(decisions);
   for (const std::string& id : ids) {
     OwnedRedirect& redirect = redirects[id];
@@ -122,6 +156,12 @@ MergeOracle::MergeOracle(std::span<const OwnedMergeFact> facts) {
       next = decisions.at(next).survivor;
       redirect.root = next;
     }
+  }
+  if (children == UnmergedChildren::kReturn) return;
+  for (const std::string& id : ids) {
+    OwnedRedirect& redirect = redirects.at(id);
+    redirect.stays = stays_of(id, facts);
+    for (OwnedStay& stay : redirect.stays) stay.root = redirects.at(stay.survivor).root;
   }
 }
 

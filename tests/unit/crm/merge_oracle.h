@@ -11,7 +11,8 @@ namespace millrace::crm {
 
 /// What a set of merge facts means, computed from nothing by brute force.
 struct MergeOracle {
-  explicit MergeOracle(std::span<const OwnedMergeFact> facts);
+  explicit MergeOracle(std::span<const OwnedMergeFact> facts,
+                       UnmergedChildren children = UnmergedChildren::kReturn);
 
   std::map<std::string, OwnedRedirect> redirects;  ///< of every id that a fact names
   std::set<OwnedConflict> inactive_edges;          ///< as CycleEdgeInactive

@@ -89,6 +89,38 @@ TEST(MappingFile, NamesThePathOfEveryFault) {
             HasSubstr("more: is not known here; allowed: topics")));
 }
 
+TEST(MappingFile, TellsSurvivorship) {
+  const auto mapping = parse_mapping(R"({
+    "topics": {"crm.accounts": {"format": "flatbuffers"}},
+    "survivorship": {
+      "default": "fill_if_null",
+      "fields": {"phone": "most_recent",
+                 "city": {"rule": "source_priority", "sources": ["erp", "sf"]}}}})");
+  ASSERT_TRUE(mapping.ok()) << mapping.message();
+  const SurvivorshipPolicy& policy = mapping->survivorship;
+  EXPECT_EQ(policy.of("name").rule, Survivorship::kFillIfNull);
+  EXPECT_EQ(policy.of("phone").rule, Survivorship::kMostRecent);
+  EXPECT_EQ(policy.of("city").rule, Survivorship::kSourcePriority);
+  EXPECT_THAT(policy.of("city").sources, ElementsAre("erp", "sf"));
+}
+
+TEST(MappingFile, NamesFaultsOfSurvivorship) {
+  EXPECT_THAT(fault_of(R"({"topics": {"crm.accounts": {"format": "flatbuffers"}},
+        "survivorship": {"default": "newest", "more": 1, "fields": {
+          "a": 3, "b": "source_priority", "c": {"rule": "most_recent", "sources": ["sf"]},
+          "d": {"rule": "source_priority", "sources": ["UP", "sf", "sf"]},
+          "e": {"rule": "source_priority", "sources": []}, "f": {"sources": ["sf"]}}}})"),
+              AllOf(HasSubstr("survivorship.default: must be one of master_wins,"),
+                    HasSubstr("survivorship.more: is not known here"),
+                    HasSubstr("survivorship.fields.a: must be a rule or an object"),
+                    HasSubstr("survivorship.fields.b: sources go with"),
+                    HasSubstr("survivorship.fields.c: sources go with"),
+                    HasSubstr("survivorship.fields.d.sources[0]: must be 1 to 32"),
+                    HasSubstr("survivorship.fields.d.sources[2]: is there twice"),
+                    HasSubstr("survivorship.fields.e.sources: must be a list"),
+                    HasSubstr("survivorship.fields.f.rule: is missing")));
+}
+
 TEST(MappingFile, TellsTheMasterOfAccounts) {
   const auto mapping = parse_mapping(R"({"topics": {"crm.raw.sf": {
     "format": "salesforce_cometd", "source": "sf", "entities": {"Account": {
