@@ -29,13 +29,13 @@ fresh_copy() {
 }
 
 fresh_copy
-sed -i 's/^  origin: string;/&\n  added: int;/' "$copy/merge_fact.fbs"
+sed -i 's/^  authority: .*;/&\n  added: int;/' "$copy/merge_fact.fbs"
 expect 0 "a field added at the end conforms"
 sed -i 's/^  survivor: string;/  survivor: int;/' "$copy/merge_fact.fbs"
 expect 1 "a changed type is refused"
 sed -i 's/^  survivor: string;/  added: int;\n&/' "$copy/merge_fact.fbs"
 expect 1 "a field added in the middle is refused"
-sed -i '/^  origin: string;/d' "$copy/merge_fact.fbs"
+sed -i '/^  authority: /d' "$copy/merge_fact.fbs"
 expect 1 "a lost last field is refused"
 sed -i 's/^  Split$/  Halved/' "$copy/merge_fact.fbs"
 expect 1 "a lost enum value is refused"
