@@ -1,4 +1,5 @@
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -146,6 +147,7 @@ Status check_phases(const SyntheticOptions& options) {
 template <class Table>
 std::vector<std::string> names_in(const Table& table) {
   std::vector<std::string> names;
+  names.reserve(std::size(table));
   for (const auto& [name, value] : table) names.emplace_back(name);
   return names;
 }
