@@ -178,7 +178,7 @@ WorkloadCommand add_synthetic(CLI::App& top) {
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
   app->add_option("--expected", options->expected,
-                  "Folder for what is expected. Takes memory: about 10 KB an account.");
+                  "Folder for what is expected. Takes memory: about 25 KB an account.");
   app->add_option("--as-of-ms", options->as_of_ms,
                   "Moment for which current entitlements are expected; default: now.")
       ->check(CLI::PositiveNumber);

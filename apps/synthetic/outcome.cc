@@ -133,7 +133,8 @@ Status write_final_state(const std::filesystem::path& folder, const FinalState& 
     MILLRACE_RETURN_IF_ERROR(write_lines(folder / kOutputs[i].file, state[i]));
   }
   std::ofstream about(folder / kAboutFile, std::ios::trunc);
-  about << json{{"as_of_ms", as_of_ms}}.dump() << "\n";
+  const std::string text = json{{"as_of_ms", as_of_ms}}.dump();
+  about << text << "\n";
   about.close();
   return about ? Status() : not_written(folder / kAboutFile);
 }
