@@ -160,10 +160,12 @@ class MappingReader {
     if (!value.is_array() || value.empty()) fault(path, "must be a list of sources");
     for (const auto& [index, source] : value.items()) {
       const auto* name = source.get_ptr<const std::string*>();
+      std::string place = path;
+      place.append("[").append(index).append("]");
       if (name == nullptr || !internal_id(*name, "x").ok()) {
-        fault(path + "[" + index + "]", "must be 1 to 32 of a-z 0-9 - _");
+        fault(place, "must be 1 to 32 of a-z 0-9 - _");
       } else if (std::ranges::find(sources, *name) != sources.end()) {
-        fault(path + "[" + index + "]", "is there twice");
+        fault(place, "is there twice");
       } else {
         sources.push_back(*name);
       }
