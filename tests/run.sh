@@ -11,6 +11,7 @@ readonly OTHER_RUN_TIMEOUT_S=3600
 readonly CONFIGURE_TIMEOUT_S=300
 readonly BUILD_TIMEOUT_S=3600
 readonly UNIT_TIMEOUT_S=600
+readonly SANITIZERS_TIMEOUT_S=1500
 readonly LINT_TIMEOUT_S=2400
 readonly BROKER_TIMEOUT_S=2400
 readonly FAULTS_TIMEOUT_S=1500
@@ -129,12 +130,12 @@ clean_up() {
 run_sanitizers() {
   build asan
   ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
-    run_label asan unit "$UNIT_TIMEOUT_S"
+    run_label asan unit "$SANITIZERS_TIMEOUT_S"
   # The thread sanitizer of g++ 12 cannot start where the kernel randomises addresses by 32 bits.
   if setarch --addr-no-randomize true 2>/dev/null; then wrapper=(setarch --addr-no-randomize); fi
   build tsan
   MILLRACE_SERIAL=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
-    run_label tsan unit "$UNIT_TIMEOUT_S"
+    run_label tsan unit "$SANITIZERS_TIMEOUT_S"
   wrapper=()
 }
 
