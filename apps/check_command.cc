@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "progress.h"
 #include "synthetic/published.h"
 #include "topic_reader.h"
 #include "workload_command.h"
@@ -18,7 +19,8 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr const char* kHelp =
     R"(Compares crm.account-state, crm.account-territories, crm.entitlements and crm.redirects, as a
 reader of committed records sees them, with what crm_workload synthetic --expected wrote. Prints
-each key that differs. Exit code 1: some do.
+each key that differs. Exit code 1: some do. Of a share (--expected-share), only keys of accounts in
+it are looked at.
 )";
 constexpr int kExitDifferent = 1;
 constexpr int64_t kReadTimeoutMs = 600'000;
@@ -30,17 +32,21 @@ struct CheckOptions {
   size_t show = 20;
 };
 
-Status read_output(engine::ClientFactory& clients, synthetic::Output output, int64_t as_of_ms,
-                   synthetic::Lines& lines) {
+Status read_output(engine::ClientFactory& clients, synthetic::Output output,
+                   const synthetic::Expectation& expectation, synthetic::Lines& lines) {
   const std::string topic(synthetic::kOutputs[static_cast<size_t>(output)].topic);
   Status valid;
+  Progress progress;
   const auto visit = [&](int32_t partition, const engine::FetchedRecord& record) {
+    if (progress.is_due())
+      fmt::print(stderr, "reading topic={} records={}\n", topic, progress.steps());
     const std::string key = record.key.to_string();
+    if (!expectation.share.contains(key)) return true;
     if (record.value.is_null()) {
       lines.erase(key);
       return true;
     }
-    auto line = synthetic::published_line(output, record.value, as_of_ms);
+    auto line = synthetic::published_line(output, record.value, expectation.as_of_ms);
     if (!line.ok()) {
       valid = Error{line.code(),
                     fmt::format("{}/{}@{}: {}", topic, partition, record.offset, line.message())};
@@ -53,18 +59,18 @@ Status read_output(engine::ClientFactory& clients, synthetic::Output output, int
   return valid;
 }
 
-Result<std::vector<synthetic::Difference>> find_differences(engine::ClientFactory& clients,
-                                                            const synthetic::ReadState& expected) {
+Result<std::vector<synthetic::Difference>> find_differences(
+    engine::ClientFactory& clients, const synthetic::Expectation& expected) {
   synthetic::FinalState published;
   for (size_t i = 0; i < published.size(); ++i) {
     MILLRACE_RETURN_IF_ERROR(
-        read_output(clients, static_cast<synthetic::Output>(i), expected.as_of_ms, published[i]));
+        read_output(clients, static_cast<synthetic::Output>(i), expected, published[i]));
   }
   return synthetic::differences(expected.state, published);
 }
 
 int report(const std::vector<synthetic::Difference>& found, const CheckOptions& options,
-           const synthetic::ReadState& expected) {
+           const synthetic::Expectation& expected) {
   for (size_t i = 0; i < std::min(found.size(), options.show); ++i) {
     fmt::print("{}\n", synthetic::to_text(found[i]));
   }
@@ -75,7 +81,7 @@ int report(const std::vector<synthetic::Difference>& found, const CheckOptions& 
 }
 
 int check(const CheckOptions& options, Connection& connection) {
-  const auto expected = synthetic::read_final_state(options.expected);
+  const auto expected = synthetic::read_expectation(options.expected);
   if (!expected.ok()) return tool_exit_code(expected.status());
   auto clients = connection.clients("crm-check");
   if (!clients.ok()) return tool_exit_code(clients.status());

@@ -10,6 +10,7 @@
 #include "millrace/core/clock.h"
 
 #include "crm_topics.h"
+#include "progress.h"
 #include "synthetic/delivery.h"
 #include "synthetic/encode.h"
 #include "synthetic/expected/expected_state.h"
@@ -38,6 +39,10 @@ send the same steady phase, the second without what comes before it. With --expe
 outputs must come to after all phases, those of --after included, goes to files, for
 
   crm_workload check --expected DIR
+
+A share of it takes a share of the memory, and of the time but for a look ahead at all events:
+
+  crm_workload synthetic --profile l --phase backfill --expected DIR --expected-share 1/20
 )";
 
 struct SyntheticOptions {
@@ -49,6 +54,7 @@ struct SyntheticOptions {
   int64_t rate = 0;
   int32_t partitions = 4;
   std::string expected;
+  std::string expected_share = "1/1";
   int64_t as_of_ms = 0;
   bool dry_run = false;
 };
@@ -87,16 +93,16 @@ struct Target {
 class Synthetic {
  public:
   explicit Synthetic(const SyntheticOptions& options)
-      : options_(options),
-        generator_({*find_by_name(synthetic::kProfiles, options.profile), options.seed,
-                    options.start_ms}) {}
+      : options_(options), share_(*synthetic::share_from(options.expected_share)) {}
 
   Status run(Connection& connection) {
     Target target;
     if (!options_.dry_run) MILLRACE_RETURN_IF_ERROR(target.open(options_, connection));
-    for (const std::string& name : options_.after) run_phase(name, nullptr);
+    if (!options_.expected.empty()) expected_.emplace(share_members());
+    synthetic::Generator generator(generator_options());
+    for (const std::string& name : options_.after) run_phase(generator, name, nullptr);
     for (const std::string& name : options_.phases) {
-      run_phase(name, target.sender ? &*target.sender : nullptr);
+      run_phase(generator, name, target.sender ? &*target.sender : nullptr);
       MILLRACE_RETURN_IF_ERROR(sent_);
     }
     if (target.sender) {
@@ -104,19 +110,45 @@ class Synthetic {
       fmt::print("sent records={} seconds={:.1f}\n", target.sender->records(),
                  target.sender->seconds());
     }
-    return options_.expected.empty() ? Status() : write_expected();
+    return expected_ ? write_expected() : Status();
   }
 
  private:
-  void run_phase(const std::string& name, WorkloadSender* sender) {
+  synthetic::GeneratorOptions generator_options() const {
+    return {*find_by_name(synthetic::kProfiles, options_.profile), options_.seed,
+            options_.start_ms};
+  }
+
+  synthetic::ShareMembers share_members() const {
+    synthetic::ShareMembers members(share_);
+    if (share_.is_all()) return members;
+    synthetic::Generator generator(generator_options());
+    Progress progress;
+    const synthetic::EventSink add = [&](const synthetic::Event& event) {
+      members.add(event);
+      if (progress.is_due()) fmt::print(stderr, "looking ahead events={}\n", progress.steps());
+    };
+    for (const auto& names : {options_.after, options_.phases}) {
+      for (const std::string& name : names) {
+        generator.run(*find_by_name(synthetic::kPhases, name), add);
+      }
+    }
+    members.settle();
+    return members;
+  }
+
+  void run_phase(synthetic::Generator& generator, const std::string& name, WorkloadSender* sender) {
     ++phases_;
     synthetic::Delivery delivery(options_.seed + phases_, [&](const synthetic::Event& event) {
       if (sender == nullptr || !sent_.ok()) return;
       const synthetic::RawRecord record = synthetic::encode(event);
       sent_ = sender->send(record.topic, record.key, record.value, record.timestamp_ms);
     });
-    generator_.run(*find_by_name(synthetic::kPhases, name), [&](synthetic::Event event) {
-      if (!options_.expected.empty()) expected_.add(event);
+    generator.run(*find_by_name(synthetic::kPhases, name), [&](synthetic::Event event) {
+      if (expected_) expected_->add(event);
+      if (events_.is_due()) {
+        fmt::print(stderr, "making up phase={} events={}\n", name, events_.steps());
+      }
       if (sender != nullptr) delivery.add(std::move(event));
     });
     delivery.finish();
@@ -124,16 +156,23 @@ class Synthetic {
 
   Status write_expected() {
     const int64_t as_of_ms = options_.as_of_ms > 0 ? options_.as_of_ms : system_clock().now_ms();
-    const synthetic::FinalState state = expected_.at(as_of_ms);
-    MILLRACE_RETURN_IF_ERROR(synthetic::write_final_state(options_.expected, state, as_of_ms));
+    Progress progress;
+    const auto say = [&](size_t done, size_t roots) {
+      if (progress.is_due()) fmt::print(stderr, "expecting roots={} of={}\n", done, roots);
+    };
+    const synthetic::Expectation expectation{expected_->at(as_of_ms, say), as_of_ms, share_};
+    MILLRACE_RETURN_IF_ERROR(synthetic::write_expectation(options_.expected, expectation));
+    const auto& [accounts, territories, entitlements, redirects] = expectation.state;
     fmt::print("expected accounts={} territories={} entitlements={} redirects={} as_of_ms={}\n",
-               state[0].size(), state[1].size(), state[2].size(), state[3].size(), as_of_ms);
+               accounts.size(), territories.size(), entitlements.size(), redirects.size(),
+               as_of_ms);
     return {};
   }
 
   const SyntheticOptions& options_;
-  synthetic::Generator generator_;
-  synthetic::ExpectedState expected_;
+  const synthetic::Share share_;
+  std::optional<synthetic::ExpectedState> expected_;
+  Progress events_;
   uint64_t phases_ = 0;
   Status sent_;
 };
@@ -177,8 +216,15 @@ WorkloadCommand add_synthetic(CLI::App& top) {
   app->add_option("--partitions", options->partitions, "Of crm.raw.salesforce, if it is created.")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
-  app->add_option("--expected", options->expected,
-                  "Folder for what is expected. Takes memory: about 25 KB an account.");
+  auto* expected = app->add_option("--expected", options->expected, "Folder for what is expected.");
+  app->add_option(
+         "--expected-share", options->expected_share,
+         "I/N: only what is expected of accounts in the I-th of N parts of about equal size.")
+      ->check([](const std::string& text) {
+        return synthetic::share_from(text) ? std::string() : "not I/N with I from 1 to N";
+      })
+      ->needs(expected)
+      ->capture_default_str();
   app->add_option("--as-of-ms", options->as_of_ms,
                   "Moment for which current entitlements are expected; default: now.")
       ->check(CLI::PositiveNumber);

@@ -40,12 +40,16 @@ json value_json(const FieldText& field, uint64_t number) {
   return nullptr;
 }
 
+std::string transaction_text(const EventVersion& version) {
+  return fmt::format("{:016x}", version.transaction);
+}
+
 json header_json(const RecordChange& change, const std::string& id) {
   json header{{"entityName", definition_of(change.kind).entity},
               {"recordIds", {id}},
               {"changeType", change_type(change.type)},
               {"changeOrigin", "com/salesforce/api/rest/60.0"},
-              {"transactionKey", change.version.transaction},
+              {"transactionKey", transaction_text(change.version)},
               {"sequenceNumber", change.version.sequence},
               {"commitTimestamp", change.version.commit_ms},
               {"commitNumber", change.version.commit_ms * 1000 + change.version.sequence},
@@ -89,7 +93,7 @@ RawRecord encoded(const MergeChange& change) {
   fact.version = std::make_unique<crm::VersionT>();
   fact.version->commit_timestamp_ms = change.version.commit_ms;
   fact.version->sequence_number = change.version.sequence;
-  fact.version->transaction_key = change.version.transaction;
+  fact.version->transaction_key = transaction_text(change.version);
   fact.origin = "synthetic";
   return {"crm.merge-facts", fact.victim, Flat<crm::MergeFact>(fact).bytes(),
           change.version.commit_ms};

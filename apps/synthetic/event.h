@@ -26,7 +26,7 @@ namespace millrace::apps::synthetic {
 struct EventVersion {
   int64_t commit_ms = 0;
   int64_t sequence = 0;
-  std::string transaction{};
+  uint64_t transaction = 0;  ///< written as 16 digits, which are in the same order
 
   friend auto operator<=>(const EventVersion&, const EventVersion&) = default;
 };

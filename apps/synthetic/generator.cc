@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "millrace/core/assert.h"
 
 namespace millrace::apps::synthetic {
@@ -136,7 +134,7 @@ void Generator::begin_transaction(int64_t ms_later) {
   now_ms_ += ms_later;
   sequence_ = 0;
   ++transactions_;
-  transaction_ = fmt::format("{:016x}", scrambled(static_cast<uint64_t>(transactions_)));
+  transaction_ = scrambled(static_cast<uint64_t>(transactions_));
 }
 
 EventVersion Generator::next_version() {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "synthetic/event.h"
@@ -82,7 +81,7 @@ class Generator {
   bool is_bulk_ = true;
   int64_t transactions_ = 0;
   int64_t sequence_ = 0;
-  std::string transaction_;
+  uint64_t transaction_ = 0;
 };
 
 }  // namespace millrace::apps::synthetic

@@ -58,6 +58,13 @@ Status read_lines(const std::filesystem::path& file, Lines& lines) {
   return {};
 }
 
+std::optional<Share> share_in(const json& about) {
+  if (!about.is_object() || !about.contains("share") || !about["share"].is_string()) {
+    return std::nullopt;
+  }
+  return share_from(about["share"].get<std::string>());
+}
+
 }  // namespace
 
 void EntitlementOutcome::append(SegmentOutcome segment) {
@@ -125,29 +132,30 @@ std::string line_of(const RedirectOutcome& outcome) {
       .dump();
 }
 
-Status write_final_state(const std::filesystem::path& folder, const FinalState& state,
-                         int64_t as_of_ms) {
+Status write_expectation(const std::filesystem::path& folder, const Expectation& expectation) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   for (size_t i = 0; i < kOutputs.size(); ++i) {
-    MILLRACE_RETURN_IF_ERROR(write_lines(folder / kOutputs[i].file, state[i]));
+    MILLRACE_RETURN_IF_ERROR(write_lines(folder / kOutputs[i].file, expectation.state[i]));
   }
   std::ofstream about(folder / kAboutFile, std::ios::trunc);
-  const std::string text = json{{"as_of_ms", as_of_ms}}.dump();
-  about << text << "\n";
+  const json text{{"as_of_ms", expectation.as_of_ms}, {"share", to_text(expectation.share)}};
+  about << text.dump() << "\n";
   about.close();
   return about ? Status() : not_written(folder / kAboutFile);
 }
 
-Result<ReadState> read_final_state(const std::filesystem::path& folder) {
-  ReadState read;
+Result<Expectation> read_expectation(const std::filesystem::path& folder) {
+  Expectation read;
   std::ifstream in(folder / kAboutFile);
   const json about = json::parse(in, nullptr, false);
-  if (!about.is_object() || !about.contains("as_of_ms") || !about["as_of_ms"].is_number_integer()) {
+  const std::optional<Share> share = share_in(about);
+  if (!share || !about.contains("as_of_ms") || !about["as_of_ms"].is_number_integer()) {
     return Error{ErrorCode::kNotFound,
                  fmt::format("{}: no folder of what is expected", folder.string())};
   }
   read.as_of_ms = about["as_of_ms"].get<int64_t>();
+  read.share = *share;
   for (size_t i = 0; i < kOutputs.size(); ++i) {
     MILLRACE_RETURN_IF_ERROR(read_lines(folder / kOutputs[i].file, read.state[i]));
   }

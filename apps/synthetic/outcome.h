@@ -11,6 +11,8 @@
 
 #include "millrace/core/result.h"
 
+#include "synthetic/share.h"
+
 namespace millrace::apps::synthetic {
 
 /// The topics that are compared, and the files of what is expected on them.
@@ -75,15 +77,16 @@ std::string line_of(const RedirectOutcome& outcome);
 using Lines = std::map<std::string, std::string>;
 using FinalState = std::array<Lines, kOutputs.size()>;
 
+/// What is expected, and of what.
+struct Expectation {
+  FinalState state{};
+  int64_t as_of_ms = 0;  ///< for which `current` was taken
+  Share share{};         ///< whose keys there are
+};
 /// Writes a file an output, one line a key in order of keys: {"key":…,"row":…}. Error: `kNotFound`
 /// when a file cannot be written.
-Status write_final_state(const std::filesystem::path& folder, const FinalState& state,
-                         int64_t as_of_ms);
-struct ReadState {
-  FinalState state;
-  int64_t as_of_ms = 0;  ///< for which `current` was taken
-};
+Status write_expectation(const std::filesystem::path& folder, const Expectation& expectation);
 /// Errors: `kNotFound`, `kInvalidRecord`.
-Result<ReadState> read_final_state(const std::filesystem::path& folder);
+Result<Expectation> read_expectation(const std::filesystem::path& folder);
 
 }  // namespace millrace::apps::synthetic

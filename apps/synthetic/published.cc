@@ -102,13 +102,16 @@ Result<std::string> published_line(Output output, Bytes value, int64_t as_of_ms)
 std::vector<Difference> differences(const FinalState& expected, const FinalState& published) {
   std::vector<Difference> found;
   for (size_t i = 0; i < kOutputs.size(); ++i) {
-    Lines keys = expected[i];
-    keys.insert(published[i].begin(), published[i].end());
-    for (const auto& [key, unused] : keys) {
-      const std::string& want = line_at(expected[i], key);
+    const std::string topic(kOutputs[i].topic);
+    const auto first = static_cast<std::ptrdiff_t>(found.size());
+    for (const auto& [key, want] : expected[i]) {
       const std::string& have = line_at(published[i], key);
-      if (want != have) found.push_back({std::string(kOutputs[i].topic), key, want, have});
+      if (want != have) found.push_back({topic, key, want, have});
     }
+    for (const auto& [key, have] : published[i]) {
+      if (!expected[i].contains(key)) found.push_back({topic, key, {}, have});
+    }
+    std::ranges::sort(found.begin() + first, found.end(), {}, &Difference::key);
   }
   return found;
 }

@@ -1,8 +1,6 @@
 #include "synthetic/expected/expected_state.h"
 
 #include <set>
-#include <utility>
-#include <vector>
 
 namespace millrace::apps::synthetic {
 namespace {
@@ -21,10 +19,12 @@ Lines& lines(FinalState& state, Output output) {
 
 void ExpectedState::add(const Event& event) {
   if (const auto* change = std::get_if<RecordChange>(&event)) {
-    const std::string id = internal_record_id(change->kind, change->number);
-    rows_[static_cast<size_t>(change->kind)][id].add(*change);
     const bool is_account = change->kind == Kind::kAccount;
-    if (is_account && change->type == crm::ChangeType::Undelete) merges_.name(id);
+    if (is_account && change->type == crm::ChangeType::Undelete) {
+      merges_.name(internal_record_id(change->kind, change->number));
+    }
+    if (!members_.contains(change->kind, change->number)) return;
+    rows_[static_cast<size_t>(change->kind)][change->number].add(*change);
   } else if (const auto* merge = std::get_if<MergeChange>(&event)) {
     merges_.add(*merge);
   } else {
@@ -35,27 +35,38 @@ void ExpectedState::add(const Event& event) {
   }
 }
 
-std::map<std::string, ExpectedState::Root> ExpectedState::roots() {
-  std::set<std::string> ids = merges_.named();
-  for (const auto& [id, row] : rows_[kAccountRows]) ids.insert(id);
-  std::map<std::string, Root> roots;
-  for (const std::string& id : ids) {
-    Root& root = roots[merges_.root_of(id)];
-    root.account.members[id] = merges_.survivor_of(id);
-    const auto row = rows_[kAccountRows].find(id);
-    if (row == rows_[kAccountRows].end()) continue;
-    if (row->second.is_incomplete() && !row->second.is_deleted()) root.account.incomplete = true;
-    if (id != merges_.root_of(id)) continue;
-    if (row->second.is_deleted()) root.account.status = "Deleted";
-    if (!row->second.is_live()) continue;
-    root.account.status = "Active";
-    root.fields = row->second.fields();
+void ExpectedState::add_members(Roots& roots) {
+  std::map<std::string, const RecordRow*> members;
+  for (const std::string& id : merges_.named()) members[id] = nullptr;
+  for (const auto& [number, row] : rows_[kAccountRows]) {
+    members[internal_record_id(Kind::kAccount, number)] = &row;
   }
-  for (size_t kind = kAccountRows + 1; kind < kKinds; ++kind) {
-    for (const auto& [id, row] : rows_[kind]) {
+  for (const auto& [id, row] : members) {
+    const std::string root_id = merges_.root_of(id);
+    if (!members_.share().contains(root_id)) continue;
+    Root& root = roots[root_id];
+    root.account.members[id] = merges_.survivor_of(id);
+    if (row == nullptr) continue;
+    if (row->is_incomplete() && !row->is_deleted()) root.account.incomplete = true;
+    if (id != root_id) continue;
+    if (row->is_deleted()) root.account.status = "Deleted";
+    if (!row->is_live()) continue;
+    root.account.status = "Active";
+    root.row = row;
+  }
+}
+
+ExpectedState::Roots ExpectedState::roots() {
+  Roots roots;
+  add_members(roots);
+  for (size_t i = kAccountRows + 1; i < kKinds; ++i) {
+    const Kind kind = static_cast<Kind>(i);
+    for (const auto& [number, row] : rows_[i]) {
       const auto account = row.text("account_id");
       if (!row.is_live() || !account) continue;
-      roots[merges_.root_of(*account)].children[kind].emplace(id, &row);
+      const std::string root = merges_.root_of(*account);
+      if (!members_.share().contains(root)) continue;
+      roots[root].children.push_back({kind, number, &row});
     }
   }
   return roots;
@@ -64,37 +75,36 @@ std::map<std::string, ExpectedState::Root> ExpectedState::roots() {
 void ExpectedState::write_root(const std::string& id, const Root& root, int64_t as_of_ms,
                                FinalState& state) {
   AccountOutcome account = root.account;
-  account.fields = root.fields;
+  if (root.row != nullptr) account.fields = root.row->fields();
   if (account.status.empty()) account.status = "Pending";
-  std::vector<GrantRecord> records;
-  for (size_t i = kAccountRows + 1; i < kKinds; ++i) {
-    const Kind kind = static_cast<Kind>(i);
-    if (!root.children[i].empty()) {
-      account.children[std::string(definition_of(kind).name)] = root.children[i].size();
-    }
-    if (kind == Kind::kContact || kind == Kind::kOpportunity) continue;
-    for (const auto& [child, row] : root.children[i]) records.push_back({kind, child, row});
+  for (const GrantRecord& child : root.children) {
+    ++account.children[std::string(definition_of(child.kind).name)];
   }
   if (account.status != "Deleted") lines(state, Output::kAccounts)[id] = line_of(account);
   if (account.status == "Active") {
     for (const auto& [territory, outcome] :
-         territories_.territories_of(root.fields, account.members)) {
+         territories_.territories_of(account.fields, account.members)) {
       lines(state, Output::kTerritories)[under(id, territory)] = line_of(outcome);
     }
   }
-  const auto zone = root.fields.find("time_zone");
-  const bool has_zone = zone != root.fields.end() && zone->second;
-  for (auto& [feature, outcome] : grants_.entitlements_of(records, has_zone ? *zone->second : "")) {
+  const auto zone = account.fields["time_zone"];
+  for (auto& [feature, outcome] : grants_.entitlements_of(root.children, zone.value_or(""))) {
     outcome.look_at(as_of_ms);
     lines(state, Output::kEntitlements)[under(id, feature)] = line_of(outcome);
   }
 }
 
-FinalState ExpectedState::at(int64_t as_of_ms) {
+FinalState ExpectedState::at(int64_t as_of_ms, const Progress& progress) {
   FinalState state;
   merges_.resolve();
-  for (const auto& [id, root] : roots()) write_root(id, root, as_of_ms, state);
+  const Roots all = roots();
+  size_t done = 0;
+  for (const auto& [id, root] : all) {
+    if (progress) progress(done++, all.size());
+    write_root(id, root, as_of_ms, state);
+  }
   for (const std::string& id : merges_.named()) {
+    if (!members_.share().contains(id)) continue;
     lines(state, Output::kRedirects)[id] = line_of(
         RedirectOutcome{merges_.root_of(id), merges_.survivor_of(id), merges_.decision_of(id)});
   }

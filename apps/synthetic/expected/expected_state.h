@@ -2,13 +2,17 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "synthetic/event.h"
 #include "synthetic/expected/grant_model.h"
 #include "synthetic/expected/merge_model.h"
 #include "synthetic/expected/record_row.h"
+#include "synthetic/expected/share_members.h"
 #include "synthetic/expected/territory_model.h"
 #include "synthetic/outcome.h"
 
@@ -19,21 +23,30 @@ namespace millrace::apps::synthetic {
 /// under the account they name, and rule changes count at once.
 class ExpectedState {
  public:
+  /// Of all roots.
+  ExpectedState() : ExpectedState(ShareMembers(Share{})) {}
+  /// Of the roots of a share; `members` are settled.
+  explicit ExpectedState(ShareMembers members) : members_(std::move(members)) {}
+
   /// Of records and merges in any order; definitions in theirs.
   void add(const Event& event);
-  /// `as_of_ms`: for what is current then.
-  FinalState at(int64_t as_of_ms);
+  /// `as_of_ms`: for what is current then. `progress` is told of roots done, and of how many.
+  using Progress = std::function<void(size_t done, size_t roots)>;
+  FinalState at(int64_t as_of_ms, const Progress& progress = {});
 
  private:
   struct Root {
     AccountOutcome account;
-    FieldTexts fields;
-    std::array<std::map<std::string, const RecordRow*>, kKinds> children;
+    const RecordRow* row = nullptr;  ///< if it is live
+    std::vector<GrantRecord> children;
   };
-  std::map<std::string, Root> roots();
+  using Roots = std::map<std::string, Root>;
+  Roots roots();
+  void add_members(Roots& roots);
   void write_root(const std::string& id, const Root& root, int64_t as_of_ms, FinalState& state);
 
-  std::array<std::map<std::string, RecordRow>, kKinds> rows_;  ///< by internal id
+  ShareMembers members_;
+  std::array<std::map<uint64_t, RecordRow>, kKinds> rows_;  ///< by number
   MergeModel merges_;
   TerritoryModel territories_;
   GrantModel grants_;

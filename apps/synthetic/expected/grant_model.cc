@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <date/tz.h>
+#include <fmt/format.h>
 
 #include "millrace/core/assert.h"
 
@@ -130,12 +131,10 @@ Span grace_of(const Limits& limits, int64_t grace_days, const Clock& clock) {
   return {limits.time.to_ms, clock.end_ms(*limits.last_day + date::days(grace_days))};
 }
 
-std::string source_name(Kind kind, const std::string& id) {
-  const size_t colon = id.find(':') + 1;
-  return id.substr(0, colon)
-      .append(definition_of(kind).name)
-      .append(1, '/')
-      .append(id.substr(colon));
+/// As ties are decided by it.
+std::string source_name(const GrantRecord& record) {
+  return fmt::format("{}:{}/{}", kSource, definition_of(record.kind).name,
+                     record_id(record.kind, record.number));
 }
 
 std::vector<Term> terms_of(const RecordRow& row,
@@ -226,17 +225,18 @@ EntitlementOutcome timeline_of(const std::vector<Grant>& grants) {
   return outcome;
 }
 
+/// Contracts and assets of a root by internal id.
+using Containers = std::map<std::string, const RecordRow*>;
+
 /// A record with all that it is within.
 std::optional<Limits> limits_of(const GrantRecord& record, const Clock& clock,
-                                const std::map<std::string, const RecordRow*>& by_source) {
+                                const Containers& containers) {
   Limits limits(*record.row, clock);
-  constexpr std::array<std::pair<const char*, Kind>, 2> kWithin{
-      {{"contract_id", Kind::kContract}, {"asset_id", Kind::kAsset}}};
-  for (const auto& [field, kind] : kWithin) {
+  for (const char* field : {"contract_id", "asset_id"}) {
     const auto id = record.row->text(field);
     if (!id) continue;
-    const auto found = by_source.find(source_name(kind, *id));
-    if (found == by_source.end()) return std::nullopt;
+    const auto found = containers.find(*id);
+    if (found == containers.end()) return std::nullopt;
     limits.narrow(Limits(*found->second, clock));
   }
   return limits.is_valid ? std::optional(limits) : std::nullopt;
@@ -252,21 +252,23 @@ void GrantModel::add(const crm::ProductFeaturesT& product, bool is_removal) {
 std::map<std::string, EntitlementOutcome> GrantModel::entitlements_of(
     const std::vector<GrantRecord>& records, const std::string& zone) const {
   const Clock clock(zone);
-  std::map<std::string, const RecordRow*> by_source;
-  for (const GrantRecord& record : records) {
-    by_source[source_name(record.kind, record.id)] = record.row;
+  Containers containers;
+  for (const auto& [kind, number, row] : records) {
+    const bool contains = kind == Kind::kContract || kind == Kind::kAsset;
+    if (contains) containers[internal_record_id(kind, number)] = row;
   }
   std::map<std::string, std::vector<Grant>> by_feature;
   for (const GrantRecord& record : records) {
-    const std::optional<Limits> limits = limits_of(record, clock, by_source);
+    if (record.kind == Kind::kContact || record.kind == Kind::kOpportunity) continue;
+    const std::optional<Limits> limits = limits_of(record, clock, containers);
     const bool is_plan = record.kind == Kind::kSubscription || record.kind == Kind::kAsset;
     const int64_t usual = record.kind == Kind::kSubscription ? 0 : 1;
     const int64_t quantity = number(*record.row, "quantity").value_or(usual);
     if (!limits || quantity <= 0) continue;
     for (const Term& term : terms_of(*record.row, products_)) {
       by_feature[term.feature].push_back({term, term.amount * (term.per_unit ? quantity : 1),
-                                          is_plan ? 0 : 1, source_name(record.kind, record.id),
-                                          *limits, grace_of(*limits, term.grace_days, clock)});
+                                          is_plan ? 0 : 1, source_name(record), *limits,
+                                          grace_of(*limits, term.grace_days, clock)});
     }
   }
   std::map<std::string, EntitlementOutcome> outcomes;

@@ -12,10 +12,10 @@
 
 namespace millrace::apps::synthetic {
 
-/// A live record under a root that may grant something, or limit what others grant.
+/// A live record under a root: it may grant something, or limit what others grant.
 struct GrantRecord {
   Kind kind = Kind::kEntitlement;
-  std::string id;  ///< internal, e.g. "sf:550…"
+  uint64_t number = 0;
   const RecordRow* row = nullptr;
 };
 

@@ -1,5 +1,6 @@
 #include "synthetic/expected/record_row.h"
 
+#include <algorithm>
 #include <tuple>
 
 #include "synthetic/outcome.h"
@@ -11,13 +12,13 @@ void raise(std::optional<EventVersion>& newest, const EventVersion& version) {
   if (!newest || version > *newest) newest = version;
 }
 
+}  // namespace
+
 std::optional<std::string> our_value(const FieldText& field) {
   if (!field.value) return std::nullopt;
   if (field.field->type != ValueType::kReference) return shortened(*field.value);
   return std::string(kSource).append(1, ':').append(*field.value);
 }
-
-}  // namespace
 
 void RecordRow::add(const RecordChange& change) {
   if (change.type == crm::ChangeType::Gap) return raise(gap_, change.version);
@@ -29,26 +30,30 @@ void RecordRow::add(const RecordChange& change) {
   if (change.type == crm::ChangeType::Create || change.type == crm::ChangeType::Undelete) {
     raise(full_image_, change.version);
   }
+  fields_.reserve(std::max(fields_.size(), change.fields.size()));
   for (const FieldText& field : change.fields) {
-    const auto [known, is_new] = fields_.try_emplace(field.field->name);
-    if (!is_new && known->second.version >= change.version) continue;
-    known->second = {change.version, our_value(field)};
+    auto known = std::ranges::find(fields_, field.field, &Field::definition);
+    if (known == fields_.end()) {
+      fields_.push_back({field.field, change.version, our_value(field)});
+    } else if (known->version < change.version) {
+      *known = {field.field, change.version, our_value(field)};
+    }
   }
 }
 
-std::map<std::string, std::optional<std::string>> RecordRow::fields() const {
-  std::map<std::string, std::optional<std::string>> fields;
-  for (const auto& [name, field] : fields_) {
-    if (is_there(field)) fields.emplace(name, field.value);
+FieldTexts RecordRow::fields() const {
+  FieldTexts fields;
+  for (const Field& field : fields_) {
+    if (is_there(field)) fields.emplace(field.definition->name, field.value);
   }
   return fields;
 }
 
 std::optional<std::string> RecordRow::text(std::string_view name) const {
-  const auto found = fields_.find(name);
-  if (found == fields_.end() || !is_there(found->second)) return std::nullopt;
-  const auto& value = found->second.value;
-  return value && !value->empty() ? value : std::nullopt;
+  const auto found =
+      std::ranges::find(fields_, name, [](const Field& field) { return field.definition->name; });
+  if (found == fields_.end() || !is_there(*found)) return std::nullopt;
+  return found->value && !found->value->empty() ? found->value : std::nullopt;
 }
 
 }  // namespace millrace::apps::synthetic

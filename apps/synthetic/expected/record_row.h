@@ -4,10 +4,17 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "synthetic/event.h"
 
 namespace millrace::apps::synthetic {
+
+/// By our names, as texts; references as internal ids, long texts shortened.
+using FieldTexts = std::map<std::string, std::optional<std::string>>;
+
+/// A value as rows have it.
+std::optional<std::string> our_value(const FieldText& field);
 
 /// What a set of changes makes of one record: field by field the newest value, unless a newer full
 /// image left the field out.
@@ -19,13 +26,13 @@ class RecordRow {
   bool is_deleted() const { return existence_ && is_deleted_; }
   /// A gap that no full image has closed.
   bool is_incomplete() const { return gap_ > full_image_; }
-  /// By our names, as texts; references as internal ids, long texts shortened.
-  std::map<std::string, std::optional<std::string>> fields() const;
+  FieldTexts fields() const;
   /// Empty values count as none.
   std::optional<std::string> text(std::string_view name) const;
 
  private:
   struct Field {
+    const FieldDefinition* definition = nullptr;
     EventVersion version;
     std::optional<std::string> value;
   };
@@ -35,7 +42,7 @@ class RecordRow {
   bool is_deleted_ = false;
   std::optional<EventVersion> full_image_;
   std::optional<EventVersion> gap_;
-  std::map<std::string_view, Field> fields_;  ///< by our name
+  std::vector<Field> fields_;  ///< of which anything was ever said
 };
 
 }  // namespace millrace::apps::synthetic

@@ -1,6 +1,7 @@
 #include "synthetic/expected/territory_model.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace millrace::apps::synthetic {
 namespace {
@@ -51,11 +52,53 @@ void TerritoryModel::add(const DefinitionChange& change) {
   }
 }
 
+class TerritoryModel::Answers {
+ public:
+  Answers(const std::vector<TerritoryRule>& rules, const FieldTexts& fields)
+      : rules_(rules), fields_(lower_case(fields)), known_(rules.size()) {}
+
+  bool matches(size_t rule) {
+    std::optional<bool>& answer = known_[rule];
+    if (!answer) answer = rules_[rule].matches(fields_);
+    return *answer;
+  }
+
+ private:
+  const std::vector<TerritoryRule>& rules_;
+  FieldTexts fields_;
+  std::vector<std::optional<bool>> known_;
+};
+
 bool TerritoryModel::Prepared::is_above(size_t upper, size_t lower) const {
   for (auto at = places[lower].parent; at; at = places[*at].parent) {
     if (*at == upper) return true;
   }
   return false;
+}
+
+/// Each place has its own rules and, of those above, the inherited ones.
+void TerritoryModel::place_rules(Prepared& now) const {
+  std::map<std::string, size_t> rule_of;
+  for (const auto& [id, rule] : rules_) {
+    rule_of[id] = now.rules.size();
+    now.rules.emplace_back(rule);
+  }
+  std::vector<std::vector<const crm::RuleTerritoryT*>> links(now.places.size());
+  for (const auto& [id, link] : associations_) {
+    if (rules_.at(link.rule).active) links[now.place_of.at(link.territory)].push_back(&link);
+  }
+  for (size_t i = 0; i < now.places.size(); ++i) {
+    std::vector<size_t> path{i};
+    while (const auto parent = now.places[path.back()].parent) path.push_back(*parent);
+    std::set<std::string> ids;
+    for (const size_t at : path | std::views::reverse) {
+      for (const crm::RuleTerritoryT* link : links[at]) {
+        if (at != i && !link->inherited) continue;
+        if (ids.insert(link->rule).second) now.places[i].rules.push_back(rule_of.at(link->rule));
+      }
+    }
+    now.places[i].rule_ids.assign(ids.begin(), ids.end());
+  }
 }
 
 const TerritoryModel::Prepared& TerritoryModel::prepared() {
@@ -69,19 +112,7 @@ const TerritoryModel::Prepared& TerritoryModel::prepared() {
     const auto parent = now.place_of.find(territory.parent);
     if (parent != now.place_of.end()) now.places[now.place_of.at(id)].parent = parent->second;
   }
-  for (const auto& [id, rule] : rules_) {
-    now.rule_of[id] = now.rules.size();
-    now.rules.emplace_back(rule);
-  }
-  for (const auto& [id, link] : associations_) {
-    if (!rules_.at(link.rule).active) continue;
-    const size_t of = now.place_of.at(link.territory);
-    for (size_t i = 0; i < now.places.size(); ++i) {
-      if (i != of && !(link.inherited && now.is_above(of, i))) continue;
-      if (!now.places[i].rule_ids.insert(link.rule).second) continue;
-      now.places[i].rules.push_back(now.rule_of.at(link.rule));
-    }
-  }
+  place_rules(now);
   for (const auto& [id, choice] : manual_) now.manual[choice.account].insert(choice.territory);
   for (const auto& [id, choice] : excluded_) now.excluded[choice.account].insert(choice.territory);
   return now;
@@ -91,13 +122,12 @@ std::map<std::string, TerritoryOutcome> TerritoryModel::territories_of(
     const FieldTexts& fields, const std::map<std::string, std::string>& members) {
   const Prepared& now = prepared();
   const std::set<std::string> excluded = chosen(now.excluded, members);
-  std::vector<bool> answers;
-  answers.reserve(now.rules.size());
-  for (const TerritoryRule& rule : now.rules) answers.push_back(rule.matches(fields));
+  Answers answers(now.rules, fields);
   std::vector<size_t> matching;
   for (size_t i = 0; i < now.places.size(); ++i) {
     const auto& place = now.places[i];
-    const bool all = std::ranges::all_of(place.rules, [&](size_t rule) { return answers[rule]; });
+    const bool all =
+        std::ranges::all_of(place.rules, [&](size_t rule) { return answers.matches(rule); });
     if (all && !place.rules.empty() && !excluded.contains(place.id)) matching.push_back(i);
   }
   std::map<std::string, TerritoryOutcome> outcomes;
@@ -105,7 +135,7 @@ std::map<std::string, TerritoryOutcome> TerritoryModel::territories_of(
     const bool has_lower =
         std::ranges::any_of(matching, [&](size_t other) { return now.is_above(each, other); });
     const auto& ids = now.places[each].rule_ids;
-    if (!has_lower) outcomes[now.places[each].id].rules.assign(ids.begin(), ids.end());
+    if (!has_lower) outcomes[now.places[each].id].rules = ids;
   }
   for (const std::string& territory : chosen(now.manual, members)) {
     if (now.place_of.contains(territory) && !excluded.contains(territory)) {

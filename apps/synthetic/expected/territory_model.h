@@ -35,19 +35,21 @@ class TerritoryModel {
     struct Place {
       std::string id;
       std::optional<size_t> parent;
-      std::set<std::string> rule_ids;  ///< own and inherited
-      std::vector<size_t> rules;
+      std::vector<std::string> rule_ids;  ///< own and inherited, in order
+      std::vector<size_t> rules;          ///< from the top: most accounts are not in its country
     };
     std::vector<Place> places;
     std::map<std::string, size_t> place_of;
     std::vector<TerritoryRule> rules;
-    std::map<std::string, size_t> rule_of;
     ByAccount manual;
     ByAccount excluded;
 
     bool is_above(size_t upper, size_t lower) const;
   };
+  /// Which rules an account matches, each asked once.
+  class Answers;
   const Prepared& prepared();
+  void place_rules(Prepared& now) const;
   template <class Object>
   static void take(Choices& latest, const Object& object, bool is_removal);
 

@@ -95,6 +95,13 @@ class Filter {
 
 }  // namespace
 
+FieldTexts lower_case(FieldTexts fields) {
+  for (auto& [name, value] : fields) {
+    if (value) value = lower(*std::move(value));
+  }
+  return fields;
+}
+
 TerritoryRule::TerritoryRule(const crm::TerritoryRuleT& rule) : filter_(rule.filter) {
   for (const auto& item : rule.items) {
     items_.push_back({item->field, item->operator_, entries_of(item->values)});
@@ -106,9 +113,8 @@ bool TerritoryRule::Item::matches(const FieldTexts& fields) const {
   const bool is_null = found == fields.end() || !found->second || found->second->empty();
   bool any = is_null && wanted.empty();
   if (!is_null && !wanted.empty()) {
-    const std::string have = lower(*found->second);
-    any =
-        std::ranges::any_of(wanted, [&](const auto& want) { return fits(op, field, have, want); });
+    any = std::ranges::any_of(
+        wanted, [&](const auto& want) { return fits(op, field, *found->second, want); });
   }
   return any != (op == RuleOperator::NotEqual);
 }

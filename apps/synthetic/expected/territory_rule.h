@@ -1,20 +1,21 @@
 #pragma once
 
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "synthetic/expected/record_row.h"
 #include "territory_rule_generated.h"
 
 namespace millrace::apps::synthetic {
 
-using FieldTexts = std::map<std::string, std::optional<std::string>>;
+/// What rules compare: they do not tell upper from lower case.
+FieldTexts lower_case(FieldTexts fields);
 
 /// One rule, to be asked about accounts. Knows the operators and filters that the generator uses.
 class TerritoryRule {
  public:
   explicit TerritoryRule(const crm::TerritoryRuleT& rule);
+  /// `fields` in lower case.
   bool matches(const FieldTexts& fields) const;
 
  private:

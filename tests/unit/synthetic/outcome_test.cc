@@ -21,13 +21,14 @@ TEST(FinalStateFiles, AreReadAsTheyWereWritten) {
                                             .children = {{"contact", 2}}});
   state[1][std::string("sf:a\0sf:t", 9)] = line_of(TerritoryOutcome{{"sf:r"}, true});
   state[3]["sf:b"] = line_of(RedirectOutcome{"sf:a", "sf:a", "Merged"});
-  ASSERT_TRUE(write_final_state(folder, state, 77).ok());
-  const auto read = read_final_state(folder);
+  ASSERT_TRUE(write_expectation(folder, {state, 77, Share{2, 3}}).ok());
+  const auto read = read_expectation(folder);
   ASSERT_TRUE(read.ok()) << read.message();
   EXPECT_EQ(read->as_of_ms, 77);
+  EXPECT_EQ(read->share, (Share{2, 3}));
   EXPECT_EQ(read->state, state);
   std::filesystem::remove_all(folder);
-  EXPECT_EQ(read_final_state(folder).code(), ErrorCode::kNotFound);
+  EXPECT_EQ(read_expectation(folder).code(), ErrorCode::kNotFound);
 }
 
 TEST(FinalStates, DifferInRowsThatAreMissingTooManyOrOther) {

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "synthetic/event.h"
+#include "synthetic/expected/merge_model.h"
+#include "synthetic/share.h"
+
+namespace millrace::apps::synthetic {
+
+/// Which records a share of the roots is made of. Merges decide that, and they may come last: so
+/// all events are looked at once, before any row is kept.
+class ShareMembers {
+ public:
+  explicit ShareMembers(Share share) : share_(share) {}
+
+  void add(const Event& event);
+  /// REQUIRES: is called after the last `add`, and before anything is asked.
+  void settle();
+
+  const Share& share() const { return share_; }
+  /// Of every record that is under a root of the share, and of some others.
+  bool contains(Kind kind, uint64_t number) const;
+
+ private:
+  /// A record that names an account outside the share, which may have been merged into it.
+  struct Mention {
+    uint32_t record = 0;
+    uint32_t account_hash = 0;  ///< ids of a million accounts are many bytes
+  };
+
+  void mention(Kind kind, uint64_t number, const std::string& account);
+  void let_in(size_t kind, uint64_t number);
+
+  Share share_;
+  MergeModel merges_;
+  std::array<std::deque<Mention>, kKinds> mentions_;
+  std::array<std::vector<bool>, kKinds> members_;
+};
+
+}  // namespace millrace::apps::synthetic
