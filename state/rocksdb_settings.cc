@@ -17,6 +17,7 @@ constexpr int kWriteBuffersMax = 4;
 constexpr double kBloomBitsPerKey = 10;
 constexpr double kMemtableBloomShare = 0.02;  // about six bits a row of 200 bytes
 constexpr size_t kFirstCompressedLevel = 2;
+constexpr uint64_t kIndexPieceBytes = 4096;
 
 rocksdb::BlockBasedTableOptions table_options(const SharedStateMemory& memory) {
   rocksdb::BlockBasedTableOptions table;
@@ -28,6 +29,11 @@ rocksdb::BlockBasedTableOptions table_options(const SharedStateMemory& memory) {
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // In pieces, since a file's whole index is larger than what a small cache keeps of one block:
+  // each read would fetch all of it.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = kIndexPieceBytes;
   table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
   return table;
 }
