@@ -9,12 +9,13 @@
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include "millrace/core/assert.h"
 #include "millrace/state/task_state.h"
 
 #include "commit_buffer.h"
+#include "split_mix.h"
+#include "temp_directory.h"
 
 namespace millrace {
 namespace {
@@ -23,33 +24,6 @@ constexpr size_t kValueBytes = 216;
 constexpr size_t kSlice = 1000;
 constexpr size_t kCommit = 50'000;
 constexpr uint64_t kKeysPerRecord = 10;  // 2 M records over 200 k keys
-
-class TempDirectory {
- public:
-  TempDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "millrace-bench-XXXXXX").string();
-    MILLRACE_ASSERT(::mkdtemp(name.data()) != nullptr, "no temporary directory");
-    path_ = name;
-  }
-  TempDirectory(const TempDirectory&) = delete;
-  TempDirectory& operator=(const TempDirectory&) = delete;
-  ~TempDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-// SplitMix64: the same sequence everywhere.
-uint64_t mix(uint64_t n) {
-  n += 0x9e3779b97f4a7c15;
-  n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9;
-  n = (n ^ (n >> 27)) * 0x94d049bb133111eb;
-  return n ^ (n >> 31);
-}
 
 std::string key_text(uint64_t key) {
   return fmt::format("account-{:010}", key);
@@ -65,7 +39,7 @@ Keys make_keys(size_t records, size_t keys) {
   Keys out;
   const size_t key_bytes = key_text(0).size();
   out.text.reserve(records * key_bytes);
-  for (uint64_t i = 0; i < records; ++i) out.text += key_text(mix(i) % keys);
+  for (uint64_t i = 0; i < records; ++i) out.text += key_text(split_mix(i) % keys);
   for (size_t i = 0; i < records; ++i) {
     out.sequence.emplace_back(out.text.data() + i * key_bytes, key_bytes);
   }

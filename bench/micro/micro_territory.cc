@@ -1,5 +1,5 @@
 // What territories cost: matching an account against compiled rules and by brute force, compiling,
-// one change of a rule. Shapes as in CRM.md 4: per two territories three rules of three items.
+// one change of a rule.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -16,129 +16,14 @@
 
 #include "crm/territory/matcher.h"
 #include "crm/territory/rule_set.h"
+#include "territory_shapes.h"
 #include "tests/unit/crm/territory/territory_oracle.h"
 
 namespace millrace::crm::territory {
 namespace {
 
-constexpr size_t kCountries = 40;
-constexpr size_t kRegions = 400;
-constexpr size_t kIndustries = 30;
 constexpr size_t kAccounts = 2000;
 constexpr size_t kOracleAccounts = 40;
-
-// SplitMix64: the same sequence everywhere.
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-  size_t below(size_t count) {
-    state_ += 0x9e3779b97f4a7c15;
-    uint64_t n = state_;
-    n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9;
-    n = (n ^ (n >> 27)) * 0x94d049bb133111eb;
-    return (n ^ (n >> 31)) % count;
-  }
-  /// Small numbers much more often than large ones, as countries and industries are.
-  size_t skewed_below(size_t count) { return std::min(below(count), below(count)); }
-
- private:
-  uint64_t state_;
-};
-
-std::string country(size_t i) {
-  return fmt::format("Country {}", i % kCountries);
-}
-std::string industry(size_t i) {
-  return fmt::format("Industry {}", i % kIndustries);
-}
-
-/// The area of a territory: an interval of postal codes of its country, or a prefix of them.
-struct Area {
-  size_t country = 0;
-  size_t first = 0;
-  size_t last = 0;
-};
-constexpr size_t kPostalCodes = 100'000;
-
-Area area_of(size_t leaf, size_t leaves) {
-  const size_t per_country = leaves / kCountries + 1;
-  const size_t width = kPostalCodes / per_country;
-  const size_t first = leaf / kCountries * width;
-  return {leaf % kCountries, first, std::min(first + width, kPostalCodes) - 1};
-}
-
-RuleDefinition area_rule(size_t leaf, size_t leaves) {
-  const Area area = area_of(leaf, leaves);
-  RuleDefinition rule{.id = fmt::format("b:area-{}", leaf)};
-  rule.items.push_back({"BillingCountry", RuleOperator::Equals, country(area.country)});
-  rule.items.push_back(
-      {"BillingPostalCode", RuleOperator::GreaterOrEqual, fmt::format("{:05}", area.first)});
-  rule.items.push_back(
-      {"BillingPostalCode", RuleOperator::LessOrEqual, fmt::format("{:05}", area.last)});
-  return rule;
-}
-
-RuleDefinition segment_rule(size_t leaf, Random& random) {
-  RuleDefinition rule{.id = fmt::format("b:segment-{}", leaf), .filter = "(1 AND 2) OR 3"};
-  rule.items.push_back({"Industry", RuleOperator::Equals,
-                        industry(random.below(kIndustries)) + ", " + industry(leaf)});
-  rule.items.push_back({"AnnualRevenue", RuleOperator::GreaterOrEqual,
-                        fmt::format("{}", random.below(1000) * 1000)});
-  rule.items.push_back({"Name", RuleOperator::StartsWith, fmt::format("Account {}", leaf % 1000)});
-  return rule;
-}
-
-/// A top territory, countries, regions of countries, and leaves below regions: each leaf has a rule
-/// of its area, each second one a rule of its segment, each country one that all below inherit.
-std::vector<RuleSetChange> make_changes(size_t territories) {
-  Random random(1);
-  std::vector<RuleSetChange> changes{ModelDefinition{"b:model", true, 1},
-                                     TerritoryDefinition{"b:top", "b:model"}};
-  const auto territory = [&](std::string id, std::string parent) {
-    changes.emplace_back(TerritoryDefinition{std::move(id), "b:model", std::move(parent)});
-  };
-  const auto rule = [&](RuleDefinition definition, std::string of, bool inherited) {
-    changes.emplace_back(
-        AssociationDefinition{definition.id, definition.id, std::move(of), inherited});
-    changes.emplace_back(std::move(definition));
-  };
-  for (size_t i = 0; i < kCountries; ++i) {
-    const std::string id = fmt::format("b:country-{}", i);
-    territory(id, "b:top");
-    RuleDefinition definition{.id = fmt::format("b:of-country-{}", i)};
-    definition.items.push_back({"BillingCountry", RuleOperator::Equals, country(i)});
-    definition.items.push_back({"Type", RuleOperator::NotEqual, "Competitor, Partner"});
-    definition.items.push_back({"Status", RuleOperator::Equals, "Active, Trial"});
-    rule(std::move(definition), id, true);
-  }
-  for (size_t i = 0; i < kRegions; ++i) {
-    territory(fmt::format("b:region-{}", i), fmt::format("b:country-{}", i % kCountries));
-  }
-  const size_t leaves = territories - kCountries - kRegions - 1;
-  for (size_t leaf = 0; leaf < leaves; ++leaf) {
-    const std::string id = fmt::format("b:leaf-{}", leaf);
-    territory(id, fmt::format("b:region-{}", leaf % kRegions));
-    rule(area_rule(leaf, leaves), id, false);
-    if (leaf % 2 == 0) rule(segment_rule(leaf, random), id, false);
-  }
-  return changes;
-}
-
-std::vector<OracleAccount> make_accounts(size_t count) {
-  Random random(2);
-  std::vector<OracleAccount> accounts(count);
-  for (OracleAccount& account : accounts) {
-    account["BillingCountry"] = country(random.skewed_below(kCountries));
-    account["BillingPostalCode"] = fmt::format("{:05}", random.below(kPostalCodes));
-    account["Industry"] = industry(random.skewed_below(kIndustries));
-    account["AnnualRevenue"] = fmt::format("{}", random.below(2'000'000));
-    account["Name"] = fmt::format("Account {} of many", random.below(100'000));
-    account["Type"] = random.below(10) == 0 ? "Partner" : "Customer";
-    account["Status"] = random.below(10) == 0 ? "Dormant" : "active";
-    for (size_t i = 0; i < 20; ++i) account[fmt::format("Custom{}__c", i)] = "not in any rule";
-  }
-  return accounts;
-}
 
 std::vector<AccountField> view_of(const OracleAccount& account) {
   std::vector<AccountField> fields;
@@ -257,7 +142,7 @@ void compile(benchmark::State& state) {
 void change_rule(benchmark::State& state) {
   const auto territories = static_cast<size_t>(state.range(0));
   World& world = World::of(territories);
-  const size_t leaves = territories - kCountries - kRegions - 1;
+  const size_t leaves = leaves_of(territories);
   Random random(3);
   size_t affected = 0;
   for (auto _ : state) {

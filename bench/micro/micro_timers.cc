@@ -8,11 +8,13 @@
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include "millrace/core/assert.h"
 #include "millrace/state/task_state.h"
 #include "millrace/state/timer_queue.h"
+
+#include "split_mix.h"
+#include "temp_directory.h"
 
 namespace millrace {
 namespace {
@@ -20,33 +22,6 @@ namespace {
 constexpr size_t kCommit = 50'000;
 constexpr int64_t kSpanMs = 30LL * 24 * 3600 * 1000;
 constexpr size_t kCacheBytes = 64 << 20;
-
-class TempDirectory {
- public:
-  TempDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "millrace-bench-XXXXXX").string();
-    MILLRACE_ASSERT(::mkdtemp(name.data()) != nullptr, "no temporary directory");
-    path_ = name;
-  }
-  TempDirectory(const TempDirectory&) = delete;
-  TempDirectory& operator=(const TempDirectory&) = delete;
-  ~TempDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-// SplitMix64: the same sequence everywhere.
-uint64_t mix(uint64_t n) {
-  n += 0x9e3779b97f4a7c15;
-  n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9;
-  n = (n ^ (n >> 27)) * 0x94d049bb133111eb;
-  return n ^ (n >> 31);
-}
 
 double cpu_seconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
@@ -110,7 +85,7 @@ class TimedState {
 void set_all(TimedState& state, size_t pending) {
   for (size_t i = 0; i < pending; ++i) {
     const std::string key = fmt::format("account-{:010}", i);
-    const auto time_ms = static_cast<int64_t>(mix(i) % kSpanMs);
+    const auto time_ms = static_cast<int64_t>(split_mix(i) % kSpanMs);
     state.unit([&] { state.queue().set(Bytes(key), 0, time_ms, 1); });
   }
 }

@@ -44,8 +44,8 @@ struct TerritoryOptions {
   territory::FieldTypes types{};
   /// What a change of rules leaves to do is done in slices of so many accounts, so often, in every
   /// task: so it leaves time to what comes in.
-  size_t slice_accounts = 250;
-  int64_t slice_interval_ms = 100;
+  size_t slice_accounts = 50;
+  int64_t slice_interval_ms = 20;
 };
 
 /// The broadcast tables that territories are made of: rules and the like, then what persons say.
