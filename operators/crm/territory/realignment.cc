@@ -10,6 +10,7 @@ namespace millrace::crm::territory {
 namespace {
 
 constexpr std::string_view kEpochKey = "e";
+constexpr std::string_view kPendingKey = "p";
 constexpr size_t kScansPerSlice = 256;
 constexpr char kSeparator = '\0';
 
@@ -137,6 +138,7 @@ void Realignment::add(Scan scan, int64_t timestamp_ms) {
 
 void Realignment::put(const Scan& scan, int64_t timestamp_ms) {
   store_.put(key_of('s', scan.range.from), pack(scan.range.to, scan.fields), timestamp_ms);
+  if (!is_pending()) store_.put(kPendingKey, Bytes(""), timestamp_ms);
 }
 
 std::vector<std::string> Realignment::next_slice(size_t accounts_max, int64_t timestamp_ms) {
@@ -145,6 +147,7 @@ std::vector<std::string> Realignment::next_slice(size_t accounts_max, int64_t ti
     if (roots.size() >= accounts_max) break;
     advance(std::move(scan), accounts_max, roots, timestamp_ms);
   }
+  if (!store_.prefix("s")->valid()) store_.erase(kPendingKey, timestamp_ms);
   std::ranges::sort(roots);
   roots.erase(std::unique(roots.begin(), roots.end()), roots.end());
   return roots;
@@ -171,7 +174,7 @@ void Realignment::advance(Scan scan, size_t accounts_max, std::vector<std::strin
 }
 
 bool Realignment::is_pending() const {
-  return store_.prefix("s")->valid();
+  return static_cast<bool>(store_.get(kPendingKey));
 }
 
 uint64_t Realignment::epoch() const {

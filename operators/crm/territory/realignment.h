@@ -16,7 +16,8 @@ namespace millrace::crm::territory {
 /// concern. What is left to do is in the store, so a restart goes on where the last commit was.
 ///
 /// Rows of the store of the AccountIndex: "e" → epoch; "s" from → to, and the fields that a scan of
-/// all accounts brings into the index; "c" field → empty: the index has this field of all accounts.
+/// all accounts brings into the index; "p" → empty: there are such rows; "c" field → empty: the
+/// index has this field of all accounts.
 class Realignment {
  public:
   /// `store` and `rules` must outlive this.
@@ -31,7 +32,7 @@ class Realignment {
   /// caller is to match each one, or find it gone, and to put it into the AccountIndex again.
   std::vector<std::string> next_slice(size_t accounts_max, int64_t timestamp_ms);
 
-  bool is_pending() const;
+  bool is_pending() const;  ///< costs one read
   /// Counts the runs, from 0 before the first; never goes back.
   uint64_t epoch() const;
 
