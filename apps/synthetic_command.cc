@@ -55,6 +55,7 @@ struct SyntheticOptions {
   int32_t partitions = 4;
   std::string expected;
   std::string expected_share = "1/1";
+  bool expected_children_stay = false;
   int64_t as_of_ms = 0;
   bool dry_run = false;
 };
@@ -98,7 +99,11 @@ class Synthetic {
   Status run(Connection& connection) {
     Target target;
     if (!options_.dry_run) MILLRACE_RETURN_IF_ERROR(target.open(options_, connection));
-    if (!options_.expected.empty()) expected_.emplace(share_members());
+    if (!options_.expected.empty()) {
+      expected_.emplace(share_members(), options_.expected_children_stay
+                                             ? synthetic::UnmergedChildren::kStay
+                                             : synthetic::UnmergedChildren::kReturn);
+    }
     synthetic::Generator generator(generator_options());
     for (const std::string& name : options_.after) run_phase(generator, name, nullptr);
     for (const std::string& name : options_.phases) {
@@ -225,6 +230,9 @@ WorkloadCommand add_synthetic(CLI::App& top) {
       })
       ->needs(expected)
       ->capture_default_str();
+  app->add_flag("--expected-children-stay", options->expected_children_stay,
+                "As of a materializer with --crm.unmerge.children stay.")
+      ->needs(expected);
   app->add_option("--as-of-ms", options->as_of_ms,
                   "Moment for which current entitlements are expected; default: now.")
       ->check(CLI::PositiveNumber);

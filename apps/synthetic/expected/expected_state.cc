@@ -64,7 +64,9 @@ ExpectedState::Roots ExpectedState::roots() {
     for (const auto& [number, row] : rows_[i]) {
       const auto account = row.text("account_id");
       if (!row.is_live() || !account) continue;
-      const std::string root = merges_.root_of(*account);
+      const std::string root = unmerged_children_ == UnmergedChildren::kReturn
+                                   ? merges_.root_of(*account)
+                                   : merges_.root_since(*account, row.since("account_id"));
       if (!members_.share().contains(root)) continue;
       roots[root].children.push_back({kind, number, &row});
     }

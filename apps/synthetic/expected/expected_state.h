@@ -18,15 +18,23 @@
 
 namespace millrace::apps::synthetic {
 
+/// Where records are that came under an account while it was merged away, when it is so no more.
+enum class UnmergedChildren : unsigned char {
+  kReturn,  ///< under that account
+  kStay,    ///< under what it was merged into
+};
+
 /// What the outputs must come to, from the set of events alone: all in memory, everything from
-/// nothing at the end, and no code of the operators. Survivorship is master wins, children stay
-/// under the account they name, and rule changes count at once.
+/// nothing at the end, and no code of the operators. Survivorship is master wins, and rule changes
+/// count at once.
 class ExpectedState {
  public:
   /// Of all roots.
   ExpectedState() : ExpectedState(ShareMembers(Share{})) {}
   /// Of the roots of a share; `members` are settled.
-  explicit ExpectedState(ShareMembers members) : members_(std::move(members)) {}
+  explicit ExpectedState(ShareMembers members,
+                         UnmergedChildren unmerged_children = UnmergedChildren::kReturn)
+      : members_(std::move(members)), unmerged_children_(unmerged_children) {}
 
   /// Of records and merges in any order; definitions in theirs.
   void add(const Event& event);
@@ -46,6 +54,7 @@ class ExpectedState {
   void write_root(const std::string& id, const Root& root, int64_t as_of_ms, FinalState& state);
 
   ShareMembers members_;
+  UnmergedChildren unmerged_children_;
   std::array<std::map<uint64_t, RecordRow>, kKinds> rows_;  ///< by number
   MergeModel merges_;
   TerritoryModel territories_;

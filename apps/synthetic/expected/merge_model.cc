@@ -1,6 +1,7 @@
 #include "synthetic/expected/merge_model.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -12,8 +13,7 @@ void MergeModel::add(const MergeChange& change) {
   const std::string other = internal_record_id(Kind::kAccount, change.survivor);
   named_.insert(victim);
   if (change.kind != crm::MergeFactKind::Unmerge) named_.insert(other);
-  Fact& newest = deciding_[victim];
-  if (newest.version < change.version) newest = {change.version, change.kind, other};
+  facts_[victim][change.version] = {change.kind, other};
 }
 
 /// The oldest edge of each cycle is left out.
@@ -21,8 +21,9 @@ void MergeModel::resolve() {
   inactive_.clear();
   survivors_.clear();
   std::map<std::string, std::string> edges;
-  for (const auto& [victim, fact] : deciding_) {
-    if (fact.kind == crm::MergeFactKind::Merge) edges[victim] = fact.survivor;
+  for (const auto& [victim, facts] : facts_) {
+    const Fact& deciding = facts.rbegin()->second;
+    if (deciding.is_merge()) edges[victim] = deciding.survivor;
   }
   std::set<std::string> done;
   for (const auto& [start, first] : edges) {
@@ -35,7 +36,7 @@ void MergeModel::resolve() {
     const auto cycle = std::ranges::find(path, at);
     if (cycle == path.end()) continue;
     inactive_.insert(*std::min_element(cycle, path.end(), [this](const auto& a, const auto& b) {
-      return std::tie(deciding_.at(a).version, a) < std::tie(deciding_.at(b).version, b);
+      return std::tie(facts_.at(a).rbegin()->first, a) < std::tie(facts_.at(b).rbegin()->first, b);
     }));
   }
   for (auto& [victim, survivor] : edges) {
@@ -56,10 +57,34 @@ std::string MergeModel::root_of(const std::string& id) const {
   return root;
 }
 
+std::vector<MergeModel::MergedPeriod> MergeModel::merged_periods_of(const std::string& id) const {
+  std::vector<MergedPeriod> periods;
+  const auto facts = facts_.find(id);
+  if (facts == facts_.end()) return periods;
+  std::optional<MergedPeriod> open;
+  for (const auto& [version, fact] : facts->second) {
+    if (fact.is_merge()) {
+      if (!open) open = MergedPeriod{version, {}, {}};
+      open->survivor = fact.survivor;
+    } else if (open) {
+      open->until = version;
+      periods.push_back(*std::exchange(open, std::nullopt));
+    }
+  }
+  return periods;
+}
+
+std::string MergeModel::root_since(const std::string& id, const EventVersion& since) const {
+  for (const MergedPeriod& period : merged_periods_of(id)) {
+    if (period.from <= since && since < period.until) return root_of(period.survivor);
+  }
+  return root_of(id);
+}
+
 std::string MergeModel::decision_of(const std::string& id) const {
-  const auto fact = deciding_.find(id);
-  if (fact == deciding_.end()) return "None";
-  switch (fact->second.kind) {
+  const auto facts = facts_.find(id);
+  if (facts == facts_.end()) return "None";
+  switch (facts->second.rbegin()->second.kind) {
     case crm::MergeFactKind::Merge:
       return inactive_.contains(id) ? "CycleInactive" : "Merged";
     case crm::MergeFactKind::Unmerge:

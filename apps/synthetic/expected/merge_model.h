@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "synthetic/event.h"
 
@@ -20,6 +21,16 @@ class MergeModel {
   /// Every id that a fact or an undelete names.
   const std::set<std::string>& named() const { return named_; }
   std::string root_of(const std::string& id) const;
+  /// A time in which an id was merged away, which has ended.
+  struct MergedPeriod {
+    EventVersion from{};
+    EventVersion until{};  ///< is no part of it
+    std::string survivor;  ///< into which it was merged at the end
+  };
+  std::vector<MergedPeriod> merged_periods_of(const std::string& id) const;
+  /// Of a record that came under the id by a change of this version and, if the id was merged away
+  /// then, stays where that led.
+  std::string root_since(const std::string& id, const EventVersion& since) const;
   /// Empty for a root.
   std::string survivor_of(const std::string& id) const;
   /// As `RedirectDecision` is written.
@@ -27,11 +38,12 @@ class MergeModel {
 
  private:
   struct Fact {
-    EventVersion version;
     crm::MergeFactKind kind = crm::MergeFactKind::Merge;
     std::string survivor;
+    bool is_merge() const { return kind == crm::MergeFactKind::Merge; }
   };
-  std::map<std::string, Fact> deciding_;  ///< by victim: the newest
+  using Facts = std::map<EventVersion, Fact>;
+  std::map<std::string, Facts> facts_;  ///< by victim; the last decides
   std::set<std::string> named_;
   std::set<std::string> inactive_;                ///< victims whose edge would close a cycle
   std::map<std::string, std::string> survivors_;  ///< by victim, of active edges

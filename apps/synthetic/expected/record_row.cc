@@ -49,11 +49,20 @@ FieldTexts RecordRow::fields() const {
   return fields;
 }
 
+const RecordRow::Field* RecordRow::find(std::string_view name) const {
+  const auto found = std::ranges::find_if(
+      fields_, [name](const Field& field) { return field.definition->name == name; });
+  return found == fields_.end() || !is_there(*found) ? nullptr : &*found;
+}
+
 std::optional<std::string> RecordRow::text(std::string_view name) const {
-  const auto found =
-      std::ranges::find(fields_, name, [](const Field& field) { return field.definition->name; });
-  if (found == fields_.end() || !is_there(*found)) return std::nullopt;
-  return found->value && !found->value->empty() ? found->value : std::nullopt;
+  const Field* field = find(name);
+  const bool is_empty = field == nullptr || !field->value || field->value->empty();
+  return is_empty ? std::nullopt : field->value;
+}
+
+EventVersion RecordRow::since(std::string_view name) const {
+  return find(name)->version;
 }
 
 }  // namespace millrace::apps::synthetic

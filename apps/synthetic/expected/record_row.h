@@ -29,6 +29,8 @@ class RecordRow {
   FieldTexts fields() const;
   /// Empty values count as none.
   std::optional<std::string> text(std::string_view name) const;
+  /// Version of the change that set the field. REQUIRES: it has a text.
+  EventVersion since(std::string_view name) const;
 
  private:
   struct Field {
@@ -36,6 +38,7 @@ class RecordRow {
     EventVersion version;
     std::optional<std::string> value;
   };
+  const Field* find(std::string_view name) const;
   bool is_there(const Field& field) const { return !full_image_ || field.version >= *full_image_; }
 
   std::optional<EventVersion> existence_;

@@ -47,6 +47,9 @@ void ShareMembers::settle() {
   std::unordered_set<uint32_t> merged_into_share;
   for (const std::string& id : merges_.named()) {
     if (share_.contains(merges_.root_of(id))) merged_into_share.insert(hash_of(id));
+    for (const auto& period : merges_.merged_periods_of(id)) {
+      if (share_.contains(merges_.root_of(period.survivor))) merged_into_share.insert(hash_of(id));
+    }
   }
   for (size_t kind = 0; kind < kKinds; ++kind) {
     for (const Mention& each : mentions_[kind]) {

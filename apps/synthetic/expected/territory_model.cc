@@ -1,7 +1,6 @@
 #include "synthetic/expected/territory_model.h"
 
 #include <algorithm>
-#include <ranges>
 
 namespace millrace::apps::synthetic {
 namespace {
@@ -76,28 +75,26 @@ bool TerritoryModel::Prepared::is_above(size_t upper, size_t lower) const {
   return false;
 }
 
-/// Each place has its own rules and, of those above, the inherited ones.
+std::vector<std::string> TerritoryModel::Prepared::rule_ids_of(size_t place) const {
+  std::set<std::string> ids;
+  for (const size_t rule : places[place].local) ids.insert(rule_ids[rule]);
+  for (std::optional<size_t> at = place; at; at = places[*at].parent) {
+    for (const size_t rule : places[*at].inherited) ids.insert(rule_ids[rule]);
+  }
+  return {ids.begin(), ids.end()};
+}
+
 void TerritoryModel::place_rules(Prepared& now) const {
   std::map<std::string, size_t> rule_of;
   for (const auto& [id, rule] : rules_) {
     rule_of[id] = now.rules.size();
     now.rules.emplace_back(rule);
+    now.rule_ids.push_back(id);
   }
-  std::vector<std::vector<const crm::RuleTerritoryT*>> links(now.places.size());
   for (const auto& [id, link] : associations_) {
-    if (rules_.at(link.rule).active) links[now.place_of.at(link.territory)].push_back(&link);
-  }
-  for (size_t i = 0; i < now.places.size(); ++i) {
-    std::vector<size_t> path{i};
-    while (const auto parent = now.places[path.back()].parent) path.push_back(*parent);
-    std::set<std::string> ids;
-    for (const size_t at : path | std::views::reverse) {
-      for (const crm::RuleTerritoryT* link : links[at]) {
-        if (at != i && !link->inherited) continue;
-        if (ids.insert(link->rule).second) now.places[i].rules.push_back(rule_of.at(link->rule));
-      }
-    }
-    now.places[i].rule_ids.assign(ids.begin(), ids.end());
+    if (!rules_.at(link.rule).active) continue;
+    auto& place = now.places[now.place_of.at(link.territory)];
+    (link.inherited ? place.inherited : place.local).push_back(rule_of.at(link.rule));
   }
 }
 
@@ -106,11 +103,17 @@ const TerritoryModel::Prepared& TerritoryModel::prepared() {
   Prepared& now = prepared_.emplace();
   for (const auto& [id, territory] : territories_) {
     now.place_of[id] = now.places.size();
-    now.places.push_back({id, {}, {}, {}});
+    now.places.push_back({id, {}, {}, {}, {}});
   }
   for (const auto& [id, territory] : territories_) {
     const auto parent = now.place_of.find(territory.parent);
-    if (parent != now.place_of.end()) now.places[now.place_of.at(id)].parent = parent->second;
+    const size_t place = now.place_of.at(id);
+    if (parent == now.place_of.end()) {
+      now.tops.push_back(place);
+      continue;
+    }
+    now.places[place].parent = parent->second;
+    now.places[parent->second].below.push_back(place);
   }
   place_rules(now);
   for (const auto& [id, choice] : manual_) now.manual[choice.account].insert(choice.territory);
@@ -118,24 +121,35 @@ const TerritoryModel::Prepared& TerritoryModel::prepared() {
   return now;
 }
 
+std::vector<size_t> TerritoryModel::matching(const Prepared& now, const FieldTexts& fields) {
+  Answers answers(now.rules, fields);
+  const auto matches = [&](size_t rule) { return answers.matches(rule); };
+  std::vector<size_t> waiting = now.tops;
+  std::vector<size_t> found;
+  while (!waiting.empty()) {
+    const size_t at = waiting.back();
+    waiting.pop_back();
+    const Prepared::Place& place = now.places[at];
+    if (!std::ranges::all_of(place.inherited, matches)) continue;
+    if (std::ranges::all_of(place.local, matches)) found.push_back(at);
+    waiting.insert(waiting.end(), place.below.begin(), place.below.end());
+  }
+  return found;
+}
+
 std::map<std::string, TerritoryOutcome> TerritoryModel::territories_of(
     const FieldTexts& fields, const std::map<std::string, std::string>& members) {
   const Prepared& now = prepared();
   const std::set<std::string> excluded = chosen(now.excluded, members);
-  Answers answers(now.rules, fields);
-  std::vector<size_t> matching;
-  for (size_t i = 0; i < now.places.size(); ++i) {
-    const auto& place = now.places[i];
-    const bool all =
-        std::ranges::all_of(place.rules, [&](size_t rule) { return answers.matches(rule); });
-    if (all && !place.rules.empty() && !excluded.contains(place.id)) matching.push_back(i);
-  }
+  std::vector<size_t> candidates = matching(now, fields);
+  std::erase_if(candidates, [&](size_t each) {
+    return excluded.contains(now.places[each].id) || now.rule_ids_of(each).empty();
+  });
   std::map<std::string, TerritoryOutcome> outcomes;
-  for (const size_t each : matching) {
+  for (const size_t each : candidates) {
     const bool has_lower =
-        std::ranges::any_of(matching, [&](size_t other) { return now.is_above(each, other); });
-    const auto& ids = now.places[each].rule_ids;
-    if (!has_lower) outcomes[now.places[each].id].rules = ids;
+        std::ranges::any_of(candidates, [&](size_t other) { return now.is_above(each, other); });
+    if (!has_lower) outcomes[now.places[each].id].rules = now.rule_ids_of(each);
   }
   for (const std::string& territory : chosen(now.manual, members)) {
     if (now.place_of.contains(territory) && !excluded.contains(territory)) {

@@ -13,8 +13,9 @@
 
 namespace millrace::apps::synthetic {
 
-/// Territories of accounts by brute force: every rule is asked about every account. There is one
-/// model, it is active, and no territory is its own ancestor.
+/// Territories of accounts by brute force: for every account, every territory from the top down is
+/// asked, but for those below one whose inherited rules it does not match. There is one model, it
+/// is active, and no territory is its own ancestor.
 class TerritoryModel {
  public:
   /// The latest of a topic and id counts.
@@ -35,21 +36,27 @@ class TerritoryModel {
     struct Place {
       std::string id;
       std::optional<size_t> parent;
-      std::vector<std::string> rule_ids;  ///< own and inherited, in order
-      std::vector<size_t> rules;          ///< from the top: most accounts are not in its country
+      std::vector<size_t> below;
+      std::vector<size_t> inherited;  ///< rules that bind all below as well
+      std::vector<size_t> local;
     };
     std::vector<Place> places;
+    std::vector<size_t> tops;  ///< places that are below none
     std::map<std::string, size_t> place_of;
     std::vector<TerritoryRule> rules;
+    std::vector<std::string> rule_ids;
     ByAccount manual;
     ByAccount excluded;
 
     bool is_above(size_t upper, size_t lower) const;
+    /// Local and inherited ones, in order.
+    std::vector<std::string> rule_ids_of(size_t place) const;
   };
   /// Which rules an account matches, each asked once.
   class Answers;
   const Prepared& prepared();
   void place_rules(Prepared& now) const;
+  static std::vector<size_t> matching(const Prepared& now, const FieldTexts& fields);
   template <class Object>
   static void take(Choices& latest, const Object& object, bool is_removal);
 

@@ -34,12 +34,21 @@ constexpr int64_t kSliceIntervalMs = 100;
 constexpr Profile kSmall{
     .accounts = 60, .operations = 400, .territories = 24, .rules = 36, .products = 6};
 
-Result<Topology> topology(int64_t merge_inference_window_ms) {
+/// Of the application, where tests differ.
+struct CrmOptions {
+  int64_t merge_inference_window_ms = 600'000;
+  int64_t delete_grace_ms = 0;
+  bool children_stay = false;
+};
+
+Result<Topology> topology(const CrmOptions& crm) {
   Result<crm::Mapping> mapping = crm::load_mapping(APPS_DATA "/synthetic_mapping.json");
   MILLRACE_ASSERT(mapping.ok(), mapping.message().c_str());
   crm::AccountOptions options;
   options.child_move_slice = 4;
-  options.merge_inference_window_ms = merge_inference_window_ms;
+  options.merge_inference_window_ms = crm.merge_inference_window_ms;
+  options.delete_grace_ms = crm.delete_grace_ms;
+  if (crm.children_stay) options.unmerged_children = crm::UnmergedChildren::kStay;
   options.territories.slice_accounts = 5;
   options.territories.slice_interval_ms = kSliceIntervalMs;
   return crm::account_topology(*std::move(mapping), options);
@@ -48,10 +57,12 @@ Result<Topology> topology(int64_t merge_inference_window_ms) {
 /// Events of all phases, what they come to, and the engine they go through.
 class Workload {
  public:
-  Workload(uint64_t seed, int32_t partitions, int64_t merge_inference_window_ms = 600'000)
+  Workload(uint64_t seed, int32_t partitions, const CrmOptions& crm = {})
       : random_(seed),
         generator_({kSmall, seed, kStartMs}),
-        driver_(topology(merge_inference_window_ms), options(partitions)) {}
+        expected_(ShareMembers({}),
+                  crm.children_stay ? UnmergedChildren::kStay : UnmergedChildren::kReturn),
+        driver_(topology(crm), options(partitions)) {}
 
   /// In the order of the source, but for what comes late and again.
   void generate(Phase phase) {
@@ -203,10 +214,26 @@ TEST_P(SyntheticOracle, AgreesWhateverTheOrderAndWithCrashes) {
   }
 }
 
+TEST_P(SyntheticOracle, AgreesWithGraceAndWhereChildrenStay) {
+  constexpr int64_t kGraceMs = 700;
+  for (uint64_t seed = 30; seed < 32; ++seed) {
+    Workload run(seed, GetParam(), {.delete_grace_ms = kGraceMs, .children_stay = true});
+    for (const auto& [name, phase] : kPhases) run.generate(phase);
+    if (seed % 2 == 0) run.shuffle();
+    run.deliver(true);
+    const int64_t as_of_ms = kStartMs + 100 * kDayMs;
+    run.settle(as_of_ms);
+    expect_same(run.expected(as_of_ms), run.published(as_of_ms));
+    ASSERT_FALSE(HasFailure()) << "seed " << seed;
+  }
+}
+
 /// Topics on which anything differs when an event is lost.
 template <class Predicate>
 std::set<std::string> topics_that_differ_without(Predicate&& is_it) {
-  Workload run(20, 2, 0);  // lest lost merges are found out from other changes
+  Workload run(
+      20, 2,
+      {.merge_inference_window_ms = 0});  // lest lost merges are found out from other changes
   run.generate(Phase::kBackfill);
   run.generate(Phase::kBulkDedupe);
   run.lose_last(is_it);

@@ -51,8 +51,9 @@ TEST(Shares, ContainEachKeyOnceAndAllKeysOfARoot) {
     const std::string key = std::string(root).append(1, '\0').append("sf:territory-1");
     int containing = 0;
     for (int32_t number = 1; number <= 7; ++number) {
-      containing += Share{number, 7}.contains(root) ? 1 : 0;
-      EXPECT_EQ(Share{number, 7}.contains(root), (Share{number, 7}.contains(key)));
+      const Share share{number, 7};
+      containing += share.contains(root) ? 1 : 0;
+      EXPECT_EQ(share.contains(root), share.contains(key));
     }
     EXPECT_EQ(containing, 1);
   }
