@@ -150,6 +150,7 @@ Result<RocksDbBackend::Meta> RocksDbBackend::read_meta() const {
   const rocksdb::Slice upper(upper_key);
   rocksdb::ReadOptions options;
   options.iterate_upper_bound = &upper;
+  options.total_order_seek = true;
   const std::unique_ptr<rocksdb::Iterator> rows(database_->db().NewIterator(options));
   for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
     rocksdb::Slice key = rows->key();
@@ -168,8 +169,9 @@ Result<std::string> RocksDbBackend::load() {
   }
   stored_meta_ = std::move(*meta);
   if (stored_meta_.empty()) {
-    const std::unique_ptr<rocksdb::Iterator> rows(
-        database_->db().NewIterator(rocksdb::ReadOptions()));
+    rocksdb::ReadOptions options;
+    options.total_order_seek = true;
+    const std::unique_ptr<rocksdb::Iterator> rows(database_->db().NewIterator(options));
     rows->SeekToFirst();
     if (rows->Valid()) return std::string("rows without a format");
     ingesting_ = true;

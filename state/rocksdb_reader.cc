@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "rocksdb_groups.h"
+
 namespace millrace {
 namespace {
 
@@ -17,6 +19,7 @@ RocksDbIterator::RocksDbIterator(std::shared_ptr<Database> database, StoreNumber
       failure_(status) {
   rocksdb::ReadOptions options;
   options.iterate_upper_bound = &upper_slice_;
+  options.total_order_seek = !is_in_one_group(from, to);
   iterator_.reset(database_->db().NewIterator(options));
   iterator_->Seek(database_key(number, from));
   settle();

@@ -7,6 +7,7 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
+#include "rocksdb_groups.h"
 #include "rocksdb_keys.h"
 
 namespace millrace {
@@ -54,6 +55,7 @@ rocksdb::Options database_options(const SharedStateMemory& memory, rocksdb::Env*
   options.create_if_missing = true;
   if (env != nullptr) options.env = env;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(memory)));
+  options.prefix_extractor = group_of_key();
   options.write_buffer_manager = memory.write_buffers();
   options.write_buffer_size = kWriteBufferBytes;
   options.max_write_buffer_number = kWriteBuffersMax;

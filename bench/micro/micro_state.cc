@@ -176,6 +176,37 @@ BENCHMARK(buffer_hit)
     ->Args({200'000, 0})
     ->Args({200'000, 1});
 
+/// Groups of three rows with a key in common up to a NUL, such as the children of an account; half
+/// of those that are asked for are there. range(0): groups that are there.
+void scan_groups(benchmark::State& state) {
+  constexpr size_t kRows = 3;
+  const auto groups = static_cast<size_t>(state.range(0));
+  const TempDirectory directory;
+  const auto task = open_state(directory.path(), 1 << 20);
+  KeyValueStore& store = task->store("totals");
+  const std::vector<uint64_t> value(kValueBytes / sizeof(uint64_t), 1);
+  const auto group_key = [](size_t group) { return key_text(split_mix(group)) + '\0'; };
+  for (size_t group = 0; group < groups; ++group) {
+    task->begin_unit();
+    for (size_t row = 0; row < kRows; ++row) {
+      store.put(group_key(group) + std::to_string(row), Bytes(value.data(), kValueBytes), 1);
+    }
+    task->end_unit();
+    if (group % (kCommit / kRows) != 0 && group + 1 != groups) continue;
+    task->freeze();
+    MILLRACE_ASSERT(task->apply_frozen(position(group)).ok(), "a commit failed");
+  }
+  size_t asked = 0;
+  size_t found = 0;
+  for (auto _ : state) {
+    const size_t group = split_mix(asked / 2) % groups + asked % 2 * groups;
+    ++asked;
+    for (const auto it = store.prefix(group_key(group)); it->valid(); it->next()) ++found;
+  }
+  if (found != (asked + 1) / 2 * kRows) state.SkipWithError("wrong rows");
+}
+BENCHMARK(scan_groups)->ArgNames({"groups"})->Arg(10'000)->Arg(1'000'000)->MinTime(2);
+
 /// range(0): records of a changelog that holds every key ten times.
 void restore(benchmark::State& state) {
   const size_t records = static_cast<size_t>(state.range(0));
