@@ -1,8 +1,6 @@
 #include "child_world.h"
 
 #include <algorithm>
-#include <array>
-#include <deque>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -12,7 +10,6 @@
 #include "crm/children/child_counts.h"
 #include "crm/ids.h"
 #include "merge_oracle.h"
-#include "row_oracle.h"
 #include "signal_oracle.h"
 
 namespace millrace::crm {
@@ -20,12 +17,6 @@ namespace {
 
 constexpr const char* kParentField = "AccountId";
 constexpr const char* kMasterField = "MasterRecordId";
-
-std::string_view type_name(ChangeType type) {
-  constexpr std::array<std::string_view, 5> kNames{"CREATE", "UPDATE", "DELETE", "UNDELETE",
-                                                   "GAP_UPDATE"};
-  return kNames.at(static_cast<size_t>(type));
-}
 
 ExpectedChild child_of(const RowView& row, std::string account) {
   ExpectedChild child{.account = std::move(account), .fields = {}};
@@ -36,50 +27,6 @@ ExpectedChild child_of(const RowView& row, std::string account) {
   }
   return child;
 }
-
-/// The changes of one entity as the row oracle takes them.
-class Views {
- public:
-  Views(const std::vector<RawChange>& changes, std::string_view entity) {
-    for (const RawChange& change : changes) {
-      if (change.entity != entity) continue;
-      ids_.push_back(change.internal_id());
-      auto& fields = fields_.emplace_back();
-      for (const auto& [name, value] : change.sent_fields()) {
-        fields.insert(RawChange::ours(name, value));
-      }
-    }
-    size_t at = 0;
-    for (const RawChange& change : changes) {
-      if (change.entity != entity) continue;
-      add(change, at++);
-    }
-  }
-
-  std::map<std::string, RowView> rows() const {
-    std::map<std::string, RowView> rows;
-    for (const std::string& id : ids_) rows.emplace(id, row_oracle(id, views_));
-    return rows;
-  }
-
- private:
-  void add(const RawChange& change, size_t at) {
-    ChangeView& view = views_.emplace_back();
-    view.id = ids_[at];
-    view.type = change.type;
-    view.version = {change.ms, change.sequence, change.transaction};
-    view.full_image = change.type == ChangeType::Create || change.type == ChangeType::Undelete;
-    for (const auto& [name, value] : fields_[at]) {
-      std::optional<std::string_view> shown;
-      if (value) shown = *value;
-      view.fields.push_back({name, shown, view.version});
-    }
-  }
-
-  std::deque<std::string> ids_;
-  std::deque<FieldMap> fields_;
-  std::vector<ChangeView> views_;
-};
 
 MergeOracle merges_of(const std::vector<std::string>& facts, const std::vector<RawChange>& changes,
                       UnmergedChildren children) {
@@ -103,39 +50,6 @@ Mapping child_mapping() {
                 "fields": {"AccountId": "account", "Name": "name"}}}}}})");
   MILLRACE_ASSERT(read.ok(), read.message().c_str());
   return *std::move(read);
-}
-
-std::string sf_id(std::string_view prefix, char letter) {
-  return canonical_salesforce_id(fmt::format("{}00000000000{}", prefix, letter)).value();
-}
-
-FieldMap RawChange::sent_fields() const {
-  if (type == ChangeType::Gap) return {};
-  if (type != ChangeType::Delete) return fields;
-  const auto master = fields.find(kMasterField);
-  return master == fields.end() ? FieldMap{} : FieldMap{*master};
-}
-
-std::string RawChange::internal_id() const {
-  return "sf:" + id;
-}
-
-std::pair<std::string, std::optional<std::string>> RawChange::ours(
-    const std::string& name, const std::optional<std::string>& value) {
-  if (name == "Name") return {"name", value};
-  return {name == kParentField ? "account" : "master",
-          value ? std::optional("sf:" + *value) : std::nullopt};
-}
-
-std::string RawChange::event() const {
-  std::string body;
-  for (const auto& [name, value] : sent_fields()) {
-    body += value ? fmt::format(R"(,"{}":"{}")", name, *value) : fmt::format(R"(,"{}":null)", name);
-  }
-  return fmt::format(R"({{"ChangeEventHeader":{{"entityName":"{}","recordIds":["{}"],)"
-                     R"("changeType":"{}","transactionKey":"{}","sequenceNumber":{},)"
-                     R"("commitTimestamp":{}}}{}}})",
-                     entity, id, type_name(type), transaction, sequence, ms, body);
 }
 
 ChildWorld::ChildWorld(uint32_t seed) : random_(seed) {
@@ -171,7 +85,7 @@ std::map<std::string, ExpectedAccount> ChildWorld::expected(UnmergedChildren chi
   };
   std::map<std::string, ExpectedAccount> accounts;
   for (const auto& [id, redirect] : merges.redirects) accounts[redirect.root];
-  const Views account_views(changes_, "Account");
+  const RawRows account_views(changes_, "Account");
   for (const auto& [id, row] : account_views.rows()) {
     ExpectedAccount& account = accounts[root_of(id)];
     if (id != root_of(id)) continue;
@@ -180,7 +94,7 @@ std::map<std::string, ExpectedAccount> ChildWorld::expected(UnmergedChildren chi
   }
   for (const auto& [entity, kind] :
        {std::pair("Contact", ChildKind::Contact), std::pair("Asset", ChildKind::Asset)}) {
-    const Views views(changes_, entity);
+    const RawRows views(changes_, entity);
     for (const auto& [id, row] : views.rows()) {
       const auto parent = std::ranges::find(row.fields, "account", &FieldView::name);
       if (row.status != RowStatus::Live || parent == row.fields.end() || !parent->value) continue;

@@ -14,38 +14,13 @@
 #include "child_update_generated.h"
 #include "crm/decode/mapping.h"
 #include "crm/merge_forest.h"
+#include "raw_change.h"
 
 namespace millrace::crm {
-
-/// The topic of `child_mapping`.
-inline constexpr std::string_view kRawTopic = "crm.raw.sf";
 
 /// Accounts, contacts and assets of source `sf`, as Salesforce's CometD dialect has them; accounts
 /// with their masters.
 Mapping child_mapping();
-
-/// Salesforce id of 18 characters, e.g. of "001" and 'a'. The internal one begins with "sf:".
-std::string sf_id(std::string_view prefix, char letter);
-
-/// One change of a record, and the bytes of its event.
-struct RawChange {
-  std::string entity;  ///< "Account", "Contact" or "Asset"
-  std::string id;      ///< of 18 characters
-  ChangeType type = ChangeType::Create;
-  int64_t ms = 0;
-  FieldMap fields{};  ///< by the source's names
-  std::string transaction{"t"};
-  int64_t sequence = 1;
-
-  std::string event() const;
-  /// The fields that its event has; a delete has none but the account's master.
-  FieldMap sent_fields() const;
-  /// "sf:" and the id.
-  std::string internal_id() const;
-  /// Our name and value of a field that names an account, else the source's.
-  static std::pair<std::string, std::optional<std::string>> ours(
-      const std::string& name, const std::optional<std::string>& value);
-};
 
 /// Where a child is and what is known of it.
 struct ExpectedChild {

@@ -10,6 +10,10 @@ namespace millrace::crm {
 
 namespace {
 
+/// On an average, of all instances together.
+constexpr size_t kStepsPerCommit = 6;
+constexpr size_t kStepsPerCrash = 60;
+
 class NoRows final : public BroadcastRows {
  public:
   Row get(Bytes) const override { return {}; }
@@ -39,6 +43,7 @@ class FlowRunner::RunnerTimers final : public Timers {
   NodeIndex node_;
   int32_t partition_;
   std::map<std::pair<std::string, uint8_t>, int64_t> set_;
+  std::map<std::pair<std::string, uint8_t>, int64_t> committed_;
 };
 
 class FlowRunner::Context final : public ProcessorContext {
@@ -92,13 +97,23 @@ void FlowRunner::pipe(std::string_view topic, int32_t partition, std::string val
   queues_[{index, partition, 0}].push_back({std::nullopt, std::move(value), timestamp_ms});
 }
 
+void FlowRunner::let_crash(int32_t instances) {
+  transactions_.resize(static_cast<size_t>(instances));
+  std::uniform_int_distribution<size_t> any(0, transactions_.size() - 1);
+  for (int32_t partition = 0; partition < partitions_; ++partition) owners_.push_back(any(random_));
+}
+
 void FlowRunner::run() {
   while (true) {
+    if (disturb()) continue;
     std::vector<RunnerTimers*> armed;
     for (const auto& [key, timers] : timers_) {
       if (!timers->set_.empty() && !held_.contains(key.first)) armed.push_back(timers.get());
     }
-    if (queues_.empty() && armed.empty()) return;
+    if (queues_.empty() && armed.empty()) {
+      if (commit_one()) continue;
+      return;
+    }
     std::uniform_int_distribution<size_t> any(0, queues_.size() + armed.size() - 1);
     const size_t next = any(random_);
     if (next < queues_.size()) {
@@ -109,11 +124,85 @@ void FlowRunner::run() {
   }
 }
 
+/// Whether some instance committed or died instead of working.
+bool FlowRunner::disturb() {
+  if (transactions_.empty()) return false;
+  std::uniform_int_distribution<size_t> any(0, transactions_.size() - 1);
+  const size_t instance = any(random_);
+  const size_t dice = std::uniform_int_distribution<size_t>(1, kStepsPerCrash)(random_);
+  if (!transactions_[instance].is_open) return false;
+  if (dice == 1) {
+    crash(instance);
+  } else if (dice <= 1 + kStepsPerCrash / kStepsPerCommit) {
+    commit(instance);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/// False: no instance has anything to commit.
+bool FlowRunner::commit_one() {
+  for (size_t i = 0; i < transactions_.size(); ++i) {
+    if (!transactions_[i].is_open) continue;
+    commit(i);
+    return true;
+  }
+  return false;
+}
+
+void FlowRunner::commit(size_t instance) {
+  const Transaction done = std::exchange(transactions_[instance], {});
+  for (const auto& [key, store] : stores_) {
+    if (owners_[static_cast<size_t>(key.second)] == instance) changelogs_[key] = store.rows();
+  }
+  for (const auto& [key, timers] : timers_) {
+    if (owners_[static_cast<size_t>(key.second)] == instance) timers->committed_ = timers->set_;
+  }
+  std::map<std::pair<NodeIndex, std::string>, const Written*> latest;
+  for (const Written& written : done.written) {
+    latest[{written.node, written.record.key.value_or("")}] = &written;
+  }
+  for (const Written& written : done.written) {
+    const bool is_latest = latest[{written.node, written.record.key.value_or("")}] == &written;
+    if (is_latest || !topology_.nodes()[written.node].coalesce) publish(written);
+  }
+}
+
+void FlowRunner::crash(size_t instance) {
+  ++crashes_;
+  const Transaction lost = std::exchange(transactions_[instance], {});
+  for (auto it = lost.consumed.rbegin(); it != lost.consumed.rend(); ++it) {
+    queues_[it->first].push_front(it->second);
+  }
+  const auto is_ours = [&](const auto& item) {
+    return owners_[static_cast<size_t>(item.first.second)] == instance;
+  };
+  std::erase_if(processors_, is_ours);
+  std::erase_if(contexts_, is_ours);
+  for (auto& item : stores_) {
+    if (is_ours(item)) item.second.replace(changelogs_[item.first]);
+  }
+  for (auto& item : timers_) {
+    if (is_ours(item)) item.second->set_ = item.second->committed_;
+  }
+}
+
+/// Null: nothing crashes.
+FlowRunner::Transaction* FlowRunner::transaction_of(int32_t partition) {
+  if (owners_.empty()) return nullptr;
+  Transaction& transaction = transactions_[owners_[static_cast<size_t>(partition)]];
+  transaction.is_open = true;
+  return &transaction;
+}
+
 void FlowRunner::run_queue(size_t index) {
   const auto queue = std::next(queues_.begin(), static_cast<std::ptrdiff_t>(index));
   const auto [node, partition, sender] = queue->first;
   const Owned owned = std::move(queue->second.front());
   queue->second.pop_front();
+  if (Transaction* open = transaction_of(partition))
+    open->consumed.emplace_back(queue->first, owned);
   if (queue->second.empty()) queues_.erase(queue);
   Record record;
   if (owned.key) record.key = *owned.key;
@@ -127,6 +216,7 @@ void FlowRunner::fire(RunnerTimers& timers) {
   const auto due = std::next(timers.set_.begin(), static_cast<std::ptrdiff_t>(any(random_)));
   const auto [set, time_ms] = *due;
   timers.set_.erase(due);
+  transaction_of(timers.partition_);
   processor(timers.node_, timers.partition_)
       .on_timer({.timers = timers.name_, .key = set.first, .kind = set.second, .time_ms = time_ms});
 }
@@ -141,28 +231,39 @@ void FlowRunner::arrive(NodeIndex index, int32_t partition, const Record& record
     MILLRACE_ASSERT(reinterpret_cast<uintptr_t>(part.data()) % 8 == 0, "parts must be aligned");
   }
   if (node.kind == NodeKind::kProcessor) return processor(index, partition).process(record);
-  if (node.kind == NodeKind::kExchange) {
-    const int32_t to =
-        partition_of(record.key, node.partitions > 0 ? node.partitions : partitions_);
-    if (to == partition && node.partitions == 0) return to_children(index, partition, record);
-    return send(index, partition, to, record);
+  Written written{index, partition, {record.key.to_string(), std::nullopt, record.timestamp_ms}};
+  if (!record.value.is_null()) written.record.value = record.value.to_string();
+  if (node.kind == NodeKind::kExchange && node.partitions == 0 &&
+      partition_for(node, written.record) == partition) {
+    return to_children(index, partition, record);
   }
-  auto& output = outputs_[node.topic.name].emplace_back();
-  output.key = record.key.to_string();
-  if (!record.value.is_null()) output.value = record.value.to_string();
+  if (Transaction* open = transaction_of(partition)) {
+    open->written.push_back(std::move(written));
+  } else {
+    publish(std::move(written));
+  }
+}
+
+int32_t FlowRunner::partition_for(const Node& node, const Owned& record) const {
+  return partition_of(Bytes(*record.key), node.partitions > 0 ? node.partitions : partitions_);
+}
+
+/// To whoever reads the topic of the node.
+void FlowRunner::publish(Written written) {
   const auto& nodes = topology_.nodes();
+  const Node& node = nodes[written.node];
+  const int32_t to = partition_for(node, written.record);
+  if (node.kind == NodeKind::kExchange) {
+    queues_[{written.node, to, written.from}].push_back(std::move(written.record));
+    return;
+  }
+  outputs_[node.topic.name].push_back({*written.record.key, written.record.value});
   for (NodeIndex reader = 0; reader < nodes.size(); ++reader) {
     if (nodes[reader].kind != NodeKind::kSource || nodes[reader].topic.name != node.topic.name) {
       continue;
     }
-    send(reader, partition, partition_of(record.key, partitions_), record);
+    queues_[{reader, to, written.from}].push_back(written.record);
   }
-}
-
-void FlowRunner::send(NodeIndex reader, int32_t from, int32_t to, const Record& record) {
-  Owned owned{record.key.to_string(), std::nullopt, record.timestamp_ms};
-  if (!record.value.is_null()) owned.value = record.value.to_string();
-  queues_[{reader, to, from}].push_back(std::move(owned));
 }
 
 Processor& FlowRunner::processor(NodeIndex node, int32_t partition) {
@@ -196,7 +297,10 @@ std::map<std::string, std::string> FlowRunner::all_rows(std::string_view name) c
   std::map<std::string, std::string> rows;
   for (const auto& [key, store] : stores_) {
     if (key.first != name) continue;
-    for (const auto& [id, stored] : store.rows()) rows[id] = stored.value;
+    for (const auto& [id, stored] : store.rows()) {
+      const bool is_first = rows.emplace(id, stored.value).second;
+      MILLRACE_ASSERT(is_first, "two tasks have the same row");
+    }
   }
   return rows;
 }

@@ -20,9 +20,9 @@ namespace millrace::crm {
 /// Runs the processors of a topology over several partitions, with every interleaving that a broker
 /// allows: records of one sender to one partition keep their order, all else is left to chance.
 ///
-/// No engine, no commits, no clock, and nothing in broadcast tables: it shows what the processors
-/// do with any order of arrival. Timers fire in any order, too: each at some moment after it was
-/// set, before `run` returns, unless their store is held.
+/// No engine, no clock, and nothing in broadcast tables: it shows what the processors do with any
+/// order of arrival. Timers fire in any order, too: each at some moment after it was set, before
+/// `run` returns, unless their store is held. Every record is its own commit, unless `let_crash`.
 class FlowRunner {
  public:
   struct Output {
@@ -37,7 +37,14 @@ class FlowRunner {
   /// The timers of this store do not fire.
   void hold(std::string_view timers) { held_.emplace(timers); }
   void release(std::string_view timers) { held_.erase(std::string(timers)); }
-  /// Until no queue has a record left.
+  /// From now on the partitions are divided among so many instances, each of which commits now and
+  /// then, as a whole and exactly once: what its tasks wrote is seen from then on, of table sinks
+  /// the latest row per key. Now and then one dies: what it did since its last commit is lost, its
+  /// tasks start anew from their changelogs, and read again what was not committed.
+  void let_crash(int32_t instances);
+  /// How often an instance died with work that was not committed.
+  size_t crashes() const { return crashes_; }
+  /// Until no queue has a record left and all is committed.
   void run();
 
   /// Everything that a sink wrote to `topic`; of one key in the order of writing.
@@ -59,9 +66,27 @@ class FlowRunner {
   };
   /// Node that reads, partition it reads as, partition that sent.
   using Queue = std::tuple<NodeIndex, int32_t, int32_t>;
+  /// A record on its way to a topic: of an exchange, or of a sink.
+  struct Written {
+    NodeIndex node = 0;
+    int32_t from = 0;
+    Owned record{};
+  };
+  /// What an instance did since its last commit.
+  struct Transaction {
+    std::vector<std::pair<Queue, Owned>> consumed;
+    std::vector<Written> written;
+    bool is_open = false;
+  };
 
   void arrive(NodeIndex node, int32_t partition, const Record& record);
-  void send(NodeIndex reader, int32_t from, int32_t to, const Record& record);
+  void publish(Written written);
+  bool disturb();
+  bool commit_one();
+  void commit(size_t instance);
+  void crash(size_t instance);
+  Transaction* transaction_of(int32_t partition);
+  int32_t partition_for(const Node& node, const Owned& record) const;
   Processor& processor(NodeIndex node, int32_t partition);
   void run_queue(size_t index);
   void fire(RunnerTimers& timers);
@@ -77,6 +102,10 @@ class FlowRunner {
   std::set<std::string, std::less<>> held_;
   std::map<std::pair<NodeIndex, int32_t>, std::unique_ptr<Context>> contexts_;
   std::map<std::pair<NodeIndex, int32_t>, std::unique_ptr<Processor>> processors_;
+  std::vector<size_t> owners_;  ///< instance of each partition; empty: nothing crashes
+  std::vector<Transaction> transactions_;
+  std::map<std::pair<std::string, int32_t>, MapStore::Rows, std::less<>> changelogs_;
+  size_t crashes_ = 0;
 };
 
 }  // namespace millrace::crm

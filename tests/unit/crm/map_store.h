@@ -48,6 +48,7 @@ class MapStore final : public KeyValueStore {
   void prefetch(std::span<const Bytes>) override {}
 
   const Rows& rows() const { return rows_; }
+  void replace(const Rows& rows) { rows_ = rows; }
   size_t reads() const { return reads_; }  ///< by `get`
   /// Reads, writes, iterators made and their steps.
   size_t operations() const { return operations_; }

@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "child_world.h"
 #include "crm/merge_fact.h"
+#include "raw_change.h"
 
 namespace millrace::crm {
 
