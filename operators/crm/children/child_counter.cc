@@ -35,12 +35,12 @@ class ChildCounter final : public Processor {
     if (update.retract()) {
       if (!entry) return;
       entries_->erase(key, record.timestamp_ms);
-      if (!has_entry(child)) count(update, -1, record);
+      count(update, {child, key}, -1, record);
     } else {
       if (entry.value == record.value) return;
-      const bool is_new = !entry && !has_entry(child);
+      const bool is_new = !entry;
       entries_->put(key, record.value, record.timestamp_ms);
-      if (is_new) count(update, 1, record);
+      if (is_new) count(update, {child, key}, 1, record);
     }
     if (context().child_count() > kChildrenByRootChild) {
       context().forward_to(kChildrenByRootChild, record);
@@ -48,31 +48,54 @@ class ChildCounter final : public Processor {
   }
 
  private:
-  bool has_entry(const std::string& child) {
-    return entries_->prefix(key_under(child, ""))->valid();
+  struct EntryKeys {
+    const std::string& child;  ///< of all entries of the child under the root
+    const std::string& entry;
+  };
+
+  bool has_other_entry(const EntryKeys& keys) {
+    for (const auto it = entries_->prefix(key_under(keys.child, "")); it->valid(); it->next()) {
+      if (it->key().view() != keys.entry) return true;
+    }
+    return false;
   }
 
-  void count(const ChildUpdate& update, int64_t change, const Record& record) {
+  /// An entry came (1) or went (-1).
+  void count(const ChildUpdate& update, const EntryKeys& keys, int64_t change,
+             const Record& record) {
     const Bytes root = update.root()->string_view();
     ChildTally tally{};
+    uint64_t by_others = 0;
     if (const Row row = counts_->get(root)) {
-      tally = read_counts(*flatbuffers::GetRoot<ChildCounts>(row.value.data()));
+      const auto& counts = *flatbuffers::GetRoot<ChildCounts>(row.value.data());
+      tally = read_counts(counts);
+      by_others = counts.by_other_accounts();
     }
-    uint64_t& number = tally[static_cast<size_t>(update.kind())];
-    MILLRACE_ASSERT(change > 0 || number > 0, "a child that was not counted goes");
-    number += static_cast<uint64_t>(change);
-    if (tally == ChildTally{}) {
-      counts_->erase(root, record.timestamp_ms);
-    } else {
-      builder_.Clear();
-      counts_->put(root, finish_aligned(builder_, write_counts(builder_, tally)),
-                   record.timestamp_ms);
-    }
+    // Nearly always all entries are of the root's own: then a child has one, and none is looked
+    // for.
+    const bool is_by_other = update.account()->string_view() != root.view();
+    const bool is_counted = (is_by_other || by_others > 0) && has_other_entry(keys);
+    if (is_by_other) add(by_others, change);
+    if (!is_counted) add(tally[static_cast<size_t>(update.kind())], change);
+    if (is_by_other || !is_counted) write(root, tally, by_others, record.timestamp_ms);
+    if (is_counted) return;
     context().forward_to(kCountsChild, {.key = record.key,
                                         .value = {},
                                         .old_value = {},
                                         .timestamp_ms = record.timestamp_ms,
                                         .headers = {}});
+  }
+
+  static void add(uint64_t& number, int64_t change) {
+    MILLRACE_ASSERT(change > 0 || number > 0, "a child that was not counted goes");
+    number += static_cast<uint64_t>(change);
+  }
+
+  void write(Bytes root, const ChildTally& tally, uint64_t by_others, int64_t timestamp_ms) {
+    if (tally == ChildTally{}) return counts_->erase(root, timestamp_ms);
+    builder_.Clear();
+    counts_->put(root, finish_aligned(builder_, write_counts(builder_, tally, by_others)),
+                 timestamp_ms);
   }
 
   std::string entry_store_;

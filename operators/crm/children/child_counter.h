@@ -20,8 +20,9 @@ enum ChildCounterChild : size_t {
 ///
 /// A child counts once, through however many accounts it came: with the first entry it comes, with
 /// the last it goes. Updates of one (root, child, account) must come in order, others in any.
-/// Repeated updates change nothing. Costs reading the entries of the one child and the row of
-/// counts, whatever number of children there are.
+/// Repeated updates change nothing. Costs reading the entry and the row of counts, whatever number
+/// of children there are; and the entries of the one child, if any child came through another
+/// account than the root.
 ProcessorFactory child_counter(std::string entry_store, std::string count_store);
 
 }  // namespace millrace::crm

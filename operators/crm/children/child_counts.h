@@ -18,12 +18,13 @@ inline ChildTally read_counts(const ChildCounts& counts) {
 }
 
 inline flatbuffers::Offset<ChildCounts> write_counts(flatbuffers::FlatBufferBuilder& builder,
-                                                     const ChildTally& tally) {
+                                                     const ChildTally& tally,
+                                                     uint64_t by_other_accounts = 0) {
   const auto of = [&tally](ChildKind kind) { return tally[static_cast<size_t>(kind)]; };
   return CreateChildCounts(builder, of(ChildKind::Contact), of(ChildKind::Opportunity),
                            of(ChildKind::Contract), of(ChildKind::ContractLine),
                            of(ChildKind::Subscription), of(ChildKind::Asset),
-                           of(ChildKind::Entitlement));
+                           of(ChildKind::Entitlement), by_other_accounts);
 }
 
 }  // namespace millrace::crm
