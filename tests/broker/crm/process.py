@@ -63,9 +63,9 @@ class Instance:
             time.sleep(0.1)
         raise RuntimeError("the materializer does not run, see its log")
 
-    def wait_caught_up(self):
+    def wait_caught_up(self, timeout_s=DRAIN_TIMEOUT_S):
         """Until three looks in a row find nothing left to do, and no lag."""
-        calm, end = 0, time.monotonic() + DRAIN_TIMEOUT_S
+        calm, end = 0, time.monotonic() + timeout_s
         while calm < 3:
             if time.monotonic() > end or self.process.poll() is not None:
                 raise RuntimeError("the materializer did not catch up, see its log")
@@ -76,6 +76,15 @@ class Instance:
                 calm = 0
                 continue
             calm = calm + 1 if health["caught_up"] and health["lag_records"] == 0 else 0
+
+    def cpu_s(self):
+        """CPU time of the process so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def peak_mb(self):
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
     def stop(self):
         self.process.terminate()

@@ -4,7 +4,7 @@ SIGKILL once while it works, and compares the outputs with what the workload say
 
     synthetic_test.py --bin DIR --kafka apps/kafka/local_kafka.sh --mapping FILE [--profile s]
 
-It starts a Kafka of its own.
+It starts a Kafka of its own. With --measure it waits after each phase, and prints what it took.
 """
 
 import argparse
@@ -21,6 +21,53 @@ START_DAYS_AGO = 95
 CHECK_WAIT_S = 60
 
 
+def workload_command(args, bootstrap, start_ms, expected):
+    return [str(args.bin / "crm_workload"), "synthetic", "--bootstrap.servers", bootstrap,
+            "--profile", args.profile, "--seed", str(args.seed), "--rate", str(args.rate),
+            "--start-ms", str(start_ms), "--expected", str(expected),
+            "--expected-share", args.expected_share]
+
+
+def kill_once(args, instance, load):
+    """Returns the CPU time that the killed process had used."""
+    time.sleep(args.kill_after_s)
+    used_s = instance.cpu_s()
+    instance.kill()
+    print(f"kill=1 loading={'yes' if load.poll() is None else 'no'}", flush=True)
+    instance.start()
+    return used_s
+
+
+def measured(args, instance, phase, records, begun, cpu_s):
+    """Waits until the phase is worked off; `begun` and `cpu_s` are from before it."""
+    instance.wait_caught_up(args.timeout_s)
+    seconds, used_s = time.monotonic() - begun, instance.cpu_s() - cpu_s
+    print(f"phase={phase} records={records} seconds={seconds:.0f} "
+          f"records_per_s={records / seconds:.0f} cpu_us_per_record={used_s / records * 1e6:.0f} "
+          f"peak_mb={instance.peak_mb()}", flush=True)
+
+
+def send_phases(args, instance, command, work):
+    steps = [[phase] for phase in args.phases] if args.measure else [args.phases]
+    done = []
+    for step in steps:
+        begun, cpu_s = time.monotonic(), instance.cpu_s()
+        names = [word for name in done for word in ("--after", name)]
+        names += [word for name in step for word in ("--phase", name)]
+        with open(work / "workload.log", "ab") as log:
+            # What is expected is known after the last phase.
+            options = command if step is steps[-1] else command[:command.index("--expected")]
+            load = subprocess.Popen(options + names, stdout=log, stderr=subprocess.STDOUT)
+        if not done:
+            cpu_s -= kill_once(args, instance, load)
+        if load.wait(args.timeout_s) != 0:
+            raise RuntimeError("the workload failed, see its log")
+        done += step
+        if args.measure:
+            sent = (work / "workload.log").read_text().split("sent records=")[-1].split()[0]
+            measured(args, instance, step[0], int(sent), begun, cpu_s)
+
+
 def run(args, bootstrap, work):
     instance = Instance(args.bin, bootstrap, work, "crm-synthetic",
                         ["--crm.mapping", str(args.mapping)])
@@ -28,20 +75,8 @@ def run(args, bootstrap, work):
         instance.wait_caught_up()
         expected = work / "expected"
         start_ms = int((time.time() - START_DAYS_AGO * 86_400) * 1000)
-        command = [str(args.bin / "crm_workload"), "synthetic", "--bootstrap.servers", bootstrap,
-                   "--profile", args.profile, "--seed", str(args.seed), "--rate", str(args.rate),
-                   "--start-ms", str(start_ms), "--expected", str(expected)]
-        for phase in PHASES:
-            command += ["--phase", phase]
-        with open(work / "workload.log", "wb") as log:
-            load = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        time.sleep(args.kill_after_s)
-        instance.kill()
-        print(f"kill=1 loading={'yes' if load.poll() is None else 'no'}", flush=True)
-        instance.start()
-        if load.wait(DRAIN_TIMEOUT_S) != 0:
-            raise RuntimeError("the workload failed, see its log")
-        instance.wait_caught_up()
+        send_phases(args, instance, workload_command(args, bootstrap, start_ms, expected), work)
+        instance.wait_caught_up(args.timeout_s)
         check = subprocess.run(
             [str(args.bin / "crm_workload"), "check", "--bootstrap.servers", bootstrap,
              "--expected", str(expected), "--wait", str(CHECK_WAIT_S)], check=False)
@@ -64,6 +99,11 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=int, default=2000)
     parser.add_argument("--kill-after-s", type=float, default=6.0)
+    parser.add_argument("--phases", nargs="+", default=PHASES, choices=PHASES)
+    parser.add_argument("--measure", action="store_true")
+    parser.add_argument("--expected-share", default="1/1", help="I/N: look at that part only")
+    parser.add_argument("--timeout-s", type=float, default=DRAIN_TIMEOUT_S,
+                        help="for a step of the load, and until it is worked off")
     args = parser.parse_args()
     return with_kafka(args.kafka, "synthetic", lambda bootstrap, work: run(args, bootstrap, work))
 
