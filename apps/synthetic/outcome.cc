@@ -39,7 +39,8 @@ Status write_lines(const std::filesystem::path& file, const Lines& lines) {
     out << R"({"key":)" << json(key).dump() << R"(,"row":)" << row << "}\n";
   }
   out.close();
-  return out ? Status() : not_written(file);
+  if (!out) return not_written(file);
+  return {};
 }
 
 Status read_lines(const std::filesystem::path& file, Lines& lines) {
@@ -142,7 +143,8 @@ Status write_expectation(const std::filesystem::path& folder, const Expectation&
   const json text{{"as_of_ms", expectation.as_of_ms}, {"share", to_text(expectation.share)}};
   about << text.dump() << "\n";
   about.close();
-  return about ? Status() : not_written(folder / kAboutFile);
+  if (!about) return not_written(folder / kAboutFile);
+  return {};
 }
 
 Result<Expectation> read_expectation(const std::filesystem::path& folder) {

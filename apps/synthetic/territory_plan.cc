@@ -101,7 +101,9 @@ crm::TerritoryRuleT TerritoryPlan::rule(Random& random, uint32_t number) const {
     case 2:
       rule.items.push_back(
           item("name", RuleOperator::Contains, std::string(random.one_of(kNameWords))));
-      rule.filter = "1 OR 2";
+      // An eighth of all accounts has the word: alone it would leave them in many territories.
+      rule.items.push_back(item("postal_code", RuleOperator::StartsWith, postal_prefix(random)));
+      rule.filter = "1 OR (2 AND 3)";
       break;
     case 3:
       rule.items.push_back(item("revenue", RuleOperator::LessThan, "1000000"));
