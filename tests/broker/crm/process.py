@@ -23,12 +23,13 @@ def free_port():
 
 
 class Instance:
-    """One crm_materializer process; `options` are flags of its own."""
+    """One crm_materializer process; `options` are flags of its own. Instances of one `application`
+    share its work."""
 
-    def __init__(self, programs, bootstrap, work, name, options=()):
+    def __init__(self, programs, bootstrap, work, name, options=(), application=None):
         self.command = [
             str(programs / "crm_materializer"), "--bootstrap.servers", bootstrap,
-            "--application.id", name, "--state.dir", str(work / f"{name}-state"),
+            "--application.id", application or name, "--state.dir", str(work / f"{name}-state"),
             "--create.topics=true", "--session.timeout.ms", "2000", *options, "--query.port",
         ]
         self.log = open(work / f"{name}.log", "ab")

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Runs crm_materializer over a synthetic workload on a real Kafka, all phases of it, kills it with
-SIGKILL once while it works, and compares the outputs with what the workload says they must come to.
+"""Runs crm_materializer over a synthetic workload on a real Kafka, all phases of it, kills each
+instance with SIGKILL once while it works, and compares the outputs with what the workload says they
+must come to.
 
     synthetic_test.py --bin DIR --kafka apps/kafka/local_kafka.sh --mapping FILE [--profile s]
+                      [--partitions 4] [--instances 1]
 
 It starts a Kafka of its own. With --measure it waits after each phase, and prints what it took.
 """
@@ -24,34 +26,46 @@ CHECK_WAIT_S = 60
 def workload_command(args, bootstrap, start_ms, expected):
     return [str(args.bin / "crm_workload"), "synthetic", "--bootstrap.servers", bootstrap,
             "--profile", args.profile, "--seed", str(args.seed), "--rate", str(args.rate),
-            "--start-ms", str(start_ms), "--expected", str(expected),
+            "--partitions", str(args.partitions), "--start-ms", str(start_ms),
+            "--expected", str(expected),
             "--expected-share", args.expected_share]
 
 
-def kill_once(args, instance, load):
-    """Returns the CPU time that the killed process had used."""
-    time.sleep(args.kill_after_s)
-    used_s = instance.cpu_s()
-    instance.kill()
-    print(f"kill=1 loading={'yes' if load.poll() is None else 'no'}", flush=True)
-    instance.start()
+def cpu_s(instances):
+    return sum(instance.cpu_s() for instance in instances)
+
+
+def kill_each(args, instances, load):
+    """Returns the CPU time that the killed processes had used."""
+    used_s = 0
+    for number, instance in enumerate(instances):
+        time.sleep(args.kill_after_s)
+        used_s += instance.cpu_s()
+        instance.kill()
+        print(f"kill={number + 1} loading={'yes' if load.poll() is None else 'no'}", flush=True)
+        instance.start()
     return used_s
 
 
-def measured(args, instance, phase, records, begun, cpu_s):
-    """Waits until the phase is worked off; `begun` and `cpu_s` are from before it."""
-    instance.wait_caught_up(args.timeout_s)
-    seconds, used_s = time.monotonic() - begun, instance.cpu_s() - cpu_s
+def wait_caught_up(args, instances):
+    for instance in instances:
+        instance.wait_caught_up(args.timeout_s)
+
+
+def measured(args, instances, phase, records, begun, cpu_before_s):
+    """Waits until the phase is worked off; `begun` and `cpu_before_s` are from before it."""
+    wait_caught_up(args, instances)
+    seconds, used_s = time.monotonic() - begun, cpu_s(instances) - cpu_before_s
     print(f"phase={phase} records={records} seconds={seconds:.0f} "
           f"records_per_s={records / seconds:.0f} cpu_us_per_record={used_s / records * 1e6:.0f} "
-          f"peak_mb={instance.peak_mb()}", flush=True)
+          f"peak_mb={max(instance.peak_mb() for instance in instances)}", flush=True)
 
 
-def send_phases(args, instance, command, work):
+def send_phases(args, instances, command, work):
     steps = [[phase] for phase in args.phases] if args.measure else [args.phases]
     done = []
     for step in steps:
-        begun, cpu_s = time.monotonic(), instance.cpu_s()
+        begun, cpu_before_s = time.monotonic(), cpu_s(instances)
         names = [word for name in done for word in ("--after", name)]
         names += [word for name in step for word in ("--phase", name)]
         with open(work / "workload.log", "ab") as log:
@@ -59,34 +73,39 @@ def send_phases(args, instance, command, work):
             options = command if step is steps[-1] else command[:command.index("--expected")]
             load = subprocess.Popen(options + names, stdout=log, stderr=subprocess.STDOUT)
         if not done:
-            cpu_s -= kill_once(args, instance, load)
+            cpu_before_s -= kill_each(args, instances, load)
         if load.wait(args.timeout_s) != 0:
             raise RuntimeError("the workload failed, see its log")
         done += step
         if args.measure:
             sent = (work / "workload.log").read_text().split("sent records=")[-1].split()[0]
-            measured(args, instance, step[0], int(sent), begun, cpu_s)
+            measured(args, instances, step[0], int(sent), begun, cpu_before_s)
 
 
 def run(args, bootstrap, work):
-    instance = Instance(args.bin, bootstrap, work, "crm-synthetic",
-                        ["--crm.mapping", str(args.mapping)])
+    options = ["--crm.mapping", str(args.mapping), "--topic.partitions", str(args.partitions)]
+    instances = [Instance(args.bin, bootstrap, work, f"crm-synthetic-{number}", options,
+                          application="crm-synthetic")
+                 for number in range(args.instances)]
     try:
-        instance.wait_caught_up()
+        for instance in instances:
+            instance.wait_caught_up()
         expected = work / "expected"
         start_ms = int((time.time() - START_DAYS_AGO * 86_400) * 1000)
-        send_phases(args, instance, workload_command(args, bootstrap, start_ms, expected), work)
-        instance.wait_caught_up(args.timeout_s)
+        send_phases(args, instances, workload_command(args, bootstrap, start_ms, expected), work)
+        wait_caught_up(args, instances)
         check = subprocess.run(
             [str(args.bin / "crm_workload"), "check", "--bootstrap.servers", bootstrap,
              "--expected", str(expected), "--wait", str(CHECK_WAIT_S)], check=False)
-        if (code := instance.stop()) != 0:
-            print(f"an orderly stop exits with {code}")
+        codes = [instance.stop() for instance in instances]
+        if any(codes):
+            print(f"orderly stops exit with {codes}")
             return 1
         return check.returncode
     finally:
-        if instance.process.poll() is None:
-            instance.kill()
+        for instance in instances:
+            if instance.process.poll() is None:
+                instance.kill()
 
 
 def main():
@@ -98,6 +117,8 @@ def main():
     parser.add_argument("--profile", default="s")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=int, default=2000)
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--instances", type=int, default=1)
     parser.add_argument("--kill-after-s", type=float, default=6.0)
     parser.add_argument("--phases", nargs="+", default=PHASES, choices=PHASES)
     parser.add_argument("--measure", action="store_true")
