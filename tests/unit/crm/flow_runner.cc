@@ -58,8 +58,8 @@ class FlowRunner::Context final : public ProcessorContext {
   size_t child_count() const override { return runner_.topology_.nodes()[node_].children.size(); }
   KeyValueStore& store(std::string_view name) override { return runner_.store(name, partition_); }
   const BroadcastRows& broadcast(std::string_view) override {
-    static const NoRows kNoRows;
-    return kNoRows;
+    static const NoRows no_rows;
+    return no_rows;
   }
   Timers& timers(std::string_view name) override {
     auto& timers = runner_.timers_[{std::string(name), partition_}];
@@ -284,9 +284,9 @@ size_t FlowRunner::store_operations() const {
 }
 
 const std::vector<FlowRunner::Output>& FlowRunner::output(std::string_view topic) const {
-  static const std::vector<Output> kNone;
+  static const std::vector<Output> none;
   const auto it = outputs_.find(topic);
-  return it == outputs_.end() ? kNone : it->second;
+  return it == outputs_.end() ? none : it->second;
 }
 
 MapStore& FlowRunner::store(std::string_view name, int32_t partition) {

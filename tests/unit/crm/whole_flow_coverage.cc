@@ -63,7 +63,7 @@ void add_changes(const Events& events, const Rules& rules, const WholeFlow& expe
     count("child " + name, children_that(type));
   }
   for (const auto& [entity, kind] : kChildEntities) {
-    count(entity, [&](const RawChange& one) { return one.entity == entity; });
+    count(entity, [name = entity](const RawChange& one) { return one.entity == name; });
   }
   for (const char* source : {"erp", "ad"}) {
     count(source, [&](const RawChange& one) { return one.source == source; });
