@@ -17,8 +17,14 @@ namespace {
 /// Kinds of timers.
 enum Due : uint8_t {
   kNextChange = 0,  ///< of a root and feature, at its `next_change_ms`
-  kCatalogue = 1    ///< of the root with which a walk over all roots goes on
+  kCatalogue = 1,   ///< of the root with which a walk over all roots goes on
+  kLargeRoot = 2    ///< of a root with many sources that is to be derived again
 };
+
+/// From so many sources on a root is not derived with every input but after a while, which grows
+/// with what it costs: about 4 µs a source, so it takes a twentieth of the time at most.
+constexpr size_t kManySources = 100;
+constexpr size_t kSourcesPerMs = 10;
 
 const FeatureEntitlement& entitlement_in(const std::string& bytes) {
   return *flatbuffers::GetRoot<FeatureEntitlement>(bytes.data());
@@ -53,6 +59,7 @@ class EntitlementDeriver final : public Processor {
     Processor::init(context);
     sources_ = &context.store(kEntitlementSourceStore);
     zones_ = &context.store(kEntitlementZoneStore);
+    sizes_ = &context.store(kEntitlementSizeStore);
     states_ = &context.store(kEntitlementStateStore);
     timers_ = &context.timers(kEntitlementTimerStore);
     products_ = &context.broadcast(kProductFeatures.name);
@@ -67,12 +74,19 @@ class EntitlementDeriver final : public Processor {
     const bool changed = input.kind() == EntitlementInputKind::TimeZone
                              ? keep_zone(input, record.timestamp_ms)
                              : keep_source(input, record);
-    if (changed) derive(root, record.timestamp_ms);
+    if (!changed) return;
+    const Row sources = sizes_->get(root);
+    if (!sources) return derive(root, record.timestamp_ms);
+    if (timers_->find(root, kLargeRoot)) return;
+    const auto wait_ms = Serde<int64_t>::view(sources.value) / static_cast<int64_t>(kSourcesPerMs);
+    timers_->set(root, kLargeRoot, std::max<int64_t>(timers_->now_ms(), 0) + wait_ms);
   }
 
   void on_timer(const Timer& timer) override {
     if (timer.kind == kNextChange) return pass_boundary(timer);
-    derive_from(timer.key.to_string(), timer.time_ms);
+    const std::string root = timer.key.to_string();
+    if (timer.kind == kLargeRoot) return derive(root, timer.time_ms);
+    derive_from(root, timer.time_ms);
   }
 
   void on_change(const BroadcastChange& change) override {
@@ -169,6 +183,7 @@ class EntitlementDeriver final : public Processor {
   void derive(std::string_view root, int64_t timestamp_ms) {
     const Zone zone = zone_of(root);
     const SourcesOfRoot sources(*sources_, root);
+    keep_size(root, sources.views().size(), timestamp_ms);
     std::vector<Timeline> timelines = derive_entitlements(sources.views(), zone, catalogue());
     const std::vector<std::string> before = features_of(root);
     for (const std::string& feature : before) {
@@ -179,6 +194,16 @@ class EntitlementDeriver final : public Processor {
     for (const Timeline& timeline : timelines) {
       for (size_t i = 0; i < timeline.other_kind; ++i) context().count_dropped("other_kind");
       publish(root, timeline, timestamp_ms);
+    }
+  }
+
+  void keep_size(std::string_view root, size_t sources, int64_t timestamp_ms) {
+    if (sources >= kManySources) {
+      std::string size;
+      Serde<int64_t>::encode(static_cast<int64_t>(sources), size);
+      sizes_->put(root, size, timestamp_ms);
+    } else if (sizes_->get(root)) {
+      sizes_->erase(root, timestamp_ms);
     }
   }
 
@@ -237,6 +262,7 @@ class EntitlementDeriver final : public Processor {
   std::optional<Catalogue> catalogue_;  ///< read when it is needed first
   KeyValueStore* sources_ = nullptr;
   KeyValueStore* zones_ = nullptr;
+  KeyValueStore* sizes_ = nullptr;
   KeyValueStore* states_ = nullptr;
   Timers* timers_ = nullptr;
   flatbuffers::FlatBufferBuilder builder_;
@@ -251,6 +277,7 @@ std::vector<StoreSpec> entitlement_stores() {
            .key = text,
            .value = type_info<EntitlementInput>()},
           {.name = std::string(kEntitlementZoneStore), .key = text, .value = text},
+          {.name = std::string(kEntitlementSizeStore), .key = text, .value = type_info<int64_t>()},
           {.name = std::string(kEntitlementStateStore),
            .key = text,
            .value = type_info<FeatureEntitlement>()},

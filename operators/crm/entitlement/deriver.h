@@ -26,10 +26,13 @@ inline constexpr std::string_view kEntitlementSourceStore =
     "entitlement-sources";  ///< root, source, via → EntitlementInput
 inline constexpr std::string_view kEntitlementZoneStore =
     "entitlement-zones";  ///< root → name of the time zone
+inline constexpr std::string_view kEntitlementSizeStore =
+    "entitlement-sizes";  ///< root with many sources → how many they were (int64)
 inline constexpr std::string_view kEntitlementStateStore =
     "entitlement-states";  ///< root, feature → FeatureEntitlement
 inline constexpr std::string_view kEntitlementTimerStore =
-    "entitlement-timers";  ///< root, feature: its next change; root: where a new catalogue got to
+    "entitlement-timers";  ///< root, feature: its next change; root: that it is to be derived, or
+                           ///< where a new catalogue got to
 inline constexpr std::string_view kEntitlementCursorStore =
     "entitlement-deriver-cursors";  ///< private
 
@@ -59,8 +62,10 @@ std::vector<StoreSpec> entitlement_stores();
 /// other records come between. Changes that come together are one such walk.
 ///
 /// Costs for each input that changes something: reading all sources of the root and all its
-/// features' rows, and deriving them. For a boundary: reading and writing one row.
-/// REQUIRES: the node reads broadcast table `kProductFeatures`; `slice` > 0.
+/// features' rows, and deriving them; but where they are 100 or more, this is done by a durable
+/// timer a tenth of a millisecond a source later, for all inputs that came meanwhile. For a
+/// boundary: reading and writing one row. REQUIRES: the node reads broadcast table
+/// `kProductFeatures`; `slice` > 0.
 ProcessorFactory entitlement_deriver(size_t slice = kCatalogueSlice);
 
 /// Turns AccountStates, keyed by root, into the TimeZone inputs of the deriver behind it: the

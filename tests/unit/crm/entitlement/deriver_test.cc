@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -171,6 +172,31 @@ TEST_F(EntitlementDeriverTest, RepeatedInputsChangeNothing) {
   }
   driver_.run();
   EXPECT_THAT(read(), SizeIs(1));
+}
+
+TEST_F(EntitlementDeriverTest, ManySourcesAreDerivedTogetherSoonAfterTheyCame) {
+  constexpr int kSources = 400;
+  constexpr int kEachByItself = 100;
+  const auto source = [](int i) {
+    return grant(fmt::format("s:line-{:03}", i), FeatureKind::QuantitySum, 1);
+  };
+  for (int i = 0; i < kSources; ++i) tell(input_of("s:a", "s:a", source(i)));
+  driver_.run();
+  EXPECT_THAT(amounts(), ElementsAre(std::pair("s:a", kEachByItself)));
+  EXPECT_THAT(read(), SizeIs(kEachByItself));
+  driver_.crash_and_restart();
+  driver_.run();
+  run_after(kSources);
+  EXPECT_THAT(amounts(), ElementsAre(std::pair("s:a", kSources)));
+  EXPECT_THAT(read(), SizeIs(1));
+  for (int i = 1; i < kSources; ++i) tell(retraction("s:a", "s:a", source(i).id));
+  driver_.run();
+  EXPECT_THAT(read(), IsEmpty());
+  run_after(kSources);
+  EXPECT_THAT(amounts(), ElementsAre(std::pair("s:a", 1)));
+  tell(input_of("s:a", "s:a", source(1)));
+  driver_.run();
+  EXPECT_THAT(amounts(), ElementsAre(std::pair("s:a", 2))) << "few again: at once";
 }
 
 TEST_F(EntitlementDeriverTest, TimeFlipsTheStateAtEachBoundaryInOrderAlsoAfterDowntime) {
