@@ -48,6 +48,10 @@ uint32_t TerritoryPlan::countries() const {
   return countries_in(profile_);
 }
 
+uint32_t TerritoryPlan::first_second_rule() const {
+  return profile_.rules > profile_.territories ? profile_.territories : 0;
+}
+
 Definition TerritoryPlan::model(int64_t rules_run_ms) const {
   crm::TerritoryModelT model;
   model.id = kModel;
@@ -85,7 +89,7 @@ crm::TerritoryRuleT TerritoryPlan::rule(Random& random, uint32_t number) const {
     rule.items.push_back(item("country", RuleOperator::Equals, std::move(list)));
     return rule;
   }
-  rule.active = !random.permille(30);
+  rule.active = number < first_second_rule() || !random.permille(90);
   rule.items.push_back(item("postal_code", RuleOperator::StartsWith, postal_prefix(random)));
   switch (random.below(6)) {
     case 0:
@@ -159,7 +163,8 @@ Definition TerritoryPlan::moved_territory(Random& random) const {
 }
 
 DefinitionChange TerritoryPlan::changed_association(Random& random) const {
-  const auto number = static_cast<uint32_t>(random.below(profile_.rules));
+  const uint32_t first = first_second_rule();
+  const auto number = first + static_cast<uint32_t>(random.below(profile_.rules - first));
   return {association(number, static_cast<uint32_t>(random.below(profile_.territories))),
           random.permille(300)};
 }

@@ -32,6 +32,9 @@ class TerritoryPlan {
 
  private:
   uint32_t countries() const;
+  /// Rules from this number on are their territory's second: without it, not all accounts of the
+  /// country are in the territory.
+  uint32_t first_second_rule() const;
   std::string parent_of(Random& random, uint32_t territory) const;
   crm::TerritoryRuleT rule(Random& random, uint32_t number) const;
   crm::RuleTerritoryT association(uint32_t number, uint32_t territory) const;
