@@ -212,12 +212,15 @@ start() {
   echo "127.0.0.1:$port"
 }
 
+# Not a zombie either. The command line would not tell: it is empty for a moment while a process
+# becomes another program.
+is_alive() { grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null; }
+
 wait_until_it_answers() {
   local deadline=$((SECONDS + START_TIMEOUT_S)) pid
   pid=$(cat "$dir/kafka.pid")
   until answers "$port"; do
-    # A process that ended, a zombie too, has an empty command line.
-    grep -qa . "/proc/$pid/cmdline" 2>/dev/null ||
+    is_alive "$pid" ||
       die "the broker ended: $(tail -n 5 "$dir/server.out" "$dir/server.log" 2>/dev/null)"
     if ((SECONDS >= deadline)); then
       end_process
