@@ -18,7 +18,8 @@ namespace {
 enum Due : uint8_t {
   kNextChange = 0,  ///< of a root and feature, at its `next_change_ms`
   kCatalogue = 1,   ///< of the root with which a walk over all roots goes on
-  kLargeRoot = 2    ///< of a root with many sources that is to be derived again
+  kLargeRoot = 2,   ///< of a root with many sources that is to be derived again
+  kProduct = 3  ///< of the key in the store of products with which a walk over one's roots goes on
 };
 
 /// From so many sources on a root is not derived with every input but after a while, which grows
@@ -32,6 +33,11 @@ const FeatureEntitlement& entitlement_in(const std::string& bytes) {
 
 bool grants_something(const FeatureEntitlement& entitlement) {
   return entitlement.segments() != nullptr && entitlement.segments()->size() > 0;
+}
+
+std::string product_in(Bytes input) {
+  const auto* row = flatbuffers::GetRoot<EntitlementInput>(input.data())->row();
+  return row == nullptr || row->product() == nullptr ? std::string() : row->product()->str();
 }
 
 /// The sources of one root, copied out of the store.
@@ -60,6 +66,7 @@ class EntitlementDeriver final : public Processor {
     sources_ = &context.store(kEntitlementSourceStore);
     zones_ = &context.store(kEntitlementZoneStore);
     sizes_ = &context.store(kEntitlementSizeStore);
+    products_of_roots_ = &context.store(kEntitlementProductStore);
     states_ = &context.store(kEntitlementStateStore);
     timers_ = &context.timers(kEntitlementTimerStore);
     products_ = &context.broadcast(kProductFeatures.name);
@@ -84,14 +91,15 @@ class EntitlementDeriver final : public Processor {
 
   void on_timer(const Timer& timer) override {
     if (timer.kind == kNextChange) return pass_boundary(timer);
-    const std::string root = timer.key.to_string();
-    if (timer.kind == kLargeRoot) return derive(root, timer.time_ms);
-    derive_from(root, timer.time_ms);
+    const std::string key = timer.key.to_string();
+    if (timer.kind == kLargeRoot) return derive(key, timer.time_ms);
+    if (timer.kind == kProduct) return derive_product_from(key, timer.time_ms);
+    derive_from(key, timer.time_ms);
   }
 
   void on_change(const BroadcastChange& change) override {
     if (catalogue_) take_product(*catalogue_, change.key, change.value);
-    walk_from("", std::max<int64_t>(timers_->now_ms(), 0));
+    walk_product_from(key_under(change.key.view(), ""), std::max<int64_t>(timers_->now_ms(), 0));
   }
 
   void on_reset(std::string_view /*table*/) override {
@@ -130,6 +138,32 @@ class EntitlementDeriver final : public Processor {
     walk_from(Bytes(root), now_ms + 1);
   }
 
+  void walk_product_from(std::string_view place, int64_t at_ms) {
+    if (products_of_roots_->range(place, end_of_product(place))->valid()) {
+      timers_->set(place, kProduct, at_ms);
+    }
+  }
+  static std::string end_of_product(std::string_view place) {
+    return std::string(place.substr(0, place.find('\0'))).append(1, '\1');
+  }
+
+  /// Derives some of the roots that have a product again, from `place` on.
+  void derive_product_from(std::string place, int64_t now_ms) {
+    const std::string end = end_of_product(place);
+    for (size_t done = 0; done < slice_; ++done) {
+      std::string root;
+      {
+        const auto first = products_of_roots_->range(place, end);
+        if (!first->valid()) return;
+        root = root_in_key(name_in_key(first->key())).to_string();
+      }
+      derive(root, now_ms);
+      place = key_under(std::string_view(end).substr(0, end.size() - 1), root);
+      place.push_back('\1');  // right behind all keys of this root
+    }
+    walk_product_from(place, now_ms + 1);
+  }
+
   void take_product(Catalogue& catalogue, Bytes product, Bytes features) {
     if (features.is_null()) return catalogue.erase(product.view());
     if (!catalogue.put(features).ok()) context().count_dropped("invalid_product");
@@ -164,14 +198,24 @@ class EntitlementDeriver final : public Processor {
         key_under(input.root()->string_view(),
                   key_under(input.id()->string_view(), input.via()->string_view()));
     const Row before = sources_->get(key);
+    const std::string product_before = before ? product_in(before.value) : std::string();
     if (input.kind() == EntitlementInputKind::RetractedSource) {
       if (!before) return false;
       sources_->erase(key, record.timestamp_ms);
+      replace_product(key, product_before, "", record.timestamp_ms);
       return true;
     }
     if (before.value == record.value) return false;
     sources_->put(key, record.value, record.timestamp_ms);
+    replace_product(key, product_before, product_in(record.value), record.timestamp_ms);
     return true;
+  }
+
+  void replace_product(const std::string& source, const std::string& before, const std::string& now,
+                       int64_t timestamp_ms) {
+    if (before == now) return;
+    if (!before.empty()) products_of_roots_->erase(key_under(before, source), timestamp_ms);
+    if (!now.empty()) products_of_roots_->put(key_under(now, source), Bytes(""), timestamp_ms);
   }
 
   Zone zone_of(std::string_view root) {
@@ -263,6 +307,7 @@ class EntitlementDeriver final : public Processor {
   KeyValueStore* sources_ = nullptr;
   KeyValueStore* zones_ = nullptr;
   KeyValueStore* sizes_ = nullptr;
+  KeyValueStore* products_of_roots_ = nullptr;
   KeyValueStore* states_ = nullptr;
   Timers* timers_ = nullptr;
   flatbuffers::FlatBufferBuilder builder_;
@@ -273,19 +318,21 @@ class EntitlementDeriver final : public Processor {
 
 std::vector<StoreSpec> entitlement_stores() {
   const auto text = type_info<std::string>();
-  return {{.name = std::string(kEntitlementSourceStore),
-           .key = text,
-           .value = type_info<EntitlementInput>()},
-          {.name = std::string(kEntitlementZoneStore), .key = text, .value = text},
-          {.name = std::string(kEntitlementSizeStore), .key = text, .value = type_info<int64_t>()},
-          {.name = std::string(kEntitlementStateStore),
-           .key = text,
-           .value = type_info<FeatureEntitlement>()},
-          {.name = std::string(kEntitlementTimerStore),
-           .key = {},
-           .value = {},
-           .timers = TimeKind::kWall},
-          {.name = std::string(kEntitlementCursorStore), .key = {}, .value = {}}};
+  return {
+      {.name = std::string(kEntitlementSourceStore),
+       .key = text,
+       .value = type_info<EntitlementInput>()},
+      {.name = std::string(kEntitlementZoneStore), .key = text, .value = text},
+      {.name = std::string(kEntitlementProductStore), .key = text, .value = type_info<RawBytes>()},
+      {.name = std::string(kEntitlementSizeStore), .key = text, .value = type_info<int64_t>()},
+      {.name = std::string(kEntitlementStateStore),
+       .key = text,
+       .value = type_info<FeatureEntitlement>()},
+      {.name = std::string(kEntitlementTimerStore),
+       .key = {},
+       .value = {},
+       .timers = TimeKind::kWall},
+      {.name = std::string(kEntitlementCursorStore), .key = {}, .value = {}}};
 }
 
 ProcessorFactory entitlement_deriver(size_t slice) {

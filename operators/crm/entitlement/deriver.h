@@ -26,13 +26,15 @@ inline constexpr std::string_view kEntitlementSourceStore =
     "entitlement-sources";  ///< root, source, via → EntitlementInput
 inline constexpr std::string_view kEntitlementZoneStore =
     "entitlement-zones";  ///< root → name of the time zone
+inline constexpr std::string_view kEntitlementProductStore =
+    "entitlement-products";  ///< product, root, source, via → empty
 inline constexpr std::string_view kEntitlementSizeStore =
     "entitlement-sizes";  ///< root with many sources → how many they were (int64)
 inline constexpr std::string_view kEntitlementStateStore =
     "entitlement-states";  ///< root, feature → FeatureEntitlement
 inline constexpr std::string_view kEntitlementTimerStore =
     "entitlement-timers";  ///< root, feature: its next change; root: that it is to be derived, or
-                           ///< where a new catalogue got to
+                           ///< where a new catalogue got to; product, root: where its change did
 inline constexpr std::string_view kEntitlementCursorStore =
     "entitlement-deriver-cursors";  ///< private
 
@@ -57,9 +59,10 @@ std::vector<StoreSpec> entitlement_stores();
 /// Of a time zone that tzdata does not know, UTC is taken, and it is counted as dropped
 /// "unknown_time_zone"; grants of another kind than their feature's as "other_kind".
 ///
-/// A change of the catalogue counts at once for what is derived from then on; all other roots of
-/// the task are derived again by timers a millisecond apart, `slice` of them at a time, so that
-/// other records come between. Changes that come together are one such walk.
+/// A change of a product counts at once for what is derived from then on; all other roots of the
+/// task that have it are derived again by timers a millisecond apart, `slice` of them at a time, so
+/// that other records come between. Changes that come together are one such walk. So are all roots
+/// if what changed is not known.
 ///
 /// Costs for each input that changes something: reading all sources of the root and all its
 /// features' rows, and deriving them; but where they are 100 or more, this is done by a durable

@@ -10,6 +10,7 @@
 #include "millrace/testing/topology_driver.h"
 
 #include "crm/account_topology.h"
+#include "crm/composite_key.h"
 #include "crm/entitlement/entitlement_row.h"
 #include "crm/topology_nodes.h"
 
@@ -119,6 +120,15 @@ class EntitlementDeriverTest : public ::testing::Test {
  protected:
   void tell(const EntitlementInputT& input) {
     driver_.pipe(kInputs, input.root, Flat<EntitlementInput>(input), driver_.now_ms());
+  }
+  void product_gives(const std::string& name, int64_t seats) {
+    ProductFeaturesT product;
+    product.product = name;
+    product.terms.push_back(std::make_unique<FeatureTermT>());
+    product.terms.back()->feature = "seats";
+    product.terms.back()->amount = seats;
+    product.terms.back()->kind = FeatureKind::QuantitySum;
+    driver_.pipe(kProductFeatures, name, Flat<ProductFeatures>(product), driver_.now_ms());
   }
   void run_after(int64_t ms) {
     driver_.advance_time(ms);
@@ -334,13 +344,7 @@ TEST_F(EntitlementDeriverTest, AChangeOfTheCatalogueReachesEveryRootInSlices) {
   driver_.run();
   EXPECT_THAT(amounts(), IsEmpty());
   for (const int64_t amount : {4, 6}) {
-    ProductFeaturesT product;
-    product.product = "P";
-    product.terms.push_back(std::make_unique<FeatureTermT>());
-    product.terms.back()->feature = "seats";
-    product.terms.back()->amount = amount;
-    product.terms.back()->kind = FeatureKind::QuantitySum;
-    driver_.pipe(kProductFeatures, "P", Flat<ProductFeatures>(product), driver_.now_ms());
+    product_gives("P", amount);
     driver_.run();
     driver_.crash_and_restart();
     for (int i = 0; i < kRoots; ++i) run_after(1);
@@ -350,6 +354,38 @@ TEST_F(EntitlementDeriverTest, AChangeOfTheCatalogueReachesEveryRootInSlices) {
   driver_.pipe_tombstone(kProductFeatures, "P", driver_.now_ms());
   for (int i = 0; i < kRoots; ++i) run_after(1);
   EXPECT_THAT(amounts(), IsEmpty());
+}
+
+TEST_F(EntitlementDeriverTest, AChangeOfAProductReachesTheRootsThatHaveItNow) {
+  GrantSourceT line = grant("s:line", FeatureKind::Boolean, 1);
+  line.terms.clear();
+  for (const char* product : {"P", "Q"}) {
+    line.product = product;
+    tell(input_of("s:a", "s:a", line));
+  }
+  line.product = "P";
+  tell(input_of("s:b", "s:b", line));
+  driver_.run();
+  product_gives("Q", 3);
+  driver_.run();
+  run_after(1);
+  EXPECT_THAT(amounts(), ElementsAre(std::pair("s:a", 3)));
+  product_gives("P", 5);
+  driver_.run();
+  run_after(1);
+  EXPECT_THAT(amounts(), ElementsAre(std::pair("s:a", 3), std::pair("s:b", 5)));
+  tell(retraction("s:b", "s:b", "s:line"));
+  product_gives("P", 6);
+  driver_.run();
+  run_after(1);
+  EXPECT_THAT(amounts(), ElementsAre(std::pair("s:a", 3)));
+  const auto is_noted = [this](const std::string& product, const std::string& root) {
+    const std::string key = key_under(product, key_under(root, key_under("s:line", root)));
+    return driver_.store_bytes(kEntitlementProductStore, key, root).has_value();
+  };
+  EXPECT_TRUE(is_noted("Q", "s:a"));
+  EXPECT_FALSE(is_noted("P", "s:a"));
+  EXPECT_FALSE(is_noted("P", "s:b"));
 }
 
 TEST_F(EntitlementDeriverTest, InputThatSaysNothingKnownIsRefused) {
