@@ -23,7 +23,7 @@ enum Due : uint8_t {
 };
 
 /// From so many sources on a root is not derived with every input but after a while, which grows
-/// with what it costs: about 4 µs a source, so it takes a twentieth of the time at most.
+/// with what it costs: about 4 µs a source, so each takes a twentieth of the time at most.
 constexpr size_t kManySources = 100;
 constexpr size_t kSourcesPerMs = 10;
 
