@@ -20,9 +20,9 @@
 
 #include "crm/territory/account_territories.h"
 #include "crm/territory_assigner.h"
-#include "temp_directory.h"
 #include "territory_shapes.h"
 #include "tests/unit/crm/territory/territory_oracle.h"
+#include "tests/unit/temp_directory.h"
 
 namespace millrace::crm::territory {
 namespace {

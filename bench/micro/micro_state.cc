@@ -15,7 +15,7 @@
 
 #include "commit_buffer.h"
 #include "split_mix.h"
-#include "temp_directory.h"
+#include "tests/unit/temp_directory.h"
 
 namespace millrace {
 namespace {

@@ -14,7 +14,7 @@
 #include "millrace/state/timer_queue.h"
 
 #include "split_mix.h"
-#include "temp_directory.h"
+#include "tests/unit/temp_directory.h"
 
 namespace millrace {
 namespace {

@@ -13,38 +13,17 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "millrace/state/task_state.h"
 
 #include "engine/snapshot/manifest.h"
 #include "engine/snapshot/snapshot_store.h"
+#include "tests/unit/temp_directory.h"
 
 namespace millrace::engine {
 
 inline const TaskId kTask{0, 3};
 constexpr int64_t kNowMs = 1'700'000'000'000;
-
-/// A directory that goes with its owner.
-class TempDirectory {
- public:
-  TempDirectory() {
-    std::string name =
-        (std::filesystem::temp_directory_path() / "millrace-snapshot-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    path_ = name;
-  }
-  TempDirectory(const TempDirectory&) = delete;
-  TempDirectory& operator=(const TempDirectory&) = delete;
-  ~TempDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline std::string content_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -14,7 +14,7 @@ namespace millrace {
 class TempDirectory {
  public:
   TempDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "millrace-bench-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "millrace-test-XXXXXX").string();
     MILLRACE_ASSERT(::mkdtemp(name.data()) != nullptr, "no temporary directory");
     path_ = name;
   }
