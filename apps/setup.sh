@@ -3,7 +3,7 @@
 set -euo pipefail
 
 readonly BUILD=(
-  g++ cmake ninja-build ccache pkg-config git
+  g++ cmake ninja-build ccache mold pkg-config git
   librdkafka-dev librocksdb-dev flatbuffers-compiler libflatbuffers-dev libtbb-dev
   libboost-dev libspdlog-dev libfmt-dev libxxhash-dev
   libsimdjson-dev libcli11-dev libtomlplusplus-dev prometheus-cpp-dev

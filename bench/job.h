@@ -9,7 +9,7 @@
 
 #include "millrace/engine/engine.h"
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 
 /// What the programs of this folder that run an engine have in common.
 namespace millrace::bench {

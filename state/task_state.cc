@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "buffered_task_state.h"
-#include "open_task_state.h"
-#include "rocksdb_backend.h"
+#include "state/buffer/buffered_task_state.h"
+#include "state/open_task_state.h"
+#include "state/rocksdb/rocksdb_backend.h"
 
 namespace millrace {
 

@@ -5,8 +5,8 @@
 #include <utility>
 #include <variant>
 
-#include "synthetic/event.h"
-#include "synthetic/random.h"
+#include "apps/synthetic/event.h"
+#include "apps/synthetic/random.h"
 
 namespace millrace::apps::synthetic {
 

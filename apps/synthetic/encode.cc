@@ -1,4 +1,4 @@
-#include "synthetic/encode.h"
+#include "apps/synthetic/encode.h"
 
 #include <array>
 #include <utility>

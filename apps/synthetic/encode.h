@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "synthetic/event.h"
+#include "apps/synthetic/event.h"
 
 namespace millrace::apps::synthetic {
 

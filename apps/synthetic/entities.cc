@@ -1,12 +1,12 @@
-#include "synthetic/entities.h"
+#include "apps/synthetic/entities.h"
 
 #include <algorithm>
 #include <array>
 
 #include "millrace/core/assert.h"
 
+#include "apps/synthetic/random.h"
 #include "crm/ids.h"
-#include "synthetic/random.h"
 
 namespace millrace::apps::synthetic {
 namespace {

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "account_generated.h"
+#include "apps/synthetic/entities.h"
 #include "manual_territory_generated.h"
 #include "merge_fact_generated.h"
 #include "product_features_generated.h"
 #include "rule_territory_generated.h"
-#include "synthetic/entities.h"
 #include "territory_exclusion_generated.h"
 #include "territory_generated.h"
 #include "territory_model_generated.h"

@@ -1,4 +1,4 @@
-#include "synthetic/generator.h"
+#include "apps/synthetic/generator.h"
 
 #include <algorithm>
 #include <utility>

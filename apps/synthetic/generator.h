@@ -3,12 +3,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "synthetic/event.h"
-#include "synthetic/population.h"
-#include "synthetic/profile.h"
-#include "synthetic/random.h"
-#include "synthetic/territory_plan.h"
-#include "synthetic/values.h"
+#include "apps/synthetic/event.h"
+#include "apps/synthetic/population.h"
+#include "apps/synthetic/profile.h"
+#include "apps/synthetic/random.h"
+#include "apps/synthetic/territory_plan.h"
+#include "apps/synthetic/values.h"
 
 namespace millrace::apps::synthetic {
 

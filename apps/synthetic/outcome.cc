@@ -1,4 +1,4 @@
-#include "synthetic/outcome.h"
+#include "apps/synthetic/outcome.h"
 
 #include <algorithm>
 #include <fstream>

@@ -11,7 +11,7 @@
 
 #include "millrace/core/result.h"
 
-#include "synthetic/share.h"
+#include "apps/synthetic/share.h"
 
 namespace millrace::apps::synthetic {
 

@@ -1,4 +1,4 @@
-#include "synthetic/population.h"
+#include "apps/synthetic/population.h"
 
 #include "millrace/core/assert.h"
 

@@ -6,8 +6,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "synthetic/entities.h"
-#include "synthetic/random.h"
+#include "apps/synthetic/entities.h"
+#include "apps/synthetic/random.h"
 
 namespace millrace::apps::synthetic {
 

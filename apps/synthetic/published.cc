@@ -1,4 +1,4 @@
-#include "synthetic/published.h"
+#include "apps/synthetic/published.h"
 
 #include <algorithm>
 #include <utility>

@@ -7,7 +7,7 @@
 #include "millrace/core/bytes.h"
 #include "millrace/core/result.h"
 
-#include "synthetic/outcome.h"
+#include "apps/synthetic/outcome.h"
 
 namespace millrace::apps::synthetic {
 

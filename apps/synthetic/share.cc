@@ -1,4 +1,4 @@
-#include "synthetic/share.h"
+#include "apps/synthetic/share.h"
 
 #include <charconv>
 

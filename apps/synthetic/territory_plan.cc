@@ -1,4 +1,4 @@
-#include "synthetic/territory_plan.h"
+#include "apps/synthetic/territory_plan.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "synthetic/values.h"
+#include "apps/synthetic/values.h"
 
 namespace millrace::apps::synthetic {
 namespace {

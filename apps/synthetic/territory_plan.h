@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "synthetic/event.h"
-#include "synthetic/profile.h"
-#include "synthetic/random.h"
+#include "apps/synthetic/event.h"
+#include "apps/synthetic/profile.h"
+#include "apps/synthetic/random.h"
 
 namespace millrace::apps::synthetic {
 

@@ -1,4 +1,4 @@
-#include "synthetic/values.h"
+#include "apps/synthetic/values.h"
 
 #include <algorithm>
 #include <array>

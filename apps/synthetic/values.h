@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "synthetic/event.h"
-#include "synthetic/population.h"
-#include "synthetic/profile.h"
-#include "synthetic/random.h"
+#include "apps/synthetic/event.h"
+#include "apps/synthetic/population.h"
+#include "apps/synthetic/profile.h"
+#include "apps/synthetic/random.h"
 
 namespace millrace::apps::synthetic {
 

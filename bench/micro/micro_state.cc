@@ -13,8 +13,8 @@
 #include "millrace/core/assert.h"
 #include "millrace/state/task_state.h"
 
-#include "commit_buffer.h"
 #include "split_mix.h"
+#include "state/buffer/commit_buffer.h"
 #include "tests/unit/temp_directory.h"
 
 namespace millrace {

@@ -8,12 +8,11 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "engine/backoff.h"
+#include "engine/base/backoff.h"
 
 namespace millrace::engine {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
 /// How long the others give a leader to publish, and how far apart they lose their patience.
 constexpr int64_t kPatienceNs = 3'000 * kNsPerMs;
 constexpr int64_t kPatienceSpreadNs = 2'000 * kNsPerMs;

@@ -11,12 +11,12 @@
 #include "millrace/core/result.h"
 #include "millrace/engine/options.h"
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 #include "engine/group/gone_reports.h"
 #include "engine/group/group_log.h"
 #include "engine/group/plan.h"
 #include "engine/group/planner.h"
-#include "engine/task_plan.h"
+#include "engine/task/task_plan.h"
 
 namespace millrace::engine {
 

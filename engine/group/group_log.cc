@@ -8,7 +8,7 @@
 
 #include "millrace/core/clock.h"
 
-#include "engine/random_id.h"
+#include "engine/base/random_id.h"
 
 namespace millrace::engine {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "millrace/core/result.h"
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 #include "engine/group/plan.h"
 
 namespace millrace::engine {

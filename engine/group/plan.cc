@@ -11,7 +11,7 @@
 
 #include "millrace/core/topology.h"
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 
 namespace millrace::engine {
 namespace {

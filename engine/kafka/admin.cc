@@ -26,7 +26,6 @@ constexpr int kTimeoutMs = 10'000;
 constexpr int kCommittedTimeoutMs = 2'000;
 constexpr milliseconds kUsableWait{10'000};
 constexpr milliseconds kUsablePause{20};
-constexpr size_t kErrorTextBytes = 512;
 constexpr std::string_view kStableGroup = "Stable";
 
 /// Questions and idempotent changes may be repeated whatever became of them.

@@ -9,10 +9,10 @@
 #include <spdlog/spdlog.h>
 #include <sys/syslog.h>
 
+#include "engine/kafka/errors.h"
+
 namespace millrace::engine::kafka {
 namespace {
-
-constexpr size_t kErrorTextBytes = 512;
 
 /// Properties on which exactly once, the barrier or the position bookkeeping rest.
 constexpr auto kOwnProperties = std::to_array<std::string_view>({

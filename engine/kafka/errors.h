@@ -8,6 +8,9 @@
 
 namespace millrace::engine::kafka {
 
+/// Room for the texts that librdkafka writes into a caller's buffer.
+inline constexpr size_t kErrorTextBytes = 512;
+
 /// What a program can do about an error of librdkafka or of a broker, when nothing is known about
 /// the request that failed. Errors of an unknown kind are `kRetriable`: brokers have many words for
 /// "not now", and whoever retries bounds it.

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 #include "engine/kafka/fetch_waker.h"
 #include "engine/kafka/handles.h"
 #include "engine/kafka/kafka_clients.h"

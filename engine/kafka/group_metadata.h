@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 #include "engine/kafka/handles.h"
 
 namespace millrace::engine::kafka {

@@ -2,7 +2,7 @@
 
 #include <mutex>
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 
 namespace millrace::engine::kafka {
 

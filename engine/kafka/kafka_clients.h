@@ -8,7 +8,7 @@
 
 #include "millrace/core/result.h"
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 
 namespace millrace::engine {
 

@@ -23,7 +23,6 @@ constexpr int kCommitTimeoutMs = 10'000;
 constexpr milliseconds kLeaveTimeout{5'000};
 /// How soon new partitions of a source topic are noticed.
 constexpr int64_t kMetadataRefreshMs = 30'000;
-constexpr size_t kErrorTextBytes = 512;
 
 /// Heartbeats also bring the news of a rebalance, so they come more often than liveness needs.
 int64_t heartbeat_ms(int64_t session_timeout_ms) {

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 #include "engine/kafka/group_slot.h"
 #include "engine/kafka/handles.h"
 #include "engine/kafka/kafka_clients.h"

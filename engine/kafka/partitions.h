@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 #include "engine/kafka/handles.h"
 
 namespace millrace::engine::kafka {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 #include "engine/kafka/deliveries.h"
 #include "engine/kafka/group_slot.h"
 #include "engine/kafka/handles.h"

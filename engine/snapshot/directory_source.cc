@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/file.h"
+#include "engine/base/file.h"
 #include "engine/snapshot/snapshot_store.h"
 #include "engine/snapshot/source.h"
 

@@ -11,7 +11,7 @@
 
 #include "millrace/state/task_state.h"
 
-#include "engine/file.h"
+#include "engine/base/file.h"
 #include "engine/snapshot/digest.h"
 
 namespace millrace::engine {
@@ -25,10 +25,6 @@ constexpr std::chrono::milliseconds kPauseFirst{50};
 constexpr uint64_t kBytesPerSecondMin = 256 << 10;
 constexpr std::chrono::seconds kSlowStart{60};
 constexpr int64_t kClockSkewMaxMs = 5 * 60'000;
-
-Error io_error(const fs::path& path, const std::error_code& error) {
-  return {ErrorCode::kStoreIo, fmt::format("{}: {}", path.string(), error.message())};
-}
 
 /// How often a transfer may break.
 class Patience {

@@ -8,14 +8,13 @@
 
 #include "millrace/core/assert.h"
 
-#include "engine/file.h"
+#include "engine/base/file.h"
 
 namespace millrace::engine {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kAwayNs = 30'000 * kNsPerMs;
 constexpr std::string_view kFetchedSuffix = ".fetched";
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "engine/file.h"
+#include "engine/base/file.h"
 
 namespace millrace::engine {
 namespace {

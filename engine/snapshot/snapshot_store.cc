@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/file.h"
+#include "engine/base/file.h"
 #include "engine/snapshot/take_over.h"
 
 namespace millrace::engine {
@@ -25,10 +25,6 @@ constexpr std::string_view kLeaseName = "used";
 constexpr std::string_view kUnfinishedPrefix = ".unfinished-";
 constexpr std::chrono::hours kLeftoverAge{24};
 constexpr int kLeasedMax = 2;
-
-Error io_error(const fs::path& path, const std::error_code& error) {
-  return {ErrorCode::kStoreIo, fmt::format("{}: {}", path.string(), error.message())};
-}
 
 fs::file_time_type::duration age_of(const fs::path& path) {
   std::error_code failed;

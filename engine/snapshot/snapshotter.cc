@@ -11,7 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kNsPerMs = 1'000'000;
 constexpr std::string_view kScratchName = "checkpoint";
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <system_error>
 
-#include "engine/file.h"
+#include "engine/base/file.h"
 #include "engine/snapshot/digest.h"
 
 namespace millrace::engine {

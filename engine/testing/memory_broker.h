@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/clients.h"
+#include "engine/clients/clients.h"
 
 namespace millrace::testing {
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include <flatbuffers/flatbuffers.h>
 
 #include "millrace/core/bytes.h"
@@ -19,6 +21,11 @@ Bytes finish_aligned(flatbuffers::FlatBufferBuilder& builder, flatbuffers::Offse
 inline flatbuffers::Offset<flatbuffers::String> write_text(flatbuffers::FlatBufferBuilder& builder,
                                                            std::string_view text) {
   return text.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(text);
+}
+
+/// An empty string for an absent one. The view lives as long as the record.
+inline std::string_view text_of(const flatbuffers::String* text) {
+  return text == nullptr ? std::string_view() : text->string_view();
 }
 
 }  // namespace millrace::crm

@@ -13,10 +13,6 @@
 namespace millrace::crm {
 namespace {
 
-std::string_view text_of(const flatbuffers::String* text) {
-  return text == nullptr ? std::string_view() : text->string_view();
-}
-
 /// Sends member updates; the buffers are kept from record to record.
 class MemberSender {
  public:

@@ -53,7 +53,7 @@ std::string erased_key(std::string_view id) {
   return std::string("e").append(id);
 }
 
-bool is_erased(KeyValueStore& store, std::string_view id, const OwnedVersion& version) {
+bool is_fact_erased(KeyValueStore& store, std::string_view id, const OwnedVersion& version) {
   const Row mark = store.get(erased_key(id));
   return mark && version.commit_timestamp_ms <= Serde<int64_t>::view(mark.value);
 }
@@ -61,14 +61,14 @@ bool is_erased(KeyValueStore& store, std::string_view id, const OwnedVersion& ve
 /// What a fact says without erased ids; nullopt: nothing.
 std::optional<OwnedMergeFact> without_erased(KeyValueStore& store, const OwnedMergeFact& fact) {
   if (!store.prefix("e")->valid()) return fact;
-  if (is_erased(store, fact.victim, fact.version)) return std::nullopt;
+  if (is_fact_erased(store, fact.victim, fact.version)) return std::nullopt;
   OwnedMergeFact left = fact;
-  if (!fact.survivor.empty() && is_erased(store, fact.survivor, fact.version)) {
+  if (!fact.survivor.empty() && is_fact_erased(store, fact.survivor, fact.version)) {
     left.survivor.clear();
     left.kind = MergeFactKind::Unmerge;
   }
   std::erase_if(left.successors,
-                [&](const std::string& id) { return is_erased(store, id, fact.version); });
+                [&](const std::string& id) { return is_fact_erased(store, id, fact.version); });
   if (left.kind == MergeFactKind::Split && left.successors.empty()) {
     left.kind = MergeFactKind::Unmerge;
   }
@@ -436,7 +436,7 @@ ForestChanges MergeForest::apply(const OwnedMergeFact& fact, int64_t event_time_
 }
 
 ForestChanges MergeForest::erase(const std::string& id, int64_t through_ms, int64_t event_time_ms) {
-  if (!is_erased(store_, id, {through_ms, 0, ""})) {
+  if (!is_fact_erased(store_, id, {through_ms, 0, ""})) {
     std::string mark;
     Serde<int64_t>::encode(through_ms, mark);
     store_.put(erased_key(id), mark, event_time_ms);

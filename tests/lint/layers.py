@@ -12,6 +12,17 @@ ALLOWED = {
     "schemas": {"schemas"},
 }
 
+# Rooms of a layer, lowest first: a file includes its own room's files and those of lower rooms. The
+# files directly in the layer's folder stand above its rooms.
+ROOMS = {
+    "engine": (
+        "core include base secrets clients config output broadcast task metrics commit queries"
+        " snapshot group restore kafka loop testing run"
+    ).split(),
+    "state": "include rows backend buffer rocksdb timers".split(),
+    "apps": "tools synthetic materializer workload cli examples".split(),
+}
+
 # Library headers and the only files of the layers, programs included, that may see them.
 CONFINED = [
     (
@@ -21,11 +32,11 @@ CONFINED = [
     ),
     (
         re.compile(r"^rocksdb/"),
-        re.compile(r"^(state/(.*/)?rocksdb[^/]*|tests/unit/state/.*)$"),
+        re.compile(r"^(state/rocksdb|tests/unit/state)/"),
         "RocksDB",
     ),
-    (re.compile(r"^openssl/"), re.compile(r"^engine/(bearer|sealing)\.cc$"), "libcrypto"),
-    (re.compile(r"^(oneapi/)?tbb[/.]"), re.compile(r"^engine/scheduler[^/]*$"), "oneTBB"),
+    (re.compile(r"^openssl/"), re.compile(r"^engine/secrets/(bearer|sealing)\.cc$"), "libcrypto"),
+    (re.compile(r"^(oneapi/)?tbb[/.]"), re.compile(r"^engine/base/scheduler\.cc$"), "oneTBB"),
 ]
 
 
@@ -57,12 +68,27 @@ def problems(name, spelled, target):
     layer, other = layer_of(name), layer_of(target)
     if is_public(name) and not is_public(target):
         yield f"a public header includes the private {target}"
+    yield from upward(name, target)
     if layer is None:
         return
     if other is None or other not in ALLOWED[layer]:
         yield f"{layer} must not include {other or target}"
     elif other != layer and not is_public(target) and layer.split("/")[0] != other.split("/")[0]:
         yield f"{target} is private to {other}"
+
+
+def upward(name, target):
+    """An include of a room from a lower one of the same layer."""
+    for layer, rooms in ROOMS.items():
+        room, other = (room_of(path, layer, rooms) for path in (name, target))
+        if room is not None and other is not None and rooms.index(other) > rooms.index(room):
+            yield f"{layer}/{room} must not include {layer}/{other}, a higher room"
+
+
+def room_of(name, layer, rooms):
+    top, _, rest = name.partition("/")
+    room = rest.partition("/")[0]
+    return room if top == layer and room in rooms else None
 
 
 def confinement(name, spelled):

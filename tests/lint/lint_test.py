@@ -29,9 +29,9 @@ class LintTest(unittest.TestCase):
         files = {
             "engine/core/include/millrace/core/bytes.h": "",
             "engine/include/millrace/engine/engine.h": "",
-            "engine/task.h": "",
+            "engine/task/task.h": "",
             "state/include/millrace/state/task_state.h": "",
-            "state/backend.h": "",
+            "state/backend/backend.h": "",
             "operators/include/millrace/operators/stream.h": "",
             "operators/crm/ids.h": "",
         }
@@ -39,17 +39,17 @@ class LintTest(unittest.TestCase):
         return self.problems(layers.check, files | {name: text} | others)
 
     def test_arrows_of_the_architecture_are_allowed(self):
-        self.assertEqual([], self.includes("engine/task.cc", '"engine/task.h"'))
-        self.assertEqual([], self.includes("engine/task.cc", '"millrace/core/bytes.h"'))
-        self.assertEqual([], self.includes("engine/task.cc", '"millrace/state/task_state.h"'))
+        self.assertEqual([], self.includes("engine/task/task.cc", '"engine/task/task.h"'))
+        self.assertEqual([], self.includes("engine/task/task.cc", '"millrace/core/bytes.h"'))
+        self.assertEqual([], self.includes("engine/task/task.cc", '"millrace/state/task_state.h"'))
         self.assertEqual([], self.includes("operators/map.cc", '"millrace/core/bytes.h"'))
         self.assertEqual([], self.includes("operators/crm/a.cc", '"account_generated.h"'))
         self.assertEqual([], self.includes("apps/a.cc", '"millrace/engine/engine.h"'))
 
     def test_engine_and_operators_do_not_include_each_other(self):
         self.assertEqual(
-            ["engine/task.cc:1: engine must not include operators"],
-            self.includes("engine/task.cc", '"millrace/operators/stream.h"'),
+            ["engine/task/task.cc:1: engine must not include operators"],
+            self.includes("engine/task/task.cc", '"millrace/operators/stream.h"'),
         )
         self.assertEqual(
             ["operators/map.cc:1: operators must not include engine"],
@@ -57,32 +57,32 @@ class LintTest(unittest.TestCase):
         )
 
     def test_lower_layers_do_not_include_higher_ones(self):
-        self.assertEqual(1, len(self.includes("engine/core/a.cc", '"engine/task.h"')))
+        self.assertEqual(1, len(self.includes("engine/core/a.cc", '"engine/task/task.h"')))
         self.assertEqual(1, len(self.includes("state/a.cc", '"millrace/engine/engine.h"')))
         self.assertEqual(1, len(self.includes("operators/map.cc", '"operators/crm/ids.h"')))
         self.assertEqual(1, len(self.includes("operators/map.cc", '"account_generated.h"')))
 
     def test_private_headers_stay_in_their_layer_and_out_of_public_ones(self):
         self.assertEqual(
-            ["engine/task.cc:1: state/backend.h is private to state"],
-            self.includes("engine/task.cc", '"state/backend.h"'),
+            ["engine/task/task.cc:1: state/backend/backend.h is private to state"],
+            self.includes("engine/task/task.cc", '"state/backend/backend.h"'),
         )
         self.assertEqual(
             ["state/include/millrace/state/x.h:1: a public header includes the private "
-             "state/backend.h"],
-            self.includes("state/include/millrace/state/x.h", '"state/backend.h"'),
+             "state/backend/backend.h"],
+            self.includes("state/include/millrace/state/x.h", '"state/backend/backend.h"'),
         )
 
     def test_libraries_stay_where_they_belong(self):
         self.assertEqual([], self.includes("engine/kafka/consumer.cc", "<librdkafka/rdkafka.h>"))
-        self.assertEqual([], self.includes("state/rocksdb_backend.cc", "<rocksdb/db.h>"))
-        self.assertEqual([], self.includes("engine/scheduler.cc", "<tbb/task_arena.h>"))
+        self.assertEqual([], self.includes("state/rocksdb/rocksdb_backend.cc", "<rocksdb/db.h>"))
+        self.assertEqual([], self.includes("engine/base/scheduler.cc", "<tbb/task_arena.h>"))
         self.assertEqual([], self.includes("engine/log.cc", "<spdlog/spdlog.h>"))
         self.assertEqual([], self.includes("engine/log.h", "<spdlog/fwd.h>"))
-        self.assertEqual(1, len(self.includes("engine/loop.cc", "<librdkafka/rdkafka.h>")))
+        self.assertEqual(1, len(self.includes("engine/loop/loop.cc", "<librdkafka/rdkafka.h>")))
         self.assertEqual(1, len(self.includes("apps/a.cc", "<librdkafka/rdkafka.h>")))
-        self.assertEqual(1, len(self.includes("state/commit_buffer.cc", "<rocksdb/db.h>")))
-        self.assertEqual(1, len(self.includes("engine/loop.cc", "<oneapi/tbb/task_arena.h>")))
+        self.assertEqual(1, len(self.includes("state/buffer/commit_buffer.cc", "<rocksdb/db.h>")))
+        self.assertEqual(1, len(self.includes("engine/loop/loop.cc", "<oneapi/tbb/task_arena.h>")))
         self.assertEqual(1, len(self.includes("engine/log.h", "<spdlog/spdlog.h>")))
 
     def test_style_limits(self):

@@ -1,4 +1,4 @@
-#include "synthetic/expected/expected_state.h"
+#include "apps/synthetic/expected/expected_state.h"
 
 #include <set>
 

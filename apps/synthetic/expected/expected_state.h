@@ -8,13 +8,13 @@
 #include <utility>
 #include <vector>
 
-#include "synthetic/event.h"
-#include "synthetic/expected/grant_model.h"
-#include "synthetic/expected/merge_model.h"
-#include "synthetic/expected/record_row.h"
-#include "synthetic/expected/share_members.h"
-#include "synthetic/expected/territory_model.h"
-#include "synthetic/outcome.h"
+#include "apps/synthetic/event.h"
+#include "apps/synthetic/expected/grant_model.h"
+#include "apps/synthetic/expected/merge_model.h"
+#include "apps/synthetic/expected/record_row.h"
+#include "apps/synthetic/expected/share_members.h"
+#include "apps/synthetic/expected/territory_model.h"
+#include "apps/synthetic/outcome.h"
 
 namespace millrace::apps::synthetic {
 

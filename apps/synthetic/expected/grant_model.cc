@@ -1,4 +1,4 @@
-#include "synthetic/expected/grant_model.h"
+#include "apps/synthetic/expected/grant_model.h"
 
 #include <algorithm>
 #include <array>

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "synthetic/event.h"
-#include "synthetic/expected/record_row.h"
-#include "synthetic/outcome.h"
+#include "apps/synthetic/event.h"
+#include "apps/synthetic/expected/record_row.h"
+#include "apps/synthetic/outcome.h"
 
 namespace millrace::apps::synthetic {
 

@@ -1,4 +1,4 @@
-#include "synthetic/expected/merge_model.h"
+#include "apps/synthetic/expected/merge_model.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,9 +1,9 @@
-#include "synthetic/expected/record_row.h"
+#include "apps/synthetic/expected/record_row.h"
 
 #include <algorithm>
 #include <tuple>
 
-#include "synthetic/outcome.h"
+#include "apps/synthetic/outcome.h"
 
 namespace millrace::apps::synthetic {
 namespace {

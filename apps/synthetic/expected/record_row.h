@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "synthetic/event.h"
+#include "apps/synthetic/event.h"
 
 namespace millrace::apps::synthetic {
 

@@ -1,10 +1,10 @@
-#include "synthetic/expected/share_members.h"
+#include "apps/synthetic/expected/share_members.h"
 
 #include <unordered_set>
 
 #include "millrace/core/partitioner.h"
 
-#include "synthetic/expected/record_row.h"
+#include "apps/synthetic/expected/record_row.h"
 
 namespace millrace::apps::synthetic {
 namespace {

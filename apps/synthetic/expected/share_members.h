@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "synthetic/event.h"
-#include "synthetic/expected/merge_model.h"
-#include "synthetic/share.h"
+#include "apps/synthetic/event.h"
+#include "apps/synthetic/expected/merge_model.h"
+#include "apps/synthetic/share.h"
 
 namespace millrace::apps::synthetic {
 

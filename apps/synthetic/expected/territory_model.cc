@@ -1,4 +1,4 @@
-#include "synthetic/expected/territory_model.h"
+#include "apps/synthetic/expected/territory_model.h"
 
 #include <algorithm>
 

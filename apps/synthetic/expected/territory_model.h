@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "synthetic/event.h"
-#include "synthetic/expected/territory_rule.h"
-#include "synthetic/outcome.h"
+#include "apps/synthetic/event.h"
+#include "apps/synthetic/expected/territory_rule.h"
+#include "apps/synthetic/outcome.h"
 
 namespace millrace::apps::synthetic {
 

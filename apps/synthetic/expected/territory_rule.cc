@@ -1,4 +1,4 @@
-#include "synthetic/expected/territory_rule.h"
+#include "apps/synthetic/expected/territory_rule.h"
 
 #include <algorithm>
 #include <cctype>

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "synthetic/expected/record_row.h"
+#include "apps/synthetic/expected/record_row.h"
 #include "territory_rule_generated.h"
 
 namespace millrace::apps::synthetic {

@@ -14,7 +14,7 @@ using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
-enum class Member : unsigned char {
+enum class HeaderMember : unsigned char {
   kEntityName,
   kRecordIds,
   kChangeType,
@@ -25,16 +25,16 @@ enum class Member : unsigned char {
   kChangedFields,
   kDiffFields,
 };
-constexpr NameTable<Member, 9> kMembers{{
-    {"entityName", Member::kEntityName},
-    {"recordIds", Member::kRecordIds},
-    {"changeType", Member::kChangeType},
-    {"transactionKey", Member::kTransactionKey},
-    {"sequenceNumber", Member::kSequenceNumber},
-    {"commitTimestamp", Member::kCommitTimestamp},
-    {"nulledFields", Member::kNulledFields},
-    {"changedFields", Member::kChangedFields},
-    {"diffFields", Member::kDiffFields},
+constexpr NameTable<HeaderMember, 9> kMembers{{
+    {"entityName", HeaderMember::kEntityName},
+    {"recordIds", HeaderMember::kRecordIds},
+    {"changeType", HeaderMember::kChangeType},
+    {"transactionKey", HeaderMember::kTransactionKey},
+    {"sequenceNumber", HeaderMember::kSequenceNumber},
+    {"commitTimestamp", HeaderMember::kCommitTimestamp},
+    {"nulledFields", HeaderMember::kNulledFields},
+    {"changedFields", HeaderMember::kChangedFields},
+    {"diffFields", HeaderMember::kDiffFields},
 }};
 
 constexpr NameTable<ChangeKind, 9> kChangeTypes{{
@@ -63,28 +63,28 @@ class HeaderReader {
 
   Status read(object members, ChangeEventHeader& header) {
     MILLRACE_RETURN_IF_ERROR(collect(members));
-    MILLRACE_RETURN_IF_ERROR(text(Member::kEntityName, true, header.entity_name));
+    MILLRACE_RETURN_IF_ERROR(text(HeaderMember::kEntityName, true, header.entity_name));
     MILLRACE_RETURN_IF_ERROR(change_type(header.kind));
     const bool has_data = !is_gap(header.kind) && header.kind != ChangeKind::kOverflow;
     header.version = {};
     MILLRACE_RETURN_IF_ERROR(
-        number(Member::kCommitTimestamp, true, header.version.commit_timestamp_ms));
+        number(HeaderMember::kCommitTimestamp, true, header.version.commit_timestamp_ms));
     MILLRACE_RETURN_IF_ERROR(
-        number(Member::kSequenceNumber, has_data, header.version.sequence_number));
+        number(HeaderMember::kSequenceNumber, has_data, header.version.sequence_number));
     MILLRACE_RETURN_IF_ERROR(
-        text(Member::kTransactionKey, has_data, header.version.transaction_key));
+        text(HeaderMember::kTransactionKey, has_data, header.version.transaction_key));
     MILLRACE_RETURN_IF_ERROR(record_ids(header));
-    MILLRACE_RETURN_IF_ERROR(field_names(Member::kNulledFields, header.nulled_fields));
-    MILLRACE_RETURN_IF_ERROR(field_names(Member::kChangedFields, header.changed_fields));
-    return field_names(Member::kDiffFields, header.diff_fields);
+    MILLRACE_RETURN_IF_ERROR(field_names(HeaderMember::kNulledFields, header.nulled_fields));
+    MILLRACE_RETURN_IF_ERROR(field_names(HeaderMember::kChangedFields, header.changed_fields));
+    return field_names(HeaderMember::kDiffFields, header.diff_fields);
   }
 
  private:
-  std::optional<element>& found(Member member) { return found_[static_cast<size_t>(member)]; }
-  Error fault(Member member, std::string_view why) const {
+  std::optional<element>& found(HeaderMember member) { return found_[static_cast<size_t>(member)]; }
+  Error fault(HeaderMember member, std::string_view why) const {
     return document_.fault(place_.member(name_in(kMembers, member)), why);
   }
-  Error missing(Member member) const {
+  Error missing(HeaderMember member) const {
     return document_.fault(place_, std::string(name_in(kMembers, member)) + " is missing");
   }
 
@@ -99,7 +99,7 @@ class HeaderReader {
     return {};
   }
 
-  Status text(Member member, bool required, std::string_view& out) {
+  Status text(HeaderMember member, bool required, std::string_view& out) {
     out = {};
     if (!found(member)) return required ? Status(missing(member)) : Status();
     if (found(member)->get(out) != simdjson::SUCCESS) return fault(member, "must be a string");
@@ -109,7 +109,7 @@ class HeaderReader {
     return {};
   }
 
-  Status number(Member member, bool required, int64_t& out) {
+  Status number(HeaderMember member, bool required, int64_t& out) {
     if (!found(member)) return required ? Status(missing(member)) : Status();
     if (found(member)->get(out) != simdjson::SUCCESS || out < 0) {
       return fault(member, "must be a whole number that is not negative");
@@ -119,9 +119,9 @@ class HeaderReader {
 
   Status change_type(ChangeKind& out) {
     std::string_view name;
-    MILLRACE_RETURN_IF_ERROR(text(Member::kChangeType, true, name));
+    MILLRACE_RETURN_IF_ERROR(text(HeaderMember::kChangeType, true, name));
     const auto kind = find_name(kChangeTypes, name);
-    if (!kind) return fault(Member::kChangeType, "is no change type that is known");
+    if (!kind) return fault(HeaderMember::kChangeType, "is no change type that is known");
     out = *kind;
     return {};
   }
@@ -130,12 +130,12 @@ class HeaderReader {
     header.record_ids.clear();
     // An overflow speaks of the whole entity and has an id of zeros.
     if (header.kind == ChangeKind::kOverflow) return {};
-    MILLRACE_RETURN_IF_ERROR(texts(Member::kRecordIds, header.record_ids));
-    if (header.record_ids.empty()) return missing(Member::kRecordIds);
+    MILLRACE_RETURN_IF_ERROR(texts(HeaderMember::kRecordIds, header.record_ids));
+    if (header.record_ids.empty()) return missing(HeaderMember::kRecordIds);
     return {};
   }
 
-  Status field_names(Member member, std::vector<std::string_view>& out) {
+  Status field_names(HeaderMember member, std::vector<std::string_view>& out) {
     MILLRACE_RETURN_IF_ERROR(texts(member, out));
     for (size_t i = 0; i < out.size(); ++i) {
       if (!is_bitmap(out[i])) continue;
@@ -145,7 +145,7 @@ class HeaderReader {
     return {};
   }
 
-  Status texts(Member member, std::vector<std::string_view>& out) {
+  Status texts(HeaderMember member, std::vector<std::string_view>& out) {
     out.clear();
     if (!found(member)) return {};
     array list;

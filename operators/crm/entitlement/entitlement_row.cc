@@ -24,10 +24,6 @@ Interval time_in(const Table& table) {
   return {table.from_ms().value_or(kOpenStart), table.to_ms().value_or(kOpenEnd)};
 }
 
-std::string_view text_of(const flatbuffers::String* text) {
-  return text == nullptr ? std::string_view() : text->string_view();
-}
-
 flatbuffers::Offset<EntitlementSegment> write_segment(flatbuffers::FlatBufferBuilder& builder,
                                                       const Segment& segment) {
   const auto text = write_text(builder, segment.text);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "crm/encode.h"
 #include "crm/ids.h"
 
 namespace millrace::crm {
@@ -12,10 +13,6 @@ using Terms = flatbuffers::Vector<flatbuffers::Offset<FeatureTerm>>;
 
 Error invalid(std::string message) {
   return {ErrorCode::kInvalidRecord, std::move(message)};
-}
-
-std::string_view text_of(const flatbuffers::String* text) {
-  return text == nullptr ? std::string_view() : text->string_view();
 }
 
 template <class T>

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "crm/territory/field_value.h"
+
 namespace millrace::crm::territory {
 namespace {
 
@@ -72,9 +74,6 @@ class Parser {
   Token token_;
 };
 
-bool is_space(char c) {
-  return std::isspace(static_cast<unsigned char>(c)) != 0;
-}
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }

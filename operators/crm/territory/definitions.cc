@@ -2,14 +2,11 @@
 
 #include <initializer_list>
 
+#include "crm/encode.h"
 #include "crm/ids.h"
 
 namespace millrace::crm::territory {
 namespace {
-
-std::string text_of(const flatbuffers::String* text) {
-  return text == nullptr ? std::string() : text->str();
-}
 
 Status check_ids(std::initializer_list<const flatbuffers::String*> ids) {
   for (const flatbuffers::String* id : ids) {
@@ -29,15 +26,17 @@ Result<ModelDefinition> read_definition(const TerritoryModel& table) {
 
 Result<TerritoryDefinition> read_definition(const Territory& table) {
   MILLRACE_RETURN_IF_ERROR(check_ids({table.id(), table.model()}));
-  return TerritoryDefinition{table.id()->str(), table.model()->str(), text_of(table.parent())};
+  return TerritoryDefinition{table.id()->str(), table.model()->str(),
+                             std::string(text_of(table.parent()))};
 }
 
 Result<RuleDefinition> read_definition(const TerritoryRule& table) {
   MILLRACE_RETURN_IF_ERROR(check_ids({table.id()}));
-  RuleDefinition rule{.id = table.id()->str(), .filter = text_of(table.filter())};
+  RuleDefinition rule{.id = table.id()->str(), .filter = std::string(text_of(table.filter()))};
   rule.active = table.active();
   for (const RuleItem* item : *table.items()) {
-    rule.items.push_back({item->field()->str(), item->operator_(), text_of(item->values())});
+    rule.items.push_back(
+        {item->field()->str(), item->operator_(), std::string(text_of(item->values()))});
   }
   return rule;
 }

@@ -50,10 +50,6 @@ bool parse_number(std::string_view text, double& number) {
   return parsed.ec == std::errc() && parsed.ptr == end;
 }
 
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);

@@ -31,6 +31,11 @@ struct FieldValue {
   }
 };
 
+/// White space as the C locale has it.
+inline bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 /// Makes `raw` comparable in place, so that buffers are used again.
 ///
 /// Case is folded as Unicode says (full folding, no normalisation; bytes that are no UTF-8 count as

@@ -2,8 +2,7 @@
 
 #include "tests/broker/kafka/cluster.h"
 
-namespace millrace::engine::kafka {
-namespace {
+namespace millrace::engine::kafka::admin_test {
 
 using ::testing::Contains;
 using ::testing::Field;
@@ -58,5 +57,4 @@ TEST_F(AdminTest, PartitionsNeverCommittedHaveNoOffset) {
   EXPECT_EQ(offsets[1].offset, -1);
 }
 
-}  // namespace
-}  // namespace millrace::engine::kafka
+}  // namespace millrace::engine::kafka::admin_test

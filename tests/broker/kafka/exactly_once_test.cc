@@ -2,8 +2,7 @@
 
 #include "tests/broker/kafka/cluster.h"
 
-namespace millrace::engine::kafka {
-namespace {
+namespace millrace::engine::kafka::exactly_once_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -230,5 +229,4 @@ TEST_F(ExactlyOnceTest, AtLeastOnceCommitsOffsetsInItsGenerationOnly) {
   EXPECT_EQ(committed({topic, 0}), 5);
 }
 
-}  // namespace
-}  // namespace millrace::engine::kafka
+}  // namespace millrace::engine::kafka::exactly_once_test

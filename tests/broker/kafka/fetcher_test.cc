@@ -5,8 +5,7 @@
 
 #include "tests/broker/kafka/cluster.h"
 
-namespace millrace::engine::kafka {
-namespace {
+namespace millrace::engine::kafka::fetcher_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -223,5 +222,4 @@ TEST_F(FetcherTest, CatchesUpThroughASmallBudgetCompletelyAndInOrder) {
                  std::to_string(static_cast<double>(kRecords) / seconds.count()));
 }
 
-}  // namespace
-}  // namespace millrace::engine::kafka
+}  // namespace millrace::engine::kafka::fetcher_test

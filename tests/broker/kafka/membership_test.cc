@@ -6,8 +6,7 @@
 
 #include "tests/broker/kafka/cluster.h"
 
-namespace millrace::engine::kafka {
-namespace {
+namespace millrace::engine::kafka::membership_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -299,5 +298,4 @@ TEST_F(MembershipTest, TheGroupNamesItsMembersByInstance) {
   EXPECT_TRUE(eventually([&] { return members() == std::vector<std::string>{"one"}; }));
 }
 
-}  // namespace
-}  // namespace millrace::engine::kafka
+}  // namespace millrace::engine::kafka::membership_test

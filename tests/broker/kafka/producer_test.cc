@@ -2,8 +2,7 @@
 
 #include "tests/broker/kafka/cluster.h"
 
-namespace millrace::engine::kafka {
-namespace {
+namespace millrace::engine::kafka::producer_test {
 
 using ::testing::ElementsAre;
 
@@ -98,5 +97,4 @@ TEST_F(ProducerTest, AFullSendBufferBlocksAndLosesNothing) {
   EXPECT_EQ(producer->delivered_end(record.topic, 0), kRecords);
 }
 
-}  // namespace
-}  // namespace millrace::engine::kafka
+}  // namespace millrace::engine::kafka::producer_test

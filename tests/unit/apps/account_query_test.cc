@@ -1,4 +1,4 @@
-#include "account_query.h"
+#include "apps/materializer/account_query.h"
 
 #include <map>
 #include <string>
@@ -17,8 +17,7 @@
 #include "crm/territory/assignment_rows.h"
 #include "redirect_generated.h"
 
-namespace millrace::apps {
-namespace {
+namespace millrace::apps::account_query_test {
 
 using nlohmann::json;
 
@@ -285,5 +284,4 @@ TEST_F(AccountAnswer, ARestoringTaskIs503) {
   EXPECT_EQ(status_, 503U);
 }
 
-}  // namespace
-}  // namespace millrace::apps
+}  // namespace millrace::apps::account_query_test

@@ -1,4 +1,4 @@
-#include "dead_letter_view.h"
+#include "apps/cli/dead_letter_view.h"
 
 #include <string>
 
@@ -7,8 +7,7 @@
 
 #include "crm/decode/mapping.h"
 
-namespace millrace::apps {
-namespace {
+namespace millrace::apps::dead_letter_view_test {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -90,5 +89,4 @@ TEST(PersonalMask, HidesFieldsOfOurTables) {
   EXPECT_EQ(row["fields"][1]["value"], "Acme");
 }
 
-}  // namespace
-}  // namespace millrace::apps
+}  // namespace millrace::apps::dead_letter_view_test

@@ -1,4 +1,4 @@
-#include "disorder.h"
+#include "apps/workload/disorder.h"
 
 #include <algorithm>
 #include <vector>
@@ -7,8 +7,7 @@
 
 #include "millrace/core/result.h"
 
-namespace millrace::apps {
-namespace {
+namespace millrace::apps::disorder_test {
 
 std::vector<int> delivered(DisorderOptions options, int count) {
   std::vector<int> order;
@@ -55,5 +54,4 @@ TEST(Disorder, TheSameSeedGivesTheSameOrder) {
   EXPECT_EQ(delivered(options, 300), delivered(options, 300));
 }
 
-}  // namespace
-}  // namespace millrace::apps
+}  // namespace millrace::apps::disorder_test

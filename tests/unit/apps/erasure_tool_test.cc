@@ -1,4 +1,4 @@
-#include "erasure_tool.h"
+#include "apps/cli/erasure_tool.h"
 
 #include <string>
 
@@ -8,8 +8,7 @@
 
 #include "redirect_generated.h"
 
-namespace millrace::apps {
-namespace {
+namespace millrace::apps::erasure_tool_test {
 
 std::string redirect(const std::string& id, const std::string& root) {
   crm::RedirectT row;
@@ -49,5 +48,4 @@ TEST(MentionsInTopic, TellTheLastThatWasWrittenOfEachKey) {
   EXPECT_EQ(said.found().at("sf:001").offset, 2);
 }
 
-}  // namespace
-}  // namespace millrace::apps
+}  // namespace millrace::apps::erasure_tool_test

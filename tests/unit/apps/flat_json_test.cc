@@ -1,4 +1,4 @@
-#include "flat_json.h"
+#include "apps/tools/flat_json.h"
 
 #include <memory>
 
@@ -12,8 +12,7 @@
 #include "feature_entitlement_generated.h"
 #include "territory_rule_generated.h"
 
-namespace millrace::apps {
-namespace {
+namespace millrace::apps::flat_json_test {
 
 using ::testing::HasSubstr;
 using Json = nlohmann::ordered_json;
@@ -120,5 +119,4 @@ TEST(KnownTypes, AreFoundByNameAndByTopic) {
   EXPECT_EQ(find_type_by_name("Nothing"), nullptr);
 }
 
-}  // namespace
-}  // namespace millrace::apps
+}  // namespace millrace::apps::flat_json_test

@@ -10,14 +10,13 @@
 
 #include "millrace/testing/topology_driver.h"
 
+#include "apps/tools/flat_json.h"
+#include "apps/workload/registry_history.h"
 #include "crm/account_topology.h"
 #include "crm/composite_key.h"
 #include "crm/decode/mapping.h"
-#include "flat_json.h"
-#include "registry_history.h"
 
-namespace millrace::apps {
-namespace {
+namespace millrace::apps::quickstart_test {
 
 using testing::DriverOptions;
 using ::testing::ElementsAre;
@@ -158,5 +157,4 @@ TEST_F(Quickstart, DatesFlipWhenTheClockMoves) {
   EXPECT_THAT(entitlements(kSurvivor), ElementsAre(Pair("seats", "none"), Pair("support", "none")));
 }
 
-}  // namespace
-}  // namespace millrace::apps
+}  // namespace millrace::apps::quickstart_test

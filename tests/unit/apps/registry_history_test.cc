@@ -1,4 +1,4 @@
-#include "registry_history.h"
+#include "apps/workload/registry_history.h"
 
 #include <fstream>
 #include <set>
@@ -12,8 +12,7 @@
 #include "crm/account_topology.h"
 #include "merge_fact_generated.h"
 
-namespace millrace::apps {
-namespace {
+namespace millrace::apps::registry_history_test {
 
 using ::testing::HasSubstr;
 
@@ -166,5 +165,4 @@ TEST(ForEachLine, ReportsWhatIsMissingOrDamaged) {
   std::filesystem::remove(file);
 }
 
-}  // namespace
-}  // namespace millrace::apps
+}  // namespace millrace::apps::registry_history_test

@@ -1,4 +1,4 @@
-#include "replay_compare.h"
+#include "apps/cli/replay_compare.h"
 
 #include <filesystem>
 #include <fstream>
@@ -15,14 +15,13 @@
 
 #include "millrace/core/serde.h"
 
+#include "apps/cli/field_paths.h"
+#include "apps/tools/known_types.h"
 #include "crm/account_topology.h"
 #include "crm/output_topic.h"
 #include "engine/testing/memory_broker.h"
-#include "field_paths.h"
-#include "known_types.h"
 
-namespace millrace::apps {
-namespace {
+namespace millrace::apps::replay_compare_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -199,5 +198,4 @@ TEST(KnownTypes, OfOutputsAreFoundUnderAnotherPrefix) {
   EXPECT_EQ(find_type_by_topic("crm.next.territories", "crm.next."), nullptr) << "an input";
 }
 
-}  // namespace
-}  // namespace millrace::apps
+}  // namespace millrace::apps::replay_compare_test

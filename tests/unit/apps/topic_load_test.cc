@@ -1,4 +1,4 @@
-#include "topic_load.h"
+#include "apps/cli/topic_load.h"
 
 #include <sstream>
 #include <string>
@@ -12,8 +12,7 @@
 #include "engine/testing/memory_broker.h"
 #include "territory_rule_generated.h"
 
-namespace millrace::apps {
-namespace {
+namespace millrace::apps::topic_load_test {
 
 using ::testing::HasSubstr;
 using testing::MemoryBroker;
@@ -107,5 +106,4 @@ TEST_F(TopicLoad, SaysThatThereIsNoSuchTopic) {
   EXPECT_EQ(load("crm.territories", "").code(), ErrorCode::kNotFound);
 }
 
-}  // namespace
-}  // namespace millrace::apps
+}  // namespace millrace::apps::topic_load_test

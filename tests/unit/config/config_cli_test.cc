@@ -1,10 +1,9 @@
-#include "engine/config_cli.h"
+#include "engine/config/config_cli.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::config_cli_test {
 
 using ::testing::HasSubstr;
 
@@ -67,5 +66,4 @@ TEST(Wrapped, BreaksAtSpaces) {
   EXPECT_EQ(wrapped("unbreakable", 3), "unbreakable");
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::config_cli_test

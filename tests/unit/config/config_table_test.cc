@@ -8,8 +8,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-namespace millrace {
-namespace {
+namespace millrace::config_table_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -170,5 +169,4 @@ TEST_F(EngineTable, TheReadmeHoldsTheTableAsItIs) {
       << table_.markdown();
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::config_table_test

@@ -5,8 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace millrace {
-namespace {
+namespace millrace::metrics_test {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -78,5 +77,4 @@ TEST(Metrics, AskCollectorsBeforeEachText) {
   EXPECT_THAT(metrics.text(), HasSubstr("millrace_store_dirty_bytes 42"));
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::metrics_test

@@ -9,10 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/query_server_router.h"
+#include "engine/queries/query_server_router.h"
 
-namespace millrace {
-namespace {
+namespace millrace::query_server_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -204,5 +203,4 @@ TEST(QueryServer, AnAddressThatCannotBeUsedIsAConfigError) {
   EXPECT_EQ(server.start().code(), ErrorCode::kConfig);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::query_server_test

@@ -1,10 +1,9 @@
-#include "engine/run_main_signals.h"
+#include "engine/run/run_main_signals.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::run_main_signals_test {
 
 constexpr int64_t kStopTimeoutMs = 100;
 
@@ -20,5 +19,4 @@ TEST(SignalThreadDeathTest, AnEndAfterAFailureThatHangsIsMadeByForceWithItsCode)
   EXPECT_EXIT(hang_after(ExitCode::kTopology), ::testing::ExitedWithCode(3), "");
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::run_main_signals_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace millrace {
-namespace {
+namespace millrace::bytes_test {
 
 TEST(Bytes, TellsNullFromEmpty) {
   EXPECT_TRUE(Bytes().is_null());
@@ -25,5 +24,4 @@ TEST(Bytes, KnowsItsPrefixes) {
   EXPECT_FALSE(Bytes("a").starts_with("ab"));
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::bytes_test

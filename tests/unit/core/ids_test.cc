@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace millrace {
-namespace {
+namespace millrace::ids_test {
 
 TEST(TaskId, ComesBackFromItsText) {
   const auto id = TaskId::parse(TaskId{3, 17}.to_string());
@@ -23,5 +22,4 @@ TEST(RecordPosition, NamesTopicPartitionAndOffset) {
   EXPECT_EQ((TopicPartition{"accounts", 3}).to_string(), "accounts/3");
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::ids_test

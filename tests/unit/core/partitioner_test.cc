@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace millrace {
-namespace {
+namespace millrace::partitioner_test {
 
 /// The vectors of `UtilsTest.testMurmur2` in Apache Kafka.
 TEST(Partitioner, HashesLikeTheJavaClient) {
@@ -27,5 +26,4 @@ TEST(Partitioner, TakesAnEmptyKey) {
   EXPECT_LT(partition, 12);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::partitioner_test

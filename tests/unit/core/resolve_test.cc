@@ -7,8 +7,7 @@
 
 #include "graph.h"
 
-namespace millrace {
-namespace {
+namespace millrace::resolve_test {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -96,5 +95,4 @@ TEST(Resolve, PutsUsersOfOneStoreIntoOneSubTopology) {
   EXPECT_EQ(resolved->sub_topologies.size(), 1U);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::resolve_test

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace millrace {
-namespace {
+namespace millrace::result_test {
 
 Result<int> half(int value) {
   if (value % 2 != 0) return Error{ErrorCode::kInvalidArgument, "odd"};
@@ -54,5 +53,4 @@ TEST(ErrorCode, HasAStableName) {
   EXPECT_EQ(to_string(ErrorCode::kInvalidRecord), "invalid_record");
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::result_test

@@ -8,8 +8,7 @@
 
 #include "version_generated.h"
 
-namespace millrace {
-namespace {
+namespace millrace::serde_test {
 
 template <class T>
 std::string encoded(const OwnedOf<T>& value) {
@@ -84,5 +83,4 @@ TEST(FlatSerde, RefusesDamagedBytesAndNamesTheTable) {
   EXPECT_NE(status.message().find("millrace.crm.Version"), std::string::npos);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::serde_test

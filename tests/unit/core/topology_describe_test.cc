@@ -4,8 +4,7 @@
 
 #include "graph.h"
 
-namespace millrace {
-namespace {
+namespace millrace::topology_describe_test {
 
 Topology example() {
   testing::Graph graph;
@@ -43,5 +42,4 @@ TEST(TopologyDescribe, DrawsAMermaidFlowchart) {
             "  n2 --> n3\n");
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::topology_describe_test

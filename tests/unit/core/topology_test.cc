@@ -5,8 +5,7 @@
 
 #include "graph.h"
 
-namespace millrace {
-namespace {
+namespace millrace::topology_test {
 
 using ::testing::AllOf;
 using testing::Graph;
@@ -210,5 +209,4 @@ TEST(InternalTopics, AreNamedAfterApplicationAndPart) {
   EXPECT_LE(longest.size(), kTopicNameLengthMax);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::topology_test

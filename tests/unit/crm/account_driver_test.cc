@@ -5,8 +5,7 @@
 #include "account_world.h"
 #include "crm/account_topology.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::account_driver_test {
 
 using millrace::testing::DriverOptions;
 using millrace::testing::TopologyDriver;
@@ -97,5 +96,4 @@ TEST(AccountsOnTheEngine, ChangeWithABadIdIsRefusedAtTheSource) {
   EXPECT_EQ(driver.table_bytes(kAccountStates.name).size(), 1u);
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::account_driver_test

@@ -7,8 +7,7 @@
 #include "crm/account_topology.h"
 #include "flow_runner.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::account_flow_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -168,5 +167,4 @@ TEST(AccountFlowProperty, DrainedFlowEqualsTheOracleInAnyOrder) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::account_flow_test

@@ -8,8 +8,7 @@
 
 #include "row_oracle.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::account_row_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -208,5 +207,4 @@ TEST(AccountRowProperty, IsAFunctionOfTheSetOfChanges) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::account_row_test

@@ -9,8 +9,7 @@
 #include "crm/children/child_topology.h"
 #include "crm/ids.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::child_driver_test {
 
 using millrace::testing::DriverOptions;
 using millrace::testing::TopologyDriver;
@@ -221,5 +220,4 @@ TEST(ChildrenOnTheEngine, EqualTheOracleAfterCrashesAtAnyStepOfACommit) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::child_driver_test

@@ -9,8 +9,7 @@
 #include "crm/signals/signal_topology.h"
 #include "flow_runner.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::child_flow_test {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -246,5 +245,4 @@ TEST(ChildFlowProperty, DrainedFlowEqualsTheOracleInAnyOrder) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::child_flow_test

@@ -15,9 +15,6 @@
 namespace millrace::crm {
 namespace {
 
-constexpr const char* kParentField = "AccountId";
-constexpr const char* kMasterField = "MasterRecordId";
-
 ExpectedChild child_of(const RowView& row, std::string account) {
   ExpectedChild child{.account = std::move(account), .fields = {}};
   for (const FieldView& field : row.fields) {

@@ -10,8 +10,7 @@
 #include "crm/account_topology.h"
 #include "crm/children/child_topology.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::erasure_driver_test {
 
 using millrace::testing::DriverOptions;
 using millrace::testing::TopologyDriver;
@@ -129,5 +128,4 @@ TEST_F(ErasureDriver, OfAnUnknownIdChangesNothing) {
   EXPECT_THAT(driver_.read_bytes(kRedirects.name), IsEmpty());
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::erasure_driver_test

@@ -11,8 +11,7 @@
 #include "crm/account_topology.h"
 #include "flow_runner.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::erasure_flow_test {
 
 using ::testing::IsEmpty;
 
@@ -188,5 +187,4 @@ TEST_F(ErasureFlow, NewerChangesBringTheRecordBack) {
   EXPECT_EQ(std::get<1>(states(runner).at(kErased).fields.at(0)), "New");
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::erasure_flow_test

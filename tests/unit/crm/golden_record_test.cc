@@ -5,8 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::golden_record_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -101,5 +100,4 @@ TEST_F(GoldenRecordTest, OrderOfMembersNeverMatters) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::golden_record_test

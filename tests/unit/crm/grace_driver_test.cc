@@ -7,8 +7,7 @@
 #include "child_world.h"
 #include "crm/account_topology.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::grace_driver_test {
 
 using millrace::testing::DriverOptions;
 using millrace::testing::TopologyDriver;
@@ -169,5 +168,4 @@ TEST_F(Grace, IsForAccountsThatWereThere) {
   EXPECT_FALSE(driver_.table_bytes(kAccountStates.name).contains("sf:" + sf_id("001", 'c')));
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::grace_driver_test

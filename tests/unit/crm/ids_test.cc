@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::ids_test {
 
 TEST(SalesforceId, FifteenCharactersGetTheirKnownSuffix) {
   EXPECT_EQ(*canonical_salesforce_id("001D000000IqhSL"), "001D000000IqhSLIAZ");
@@ -45,5 +44,4 @@ TEST(InternalId, RefusesWhatCouldBreakKeys) {
   EXPECT_FALSE(is_internal_id("ror:"));
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::ids_test

@@ -9,8 +9,7 @@
 #include "map_store.h"
 #include "merge_oracle.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::merge_forest_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -357,5 +356,4 @@ TEST(ReadMergeFact, RefusesWhatIsNoFact) {
   EXPECT_EQ(read(fact).code(), ErrorCode::kInvalidRecord);
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::merge_forest_test

@@ -12,9 +12,6 @@
 namespace millrace::crm {
 namespace {
 
-constexpr const char* kParentField = "AccountId";
-constexpr const char* kMasterField = "MasterRecordId";
-
 std::string_view type_name(ChangeType type) {
   constexpr std::array<std::string_view, 5> kNames{"CREATE", "UPDATE", "DELETE", "UNDELETE",
                                                    "GAP_UPDATE"};

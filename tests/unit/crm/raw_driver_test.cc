@@ -10,8 +10,7 @@
 #include "crm/account_row.h"
 #include "crm/account_topology.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::raw_driver_test {
 
 using millrace::testing::DriverOptions;
 using millrace::testing::DriverRecord;
@@ -203,5 +202,4 @@ TEST(RawTopics, OfOursAreNoInput) {
   EXPECT_THAT(topology.message(), HasSubstr("'crm.account-state'"));
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::raw_driver_test

@@ -8,8 +8,7 @@
 #include "crm/signals/signal_topology.h"
 #include "crm/signals/transaction_merges.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::signal_driver_test {
 
 using millrace::testing::DriverOptions;
 using millrace::testing::TopologyDriver;
@@ -101,5 +100,4 @@ TEST_F(SignalsOnTheEngine, TransactionOfAnySizeIsForgotten) {
   EXPECT_TRUE(driver_.table_bytes(kTransactions).empty());
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::signal_driver_test

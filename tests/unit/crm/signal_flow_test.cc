@@ -12,8 +12,7 @@
 #include "flow_runner.h"
 #include "signal_oracle.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::signal_flow_test {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -222,5 +221,4 @@ TEST(SignalProperty, AnyOrderOfArrivalTellsTheSameFacts) {
   EXPECT_GT(inferred, 1'000U) << "the worlds have too few merges to show anything";
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::signal_flow_test

@@ -6,8 +6,7 @@
 #include "crm/account_topology.h"
 #include "flow_runner.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::survivorship_flow_test {
 
 /// Fields of the merged account erp:m, of which sf:v and ad:w are victims, under such rules.
 std::map<std::string, std::string> merged(const std::string& survivorship) {
@@ -67,5 +66,4 @@ TEST(Survivorship, FieldsHaveRulesOfTheirOwn) {
             (Fields{{"city", "Bonn of sf:v"}, {"fax", "7 of ad:w"}, {"name", "m of erp:m"}}));
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::survivorship_flow_test

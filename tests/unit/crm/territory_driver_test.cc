@@ -16,8 +16,7 @@
 #include "territory/territory_oracle.h"
 #include "territory/territory_records.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::territory_driver_test {
 
 using namespace territory;  // NOLINT(google-build-using-namespace): its vocabulary is the test's
 using millrace::testing::DriverOptions;
@@ -403,5 +402,4 @@ TEST_F(TwoCities, TablesThatWereForgottenWhileNobodyReadThemAreMetAnew) {
   EXPECT_THAT(who_is_where(driver), ElementsAre("s:1 s:berlin", "s:1 s:rome manual"));
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::territory_driver_test

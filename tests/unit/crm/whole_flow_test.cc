@@ -12,8 +12,7 @@
 #include "whole_flow_reader.h"
 #include "whole_flow_world.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::whole_flow_test {
 
 constexpr uint32_t kWorlds = 300;
 /// Of each kind of thing in all worlds of one number of partitions.
@@ -154,5 +153,4 @@ TEST_P(WholeFlowProperty, DrainedFlowEqualsTheOracleInAnyOrderAndAfterCrashes) {
 
 INSTANTIATE_TEST_SUITE_P(Partitions, WholeFlowProperty, ::testing::Values(4, 16));
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::whole_flow_test

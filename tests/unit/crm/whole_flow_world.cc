@@ -5,8 +5,6 @@
 namespace millrace::crm {
 namespace {
 
-constexpr const char* kParentField = "AccountId";
-constexpr const char* kMasterField = "MasterRecordId";
 constexpr std::array kFields{"Name", "City", "Fax"};
 constexpr int64_t kGraceMs = 5'000;
 

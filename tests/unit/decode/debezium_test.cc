@@ -5,8 +5,7 @@
 
 #include "decode_fixture.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::debezium_test {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -140,5 +139,4 @@ TEST(Debezium, RefusesWhatIsNoEvent) {
   EXPECT_THAT(decoded(R"({"op":"d","source":{"ts_ms":9}})"), HasSubstr("/source: must name"));
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::debezium_test

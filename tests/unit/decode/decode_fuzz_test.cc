@@ -12,8 +12,7 @@
 #include "crm/ids.h"
 #include "decode_fixture.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::decode_fuzz_test {
 
 constexpr int kRounds = 20'000;
 
@@ -200,5 +199,4 @@ TEST(DecodeFuzz, EveryPrefixOfADocumentIsRefused) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::decode_fuzz_test

@@ -13,8 +13,7 @@
 
 #include "decode_fixture.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::decode_properties_test {
 
 using nlohmann::json;
 
@@ -191,5 +190,4 @@ RC_GTEST_PROP(DecodeProperty, DebeziumRoundTrip, ()) {
   RC_ASSERT(decoder.text_of(document.dump()) == text);
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::decode_properties_test

@@ -6,8 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::mapping_test {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -150,5 +149,4 @@ TEST(MappingFile, ThatIsNotThereIsNamed) {
   EXPECT_EQ(mapping.message(), "/nonexistent/mapping.json: cannot be read");
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::mapping_test

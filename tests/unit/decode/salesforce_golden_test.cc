@@ -4,8 +4,7 @@
 
 #include "decode_fixture.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::salesforce_golden_test {
 
 constexpr const char* kContact = R"({"Contact": {
   "type": "contact",
@@ -76,5 +75,4 @@ TEST(SalesforceGolden, PubsubNullIsOneWhenTheHeaderNamesTheField) {
             "  fax is null\n");
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::salesforce_golden_test

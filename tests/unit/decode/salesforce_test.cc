@@ -7,8 +7,7 @@
 
 #include "decode_fixture.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::salesforce_test {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -254,5 +253,4 @@ TEST(Salesforce, BoundsWhatOneEventMayHold) {
   EXPECT_THAT(cometd(std::string(5 << 20, ' ')), HasSubstr("longer than 4194304 bytes"));
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::salesforce_test

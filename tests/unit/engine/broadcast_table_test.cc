@@ -1,11 +1,10 @@
-#include "engine/broadcast_table.h"
+#include "engine/broadcast/broadcast_table.h"
 
 #include <optional>
 
 #include <gmock/gmock.h>
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::broadcast_table_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -100,5 +99,4 @@ TEST(BroadcastTable, IsLoadedWhenEveryPartitionWasReadToItsEnd) {
   EXPECT_EQ(table.end(0), 9);
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::broadcast_table_test

@@ -8,8 +8,7 @@
 #include "engine/testing/memory_broker.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::broadcasts_test {
 
 using testing::DriverOptions;
 using ::testing::ElementsAre;
@@ -245,5 +244,4 @@ TEST(Broadcasts, ATopicThatIsNotCompactedIsRefused) {
   EXPECT_THAT(status.message(), ::testing::HasSubstr("cleanup.policy=delete"));
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::broadcasts_test

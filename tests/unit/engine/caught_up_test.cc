@@ -8,8 +8,7 @@
 #include "cluster.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::caught_up_test {
 
 constexpr int kKeys = 12;
 
@@ -62,5 +61,4 @@ TEST_F(CaughtUp, IsNotSaidBeforeWhatWasReadHasGoneAllTheWay) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::caught_up_test

@@ -6,8 +6,7 @@
 #include "cluster.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::changelog_test {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -93,5 +92,4 @@ TEST_F(Changelog, ThatIsCutUnderAStandbyStopsItOnlyWhereItIsBehind) {
   EXPECT_EQ(cluster_[is_a ? "b" : "a"].queries().get("rows", "k")->row->value, "3");
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::changelog_test

@@ -6,8 +6,7 @@
 #include "cluster.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::clock_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -83,5 +82,4 @@ TEST(ClockSteps, WallPunctuationsKeepTheirInterval) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::clock_test

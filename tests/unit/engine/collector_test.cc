@@ -1,16 +1,15 @@
-#include "engine/collector.h"
+#include "engine/output/collector.h"
 
 #include <map>
 #include <random>
 
 #include <gmock/gmock.h>
 
-#include "engine/coalesced_rows.h"
-#include "engine/input_queue.h"
+#include "engine/output/coalesced_rows.h"
+#include "engine/task/input_queue.h"
 #include "engine/testing/memory_broker.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::collector_test {
 
 using ::testing::ElementsAre;
 
@@ -119,5 +118,4 @@ TEST(InputQueue, ShowsKeysOfAnyRangeOverItsBatches) {
   EXPECT_EQ(queue.size(), 7U);
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::collector_test

@@ -5,13 +5,12 @@
 #include "millrace/engine/metrics.h"
 #include "millrace/testing/topology_driver.h"
 
-#include "engine/dead_letters.h"
+#include "engine/output/dead_letters.h"
 #include "engine/testing/memory_broker.h"
 #include "secret_files.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::errors_test {
 
 using testing::DriverOptions;
 using ::testing::ElementsAre;
@@ -225,5 +224,4 @@ TEST_F(TooLarge, ARowIsRefusedLikeAnOutput) {
   EXPECT_EQ(driver.engine().metrics().dropped("dead_letter_refused").Value(), 1);
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::errors_test

@@ -3,8 +3,7 @@
 #include "cluster.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::group_topics_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -128,5 +127,4 @@ TEST(SourceTopics, WithMorePartitionsAreRefusedByARunningInstance) {
   EXPECT_THAT(status.message(), HasSubstr("or give it a new application.id"));
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::group_topics_test

@@ -6,8 +6,7 @@
 #include "cluster.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::instances_test {
 
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
@@ -251,5 +250,4 @@ TEST_F(Instances, CloseCommitsAndMayBeRepeated) {
   expect_exactly_once();
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::instances_test

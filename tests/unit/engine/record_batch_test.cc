@@ -1,12 +1,11 @@
-#include "engine/record_batch.h"
+#include "engine/clients/record_batch.h"
 
 #include <cstdint>
 #include <string>
 
 #include <gtest/gtest.h>
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::record_batch_test {
 
 constexpr int kRecords = 3'000;
 
@@ -64,5 +63,4 @@ TEST(RecordBatch, TakesRecordsThatNoKeptBlockHasRoomFor) {
   EXPECT_EQ(batch.records()[0].value.view(), large);
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::record_batch_test

@@ -1,12 +1,11 @@
-#include "engine/sealing.h"
+#include "engine/secrets/sealing.h"
 
 #include <gmock/gmock.h>
 
-#include "engine/bearer.h"
+#include "engine/secrets/bearer.h"
 #include "secret_files.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::sealing_test {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -62,5 +61,4 @@ TEST(Bearer, OnlyTheTokenItselfIsTheToken) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::sealing_test

@@ -14,8 +14,7 @@
 #include "small_topologies.h"
 #include "tests/unit/snapshot/peer.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::snapshots_test {
 
 namespace fs = std::filesystem;
 using ::testing::ElementsAreArray;
@@ -370,5 +369,4 @@ TEST_F(Snapshots, AnInstanceClosesWhileOneIsFetched) {
   EXPECT_THAT(names, ElementsAreArray({"lock"}));
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::snapshots_test

@@ -6,8 +6,7 @@
 #include "cluster.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::standbys_test {
 
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
@@ -242,5 +241,4 @@ TEST_F(Standbys, LocalStateIsFoundAgainAfterARestart) {
   expect_exactly_once();
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::standbys_test

@@ -3,8 +3,7 @@
 #include "cluster.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::start_test {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -172,5 +171,4 @@ TEST(Start, ChangelogsWithoutOffsetsAreNotAppliedTwice) {
   EXPECT_THAT(status.message(), HasSubstr("no offsets"));
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::start_test

@@ -10,8 +10,7 @@
 #include "engine/testing/memory_broker.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::table_sink_test {
 
 using testing::DriverOptions;
 using testing::DriverRecord;
@@ -105,5 +104,4 @@ TEST(TableSink, ACrashAfterTheCommitSendsNoRowAgain) {
   EXPECT_THAT(driver.read_bytes("out"), SizeIs(1));
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::table_sink_test

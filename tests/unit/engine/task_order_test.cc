@@ -5,8 +5,7 @@
 #include "engine/testing/memory_broker.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::task_order_test {
 
 using testing::DriverOptions;
 using ::testing::ElementsAre;
@@ -119,5 +118,4 @@ TEST(TaskOrder, KeepsHeadersKeysAndTimestampsOnTheWay) {
   EXPECT_EQ(records[0].headers.at("trace"), "7");
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::task_order_test

@@ -8,8 +8,7 @@
 #include "engine/testing/memory_broker.h"
 #include "small_topologies.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::timers_test {
 
 using testing::DriverOptions;
 using ::testing::ElementsAre;
@@ -316,5 +315,4 @@ TEST_P(TimersTest, ManyDueAtOnceFireInSlices) {
   EXPECT_EQ(fired, 5'000);
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::timers_test

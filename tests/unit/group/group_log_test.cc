@@ -10,8 +10,7 @@
 #include "engine/group/gone_reports.h"
 #include "engine/testing/memory_broker.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::group_log_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -216,5 +215,4 @@ TEST_F(GroupLogTest, OldPlansAreRemovedFromTheTopic) {
   EXPECT_GT(removed, 30U);
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::group_log_test

@@ -2,8 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::plan_test {
 
 using ::testing::HasSubstr;
 
@@ -145,5 +144,4 @@ TEST(PlanKeys, DifferBetweenWritersAndBetweenLivesOfOne) {
   EXPECT_NE(key_of(plan), key);
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::plan_test

@@ -4,8 +4,7 @@
 
 #include "fleet.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::planner_properties_test {
 
 /// Something that happens to a fleet; numbers are taken modulo what there is.
 struct Happening {
@@ -124,5 +123,4 @@ RC_GTEST_PROP(PlannerProperties, NoTaskMovesThatNeedNot, ()) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::planner_properties_test

@@ -4,8 +4,7 @@
 
 #include "fleet.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::planner_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -264,5 +263,4 @@ TEST_F(PlannerTest, AMemberThatComesBackSoonGetsItsTasksBack) {
   EXPECT_EQ(fleet_.tasks_of("a"), before);
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::planner_test

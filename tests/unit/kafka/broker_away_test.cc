@@ -5,8 +5,7 @@
 
 #include "mock_cluster.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::broker_away_test {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
@@ -88,5 +87,4 @@ TEST(BrokerAway, ClientsCloseInABoundedTime) {
   EXPECT_LT(Clock::now() - start, seconds(12));
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::broker_away_test

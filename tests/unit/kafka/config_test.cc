@@ -2,8 +2,7 @@
 
 #include "engine/kafka/kafka_clients.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::config_test {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -69,5 +68,4 @@ TEST(KafkaConfig, AClientThatCannotBeMadeSaysWhy) {
   EXPECT_THAT(producer.message(), HasSubstr("ca.location"));
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::config_test

@@ -4,8 +4,7 @@
 
 #include "engine/kafka/group_metadata.h"
 
-namespace millrace::engine::kafka {
-namespace {
+namespace millrace::engine::kafka::errors_test {
 
 using ::testing::HasSubstr;
 
@@ -43,5 +42,4 @@ TEST(GroupMetadata, TheGenerationIsReadOnlyFromTheKnownForm) {
   EXPECT_EQ(generation_of(""), -1);
 }
 
-}  // namespace
-}  // namespace millrace::engine::kafka
+}  // namespace millrace::engine::kafka::errors_test

@@ -4,8 +4,7 @@
 
 #include "mock_cluster.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::producer_gap_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -32,5 +31,4 @@ TEST(ProducerGap, ARecordOnlyTakenForDeliveredGivesUpTheTransaction) {
   EXPECT_THAT(take(*fetcher, 1), ElementsAre("first"));
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::producer_gap_test

@@ -5,8 +5,7 @@
 
 #include "harness.h"
 
-namespace millrace {
-namespace {
+namespace millrace::aggregate_test {
 
 using ::testing::ElementsAre;
 using testing::Harness;
@@ -131,5 +130,4 @@ TEST(Count, CountsRecordsOfANewKeyAsAModelDoes) {
   }
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::aggregate_test

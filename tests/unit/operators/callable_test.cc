@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace millrace::operators {
-namespace {
+namespace millrace::operators::callable_test {
 
 template <class F>
 using OnTexts = KeyedCall<F, std::string, TypeList<int64_t>>;
@@ -56,5 +55,4 @@ TEST(MaybeDeathTest, AssertsWhenANullIsRead) {
   EXPECT_DEATH(static_cast<void>(*Maybe<std::string>()), "a null was read");
 }
 
-}  // namespace
-}  // namespace millrace::operators
+}  // namespace millrace::operators::callable_test

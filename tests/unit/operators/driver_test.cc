@@ -6,8 +6,7 @@
 #include "millrace/operators.h"
 #include "millrace/testing/topology_driver.h"
 
-namespace millrace {
-namespace {
+namespace millrace::driver_test {
 
 using testing::DriverOptions;
 using testing::TopologyDriver;
@@ -294,5 +293,4 @@ TEST(BroadcastTables, NeedAReaderWithAName) {
   EXPECT_THAT(topology.message(), ::testing::HasSubstr("needs a name"));
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::driver_test

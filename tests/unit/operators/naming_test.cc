@@ -3,8 +3,7 @@
 
 #include "millrace/operators.h"
 
-namespace millrace {
-namespace {
+namespace millrace::naming_test {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -115,5 +114,4 @@ TEST(Naming, NamesTheStoresOfAJoinWhoseSidesChangeTogether) {
               UnorderedElementsAre("store rows-table", "store self-left", "store self-right"));
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::naming_test

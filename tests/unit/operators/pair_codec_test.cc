@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace millrace {
-namespace {
+namespace millrace::pair_codec_test {
 
 std::string encoded(Bytes first, Bytes second) {
   std::string bytes;
@@ -83,5 +82,4 @@ TEST(PairCodec, HoldsBothSidesOfAJoin) {
   EXPECT_EQ(Both::name(), "joined<string,int64>");
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::pair_codec_test

@@ -3,8 +3,7 @@
 
 #include "harness.h"
 
-namespace millrace {
-namespace {
+namespace millrace::process_test {
 
 using ::testing::ElementsAre;
 using testing::Harness;
@@ -120,5 +119,4 @@ TEST(Process, ReadsTheStoreOfATable) {
   EXPECT_THAT(harness.read(kOut), ElementsAre(Text{"a", "xyb1", 0}));
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::process_test

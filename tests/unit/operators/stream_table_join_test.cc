@@ -3,8 +3,7 @@
 
 #include "harness.h"
 
-namespace millrace {
-namespace {
+namespace millrace::stream_table_join_test {
 
 using ::testing::ElementsAre;
 using testing::Harness;
@@ -93,5 +92,4 @@ TEST(StreamTableJoin, ExchangesEventsWhoseKeyWasChanged) {
   EXPECT_THAT(harness.read(kOut), ElementsAre(Text{"b", "b/row", 0}));
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::stream_table_join_test

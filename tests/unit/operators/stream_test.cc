@@ -3,8 +3,7 @@
 
 #include "harness.h"
 
-namespace millrace {
-namespace {
+namespace millrace::stream_test {
 
 using ::testing::ElementsAre;
 using testing::Harness;
@@ -190,5 +189,4 @@ TEST(StreamExchange, DropsNullKeys) {
   EXPECT_EQ(harness.dropped("null_key"), 1);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::stream_test

@@ -5,8 +5,7 @@
 
 #include "harness.h"
 
-namespace millrace {
-namespace {
+namespace millrace::table_aggregate_test {
 
 using ::testing::ElementsAre;
 using testing::ExchangeMode;
@@ -145,5 +144,4 @@ TEST(TableAggregate, SumsAsAModelDoesAfterEveryChange) {
   }
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::table_aggregate_test

@@ -5,8 +5,7 @@
 
 #include "harness.h"
 
-namespace millrace {
-namespace {
+namespace millrace::table_table_join_test {
 
 using operators::JoinKind;
 using ::testing::ElementsAre;
@@ -186,5 +185,4 @@ TEST(TableTableJoin, IsSilentAboutADeleteOfSomethingNeverJoined) {
   }
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::table_table_join_test

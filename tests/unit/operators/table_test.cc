@@ -3,8 +3,7 @@
 
 #include "harness.h"
 
-namespace millrace {
-namespace {
+namespace millrace::table_test {
 
 using ::testing::ElementsAre;
 using testing::Harness;
@@ -115,5 +114,4 @@ TEST(StreamToTable, ExchangesChangedKeysUnderItsOwnName) {
   EXPECT_EQ(harness.store("by-value").size(), 1U);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::table_test

@@ -3,8 +3,7 @@
 
 #include "millrace/operators.h"
 
-namespace millrace {
-namespace {
+namespace millrace::topology_errors_test {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -107,5 +106,4 @@ TEST(TopologyErrors, DescribesAWholeTopology) {
             "  store n [string -> int64]\n");
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::topology_errors_test

@@ -8,8 +8,7 @@
 #include "tests/unit/snapshot/peer.h"
 #include "tests/unit/snapshot/snapshot_fixture.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::fetch_test {
 
 namespace fs = std::filesystem;
 
@@ -321,5 +320,4 @@ TEST_F(FetchTest, AnEndpointIsAHostAndAPort) {
   EXPECT_TRUE(open_http_source("[::1]:8080", {}, {}).ok());
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::fetch_test

@@ -7,8 +7,7 @@
 #include "tests/unit/snapshot/peer.h"
 #include "tests/unit/snapshot/snapshot_fixture.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::fetcher_test {
 
 namespace fs = std::filesystem;
 
@@ -149,5 +148,4 @@ TEST_F(FetcherTest, ClearsAwayWhatACrashLeftAndNothingElse) {
   EXPECT_THAT(names_in(root_), UnorderedElementsAre("0_3", "snapshots", "lock.fetched"));
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::fetcher_test

@@ -8,8 +8,7 @@
 #include "engine/snapshot/digest.h"
 #include "tests/unit/snapshot/snapshot_fixture.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::manifest_test {
 
 const std::string kSomeDigest(kDigestDigits, 'a');
 
@@ -111,5 +110,4 @@ TEST(SnapshotId, SortsByTimeAndIsTold) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::manifest_test

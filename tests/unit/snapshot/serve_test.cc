@@ -6,8 +6,7 @@
 #include "tests/unit/snapshot/peer.h"
 #include "tests/unit/snapshot/snapshot_fixture.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::serve_test {
 
 namespace fs = std::filesystem;
 
@@ -116,5 +115,4 @@ TEST_F(ServeTest, WhatIsReadStaysThoughNewOnesCome) {
   EXPECT_EQ(body_of(get(port_, base_ + "CURRENT")), "0123456789");
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::serve_test

@@ -6,8 +6,7 @@
 #include "engine/snapshot/snapshotter.h"
 #include "tests/unit/snapshot/snapshot_fixture.h"
 
-namespace millrace::engine {
-namespace {
+namespace millrace::engine::snapshot_store_test {
 
 namespace fs = std::filesystem;
 
@@ -195,5 +194,4 @@ TEST_F(SnapshotterTest, ClearsAwayTheCheckpointThatACrashLeft) {
   EXPECT_TRUE(take(snapshotter, state).status.ok());
 }
 
-}  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::engine::snapshot_store_test

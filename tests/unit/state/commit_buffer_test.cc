@@ -1,4 +1,4 @@
-#include "commit_buffer.h"
+#include "state/buffer/commit_buffer.h"
 
 #include <string>
 #include <vector>
@@ -6,8 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace millrace {
-namespace {
+namespace millrace::commit_buffer_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -144,5 +143,4 @@ TEST_F(CommitBufferTest, GivesBackAllMemory) {
   EXPECT_EQ(memory_.dirty_bytes, 0U);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::commit_buffer_test

@@ -1,4 +1,4 @@
-#include "latest_rows.h"
+#include "state/rows/latest_rows.h"
 
 #include <algorithm>
 #include <map>
@@ -10,8 +10,7 @@
 
 #include <gtest/gtest.h>
 
-namespace millrace {
-namespace {
+namespace millrace::latest_rows_test {
 
 using Content = std::vector<std::pair<std::string, std::optional<std::string>>>;
 
@@ -86,5 +85,4 @@ TEST_F(LatestRowsTest, RowsThatFitTakeThePlaceOfThoseBefore) {
   EXPECT_EQ(rows_.sorted().rows().front().row->timestamp_ms, 99);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::latest_rows_test

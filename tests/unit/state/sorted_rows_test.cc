@@ -1,4 +1,4 @@
-#include "sorted_rows.h"
+#include "state/rows/sorted_rows.h"
 
 #include <memory>
 #include <random>
@@ -7,8 +7,7 @@
 
 #include <gtest/gtest.h>
 
-namespace millrace {
-namespace {
+namespace millrace::sorted_rows_test {
 
 class SortedRowsTest : public ::testing::Test {
  protected:
@@ -63,5 +62,4 @@ TEST_F(SortedRowsTest, AClearedListLearnsAnew) {
   expect_sorted();
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::sorted_rows_test

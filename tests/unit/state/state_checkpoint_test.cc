@@ -7,8 +7,7 @@
 
 #include "state_fixture.h"
 
-namespace millrace {
-namespace {
+namespace millrace::state_checkpoint_test {
 
 namespace fs = std::filesystem;
 
@@ -172,5 +171,4 @@ TEST_F(StateCheckpointTest, DoesNotTakeAPlaceThatIsTaken) {
   EXPECT_TRUE(copy_to("second").ok());
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::state_checkpoint_test

@@ -7,11 +7,10 @@
 #include <rocksdb/env.h>
 
 #include "faulty_file_system.h"
-#include "open_task_state.h"
+#include "state/open_task_state.h"
 #include "state_fixture.h"
 
-namespace millrace {
-namespace {
+namespace millrace::state_crash_test {
 
 namespace fs = std::filesystem;
 
@@ -168,5 +167,4 @@ TEST_F(StateCrashTest, OnlyCommittedRowsAreLeftByAStateThatIsDropped) {
               ElementsAre(Pair("a", RowText("1", 1))));
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::state_crash_test

@@ -8,11 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "rocksdb_keys.h"
+#include "state/rocksdb/rocksdb_keys.h"
 #include "state_fixture.h"
 
-namespace millrace {
-namespace {
+namespace millrace::state_directory_test {
 
 namespace fs = std::filesystem;
 
@@ -275,5 +274,4 @@ TEST_F(StateDirectoryTest, DiskWithoutSharedMemoryIsRefused) {
   EXPECT_THAT(opened.message(), HasSubstr("shared memory"));
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::state_directory_test

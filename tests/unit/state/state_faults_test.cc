@@ -11,11 +11,10 @@
 #include <rocksdb/env.h>
 
 #include "faulty_file_system.h"
-#include "open_task_state.h"
+#include "state/open_task_state.h"
 #include "state_fixture.h"
 
-namespace millrace {
-namespace {
+namespace millrace::state_faults_test {
 
 namespace fs = std::filesystem;
 
@@ -225,5 +224,4 @@ TEST_F(StateFaultsTest, AClockThatIsSetBackDoesNotStopFlushes) {
   EXPECT_TRUE(has_tables(2));
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::state_faults_test

@@ -7,11 +7,10 @@
 
 #include <gtest/gtest.h>
 
-#include "rocksdb_groups.h"
+#include "state/rocksdb/rocksdb_groups.h"
 #include "state_fixture.h"
 
-namespace millrace {
-namespace {
+namespace millrace::state_groups_test {
 
 using std::string_literals::operator""s;
 
@@ -107,5 +106,4 @@ TEST(Groups, RangeIsInOneGroupIfAllKeysInItAre) {
   EXPECT_FALSE(is_in_one_group(Bytes(), Bytes("ab\1"s)));
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::state_groups_test

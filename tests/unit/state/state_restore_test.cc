@@ -6,8 +6,7 @@
 
 #include "state_fixture.h"
 
-namespace millrace {
-namespace {
+namespace millrace::state_restore_test {
 
 namespace fs = std::filesystem;
 
@@ -225,5 +224,4 @@ TEST_P(StateRestoreTest, ATailAfterAnUnknownCommitReplacesCachedRows) {
   EXPECT_EQ(lookup(state->store("rows"), "b"), std::nullopt);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::state_restore_test

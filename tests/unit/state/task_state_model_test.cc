@@ -7,8 +7,7 @@
 
 #include "state_fixture.h"
 
-namespace millrace {
-namespace {
+namespace millrace::task_state_model_test {
 
 constexpr int kSteps = 6000;
 constexpr int kKeys = 120;
@@ -160,5 +159,4 @@ TEST_P(ModelTest, ShowsTheSameRowsAsAMap) {
   ASSERT_GT(commits_, 20) << "the steps reach commits";
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::task_state_model_test

@@ -9,8 +9,7 @@
 
 #include "state_fixture.h"
 
-namespace millrace {
-namespace {
+namespace millrace::task_state_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -265,5 +264,4 @@ TEST_P(TaskStateTest, AScanBesideCommitsSeesOneOfThemWhole) {
   EXPECT_EQ(torn, 0);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::task_state_test

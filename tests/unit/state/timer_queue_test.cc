@@ -9,8 +9,7 @@
 
 #include "state_fixture.h"
 
-namespace millrace {
-namespace {
+namespace millrace::timer_queue_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -175,5 +174,4 @@ TEST_P(TimerQueueTest, AgreesWithAModelUnderRandomCalls) {
   }
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::timer_queue_test

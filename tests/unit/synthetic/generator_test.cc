@@ -1,4 +1,4 @@
-#include "synthetic/generator.h"
+#include "apps/synthetic/generator.h"
 
 #include <array>
 #include <map>
@@ -7,11 +7,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "synthetic/delivery.h"
-#include "synthetic/encode.h"
+#include "apps/synthetic/delivery.h"
+#include "apps/synthetic/encode.h"
 
-namespace millrace::apps::synthetic {
-namespace {
+namespace millrace::apps::synthetic::generator_test {
 
 constexpr int64_t kStartMs = 1'735'689'600'000;
 
@@ -141,5 +140,4 @@ TEST(Delivery, RepeatsAndDelaysSomeAndLosesNone) {
   EXPECT_NEAR(static_cast<double>(late), kEvents * 0.03, kEvents * 0.006);
 }
 
-}  // namespace
-}  // namespace millrace::apps::synthetic
+}  // namespace millrace::apps::synthetic::generator_test

@@ -12,16 +12,15 @@
 
 #include "millrace/testing/topology_driver.h"
 
+#include "apps/synthetic/delivery.h"
+#include "apps/synthetic/encode.h"
+#include "apps/synthetic/expected/expected_state.h"
+#include "apps/synthetic/generator.h"
+#include "apps/synthetic/published.h"
 #include "crm/account_topology.h"
 #include "crm/decode/mapping.h"
-#include "synthetic/delivery.h"
-#include "synthetic/encode.h"
-#include "synthetic/expected/expected_state.h"
-#include "synthetic/generator.h"
-#include "synthetic/published.h"
 
-namespace millrace::apps::synthetic {
-namespace {
+namespace millrace::apps::synthetic::oracle_test {
 
 using millrace::testing::DriverOptions;
 using millrace::testing::TopologyDriver;
@@ -259,5 +258,4 @@ TEST(SyntheticOracleItself, SeesThatAnEventWasLost) {
               ElementsAre("crm.account-state"));
 }
 
-}  // namespace
-}  // namespace millrace::apps::synthetic
+}  // namespace millrace::apps::synthetic::oracle_test

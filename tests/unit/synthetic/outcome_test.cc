@@ -1,12 +1,11 @@
-#include "synthetic/outcome.h"
+#include "apps/synthetic/outcome.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "synthetic/published.h"
+#include "apps/synthetic/published.h"
 
-namespace millrace::apps::synthetic {
-namespace {
+namespace millrace::apps::synthetic::outcome_test {
 
 using ::testing::ElementsAre;
 using ::testing::Field;
@@ -61,5 +60,4 @@ TEST(Texts, ThatAreLongAreShownByLengthAndChecksum) {
   EXPECT_EQ(shortened(text), text);
 }
 
-}  // namespace
-}  // namespace millrace::apps::synthetic
+}  // namespace millrace::apps::synthetic::outcome_test

@@ -1,14 +1,13 @@
-#include "synthetic/share.h"
+#include "apps/synthetic/share.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "synthetic/expected/expected_state.h"
-#include "synthetic/expected/share_members.h"
-#include "synthetic/generator.h"
+#include "apps/synthetic/expected/expected_state.h"
+#include "apps/synthetic/expected/share_members.h"
+#include "apps/synthetic/generator.h"
 
-namespace millrace::apps::synthetic {
-namespace {
+namespace millrace::apps::synthetic::share_test {
 
 using ::testing::Eq;
 using ::testing::Optional;
@@ -88,5 +87,4 @@ TEST(Shares, KeepFewRecordsOfOthers) {
   EXPECT_LT(kept, all / 4);
 }
 
-}  // namespace
-}  // namespace millrace::apps::synthetic
+}  // namespace millrace::apps::synthetic::share_test

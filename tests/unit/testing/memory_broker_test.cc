@@ -2,8 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace millrace::testing {
-namespace {
+namespace millrace::testing::memory_broker_test {
 
 using engine::MembershipEvent;
 using ::testing::ElementsAre;
@@ -147,5 +146,4 @@ TEST_F(MemoryBrokerTest, CompactionKeepsTheNewestRecordOfAKeyAtItsOffset) {
   EXPECT_EQ(left[0].offset, 2);
 }
 
-}  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::testing::memory_broker_test

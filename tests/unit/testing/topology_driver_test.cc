@@ -7,8 +7,7 @@
 #include "counting_topology.h"
 #include "engine/testing/memory_broker.h"
 
-namespace millrace::testing {
-namespace {
+namespace millrace::testing::topology_driver_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -219,5 +218,4 @@ TEST_P(DriverTest, AnExchangeBringsEveryRecordToTheTaskOfItsKey) {
   for (int v = 0; v < 20; ++v) EXPECT_EQ(stored_count(driver, "v" + std::to_string(v)), 10);
 }
 
-}  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::testing::topology_driver_test

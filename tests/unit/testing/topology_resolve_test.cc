@@ -4,8 +4,7 @@
 
 #include "millrace/core/topology.h"
 
-namespace millrace {
-namespace {
+namespace millrace::topology_resolve_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -153,5 +152,4 @@ TEST(Resolve, NodesThatShareAStoreAreOneSubTopology) {
   EXPECT_EQ(resolved->sub_topologies.size(), 1U);
 }
 
-}  // namespace
-}  // namespace millrace
+}  // namespace millrace::topology_resolve_test

@@ -9,8 +9,7 @@
 
 #include "crm/entitlement/field_text.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::child_source_test {
 
 using ::testing::HasSubstr;
 
@@ -140,5 +139,4 @@ TEST_F(ChildSource, WhatIsNotUnderstoodIsNamedAndNotQuoted) {
   EXPECT_FALSE(source_of(ChildKind::Asset, {{"feature", "f"}, {"grace_days", "-1"}}).ok());
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::child_source_test

@@ -7,8 +7,6 @@
 namespace millrace::crm {
 namespace {
 
-constexpr int64_t kMinuteMs = 60'000;
-constexpr int64_t kDayMs = 24 * 60 * kMinuteMs;
 constexpr int64_t kEarliestMs = 14 * 60 * kMinuteMs;  // no zone is further ahead of UTC
 
 void use_zone(const std::string& zone) {

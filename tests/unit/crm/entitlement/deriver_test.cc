@@ -14,8 +14,7 @@
 #include "crm/entitlement/entitlement_row.h"
 #include "crm/topology_nodes.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::deriver_test {
 
 using millrace::testing::DriverOptions;
 using millrace::testing::DriverRecord;
@@ -443,5 +442,4 @@ TEST(EntitlementDeriver, FinalStateIsAFunctionOfTheSources) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::deriver_test

@@ -15,6 +15,10 @@
 
 namespace millrace::crm {
 
+inline constexpr int64_t kMinuteMs = 60'000;
+inline constexpr int64_t kHourMs = 60 * kMinuteMs;
+inline constexpr int64_t kDayMs = 24 * kHourMs;
+
 /// First moment at which clocks in `zone` show `day` or a later one, found by asking the C
 /// library's clock minute by minute.
 int64_t clock_start_of_day(const std::string& zone, int32_t day);

@@ -24,8 +24,6 @@ std::ostream& operator<<(std::ostream& out, const Draft& draft) {
 
 namespace {
 
-constexpr int64_t kHourMs = 3'600'000;
-
 /// The size at which rapidcheck makes numbers of the whole range; by default it begins with small
 /// ones, which here would mean accounts in which little happens.
 constexpr int kFullSize = 100;

@@ -6,8 +6,7 @@
 
 #include "millrace/core/serde.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::source_test {
 
 GrantSourceT valid() {
   GrantSourceT source;
@@ -92,5 +91,4 @@ TEST(GrantSource, IsReadAsItWasWritten) {
   EXPECT_EQ(source.within, std::vector<std::string_view>{"s:contract"});
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::source_test

@@ -7,8 +7,7 @@
 
 #include "product_features_generated.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::timeline_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -199,5 +198,4 @@ TEST_F(TimelineTest, ProductsGiveTheirFeaturesUnlessTheSourceNamesThemItself) {
   EXPECT_THAT(derive(), SizeIs(1));
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::timeline_test

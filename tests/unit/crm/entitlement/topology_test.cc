@@ -13,8 +13,7 @@
 #include "crm/composite_key.h"
 #include "crm/entitlement/deriver.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::topology_test {
 
 using millrace::testing::DriverOptions;
 using millrace::testing::TopologyDriver;
@@ -184,5 +183,4 @@ TEST_P(EntitlementFlow, ALineThatIsNotUnderstoodGivesNothing) {
   EXPECT_THAT(seats(), ElementsAre(std::pair('a', 4)));
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::topology_test

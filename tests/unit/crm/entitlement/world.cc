@@ -30,8 +30,6 @@ constexpr std::array<std::string_view, 10> kIds{"s:0", "s:1", "s:2", "s:3", "s:4
                                                 "s:5", "s:6", "s:7", "s:8", "s:9"};
 constexpr std::array<std::string_view, 2> kFeatures{"api", "seats"};
 constexpr std::array<std::string_view, 3> kTexts{"", "gold", "silver"};
-constexpr int64_t kHourMs = 3'600'000;
-constexpr int64_t kDayMs = 24 * kHourMs;
 constexpr uint32_t kDays = 8;
 
 /// Reads one source out of its numbers.

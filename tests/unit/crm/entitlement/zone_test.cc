@@ -4,8 +4,7 @@
 
 #include "oracle.h"
 
-namespace millrace::crm {
-namespace {
+namespace millrace::crm::zone_test {
 
 constexpr int64_t kHourMs = 3'600'000;
 constexpr int64_t kDayMs = 24 * kHourMs;
@@ -53,5 +52,4 @@ TEST(Zone, DaysAreThoseOfTheCLibrarysClock) {
   }
 }
 
-}  // namespace
-}  // namespace millrace::crm
+}  // namespace millrace::crm::zone_test

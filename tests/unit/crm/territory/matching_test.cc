@@ -13,8 +13,7 @@
 #include "territory_oracle.h"
 #include "territory_world.h"
 
-namespace millrace::crm::territory {
-namespace {
+namespace millrace::crm::territory::matching_test {
 
 struct Pair {
   RuleSet rules{world_types()};
@@ -151,5 +150,4 @@ RC_GTEST_PROP(TerritoryProperty, NothingIsLeftWhenEverythingIsRemoved, ()) {
   RC_ASSERT(pair.rules.territories().nodes().size() == 0U);
 }
 
-}  // namespace
-}  // namespace millrace::crm::territory
+}  // namespace millrace::crm::territory::matching_test

@@ -15,8 +15,7 @@
 #include "territory_oracle.h"
 #include "territory_world.h"
 
-namespace millrace::crm::territory {
-namespace {
+namespace millrace::crm::territory::realignment_test {
 
 using ::testing::SizeIs;
 
@@ -213,5 +212,4 @@ TEST_F(RealignmentTest, TerritoryThatGoesTakesManualAssociationsAlong) {
   EXPECT_FALSE(task_.published.contains(assignment_key("s:1", "s:t")));
 }
 
-}  // namespace
-}  // namespace millrace::crm::territory
+}  // namespace millrace::crm::territory::realignment_test

@@ -14,8 +14,7 @@
 #include "crm/territory/matcher.h"
 #include "crm/territory/predicate.h"
 
-namespace millrace::crm::territory {
-namespace {
+namespace millrace::crm::territory::rule_set_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -274,5 +273,4 @@ TEST_F(RuleSetTest, ChangeOfARuleAffectsThoseItMatchedAndThoseItMatches) {
   EXPECT_THAT(states, ::testing::IsSupersetOf({"ca", "nv"}));
 }
 
-}  // namespace
-}  // namespace millrace::crm::territory
+}  // namespace millrace::crm::territory::rule_set_test

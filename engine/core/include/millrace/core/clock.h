@@ -4,6 +4,8 @@
 
 namespace millrace {
 
+inline constexpr int64_t kNsPerMs = 1'000'000;
+
 /// Source of wall-clock and steady time, so that tests move it by hand. Thread-safe.
 class Clock {
  public:

@@ -1,0 +1,85 @@
+#include "apps/cli/dead_letter_replay.h"
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "apps/tools/topic_reader.h"
+#include "engine/output/dead_letters.h"
+
+namespace millrace::apps {
+namespace {
+
+Bytes view_of(const std::optional<std::string>& part) {
+  return part ? Bytes(*part) : Bytes();
+}
+
+Status send(engine::Producer& producer, int32_t topic, const engine::DeadLetter& letter) {
+  std::vector<Header> headers;
+  headers.reserve(letter.headers.size());
+  for (const auto& [name, value] : letter.headers) headers.push_back({name, Bytes(value)});
+  return producer.send({.topic = topic,
+                        .partition = letter.partition,
+                        .key = view_of(letter.key),
+                        .value = view_of(letter.value),
+                        .timestamp_ms = letter.timestamp_ms,
+                        .headers = headers});
+}
+
+}  // namespace
+
+Result<std::vector<engine::SealingKey>> load_keys(const std::vector<std::filesystem::path>& files) {
+  std::vector<engine::SealingKey> keys;
+  for (const std::filesystem::path& file : files) {
+    auto key = engine::SealingKey::load(file);
+    if (!key.ok()) return key.status();
+    keys.push_back(*std::move(key));
+  }
+  return keys;
+}
+
+Result<ReplayOutcome> replay_dead_letters(const ReplayOptions& options,
+                                          const std::vector<engine::SealingKey>& keys,
+                                          engine::ClientFactory& clients) {
+  ReplayOutcome outcome;
+  std::vector<engine::DeadLetter> letters;
+  Status opened;
+  const auto take = [&](int32_t partition, const engine::FetchedRecord& record) {
+    const bool is_wanted = record.offset >= options.from && record.offset <= options.to;
+    std::optional<engine::DeadLetter> letter =
+        is_wanted ? engine::read_dead_letter(record) : std::nullopt;
+    if (!letter) {
+      ++outcome.passed_over;
+      return true;
+    }
+    opened = engine::open_dead_letter(*letter, keys);
+    if (!opened.ok()) {
+      opened = Error{opened.code(), fmt::format("{}/{}@{}: {}", options.topic, partition,
+                                                record.offset, opened.message())};
+      return false;
+    }
+    letters.push_back(*std::move(letter));
+    return true;
+  };
+  MILLRACE_RETURN_IF_ERROR(read_topic(clients, options.topic, options.timeout_s * 1'000, take));
+  MILLRACE_RETURN_IF_ERROR(opened);
+  auto producer = clients.producer("");
+  if (!producer.ok()) return producer.status();
+  std::map<std::string, int32_t> handles;
+  for (const engine::DeadLetter& letter : letters) {
+    auto handle = handles.find(letter.topic);
+    if (handle == handles.end()) {
+      const Result<int32_t> made = (*producer)->topic_handle(letter.topic);
+      if (!made.ok()) return made.status();
+      handle = handles.emplace(letter.topic, *made).first;
+    }
+    MILLRACE_RETURN_IF_ERROR(send(**producer, handle->second, letter));
+  }
+  MILLRACE_RETURN_IF_ERROR((*producer)->flush());
+  outcome.replayed = static_cast<int64_t>(letters.size());
+  return outcome;
+}
+
+}  // namespace millrace::apps

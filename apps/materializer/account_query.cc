@@ -1,0 +1,213 @@
+#include "apps/materializer/account_query.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "millrace/core/serde.h"
+
+#include "account_state_generated.h"
+#include "account_territory_generated.h"
+#include "apps/materializer/entitlement_answer.h"
+#include "crm/account_topology.h"
+#include "crm/children/child_counts.h"
+#include "crm/ids.h"
+#include "crm/territory/assignment_rows.h"
+#include "redirect_generated.h"
+
+namespace millrace::apps {
+namespace {
+
+using nlohmann::json;
+
+/// A moving id is followed this far; each step is a merge that only one of two tasks has seen.
+constexpr int kHopsMax = 16;
+
+struct Found {
+  std::string state_bytes;
+  StatePosition position;
+  const crm::AccountState& state() const {
+    return *flatbuffers::GetRoot<crm::AccountState>(state_bytes.data());
+  }
+};
+
+std::string text(const flatbuffers::String* value) {
+  return value == nullptr ? std::string() : value->str();
+}
+
+bool has_member(const crm::AccountState& state, const std::string& id) {
+  return state.members() != nullptr && state.members()->LookupByKey(id.c_str()) != nullptr;
+}
+
+bool has_members(const crm::AccountState& state) {
+  return state.members() != nullptr && state.members()->size() > 0;
+}
+
+/// Where the redirects lead from `id` in one step: `id` itself when there is none.
+Result<std::string> root_of(const Queries& queries, const std::string& id, bool& is_known) {
+  Result<StoreAnswer> answer = queries.get(crm::kRedirectStore, Bytes(id));
+  if (!answer.ok()) return answer.status();
+  if (!answer->row) return id;
+  is_known = true;
+  const Status valid = Serde<crm::Redirect>::validate(Bytes(answer->row->value));
+  if (!valid.ok()) return valid;
+  return flatbuffers::GetRoot<crm::Redirect>(answer->row->value.data())->root()->str();
+}
+
+Result<std::optional<Found>> state_of(const Queries& queries, const std::string& root) {
+  Result<StoreAnswer> answer = queries.get(crm::kAccountStateStore, Bytes(root));
+  if (!answer.ok()) return answer.status();
+  if (!answer->row) return std::optional<Found>();
+  const Status valid = Serde<crm::AccountState>::validate(Bytes(answer->row->value));
+  if (!valid.ok()) return valid;
+  return std::optional<Found>(Found{std::move(answer->row->value), std::move(answer->position)});
+}
+
+/// The account that lists `id` as a member. Redirects and accounts are kept by different tasks, so
+/// right after a merge one may know it before the other: a redirect that leads to an account which
+/// does not list the id yet is followed further, then the id's former account answers.
+/// Error: `kNotFound` for an id never seen, `kRetriable` while it is in no account.
+Result<Found> find_account(const Queries& queries, const std::string& id) {
+  bool is_known = false;
+  std::string at = id;
+  for (int hop = 0; hop < kHopsMax; ++hop) {
+    Result<std::string> root = root_of(queries, at, is_known);
+    if (!root.ok()) return root.status();
+    Result<std::optional<Found>> found = state_of(queries, *root);
+    if (!found.ok()) return found.status();
+    if (*found && has_member((*found)->state(), id)) return *std::move(*found);
+    if (*root == at) break;
+    at = *root;
+  }
+  Result<std::optional<Found>> former = state_of(queries, id);
+  if (!former.ok()) return former.status();
+  if (*former && has_member((*former)->state(), id)) return *std::move(*former);
+  // Only children name it, or did.
+  const bool is_nameless = !is_known && *former && !has_members((*former)->state());
+  if (is_nameless && (*former)->state().status() == crm::AccountStatus::Pending) {
+    return *std::move(*former);
+  }
+  if (is_known || (*former && !is_nameless)) {
+    return Error{ErrorCode::kRetriable, "the id is moving between two accounts: ask again"};
+  }
+  return Error{ErrorCode::kNotFound, "no such account"};
+}
+
+json members_json(const crm::AccountState& state) {
+  json members = json::array();
+  if (state.members() == nullptr) return members;
+  for (const crm::Member* member : *state.members()) {
+    json entry{{"id", member->id()->str()}};
+    if (member->via() != nullptr) entry["via"] = member->via()->str();
+    members.push_back(std::move(entry));
+  }
+  return members;
+}
+
+/// Number of live records by kind; kinds without any are left out.
+json children_json(const crm::AccountState& state) {
+  json children = json::object();
+  if (state.children() == nullptr) return children;
+  const crm::ChildTally counts = crm::read_counts(*state.children());
+  for (size_t kind = 0; kind < counts.size(); ++kind) {
+    if (counts[kind] == 0) continue;
+    children[std::string(crm::to_string(static_cast<crm::ChildKind>(kind)))] = counts[kind];
+  }
+  return children;
+}
+
+json territory_json(const crm::AccountTerritory& row) {
+  json rules = json::array();
+  if (row.rules() != nullptr) {
+    for (const flatbuffers::String* rule : *row.rules()) rules.push_back(rule->str());
+  }
+  return {{"territory", row.territory()->str()},
+          {"rules", std::move(rules)},
+          {"manual", row.manual()},
+          {"alignment_epoch", row.alignment_epoch()}};
+}
+
+/// By territory. They are of the task of the account's state, perhaps of its next commit.
+Result<json> territories_of(const Queries& queries, const Found& found) {
+  const std::string from = crm::territory::assignment_key(text(found.state().root()), "");
+  json territories = json::array();
+  Status status;
+  const Result<StatePosition> seen = queries.scan_partition(
+      crm::kAccountTerritoryStore, found.position.task.partition, Bytes(from),
+      Bytes(*prefix_end(Bytes(from))), [&](TaskId, Bytes, Row row) {
+        status = Serde<crm::AccountTerritory>::validate(row.value);
+        if (!status.ok()) return false;
+        territories.push_back(
+            territory_json(*flatbuffers::GetRoot<crm::AccountTerritory>(row.value.data())));
+        return true;
+      });
+  if (!seen.ok()) return seen.status();
+  if (!status.ok()) return status;
+  return territories;
+}
+
+json answer_json(const std::string& id, const Found& found, json territories, json entitlements,
+                 const PersonalMask* mask) {
+  const crm::AccountState& state = found.state();
+  const std::string root = state.root()->str();
+  json fields = json::object();
+  json field_members = json::object();
+  json masked = json::array();
+  if (state.fields() != nullptr) {
+    for (const crm::GoldenField* field : *state.fields()) {
+      const std::string name = field->name()->str();
+      const bool is_hidden = mask != nullptr && mask->hides(name);
+      if (is_hidden) masked.push_back(name);
+      if (field->value() == nullptr) {
+        fields[name] = nullptr;
+      } else {
+        fields[name] = is_hidden ? kHidden : field->value()->str();
+      }
+      field_members[name] = text(field->member());
+    }
+  }
+  return {{"id", id},
+          {"resolved_from", root == id ? json() : json(id)},
+          {"root", root},
+          {"status", crm::EnumNameAccountStatus(state.status())},
+          {"members", members_json(state)},
+          {"children", children_json(state)},
+          {"entitlements", std::move(entitlements)},
+          {"fields", std::move(fields)},
+          {"field_members", std::move(field_members)},
+          {"territories", std::move(territories)},
+          {"masked", std::move(masked)},
+          {"version", state.version()},
+          {"event_time_ms", state.event_time_ms()},
+          {"incomplete", state.incomplete()},
+          {"delete_pending", state.delete_pending()},
+          {"position", json::parse(position_json(found.position))},
+          {"freshness_ms", found.position.freshness_ms}};
+}
+
+}  // namespace
+
+HttpAnswer account_answer(const Queries& queries, std::string_view id,
+                          std::string_view default_source, const PersonalMask* mask) {
+  const bool has_source = id.find(':') != std::string_view::npos;
+  const std::string full = has_source || id.size() > crm::kLocalIdBytesMax
+                               ? std::string(id)
+                               : fmt::format("{}:{}", default_source, id);
+  if (!crm::is_internal_id(full)) {
+    return error_answer(400, "not an account id: source:id, or id alone, of at most 255 bytes");
+  }
+  const Result<Found> found = find_account(queries, full);
+  if (!found.ok()) return error_answer(found.error());
+  Result<json> territories = territories_of(queries, *found);
+  if (!territories.ok()) return error_answer(territories.error());
+  Result<json> entitlements =
+      entitlements_json(queries, found->state().root()->str(), found->position.task.partition);
+  if (!entitlements.ok()) return error_answer(entitlements.error());
+  const json answer =
+      answer_json(full, *found, *std::move(territories), *std::move(entitlements), mask);
+  return {.body = answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
+}
+
+}  // namespace millrace::apps

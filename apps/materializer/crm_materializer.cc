@@ -1,0 +1,153 @@
+// Turns account changes and merge facts into materialized account state. See README.md.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "millrace/engine/run_main.h"
+
+#include "apps/materializer/account_query.h"
+#include "apps/tools/crm_topics.h"
+#include "apps/tools/personal_mask.h"
+#include "crm/account_topology.h"
+#include "crm/decode/mapping.h"
+#include "crm/ids.h"
+#include "engine/clients/clients.h"
+
+namespace millrace::apps {
+namespace {
+
+constexpr const char* kDescription =
+    R"(Materializes CRM accounts: reads account changes (topic crm.accounts, or the change events
+of the topics that --crm.mapping names) and merge facts (crm.merge-facts), resolves merges, finds
+the territories of accounts by rules (crm.territory-models, crm.territories, crm.territory-rules,
+crm.rule-territories, crm.manual-territories, crm.territory-exclusions), and writes crm.redirects,
+crm.account-state, crm.account-territories and crm.conflicts (see --crm.output.prefix).
+While it runs, it answers over HTTP (see --query.port):
+
+  GET /v1/accounts/{id}      the account that an id is part of, victims of merges included
+  GET /v1/health             state, tasks, lag; 503 while it does not run
+  GET /v1/metrics            Prometheus text
+  GET /v1/topology           ?format=mermaid for a flowchart
+  GET /v1/stores/{s}?key=K   one row as bytes
+
+To try it: crm_materializer --create.topics --query.port 8090 --state.dir /tmp/crm
+)";
+
+constexpr int kDefaultQueryPort = 8090;
+
+struct CrmOptions {
+  std::string mapping_file;
+  crm::Mapping mapping = crm::default_mapping();
+  bool create_topics = false;
+  int32_t partitions = 4;
+  std::string default_source = "ror";
+  crm::AccountOptions accounts;
+};
+
+/// Says what is wrong with the file; empty: nothing.
+std::string read_mapping(std::string_view file, crm::Mapping& mapping) {
+  Result<crm::Mapping> read =
+      file.empty() ? crm::default_mapping() : crm::load_mapping(std::filesystem::path(file));
+  if (!read.ok()) return read.message();
+  mapping = *std::move(read);
+  return {};
+}
+
+std::string check_prefix(std::string_view prefix) {
+  return crm::is_output_prefix(prefix) ? "" : "not the beginning of a topic's name";
+}
+
+void add_config(ConfigTable& table, CrmOptions& options) {
+  table.add_string(
+      "crm.mapping", options.mapping_file,
+      {.check = [&options](std::string_view file) { return read_mapping(file, options.mapping); },
+       .allowed = "file"},
+      "Which topics are read, how their values are written, and what their entities and fields are "
+      "(JSON). Empty: FlatBuffers from crm.accounts.");
+  table.add_choice("crm.territory.runs", options.accounts.territories.runs,
+                   {{"continuous", crm::territory::RuleRuns::kContinuous},
+                    {"on_signal", crm::territory::RuleRuns::kOnSignal}},
+                   "When changes of territory rules reach accounts: at once, or when rules_run_ms "
+                   "of a model says that rules are to run.");
+  table.add_integer("crm.territory.slice.accounts", options.accounts.territories.slice_accounts,
+                    {1, 1'000'000},
+                    "After a change of territory rules every task looks at so many accounts at a "
+                    "time.");
+  table.add_integer("crm.territory.slice.interval.ms",
+                    options.accounts.territories.slice_interval_ms, {1, 60'000},
+                    "How often it does so, until all are done.");
+  table.add_integer("crm.merge.inference.window.ms", options.accounts.merge_inference_window_ms,
+                    {0, 86'400'000},
+                    "For how long the parts of a source's transaction may come from which a merge "
+                    "of accounts is inferred. 0: none is.");
+  table.add_choice(
+      "crm.unmerge.children", options.accounts.unmerged_children,
+      {{"return", crm::UnmergedChildren::kReturn}, {"stay", crm::UnmergedChildren::kStay}},
+      "Where records go that came to an account while it was merged, when the merge "
+      "is taken back: to the account, or they stay with the survivor.");
+  table.add_integer("crm.delete.grace.ms", options.accounts.delete_grace_ms, {0, 86'400'000},
+                    "For how long a deleted account stays as it was, since it may turn out that "
+                    "it was merged. 0: not at all.");
+  table.add_string("crm.output.prefix", options.accounts.output_prefix,
+                   {.length_max = crm::kOutputPrefixLengthMax,
+                    .check = &check_prefix,
+                    .allowed = "1 to 128 of [a-zA-Z0-9._-]"},
+                   "Stands for the leading crm. in the names of topics that are written, so that "
+                   "another application id may write its own beside them; topics that are only "
+                   "read keep their names.");
+  table.add_bool("create.topics", options.create_topics,
+                 "Create the input and output topics that do not exist.");
+  table.add_integer("topic.partitions", options.partitions, {1, 10'000},
+                    "Of the topics that --create.topics makes; those that exist keep theirs.");
+  table.add_string("default.source", options.default_source,
+                   {.length_max = crm::kSourceBytesMax,
+                    .check =
+                        [](std::string_view text) {
+                          return crm::internal_id(text, "x").ok() ? "" : "not a source";
+                        },
+                    .allowed = "1 to 32 of [a-z0-9_-]"},
+                   "Source of ids that a query gives without one.");
+}
+
+int run(int argc, char** argv) {
+  CrmOptions options;
+  RunExtras extras{
+      .description = kDescription,
+      .add_config = [&](ConfigTable& table) { add_config(table, options); },
+      .set_defaults =
+          [](EngineOptions& engine) {
+            engine.application_id = "crm-materializer";
+            engine.query_port = kDefaultQueryPort;
+          },
+      .before_start = [&](const EngineOptions&, engine::ClientFactory& clients) -> Status {
+        if (!options.create_topics) return {};
+        auto admin = clients.admin();
+        if (!admin.ok()) return admin.status();
+        return (*admin)->create_topics(
+            crm_topics(options.mapping, options.partitions, options.accounts.output_prefix));
+      },
+      .has_personal_rows = [&options] { return !PersonalMask(options.mapping).empty(); },
+      .add_routes =
+          [&](QueryServer& server, const Engine& engine) {
+            auto mask =
+                std::make_shared<const PersonalMask>(options.mapping, crm::EntityKind::kAccount);
+            server.route("/v1/accounts/{id}", [&, mask](const HttpRequest& request) {
+              return account_answer(queries_for(engine.queries(), request),
+                                    request.arguments.front(), options.default_source,
+                                    request.is_trusted ? nullptr : mask.get());
+            });
+          }};
+  return run_main([&options] { return crm::account_topology(options.mapping, options.accounts); },
+                  argc, argv, std::move(extras));
+}
+
+}  // namespace
+}  // namespace millrace::apps
+
+int main(int argc, char** argv) {
+  return millrace::apps::run(argc, argv);
+}

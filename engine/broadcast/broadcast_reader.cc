@@ -1,0 +1,157 @@
+#include "engine/broadcast/broadcast_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "millrace/core/assert.h"
+
+namespace millrace::engine {
+namespace {
+
+/// Records of one partition in a round.
+constexpr size_t kPollRecords = 1'000;
+/// Kafka's default of delete.retention.ms.
+constexpr int64_t kTombstoneRetentionMs = 24LL * 3600 * 1000;
+
+Result<int64_t> tombstone_retention_ms(Admin& admin, const std::string& topic) {
+  const Result<TopicDescription> described = admin.describe_topic(topic);
+  if (!described.ok()) return described.status();
+  const auto policy = described->config.find("cleanup.policy");
+  if (policy != described->config.end() && policy->second.find("compact") == std::string::npos) {
+    return Error{ErrorCode::kConfig,
+                 fmt::format("topic '{}' is read as a broadcast table but has cleanup.policy={}: "
+                             "rows would be lost. Make it compact",
+                             topic, policy->second)};
+  }
+  int64_t retention_ms = kTombstoneRetentionMs;
+  if (const auto text = described->config.find("delete.retention.ms");
+      text != described->config.end()) {
+    const char* const end = text->second.data() + text->second.size();
+    std::from_chars(text->second.data(), end, retention_ms);
+  }
+  return retention_ms;
+}
+
+}  // namespace
+
+BroadcastReader::BroadcastReader(std::unique_ptr<Fetcher> fetcher, Admin& admin,
+                                 const EngineOptions& options, Metrics& metrics)
+    : fetcher_(std::move(fetcher)), admin_(admin), options_(options), metrics_(metrics) {}
+
+Status BroadcastReader::open(const Topology& topology, const ResolvedTopology& resolved) {
+  std::vector<PartitionOffset> starts;
+  for (const auto& [name, partitions] : resolved.broadcast_partitions) {
+    const Result<int64_t> retention_ms = tombstone_retention_ms(admin_, name);
+    if (!retention_ms.ok()) return retention_ms.status();
+    BroadcastTopic& topic = *topics_.emplace_back(std::make_unique<BroadcastTopic>(
+        BroadcastTopic{topology.find_broadcast(name), *retention_ms, BroadcastTable(partitions)}));
+    for (int32_t p = 0; p < partitions; ++p) {
+      const Result<Admin::Watermarks> marks = admin_.watermarks({name, p});
+      if (!marks.ok()) return marks.status();
+      starts.push_back({{name, p}, marks->low});
+      sources_.push_back({&topic, {name, p}, marks->low, false});
+    }
+  }
+  return fetcher_->add(starts);
+}
+
+Result<BroadcastReader::Outcome> BroadcastReader::poll() {
+  Outcome outcome;
+  for (Source& source : sources_) MILLRACE_RETURN_IF_ERROR(poll_source(source, outcome));
+  return outcome;
+}
+
+Status BroadcastReader::poll_source(Source& source, Outcome& outcome) {
+  RecordBatch batch;
+  const Result<FetchOutcome> polled = fetcher_->poll(source.partition, kPollRecords, batch);
+  if (polled.ok()) {
+    for (const FetchedRecord& record : batch.records()) {
+      MILLRACE_RETURN_IF_ERROR(append(source, record));
+    }
+    outcome.records += polled->records;
+    if (polled->end_offset) {
+      source.is_at_end = true;
+      source.position = std::max(source.position, *polled->end_offset);
+      source.topic->table.mark_loaded(source.partition.partition, *polled->end_offset);
+    } else if (polled->records > 0) {
+      source.is_at_end = false;
+    }
+  } else if (polled.code() == ErrorCode::kNotFound) {
+    MILLRACE_RETURN_IF_ERROR(reposition(source));
+  } else if (polled.code() != ErrorCode::kRetriable && polled.code() != ErrorCode::kTimedOut) {
+    return polled.status();
+  }
+  outcome.is_at_end = outcome.is_at_end && source.is_at_end;
+  return {};
+}
+
+Status BroadcastReader::append(Source& source, const FetchedRecord& record) {
+  source.position = record.offset + 1;
+  const TopicUse& use = *source.topic->use;
+  Status status;
+  if (record.key.is_null()) {
+    status = Error{ErrorCode::kInvalidRecord, "a row of a table needs a key"};
+  } else if (use.key.validate != nullptr) {
+    status = use.key.validate(record.key);
+  }
+  if (status.ok() && !record.value.is_null() && use.value.validate != nullptr) {
+    status = use.value.validate(record.value);
+  }
+  if (status.ok()) {
+    source.topic->table.append(source.partition.partition, record);
+    return {};
+  }
+  const std::string message =
+      fmt::format("{}@{}: {}", source.partition.to_string(), record.offset, status.message());
+  if (options_.on_invalid_record == OnError::kFail) return Error{status.code(), message};
+  metrics_.dropped("invalid_broadcast").Increment();
+  spdlog::warn("row of a broadcast table skipped {}", message);
+  return {};
+}
+
+Status BroadcastReader::reposition(Source& source) {
+  const Result<Admin::Watermarks> marks = admin_.watermarks(source.partition);
+  if (!marks.ok()) return {};  // asked again at the next poll
+  if (source.position > marks->high) {
+    return Error{ErrorCode::kConfig,
+                 fmt::format("{} ends at {} but this instance has read to {}: the topic was made "
+                             "anew. Restart the instances",
+                             source.partition.to_string(), marks->high, source.position)};
+  }
+  source.position = std::max(source.position, marks->low);
+  const std::vector<TopicPartition> partition{source.partition};
+  MILLRACE_RETURN_IF_ERROR(fetcher_->remove(partition));
+  const std::vector<PartitionOffset> start{{source.partition, source.position}};
+  return fetcher_->add(start);
+}
+
+bool BroadcastReader::is_loaded() const {
+  return std::all_of(topics_.begin(), topics_.end(),
+                     [](const auto& topic) { return topic->table.is_loaded(); });
+}
+
+const BroadcastTopic& BroadcastReader::topic(std::string_view name) const {
+  for (const auto& topic : topics_) {
+    if (topic->use->name == name) return *topic;
+  }
+  MILLRACE_ASSERT(false, "the topology has no broadcast table of this name");
+  std::abort();
+}
+
+void BroadcastReader::prune(
+    const std::function<void(const BroadcastTopic&, std::span<int64_t> floors)>& lower) {
+  for (const auto& topic : topics_) {
+    std::vector<int64_t> floors;
+    floors.reserve(static_cast<size_t>(topic->table.partitions()));
+    for (int32_t p = 0; p < topic->table.partitions(); ++p) floors.push_back(topic->table.end(p));
+    lower(*topic, floors);
+    topic->table.prune(floors);
+  }
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/result.h"
+#include "millrace/core/topology.h"
+#include "millrace/engine/metrics.h"
+#include "millrace/engine/options.h"
+
+#include "engine/broadcast/broadcast_table.h"
+#include "engine/clients/clients.h"
+
+namespace millrace::engine {
+
+/// A broadcast topic and the instance's copy of it.
+struct BroadcastTopic {
+  const TopicUse* use = nullptr;
+  /// How long Kafka keeps the record that says a key was deleted.
+  int64_t tombstone_retention_ms = 0;
+  BroadcastTable table;
+};
+
+/// Reads the broadcast topics of an instance, each once, whole and then on and on. Loop's thread
+/// only; the copies are read by tasks in slices.
+class BroadcastReader {
+ public:
+  /// `topology` outlives this, as do the others.
+  BroadcastReader(std::unique_ptr<Fetcher> fetcher, Admin& admin, const EngineOptions& options,
+                  Metrics& metrics);
+
+  /// Begins with every topic. Errors: `kConfig` when a topic is not compacted; those of `Admin` and
+  /// of `Fetcher::add`.
+  Status open(const Topology& topology, const ResolvedTopology& resolved);
+
+  struct Outcome {
+    size_t records = 0;
+    bool is_at_end = true;
+  };
+  /// One bounded round. Errors: `kConfig` when a topic was made anew, `kInvalidRecord` under policy
+  /// fail, `kRefused`.
+  Result<Outcome> poll();
+  /// Whether all was read that the topics held at first. Tasks start only then.
+  bool is_loaded() const;
+
+  /// REQUIRES: the topology has a broadcast table of this name.
+  const BroadcastTopic& topic(std::string_view name) const;
+  /// Forgets versions below the floors that `lower` finds: called for each topic with the ends of
+  /// its partitions, which it lowers to the slowest cursor.
+  void prune(const std::function<void(const BroadcastTopic&, std::span<int64_t> floors)>& lower);
+
+ private:
+  struct Source {
+    BroadcastTopic* topic = nullptr;
+    TopicPartition partition;
+    int64_t position = 0;
+    bool is_at_end = false;
+  };
+  Status poll_source(Source& source, Outcome& outcome);
+  Status append(Source& source, const FetchedRecord& record);
+  Status reposition(Source& source);
+
+  std::unique_ptr<Fetcher> fetcher_;
+  Admin& admin_;
+  const EngineOptions& options_;
+  Metrics& metrics_;
+  std::vector<std::unique_ptr<BroadcastTopic>> topics_;
+  std::vector<Source> sources_;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,126 @@
+#include "engine/broadcast/broadcast_table.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "millrace/core/assert.h"
+
+namespace millrace::engine {
+
+Row BroadcastTable::Version::row() const {
+  return {is_deleted ? Bytes() : Bytes(words.data(), size), timestamp_ms};
+}
+
+void BroadcastTable::append(int32_t partition, const FetchedRecord& record) {
+  MILLRACE_ASSERT(!record.key.is_null(), "a row of a table has a key");
+  Log& log = logs_[static_cast<size_t>(partition)];
+  const auto row = rows_.try_emplace(record.key.to_string()).first;
+  Version& version = row->second.emplace_back();
+  version.partition = partition;
+  version.offset = record.offset;
+  version.timestamp_ms = record.timestamp_ms;
+  version.is_deleted = record.value.is_null();
+  version.size = record.value.size();
+  version.words.resize(version.size / sizeof(uint64_t) + 1);
+  if (version.size > 0) std::memcpy(version.words.data(), record.value.data(), version.size);
+  ++versions_;
+  log.changes.push_back({record.offset, row});
+  log.end = record.offset + 1;
+}
+
+void BroadcastTable::mark_loaded(int32_t partition, int64_t end_offset) {
+  Log& log = logs_[static_cast<size_t>(partition)];
+  log.end = std::max(log.end, end_offset);
+  if (log.loaded_end < 0) log.loaded_end = log.end;
+}
+
+bool BroadcastTable::is_loaded() const {
+  return std::all_of(logs_.begin(), logs_.end(),
+                     [](const Log& log) { return log.loaded_end >= 0; });
+}
+
+std::deque<BroadcastTable::Entry>::const_iterator BroadcastTable::find(int32_t partition,
+                                                                       int64_t offset) const {
+  const std::deque<Entry>& changes = log(partition).changes;
+  return std::partition_point(changes.begin(), changes.end(),
+                              [offset](const Entry& entry) { return entry.offset < offset; });
+}
+
+int64_t BroadcastTable::next_offset(int32_t partition, int64_t offset) const {
+  const auto found = find(partition, offset);
+  return found == log(partition).changes.end() ? -1 : found->offset;
+}
+
+int64_t BroadcastTable::timestamp_ms(int32_t partition, int64_t offset) const {
+  return change(partition, offset).row.timestamp_ms;
+}
+
+BroadcastTable::Change BroadcastTable::change(int32_t partition, int64_t offset) const {
+  const auto found = find(partition, offset);
+  MILLRACE_ASSERT(found != log(partition).changes.end() && found->offset == offset,
+                  "a change that the table does not have");
+  Change change;
+  change.offset = offset;
+  change.key = Bytes(found->row->first);
+  const Version* before = nullptr;
+  for (const Version& version : found->row->second) {
+    if (version.partition != partition || version.offset > offset) continue;
+    if (version.offset == offset) {
+      change.row = version.row();
+    } else {
+      before = &version;
+    }
+  }
+  if (before != nullptr) change.row_before = before->row();
+  change.is_old_known = before != nullptr || offset >= log(partition).loaded_end;
+  return change;
+}
+
+const BroadcastTable::Version* BroadcastTable::visible(const Versions& versions,
+                                                       std::span<const int64_t> cursor) {
+  for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
+    if (version->offset >= cursor[static_cast<size_t>(version->partition)]) continue;
+    return version->is_deleted ? nullptr : &*version;
+  }
+  return nullptr;
+}
+
+Row BroadcastTable::get(Bytes key, std::span<const int64_t> cursor) const {
+  const auto found = rows_.find(key.view());
+  if (found == rows_.end()) return {};
+  const Version* const version = visible(found->second, cursor);
+  return version == nullptr ? Row() : version->row();
+}
+
+void BroadcastTable::for_each(std::span<const int64_t> cursor,
+                              const std::function<void(Bytes key, Row row)>& visit) const {
+  for (const auto& [key, versions] : rows_) {
+    if (const Version* const version = visible(versions, cursor)) visit(Bytes(key), version->row());
+  }
+}
+
+// What every cursor has passed hides the versions before it from all, and a deletion itself.
+void BroadcastTable::supersede(int32_t partition, const Entry& seen) {
+  Versions& versions = seen.row->second;
+  versions_ -= std::erase_if(versions, [&](const Version& version) {
+    return version.partition == partition &&
+           (version.offset < seen.offset || (version.offset == seen.offset && version.is_deleted));
+  });
+  if (versions.empty()) rows_.erase(seen.row);
+}
+
+void BroadcastTable::prune(std::span<const int64_t> floors) {
+  MILLRACE_ASSERT(floors.size() == logs_.size(), "a floor for every partition");
+  for (int32_t partition = 0; partition < partitions(); ++partition) {
+    Log& log = logs_[static_cast<size_t>(partition)];
+    const int64_t floor = floors[static_cast<size_t>(partition)];
+    while (!log.changes.empty() && log.changes.front().offset < floor) {
+      const Entry seen = log.changes.front();
+      log.changes.pop_front();
+      log.floor = seen.offset + 1;
+      supersede(partition, seen);
+    }
+  }
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "millrace/core/record.h"
+#include "millrace/core/store.h"
+
+#include "engine/clients/record_batch.h"
+
+namespace millrace::engine {
+
+/// The copy of a broadcast topic that the tasks of an instance share: of every row the versions
+/// that some task's cursor may still have to see, and the changes that some cursor has not passed.
+///
+/// A cursor is an offset for each partition: what is before it is seen. Written by the loop's
+/// thread between slices, read by tasks in slices, so there are no locks. Views live until `append`
+/// or `prune`.
+class BroadcastTable {
+ public:
+  explicit BroadcastTable(int32_t partitions) : logs_(static_cast<size_t>(partitions)) {}
+
+  /// The next record of a partition. REQUIRES: it has a key.
+  void append(int32_t partition, const FetchedRecord& record);
+  /// The topic ends at `end_offset` now; what was appended before the first call is what it held
+  /// when it was read first.
+  void mark_loaded(int32_t partition, int64_t end_offset);
+  bool is_loaded() const;
+  int32_t partitions() const { return static_cast<int32_t>(logs_.size()); }
+
+  struct Change {
+    int64_t offset = 0;
+    Bytes key;
+    Row row;         ///< null value: deleted
+    Row row_before;  ///< null value: none, or none that is known
+    bool is_old_known = true;
+  };
+  /// Offset of the first change at or after `offset`; −1: there is none.
+  int64_t next_offset(int32_t partition, int64_t offset) const;
+  int64_t timestamp_ms(int32_t partition, int64_t offset) const;
+  /// REQUIRES: there is a change at exactly this offset.
+  Change change(int32_t partition, int64_t offset) const;
+
+  Row get(Bytes key, std::span<const int64_t> cursor) const;
+  void for_each(std::span<const int64_t> cursor,
+                const std::function<void(Bytes key, Row row)>& visit) const;
+
+  /// Where the topic ended when it was read first.
+  int64_t loaded_end(int32_t partition) const { return log(partition).loaded_end; }
+  /// A cursor below cannot be served any more.
+  int64_t floor(int32_t partition) const { return log(partition).floor; }
+  /// Where the topic ends, as far as it was read.
+  int64_t end(int32_t partition) const { return log(partition).end; }
+
+  /// Forgets what no cursor at or after `floors` (one a partition) can see.
+  void prune(std::span<const int64_t> floors);
+  size_t rows() const { return rows_.size(); }
+  size_t versions() const { return versions_; }
+
+ private:
+  struct Version {
+    int32_t partition = 0;
+    int64_t offset = 0;
+    int64_t timestamp_ms = 0;
+    bool is_deleted = false;
+    size_t size = 0;
+    std::vector<uint64_t> words;  ///< so that values are 8-byte aligned
+
+    Row row() const;
+  };
+  using Versions = std::vector<Version>;  ///< as they were read
+  using Rows = std::map<std::string, Versions, std::less<>>;
+  struct Entry {
+    int64_t offset = 0;
+    Rows::iterator row;
+  };
+  struct Log {
+    std::deque<Entry> changes;  ///< ascending offsets
+    int64_t loaded_end = -1;
+    int64_t floor = 0;
+    int64_t end = 0;
+  };
+
+  const Log& log(int32_t partition) const { return logs_[static_cast<size_t>(partition)]; }
+  std::deque<Entry>::const_iterator find(int32_t partition, int64_t offset) const;
+  static const Version* visible(const Versions& versions, std::span<const int64_t> cursor);
+  void supersede(int32_t partition, const Entry& seen);
+
+  Rows rows_;
+  std::vector<Log> logs_;
+  size_t versions_ = 0;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/result.h"
+#include "millrace/engine/metrics.h"
+
+#include "engine/base/fail_point.h"
+#include "engine/base/scheduler.h"
+#include "engine/clients/clients.h"
+#include "engine/commit/producer_session.h"
+#include "engine/metrics/metrics_feed.h"
+#include "engine/task/task.h"
+
+namespace millrace::engine {
+
+/// Makes what tasks did since the last commit visible together, and durable.
+///
+/// The invariants: stores get only what Kafka committed (I1), and offsets, changelogs and outputs
+/// become visible in one transaction (I2).
+///
+/// A commit is `begin`, the transaction's round trip on a thread of the committer's, `finish`.
+/// Between the two the tasks may go on into the next generation of changes, with their outputs
+/// held: the session belongs to the round trip. All calls from the loop's thread.
+class Committer {
+ public:
+  /// `is_pipelined` false: `begin` waits for the round trip.
+  Committer(ProducerSession& session, Scheduler& scheduler, FailPoint& fail_point, Metrics& metrics,
+            const Clock& clock, bool is_pipelined);
+  ~Committer();  ///< Waits for a round trip that is under way, and drops it.
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
+
+  /// Freezes and sends the changes of `tasks`, all of them dirty, which must stay until `finish`,
+  /// for the generation of `group`. `on_done` is called from the round trip's thread at its end.
+  /// After an error nothing is certain, and all tasks of the instance must be reset (I4). Errors:
+  /// those of `Producer`, whatever a fail point returns (fatal: `FailPoint::has_fired`).
+  Status begin(std::vector<Task*> tasks, const GroupMetadata& group, std::function<void()> on_done);
+  /// Begun and not finished.
+  bool is_under_way() const { return !tasks_.empty(); }
+  /// Whether `finish` would not wait.
+  bool is_done() const;
+  /// Waits for the round trip, then writes what was frozen into the stores. Returns the tasks of
+  /// the commit. REQUIRES: is_under_way(). Errors: as `begin`, and `kStoreIo` (fatal).
+  Result<std::vector<Task*>> finish();
+
+ private:
+  struct RoundTrip {
+    std::vector<PartitionOffset> offsets;
+    GroupMetadata group;
+    std::function<void()> on_done;
+  };
+  void run();
+  Status make(const RoundTrip& trip);
+  Status send_all(std::span<Task* const> tasks);
+  Status apply_all(std::span<Task* const> tasks);
+  /// Runs `work` on all tasks side by side; the error of the first in order that failed.
+  Status for_all(std::span<Task* const> tasks, const std::function<Status(Task&)>& work);
+
+  ProducerSession& session_;
+  Scheduler& scheduler_;
+  FailPoint& fail_point_;
+  Metrics& metrics_;
+  const Clock& clock_;
+  const bool is_pipelined_;
+  std::vector<Task*> tasks_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<RoundTrip> trip_;  ///< for the thread to make
+  std::optional<Status> outcome_;  ///< of the last one
+  bool is_stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace millrace::engine

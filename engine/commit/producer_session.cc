@@ -1,0 +1,74 @@
+#include "engine/commit/producer_session.h"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace millrace::engine {
+
+ProducerSession::ProducerSession(ClientFactory& clients, std::string transactional_id,
+                                 OutputTopics& outputs)
+    : clients_(clients), transactional_id_(std::move(transactional_id)), outputs_(outputs) {}
+
+Status ProducerSession::open() {
+  if (is_ready_) return {};
+  if (producer_ == nullptr) {
+    Result<std::unique_ptr<Producer>> made = clients_.producer(transactional_id_);
+    if (!made.ok()) return made.status();
+    producer_ = std::move(*made);
+  }
+  Status status = is_transactional() ? producer_->init_transactions() : Status();
+  if (status.ok()) status = outputs_.bind(*producer_);
+  if (!status.ok()) {
+    producer_.reset();
+    return status;
+  }
+  is_ready_ = true;
+  return {};
+}
+
+Status ProducerSession::begin() {
+  if (!is_transactional() || is_in_transaction_) return {};
+  MILLRACE_RETURN_IF_ERROR(producer_->begin_transaction());
+  is_in_transaction_ = true;
+  return {};
+}
+
+Status ProducerSession::send_offsets(std::span<const PartitionOffset> offsets,
+                                     const GroupMetadata& group) {
+  return is_transactional() ? producer_->send_offsets(offsets, group) : producer_->flush();
+}
+
+Status ProducerSession::commit(std::span<const PartitionOffset> offsets,
+                               const GroupMetadata& group) {
+  if (!is_transactional()) return producer_->commit_offsets(offsets, group);
+  MILLRACE_RETURN_IF_ERROR(producer_->commit_transaction());
+  is_in_transaction_ = false;
+  return {};
+}
+
+void ProducerSession::recover_from(const Error& failure) {
+  if (producer_ == nullptr) return;
+  if (is_transactional() && !is_in_transaction_ && failure.code == ErrorCode::kAborted) return;
+  const bool may_abort =
+      is_transactional() && is_in_transaction_ &&
+      (failure.code == ErrorCode::kAborted || failure.code == ErrorCode::kRefused);
+  is_in_transaction_ = false;
+  if (may_abort) {
+    const Status aborted = producer_->abort_transaction();
+    if (aborted.ok()) return;
+    spdlog::warn("abort failed, a new producer takes over: {}", aborted.message());
+  }
+  is_ready_ = false;
+  producer_.reset();
+}
+
+void ProducerSession::close() {
+  if (is_ready_ && is_in_transaction_) {
+    recover_from(Error{ErrorCode::kAborted, "closing"});
+  }
+  is_ready_ = false;
+  producer_.reset();
+}
+
+}  // namespace millrace::engine

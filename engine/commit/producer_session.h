@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "millrace/core/result.h"
+
+#include "engine/clients/clients.h"
+#include "engine/output/output_topics.h"
+
+namespace millrace::engine {
+
+/// The instance's producer and its transaction, over the producers' lives: after a failure the
+/// next one is made here. Loop's thread only, but for `producer().send`.
+class ProducerSession {
+ public:
+  /// An empty transactional id: at least once, no transactions.
+  ProducerSession(ClientFactory& clients, std::string transactional_id, OutputTopics& outputs);
+
+  /// Makes a producer if there is none, fences predecessors and learns the topics. Errors as
+  /// `Producer::init_transactions` and `topic_handle`.
+  Status open();
+  bool is_open() const { return is_ready_; }
+  bool is_transactional() const { return !transactional_id_.empty(); }
+  Producer& producer() { return *producer_; }
+
+  /// Opens a transaction unless one is open.
+  Status begin();
+  /// Makes the offsets part of the transaction; without transactions waits for delivery.
+  Status send_offsets(std::span<const PartitionOffset> offsets, const GroupMetadata& group);
+  /// Ends the transaction; without transactions commits the offsets.
+  Status commit(std::span<const PartitionOffset> offsets, const GroupMetadata& group);
+
+  /// After `failure` (`kAborted`: of the open transaction, if there is one): aborts where that
+  /// suffices, else gives the producer up; `open` makes the next.
+  void recover_from(const Error& failure);
+  void close();
+
+ private:
+  ClientFactory& clients_;
+  std::string transactional_id_;
+  OutputTopics& outputs_;
+  std::unique_ptr<Producer> producer_;
+  bool is_ready_ = false;
+  bool is_in_transaction_ = false;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,163 @@
+#include "millrace/engine/engine.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "engine/loop/loop.h"
+#include "engine/secrets/secret_file.h"
+
+namespace millrace {
+namespace {
+
+Result<engine::LoopSecrets> load_secrets(const EngineOptions& options) {
+  engine::LoopSecrets secrets;
+  if (!options.dead_letter_key_file.empty()) {
+    auto key = engine::SealingKey::load(options.dead_letter_key_file);
+    if (!key.ok()) return key.status();
+    secrets.letter_key = *std::move(key);
+  }
+  if (!options.query_token_file.empty()) {
+    Result<std::string> token = engine::read_secret_file(options.query_token_file);
+    if (!token.ok()) return token.status();
+    secrets.query_token = *std::move(token);
+  }
+  return secrets;
+}
+
+}  // namespace
+
+std::string_view to_string(EngineState state) {
+  switch (state) {
+    case EngineState::kStarting:
+      return "starting";
+    case EngineState::kRebalancing:
+      return "rebalancing";
+    case EngineState::kRestoring:
+      return "restoring";
+    case EngineState::kRunning:
+      return "running";
+    case EngineState::kStopping:
+      return "stopping";
+    case EngineState::kStopped:
+      return "stopped";
+    case EngineState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(CommitStep step) {
+  switch (step) {
+    case CommitStep::kBegin:
+      return "begin";
+    case CommitStep::kChangelogSent:
+      return "changelog_sent";
+    case CommitStep::kOffsetsSent:
+      return "offsets_sent";
+    case CommitStep::kTransactionCommitted:
+      return "transaction_committed";
+    case CommitStep::kTaskApplied:
+      return "task_applied";
+    case CommitStep::kDone:
+      return "done";
+  }
+  return "unknown";
+}
+
+Result<std::unique_ptr<Engine>> Engine::create(Result<Topology> topology, EngineOptions options,
+                                               engine::ClientFactory& clients, const Clock& clock,
+                                               EngineHooks hooks) {
+  if (!topology.ok()) return topology.status();
+  if (!is_legal_name(options.application_id, kApplicationIdLengthMax)) {
+    return Error{ErrorCode::kConfig,
+                 fmt::format("application id '{}' has to be 1 to {} of a-z A-Z 0-9 . _ -",
+                             options.application_id, kApplicationIdLengthMax)};
+  }
+  Result<engine::FailPoint> fail_point = engine::FailPoint::create(std::move(hooks.on_commit_step));
+  if (!fail_point.ok()) return fail_point.status();
+  Result<engine::LoopSecrets> secrets = load_secrets(options);
+  if (!secrets.ok()) return secrets.status();
+  Result<engine::StateDirectory> directory =
+      engine::StateDirectory::open(options.state_dir, options.application_id, options.instance_id);
+  if (!directory.ok()) return directory.status();
+  return std::unique_ptr<Engine>(new Engine(std::make_unique<engine::Loop>(
+      std::move(*topology), std::move(options), clients, clock, std::move(*directory),
+      std::move(*fail_point), *std::move(secrets))));
+}
+
+Engine::Engine(std::unique_ptr<engine::Loop> loop) : loop_(std::move(loop)) {}
+Engine::~Engine() = default;
+
+Status Engine::run_once() {
+  return loop_->run_once();
+}
+
+Status Engine::run() {
+  Status status;
+  while (status.ok() && !loop_->stop_requested()) status = loop_->run_once();
+  const Status closed = loop_->close();
+  return status.ok() ? closed : status;
+}
+
+void Engine::request_stop() {
+  loop_->request_stop();
+}
+
+void Engine::advertise(std::string endpoint) {
+  loop_->advertise(std::move(endpoint));
+}
+
+void Engine::pause() {
+  loop_->set_paused(true);
+}
+
+void Engine::resume() {
+  loop_->set_paused(false);
+}
+
+bool Engine::is_paused() const {
+  return loop_->is_paused();
+}
+
+void Engine::drain() {
+  loop_->drain();
+}
+
+bool Engine::is_drained() const {
+  return loop_->is_drained();
+}
+
+Status Engine::close() {
+  return loop_->close();
+}
+
+Status Engine::commit() {
+  return loop_->commit();
+}
+
+bool Engine::is_idle() const {
+  return loop_->is_idle();
+}
+
+bool Engine::has_uncommitted() const {
+  return loop_->has_uncommitted();
+}
+
+EngineState Engine::state() const {
+  return loop_->state();
+}
+
+const Queries& Engine::queries() const {
+  return loop_->queries();
+}
+
+std::filesystem::path Engine::snapshot_directory() const {
+  return loop_->snapshot_directory();
+}
+
+Metrics& Engine::metrics() {
+  return loop_->metrics();
+}
+
+}  // namespace millrace

@@ -1,0 +1,76 @@
+#include "engine/loop/housekeeper.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace millrace::engine {
+
+Housekeeper::Housekeeper(ClientFactory& clients, Metrics& metrics,
+                         std::chrono::milliseconds interval)
+    : clients_(clients), metrics_(metrics), interval_(interval), thread_([this] { run(); }) {}
+
+Housekeeper::~Housekeeper() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  stopping_.notify_all();
+  thread_.join();
+}
+
+void Housekeeper::purge_before(std::span<const PartitionOffset> positions) {
+  const std::lock_guard lock(mutex_);
+  for (const PartitionOffset& position : positions) {
+    purge_[position.partition] = position.offset;
+  }
+}
+
+void Housekeeper::set_positions(std::vector<PartitionOffset> positions) {
+  const std::lock_guard lock(mutex_);
+  positions_ = std::move(positions);
+}
+
+void Housekeeper::run() {
+  std::unique_ptr<Admin> admin;
+  std::unique_lock lock(mutex_);
+  while (!stopping_.wait_for(lock, interval_, [this] { return stop_; })) {
+    std::map<TopicPartition, int64_t> purge = std::exchange(purge_, {});
+    const std::vector<PartitionOffset> positions = positions_;
+    lock.unlock();
+    if (admin == nullptr) {
+      if (Result<std::unique_ptr<Admin>> made = clients_.admin(); made.ok()) {
+        admin = std::move(*made);
+      }
+    }
+    if (admin != nullptr) do_round(*admin, std::move(purge), positions);
+    lock.lock();
+  }
+}
+
+void Housekeeper::do_round(Admin& admin, std::map<TopicPartition, int64_t> purge,
+                           const std::vector<PartitionOffset>& positions) {
+  Status status;
+  if (!purge.empty()) {
+    std::vector<PartitionOffset> before;
+    before.reserve(purge.size());
+    for (const auto& [partition, offset] : purge) before.push_back({partition, offset});
+    status = admin.delete_records(before);
+  }
+  std::vector<PartitionLag> lags;
+  for (const PartitionOffset& position : positions) {
+    const Result<Admin::Watermarks> marks = admin.watermarks(position.partition);
+    if (!marks.ok()) {
+      status = marks.status();
+      break;
+    }
+    lags.push_back({position.partition, std::max<int64_t>(marks->high - position.offset, 0)});
+  }
+  if (status.ok()) metrics_.set_lags(lags);
+  if (!status.ok() && !failed_) spdlog::warn("housekeeping waits: {}", status.message());
+  failed_ = !status.ok();
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,115 @@
+#include "engine/loop/input_pump.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace millrace::engine {
+namespace {
+
+/// Records of one partition in a round: bounds what a round copies beyond a queue's share.
+constexpr size_t kPollRecords = 1'000;
+
+}  // namespace
+
+InputPump::InputPump(std::unique_ptr<Fetcher> fetcher, Admin& admin, const EngineOptions& options,
+                     Metrics& metrics)
+    : fetcher_(std::move(fetcher)), admin_(admin), options_(options), metrics_(metrics) {}
+
+const TopicTraffic& InputPump::traffic_of(const std::string& topic) {
+  const auto found = traffic_.find(topic);
+  if (found != traffic_.end()) return found->second;
+  return traffic_.emplace(topic, metrics_.consumed(topic)).first->second;
+}
+
+Status InputPump::add(Task& task) {
+  std::vector<PartitionOffset> starts;
+  for (const TaskInput& input : task.inputs()) starts.push_back({input.partition, input.position});
+  MILLRACE_RETURN_IF_ERROR(fetcher_->add(starts));
+  for (TaskInput& input : task.inputs()) {
+    sources_.push_back({&task, &input, &traffic_of(input.partition.topic)});
+  }
+  return {};
+}
+
+void InputPump::remove(Task& task) {
+  if (!contains(task)) return;
+  std::erase_if(sources_, [&](const Source& source) { return source.task == &task; });
+  std::vector<TopicPartition> partitions;
+  for (const TaskInput& input : task.inputs()) partitions.push_back(input.partition);
+  if (const Status removed = fetcher_->remove(partitions); !removed.ok()) {
+    spdlog::warn("inputs of task {} not given up cleanly: {}", task.id().to_string(),
+                 removed.message());
+  }
+}
+
+bool InputPump::contains(const Task& task) const {
+  return std::any_of(sources_.begin(), sources_.end(),
+                     [&](const Source& source) { return source.task == &task; });
+}
+
+Result<InputPump::Outcome> InputPump::poll() {
+  Outcome outcome;
+  for (Source& source : sources_) MILLRACE_RETURN_IF_ERROR(poll_source(source, outcome));
+  fetcher_->set_catching_up(!outcome.is_at_end);
+  return outcome;
+}
+
+Status InputPump::poll_source(Source& source, Outcome& outcome) {
+  TaskInput& input = *source.input;
+  const size_t share = options_.input_buffer_bytes / sources_.size();
+  if (input.queue.empty() || input.queue.memory_bytes() < share) {
+    RecordBatch batch;
+    Result<FetchOutcome> polled = fetcher_->poll(input.partition, kPollRecords, batch);
+    if (polled.ok()) {
+      broker_is_away_ = false;
+      outcome.records += polled->records;
+      if (polled->records > 0) {
+        size_t bytes = 0;
+        for (const FetchedRecord& record : batch.records()) {
+          bytes += record.key.size() + record.value.size();
+        }
+        source.traffic->records.Increment(static_cast<double>(polled->records));
+        source.traffic->bytes.Increment(static_cast<double>(bytes));
+      }
+      source.task->accept(input, std::move(batch), *polled);
+    } else if (polled.code() == ErrorCode::kNotFound) {
+      MILLRACE_RETURN_IF_ERROR(reposition(source));
+    } else if (polled.code() == ErrorCode::kRetriable || polled.code() == ErrorCode::kTimedOut) {
+      if (!std::exchange(broker_is_away_, true)) {
+        spdlog::warn("fetch waits for the broker: {}", polled.message());
+      }
+    } else {
+      return polled.status();
+    }
+  }
+  outcome.is_at_end = outcome.is_at_end && input.is_at_end;
+  outcome.queued_bytes += input.queue.memory_bytes();
+  return {};
+}
+
+Status InputPump::reposition(const Source& source) {
+  TaskInput& input = *source.input;
+  const Result<Admin::Watermarks> marks = admin_.watermarks(input.partition);
+  if (!marks.ok()) return {};  // asked again at the next poll
+  if (input.position > marks->high) {
+    return Error{ErrorCode::kConfig,
+                 fmt::format("{} ends at {} but this application has read to {}: the topic was "
+                             "made anew. Reset the application: delete its offsets and internal "
+                             "topics",
+                             input.partition.to_string(), marks->high, input.position)};
+  }
+  spdlog::error("records gone by retention before they were read {} from={} to={}",
+                input.partition.to_string(), input.position, marks->low);
+  metrics_.dropped("expired").Increment(
+      static_cast<double>(std::max<int64_t>(marks->low - input.position, 0)));
+  const std::vector<TopicPartition> partition{input.partition};
+  MILLRACE_RETURN_IF_ERROR(fetcher_->remove(partition));
+  input.position = std::max(input.position, marks->low);
+  const std::vector<PartitionOffset> start{{input.partition, input.position}};
+  return fetcher_->add(start);
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "millrace/core/result.h"
+#include "millrace/engine/metrics.h"
+#include "millrace/engine/options.h"
+
+#include "engine/clients/clients.h"
+#include "engine/task/task.h"
+
+namespace millrace::engine {
+
+/// Moves fetched records into the input queues of tasks, each queue within its share of the one
+/// configured budget: a queue that is full is not polled, so its partition is not fetched further.
+class InputPump {
+ public:
+  InputPump(std::unique_ptr<Fetcher> fetcher, Admin& admin, const EngineOptions& options,
+            Metrics& metrics);
+
+  /// Starts fetching a task's inputs from their positions.
+  Status add(Task& task);
+  void remove(Task& task);
+  bool contains(const Task& task) const;
+
+  struct Outcome {
+    size_t records = 0;
+    bool is_at_end = true;  ///< every input was read to its end
+    size_t queued_bytes = 0;
+  };
+  /// One round over all inputs. Errors: `kConfig` when an input's topic was made anew, `kRefused`.
+  Result<Outcome> poll();
+
+  Fetcher& fetcher() { return *fetcher_; }
+
+ private:
+  struct Source {
+    Task* task = nullptr;
+    TaskInput* input = nullptr;
+    const TopicTraffic* traffic = nullptr;
+  };
+  Status poll_source(Source& source, Outcome& outcome);
+  /// What to do when the position is not in the log any more.
+  Status reposition(const Source& source);
+  const TopicTraffic& traffic_of(const std::string& topic);
+
+  std::unique_ptr<Fetcher> fetcher_;
+  Admin& admin_;
+  const EngineOptions& options_;
+  Metrics& metrics_;
+  std::vector<Source> sources_;
+  std::map<std::string, TopicTraffic> traffic_;
+  bool broker_is_away_ = false;
+};
+
+}  // namespace millrace::engine

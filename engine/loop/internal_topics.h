@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "millrace/core/result.h"
+#include "millrace/core/topology.h"
+#include "millrace/engine/options.h"
+
+#include "engine/clients/clients.h"
+
+namespace millrace::engine {
+
+/// Where dead letters go; empty when no policy asks for them.
+std::string dead_letter_topic(const EngineOptions& options);
+
+/// Places the topology on the partitions its topics have and makes sure that all its topics exist
+/// and are what they have to be: creates changelogs (compacted), exchanges (kept until purged),
+/// the group's topics and the dead-letter topic, and checks those that exist.
+///
+/// Errors: `kConfig` naming all topics at fault and the way out: missing sources and sinks, sources
+/// that are not co-partitioned, internal topics with another partition count or clean-up policy,
+/// internal topics of this application that the topology does not use (unless `allow_orphans`; a
+/// longer application id that begins with ours keeps its own, told by its control topic); those of
+/// `Admin`.
+Result<ResolvedTopology> prepare_topics(Admin& admin, const Topology& topology,
+                                        const EngineOptions& options);
+
+}  // namespace millrace::engine

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/record.h"
+#include "millrace/core/result.h"
+#include "millrace/core/topology.h"
+
+#include "engine/clients/clients.h"
+#include "engine/output/arena.h"
+#include "engine/output/coalesced_rows.h"
+#include "engine/output/output_topics.h"
+
+namespace millrace::engine {
+
+/// A task's outputs on their way to the producer.
+///
+/// Records of a unit are staged here until the unit is known to stay, and handed to the producer at
+/// the end of the slice (`flush`); rows of table sinks wait for the commit (`flush_rows`).
+/// While an earlier commit is still on its way to Kafka everything is held here.
+class Collector {
+ public:
+  /// `row_sinks`: how many table sinks the task has.
+  Collector(const OutputTopics& topics, size_t row_sinks) : topics_(topics), rows_(row_sinks) {}
+
+  void begin_unit();
+  /// Takes back all that was staged since `begin_unit`.
+  void undo_unit();
+  /// First output of the unit that its topic would refuse, as an error of code `kRefused`.
+  const Status& unit_status() const { return unit_status_; }
+  /// Notes such an output, or a row that its changelog would refuse.
+  void refuse(int32_t topic, size_t size);
+
+  /// Stages a record for one partition.
+  void stage(int32_t topic, int32_t partition, const Record& record);
+  /// The same where the partition follows from the key: murmur2 of `partition_key` of it; records
+  /// without a key are spread.
+  void stage(int32_t topic, const PartitionKey& partition_key, const Record& record);
+  /// Stages a table's row; headers stay behind, since a row stands for several inputs.
+  void stage_row(size_t row_sink, int32_t topic, const Record& record);
+
+  /// For a row that is sent from a store at the commit (`send_row`): refuses it like `stage_row`.
+  void check_row(int32_t topic, const Record& record);
+
+  /// Sends what is staged. REQUIRES: no unit open. `refused` decides on a record that the client
+  /// refuses: an OK status drops it. After any other error the caller must `clear`.
+  using RefusedHandler = std::function<Status(const OutputTopic& topic, const Error& error)>;
+  Status flush(Producer& producer, const RefusedHandler& refused);
+  /// Sends the rows of one table sink, one a key, and forgets them.
+  Status flush_rows(size_t row_sink, int32_t topic, const PartitionKey& partition_key,
+                    Producer& producer, const RefusedHandler& refused);
+  /// Sends a row of a table sink that a store kept.
+  Status send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
+                  int64_t timestamp_ms, Producer& producer, const RefusedHandler& refused);
+  /// Drops everything (I4).
+  void clear();
+
+  bool empty() const;
+  size_t used_bytes() const;
+
+  struct Sent {
+    uint64_t records = 0;
+    uint64_t bytes = 0;  ///< keys and values
+  };
+  /// Sends `record` and counts it; changelog records go this way too.
+  Status send(Producer& producer, int32_t topic, OutgoingRecord record);
+  /// By topic, since last asked.
+  std::vector<Sent> take_sent() { return std::exchange(sent_, {}); }
+
+ private:
+  struct Staged {
+    int32_t topic = 0;
+    int32_t partition = 0;
+    Bytes key;
+    Bytes value;
+    int64_t timestamp_ms = 0;
+    uint32_t first_header = 0;
+    uint32_t header_count = 0;
+  };
+
+  bool fits(int32_t topic, const Record& record);
+  bool fits_row(int32_t topic, const Record& record);
+  int32_t partition_for(int32_t topic, const PartitionKey& partition_key, Bytes key);
+
+  const OutputTopics& topics_;
+  Arena arena_;
+  std::vector<Staged> staged_;
+  std::vector<Header> headers_;
+  std::vector<CoalescedRows> rows_;  ///< by row sink
+  uint32_t spread_ = 0;
+  std::vector<Sent> sent_;
+
+  Arena::Mark unit_arena_;
+  size_t unit_staged_ = 0;
+  size_t unit_headers_ = 0;
+  Status unit_status_;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "millrace/core/result.h"
+
+#include "engine/clients/clients.h"
+
+namespace millrace::engine {
+
+/// A topic that tasks write, with what is needed to do so.
+struct OutputTopic {
+  std::string name;
+  int32_t partitions = 0;
+  size_t record_bytes_max = 0;  ///< of key, value and headers
+  int32_t handle = -1;          ///< of the present producer
+};
+
+/// All topics an instance writes: sinks, exchanges, changelogs, dead letters. Tasks know them by
+/// index, so that a new producer changes handles in one place. Read by many threads while tasks
+/// run; changed only between slices.
+class OutputTopics {
+ public:
+  /// Index of the topic, added when it is new.
+  int32_t add(const std::string& name);
+  /// Asks for partitions and limits of all. Errors: `kConfig` naming every topic that is missing,
+  /// `kRetriable`.
+  Status describe(Admin& admin);
+  /// Handles of a new producer.
+  Status bind(Producer& producer);
+
+  const OutputTopic& operator[](int32_t index) const { return topics_[static_cast<size_t>(index)]; }
+  size_t size() const { return topics_.size(); }
+
+ private:
+  std::vector<OutputTopic> topics_;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,180 @@
+#include "engine/queries/query_registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "millrace/core/partitioner.h"
+
+namespace millrace {
+
+std::string_view to_string(TaskStage stage) {
+  switch (stage) {
+    case TaskStage::kRestoring:
+      return "restoring";
+    case TaskStage::kRunning:
+      return "running";
+    case TaskStage::kSuspended:
+      return "suspended";
+    case TaskStage::kStandby:
+      return "standby";
+  }
+  return "unknown";
+}
+
+std::optional<std::string> prefix_end(Bytes prefix) {
+  std::string end = prefix.to_string();
+  while (!end.empty() && end.back() == '\xff') end.pop_back();
+  if (end.empty()) return std::nullopt;
+  end.back() = static_cast<char>(end.back() + 1);
+  return end;
+}
+
+namespace engine {
+
+void QueryRegistry::define_stores(std::span<const TaskPlan> plans) {
+  const std::lock_guard lock(mutex_);
+  stores_.clear();
+  for (const TaskPlan& plan : plans) {
+    for (const PlanStore& store : plan.stores) {
+      stores_[store.spec->name] = {plan.sub_topology, plan.partitions};
+    }
+  }
+}
+
+void QueryRegistry::add(TaskId task, Readers readers) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = tasks_[task];
+  entry.readers = std::move(readers);
+  entry.info.position.task = task;
+}
+
+void QueryRegistry::set_info(TaskInfo info) {
+  const std::lock_guard lock(mutex_);
+  const auto found = tasks_.find(info.position.task);
+  if (found != tasks_.end()) found->second.info = std::move(info);
+}
+
+void QueryRegistry::remove(TaskId task) {
+  const std::lock_guard lock(mutex_);
+  tasks_.erase(task);
+}
+
+void QueryRegistry::set_freshness(TaskInfo& info) const {
+  StatePosition& position = info.position;
+  if (info.stage != TaskStage::kRunning) return;
+  if (info.is_caught_up) {
+    position.freshness_ms = 0;
+  } else if (position.event_time_ms >= 0) {
+    position.freshness_ms = std::max<int64_t>(clock_.now_ms() - position.event_time_ms, 0);
+  }
+}
+
+Result<QueryRegistry::StorePlace> QueryRegistry::place_of(std::string_view store) const {
+  const std::lock_guard lock(mutex_);
+  if (stores_.empty()) {
+    return Error{ErrorCode::kRetriable, "the instance is starting and knows no stores yet"};
+  }
+  const auto found = stores_.find(store);
+  if (found != stores_.end()) return found->second;
+  return Error{ErrorCode::kInvalidArgument, fmt::format("there is no store '{}'", store)};
+}
+
+Result<QueryRegistry::Found> QueryRegistry::find(Source source, std::string_view store,
+                                                 TaskId task) const {
+  const std::lock_guard lock(mutex_);
+  const auto entry = tasks_.find(task);
+  if (entry == tasks_.end()) {
+    return Error{ErrorCode::kRetriable,
+                 fmt::format("task {} of store '{}' does not run on this instance",
+                             task.to_string(), store)};
+  }
+  const TaskInfo& info = entry->second.info;
+  const bool is_usable_standby =
+      source == Source::kActiveOrStandby && info.stage == TaskStage::kStandby && info.is_caught_up;
+  if (info.stage != TaskStage::kRunning && !is_usable_standby) {
+    const auto stage = info.stage == TaskStage::kStandby ? "a standby" : to_string(info.stage);
+    return Error{ErrorCode::kRetriable,
+                 fmt::format("task {} of store '{}' is {}, {} records to go", task.to_string(),
+                             store, stage, info.restore_remaining_records)};
+  }
+  TaskInfo seen = info;
+  set_freshness(seen);
+  seen.position.is_standby = is_usable_standby;
+  if (is_usable_standby) seen.position.lag_records = seen.lag_records;
+  return Found{entry->second.readers.find(store)->second, std::move(seen.position)};
+}
+
+Result<StoreAnswer> QueryRegistry::get_from(Source source, std::string_view store, Bytes key,
+                                            Bytes partition_key) const {
+  if (key.is_null()) return Error{ErrorCode::kInvalidArgument, "a query needs a key"};
+  const Result<StorePlace> place = place_of(store);
+  if (!place.ok()) return place.status();
+  const int32_t partition =
+      partition_of(partition_key.is_null() ? key : partition_key, place->partitions);
+  Result<Found> found = find(source, store, {place->sub_topology, partition});
+  if (!found.ok()) return found.status();
+  StoreAnswer answer;
+  Result<StoreReader::OwnedRow> row = found->reader->get(key);
+  if (row.ok()) {
+    answer.row = std::move(*row);
+  } else if (row.code() != ErrorCode::kNotFound) {
+    return row.status();
+  }
+  answer.position = std::move(found->position);
+  return answer;
+}
+
+Result<StatePosition> QueryRegistry::scan_task(Source source, std::string_view store,
+                                               int32_t partition, KeyRange range,
+                                               const RowVisitor& visit) const {
+  const Result<StorePlace> place = place_of(store);
+  if (!place.ok()) return place.status();
+  const TaskId task{place->sub_topology, partition};
+  Result<Found> found = find(source, store, task);
+  if (!found.ok()) return found.status();
+  MILLRACE_RETURN_IF_ERROR(found->reader->scan(
+      range.from, range.to, [&](Bytes key, Row row) { return visit(task, key, row); }));
+  return std::move(found->position);
+}
+
+Result<std::vector<StatePosition>> QueryRegistry::scan_from(Source source, std::string_view store,
+                                                            Bytes from, Bytes to,
+                                                            const RowVisitor& visit) const {
+  const Result<StorePlace> place = place_of(store);
+  if (!place.ok()) return place.status();
+  std::vector<TaskId> here;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [task, entry] : tasks_) {
+      if (task.sub_topology != place->sub_topology) continue;
+      if (source == Source::kActive && entry.info.stage == TaskStage::kStandby) continue;
+      here.push_back(task);
+    }
+  }
+  std::vector<StatePosition> positions;
+  bool goes_on = true;
+  for (const TaskId task : here) {
+    if (!goes_on) break;
+    Result<StatePosition> position = scan_task(
+        source, store, task.partition, {from, to},
+        [&](TaskId owner, Bytes key, Row row) { return goes_on = visit(owner, key, row); });
+    if (!position.ok()) return position.status();
+    positions.push_back(std::move(*position));
+  }
+  return positions;
+}
+
+std::vector<TaskInfo> QueryRegistry::tasks() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<TaskInfo> all;
+  for (const auto& [task, entry] : tasks_) {
+    all.push_back(entry.info);
+    set_freshness(all.back());
+  }
+  return all;
+}
+
+}  // namespace engine
+}  // namespace millrace

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/engine/queries.h"
+
+#include "engine/task/task_plan.h"
+
+namespace millrace::engine {
+
+/// What the loop tells the threads that answer queries. Publishing copies; a query holds the lock
+/// only while it looks up a reader.
+class QueryRegistry final : public Queries {
+ public:
+  explicit QueryRegistry(const Clock& clock) : clock_(clock), with_standbys_(*this) {}
+
+  // From the loop's thread.
+  void define_stores(std::span<const TaskPlan> plans);
+  using Readers = std::map<std::string, std::shared_ptr<const StoreReader>, std::less<>>;
+  /// A task is here; its stores can be read while its stage is kRunning.
+  void add(TaskId task, Readers readers);
+  void set_info(TaskInfo info);
+  void remove(TaskId task);
+
+  Result<StoreAnswer> get(std::string_view store, Bytes key, Bytes partition_key) const override {
+    return get_from(Source::kActive, store, key, partition_key);
+  }
+  Result<std::vector<StatePosition>> scan(std::string_view store, Bytes from, Bytes to,
+                                          const RowVisitor& visit) const override {
+    return scan_from(Source::kActive, store, from, to, visit);
+  }
+  Result<StatePosition> scan_partition(std::string_view store, int32_t partition, Bytes from,
+                                       Bytes to, const RowVisitor& visit) const override {
+    return scan_task(Source::kActive, store, partition, {from, to}, visit);
+  }
+  std::vector<TaskInfo> tasks() const override;
+  const Queries& with_standbys() const override { return with_standbys_; }
+
+ private:
+  /// Whose state may answer.
+  enum class Source : unsigned char { kActive, kActiveOrStandby };
+  class WithStandbys final : public Queries {
+   public:
+    explicit WithStandbys(const QueryRegistry& registry) : registry_(registry) {}
+    Result<StoreAnswer> get(std::string_view store, Bytes key, Bytes partition_key) const override {
+      return registry_.get_from(Source::kActiveOrStandby, store, key, partition_key);
+    }
+    Result<std::vector<StatePosition>> scan(std::string_view store, Bytes from, Bytes to,
+                                            const RowVisitor& visit) const override {
+      return registry_.scan_from(Source::kActiveOrStandby, store, from, to, visit);
+    }
+    Result<StatePosition> scan_partition(std::string_view store, int32_t partition, Bytes from,
+                                         Bytes to, const RowVisitor& visit) const override {
+      return registry_.scan_task(Source::kActiveOrStandby, store, partition, {from, to}, visit);
+    }
+    std::vector<TaskInfo> tasks() const override { return registry_.tasks(); }
+    const Queries& with_standbys() const override { return *this; }
+
+   private:
+    const QueryRegistry& registry_;
+  };
+  struct KeyRange {
+    Bytes from;
+    Bytes to;
+  };
+  struct StorePlace {
+    int32_t sub_topology = 0;
+    int32_t partitions = 0;
+  };
+  struct Entry {
+    Readers readers;
+    TaskInfo info;
+  };
+  struct Found {
+    std::shared_ptr<const StoreReader> reader;
+    StatePosition position;
+  };
+  Result<StorePlace> place_of(std::string_view store) const;
+  Result<Found> find(Source source, std::string_view store, TaskId task) const;
+  Result<StoreAnswer> get_from(Source source, std::string_view store, Bytes key,
+                               Bytes partition_key) const;
+  Result<std::vector<StatePosition>> scan_from(Source source, std::string_view store, Bytes from,
+                                               Bytes to, const RowVisitor& visit) const;
+  Result<StatePosition> scan_task(Source source, std::string_view store, int32_t partition,
+                                  KeyRange range, const RowVisitor& visit) const;
+  void set_freshness(TaskInfo& info) const;
+
+  const Clock& clock_;
+  const WithStandbys with_standbys_;
+  mutable std::mutex mutex_;
+  std::map<std::string, StorePlace, std::less<>> stores_;
+  std::map<TaskId, Entry> tasks_;
+};
+
+}  // namespace millrace::engine

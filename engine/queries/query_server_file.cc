@@ -1,0 +1,70 @@
+#include "engine/queries/query_server_file.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace millrace::engine {
+namespace {
+
+constexpr std::string_view kUnit = "bytes=";
+
+/// A number that is the whole text.
+bool read_number(std::string_view text, uint64_t& number) {
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && rest == end;
+}
+
+/// First and last byte that are asked for; the last may be past the end.
+bool read_range(std::string_view range, uint64_t& first, uint64_t& last) {
+  if (!range.starts_with(kUnit)) return false;
+  range.remove_prefix(kUnit.size());
+  const size_t dash = range.find('-');
+  if (dash == std::string_view::npos || !read_number(range.substr(0, dash), first)) return false;
+  last = std::numeric_limits<uint64_t>::max();
+  const std::string_view end = range.substr(dash + 1);
+  return end.empty() || (read_number(end, last) && last >= first);
+}
+
+}  // namespace
+
+FilePart choose_part(std::string_view range, std::shared_ptr<const File> file) {
+  const uint64_t size = file->size();
+  FilePart part{std::move(file), 0, size, 200, {}};
+  uint64_t last = 0;
+  if (!read_range(range, part.offset, last)) {
+    part.offset = 0;
+    return part;
+  }
+  if (part.offset >= size) {
+    return {std::move(part.file), 0, 0, 416, fmt::format("bytes */{}", size)};
+  }
+  last = std::min(last, size - 1);
+  part.bytes = last - part.offset + 1;
+  part.status = 206;
+  part.content_range = fmt::format("bytes {}-{}/{}", part.offset, last, size);
+  return part;
+}
+
+boost::optional<std::pair<FilePartBody::writer::const_buffers_type, bool>>
+FilePartBody::writer::get(boost::system::error_code& error) {
+  error = {};
+  const uint64_t left = part_.bytes - sent_;
+  if (left == 0) return boost::none;
+  const size_t wanted = static_cast<size_t>(std::min<uint64_t>(left, kFilePieceBytes));
+  const Result<size_t> bytes = part_.file->read_at(part_.offset + sent_, {buffer_.get(), wanted});
+  if (!bytes.ok() || *bytes < wanted) {
+    spdlog::warn("file not sent to its end: {}",
+                 bytes.ok() ? "it became shorter" : bytes.message());
+    error = boost::system::errc::make_error_code(boost::system::errc::io_error);
+    return boost::none;
+  }
+  sent_ += wanted;
+  return {{const_buffers_type(buffer_.get(), wanted), sent_ < part_.bytes}};
+}
+
+}  // namespace millrace::engine

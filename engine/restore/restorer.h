@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/result.h"
+
+#include "engine/base/scheduler.h"
+#include "engine/clients/clients.h"
+#include "engine/task/task.h"
+
+namespace millrace::engine {
+
+/// How far one task's restore is.
+struct RestoreStatus {
+  TaskId task;
+  int64_t records = 0;
+  int64_t bytes = 0;
+  int64_t remaining_records = 0;  ///< offsets left, an upper bound
+  double records_per_second = 0;
+  bool is_complete = false;  ///< of a standby: it was at the end, and can be read
+};
+
+/// What becomes of a task whose stores have reached the end of their changelogs.
+enum class RestoreGoal : unsigned char {
+  kRun,     ///< it is finished, and leaves the restorer
+  kFollow,  ///< a standby: it goes on following them, until `promote` or `cancel`
+};
+
+/// Brings the stores of tasks to the end of their changelogs, several tasks at once, in slices of
+/// the loop, and keeps those of standbys there.
+///
+/// A store is complete when its position reaches the high watermark that was taken after earlier
+/// owners were fenced; the last stable offset would leave out a commit whose markers are pending.
+class Restorer {
+ public:
+  Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock);
+
+  /// Begins with `task`, which must stay until it is finished or cancelled. Errors: `kConfig` when
+  /// a changelog does not hold all that its store lacks, for it was truncated or made anew; those
+  /// of `Admin::watermarks` and `Fetcher::add`.
+  Status begin(Task& task, RestoreGoal goal, Admin& admin);
+  /// A standby is to run: takes where its changelogs end now, and finishes there. Errors as
+  /// `begin`.
+  Status promote(TaskId task, Admin& admin);
+  void cancel(TaskId task);
+  bool contains(TaskId task) const;
+
+  bool is_active() const { return !tasks_.empty(); }
+  struct Outcome {
+    bool fetched = false;  ///< something came; call again soon
+    struct Finished {
+      Task* task = nullptr;
+      int64_t records = 0;  ///< that the changelogs brought
+    };
+    std::vector<Finished> finished;   ///< complete and readable
+    std::vector<Task*> caught_up;     ///< standbys that reached the end for the first time
+    std::vector<Task*> progressed;    ///< not finished, and with another `status` than before
+    std::vector<Task*> out_of_range;  ///< a changelog moved away meanwhile; cancelled
+  };
+  /// One bounded slice. Errors: `kConfig` (rows that are none of the store's type), `kStoreIo`,
+  /// those of `Fetcher::poll`.
+  Result<Outcome> run_slice();
+
+  /// Of a restore or standby; nothing when the task is neither.
+  std::optional<RestoreStatus> status(TaskId task) const;
+  Fetcher& fetcher() { return *fetcher_; }
+
+ private:
+  struct StoreRestore {
+    const PlanStore* store = nullptr;
+    TopicPartition partition;
+    int64_t position = 0;
+    int64_t target = 0;
+    bool is_done = false;  ///< complete, and not fetched any more
+    bool is_at_end = false;
+    RecordBatch batch;
+    FetchOutcome outcome;
+    std::vector<ChangelogRecord> records;
+  };
+  struct TaskRestore {
+    Task* task = nullptr;
+    RestoreGoal goal = RestoreGoal::kRun;
+    std::vector<StoreRestore> stores;
+    int64_t records = 0;
+    int64_t bytes = 0;
+    int64_t started_ns = 0;
+    int64_t logged_ns = 0;
+    bool has_progressed = false;  ///< in this slice
+    bool is_complete = false;     ///< reached the end once; all of it is readable
+    bool is_announced = false;    ///< as caught up
+    bool is_out_of_range = false;
+    Status status;
+    int64_t remaining() const;
+  };
+
+  TaskRestore* find(TaskId task) const;
+  static Status check_position(TaskId task, const StoreRestore& store,
+                               const Admin::Watermarks& marks);
+  static Status locate(TaskRestore& restore, Admin& admin);
+  Status poll(TaskRestore& restore, Outcome& outcome);
+  /// After a slice: what is finished, caught up, or still to be told about.
+  void settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicPartition>& done);
+  static void feed(TaskRestore& restore);
+  static Status feed_store(TaskRestore& restore, StoreRestore& store);
+  void log_progress(TaskRestore& restore, std::string_view what);
+  RestoreStatus status_of(const TaskRestore& restore) const;
+
+  std::unique_ptr<Fetcher> fetcher_;
+  Scheduler& scheduler_;
+  const Clock& clock_;
+  std::vector<std::unique_ptr<TaskRestore>> tasks_;
+};
+
+}  // namespace millrace::engine

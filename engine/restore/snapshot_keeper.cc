@@ -1,0 +1,162 @@
+#include "engine/restore/snapshot_keeper.h"
+
+#include <system_error>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "millrace/core/assert.h"
+
+namespace millrace::engine {
+namespace {
+
+/// Whether it is worth a person's attention: not that there is none, or that the task has gone.
+bool is_fault(ErrorCode code) {
+  return code != ErrorCode::kNotFound && code != ErrorCode::kAborted &&
+         code != ErrorCode::kRetriable;
+}
+
+bool is_same(const TaskPositions& a, const TaskPositions& b) {
+  return a.committed_at_ms == b.committed_at_ms && a.changelog_end == b.changelog_end;
+}
+
+}  // namespace
+
+SnapshotKeeper::SnapshotKeeper(const EngineOptions& options, const StateDirectory& directory,
+                               std::string incarnation, Metrics& metrics, const Clock& clock,
+                               std::string peer_token)
+    : options_(options),
+      directory_(directory),
+      incarnation_(std::move(incarnation)),
+      metrics_(metrics),
+      clock_(clock) {
+  if (!options_.snapshot_dir.empty()) {
+    snapshotter_.emplace(SnapshotStore(snapshot_root(options_), directory_.instance()),
+                         SnapshotterOptions{.application_id = options_.application_id,
+                                            .scratch = directory_.root(),
+                                            .retain = options_.snapshot_retain},
+                         clock_);
+  }
+  fetcher_.emplace(SnapshotFetcherOptions{.state_root = directory_.root(),
+                                          .application_id = options_.application_id,
+                                          .max_age_ms = options_.state_max_age_ms,
+                                          .timeouts = {},
+                                          .token = std::move(peer_token)},
+                   clock_);
+}
+
+SnapshotKeeper::~SnapshotKeeper() {
+  for (const TaskId task : fetches()) cancel_fetch(task);
+}
+
+void SnapshotKeeper::take_due(std::span<Task* const> running) {
+  if (!snapshotter_) return;
+  poll_taken();
+  const int64_t now_ns = clock_.steady_ns();
+  for (Task* const task : running) {
+    const int64_t next_ns = now_ns + options_.snapshot_interval_ms * kNsPerMs;
+    Schedule& schedule = schedules_.try_emplace(task->id(), Schedule{next_ns, {}}).first->second;
+    if (now_ns < schedule.due_ns) continue;
+    const TaskPositions& positions = task->state().positions();
+    const bool has_news = !positions.changelog_end.empty() && !is_same(positions, schedule.taken);
+    auto checkpointer = has_news ? task->state().checkpointer() : nullptr;
+    if (checkpointer != nullptr &&
+        !snapshotter_->take(task->id(), incarnation_, std::move(checkpointer))) {
+      continue;  // the one before is not done yet
+    }
+    schedule = {next_ns, positions};
+  }
+}
+
+void SnapshotKeeper::poll_taken() {
+  for (const SnapshotOutcome& outcome : snapshotter_->poll()) {
+    if (!outcome.manifest.snapshot.empty()) {
+      metrics_.snapshots_taken().Increment();
+      continue;
+    }
+    if (is_fault(outcome.status.code())) metrics_.snapshots_failed().Increment();
+    if (const auto schedule = schedules_.find(outcome.task); schedule != schedules_.end()) {
+      schedule->second.taken = {};
+    }
+  }
+}
+
+void SnapshotKeeper::forget(TaskId task) {
+  schedules_.erase(task);
+  if (snapshotter_) snapshotter_->cancel(task);
+}
+
+bool SnapshotKeeper::is_taking(TaskId task) const {
+  return snapshotter_ && snapshotter_->is_busy(task);
+}
+
+SnapshotKeeper::FetchStage SnapshotKeeper::fetch_stage(TaskId task) {
+  poll_fetched();
+  const auto fetch = fetches_.find(task);
+  if (fetch == fetches_.end()) return FetchStage::kNone;
+  return fetch->second ? FetchStage::kEnded : FetchStage::kUnderWay;
+}
+
+void SnapshotKeeper::poll_fetched() {
+  for (FetchedSnapshot& outcome : fetcher_->poll()) {
+    const auto fetch = fetches_.find(outcome.task);
+    MILLRACE_ASSERT(fetch != fetches_.end(), "an outcome of a fetch that was cancelled");
+    fetch->second = std::move(outcome);
+  }
+}
+
+bool SnapshotKeeper::start_fetch(TaskId task, const std::vector<std::string>& peers) {
+  MILLRACE_ASSERT(!fetches_.contains(task), "a snapshot of the task is being fetched");
+  std::vector<SnapshotOrigin> origins;
+  if (!options_.snapshot_dir.empty()) {
+    origins.push_back({.endpoint = {}, .directory = snapshot_root(options_)});
+  }
+  if (options_.snapshot_peers) {
+    for (const std::string& peer : peers) origins.push_back({.endpoint = peer, .directory = {}});
+  }
+  if (origins.empty()) return false;
+  spdlog::info("looking for a snapshot task={} directory={} peers={}", task.to_string(),
+               options_.snapshot_dir.empty() ? 0 : 1, options_.snapshot_peers ? peers.size() : 0);
+  fetcher_->start(task, incarnation_, std::move(origins));
+  fetches_[task] = std::nullopt;
+  return true;
+}
+
+void SnapshotKeeper::install(TaskId task) {
+  const auto fetch = fetches_.find(task);
+  MILLRACE_ASSERT(fetch != fetches_.end() && fetch->second, "nothing has ended");
+  const FetchedSnapshot outcome = *std::exchange(fetch->second, std::nullopt);
+  fetches_.erase(fetch);
+  Status status = outcome.status;
+  if (status.ok()) status = install_fetched(outcome.directory, directory_.task_directory(task));
+  if (status.ok()) {
+    metrics_.snapshots_fetched().Increment();
+    metrics_.snapshot_fetched_bytes().Increment(static_cast<double>(outcome.manifest.bytes()));
+    spdlog::info("state starts from a snapshot task={} snapshot={} from={}", task.to_string(),
+                 outcome.manifest.snapshot, outcome.origin);
+    return;
+  }
+  if (status.code() != ErrorCode::kNotFound) metrics_.snapshots_failed().Increment();
+  spdlog::info("state starts from the changelogs, no snapshot of use task={} {}", task.to_string(),
+               status.message());
+}
+
+void SnapshotKeeper::cancel_fetch(TaskId task) {
+  fetcher_->cancel(task);
+  const auto fetch = fetches_.find(task);
+  if (fetch == fetches_.end()) return;
+  if (fetch->second && !fetch->second->directory.empty()) {
+    std::error_code failed;
+    std::filesystem::remove_all(fetch->second->directory, failed);
+    if (failed) spdlog::warn("fetched snapshot not removed: {}", failed.message());
+  }
+  fetches_.erase(fetch);
+}
+
+std::set<TaskId> SnapshotKeeper::fetches() const {
+  std::set<TaskId> tasks;
+  for (const auto& [task, outcome] : fetches_) tasks.insert(task);
+  return tasks;
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/engine/metrics.h"
+#include "millrace/engine/options.h"
+
+#include "engine/restore/state_directory.h"
+#include "engine/snapshot/fetcher.h"
+#include "engine/snapshot/snapshotter.h"
+#include "engine/task/task.h"
+
+namespace millrace::engine {
+
+/// One instance's snapshots: takes those of running tasks when they are due, and fetches one where
+/// a task's state is not on this disk. The methods are for the loop's thread and do not wait; the
+/// work is done on threads of the library. A snapshot only saves time: whatever goes wrong with
+/// one, the changelogs are read instead.
+class SnapshotKeeper {
+ public:
+  /// `peer_token`: what peers' query servers ask for; empty: nothing.
+  /// REQUIRES: the state is on disk. All but the texts must outlive this.
+  SnapshotKeeper(const EngineOptions& options, const StateDirectory& directory,
+                 std::string incarnation, Metrics& metrics, const Clock& clock,
+                 std::string peer_token);
+  ~SnapshotKeeper();  ///< waits for the file or checkpoint under way
+  SnapshotKeeper(const SnapshotKeeper&) = delete;
+  SnapshotKeeper& operator=(const SnapshotKeeper&) = delete;
+
+  /// Begins snapshots of those of `running` that are due and have committed something since their
+  /// last one.
+  void take_due(std::span<Task* const> running);
+  /// The task goes: nothing more of it is taken.
+  void forget(TaskId task);
+  /// While this holds, the task's directory must stay.
+  bool is_taking(TaskId task) const;
+
+  enum class FetchStage : unsigned char {
+    kNone,
+    kUnderWay,
+    kEnded,  ///< it may have brought something; `install` tells
+  };
+  FetchStage fetch_stage(TaskId task);
+  /// Begins to look for a snapshot of `task`: in the directory of snapshots, then at `peers`, which
+  /// are endpoints. False: there is nobody to ask. REQUIRES: its stage is kNone.
+  bool start_fetch(TaskId task, const std::vector<std::string>& peers);
+  /// Makes what was fetched, if anything, the task's state on disk. REQUIRES: its stage is kEnded;
+  /// the task has no directory.
+  void install(TaskId task);
+  void cancel_fetch(TaskId task);
+  std::set<TaskId> fetches() const;
+
+ private:
+  /// Of a task that runs.
+  struct Schedule {
+    int64_t due_ns = 0;
+    TaskPositions taken;  ///< what the last snapshot holds
+  };
+  void poll_taken();
+  void poll_fetched();
+
+  const EngineOptions& options_;
+  const StateDirectory& directory_;
+  const std::string incarnation_;
+  Metrics& metrics_;
+  const Clock& clock_;
+  std::map<TaskId, Schedule> schedules_;
+  std::map<TaskId, std::optional<FetchedSnapshot>> fetches_;  ///< without outcome: under way
+  std::optional<Snapshotter> snapshotter_;
+  std::optional<SnapshotFetcher> fetcher_;
+};
+
+}  // namespace millrace::engine

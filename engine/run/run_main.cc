@@ -1,0 +1,261 @@
+#include "millrace/engine/run_main.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "millrace/core/clock.h"
+
+#include "engine/clients/clients.h"
+#include "engine/config/config_cli.h"
+#include "engine/kafka/kafka_clients.h"
+#include "engine/run/run_main_signals.h"
+#include "engine/secrets/secret_file.h"
+
+namespace millrace {
+namespace {
+
+constexpr std::string_view kExitCodes = R"(Exit codes:
+  0    stopped in an orderly way (SIGTERM, SIGINT), or asked only for help or a description
+  2    command line or configuration is wrong
+  3    topology or topics do not fit
+  4    fenced: another process uses this instance.id
+  5    a record failed (invalid, or an operator's function threw) and the policy is "fail"
+  6    a store's disk failed, is full or cannot be written
+  7    the broker refused an output or a right
+  70   internal error
+  75   the broker was away for too long; may work later
+  124  an orderly stop took longer than shutdown.timeout.ms
+  130  a second signal ended it at once)";
+
+constexpr int64_t kRetryPauseMinMs = 100;
+constexpr int64_t kSleepSliceMs = 50;
+
+struct Actions {
+  bool describe = false;
+  bool describe_mermaid = false;
+  bool help_markdown = false;
+};
+
+int fail(ExitCode code, std::string_view message) {
+  std::cerr << message << "\n";
+  return static_cast<int>(code);
+}
+
+void set_up_logging(const std::string& level) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("millrace"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%-5l%$ %v");
+  spdlog::set_level(spdlog::level::from_str(level));
+  spdlog::flush_on(spdlog::level::info);
+}
+
+engine::KafkaOptions kafka_options(const EngineOptions& options) {
+  return {.bootstrap_servers = options.bootstrap_servers,
+          .application_id = options.application_id,
+          .instance_id = options.instance_id,
+          .client_id = options.instance_id.empty()
+                           ? options.application_id
+                           : options.application_id + "-" + options.instance_id,
+          .session_timeout_ms = options.session_timeout_ms,
+          .barrier_timeout_ms = std::max<int64_t>(60'000, options.session_timeout_ms),
+          .transaction_timeout_ms = options.transaction_timeout_ms,
+          .prefetch_bytes = options.input_buffer_bytes,
+          .replication_factor = options.replication_factor,
+          .properties = options.kafka};
+}
+
+/// Tries while the broker is away, until it works, fails for good or a signal comes.
+Status with_retries(const engine::SignalThread& signals, int64_t backoff_max_ms,
+                    const std::function<Status()>& attempt) {
+  for (int64_t pause_ms = kRetryPauseMinMs; !signals.stop_requested();) {
+    Status status = attempt();
+    if (status.ok() ||
+        (status.code() != ErrorCode::kRetriable && status.code() != ErrorCode::kTimedOut)) {
+      return status;
+    }
+    spdlog::warn("not ready to start, trying again pause_ms={}: {}", pause_ms, status.message());
+    for (int64_t slept = 0; slept < pause_ms && !signals.stop_requested(); slept += kSleepSliceMs) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(kSleepSliceMs));
+    }
+    pause_ms = std::min(pause_ms * 2, backoff_max_ms);
+  }
+  return {};
+}
+
+class Program {
+ public:
+  Program(EngineOptions options, const RunExtras& extras)
+      : options_(std::move(options)), extras_(extras), signals_(options_.shutdown_timeout_ms) {}
+
+  Status run(Result<Topology> topology) {
+    const Topology described = *topology;
+    auto clients = engine::make_kafka_clients(kafka_options(options_));
+    if (!clients.ok()) return usage_fault(clients.status());
+    if (extras_.before_start) {
+      MILLRACE_RETURN_IF_ERROR(with_retries(signals_, options_.retry_backoff_max_ms, [&] {
+        return extras_.before_start(options_, **clients);
+      }));
+    }
+    auto engine = Engine::create(std::move(topology), options_, **clients, system_clock());
+    if (!engine.ok()) return engine.status();
+    auto server = serve(**engine, described);
+    if (!server.ok()) return usage_fault(server.status());
+    signals_.on_stop([&running = **engine] { running.request_stop(); });
+    Status status = (*engine)->run();
+    signals_.on_stop({});
+    if (!status.ok()) signals_.limit_end(exit_code(status.error()));
+    if (*server != nullptr) (*server)->stop();
+    return status;
+  }
+  /// Whether the error that `run` returned is one of the configuration.
+  bool is_usage_fault() const { return is_usage_fault_; }
+
+ private:
+  Status usage_fault(Status status) {
+    is_usage_fault_ = status.code() == ErrorCode::kConfig;
+    return status;
+  }
+
+  Result<std::unique_ptr<QueryServer>> serve(Engine& engine, const Topology& topology) {
+    if (options_.query_port == 0) return std::unique_ptr<QueryServer>();
+    QueryServerOptions served{.host = options_.query_host,
+                              .port = options_.query_port,
+                              .threads = options_.query_threads};
+    if (!options_.query_token_file.empty()) {
+      Result<std::string> token = engine::read_secret_file(options_.query_token_file);
+      if (!token.ok()) return token.status();
+      served.token = *std::move(token);
+    }
+    const bool is_closed = !served.token.empty() ||
+                           (extras_.has_personal_rows != nullptr && extras_.has_personal_rows());
+    auto server = std::make_unique<QueryServer>(std::move(served));
+    add_engine_routes(*server, engine, topology,
+                      is_closed ? RowAccess::kTrusted : RowAccess::kOpen);
+    if (extras_.add_routes) extras_.add_routes(*server, engine);
+    const Result<int> port = server->start();
+    if (!port.ok()) return port.status();
+    engine.advertise(fmt::format("{}:{}",
+                                 options_.query_advertised_host.empty()
+                                     ? options_.query_host
+                                     : options_.query_advertised_host,
+                                 *port));
+    return server;
+  }
+
+  const EngineOptions options_;
+  const RunExtras& extras_;
+  engine::SignalThread signals_;
+  bool is_usage_fault_ = false;
+};
+
+void set_up_app(CLI::App& app, Actions& actions) {
+  app.add_flag("--describe", actions.describe, "Print the topology as text and exit.");
+  app.add_flag("--describe-mermaid", actions.describe_mermaid,
+               "Print the topology as a Mermaid flowchart and exit.");
+  app.add_flag("--help-markdown", actions.help_markdown,
+               "Print the properties as a Markdown table and exit.");
+  app.footer("SIGTERM or SIGINT stops in an orderly way: commit, close, exit 0.\n\n" +
+             std::string(kExitCodes));
+}
+
+int start(Result<Topology> topology, const ConfigTable& table, EngineOptions options,
+          const RunExtras& extras) {
+  set_up_logging(options.log_level);
+  for (const std::string& warning : table.warnings()) spdlog::warn("{}", warning);
+  for (const std::string& line : table.changed()) spdlog::info("property {}", line);
+  Program program(std::move(options), extras);
+  const Status status = program.run(std::move(topology));
+  if (status.ok()) {
+    spdlog::info("stopped");
+    return static_cast<int>(ExitCode::kOk);
+  }
+  const ExitCode code = program.is_usage_fault() ? ExitCode::kUsage : exit_code(status.error());
+  spdlog::critical("stopped error={} exit_code={}: {}", to_string(status.code()),
+                   static_cast<int>(code), status.message());
+  return static_cast<int>(code);
+}
+
+}  // namespace
+
+ExitCode exit_code(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kConfig:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kNotFound:
+      return ExitCode::kTopology;
+    case ErrorCode::kFenced:
+      return ExitCode::kFenced;
+    case ErrorCode::kInvalidRecord:
+    case ErrorCode::kUserCode:
+      return ExitCode::kRecord;
+    case ErrorCode::kStoreIo:
+      return ExitCode::kStore;
+    case ErrorCode::kRefused:
+      return ExitCode::kRefused;
+    case ErrorCode::kRetriable:
+    case ErrorCode::kTimedOut:
+    case ErrorCode::kAborted:
+      return ExitCode::kTemporary;
+    case ErrorCode::kInternal:
+      break;
+  }
+  return ExitCode::kInternal;
+}
+
+int run_main(Result<Topology> topology, int argc, char** argv, RunExtras extras) {
+  // Of a topology that is not valid the id does not matter, but properties are looked at first.
+  const std::string name = topology.ok() ? topology->name() : "invalid";
+  if (extras.description.empty())
+    extras.description = fmt::format("Runs the topology \"{}\".", name);
+  extras.set_defaults = [name,
+                         set_defaults = std::move(extras.set_defaults)](EngineOptions& options) {
+    options.application_id = name;
+    if (set_defaults) set_defaults(options);
+  };
+  return run_main([&topology] { return std::move(topology); }, argc, argv, std::move(extras));
+}
+
+int run_main(const std::function<Result<Topology>()>& make_topology, int argc, char** argv,
+             RunExtras extras) {
+  EngineOptions options;
+  if (extras.set_defaults) extras.set_defaults(options);
+  ConfigTable table;
+  if (extras.add_config) extras.add_config(table);
+  add_engine_options(table, options);
+  Actions actions;
+  CLI::App app{extras.description.empty() ? "Runs a topology." : extras.description,
+               std::filesystem::path(argc > 0 ? argv[0] : "").filename().string()};
+  set_up_app(app, actions);
+  engine::ConfigFlags flags(table, app);
+  try {
+    app.parse(flags.take_maps({argv + 1, argv + argc}));
+  } catch (const CLI::ParseError& error) {
+    const bool is_help = app.exit(error) == 0;
+    return static_cast<int>(is_help ? ExitCode::kOk : ExitCode::kUsage);
+  }
+  if (actions.help_markdown) {
+    std::cout << table.markdown();
+    return static_cast<int>(ExitCode::kOk);
+  }
+  if (const Status status = flags.apply(environ); !status.ok()) {
+    return fail(ExitCode::kUsage, status.message());
+  }
+  Result<Topology> topology = make_topology();
+  if (!topology.ok()) return fail(ExitCode::kTopology, topology.message());
+  if (actions.describe || actions.describe_mermaid) {
+    std::cout << (actions.describe ? topology->describe() : topology->describe_mermaid());
+    return static_cast<int>(ExitCode::kOk);
+  }
+  return start(std::move(topology), table, std::move(options), extras);
+}
+
+}  // namespace millrace

@@ -1,0 +1,149 @@
+#include "engine/task/graph.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "millrace/core/assert.h"
+#include "millrace/core/partitioner.h"
+
+#include "engine/task/limited_store.h"
+#include "engine/task/task_broadcasts.h"
+#include "engine/task/task_timers.h"
+
+namespace millrace::engine {
+
+class Graph::Context final : public ProcessorContext {
+ public:
+  Context(Graph& graph, const PlanNode& planned) : graph_(graph), planned_(planned) {
+    TaskScope& scope = graph.scope_;
+    for (const std::string& name : planned.node->stores) {
+      const auto store = std::find_if(scope.plan->stores.begin(), scope.plan->stores.end(),
+                                      [&](const PlanStore& s) { return s.spec->name == name; });
+      if (store->spec->timers) continue;
+      stores_.emplace_back(
+          name, std::make_unique<LimitedStore>(scope.state->store(name), *scope.collector,
+                                               *scope.outputs, *store));
+    }
+  }
+
+  void forward(const Record& record) override { graph_.push_to_children(planned_, record); }
+  void forward_to(size_t child, const Record& record) override {
+    graph_.push(planned_.children[child], record);
+  }
+  size_t child_count() const override { return planned_.children.size(); }
+
+  KeyValueStore& store(std::string_view name) override {
+    const auto found = std::find_if(stores_.begin(), stores_.end(),
+                                    [&](const auto& store) { return store.first == name; });
+    MILLRACE_ASSERT(found != stores_.end(), "the node does not declare a store of this name");
+    return *found->second;
+  }
+  Timers& timers(std::string_view name) override {
+    const std::vector<std::string>& declared = planned_.node->stores;
+    MILLRACE_ASSERT(std::find(declared.begin(), declared.end(), name) != declared.end(),
+                    "the node does not declare timers of this name");
+    return graph_.scope_.timers->timers(name);
+  }
+  const BroadcastRows& broadcast(std::string_view name) override {
+    return graph_.scope_.broadcasts->rows(planned_.node, name);
+  }
+
+  TaskId task() const override { return graph_.scope_.task; }
+  int32_t partition_count() const override { return graph_.scope_.plan->partitions; }
+  const RecordPosition& position() const override { return graph_.scope_.position; }
+  int64_t stream_time_ms() const override { return graph_.scope_.stream_time_ms; }
+  int64_t wall_time_ms() const override { return graph_.scope_.clock->now_ms(); }
+
+  void schedule(TimeKind kind, int64_t interval_ms,
+                std::function<void(int64_t now_ms)> callback) override {
+    const int64_t now_ms = kind == TimeKind::kWall ? Punctuations::elapsed_ms(*graph_.scope_.clock)
+                                                   : std::max<int64_t>(stream_time_ms(), 0);
+    graph_.scope_.punctuations.add(kind, interval_ms, now_ms, std::move(callback));
+  }
+
+  void count_dropped(std::string_view reason) override {
+    auto& dropped = graph_.scope_.dropped;
+    if (const auto found = dropped.find(reason); found != dropped.end()) {
+      ++found->second;
+    } else {
+      dropped.emplace(reason, 1);
+    }
+  }
+
+ private:
+  Graph& graph_;
+  const PlanNode& planned_;
+  std::vector<std::pair<std::string_view, std::unique_ptr<LimitedStore>>> stores_;
+};
+
+Graph::Graph(TaskScope& scope) : scope_(scope) {
+  const std::vector<PlanNode>& nodes = scope.plan->nodes;
+  contexts_.resize(nodes.size());
+  processors_.resize(nodes.size());
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].node->kind != NodeKind::kProcessor) continue;
+    contexts_[i] = std::make_unique<Context>(*this, nodes[i]);
+    processors_[i] = nodes[i].node->factory();
+    MILLRACE_ASSERT(processors_[i] != nullptr, "a node's factory made no processor");
+  }
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (processors_[i]) processors_[i]->init(*contexts_[i]);
+  }
+}
+
+Graph::~Graph() = default;
+
+void Graph::push_from(uint32_t input_node, const Record& record) {
+  push_to_children(scope_.plan->nodes[input_node], record);
+}
+
+void Graph::push_to_children(const PlanNode& planned, const Record& record) {
+  for (const uint32_t child : planned.children) push(child, record);
+}
+
+void Graph::push(uint32_t node, const Record& record) {
+  if (Processor* const processor = processors_[node].get()) {
+    processor->process(record);
+    return;
+  }
+  const PlanNode& planned = scope_.plan->nodes[node];
+  if (planned.node->kind == NodeKind::kExchange) {
+    exchange(planned, record);
+  } else {
+    sink(planned, record);
+  }
+}
+
+/// Local first: when this very task owns the key, the record goes on by a direct call. A (sender,
+/// key) pair always takes the same way, so the key's order holds. On both ways `old_value` stays
+/// behind: a topic could not carry it.
+void Graph::exchange(const PlanNode& planned, const Record& record) {
+  const PartitionKey& partition_key = planned.node->partition_key;
+  if (planned.continues_here) {
+    const int32_t owner = record.key.is_null()
+                              ? scope_.task.partition
+                              : partition_of(partition_key ? partition_key(record.key) : record.key,
+                                             scope_.plan->partitions);
+    if (owner == scope_.task.partition) {
+      Record arrived = record;
+      arrived.old_value = {};
+      push_to_children(planned, arrived);
+    } else {
+      scope_.collector->stage(planned.output, owner, record);
+    }
+    return;
+  }
+  scope_.collector->stage(planned.output, partition_key, record);
+}
+
+void Graph::sink(const PlanNode& planned, const Record& record) {
+  if (planned.rows_in_store) {
+    scope_.collector->check_row(planned.output, record);
+  } else if (planned.row_sink >= 0 && !record.key.is_null()) {
+    scope_.collector->stage_row(static_cast<size_t>(planned.row_sink), planned.output, record);
+  } else {
+    scope_.collector->stage(planned.output, planned.node->partition_key, record);
+  }
+}
+
+}  // namespace millrace::engine

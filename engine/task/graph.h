@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/processor.h"
+#include "millrace/state/task_state.h"
+
+#include "engine/output/collector.h"
+#include "engine/output/output_topics.h"
+#include "engine/task/punctuations.h"
+#include "engine/task/task_plan.h"
+
+namespace millrace::engine {
+
+class TaskBroadcasts;
+class TaskTimers;
+
+/// What a task shares with its processors. Task's thread only.
+struct TaskScope {
+  TaskId task;
+  const TaskPlan* plan = nullptr;
+  const Clock* clock = nullptr;
+  TaskState* state = nullptr;
+  Collector* collector = nullptr;
+  const OutputTopics* outputs = nullptr;
+  Punctuations punctuations;
+  TaskTimers* timers = nullptr;
+  TaskBroadcasts* broadcasts = nullptr;
+  RecordPosition position;  ///< of the input record being processed
+  int64_t stream_time_ms = -1;
+  std::map<std::string, uint64_t, std::less<>> dropped;  ///< by reason, since last asked
+};
+
+/// A task's processors, wired by direct calls.
+class Graph {
+ public:
+  /// `scope` must outlive this. Makes the processors, each knowing its context.
+  /// May throw what a user's factory or `init` throws.
+  explicit Graph(TaskScope& scope);
+  ~Graph();
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  /// Pushes a record, as it comes from an input, through everything behind that input's node,
+  /// depth first. May throw what user code throws.
+  void push_from(uint32_t input_node, const Record& record);
+  /// Gives a timer to the processor whose it is. May throw what user code throws.
+  void fire(uint32_t node, const Timer& timer) { processors_[node]->on_timer(timer); }
+  /// Tells a processor of a change of a broadcast table. May throw what user code throws.
+  void broadcast_changed(uint32_t node, const BroadcastChange& change) {
+    processors_[node]->on_change(change);
+  }
+  void broadcast_reset(uint32_t node, std::string_view table) {
+    processors_[node]->on_reset(table);
+  }
+
+ private:
+  class Context;
+  void push(uint32_t node, const Record& record);
+  void push_to_children(const PlanNode& planned, const Record& record);
+  void exchange(const PlanNode& planned, const Record& record);
+  void sink(const PlanNode& planned, const Record& record);
+
+  TaskScope& scope_;
+  std::vector<std::unique_ptr<Context>> contexts_;  ///< by node; null for sinks and exchanges
+  std::vector<std::unique_ptr<Processor>> processors_;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/processor.h"
+
+namespace millrace::engine {
+
+/// The periodic calls a task's processors asked for.
+class Punctuations {
+ public:
+  using Callback = std::function<void(int64_t now_ms)>;
+
+  /// What drives `kWall`: the steady clock, so that an interval stays one when the time of day is
+  /// set.
+  static int64_t elapsed_ms(const Clock& clock) { return clock.steady_ns() / kNsPerMs; }
+
+  /// `now_ms`: `elapsed_ms` or the stream's time; the first call comes an interval later (for
+  /// stream time, which may not have begun, at the first multiple of the interval).
+  void add(TimeKind kind, int64_t interval_ms, int64_t now_ms, Callback callback);
+
+  /// Earliest time at which something is due; the largest int64 when nothing is.
+  int64_t next_due_ms(TimeKind kind) const { return next_due_ms_[index(kind)]; }
+  /// Runs `unit(callback)` for each that is due and sets its next time: one call however many
+  /// intervals have passed.
+  void run_due(TimeKind kind, int64_t now_ms, const std::function<void(const Callback&)>& unit);
+
+ private:
+  struct Entry {
+    TimeKind kind = TimeKind::kStream;
+    int64_t interval_ms = 0;
+    int64_t due_ms = 0;
+    Callback callback;
+  };
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+  static size_t index(TimeKind kind) { return static_cast<size_t>(kind); }
+  void find_next(TimeKind kind);
+
+  std::vector<Entry> entries_;
+  int64_t next_due_ms_[2] = {kNever, kNever};
+};
+
+}  // namespace millrace::engine

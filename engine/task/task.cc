@@ -1,0 +1,435 @@
+#include "engine/task/task.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "millrace/core/assert.h"
+#include "millrace/core/invalid_record.h"
+
+#include "engine/output/dead_letters.h"
+
+namespace millrace::engine {
+namespace {
+
+/// How many records a slice processes between two looks at the clock.
+constexpr int32_t kRecordsPerClockCheck = 16;
+
+/// Stable name of what happened to a record, for metrics.
+std::string_view drop_reason(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidRecord:
+      return "invalid_record";
+    case ErrorCode::kRefused:
+      return "refused_output";
+    default:
+      return "user_code";
+  }
+}
+
+Error from_current_exception() {
+  try {
+    throw;
+  } catch (const InvalidRecord& thrown) {
+    return {ErrorCode::kInvalidRecord, thrown.what()};
+  } catch (const std::exception& thrown) {
+    return {ErrorCode::kUserCode, thrown.what()};
+  } catch (...) {
+    return {ErrorCode::kUserCode, "an exception that is no std::exception"};
+  }
+}
+
+}  // namespace
+
+Task::Task(TaskId id, const TaskPlan& plan, const TaskEnvironment& environment,
+           std::unique_ptr<TaskState> state)
+    : plan_(plan),
+      environment_(environment),
+      state_(std::move(state)),
+      collector_(*environment.outputs, plan.row_sinks) {
+  scope_.task = id;
+  scope_.plan = &plan_;
+  scope_.clock = environment.clock;
+  scope_.state = state_.get();
+  scope_.collector = &collector_;
+  scope_.outputs = environment.outputs;
+  for (const PlanInput& planned : plan.inputs) {
+    TaskInput& input = inputs_.emplace_back();
+    input.plan = &planned;
+    input.node = plan.nodes[planned.node].node;
+    input.partition = {planned.topic, id.partition};
+  }
+}
+
+Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> backlog_ends) {
+  MILLRACE_ASSERT(offsets.size() == inputs_.size(), "a task starts with one offset an input");
+  MILLRACE_ASSERT(
+      backlog_ends.empty() ? !plan_.has_wall_timers() : backlog_ends.size() == inputs_.size(),
+      "timers on the wall clock need to know the backlog of every input");
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    inputs_[i].position = offsets[i];
+    inputs_[i].frozen_position = offsets[i];
+    inputs_[i].end_offset = 0;
+    inputs_[i].is_at_end = false;
+    inputs_[i].backlog_end = backlog_ends.empty() ? 0 : backlog_ends[i];
+  }
+  has_passed_backlog_ = false;
+  scope_.timers = &timers_.emplace(scope_);
+  scope_.broadcasts =
+      &broadcasts_.emplace(scope_, environment_.broadcasts, environment_.clock->now_ms());
+  try {
+    graph_ = std::make_unique<Graph>(scope_);
+  } catch (...) {
+    const Error error = from_current_exception();
+    return Error{error.code, fmt::format("task {}: a processor failed to start: {}",
+                                         scope_.task.to_string(), error.message)};
+  }
+  return {};
+}
+
+void Task::reset() {
+  graph_.reset();
+  scope_.timers = nullptr;
+  timers_.reset();
+  scope_.broadcasts = nullptr;
+  broadcasts_.reset();
+  scope_.punctuations = {};
+  scope_.stream_time_ms = -1;
+  collector_.clear();
+  state_->discard();
+  for (TaskInput& input : inputs_) {
+    input.queue.clear();
+    input.has_head = false;
+    input.prefetched = 0;
+    input.is_at_end = false;
+  }
+  failure_ = {};
+  dirty_units_ = 0;
+}
+
+void Task::accept(TaskInput& input, RecordBatch batch, const FetchOutcome& outcome) {
+  if (outcome.end_offset) {
+    input.is_at_end = true;
+    input.end_offset = *outcome.end_offset;
+  } else if (outcome.records > 0) {
+    input.is_at_end = false;
+  }
+  input.queue.push(std::move(batch));
+}
+
+bool Task::has_work() const {
+  if (!graph_) return false;
+  const int64_t elapsed_ms = Punctuations::elapsed_ms(*environment_.clock);
+  if (scope_.punctuations.next_due_ms(TimeKind::kWall) <= elapsed_ms) return true;
+  if (!timers_->empty() &&
+      (timers_->may_be_due(TimeKind::kStream, timers_->clock_ms(TimeKind::kStream)) ||
+       timers_->may_be_due(TimeKind::kWall, timers_wall_ms()))) {
+    return true;
+  }
+  const auto change = broadcasts_->next();
+  if (change && change->is_first) return true;
+  bool has_records = change.has_value();
+  for (const TaskInput& input : inputs_) {
+    if (!input.queue.empty()) {
+      has_records = true;
+    } else if (!input.is_at_end) {
+      return false;
+    }
+  }
+  return has_records;
+}
+
+Status Task::process_slice(Producer* producer) {
+  const Clock& clock = *environment_.clock;
+  const int64_t end_ns = clock.steady_ns() + environment_.options->slice_time_ms * 1'000'000;
+  prefetch();
+  run_wall_punctuations();
+  for (int32_t done = 1; failure_.ok() && done <= environment_.options->slice_records; ++done) {
+    TaskInput* const input = next_input();
+    if (!failure_.ok()) break;
+    if (!take_change(input) && !fire_timer(input)) {
+      if (input == nullptr) break;
+      process_front(*input);
+    }
+    if (done % kRecordsPerClockCheck == 0 && clock.steady_ns() > end_ns) break;
+  }
+  MILLRACE_RETURN_IF_ERROR(failure_);
+  if (producer == nullptr) return {};
+  return collector_.flush(*producer, [this](const OutputTopic& topic, const Error& error) {
+    return handle_refused(topic, error);
+  });
+}
+
+void Task::prefetch() {
+  const auto slice = static_cast<size_t>(environment_.options->slice_records);
+  for (TaskInput& input : inputs_) {
+    if (input.plan->prefetch.empty() || input.prefetched >= slice) continue;
+    keys_.clear();
+    input.queue.for_each_key(input.prefetched, slice, [&](Bytes key) {
+      if (!key.is_null()) keys_.push_back(key);
+    });
+    input.prefetched = std::min(slice, input.queue.size());
+    if (keys_.empty()) continue;
+    for (const uint32_t store : input.plan->prefetch) {
+      state_->store(plan_.stores[store].spec->name).prefetch(keys_);
+    }
+  }
+}
+
+TaskInput* Task::next_input() {
+  TaskInput* earliest = nullptr;
+  is_waiting_ = false;
+  for (TaskInput& input : inputs_) {
+    if (!prepare_head(input)) {
+      is_waiting_ = !input.is_at_end;
+      if (is_waiting_) return nullptr;
+      continue;
+    }
+    if (earliest == nullptr || input.head_time_ms < earliest->head_time_ms) earliest = &input;
+  }
+  return earliest;
+}
+
+bool Task::prepare_head(TaskInput& input) {
+  while (!input.has_head && !input.queue.empty() && failure_.ok()) {
+    if (input.queue.front().offset < input.position) {
+      input.queue.pop();
+      continue;
+    }
+    const Status status = check_front(input);
+    if (status.ok()) {
+      input.has_head = true;
+    } else {
+      set_position(input);
+      handle_failure(input, status.error());
+      pop_front(input);
+    }
+  }
+  return input.has_head;
+}
+
+Status Task::check_front(TaskInput& input) {
+  const FetchedRecord& record = input.queue.front();
+  const TopicUse& topic = input.node->topic;
+  if (!record.key.is_null() && topic.key.validate != nullptr) {
+    MILLRACE_RETURN_IF_ERROR(topic.key.validate(record.key));
+  }
+  if (!record.value.is_null() && topic.value.validate != nullptr) {
+    MILLRACE_RETURN_IF_ERROR(topic.value.validate(record.value));
+  }
+  input.head_time_ms = record.timestamp_ms;
+  if (input.node->event_time) {
+    try {
+      input.head_time_ms = input.node->event_time(record.key, record.value, record.timestamp_ms);
+    } catch (...) {
+      return from_current_exception();
+    }
+  }
+  if (input.head_time_ms >= 0) return {};
+  return Error{ErrorCode::kInvalidRecord,
+               fmt::format("its event time {} ms is negative", input.head_time_ms)};
+}
+
+void Task::process_front(TaskInput& input) {
+  const FetchedRecord& fetched = input.queue.front();
+  set_position(input);
+  if (input.head_time_ms > scope_.stream_time_ms) {
+    scope_.stream_time_ms = input.head_time_ms;
+    run_stream_punctuations();
+    if (!failure_.ok()) return;
+  }
+  const Record record{.key = fetched.key,
+                      .value = fetched.value,
+                      .old_value = {},
+                      .timestamp_ms = input.head_time_ms,
+                      .headers = fetched.headers};
+  const std::optional<Error> error = run_unit([&] { graph_->push_from(input.plan->node, record); });
+  if (error) [[unlikely]] {
+    handle_failure(input, *error);
+    if (!failure_.ok()) return;
+  }
+  pop_front(input);
+}
+
+void Task::pop_front(TaskInput& input) {
+  if (!failure_.ok()) return;
+  input.position = input.queue.front().offset + 1;
+  input.queue.pop();
+  input.has_head = false;
+  if (input.prefetched > 0) --input.prefetched;
+  ++dirty_units_;
+  ++counts_.processed;
+}
+
+template <class Work>
+std::optional<Error> Task::run_unit(Work&& work) {
+  state_->begin_unit();
+  collector_.begin_unit();
+  timers_->begin_unit();
+  std::optional<Error> error;
+  try {
+    work();
+    if (!collector_.unit_status().ok()) error = collector_.unit_status().error();
+  } catch (...) {
+    error = from_current_exception();
+  }
+  if (error) {
+    collector_.undo_unit();
+    state_->undo_unit();
+    timers_->unit_undone();
+  } else {
+    state_->end_unit();
+  }
+  return error;
+}
+
+void Task::run_wall_punctuations() {
+  const int64_t elapsed_ms = Punctuations::elapsed_ms(*environment_.clock);
+  if (scope_.punctuations.next_due_ms(TimeKind::kWall) > elapsed_ms) return;
+  const int64_t now_ms = environment_.clock->now_ms();
+  scope_.punctuations.run_due(TimeKind::kWall, elapsed_ms,
+                              [&](const auto& callback) { run_punctuation(callback, now_ms); });
+}
+
+void Task::run_stream_punctuations() {
+  const int64_t now_ms = scope_.stream_time_ms;
+  if (scope_.punctuations.next_due_ms(TimeKind::kStream) > now_ms) return;
+  scope_.punctuations.run_due(TimeKind::kStream, now_ms,
+                              [&](const auto& callback) { run_punctuation(callback, now_ms); });
+}
+
+void Task::run_punctuation(const Punctuations::Callback& callback, int64_t now_ms) {
+  if (!failure_.ok()) return;
+  const uint64_t units_before = dirty_units_;
+  const size_t bytes_before = dirty_bytes();
+  const bool stays = run_call("a punctuation", [&] { callback(now_ms); });
+  // One that found nothing to do is no reason for a commit.
+  if (stays && dirty_bytes() == bytes_before) dirty_units_ = units_before;
+}
+
+template <class Work>
+bool Task::run_call(std::string_view what, Work&& work) {
+  const RecordPosition position = std::exchange(scope_.position, RecordPosition{});
+  const std::optional<Error> error = run_unit(work);
+  scope_.position = position;
+  ++dirty_units_;
+  if (!error) return true;
+  const std::string message =
+      fmt::format("task {}: {} failed: {}", scope_.task.to_string(), what, error->message);
+  if (policy(error->code) == OnError::kFail) {
+    failure_ = Error{error->code, message};
+    return false;
+  }
+  ++counts_.dropped[std::string(drop_reason(error->code))];
+  spdlog::error("{}", message);
+  return false;
+}
+
+bool Task::is_past_backlog() const {
+  return has_passed_backlog_ || std::all_of(inputs_.begin(), inputs_.end(),
+                                            [](const auto& i) { return i.is_past_backlog(); });
+}
+
+int64_t Task::timers_wall_ms() const {
+  return is_past_backlog() ? environment_.clock->now_ms() : timers_->clock_ms(TimeKind::kWall);
+}
+
+void Task::move_timer_clocks(const TaskInput* next) {
+  if (next != nullptr) timers_->set_clock(TimeKind::kStream, next->head_time_ms);
+  if (!plan_.has_wall_timers()) return;
+  has_passed_backlog_ = is_past_backlog();
+  int64_t now_ms = timers_wall_ms();
+  if (!has_passed_backlog_ && next != nullptr) {
+    now_ms = std::max(now_ms, std::min(environment_.clock->now_ms(), next->head_time_ms));
+  }
+  timers_->set_clock(TimeKind::kWall, now_ms);
+}
+
+bool Task::fire_timer(const TaskInput* next) {
+  if (timers_->empty()) return false;
+  move_timer_clocks(next);
+  if (!timers_->find_due()) return false;
+  const uint32_t node = timers_->due_node();
+  const bool stays = run_call("a timer", [&] { graph_->fire(node, timers_->take_due()); });
+  // What failed and is forgiven must not come back.
+  if (!stays && failure_.ok()) run_call("a timer", [&] { timers_->take_due(); });
+  return true;
+}
+
+bool Task::take_change(const TaskInput* next) {
+  if (broadcasts_->empty()) return false;
+  const auto change = broadcasts_->next();
+  if (!change) return false;
+  const bool is_later =
+      is_waiting_ || (next != nullptr && next->head_time_ms < change->timestamp_ms);
+  if (is_later && !change->is_first) return false;
+  broadcasts_->pass(*change);
+  const bool stays = run_call("a change of a broadcast table", [&] {
+    broadcasts_->keep(*change);
+    broadcasts_->call(*change, *graph_);
+  });
+  // What failed and is forgiven must not come back.
+  if (!stays && failure_.ok()) {
+    run_call("a cursor of a broadcast table", [&] { broadcasts_->keep(*change); });
+  }
+  return true;
+}
+
+void Task::lower_floors(const BroadcastTopic& topic, std::span<int64_t> floors) const {
+  if (broadcasts_) broadcasts_->lower_floors(topic, floors);
+}
+
+void Task::set_position(const TaskInput& input) {
+  scope_.position = {input.plan->topic, input.partition.partition, input.queue.front().offset};
+}
+
+OnError Task::policy(ErrorCode code) const {
+  const EngineOptions& options = *environment_.options;
+  if (code == ErrorCode::kInvalidRecord) return options.on_invalid_record;
+  if (code == ErrorCode::kRefused) return options.on_refused_output;
+  return options.on_user_error;
+}
+
+void Task::handle_failure(TaskInput& input, const Error& error) {
+  const Error located{error.code,
+                      fmt::format("{}: {}", scope_.position.to_string(), error.message)};
+  const OnError decision = policy(error.code);
+  if (decision == OnError::kFail) {
+    failure_ = located;
+    return;
+  }
+  const std::string_view reason = drop_reason(error.code);
+  ++counts_.dropped[std::string(reason)];
+  spdlog::warn("record skipped task={} reason={} {}", scope_.task.to_string(), reason,
+               located.message);
+  if (decision != OnError::kDeadLetter) return;
+  const int32_t topic = environment_.dead_letters;
+  const auto refused = run_unit([&] {
+    stage_dead_letter(collector_, topic, (*environment_.outputs)[topic].partitions,
+                      input.queue.front(), scope_.position, scope_.task, error,
+                      environment_.letter_key);
+  });
+  if (!refused) {
+    ++counts_.dead_lettered[std::string(reason)];
+    return;
+  }
+  ++counts_.dropped["dead_letter_refused"];
+  spdlog::error("dead letter dropped task={} {}: {}", scope_.task.to_string(),
+                scope_.position.to_string(), refused->message);
+}
+
+Status Task::handle_refused(const OutputTopic& topic, const Error& error) {
+  if (environment_.options->on_refused_output == OnError::kFail) {
+    return Error{error.code, fmt::format("task {}: topic '{}' refuses an output: {}",
+                                         scope_.task.to_string(), topic.name, error.message)};
+  }
+  ++counts_.dropped[std::string(drop_reason(error.code))];
+  spdlog::error("output dropped task={} topic={}: {}", scope_.task.to_string(), topic.name,
+                error.message);
+  return {};
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,173 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/ids.h"
+#include "millrace/core/result.h"
+#include "millrace/engine/options.h"
+#include "millrace/state/task_state.h"
+
+#include "engine/clients/clients.h"
+#include "engine/output/collector.h"
+#include "engine/secrets/sealing.h"
+#include "engine/task/graph.h"
+#include "engine/task/input_queue.h"
+#include "engine/task/task_broadcasts.h"
+#include "engine/task/task_plan.h"
+#include "engine/task/task_timers.h"
+
+namespace millrace::engine {
+
+/// What the tasks of an instance have in common; outlives them.
+struct TaskEnvironment {
+  const EngineOptions* options = nullptr;
+  const OutputTopics* outputs = nullptr;
+  const Clock* clock = nullptr;
+  const BroadcastReader* broadcasts = nullptr;  ///< null: no node reads a table of it
+  int32_t dead_letters = -1;               ///< index into `outputs`; −1: no policy asks for them
+  const SealingKey* letter_key = nullptr;  ///< seals dead letters; null: they are in clear
+};
+
+/// What a task did since its counts were last taken.
+struct TaskCounts {
+  uint64_t processed = 0;
+  std::map<std::string, uint64_t, std::less<>> dropped;        ///< by reason
+  std::map<std::string, uint64_t, std::less<>> dead_lettered;  ///< by reason
+  std::vector<Collector::Sent> sent;                           ///< by output topic
+};
+
+/// One input partition of a task.
+struct TaskInput {
+  const PlanInput* plan = nullptr;
+  const Node* node = nullptr;
+  TopicPartition partition;
+  InputQueue queue;
+  int64_t position = 0;     ///< offset of the next record to process
+  int64_t end_offset = 0;   ///< where the broker last said that there is nothing more
+  int64_t backlog_end = 0;  ///< what is before it was there when the task started
+  bool is_at_end = false;   ///< nothing was fetched since it said so
+  bool has_head = false;    ///< the front was validated and `head_time_ms` is its event time
+  int64_t head_time_ms = 0;
+  size_t prefetched = 0;  ///< records from the front whose rows were already asked for
+  int64_t frozen_position = 0;
+
+  /// Whether what was there when the task started has been processed.
+  bool is_past_backlog() const { return position >= backlog_end || (queue.empty() && is_at_end); }
+  /// Past control records when all was processed, so that lag shows as none.
+  int64_t committable() const {
+    return queue.empty() && is_at_end && end_offset > position ? end_offset : position;
+  }
+};
+
+/// One sub-topology × one partition: inputs, processors, state, outputs.
+///
+/// Touched by the loop's thread or by exactly one worker, never both.
+class Task {
+ public:
+  Task(TaskId id, const TaskPlan& plan, const TaskEnvironment& environment,
+       std::unique_ptr<TaskState> state);
+
+  TaskId id() const { return scope_.task; }
+  const TaskPlan& plan() const { return plan_; }
+  TaskState& state() { return *state_; }
+  std::vector<TaskInput>& inputs() { return inputs_; }
+
+  /// Makes the processors and begins at these offsets, one an input. `backlog_ends`: where the
+  /// inputs end now; empty, unless the plan has timers on the wall clock. Error: `kUserCode`.
+  Status start(std::span<const int64_t> offsets, std::span<const int64_t> backlog_ends = {});
+  /// Drops queues, processors and all that was not committed (I4).
+  void reset();
+
+  /// Takes what was fetched for an input; records below its position are passed over.
+  void accept(TaskInput& input, RecordBatch batch, const FetchOutcome& outcome);
+  bool has_work() const;
+  /// Fires timers and processes records until the slice's bounds are met, an input has to be waited
+  /// for, or nothing is left; then sends the outputs, unless `producer` is null: they are held.
+  /// Errors are fatal for the instance, or the producer's.
+  Status process_slice(Producer* producer);
+
+  bool is_dirty() const { return dirty_units_ > 0; }
+  size_t dirty_bytes() const { return state_->dirty_bytes() + collector_.used_bytes(); }
+
+  /// Ends the present generation of changes: freezes input positions and dirty rows.
+  void freeze();
+  /// Sends outputs, rows of table sinks and changelog records of what was frozen.
+  Status send_frozen(Producer& producer);
+  /// After Kafka committed: learns where the changelogs end now. Loop's thread only.
+  void take_delivered_ends(Producer& producer);
+  /// After Kafka committed: what this instance sent to inputs of this task is there to be fetched,
+  /// so these are not at their ends. Loop's thread only.
+  void expect_delivered(Producer& producer);
+  /// Then: rows and positions into the store, in one batch.
+  Status apply_frozen();
+
+  /// Lowers `floors` to what this task may go back to; see `BroadcastReader::prune`.
+  void lower_floors(const BroadcastTopic& topic, std::span<int64_t> floors) const;
+
+  /// Event time of the newest processed record of the last commit; −1: none.
+  int64_t committed_event_time_ms() const { return committed_event_time_ms_; }
+  TaskCounts take_counts();
+
+ private:
+  void prefetch();
+  void run_wall_punctuations();
+  void run_stream_punctuations();
+  void run_punctuation(const Punctuations::Callback& callback, int64_t now_ms);
+  /// Where the wall clock of timers stands, unless an input's head holds it back.
+  int64_t timers_wall_ms() const;
+  bool is_past_backlog() const;
+  /// Fires the earliest timer that is due before `next` is taken (null: there is no record to be
+  /// taken); false: none is.
+  bool fire_timer(const TaskInput* next);
+  /// Meets the change of a broadcast table that comes before `next`; false: there is none.
+  bool take_change(const TaskInput* next);
+  void move_timer_clocks(const TaskInput* next);
+  /// Input with the earliest head; null when there is none or one has to be waited for.
+  TaskInput* next_input();
+  bool prepare_head(TaskInput& input);
+  Status check_front(TaskInput& input);
+  void process_front(TaskInput& input);
+  void pop_front(TaskInput& input);
+  /// Runs `work` so that all or nothing of it stays. The error is what user code threw or an
+  /// output that is too large.
+  template <class Work>
+  std::optional<Error> run_unit(Work&& work);
+  /// A unit that no record asked for. False: it failed, was undone, and the policy is applied.
+  template <class Work>
+  bool run_call(std::string_view what, Work&& work);
+  /// Applies the policy for the record at the front of `input`.
+  void handle_failure(TaskInput& input, const Error& error);
+  /// Sends a frozen row to the table sinks that leave theirs to the store, and to the changelog.
+  Status send_row(const PlanStore& store, const ChangelogRecord& row, Producer& producer,
+                  const Collector::RefusedHandler& refused);
+  Status handle_refused(const OutputTopic& topic, const Error& error);
+  void set_position(const TaskInput& input);
+  OnError policy(ErrorCode code) const;
+
+  const TaskPlan& plan_;
+  const TaskEnvironment& environment_;
+  std::unique_ptr<TaskState> state_;
+  Collector collector_;
+  TaskScope scope_;
+  std::vector<TaskInput> inputs_;
+  std::optional<TaskTimers> timers_;          ///< from `start` on
+  std::optional<TaskBroadcasts> broadcasts_;  ///< from `start` on
+  bool is_waiting_ = false;  ///< for the next record of an input, to know which is earliest
+  bool has_passed_backlog_ = false;
+  std::unique_ptr<Graph> graph_;  ///< null until `start`
+  Status failure_;                ///< first that the policies do not forgive
+  uint64_t dirty_units_ = 0;
+  std::vector<Bytes> keys_;  ///< scratch of `prefetch`
+  TaskPositions frozen_positions_;
+  int64_t frozen_event_time_ms_ = -1;
+  int64_t committed_event_time_ms_ = -1;
+  TaskCounts counts_;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,219 @@
+#include "engine/task/task_broadcasts.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "millrace/core/assert.h"
+#include "millrace/core/serde.h"
+
+#include "engine/task/graph.h"
+
+namespace millrace::engine {
+namespace {
+
+/// A cursor is kept anew when its row is this part of the retention old, so that it looks as old as
+/// the task's last commit and not as the table's last change.
+constexpr int64_t kRefreshesPerRetention = 4;
+
+std::string row_key(const std::string& topic, int32_t partition) {
+  std::string key = topic;
+  key.push_back('\0');
+  Serde<int32_t>::encode(partition, key);
+  return key;
+}
+
+}  // namespace
+
+/// Rows of the node's store: topic, 0, partition (4 bytes) → offset, wall clock in ms (8 bytes
+/// each, all big-endian).
+struct TaskBroadcasts::Cursor final : public BroadcastRows {
+  Cursor(const TaskScope& scope, uint32_t index, const BroadcastTopic& broadcast,
+         const PlanStore& planned)
+      : node(index),
+        topic(broadcast),
+        store(scope.state->store(planned.spec->name), *scope.collector, *scope.outputs, planned) {}
+
+  Row get(Bytes key) const override { return topic.table.get(key, at); }
+  void for_each(const std::function<void(Bytes key, Row row)>& visit) const override {
+    topic.table.for_each(at, visit);
+  }
+
+  void read(int64_t now_ms) {
+    for (int32_t p = 0; p < topic.table.partitions(); ++p) {
+      const Row row = store.get(Bytes(row_key(topic.use->name, p)));
+      is_new.push_back(!row);
+      at.push_back(row ? Serde<int64_t>::view(Bytes(row.value.data(), sizeof(int64_t))) : 0);
+      kept_ms.push_back(
+          row ? Serde<int64_t>::view(Bytes(row.value.data() + sizeof(int64_t), sizeof(int64_t)))
+              : now_ms);
+      needs_reset = needs_reset || (row && cannot_go_on(p, now_ms));
+    }
+    committed = frozen = at;
+  }
+
+  /// Whether changes behind the cursor may be missing: deletions that Kafka has forgotten, and that
+  /// need not have left a record behind; versions that this instance has forgotten; or all, since
+  /// the topic was made anew or this instance has not read as far.
+  bool cannot_go_on(int32_t p, int64_t now_ms) const {
+    const auto i = static_cast<size_t>(p);
+    if (at[i] < topic.table.floor(p) || at[i] > topic.table.end(p)) return true;
+    return at[i] < topic.table.end(p) && now_ms - kept_ms[i] > topic.tombstone_retention_ms;
+  }
+
+  uint32_t node;
+  const BroadcastTopic& topic;
+  LimitedStore store;
+  bool needs_reset = false;
+  std::vector<bool> is_new;  ///< by partition: this task has met nothing of it before
+  std::vector<int64_t> at;
+  std::vector<int64_t> kept_ms;  ///< wall clock of the row
+  std::vector<int64_t> frozen;
+  std::vector<int64_t> committed;
+};
+
+TaskBroadcasts::TaskBroadcasts(TaskScope& scope, const BroadcastReader* reader, int64_t now_ms)
+    : scope_(scope), now_ms_(now_ms) {
+  const std::vector<PlanNode>& nodes = scope.plan->nodes;
+  for (uint32_t i = 0; i < nodes.size(); ++i) {
+    const Node& node = *nodes[i].node;
+    for (const std::string& table : node.broadcasts) {
+      MILLRACE_ASSERT(reader != nullptr, "a broadcast table that is not read");
+      const auto store = std::find_if(
+          scope.plan->stores.begin(), scope.plan->stores.end(),
+          [&](const PlanStore& planned) { return planned.spec->name == node.cursors; });
+      Cursor& cursor =
+          *cursors_.emplace_back(std::make_unique<Cursor>(scope, i, reader->topic(table), *store));
+      cursor.read(now_ms);
+      if (!cursor.needs_reset) continue;
+      spdlog::warn(
+          "all of a broadcast table is met anew: its changes since the last commit cannot "
+          "be told task={} node={} topic={}",
+          scope.task.to_string(), node.name, table);
+    }
+  }
+}
+
+TaskBroadcasts::~TaskBroadcasts() = default;
+
+const BroadcastRows& TaskBroadcasts::rows(const Node* node, std::string_view table) const {
+  for (const auto& cursor : cursors_) {
+    if (scope_.plan->nodes[cursor->node].node == node && cursor->topic.use->name == table) {
+      return *cursor;
+    }
+  }
+  MILLRACE_ASSERT(false, "the node does not declare a broadcast table of this name");
+  std::abort();
+}
+
+std::optional<TaskBroadcasts::Next> TaskBroadcasts::next() const {
+  std::optional<Next> earliest;
+  for (size_t i = 0; i < cursors_.size(); ++i) {
+    const Cursor& cursor = *cursors_[i];
+    if (cursor.needs_reset) return Next{.cursor = i, .is_reset = true, .is_first = true};
+    const BroadcastTable& table = cursor.topic.table;
+    for (int32_t p = 0; p < table.partitions(); ++p) {
+      const int64_t at = cursor.at[static_cast<size_t>(p)];
+      if (at >= table.end(p)) continue;
+      const int64_t offset = table.next_offset(p, at);
+      if (offset < 0) continue;
+      const Next found{.cursor = i,
+                       .partition = p,
+                       .offset = offset,
+                       .timestamp_ms = table.timestamp_ms(p, offset),
+                       .is_first = offset < table.loaded_end(p)};
+      const auto order = [](const Next& n) { return std::pair(!n.is_first, n.timestamp_ms); };
+      if (!earliest || order(found) < order(*earliest)) earliest = found;
+    }
+  }
+  return earliest;
+}
+
+void TaskBroadcasts::pass(const Next& next) {
+  Cursor& cursor = *cursors_[next.cursor];
+  if (!next.is_reset) {
+    cursor.at[static_cast<size_t>(next.partition)] = next.offset + 1;
+    return;
+  }
+  cursor.needs_reset = false;
+  for (int32_t p = 0; p < cursor.topic.table.partitions(); ++p) {
+    cursor.at[static_cast<size_t>(p)] = cursor.topic.table.end(p);
+  }
+}
+
+void TaskBroadcasts::keep(const Next& next) {
+  Cursor& cursor = *cursors_[next.cursor];
+  const int32_t first = next.is_reset ? 0 : next.partition;
+  const int32_t last = next.is_reset ? cursor.topic.table.partitions() - 1 : next.partition;
+  for (int32_t p = first; p <= last; ++p) {
+    cursor.kept_ms[static_cast<size_t>(p)] = now_ms_;
+    write(cursor, p, next.timestamp_ms);
+  }
+}
+
+void TaskBroadcasts::write(Cursor& cursor, int32_t partition, int64_t timestamp_ms) {
+  std::string value;
+  Serde<int64_t>::encode(cursor.at[static_cast<size_t>(partition)], value);
+  Serde<int64_t>::encode(cursor.kept_ms[static_cast<size_t>(partition)], value);
+  cursor.store.put(Bytes(row_key(cursor.topic.use->name, partition)), Bytes(value), timestamp_ms);
+}
+
+void TaskBroadcasts::call(const Next& next, Graph& graph) const {
+  const Cursor& cursor = *cursors_[next.cursor];
+  const std::string& table = cursor.topic.use->name;
+  if (next.is_reset) {
+    graph.broadcast_reset(cursor.node, table);
+    return;
+  }
+  const BroadcastTable::Change change = cursor.topic.table.change(next.partition, next.offset);
+  graph.broadcast_changed(
+      cursor.node,
+      {.table = table,
+       .key = change.key,
+       .value = change.row.value,
+       .old_value = change.row_before.value,
+       .is_old_known = change.is_old_known || cursor.is_new[static_cast<size_t>(next.partition)],
+       .timestamp_ms = change.row.timestamp_ms});
+}
+
+// So that what is there without being a change, such as marks of transactions, does not make the
+// cursor look behind.
+void TaskBroadcasts::pass_nothing(Cursor& cursor, int32_t partition) {
+  int64_t& at = cursor.at[static_cast<size_t>(partition)];
+  const BroadcastTable& table = cursor.topic.table;
+  if (table.next_offset(partition, at) < 0) at = std::max(at, table.end(partition));
+}
+
+void TaskBroadcasts::freeze(int64_t now_ms) {
+  now_ms_ = now_ms;
+  for (const auto& cursor : cursors_) {
+    for (int32_t p = 0; p < cursor->topic.table.partitions(); ++p) {
+      int64_t& kept_ms = cursor->kept_ms[static_cast<size_t>(p)];
+      if (cursor->needs_reset ||
+          now_ms - kept_ms <= cursor->topic.tombstone_retention_ms / kRefreshesPerRetention) {
+        continue;
+      }
+      kept_ms = now_ms;
+      pass_nothing(*cursor, p);
+      write(*cursor, p, std::max<int64_t>(scope_.stream_time_ms, 0));
+    }
+    cursor->frozen = cursor->at;
+  }
+}
+
+void TaskBroadcasts::apply_frozen() {
+  for (const auto& cursor : cursors_) cursor->committed = cursor->frozen;
+}
+
+void TaskBroadcasts::lower_floors(const BroadcastTopic& topic, std::span<int64_t> floors) const {
+  for (const auto& cursor : cursors_) {
+    if (&cursor->topic != &topic) continue;
+    for (size_t p = 0; p < floors.size(); ++p) {
+      floors[p] = std::min(floors[p], cursor->committed[p]);
+    }
+  }
+}
+
+}  // namespace millrace::engine

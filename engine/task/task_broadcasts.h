@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/broadcast.h"
+
+#include "engine/broadcast/broadcast_reader.h"
+#include "engine/task/limited_store.h"
+
+namespace millrace::engine {
+
+class Graph;
+struct TaskScope;
+
+/// Where the nodes of a task stand in the broadcast tables that they read. A cursor, one a node and
+/// table, is rows of the node's store of cursors, so a change is committed with what it led to.
+class TaskBroadcasts {
+ public:
+  /// Reads the cursors. `scope` and `reader` outlive this; `reader` is loaded, and null only when
+  /// no node reads a table.
+  TaskBroadcasts(TaskScope& scope, const BroadcastReader* reader, int64_t now_ms);
+  ~TaskBroadcasts();
+  TaskBroadcasts(const TaskBroadcasts&) = delete;
+  TaskBroadcasts& operator=(const TaskBroadcasts&) = delete;
+
+  bool empty() const { return cursors_.empty(); }
+  /// REQUIRES: `node` reads `table`.
+  const BroadcastRows& rows(const Node* node, std::string_view table) const;
+
+  /// What a node is to meet next.
+  struct Next {
+    size_t cursor = 0;
+    bool is_reset = false;  ///< all may have changed
+    int32_t partition = 0;
+    int64_t offset = 0;
+    int64_t timestamp_ms = 0;
+    bool is_first = false;  ///< before any record: it happened while the task did not run
+  };
+  /// The earliest; nullopt: every cursor is at the end.
+  std::optional<Next> next() const;
+  /// Moves the cursor past it; this is not undone with a unit.
+  void pass(const Next& next);
+  /// Keeps the cursor, as part of the open unit.
+  void keep(const Next& next);
+  /// Calls the node. May throw what user code throws.
+  void call(const Next& next, Graph& graph) const;
+
+  /// Before the state is frozen, in a unit: keeps cursors that are to look young, and notes all.
+  void freeze(int64_t now_ms);
+  /// The commit of what was frozen is done.
+  void apply_frozen();
+  /// Lowers `floors` (one a partition) to the committed cursors of the topic.
+  void lower_floors(const BroadcastTopic& topic, std::span<int64_t> floors) const;
+
+ private:
+  struct Cursor;
+  static void pass_nothing(Cursor& cursor, int32_t partition);
+  static void write(Cursor& cursor, int32_t partition, int64_t timestamp_ms);
+
+  TaskScope& scope_;
+  int64_t now_ms_ = 0;
+  std::vector<std::unique_ptr<Cursor>> cursors_;
+};
+
+}  // namespace millrace::engine

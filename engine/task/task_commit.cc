@@ -1,0 +1,100 @@
+#include <algorithm>
+#include <utility>
+
+#include "engine/task/task.h"
+
+namespace millrace::engine {
+
+void Task::freeze() {
+  if (!timers_->empty() || !broadcasts_->empty()) {
+    state_->begin_unit();
+    timers_->save_clock();
+    broadcasts_->freeze(environment_.clock->now_ms());
+    state_->end_unit();
+  }
+  for (TaskInput& input : inputs_) {
+    // Never back over control records that a commit went past: a purge may have followed it.
+    input.frozen_position = std::max(input.frozen_position, input.committable());
+  }
+  frozen_event_time_ms_ = std::max(scope_.stream_time_ms, committed_event_time_ms_);
+  state_->freeze();
+  dirty_units_ = 0;
+}
+
+Status Task::send_frozen(Producer& producer) {
+  const auto refused = [this](const OutputTopic& topic, const Error& error) {
+    return handle_refused(topic, error);
+  };
+  MILLRACE_RETURN_IF_ERROR(collector_.flush(producer, refused));
+  for (const PlanNode& planned : plan_.nodes) {
+    if (planned.row_sink < 0) continue;
+    MILLRACE_RETURN_IF_ERROR(collector_.flush_rows(static_cast<size_t>(planned.row_sink),
+                                                   planned.output, planned.node->partition_key,
+                                                   producer, refused));
+  }
+  for (const PlanStore& store : plan_.stores) {
+    Status status;
+    if (store.output < 0 && store.sinks.empty()) continue;
+    state_->for_each_frozen(store.spec->name, [&](const ChangelogRecord& row) {
+      if (status.ok()) status = send_row(store, row, producer, refused);
+    });
+    MILLRACE_RETURN_IF_ERROR(status);
+  }
+  return {};
+}
+
+Status Task::send_row(const PlanStore& store, const ChangelogRecord& row, Producer& producer,
+                      const Collector::RefusedHandler& refused) {
+  for (const uint32_t sink : store.sinks) {
+    const PlanNode& planned = plan_.nodes[sink];
+    MILLRACE_RETURN_IF_ERROR(collector_.send_row(planned.output, planned.node->partition_key,
+                                                 row.key, row.value, row.timestamp_ms, producer,
+                                                 refused));
+  }
+  if (store.output < 0) return {};
+  return collector_.send(producer, store.output,
+                         {.partition = scope_.task.partition,
+                          .key = row.key,
+                          .value = row.value,
+                          .timestamp_ms = row.timestamp_ms,
+                          .headers = {}});
+}
+
+void Task::take_delivered_ends(Producer& producer) {
+  frozen_positions_ = state_->positions();
+  for (const PlanStore& store : plan_.stores) {
+    if (store.output < 0) continue;
+    const int64_t end =
+        producer.delivered_end((*environment_.outputs)[store.output].handle, scope_.task.partition);
+    if (end >= 0) frozen_positions_.changelog_end[store.spec->name] = end;
+  }
+}
+
+void Task::expect_delivered(Producer& producer) {
+  for (TaskInput& input : inputs_) {
+    if (input.plan->output < 0) continue;
+    const int32_t handle = (*environment_.outputs)[input.plan->output].handle;
+    const int64_t end = producer.delivered_end(handle, input.partition.partition);
+    if (end > input.end_offset) input.is_at_end = false;
+  }
+}
+
+Status Task::apply_frozen() {
+  for (const TaskInput& input : inputs_) {
+    frozen_positions_.inputs[input.partition] = input.frozen_position;
+  }
+  frozen_positions_.committed_at_ms = environment_.clock->now_ms();
+  committed_event_time_ms_ = frozen_event_time_ms_;
+  MILLRACE_RETURN_IF_ERROR(state_->apply_frozen(frozen_positions_));
+  broadcasts_->apply_frozen();
+  return {};
+}
+
+TaskCounts Task::take_counts() {
+  for (const auto& [reason, count] : scope_.dropped) counts_.dropped[reason] += count;
+  scope_.dropped.clear();
+  counts_.sent = collector_.take_sent();
+  return std::exchange(counts_, TaskCounts{});
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,119 @@
+#include "engine/task/task_timers.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "millrace/core/assert.h"
+
+#include "engine/task/graph.h"
+
+namespace millrace::engine {
+
+class TaskTimers::Queue final : public Timers {
+ public:
+  Queue(const TaskTimers& all, TaskScope& scope, const PlanStore& planned)
+      : all_(all),
+        scope_(scope),
+        planned_(planned),
+        store_(scope.state->store(planned.spec->name), *scope.collector, *scope.outputs, planned),
+        rows(store_) {}
+
+  void set(Bytes key, uint8_t kind, int64_t time_ms) override {
+    rows.set(key, kind, time_ms, timestamp_ms());
+  }
+  bool cancel(Bytes key, uint8_t kind) override { return rows.cancel(key, kind, timestamp_ms()); }
+  std::optional<int64_t> find(Bytes key, uint8_t kind) override { return rows.find(key, kind); }
+  int64_t now_ms() const override { return all_.clock_ms(kind()); }
+
+  TimeKind kind() const { return *planned_.spec->timers; }
+  std::string_view name() const { return planned_.spec->name; }
+  uint32_t node() const { return planned_.timer_node; }
+  /// Of rows: not the timer's own time, since brokers refuse records of the future.
+  int64_t timestamp_ms() const { return std::max<int64_t>(scope_.stream_time_ms, 0); }
+
+ private:
+  const TaskTimers& all_;
+  TaskScope& scope_;
+  const PlanStore& planned_;
+  LimitedStore store_;
+
+ public:
+  TimerQueue rows;
+};
+
+TaskTimers::TaskTimers(TaskScope& scope) : scope_(scope) {
+  for (const PlanStore& planned : scope.plan->stores) {
+    if (!planned.spec->timers) continue;
+    Queue& queue = *queues_.emplace_back(std::make_unique<Queue>(*this, scope, planned));
+    if (queue.kind() == TimeKind::kStream) {
+      saved_clock_ms_ = std::max(saved_clock_ms_, queue.rows.saved_clock().value_or(-1));
+    }
+  }
+  clocks_ms_[index(TimeKind::kStream)] = saved_clock_ms_;
+}
+
+TaskTimers::~TaskTimers() = default;
+
+Timers& TaskTimers::timers(std::string_view name) {
+  for (const auto& queue : queues_) {
+    if (queue->name() == name) return *queue;
+  }
+  MILLRACE_ASSERT(false, "the task has no store of timers of this name");
+  std::abort();
+}
+
+void TaskTimers::set_clock(TimeKind kind, int64_t now_ms) {
+  int64_t& clock_ms = clocks_ms_[index(kind)];
+  clock_ms = kind == TimeKind::kStream ? std::max(clock_ms, now_ms) : now_ms;
+}
+
+bool TaskTimers::may_be_due(TimeKind kind, int64_t now_ms) const {
+  return std::any_of(queues_.begin(), queues_.end(), [&](const auto& queue) {
+    return queue->kind() == kind && queue->rows.next_due_ms() <= now_ms;
+  });
+}
+
+bool TaskTimers::find_due() {
+  due_ = nullptr;
+  for (const auto& queue : queues_) {
+    TimerQueue& rows = queue->rows;
+    const int64_t now_ms = clock_ms(queue->kind());
+    if (rows.next_due_ms() > now_ms) continue;
+    rows.load();
+    if (rows.next_due_ms() > now_ms) continue;
+    if (due_ == nullptr || rows.next_due_ms() < due_->rows.next_due_ms()) due_ = queue.get();
+  }
+  return due_ != nullptr;
+}
+
+Timer TaskTimers::take_due() {
+  MILLRACE_ASSERT(due_ != nullptr, "no timer was found due");
+  due_->rows.load();
+  due_->rows.take(taken_, due_->timestamp_ms());
+  return {due_->name(), Bytes(taken_.key), taken_.kind, taken_.time_ms};
+}
+
+uint32_t TaskTimers::due_node() const {
+  MILLRACE_ASSERT(due_ != nullptr, "no timer was found due");
+  return due_->node();
+}
+
+void TaskTimers::save_clock() {
+  const int64_t clock_ms = scope_.stream_time_ms;
+  if (clock_ms <= saved_clock_ms_) return;
+  saved_clock_ms_ = clock_ms;
+  for (const auto& queue : queues_) {
+    if (queue->kind() != TimeKind::kStream) continue;
+    queue->rows.save_clock(clock_ms, queue->timestamp_ms());
+  }
+}
+
+void TaskTimers::begin_unit() {
+  for (const auto& queue : queues_) queue->rows.begin_unit();
+}
+
+void TaskTimers::unit_undone() {
+  for (const auto& queue : queues_) queue->rows.unit_undone();
+}
+
+}  // namespace millrace::engine

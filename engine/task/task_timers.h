@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/timers.h"
+#include "millrace/state/timer_queue.h"
+
+#include "engine/task/limited_store.h"
+
+namespace millrace::engine {
+
+struct TaskScope;
+
+/// The timers of a task's processors, one queue a store, and where their clocks stand.
+class TaskTimers {
+ public:
+  /// `scope` outlives this.
+  explicit TaskTimers(TaskScope& scope);
+  ~TaskTimers();
+  TaskTimers(const TaskTimers&) = delete;
+  TaskTimers& operator=(const TaskTimers&) = delete;
+
+  bool empty() const { return queues_.empty(); }
+  /// REQUIRES: there is a store of timers called `name`.
+  Timers& timers(std::string_view name);
+
+  /// A clock of `kStream` never goes back.
+  void set_clock(TimeKind kind, int64_t now_ms);
+  int64_t clock_ms(TimeKind kind) const { return clocks_ms_[index(kind)]; }
+  /// Whether one may be due at `now_ms` of that clock.
+  bool may_be_due(TimeKind kind, int64_t now_ms) const;
+
+  /// Finds the earliest that is due by the clocks as they stand; false: there is none.
+  bool find_due();
+  /// Takes away what `find_due` found. The views live until the next call.
+  Timer take_due();
+  /// The node whose timer `find_due` found.
+  uint32_t due_node() const;
+
+  /// Keeps the clock of event time as part of the open unit.
+  void save_clock();
+  void begin_unit();
+  void unit_undone();
+
+ private:
+  class Queue;
+  static size_t index(TimeKind kind) { return static_cast<size_t>(kind); }
+
+  TaskScope& scope_;
+  std::vector<std::unique_ptr<Queue>> queues_;
+  Queue* due_ = nullptr;
+  TimerQueue::Taken taken_;
+  int64_t clocks_ms_[2] = {-1, -1};
+  int64_t saved_clock_ms_ = -1;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,140 @@
+#include "state/backend/memory_backend.h"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "state/backend/positions.h"
+
+namespace millrace {
+namespace {
+
+using Rows = MemoryBackend::Rows;
+
+MemoryBackend::OwnedValue own(Bytes value, int64_t timestamp_ms) {
+  std::vector<uint64_t> words(value.size() / sizeof(uint64_t) + 1);
+  if (!value.empty()) std::memcpy(words.data(), value.data(), value.size());
+  return {std::make_shared<const std::vector<uint64_t>>(std::move(words)), value.size(),
+          timestamp_ms};
+}
+
+void set(Rows& rows, Bytes key, Bytes value, int64_t timestamp_ms) {
+  const auto place = rows.lower_bound(key.view());
+  const bool found = place != rows.end() && place->first == key.view();
+  if (value.is_null()) {
+    if (found) rows.erase(place);
+  } else if (found) {
+    place->second = own(value, timestamp_ms);
+  } else {
+    rows.emplace_hint(place, key.to_string(), own(value, timestamp_ms));
+  }
+}
+
+Rows::const_iterator lower(const Rows& rows, Bytes from) {
+  return from.is_null() ? rows.begin() : rows.lower_bound(from.view());
+}
+
+bool before(const Rows& rows, Rows::const_iterator place, Bytes to) {
+  return place != rows.end() && (to.is_null() || place->first < to.view());
+}
+
+class MemoryIterator final : public StoreIterator {
+ public:
+  MemoryIterator(const Rows& rows, Bytes from, Bytes to)
+      : rows_(rows), place_(lower(rows, from)), bounded_(!to.is_null()), to_(to.view()) {}
+
+  bool valid() const override { return before(rows_, place_, bounded_ ? Bytes(to_) : Bytes()); }
+  Bytes key() const override { return place_->first; }
+  Row row() const override { return place_->second.row(); }
+  void next() override { ++place_; }
+
+ private:
+  const Rows& rows_;
+  Rows::const_iterator place_;
+  bool bounded_;
+  std::string to_;
+};
+
+class MemoryReader final : public StoreReader {
+ public:
+  explicit MemoryReader(std::shared_ptr<const MemoryBackend::Table> table)
+      : table_(std::move(table)) {}
+
+  Result<OwnedRow> get(Bytes key) const override {
+    const std::shared_lock lock(table_->mutex);
+    const auto place = table_->rows.find(key.view());
+    if (place == table_->rows.end()) return Error{ErrorCode::kNotFound, "no such row"};
+    const Row row = place->second.row();
+    return OwnedRow{row.value.to_string(), row.timestamp_ms};
+  }
+
+  // Visiting may take long: the lock is held only to copy keys and pointers.
+  Status scan(Bytes from, Bytes to,
+              const std::function<bool(Bytes key, Row row)>& visit) const override {
+    std::vector<std::pair<std::string, MemoryBackend::OwnedValue>> found;
+    {
+      const std::shared_lock lock(table_->mutex);
+      for (auto place = lower(table_->rows, from); before(table_->rows, place, to); ++place) {
+        found.emplace_back(*place);
+      }
+    }
+    for (const auto& [key, value] : found) {
+      if (!visit(key, value.row())) break;
+    }
+    return {};
+  }
+
+ private:
+  std::shared_ptr<const MemoryBackend::Table> table_;
+};
+
+}  // namespace
+
+MemoryBackend::MemoryBackend(std::vector<std::string> stores) : names_(std::move(stores)) {
+  for (size_t i = 0; i < names_.size(); ++i) tables_.push_back(std::make_shared<Table>());
+}
+
+Status MemoryBackend::read(size_t store, std::span<const Bytes> keys, RowSink& sink) {
+  const Rows& rows = tables_[store]->rows;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const auto place = rows.find(keys[i].view());
+    sink.row(i, place == rows.end() ? Row() : place->second.row());
+  }
+  return {};
+}
+
+std::unique_ptr<StoreIterator> MemoryBackend::range(size_t store, Bytes from, Bytes to, Status&) {
+  return std::make_unique<MemoryIterator>(tables_[store]->rows, from, to);
+}
+
+Status MemoryBackend::commit(std::span<const StoreChanges> changes,
+                             const TaskPositions& positions) {
+  for (const StoreChanges& change : changes) {
+    Table& table = *tables_[change.store];
+    const std::unique_lock lock(table.mutex);
+    for (const SortedRow& sorted : change.rows) {
+      const StoredRow& stored = *sorted.row;
+      set(table.rows, stored.key(), stored.value(), stored.timestamp_ms);
+    }
+  }
+  merge_positions(positions, names_, positions_);
+  return {};
+}
+
+std::shared_ptr<const StoreReader> MemoryBackend::reader(size_t store) const {
+  return std::make_shared<MemoryReader>(tables_[store]);
+}
+
+Status MemoryBackend::restore(size_t store, std::span<const ChangelogRecord> records,
+                              int64_t end_offset) {
+  Table& table = *tables_[store];
+  const std::unique_lock lock(table.mutex);
+  for (const ChangelogRecord& record : records) {
+    set(table.rows, record.key, record.value, record.timestamp_ms);
+  }
+  positions_.changelog_end[names_[store]] = end_offset;
+  return {};
+}
+
+}  // namespace millrace

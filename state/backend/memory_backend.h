@@ -1,0 +1,51 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "state/backend/backend.h"
+
+namespace millrace {
+
+/// Committed rows in memory: for stores that need no disk, and for tests.
+class MemoryBackend final : public Backend {
+ public:
+  explicit MemoryBackend(std::vector<std::string> stores);
+
+  const TaskPositions& positions() const override { return positions_; }
+  Status read(size_t store, std::span<const Bytes> keys, RowSink& sink) override;
+  std::unique_ptr<StoreIterator> range(size_t store, Bytes from, Bytes to, Status& status) override;
+  Status commit(std::span<const StoreChanges> changes, const TaskPositions& positions) override;
+  std::shared_ptr<const StoreReader> reader(size_t store) const override;
+  Status restore(size_t store, std::span<const ChangelogRecord> records,
+                 int64_t end_offset) override;
+  Status finish_restore() override { return {}; }
+  Status close() override { return {}; }
+
+  /// Values are shared with scans, which copy the pointers under the lock and not the bytes.
+  struct OwnedValue {
+    std::shared_ptr<const std::vector<uint64_t>> words;
+    size_t size = 0;
+    int64_t timestamp_ms = 0;
+
+    Row row() const {
+      return {Bytes(reinterpret_cast<const char*>(words->data()), size), timestamp_ms};
+    }
+  };
+  using Rows = std::map<std::string, OwnedValue, std::less<>>;
+  /// Written by the task under the lock; the task itself reads without it.
+  struct Table {
+    mutable std::shared_mutex mutex;
+    Rows rows;
+  };
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<std::shared_ptr<Table>> tables_;
+  TaskPositions positions_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,102 @@
+#include "state/buffer/buffered_store.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "millrace/core/assert.h"
+
+#include "state/buffer/merged_iterator.h"
+
+namespace millrace {
+namespace {
+
+// A unit may read any number of rows, and only its end evicts; this bounds it meanwhile.
+constexpr size_t kFarOverFactor = 2;
+// Less than a quarter of the smallest table, so that one call never comes round to a slot again.
+constexpr size_t kFarOverEvictSlots = 16;
+
+/// The first key after all keys that start with `prefix`; null when there is none.
+std::string prefix_end(Bytes prefix) {
+  std::string end = prefix.to_string();
+  while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xff) end.pop_back();
+  if (!end.empty()) end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+  return end;
+}
+
+}  // namespace
+
+BufferedStore::BufferedStore(std::string name, BufferMemory& memory, Backend& backend, size_t index)
+    : name_(std::move(name)), memory_(memory), backend_(backend), index_(index), buffer_(memory) {}
+
+Row BufferedStore::get(Bytes key) {
+  MILLRACE_ASSERT(!key.is_null(), "get needs a key");
+  if (const StoredRow* const stored = buffer_.find(key)) return stored->row();
+  return read_through(key);
+}
+
+void BufferedStore::put(Bytes key, Bytes value, int64_t timestamp_ms) {
+  MILLRACE_ASSERT(!key.is_null() && !value.is_null(), "put needs a key and a value");
+  buffer_.write(key, value, timestamp_ms);
+}
+
+void BufferedStore::erase(Bytes key, int64_t timestamp_ms) {
+  MILLRACE_ASSERT(!key.is_null(), "erase needs a key");
+  buffer_.write(key, Bytes(), timestamp_ms);
+}
+
+std::unique_ptr<StoreIterator> BufferedStore::range(Bytes from, Bytes to) {
+  return std::make_unique<MergedIterator>(buffer_, backend_.range(index_, from, to, failure_), from,
+                                          to);
+}
+
+std::unique_ptr<StoreIterator> BufferedStore::prefix(Bytes prefix) {
+  const std::string end = prefix_end(prefix);
+  return range(prefix, end.empty() ? Bytes() : Bytes(end));
+}
+
+Row BufferedStore::read_through(Bytes key) {
+  last_read_ = nullptr;
+  read_missing({&key, 1});
+  if (last_read_ == nullptr) return {};  // failed; `status` tells
+  const Row found = last_read_->row();
+  evict_when_far_over();
+  return found;
+}
+
+void BufferedStore::prefetch(std::span<const Bytes> keys) {
+  missing_.clear();
+  buffer_.find_all(keys, missing_);
+  if (missing_.empty()) return;
+  missing_keys_.clear();
+  for (const uint32_t i : missing_) missing_keys_.push_back(keys[i]);
+  std::sort(missing_keys_.begin(), missing_keys_.end());
+  missing_keys_.erase(std::unique(missing_keys_.begin(), missing_keys_.end()), missing_keys_.end());
+  read_missing(missing_keys_);
+}
+
+void BufferedStore::read_missing(std::span<const Bytes> keys) {
+  reading_ = keys;
+  Status status = backend_.read(index_, keys, *this);
+  if (!status.ok() && failure_.ok()) failure_ = std::move(status);
+}
+
+void BufferedStore::row(size_t index, Row row) {
+  last_read_ = buffer_.cache(reading_[index], row);
+}
+
+// The row just read is marked as used, so a clock that does not come round leaves it where it is.
+void BufferedStore::evict_when_far_over() {
+  if (memory_.used_bytes <= memory_.limit_bytes * kFarOverFactor) return;
+  buffer_.evict(kFarOverEvictSlots);
+}
+
+Status BufferedStore::restore(std::span<const ChangelogRecord> records, int64_t end_offset) {
+  MILLRACE_ASSERT(!buffer_.has_dirty(), "restore needs a store without uncommitted rows");
+  if (buffer_.has_rows()) {
+    for (const ChangelogRecord& record : records) buffer_.forget(record.key);
+  }
+  return backend_.restore(index_, records, end_offset);
+}
+
+}  // namespace millrace

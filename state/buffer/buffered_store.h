@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "millrace/core/store.h"
+
+#include "state/backend/backend.h"
+#include "state/buffer/commit_buffer.h"
+
+namespace millrace {
+
+/// A task's store: the commit buffer above its back end.
+class BufferedStore final : public KeyValueStore, private RowSink {
+ public:
+  /// `backend` and `memory` outlive this.
+  BufferedStore(std::string name, BufferMemory& memory, Backend& backend, size_t index);
+
+  Row get(Bytes key) override;
+  void put(Bytes key, Bytes value, int64_t timestamp_ms) override;
+  void erase(Bytes key, int64_t timestamp_ms) override;
+  std::unique_ptr<StoreIterator> range(Bytes from, Bytes to) override;
+  std::unique_ptr<StoreIterator> prefix(Bytes prefix) override;
+  void prefetch(std::span<const Bytes> keys) override;
+
+  const std::string& name() const { return name_; }
+  Backend& backend() const { return backend_; }
+  size_t index() const { return index_; }
+  CommitBuffer& buffer() { return buffer_; }
+  const CommitBuffer& buffer() const { return buffer_; }
+
+  /// First failed read since opening or `clear_status`.
+  const Status& status() const { return failure_; }
+  void clear_status() { failure_ = Status(); }
+
+  /// Feeds changelog records to the back end; rows cached of their keys are dropped.
+  Status restore(std::span<const ChangelogRecord> records, int64_t end_offset);
+
+ private:
+  Row read_through(Bytes key);
+  void read_missing(std::span<const Bytes> keys);
+  void row(size_t index, Row row) override;
+  void evict_when_far_over();
+
+  std::string name_;
+  BufferMemory& memory_;
+  Backend& backend_;
+  size_t index_;
+  CommitBuffer buffer_;
+  Status failure_;
+  std::vector<uint32_t> missing_;
+  std::vector<Bytes> missing_keys_;
+  std::span<const Bytes> reading_;  // what `row` answers
+  const StoredRow* last_read_ = nullptr;
+};
+
+}  // namespace millrace

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <optional>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "state/rows/huge_pages.h"
+#include "state/rows/slab.h"
+#include "state/rows/sorted_rows.h"
+#include "state/rows/stored_row.h"
+
+namespace millrace {
+
+/// Memory that the commit buffers of one task share, and what they use of it.
+struct BufferMemory {
+  Slab slab;
+  size_t limit_bytes = 0;
+  size_t used_bytes = 0;   ///< rows in all states
+  size_t dirty_bytes = 0;  ///< rows of generations 1 and 2
+};
+
+/// A store's overlay, row cache and write-back buffer in one flat hash table.
+///
+/// A row is clean (as in the back end, or known to be absent there), dirty (generation 2) or frozen
+/// (generation 1). A write never changes a row in place: it makes a new one and swaps it in, so the
+/// row before stays whole for the unit that may be undone or the commit that is under way.
+/// Not thread-safe. Rows returned stay valid until the next write, `evict`, `forget` or `discard`;
+/// inside a unit, rows that the unit replaces stay valid until it ends.
+class CommitBuffer {
+ public:
+  explicit CommitBuffer(BufferMemory& memory);
+  CommitBuffer(const CommitBuffer&) = delete;
+  CommitBuffer& operator=(const CommitBuffer&) = delete;
+  ~CommitBuffer();
+
+  /// The latest row of `key`; null when the buffer does not know it.
+  const StoredRow* find(Bytes key);
+  /// Touches the rows of all `keys` together, which hides most of the memory's latency; appends the
+  /// indexes of those it does not know to `missing`.
+  void find_all(std::span<const Bytes> keys, std::vector<uint32_t>& missing);
+  /// A null value deletes.
+  void write(Bytes key, Bytes value, int64_t timestamp_ms);
+  /// Adds what the back end said. A null value: it has no such row. A row already known stays.
+  const StoredRow* cache(Bytes key, Row row);
+  /// Drops the cached row of `key`. REQUIRES: it is not dirty.
+  void forget(Bytes key);
+  /// Drops clean rows that were not used lately until the memory is within its limit, looking at
+  /// `slots_max` slots at most.
+  void evict(size_t slots_max);
+
+  void begin_unit();
+  void end_unit();
+  void undo_unit();
+
+  /// Makes the dirty rows generation 1. REQUIRES: no unit open, nothing frozen.
+  void freeze();
+  /// Generation 1 in key order.
+  std::span<const SortedRow> frozen() const { return frozen_.rows(); }
+  /// The back end has generation 1 now: its rows become clean. REQUIRES: no unit open.
+  void applied();
+  /// Drops generations 1 and 2.
+  void discard();
+
+  bool has_rows() const { return rows_ > 0; }
+  bool has_dirty() const { return !dirty_.empty() || !frozen_.empty(); }
+
+  struct ByKey {
+    using is_transparent = void;
+    const std::vector<StoredRow*>* dirty;
+    bool operator()(uint32_t a, uint32_t b) const {
+      return (*dirty)[a]->key().view() < (*dirty)[b]->key().view();
+    }
+    bool operator()(uint32_t a, Bytes b) const { return (*dirty)[a]->key().view() < b.view(); }
+  };
+  using DirtyIndex = std::pmr::set<uint32_t, ByKey>;
+  /// Generation 2 in key order, as indexes into `dirty()`. Built by the first call and kept up to
+  /// date from then on, so stores that are never scanned do not pay for it.
+  const DirtyIndex& dirty_index();
+  const std::vector<StoredRow*>& dirty() const { return dirty_; }
+
+ private:
+  struct Slot {
+    StoredRow* row;  // null: empty
+    uint32_t hash;
+    bool referenced;  // used since the clock's hand came by
+  };
+  struct Undo {
+    StoredRow* written;
+    StoredRow* replaced;  // null: the buffer did not know the key
+  };
+
+  uint32_t hash_of(Bytes key) const;
+  Slot* find_slot(uint32_t hash, Bytes key);
+  Slot* slot_of(const StoredRow* row);
+  void insert_slot(StoredRow* row);
+  void remove_slot(Slot* slot);
+  void grow();
+  StoredRow* make_row(uint32_t hash, Bytes key, Row row, RowState state);
+  void free_row(StoredRow* row);
+  void add_dirty(StoredRow* row);
+  void remove_newest_dirty(StoredRow* row);
+  void undo(const Undo& entry);
+
+  BufferMemory& memory_;
+  uint64_t seed_;
+  std::vector<Slot, PageAllocator<Slot>> slots_;
+  size_t rows_ = 0;  // in slots_
+  size_t hand_ = 0;
+  size_t clean_rows_ = 0;
+  std::vector<StoredRow*> dirty_;  // in order of first change
+  SortedRows frozen_;
+  bool unit_open_ = false;
+  std::vector<Undo> undo_;
+  std::vector<uint32_t> hashes_;  // of find_all
+  std::pmr::unsynchronized_pool_resource index_memory_;
+  std::optional<DirtyIndex> index_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include "millrace/core/topology.h"
+
+#include "state/backend/backend.h"
+#include "state/rocksdb/rocksdb_database.h"
+#include "state/rocksdb/rocksdb_keys.h"
+#include "state/rocksdb/rocksdb_restore_run.h"
+
+namespace millrace {
+
+/// Rows of a task in one RocksDB database, one column family, without a write-ahead log: rows,
+/// positions and everything else a commit says are one batch in one memtable, and memtables reach
+/// the disk in order, so that after a crash the database stands at some earlier commit, whole.
+class RocksDbBackend final : public Backend {
+ public:
+  /// Opens `<options.directory>/db`. State that is damaged, too old, of another incarnation or of
+  /// another format is removed (with a log line) and the stores start empty. So does a store with
+  /// a changelog that has no position: its rows are what a crash left of a restore.
+  /// `env`: null for the machine's; tests inject faults with it.
+  /// Errors: as `TaskState::open`; `kRetriable` while queries hold a database that must go.
+  static Result<std::unique_ptr<RocksDbBackend>> open(const TaskStateOptions& options,
+                                                      std::span<const StoreSpec> stores,
+                                                      rocksdb::Env* env);
+  ~RocksDbBackend() override;
+
+  const TaskPositions& positions() const override { return positions_; }
+  Status read(size_t store, std::span<const Bytes> keys, RowSink& sink) override;
+  std::unique_ptr<StoreIterator> range(size_t store, Bytes from, Bytes to, Status& status) override;
+  Status commit(std::span<const StoreChanges> changes, const TaskPositions& positions) override;
+  std::shared_ptr<const StoreReader> reader(size_t store) const override;
+  std::shared_ptr<const StateCheckpointer> checkpointer() const override;
+  Status restore(size_t store, std::span<const ChangelogRecord> records,
+                 int64_t end_offset) override;
+  Status finish_restore() override;
+  Status close() override;
+
+ private:
+  using Meta = std::map<std::string, std::string, std::less<>>;
+
+  explicit RocksDbBackend(const TaskStateOptions& options);
+
+  Status open_database(const SharedStateMemory& memory, rocksdb::Env* env);
+  Status remove_database(const std::string& reason);
+  /// Reads the meta rows; the reason why this state is not to be used, empty when it is.
+  Result<std::string> load();
+  Result<Meta> read_meta() const;
+  void assign_numbers(std::span<const StoreSpec> stores);
+
+  Status read_one(StoreNumber number, Bytes key, RowSink& sink);
+  Status read_many(StoreNumber number, std::span<const Bytes> keys, size_t first, RowSink& sink);
+  Status give(const rocksdb::Status& status, const rocksdb::Slice& stored, size_t index,
+              RowSink& sink) const;
+
+  Meta meta_to_write() const;
+  void add_meta(rocksdb::WriteBatch& batch) const;
+  Status write(rocksdb::WriteBatch& batch);
+  void flush_when_due();
+  Status ingest_run();
+  Status write_run();
+  int64_t now_ms() const;
+
+  std::filesystem::path path_;
+  std::string incarnation_;
+  const bool starts_empty_;
+  int64_t opened_at_ms_;
+  int64_t opened_steady_ns_;
+  int64_t max_age_ms_;
+  size_t run_bytes_;
+
+  std::shared_ptr<Database> database_;
+  Meta stored_meta_;                  // as found at opening
+  Meta new_meta_;                     // goes with the next write
+  std::vector<StoreNumber> dropped_;  // numbers whose rows go with the next write
+  std::vector<std::string> names_;
+  std::vector<StoreNumber> numbers_;
+  TaskPositions positions_;
+  int64_t flushed_at_ms_;
+
+  bool ingesting_ = false;         // the database was empty and nothing was written since
+  bool restored_ = false;          // positions moved since they were last written
+  bool is_restored_once_ = false;  // from then on restored rows are readable at once (a standby's)
+  RestoreRun run_;
+
+  std::string key_memory_;  // of read_many, as all below
+  std::vector<rocksdb::Slice> key_slices_;
+  std::vector<rocksdb::PinnableSlice> values_;
+  std::vector<rocksdb::Status> statuses_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <rocksdb/db.h>
+
+#include "millrace/core/store.h"
+
+#include "state/rocksdb/rocksdb_database.h"
+#include "state/rocksdb/rocksdb_keys.h"
+#include "state/rows/aligned_bytes.h"
+
+namespace millrace {
+
+/// Walks a store's committed rows as they were when it was made.
+class RocksDbIterator final : public StoreIterator {
+ public:
+  /// Rows with from <= key < to; a null bound is open. A failure ends the walk and is put into
+  /// `status`, which outlives this.
+  RocksDbIterator(std::shared_ptr<Database> database, StoreNumber number, Bytes from, Bytes to,
+                  Status& status);
+
+  bool valid() const override { return valid_; }
+  Bytes key() const override;
+  Row row() const override { return row_; }
+  void next() override;
+
+ private:
+  void settle();
+
+  std::shared_ptr<Database> database_;
+  std::string upper_;
+  rocksdb::Slice upper_slice_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+  Status& failure_;
+  bool valid_ = false;
+  AlignedBytes value_;
+  Row row_;
+};
+
+/// Committed rows for queries. Holds the database open.
+class RocksDbReader final : public StoreReader {
+ public:
+  RocksDbReader(std::shared_ptr<Database> database, StoreNumber number)
+      : database_(std::move(database)), number_(number) {}
+
+  Result<OwnedRow> get(Bytes key) const override;
+  Status scan(Bytes from, Bytes to,
+              const std::function<bool(Bytes key, Row row)>& visit) const override;
+
+ private:
+  std::shared_ptr<Database> database_;
+  StoreNumber number_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+
+#include "millrace/core/result.h"
+#include "millrace/state/task_state.h"
+
+#include "state/rocksdb/rocksdb_database.h"
+#include "state/rocksdb/rocksdb_keys.h"
+#include "state/rows/latest_rows.h"
+
+namespace millrace {
+
+/// Rows of a changelog on their way into a database: gathered in memory, of each key the newest,
+/// and sorted. Brought into an empty database as one file, which is several times cheaper than
+/// writing them one by one; else written in the order of their keys, which is cheaper than in any
+/// other.
+///
+/// A run carries the positions that belong to its rows, so it is a commit of its own: after a crash
+/// the database stands at the end of some run.
+class RestoreRun {
+ public:
+  /// In the order of the changelog.
+  void add(StoreNumber store, std::span<const ChangelogRecord> records) {
+    stores_[store].add(records);
+  }
+  size_t bytes() const;
+  /// Whether more than `bytes` are taken, also after replaced rows are dropped where that pays.
+  bool is_above(size_t bytes);
+
+  /// Brings the rows and `meta` (key within the meta store → value) into the database, and starts
+  /// the next run. REQUIRES: nothing was ever written to the database by other means, for a file
+  /// must not meet a memtable: later runs hide earlier ones by the order in which they come.
+  Status ingest(const Database& database, const std::string& file,
+                const std::map<std::string, std::string, std::less<>>& meta);
+
+  /// Visits the rows, store by store in key order, for a run that is written.
+  void for_each(const std::function<void(StoreNumber, const StoredRow&)>& visit) const;
+  void clear() { stores_.clear(); }
+
+ private:
+  std::map<StoreNumber, LatestRows> stores_;
+  bool first_ = true;
+};
+
+}  // namespace millrace

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "millrace/state/task_state.h"
+
+#include "state/rows/huge_pages.h"
+#include "state/rows/sorted_rows.h"
+#include "state/rows/stored_row.h"
+
+namespace millrace {
+
+/// The newest row of every key of what a changelog said about one store. A row that comes again
+/// replaces the one before, in its place where it fits, so that memory follows the number of keys,
+/// not of records.
+class LatestRows {
+ public:
+  LatestRows();
+
+  /// In the order of the changelog; a null value is a row too: a tombstone. The bytes are copied.
+  void add(std::span<const ChangelogRecord> records);
+
+  /// Memory taken, replaced rows included.
+  size_t bytes() const { return chunk_bytes_ + slots_.size() * sizeof(Slot); }
+  /// Whether a good part of the memory holds replaced rows, so that `compact` is worth its copy.
+  bool is_loose() const { return chunk_bytes_ > 2 * live_bytes_ + kChunkBytes; }
+  /// Drops replaced rows; needs room for the others once more while it runs.
+  void compact();
+
+  size_t size() const { return rows_; }
+  /// All rows, one a key, in key order; valid until the next change.
+  SortedRows sorted() const;
+
+ private:
+  static constexpr size_t kChunkBytes = 1 << 20;
+
+  struct Slot {
+    StoredRow* row;
+    uint32_t hash;
+  };
+
+  void put(uint32_t hash, const ChangelogRecord& record);
+  void grow();
+  Slot& slot_of(uint32_t hash, Bytes key);
+  void* place(size_t bytes);
+
+  uint64_t seed_;
+  std::vector<Slot, PageAllocator<Slot>> slots_;
+  size_t rows_ = 0;
+  std::vector<std::unique_ptr<char[]>> chunks_;
+  size_t chunk_left_ = 0;
+  char* chunk_next_ = nullptr;
+  size_t chunk_bytes_ = 0;
+  size_t live_bytes_ = 0;
+  std::vector<uint32_t> hashes_;  // of add
+};
+
+}  // namespace millrace
