@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# Installs the Debian 12 packages that Millrace is built, tested and run with.
+# Installs the Debian packages and lint tools that Millrace is built, tested and run with.
 set -euo pipefail
 
+ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+readonly ROOT
+# Every name is in Debian 12 and 13. Where their versions differ, the metapackage without a version
+# stands here: g++ is 12 or 14, default-jdk-headless is Java 17 or 21.
 readonly BUILD=(
   g++ cmake ninja-build ccache mold pkg-config git
   librdkafka-dev librocksdb-dev flatbuffers-compiler libflatbuffers-dev libtbb-dev
@@ -12,21 +16,28 @@ readonly BUILD=(
 )
 readonly TEST=(
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
-  clang-format-14 clang-tidy-14 shellcheck
+  shellcheck python3-venv
 )
 # util-linux and coreutils (flock, setsid, timeout) are essential in Debian.
 readonly RUN=(
-  openjdk-17-jdk-headless maven ca-certificates curl jq python3 kcat procps
+  default-jdk-headless maven ca-certificates curl jq python3 kcat procps
 )
 readonly APT_TIMEOUT_S=1500
+readonly LINT=$ROOT/.local/lint
+readonly LINT_WHEELS=$ROOT/tests/lint/requirements.txt
+readonly LINT_TIMEOUT_S=600
 
 usage() {
   cat <<TEXT
 Usage: apps/setup.sh [--check] [--help]
 
-Installs what Millrace needs on Debian 12: the compiler and libraries, the test and lint tools, and
+Installs what Millrace needs on Debian 12 or 13: the compiler and libraries, the test tools, and
 what the local Kafka runs on (a Java runtime, Maven, kcat). Installs only what is missing and
-changes nothing else, so it is quick to run again. Needs root, or sudo, when something is missing.
+changes nothing else, so it is quick to run again. Needs root, or sudo, when a package is missing.
+
+The lint tools (clang-format, clang-tidy) come as pinned wheels from PyPI into .local/lint, so every
+release has the same version. Where they cannot be fetched, setup says so and succeeds: the checks
+that need them are then skipped.
 
   --check  install nothing; list what is missing and exit 1 if anything is
 TEXT
@@ -46,6 +57,43 @@ missing() {
   for package in "$@"; do
     grep -qxF "installed $package" <<<"$installed" || echo "$package"
   done
+}
+
+has_lint() { cmp -s "$LINT_WHEELS" "$LINT/requirements.txt"; }
+
+# All or nothing: the copy of the requirements, made last, says that the folder is complete.
+install_lint() {
+  local lock
+  mkdir -p "$ROOT/.local"
+  exec {lock}>"$LINT.lock"
+  flock -w "$LINT_TIMEOUT_S" "$lock" || die "another process has held $LINT.lock for too long"
+  if ! has_lint; then
+    echo "setup: fetching the lint tools into .local/lint"
+    rm -rf -- "$LINT"
+    if /usr/bin/python3 -m venv "$LINT" >"$LINT.log" 2>&1 &&
+      timeout "$LINT_TIMEOUT_S" "$LINT/bin/pip" install --quiet --require-hashes \
+        --only-binary :all: -r "$LINT_WHEELS" >>"$LINT.log" 2>&1; then
+      cp "$LINT_WHEELS" "$LINT/requirements.txt"
+    else
+      echo "setup: no lint tools, so their checks will be skipped: $(tail -n 1 "$LINT.log")" >&2
+    fi
+  fi
+  exec {lock}>&-
+}
+
+install_packages() {
+  local as_root=()
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || die "run this as root (there is no sudo) to install them"
+    as_root=(sudo)
+  fi
+  as_root+=(env DEBIAN_FRONTEND=noninteractive timeout "$APT_TIMEOUT_S" apt-get -qq
+    -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3)
+  echo "setup: apt-get update"
+  "${as_root[@]}" update || die "apt-get update failed"
+  echo "setup: apt-get install of the missing packages"
+  "${as_root[@]}" install -y --no-install-recommends "$@" >/dev/null ||
+    die "apt-get install failed"
 }
 
 main() {
@@ -68,25 +116,18 @@ main() {
 
   local all=("${BUILD[@]}" "${TEST[@]}" "${RUN[@]}") wanted
   mapfile -t wanted < <(missing "${all[@]}")
-  if ((${#wanted[@]} == 0)); then
-    echo "setup: all ${#all[@]} packages are installed"
+  if ((${#wanted[@]})); then
+    echo "setup: ${#wanted[@]} of ${#all[@]} packages are missing: ${wanted[*]}"
+  elif has_lint; then
+    echo "setup: all ${#all[@]} packages and the lint tools are installed"
     return 0
   fi
-  echo "setup: ${#wanted[@]} of ${#all[@]} packages are missing: ${wanted[*]}"
-  if $check; then exit 1; fi
-
-  local as_root=()
-  if ((EUID != 0)); then
-    command -v sudo >/dev/null || die "run this as root (there is no sudo) to install them"
-    as_root=(sudo)
+  if $check; then
+    has_lint || echo "setup: the lint tools are missing"
+    exit 1
   fi
-  as_root+=(env DEBIAN_FRONTEND=noninteractive timeout "$APT_TIMEOUT_S" apt-get -qq
-    -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3)
-  echo "setup: apt-get update"
-  "${as_root[@]}" update || die "apt-get update failed"
-  echo "setup: apt-get install of the missing packages"
-  "${as_root[@]}" install -y --no-install-recommends "${wanted[@]}" >/dev/null ||
-    die "apt-get install failed"
+  if ((${#wanted[@]})); then install_packages "${wanted[@]}"; fi
+  has_lint || install_lint
   echo "setup: done"
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """Checks the project's sources: layers, style, READMEs, format, scripts.
 
-Prints one line a problem and exits 1 if there is any.
+Prints one line a problem and exits 1 if there is any; exits 77 if a check had to be skipped.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import sys
 import layers
 import readmes
 import style
+import wheels
 from tree import Tree
 
 TOOL_TIMEOUT_S = 120
@@ -21,9 +22,13 @@ TOOL_TIMEOUT_S = 120
 
 def clang_format(tree):
     files = tree.select(".cc", ".h")
-    output = run(tree, ["clang-format-14", "--dry-run", "-Werror", *files]) if files else ""
-    for name in sorted(set(re.findall(r"^([^:\n]+):\d+:\d+: error", output, re.MULTILINE))):
-        yield f"{name}: not formatted: clang-format-14 -i {name}"
+    tool = wheels.tool(tree, "clang-format")
+    output = run(tree, [tool, "--dry-run", "-Werror", *files]) if files else ""
+    names = set(re.findall(r"^([^:\n]+):\d+:\d+: error", output, re.MULTILINE))
+    if output and not names:
+        yield f"clang-format failed: {output.strip()}"
+    for name in sorted(names):
+        yield f"{name}: not formatted: .local/lint/bin/clang-format -i {name}"
 
 
 def shellcheck(tree):
@@ -31,7 +36,9 @@ def shellcheck(tree):
     for name in scripts:
         if not (tree.root / name).stat().st_mode & 0o100:
             yield f"{name}: a script that cannot be executed"
-    if scripts and shutil.which("shellcheck"):
+    if not shutil.which("shellcheck"):
+        raise wheels.Absent("no shellcheck: apps/setup.sh installs it")
+    if scripts:
         yield from run(tree, ["shellcheck", "--format=gcc", "-x", *scripts]).splitlines()
 
 
@@ -68,11 +75,18 @@ def main():
         parser.error(f"unknown check: {', '.join(sorted(unknown))}")
     tree = Tree(args.root)
     chosen = args.checks or list(CHECKS)
-    problems = [problem for name in chosen for problem in CHECKS[name](tree)]
-    for problem in problems:
-        print(problem)
+    problems, skipped = [], []
+    for name in chosen:
+        try:
+            problems += CHECKS[name](tree)
+        except wheels.Absent as absent:
+            skipped.append(f"{name} skipped: {absent}")
+    for line in problems + skipped:
+        print(line)
     print(f"{len(tree.files)} files, checks: {', '.join(chosen)}, problems: {len(problems)}")
-    return 1 if problems else 0
+    if problems:
+        return 1
+    return wheels.SKIPPED if skipped else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 """Runs clang-tidy over the product's .cc files of a build, skipping what has passed before.
 
 A file has passed when neither it, nor a project header it includes, nor a schema, nor .clang-tidy,
-nor its compile command changed since. Prints the findings and exits 1 if there are any.
+nor its compile command changed since. Prints the findings and exits 1 if there are any; exits 77
+if clang-tidy is not installed.
 """
 
 import argparse
@@ -11,27 +12,26 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 
+import wheels
 from tree import Tree
 
-CLANG_TIDY = "clang-tidy-14"
 PRODUCT = ("engine/", "state/", "operators/", "schemas/", "apps/")
 # g++ does the warnings; the analyzer's shallow mode takes a fifth of the time of its deep one.
 EXTRA = ["-w", "-Xclang", "-analyzer-config", "-Xclang", "mode=shallow"]
 FILE_TIMEOUT_S = 300
-ERROR = re.compile(r"^(/\S+?):\d+:\d+: error: .*\[([^\[\]]+)\]$", re.MULTILINE)
 
 
 class Tidy:
     def __init__(self, tree, build, stamps):
         self.tree = tree
+        self.tool = wheels.tool(tree, "clang-tidy")
         self.build = build
         self.stamps = stamps
         self._hashes = {}
-        common = [CLANG_TIDY, *EXTRA, tree.text(".clang-tidy")]
+        common = [tree.text(wheels.PINS), *EXTRA, tree.text(".clang-tidy")]
         self._common = digest(common + [tree.text(name) for name in tree.select(".fbs")])
 
     def key(self, name, command):
@@ -59,7 +59,7 @@ class Tidy:
         stamp = self.stamps / self.key(name, command)
         if stamp.exists():
             return name, False, ""
-        tidy = [CLANG_TIDY, "--quiet", "-p", str(self.build)]
+        tidy = [self.tool, "--quiet", "-p", str(self.build)]
         tidy += [f"--extra-arg={argument}" for argument in EXTRA] + [name]
         try:
             result = subprocess.run(
@@ -68,19 +68,10 @@ class Tidy:
             )
         except subprocess.TimeoutExpired:
             return name, True, f"{name}: no result after {FILE_TIMEOUT_S} s"
-        if result.returncode == 0 or only_foreign(result.stdout):
+        if result.returncode == 0:
             stamp.touch()
             return name, True, ""
         return name, True, (result.stdout or result.stderr).strip()
-
-
-def only_foreign(output):
-    """Whether all errors are clang 14's own with g++ 12's library (it cannot read its ranges)."""
-    errors = ERROR.findall(output)
-    foreign = [
-        kind == "clang-diagnostic-error" and path.startswith("/usr/") for path, kind in errors
-    ]
-    return bool(errors) and all(foreign) and len(errors) == output.count(": error: ")
 
 
 def digest(parts):
@@ -108,7 +99,11 @@ def main():
     tree = Tree(args.root)
     stamps = args.stamps or tree.root / ".build" / "tidy"
     stamps.mkdir(parents=True, exist_ok=True)
-    tidy = Tidy(tree, args.build.resolve(), stamps)
+    try:
+        tidy = Tidy(tree, args.build.resolve(), stamps)
+    except wheels.Absent as absent:
+        print(f"clang-tidy skipped: {absent}")
+        return wheels.SKIPPED
     work = dict(product_files(tree, args.build))
     if args.files:
         work = {name: command for name, command in work.items() if name in args.files}

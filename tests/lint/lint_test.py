@@ -1,12 +1,15 @@
 """Tests of the checks: each must find what it is for, and leave good code alone."""
 
 import pathlib
+import subprocess
+import sys
 import tempfile
 import unittest
 
 import layers
 import readmes
 import style
+import wheels
 from cpp_functions import functions
 from tree import Tree
 
@@ -133,6 +136,32 @@ class LintTest(unittest.TestCase):
             ["b: no README.md", "README.md:1: `a/gone.cc` does not exist"],
             self.problems(readmes.check, {"README.md": "`a/gone.cc`\n", "b/x.cc": ""}),
         )
+
+    def run_format(self):
+        check = pathlib.Path(__file__).with_name("check_source.py")
+        command = [sys.executable, "-B", check, "--root", self.root, "format"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    def test_a_check_without_its_tool_is_skipped_plainly(self):
+        (self.root / "a.cc").write_text("int x;\n", encoding="utf-8")
+        result = self.run_format()
+        self.assertEqual(wheels.SKIPPED, result.returncode)
+        self.assertIn("format skipped: no clang-format", result.stdout)
+
+    def test_a_tool_that_finds_something_or_fails_is_a_problem(self):
+        (self.root / "a.cc").write_text("int x;\n", encoding="utf-8")
+        tool = self.root / ".local" / "lint" / "bin" / "clang-format"
+        tool.parent.mkdir(parents=True)
+        for says, expected in {
+            "a.cc:1:4: error: code should be clang-formatted": "a.cc: not formatted",
+            "no such option": "clang-format failed: no such option",
+        }.items():
+            tool.write_text(f"#!/bin/sh\necho '{says}'\nexit 1\n", encoding="utf-8")
+            tool.chmod(0o755)
+            with self.subTest(says):
+                result = self.run_format()
+                self.assertEqual(1, result.returncode)
+                self.assertIn(expected, result.stdout)
 
 
 if __name__ == "__main__":
