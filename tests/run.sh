@@ -19,7 +19,7 @@ readonly FAULTS_TIMEOUT_S=1500
 usage() {
   cat <<TEXT
 Usage: tests/run.sh [--all] [--unit] [--lint] [--tidy] [--broker] [--install]
-                    [--faults] [--sanitizers]
+                    [--faults] [--sanitizers] [--kafka VERSION]
 
 Installs what is missing (apps/setup.sh), builds everything with the preset "release" into
 .build/release, and runs the tests that carry the labels asked for; ctest's own summary is the last
@@ -37,6 +37,9 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
   --all         --lint, --unit, --install, --broker, --tidy, in this order
   --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan" (of
                 parts that have threads); not part of --all, as both are builds of their own
+  --kafka VERSION
+                of the Kafka of --broker and --faults, for instance 3.9.2 or 4.1.2; default: the one
+                that apps/kafka/pom.xml names
 
 Environment:
   MILLRACE_TEST_PORT    port of the local Kafka (default: the first free of 29092, 29192 ... 29992)
@@ -149,20 +152,24 @@ take_turns() {
 main() {
   local -A want=()
   (($#)) || set -- --all
-  local argument
-  for argument in "$@"; do
-    case $argument in
-      --unit | --lint | --tidy | --broker | --install | --faults | --sanitizers)
-        want[${argument#--}]=1
+  while (($#)); do
+    case $1 in
+      --unit | --lint | --tidy | --broker | --install | --faults | --sanitizers) want[${1#--}]=1 ;;
+      --kafka)
+        [[ ${2:-} =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "--kafka needs a version, like 3.9.2"
+        export MILLRACE_KAFKA_VERSION=$2
+        shift
         ;;
       --all) want+=([lint]=1 [unit]=1 [install]=1 [broker]=1 [tidy]=1) ;;
       -h | --help)
         usage
         return 0
         ;;
-      *) die "unknown argument: $argument (try --help)" ;;
+      *) die "unknown argument: $1 (try --help)" ;;
     esac
+    shift
   done
+  ((${#want[@]})) || die "name the tests that are to run (try --help)"
 
   failed=()
   wrapper=()

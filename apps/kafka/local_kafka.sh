@@ -4,10 +4,11 @@ set -euo pipefail
 
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 LOCAL=$(cd -- "$HERE/../.." && pwd)/.local
-VERSION=$(sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$HERE/pom.xml")
+DEFAULT_VERSION=$(sed -n 's|.*<kafka.version>\(.*\)</kafka.version>.*|\1|p' "$HERE/pom.xml")
+VERSION=${MILLRACE_KAFKA_VERSION:-$DEFAULT_VERSION}
 JARS=$(realpath -m -- "${MILLRACE_KAFKA_JARS:-$LOCAL/kafka-jars-$VERSION}")
 HEAP=${MILLRACE_KAFKA_HEAP:-1g}
-readonly HERE LOCAL VERSION JARS HEAP
+readonly HERE LOCAL DEFAULT_VERSION VERSION JARS HEAP
 readonly MARKER=.millrace-local-kafka
 readonly DOWNLOAD_TIMEOUT_S=600
 readonly START_TIMEOUT_S=240  # on a busy machine
@@ -38,9 +39,10 @@ A single-node Kafka $VERSION (KRaft) on 127.0.0.1. Several run side by side on d
                127.0.0.1, where a proxy of the caller's hands them on to PORT
 
 Environment:
-  MILLRACE_KAFKA_JARS  folder of the server's jars, shared by all brokers
-                       (default $LOCAL/kafka-jars-$VERSION)
-  MILLRACE_KAFKA_HEAP  the broker's heap (default 1g)
+  MILLRACE_KAFKA_VERSION  version of the server (default $DEFAULT_VERSION; 3.9 and 4.1 work too)
+  MILLRACE_KAFKA_JARS     folder of the server's jars, shared by all brokers
+                          (default $LOCAL/kafka-jars-VERSION)
+  MILLRACE_KAFKA_HEAP     the broker's heap (default 1g)
 TEXT
 }
 
@@ -62,7 +64,7 @@ fetch_jars() {
     say "fetching the server's jars ($VERSION) by Maven"
     rm -rf "$part"
     timeout "$DOWNLOAD_TIMEOUT_S" mvn -q -B -f "$HERE/pom.xml" dependency:copy-dependencies \
-      -Dmaven.wagon.http.retryHandler.count=3 -DincludeScope=runtime \
+      "-Dkafka.version=$VERSION" -Dmaven.wagon.http.retryHandler.count=3 -DincludeScope=runtime \
       -DoutputDirectory="$part" >"$JARS.log" 2>&1 ||
       die "Maven could not fetch the jars: $(tail -n 5 "$JARS.log")"
     mv -T "$part" "$JARS" || die "$JARS is in the way: not empty, and without Kafka $VERSION"
@@ -299,6 +301,7 @@ main() {
   done
   [[ -n $command ]] || die "say start, stop, status or wipe (try --help)"
   if ! [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || ((port > 65534)); then die "not a port: $port"; fi
+  [[ $VERSION =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "not a version of Kafka: $VERSION"
   command -v java kcat >/dev/null || die "there is no java or kcat: run apps/setup.sh first"
   dir=$(realpath -m -- "${dir:-$LOCAL/kafka-$port}")
   "$command"

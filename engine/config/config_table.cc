@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::string_view kEnvironmentPrefix = "MILLRACE_";
 /// Variables of scripts and tests that share the prefix and are nobody's property.
-constexpr std::string_view kForeignVariables[] = {"MILLRACE_KAFKA_JARS", "MILLRACE_KAFKA_HEAP",
-                                                  "MILLRACE_TEST_BOOTSTRAP", "MILLRACE_FAIL_POINT"};
+constexpr std::string_view kForeignVariables[] = {"MILLRACE_KAFKA_VERSION", "MILLRACE_KAFKA_JARS",
+                                                  "MILLRACE_KAFKA_HEAP", "MILLRACE_TEST_BOOTSTRAP",
+                                                  "MILLRACE_FAIL_POINT"};
 
 struct Suffix {
   std::string_view name;
