@@ -27,6 +27,7 @@ std::vector<std::string> names_in(const Json& array) {
     if (auto names = names_by(array, member)) return *std::move(names);
   }
   std::vector<std::string> numbers;
+  numbers.reserve(array.size());
   for (size_t i = 0; i < array.size(); ++i) numbers.push_back(std::to_string(i));
   return numbers;
 }

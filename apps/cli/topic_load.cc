@@ -165,6 +165,7 @@ class Sender {
 
   Status send(const LoadedRecord& record) {
     std::vector<Header> headers;
+    headers.reserve(record.headers.size());
     for (const auto& [name, value] : record.headers) headers.push_back({name, view_of(value)});
     return producer_->send({.topic = topic_,
                             .partition = partition(record),

@@ -218,6 +218,7 @@ const TaskPlan& Loop::plan_of(TaskId id) const {
 Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, bool starts_empty) {
   const TaskPlan& plan = plan_of(id);
   std::vector<StoreSpec> specs;
+  specs.reserve(plan.stores.size());
   for (const PlanStore& store : plan.stores) specs.push_back(*store.spec);
   TaskStateOptions options;
   options.directory = directory_.task_directory(id);

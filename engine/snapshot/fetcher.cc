@@ -101,6 +101,7 @@ bool SnapshotFetcher::is_fetching(TaskId task) const {
 std::vector<FetchedBytes> SnapshotFetcher::progress() const {
   const std::lock_guard lock(mutex_);
   std::vector<FetchedBytes> all;
+  all.reserve(jobs_.size());
   for (const auto& [task, job] : jobs_) all.push_back({task, job->done, job->total});
   return all;
 }

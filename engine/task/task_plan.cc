@@ -131,6 +131,7 @@ bool TaskPlan::has_wall_timers() const {
 std::vector<TaskPlan> make_task_plans(const Topology& topology, const ResolvedTopology& resolved,
                                       std::string_view application_id, OutputTopics& outputs) {
   std::vector<TaskPlan> plans;
+  plans.reserve(resolved.sub_topologies.size());
   for (const SubTopology& sub : resolved.sub_topologies) {
     plans.push_back(PlanMaker(topology, sub, application_id, outputs).make());
   }

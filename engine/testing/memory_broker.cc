@@ -63,6 +63,7 @@ int32_t MemoryBroker::partitions(const std::string& topic) const {
 std::vector<std::string> MemoryBroker::topics() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> names;
+  names.reserve(topics_.size());
   for (const auto& [name, state] : topics_) names.push_back(name);
   return names;
 }

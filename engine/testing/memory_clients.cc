@@ -145,6 +145,7 @@ class MemoryFetcher final : public engine::Fetcher {
  private:
   static void copy(const StoredRecord& record, engine::RecordBatch& batch) {
     std::vector<Header> headers;
+    headers.reserve(record.headers.size());
     for (const auto& [name, value] : record.headers) headers.push_back({name, view(value)});
     batch.add(record.offset, record.timestamp_ms, view(record.key), view(record.value), headers);
   }
@@ -316,6 +317,7 @@ class MemoryAdmin final : public engine::Admin {
   Result<std::vector<engine::TopicDescription>> list_topics() override {
     const std::lock_guard lock(broker_.mutex_);
     std::vector<engine::TopicDescription> topics;
+    topics.reserve(broker_.topics_.size());
     for (const auto& [name, state] : broker_.topics_) {
       topics.push_back({name, static_cast<int32_t>(state.logs.size()), {}});
     }
@@ -369,6 +371,7 @@ class MemoryAdmin final : public engine::Admin {
     const std::lock_guard lock(broker_.mutex_);
     if (broker_.rebalancing_) return Error{ErrorCode::kRetriable, "a generation is starting"};
     std::vector<engine::GroupMember> members;
+    members.reserve(broker_.members_.size());
     for (const auto& [id, member] : broker_.members_) {
       members.push_back({member.instance, fmt::format("{}-{}", member.instance, id)});
     }

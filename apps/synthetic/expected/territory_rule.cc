@@ -123,6 +123,7 @@ bool TerritoryRule::matches(const FieldTexts& fields) const {
   const auto fits_all = [&](const Item& item) { return item.matches(fields); };
   if (filter_.empty()) return std::ranges::all_of(items_, fits_all);
   std::vector<bool> answers;
+  answers.reserve(items_.size());
   for (const Item& item : items_) answers.push_back(item.matches(fields));
   return Filter(filter_, answers).chain();
 }

@@ -46,8 +46,10 @@ flatbuffers::Offset<FeatureEntitlement> write_entitlement(flatbuffers::FlatBuffe
                                                           const Timeline& timeline,
                                                           uint64_t version, int64_t as_of_ms) {
   std::vector<flatbuffers::Offset<EntitlementSegment>> segments;
+  segments.reserve(timeline.segments.size());
   for (const Segment& each : timeline.segments) segments.push_back(write_segment(builder, each));
   std::vector<flatbuffers::Offset<EntitlementShare>> shares;
+  shares.reserve(timeline.shares.size());
   for (const Share& each : timeline.shares) shares.push_back(write_share(builder, each));
   flatbuffers::Offset<EntitlementSegment> current;
   if (const Segment* segment = timeline.at(as_of_ms)) current = write_segment(builder, *segment);
