@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -22,13 +23,13 @@ PRODUCT = ("engine/", "state/", "operators/", "schemas/", "apps/")
 # g++ does the warnings; the analyzer's shallow mode takes a fifth of the time of its deep one.
 EXTRA = ["-w", "-Xclang", "-analyzer-config", "-Xclang", "mode=shallow"]
 FILE_TIMEOUT_S = 300
+UNITY_SOURCE = re.compile(r'^#include "([^"]+)"$', re.MULTILINE)
 
 
 class Tidy:
-    def __init__(self, tree, build, stamps):
+    def __init__(self, tree, stamps):
         self.tree = tree
         self.tool = wheels.tool(tree, "clang-tidy")
-        self.build = build
         self.stamps = stamps
         self._hashes = {}
         common = [tree.text(wheels.PINS), *EXTRA, tree.text(".clang-tidy")]
@@ -59,7 +60,7 @@ class Tidy:
         stamp = self.stamps / self.key(name, command)
         if stamp.exists():
             return name, False, ""
-        tidy = [self.tool, "--quiet", "-p", str(self.build)]
+        tidy = [self.tool, "--quiet", "-p", str(self.stamps)]
         tidy += [f"--extra-arg={argument}" for argument in EXTRA] + [name]
         try:
             result = subprocess.run(
@@ -78,10 +79,21 @@ def digest(parts):
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def product_files(tree, build):
-    database = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
-    for entry in database:
-        path = pathlib.Path(entry["directory"], entry["file"]).resolve()
+def compile_commands(build):
+    """The build's entries; one of a unity stands for an entry of each source that it includes."""
+    for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
+        file = pathlib.Path(entry["directory"], entry["file"])
+        sources = [str(file)]
+        if file.parent.name == "Unity":
+            sources = UNITY_SOURCE.findall(file.read_text(encoding="utf-8"))
+        for source in sources:
+            command = entry["command"].replace(entry["file"], source)
+            yield {"directory": entry["directory"], "file": source, "command": command}
+
+
+def product_files(tree, entries):
+    for entry in entries:
+        path = pathlib.Path(entry["file"]).resolve()
         if path.is_relative_to(tree.root):
             name = str(path.relative_to(tree.root))
             if name.startswith(PRODUCT) and name in tree.files:
@@ -100,11 +112,13 @@ def main():
     stamps = args.stamps or tree.root / ".build" / "tidy"
     stamps.mkdir(parents=True, exist_ok=True)
     try:
-        tidy = Tidy(tree, args.build.resolve(), stamps)
+        tidy = Tidy(tree, stamps)
     except wheels.Absent as absent:
         print(f"clang-tidy skipped: {absent}")
         return wheels.SKIPPED
-    work = dict(product_files(tree, args.build))
+    entries = list(compile_commands(args.build.resolve()))
+    (stamps / "compile_commands.json").write_text(json.dumps(entries), encoding="utf-8")
+    work = dict(product_files(tree, entries))
     if args.files:
         work = {name: command for name, command in work.items() if name in args.files}
     checked = failed = 0

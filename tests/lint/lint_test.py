@@ -1,11 +1,13 @@
 """Tests of the checks: each must find what it is for, and leave good code alone."""
 
+import json
 import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
 
+import check_tidy
 import layers
 import readmes
 import style
@@ -162,6 +164,21 @@ class LintTest(unittest.TestCase):
                 result = self.run_format()
                 self.assertEqual(1, result.returncode)
                 self.assertIn(expected, result.stdout)
+
+    def test_clang_tidy_reads_the_sources_of_a_unity_one_by_one(self):
+        unity = self.root / "engine" / "Unity" / "unity_0_cxx.cxx"
+        unity.parent.mkdir(parents=True)
+        unity.write_text('/* made */\n\n#include "/a/x.cc"\n\n#include "/a/y.cc"\n')
+        entries = [
+            {"directory": "/b", "file": str(unity), "command": f"g++ -c {unity}"},
+            {"directory": "/b", "file": "/a/z.cc", "command": "g++ -c /a/z.cc"},
+        ]
+        (self.root / "compile_commands.json").write_text(json.dumps(entries))
+        self.assertEqual(
+            [("/a/x.cc", "g++ -c /a/x.cc"), ("/a/y.cc", "g++ -c /a/y.cc"),
+             ("/a/z.cc", "g++ -c /a/z.cc")],
+            [(e["file"], e["command"]) for e in check_tidy.compile_commands(self.root)],
+        )
 
 
 if __name__ == "__main__":
