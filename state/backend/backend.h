@@ -11,14 +11,23 @@
 
 namespace millrace {
 
-/// Takes the rows a back end found; the views live for the call.
-class RowSink {
- public:
-  /// `index` is the key's place in the request; a null value: there is no such row.
-  virtual void row(size_t index, Row row) = 0;
+class Backend;
 
- protected:
-  ~RowSink() = default;
+/// Rows that a read found, one a key and in the order of the keys; a null value: there is no such
+/// row. Their bytes lie in the back end, which holds them while this lives; read again only then.
+class FoundRows {
+ public:
+  FoundRows(Backend& backend, std::span<const Row> rows) : holder_(&backend), rows_(rows) {}
+
+  size_t size() const { return rows_.size(); }
+  Row operator[](size_t index) const { return rows_[index]; }
+
+ private:
+  struct LetGo {
+    void operator()(Backend* backend) const;
+  };
+  std::unique_ptr<Backend, LetGo> holder_;
+  std::span<const Row> rows_;
 };
 
 /// What a commit changes in one store.
@@ -35,8 +44,10 @@ class Backend {
 
   /// As stored with the last commit or restored records.
   virtual const TaskPositions& positions() const = 0;
-  /// Calls `sink` once for every key. REQUIRES: `keys` ascend.
-  virtual Status read(size_t store, std::span<const Bytes> keys, RowSink& sink) = 0;
+  /// Most keys of one read; bounds what it holds.
+  static constexpr size_t kReadKeysMax = 256;
+  /// REQUIRES: `keys` ascend and are 1 to `kReadKeysMax`; what was found before is let go.
+  virtual Result<FoundRows> read(size_t store, std::span<const Bytes> keys) = 0;
   /// Rows with from <= key < to; a null bound is open. A failure ends the walk early and is put
   /// into `status`, which outlives the iterator.
   virtual std::unique_ptr<StoreIterator> range(size_t store, Bytes from, Bytes to,
@@ -52,6 +63,14 @@ class Backend {
                          int64_t end_offset) = 0;
   virtual Status finish_restore() = 0;
   virtual Status close() = 0;
+
+ private:
+  friend class FoundRows;
+  virtual void let_go_of_found() {}
 };
+
+inline void FoundRows::LetGo::operator()(Backend* backend) const {
+  backend->let_go_of_found();
+}
 
 }  // namespace millrace

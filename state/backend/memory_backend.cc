@@ -95,13 +95,14 @@ MemoryBackend::MemoryBackend(std::vector<std::string> stores) : names_(std::move
   for (size_t i = 0; i < names_.size(); ++i) tables_.push_back(std::make_shared<Table>());
 }
 
-Status MemoryBackend::read(size_t store, std::span<const Bytes> keys, RowSink& sink) {
+Result<FoundRows> MemoryBackend::read(size_t store, std::span<const Bytes> keys) {
   const Rows& rows = tables_[store]->rows;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    const auto place = rows.find(keys[i].view());
-    sink.row(i, place == rows.end() ? Row() : place->second.row());
+  found_.clear();
+  for (const Bytes& key : keys) {
+    const auto place = rows.find(key.view());
+    found_.push_back(place == rows.end() ? Row() : place->second.row());
   }
-  return {};
+  return FoundRows(*this, found_);
 }
 
 std::unique_ptr<StoreIterator> MemoryBackend::range(size_t store, Bytes from, Bytes to, Status&) {

@@ -16,7 +16,7 @@ class MemoryBackend final : public Backend {
   explicit MemoryBackend(std::vector<std::string> stores);
 
   const TaskPositions& positions() const override { return positions_; }
-  Status read(size_t store, std::span<const Bytes> keys, RowSink& sink) override;
+  Result<FoundRows> read(size_t store, std::span<const Bytes> keys) override;
   std::unique_ptr<StoreIterator> range(size_t store, Bytes from, Bytes to, Status& status) override;
   Status commit(std::span<const StoreChanges> changes, const TaskPositions& positions) override;
   std::shared_ptr<const StoreReader> reader(size_t store) const override;
@@ -46,6 +46,7 @@ class MemoryBackend final : public Backend {
   std::vector<std::string> names_;
   std::vector<std::shared_ptr<Table>> tables_;
   TaskPositions positions_;
+  std::vector<Row> found_;  ///< by the latest read
 };
 
 }  // namespace millrace

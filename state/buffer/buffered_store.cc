@@ -32,7 +32,11 @@ BufferedStore::BufferedStore(std::string name, BufferMemory& memory, Backend& ba
 Row BufferedStore::get(Bytes key) {
   MILLRACE_ASSERT(!key.is_null(), "get needs a key");
   if (const StoredRow* const stored = buffer_.find(key)) return stored->row();
-  return read_through(key);
+  const StoredRow* const read = read_through({&key, 1});
+  if (read == nullptr) return {};
+  const Row found = read->row();
+  evict_when_far_over();
+  return found;
 }
 
 void BufferedStore::put(Bytes key, Bytes value, int64_t timestamp_ms) {
@@ -55,15 +59,6 @@ std::unique_ptr<StoreIterator> BufferedStore::prefix(Bytes prefix) {
   return range(prefix, end.empty() ? Bytes() : Bytes(end));
 }
 
-Row BufferedStore::read_through(Bytes key) {
-  last_read_ = nullptr;
-  read_missing({&key, 1});
-  if (last_read_ == nullptr) return {};  // failed; `status` tells
-  const Row found = last_read_->row();
-  evict_when_far_over();
-  return found;
-}
-
 void BufferedStore::prefetch(std::span<const Bytes> keys) {
   missing_.clear();
   buffer_.find_all(keys, missing_);
@@ -72,17 +67,24 @@ void BufferedStore::prefetch(std::span<const Bytes> keys) {
   for (const uint32_t i : missing_) missing_keys_.push_back(keys[i]);
   std::sort(missing_keys_.begin(), missing_keys_.end());
   missing_keys_.erase(std::unique(missing_keys_.begin(), missing_keys_.end()), missing_keys_.end());
-  read_missing(missing_keys_);
+  std::span<const Bytes> left(missing_keys_);
+  while (!left.empty()) {
+    const size_t count = std::min(left.size(), Backend::kReadKeysMax);
+    if (read_through(left.first(count)) == nullptr) return;
+    left = left.subspan(count);
+  }
 }
 
-void BufferedStore::read_missing(std::span<const Bytes> keys) {
-  reading_ = keys;
-  Status status = backend_.read(index_, keys, *this);
-  if (!status.ok() && failure_.ok()) failure_ = std::move(status);
-}
-
-void BufferedStore::row(size_t index, Row row) {
-  last_read_ = buffer_.cache(reading_[index], row);
+const StoredRow* BufferedStore::read_through(std::span<const Bytes> keys) {
+  const Result<FoundRows> found = backend_.read(index_, keys);
+  if (!found.ok()) {
+    if (failure_.ok()) failure_ = found.status();
+    return nullptr;
+  }
+  const FoundRows& rows = *found;
+  const StoredRow* last = nullptr;
+  for (size_t i = 0; i < keys.size(); ++i) last = buffer_.cache(keys[i], rows[i]);
+  return last;
 }
 
 // The row just read is marked as used, so a clock that does not come round leaves it where it is.

@@ -13,7 +13,7 @@
 namespace millrace {
 
 /// A task's store: the commit buffer above its back end.
-class BufferedStore final : public KeyValueStore, private RowSink {
+class BufferedStore final : public KeyValueStore {
  public:
   /// `backend` and `memory` outlive this.
   BufferedStore(std::string name, BufferMemory& memory, Backend& backend, size_t index);
@@ -39,9 +39,8 @@ class BufferedStore final : public KeyValueStore, private RowSink {
   Status restore(std::span<const ChangelogRecord> records, int64_t end_offset);
 
  private:
-  Row read_through(Bytes key);
-  void read_missing(std::span<const Bytes> keys);
-  void row(size_t index, Row row) override;
+  /// Of `keys` the last one's row, now in the buffer; null: the read failed, as `status` says.
+  const StoredRow* read_through(std::span<const Bytes> keys);
   void evict_when_far_over();
 
   std::string name_;
@@ -52,8 +51,6 @@ class BufferedStore final : public KeyValueStore, private RowSink {
   Status failure_;
   std::vector<uint32_t> missing_;
   std::vector<Bytes> missing_keys_;
-  std::span<const Bytes> reading_;  // what `row` answers
-  const StoredRow* last_read_ = nullptr;
 };
 
 }  // namespace millrace

@@ -7,7 +7,6 @@
 #include "state/rows/row_hash.h"
 
 namespace millrace {
-namespace {}  // namespace
 
 CommitBuffer::CommitBuffer(BufferMemory& memory)
     : memory_(memory), seed_(random_hash_seed()), slots_(kFirstSlots, Slot{nullptr, 0, false}) {}

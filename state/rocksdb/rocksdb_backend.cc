@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kReadBatch = 256;  // bounds how many blocks one MultiGet pins
 constexpr int64_t kFlushIntervalMs = 30'000;
 // A smaller run is written like a commit: a file of its own would cost the reads more.
 constexpr size_t kIngestBytesMin = 1 << 20;
@@ -228,28 +227,25 @@ void RocksDbBackend::assign_numbers(std::span<const StoreSpec> stores) {
   stored_meta_.clear();
 }
 
-Status RocksDbBackend::read(size_t store, std::span<const Bytes> keys, RowSink& sink) {
-  if (keys.size() == 1) return read_one(numbers_[store], keys.front(), sink);
-  for (size_t first = 0; first < keys.size(); first += kReadBatch) {
-    const size_t count = std::min(kReadBatch, keys.size() - first);
-    MILLRACE_RETURN_IF_ERROR(read_many(numbers_[store], keys.subspan(first, count), first, sink));
+Result<FoundRows> RocksDbBackend::read(size_t store, std::span<const Bytes> keys) {
+  MILLRACE_ASSERT(!keys.empty() && keys.size() <= kReadKeysMax, "a read of no or too many keys");
+  look_up(numbers_[store], keys);
+  found_.resize(keys.size());
+  FoundRows found(*this, found_);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    found_[i] = Row();
+    if (statuses_[i].IsNotFound()) continue;
+    if (!statuses_[i].ok()) return database_->failure("reading", statuses_[i]);
+    found_[i] = split_row(values_[i]);
+    if (found_[i].value.is_null()) {
+      return database_->failure("reading", rocksdb::Status::Corruption("a row without its header"));
+    }
   }
-  return {};
+  return found;
 }
 
-Status RocksDbBackend::read_one(StoreNumber number, Bytes key, RowSink& sink) {
-  const StorePrefix prefix = store_prefix(number);
-  key_memory_.assign(prefix.data(), prefix.size());
-  key_memory_.append(key.view());
-  rocksdb::PinnableSlice stored;
-  rocksdb::DB& db = database_->db();
-  const rocksdb::Status status =
-      db.Get(rocksdb::ReadOptions(), db.DefaultColumnFamily(), key_memory_, &stored);
-  return give(status, stored, 0, sink);
-}
-
-Status RocksDbBackend::read_many(StoreNumber number, std::span<const Bytes> keys, size_t first,
-                                 RowSink& sink) {
+// Into `values_` and `statuses_`.
+void RocksDbBackend::look_up(StoreNumber number, std::span<const Bytes> keys) {
   const StorePrefix prefix = store_prefix(number);
   size_t bytes = 0;
   for (const Bytes& key : keys) bytes += kStorePrefixBytes + key.size();
@@ -262,32 +258,18 @@ Status RocksDbBackend::read_many(StoreNumber number, std::span<const Bytes> keys
     key_memory_.append(key.view());
     key_slices_.emplace_back(start, kStorePrefixBytes + key.size());
   }
-  values_.resize(kReadBatch);
-  statuses_.resize(kReadBatch);
   rocksdb::DB& db = database_->db();
-  db.MultiGet(rocksdb::ReadOptions(), db.DefaultColumnFamily(), keys.size(), key_slices_.data(),
-              values_.data(), statuses_.data(), true);
-  Status status;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    if (status.ok()) status = give(statuses_[i], values_[i], first + i, sink);
-    values_[i].Reset();
+  rocksdb::ColumnFamilyHandle* const family = db.DefaultColumnFamily();
+  if (keys.size() == 1) {
+    statuses_[0] = db.Get(rocksdb::ReadOptions(), family, key_slices_[0], values_.data());
+  } else {
+    db.MultiGet(rocksdb::ReadOptions(), family, keys.size(), key_slices_.data(), values_.data(),
+                statuses_.data(), true);
   }
-  return status;
 }
 
-Status RocksDbBackend::give(const rocksdb::Status& status, const rocksdb::Slice& stored,
-                            size_t index, RowSink& sink) const {
-  if (status.IsNotFound()) {
-    sink.row(index, Row());
-    return {};
-  }
-  if (!status.ok()) return database_->failure("reading", status);
-  const Row row = split_row(stored);
-  if (row.value.is_null()) {
-    return database_->failure("reading", rocksdb::Status::Corruption("a row without its header"));
-  }
-  sink.row(index, row);
-  return {};
+void RocksDbBackend::let_go_of_found() {
+  for (size_t i = 0; i < found_.size(); ++i) values_[i].Reset();
 }
 
 std::unique_ptr<StoreIterator> RocksDbBackend::range(size_t store, Bytes from, Bytes to,

@@ -34,7 +34,7 @@ class RocksDbBackend final : public Backend {
   ~RocksDbBackend() override;
 
   const TaskPositions& positions() const override { return positions_; }
-  Status read(size_t store, std::span<const Bytes> keys, RowSink& sink) override;
+  Result<FoundRows> read(size_t store, std::span<const Bytes> keys) override;
   std::unique_ptr<StoreIterator> range(size_t store, Bytes from, Bytes to, Status& status) override;
   Status commit(std::span<const StoreChanges> changes, const TaskPositions& positions) override;
   std::shared_ptr<const StoreReader> reader(size_t store) const override;
@@ -56,10 +56,8 @@ class RocksDbBackend final : public Backend {
   Result<Meta> read_meta() const;
   void assign_numbers(std::span<const StoreSpec> stores);
 
-  Status read_one(StoreNumber number, Bytes key, RowSink& sink);
-  Status read_many(StoreNumber number, std::span<const Bytes> keys, size_t first, RowSink& sink);
-  Status give(const rocksdb::Status& status, const rocksdb::Slice& stored, size_t index,
-              RowSink& sink) const;
+  void look_up(StoreNumber number, std::span<const Bytes> keys);
+  void let_go_of_found() override;
 
   Meta meta_to_write() const;
   void add_meta(rocksdb::WriteBatch& batch) const;
@@ -91,10 +89,11 @@ class RocksDbBackend final : public Backend {
   bool is_restored_once_ = false;  // from then on restored rows are readable at once (a standby's)
   RestoreRun run_;
 
-  std::string key_memory_;  // of read_many, as all below
+  std::string key_memory_;  // of read, as all below
   std::vector<rocksdb::Slice> key_slices_;
-  std::vector<rocksdb::PinnableSlice> values_;
-  std::vector<rocksdb::Status> statuses_;
+  std::vector<rocksdb::PinnableSlice> values_{kReadKeysMax};
+  std::vector<rocksdb::Status> statuses_{kReadKeysMax};
+  std::vector<Row> found_;
 };
 
 }  // namespace millrace
