@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <CLI/CLI.hpp>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>

@@ -5,11 +5,13 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "millrace/engine/engine.h"
 
 #include "engine/clients/clients.h"
+
+namespace CLI {
+class App;
+}
 
 /// What the programs of this folder that run an engine have in common.
 namespace millrace::bench {

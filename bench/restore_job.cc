@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <iostream>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "millrace/core/clock.h"

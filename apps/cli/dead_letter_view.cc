@@ -3,6 +3,8 @@
 #include <optional>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "apps/tools/flat_json.h"
 
 namespace millrace::apps {

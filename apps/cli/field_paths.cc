@@ -4,6 +4,8 @@
 #include <set>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 namespace millrace::apps {
 namespace {
 

@@ -11,6 +11,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "apps/cli/field_paths.h"
 #include "apps/cli/topic_dump.h"
 #include "apps/tools/flat_json.h"

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "apps/cli/dead_letter_replay.h"
 #include "apps/cli/dead_letter_view.h"
 #include "apps/tools/flat_json.h"

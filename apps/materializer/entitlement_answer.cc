@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "crm/composite_key.h"
 #include "crm/entitlement/deriver.h"
 

@@ -5,6 +5,7 @@
 
 #include <boost/algorithm/hex.hpp>
 #include <flatbuffers/idl.h>
+#include <nlohmann/json.hpp>
 
 #include "millrace/core/assert.h"
 

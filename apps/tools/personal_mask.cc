@@ -1,5 +1,7 @@
 #include "apps/tools/personal_mask.h"
 
+#include <nlohmann/json.hpp>
+
 namespace millrace::apps {
 namespace {
 

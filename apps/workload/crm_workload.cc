@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include "millrace/engine/run_main.h"
 
 #include "apps/tools/tool.h"

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "apps/tools/crm_topics.h"

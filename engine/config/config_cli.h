@@ -5,12 +5,13 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
-
 #include "millrace/core/result.h"
 #include "millrace/engine/config_table.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace millrace::engine {
 

@@ -1,7 +1,9 @@
 #include "millrace/engine/query_server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -30,6 +32,45 @@ constexpr uint32_t kHeadBytesMax = 8 << 10;
 constexpr int kConnectionsMax = 256;
 constexpr std::chrono::seconds kTimeout{10};
 constexpr std::chrono::milliseconds kAcceptPause{100};
+
+/// A Beast body that reads its file while it is sent, a piece at a time.
+struct FilePartBody {
+  using value_type = engine::FilePart;
+  static uint64_t size(const engine::FilePart& part) { return part.bytes; }
+
+  class writer {  // NOLINT(readability-identifier-naming): Beast's name
+   public:
+    using const_buffers_type = asio::const_buffer;  // NOLINT: Beast's name
+
+    template <bool IsRequest, class Fields>
+    writer(const http::header<IsRequest, Fields>&, const engine::FilePart& part)
+        : part_(part), buffer_(new char[engine::kFilePieceBytes]) {}
+
+    void init(error_code& error) { error = {}; }
+
+    boost::optional<std::pair<const_buffers_type, bool>> get(error_code& error) {
+      error = {};
+      const uint64_t left = part_.bytes - sent_;
+      if (left == 0) return boost::none;
+      const size_t wanted = std::min<uint64_t>(left, engine::kFilePieceBytes);
+      const Result<size_t> bytes =
+          part_.file->read_at(part_.offset + sent_, {buffer_.get(), wanted});
+      if (!bytes.ok() || *bytes < wanted) {
+        spdlog::warn("file not sent to its end: {}",
+                     bytes.ok() ? "it became shorter" : bytes.message());
+        error = boost::system::errc::make_error_code(boost::system::errc::io_error);
+        return boost::none;
+      }
+      sent_ += wanted;
+      return {{const_buffers_type(buffer_.get(), wanted), sent_ < part_.bytes}};
+    }
+
+   private:
+    const engine::FilePart& part_;
+    std::unique_ptr<char[]> buffer_;
+    uint64_t sent_ = 0;
+  };
+};
 
 /// One connection: reads a request, answers it, and so on. Keeps itself alive by the operation
 /// that is under way; its strand keeps its handlers apart.
@@ -168,8 +209,8 @@ class Session : public std::enable_shared_from_this<Session> {
   beast::flat_buffer buffer_{kHeadBytesMax * 2};
   std::optional<http::request_parser<http::empty_body>> parser_;
   http::response<http::string_body> response_;
-  http::response<engine::FilePartBody> file_response_;
-  std::optional<http::response_serializer<engine::FilePartBody>> serializer_;
+  http::response<FilePartBody> file_response_;
+  std::optional<http::response_serializer<FilePartBody>> serializer_;
   int64_t to_renew_ = 0;  ///< bytes to go until the time is renewed
 };
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace millrace::engine {
 namespace {
@@ -48,23 +48,6 @@ FilePart choose_part(std::string_view range, std::shared_ptr<const File> file) {
   part.status = 206;
   part.content_range = fmt::format("bytes {}-{}/{}", part.offset, last, size);
   return part;
-}
-
-boost::optional<std::pair<FilePartBody::writer::const_buffers_type, bool>>
-FilePartBody::writer::get(boost::system::error_code& error) {
-  error = {};
-  const uint64_t left = part_.bytes - sent_;
-  if (left == 0) return boost::none;
-  const size_t wanted = static_cast<size_t>(std::min<uint64_t>(left, kFilePieceBytes));
-  const Result<size_t> bytes = part_.file->read_at(part_.offset + sent_, {buffer_.get(), wanted});
-  if (!bytes.ok() || *bytes < wanted) {
-    spdlog::warn("file not sent to its end: {}",
-                 bytes.ok() ? "it became shorter" : bytes.message());
-    error = boost::system::errc::make_error_code(boost::system::errc::io_error);
-    return boost::none;
-  }
-  sent_ += wanted;
-  return {{const_buffers_type(buffer_.get(), wanted), sent_ < part_.bytes}};
 }
 
 }  // namespace millrace::engine

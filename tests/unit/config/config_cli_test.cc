@@ -1,5 +1,6 @@
 #include "engine/config/config_cli.h"
 
+#include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
