@@ -1,9 +1,7 @@
-#include "millrace/operators/aggregate.h"
-
 #include <algorithm>
 
-#include "millrace/operators/pair_codec.h"
-#include "millrace/operators/table_aggregate.h"
+#include "millrace/operators/detail/operators.h"
+#include "millrace/operators/detail/pair_codec.h"
 
 #include "null_rules.h"
 

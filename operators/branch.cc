@@ -1,4 +1,4 @@
-#include "millrace/operators/branch.h"
+#include "millrace/operators/detail/operators.h"
 
 namespace millrace::operators {
 namespace {

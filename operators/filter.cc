@@ -1,4 +1,4 @@
-#include "millrace/operators/filter.h"
+#include "millrace/operators/detail/operators.h"
 
 namespace millrace::operators {
 namespace {

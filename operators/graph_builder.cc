@@ -1,12 +1,11 @@
-#include "millrace/operators/graph_builder.h"
+#include "millrace/operators/detail/graph_builder.h"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "millrace/operators/pass.h"
-#include "millrace/operators/table_store.h"
+#include "millrace/operators/detail/operators.h"
 
 namespace millrace::operators {
 

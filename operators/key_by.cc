@@ -1,6 +1,4 @@
-#include "millrace/operators/key_by.h"
-
-#include "millrace/core/processor.h"
+#include "millrace/operators/detail/operators.h"
 
 #include "null_rules.h"
 

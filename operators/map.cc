@@ -1,4 +1,4 @@
-#include "millrace/operators/map.h"
+#include "millrace/operators/detail/operators.h"
 
 #include "null_rules.h"
 

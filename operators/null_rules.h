@@ -1,7 +1,7 @@
 #pragma once
 
 #include "millrace/core/processor.h"
-#include "millrace/operators/callable.h"
+#include "millrace/operators/detail/functions.h"
 
 namespace millrace::operators {
 

@@ -1,4 +1,4 @@
-#include "millrace/operators/pair_codec.h"
+#include "millrace/operators/detail/pair_codec.h"
 
 #include <limits>
 

@@ -1,5 +1,5 @@
-#include "millrace/operators/pair_codec.h"
-#include "millrace/operators/table_aggregate.h"
+#include "millrace/operators/detail/operators.h"
+#include "millrace/operators/detail/pair_codec.h"
 
 namespace millrace::operators {
 namespace {

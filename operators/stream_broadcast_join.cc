@@ -1,6 +1,6 @@
-#include "millrace/operators/stream_broadcast_join.h"
-
 #include <utility>
+
+#include "millrace/operators/detail/operators.h"
 
 namespace millrace::operators {
 namespace {

@@ -1,4 +1,4 @@
-#include "millrace/operators/stream_table_join.h"
+#include "millrace/operators/detail/operators.h"
 
 namespace millrace::operators {
 namespace {

@@ -1,4 +1,4 @@
-#include "millrace/operators/table_store.h"
+#include "millrace/operators/detail/operators.h"
 
 namespace millrace::operators {
 namespace {

@@ -1,8 +1,7 @@
-#include "millrace/operators/table_table_join.h"
-
 #include <algorithm>
 
-#include "millrace/operators/pair_codec.h"
+#include "millrace/operators/detail/operators.h"
+#include "millrace/operators/detail/pair_codec.h"
 
 namespace millrace::operators {
 namespace {

@@ -1,4 +1,4 @@
-#include "millrace/operators/table_view.h"
+#include "millrace/operators/detail/table_view.h"
 
 namespace millrace::operators {
 namespace {

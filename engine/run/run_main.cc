@@ -15,10 +15,9 @@
 #include <unistd.h>
 
 #include "millrace/core/clock.h"
+#include "millrace/engine/kafka_clients.h"
 
-#include "engine/clients/clients.h"
 #include "engine/config/config_cli.h"
-#include "engine/kafka/kafka_clients.h"
 #include "engine/run/run_main_signals.h"
 #include "engine/secrets/secret_file.h"
 
@@ -59,21 +58,6 @@ void set_up_logging(const std::string& level) {
   spdlog::flush_on(spdlog::level::info);
 }
 
-engine::KafkaOptions kafka_options(const EngineOptions& options) {
-  return {.bootstrap_servers = options.bootstrap_servers,
-          .application_id = options.application_id,
-          .instance_id = options.instance_id,
-          .client_id = options.instance_id.empty()
-                           ? options.application_id
-                           : options.application_id + "-" + options.instance_id,
-          .session_timeout_ms = options.session_timeout_ms,
-          .barrier_timeout_ms = std::max<int64_t>(60'000, options.session_timeout_ms),
-          .transaction_timeout_ms = options.transaction_timeout_ms,
-          .prefetch_bytes = options.input_buffer_bytes,
-          .replication_factor = options.replication_factor,
-          .properties = options.kafka};
-}
-
 /// Tries while the broker is away, until it works, fails for good or a signal comes.
 Status with_retries(const engine::SignalThread& signals, int64_t backoff_max_ms,
                     const std::function<Status()>& attempt) {
@@ -99,14 +83,14 @@ class Program {
 
   Status run(Result<Topology> topology) {
     const Topology described = *topology;
-    auto clients = engine::make_kafka_clients(kafka_options(options_));
+    const Result<KafkaClients> clients = KafkaClients::create(options_);
     if (!clients.ok()) return usage_fault(clients.status());
     if (extras_.before_start) {
       MILLRACE_RETURN_IF_ERROR(with_retries(signals_, options_.retry_backoff_max_ms, [&] {
-        return extras_.before_start(options_, **clients);
+        return extras_.before_start(options_, clients->factory());
       }));
     }
-    auto engine = Engine::create(std::move(topology), options_, **clients, system_clock());
+    auto engine = Engine::create(std::move(topology), options_, clients->factory(), system_clock());
     if (!engine.ok()) return engine.status();
     auto server = serve(**engine, described);
     if (!server.ok()) return usage_fault(server.status());

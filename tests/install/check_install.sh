@@ -42,6 +42,14 @@ check_no_paths_of_the_build() {
   fi
 }
 
+# Two sources that include every installed header, so that most are once before what they need.
+write_every_header() {
+  local headers
+  headers=$(cd "$PREFIX/include" && find . -name '*.h' | sort | sed 's|^\./\(.*\)$|#include "\1"|')
+  printf '%s\n\nint main() {}\n' "$headers" >"$RUN_DIR/project/every_header.cc"
+  tac <<<"$headers" >"$RUN_DIR/project/every_header_reversed.cc"
+}
+
 check_description() {
   local description
   description=$("$RUN_DIR/build/activity_summaries" --describe)
@@ -58,6 +66,7 @@ check_headers
 check_no_paths_of_the_build
 
 cp -R "$HERE/project" "$RUN_DIR/project"
+write_every_header
 cmake -S "$RUN_DIR/project" -B "$RUN_DIR/build" -DCMAKE_PREFIX_PATH="$PREFIX" "$@"
 cmake --build "$RUN_DIR/build" --parallel 2
 ctest --test-dir "$RUN_DIR/build" --output-on-failure --no-tests=error

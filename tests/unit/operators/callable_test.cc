@@ -1,4 +1,4 @@
-#include "millrace/operators/callable.h"
+#include "millrace/operators/detail/callable.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
-#include "millrace/operators/pair_codec.h"
-
 #include <gtest/gtest.h>
+
+#include "millrace/operators/joined.h"
 
 namespace millrace::pair_codec_test {
 

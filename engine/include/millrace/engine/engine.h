@@ -60,9 +60,9 @@ struct EngineHooks {
 class Engine {
  public:
   /// Checks the options and takes the state directory; asks no broker yet. An empty
-  /// `options.state_dir` keeps every store in memory. `clients` and `clock` must outlive the
-  /// engine. Errors: the topology's; `kConfig` when options are off or another process holds the
-  /// directory; `kStoreIo` when it cannot be written.
+  /// `options.state_dir` keeps every store in memory. `clients` (see `KafkaClients`) and `clock`
+  /// must outlive the engine. Errors: the topology's; `kConfig` when options are off or another
+  /// process holds the directory; `kStoreIo` when it cannot be written.
   static Result<std::unique_ptr<Engine>> create(Result<Topology> topology, EngineOptions options,
                                                 engine::ClientFactory& clients, const Clock& clock,
                                                 EngineHooks hooks = {});

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "millrace/core/broadcast.h"
-#include "millrace/operators/callable.h"
+#include "millrace/operators/detail/callable.h"
 
 namespace millrace {
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "millrace/core/processor.h"
-#include "millrace/operators/callable.h"
+#include "millrace/operators/detail/callable.h"
 
 namespace millrace {
 namespace operators {

@@ -5,10 +5,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "millrace/operators/aggregate.h"
-#include "millrace/operators/graph_builder.h"
-#include "millrace/operators/pair_codec.h"
-#include "millrace/operators/table_aggregate.h"
+#include "millrace/operators/detail/graph_builder.h"
+#include "millrace/operators/detail/operators.h"
+#include "millrace/operators/detail/pair_codec.h"
 
 namespace millrace {
 
@@ -47,8 +46,9 @@ std::string initial_bytes(const Init& init) {
 
 }  // namespace operators
 
-/// A stream whose records are grouped by their key. What is emitted when, and what happens to nulls
-/// and late records, stands in `aggregate.h`.
+/// A stream whose records are grouped by their key. Each record emits one change of its group's
+/// aggregate. Null key, null value: dropped and counted "null_key" or "null_value". Out of order:
+/// aggregated like any record; the aggregate's timestamp is the larger of its own and the record's.
 ///
 /// `name` is that of the store, of its changelog, and of the exchange in front when a key was
 /// changed: keep it when the program changes.
@@ -115,8 +115,12 @@ class GroupedStream {
   operators::StreamCore core_;
 };
 
-/// A table whose rows are grouped by a key of their own making. What is emitted when stands in
-/// `table_aggregate.h`; names are as in `GroupedStream`.
+/// A table whose rows are grouped by a key of their own making; names are as in `GroupedStream`.
+///
+/// The old row is subtracted from the aggregate (if there is one) before the new one is added, and
+/// one change is emitted for both; a row that moves to another group is subtracted there first.
+/// Timestamp: the larger of the aggregate's and the change's. Out of order and between rows: the
+/// order of arrival. A function that returns `std::nullopt` deletes the aggregate.
 template <class K, class V>
 class GroupedTable {
  public:

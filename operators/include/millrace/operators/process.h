@@ -1,16 +1,14 @@
 #pragma once
 
 #include <algorithm>
-#include <concepts>
 #include <functional>
-#include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "millrace/core/processor.h"
 #include "millrace/operators/broadcast_table.h"
 #include "millrace/operators/emit.h"
-#include "millrace/operators/flat_map.h"
 #include "millrace/operators/typed_store.h"
 #include "millrace/operators/typed_timers.h"
 
@@ -102,77 +100,4 @@ class TypedProcessor : public Processor {
   Emit<KOut, VOut> emit_{raw_emit_, key_buffer_, value_buffer_};
 };
 
-namespace operators {
-
-template <class K, class V, class NewKey, class NewValue, class F>
-RecordExpander make_expander(F f) {
-  using Keyed = KeyedCall<F, K, TypeList<V>, Emit<NewKey, NewValue>&>;
-  static_assert(Keyed::kFits,
-                "the function takes (key, value, emit) or (value, emit): key and value each as "
-                "ViewOf<T> or Maybe<T>, emit as Emit<NewKey, NewValue>&");
-  // A copy of the function has buffers of its own, because each task makes copies.
-  struct Expand {
-    F f;
-    std::string key_buffer;
-    std::string value_buffer;
-    void operator()(Bytes key, Bytes value, RawEmit& raw) {
-      Emit<NewKey, NewValue> emit(raw, key_buffer, value_buffer);
-      Keyed::call_with(f, emit, key, value);
-    }
-  };
-  return {Expand{std::move(f), {}, {}}, Keyed::kTakesNullKey, Keyed::takes_null_value()};
-}
-
-template <class F>
-concept MakesProcessor = requires(F& f) {
-  { *f() } -> std::convertible_to<Processor&>;
-};
-
-template <class P>
-concept HasOutputTypes = requires {
-  typename P::OutKey;
-  typename P::OutValue;
-};
-
-template <class P, class NewKey, class NewValue>
-struct OutputTypesOf {
-  static_assert(!std::is_void_v<NewKey> && !std::is_void_v<NewValue>,
-                "process needs to know what comes out: name the types, process<K, V>(…), or derive "
-                "the processor from TypedProcessor");
-  using Key = NewKey;
-  using Value = NewValue;
-};
-template <HasOutputTypes P>
-struct OutputTypesOf<P, void, void> {
-  using Key = typename P::OutKey;
-  using Value = typename P::OutValue;
-};
-
-/// Tells what a user gave to `process` and makes a factory of it.
-template <class K, class V, class NewKey, class NewValue, class F>
-struct ProcessorMaker {
-  using Types = OutputTypesOf<void, NewKey, NewValue>;
-  using OutKey = NewKey;
-  using OutValue = NewValue;
-  static ProcessorFactory make(F f) {
-    static_assert(sizeof(Types) > 0);
-    return flat_map(make_expander<K, V, NewKey, NewValue>(std::move(f)));
-  }
-};
-template <class K, class V, class NewKey, class NewValue, MakesProcessor F>
-struct ProcessorMaker<K, V, NewKey, NewValue, F> {
-  using Made = std::remove_cvref_t<decltype(*std::declval<F&>()())>;
-  using OutKey = typename OutputTypesOf<Made, NewKey, NewValue>::Key;
-  using OutValue = typename OutputTypesOf<Made, NewKey, NewValue>::Value;
-  static ProcessorFactory make(F f) {
-    if constexpr (HasOutputTypes<Made>) {
-      static_assert(
-          std::same_as<typename Made::InKey, K> && std::same_as<typename Made::InValue, V>,
-          "the processor's input types are not the stream's");
-    }
-    return [f = std::move(f)]() mutable -> std::unique_ptr<Processor> { return f(); };
-  }
-};
-
-}  // namespace operators
 }  // namespace millrace

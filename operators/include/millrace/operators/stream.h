@@ -5,22 +5,13 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/operators/branch.h"
 #include "millrace/operators/broadcast_table.h"
-#include "millrace/operators/filter.h"
-#include "millrace/operators/flat_map.h"
-#include "millrace/operators/graph_builder.h"
+#include "millrace/operators/detail/graph_builder.h"
+#include "millrace/operators/detail/operators.h"
+#include "millrace/operators/detail/processor_maker.h"
 #include "millrace/operators/grouped.h"
-#include "millrace/operators/key_by.h"
-#include "millrace/operators/map.h"
-#include "millrace/operators/map_values.h"
-#include "millrace/operators/pair_codec.h"
-#include "millrace/operators/pass.h"
-#include "millrace/operators/peek.h"
+#include "millrace/operators/joined.h"
 #include "millrace/operators/process.h"
-#include "millrace/operators/stream_broadcast_join.h"
-#include "millrace/operators/stream_table_join.h"
-#include "millrace/operators/table_store.h"
 
 namespace millrace {
 
@@ -29,11 +20,15 @@ class Table;
 
 /// Records of types `K` and `V`, each a fact of its own. A handle: cheap to copy, used while its
 /// `TopologyBuilder` lives and has not built. Every method adds to the topology and returns what
-/// comes out; what each does with nulls and late records stands in the operator's own header.
+/// comes out. Headers and timestamps stay, and records out of order are treated as any, where a
+/// method says nothing else.
 ///
 /// User functions take (key, value) or (value), each as `ViewOf<T>` or `Maybe<T>`, and return
 /// `OwnedOf<T>`, an optional of it, or for text a view. They are copied for every task and called
 /// by several threads, but each copy by one at a time. They may throw; see `Processor`.
+///
+/// A function that asks for `ViewOf<T>` does not take nulls: "untaken" ones, below. "Dropped"
+/// records are counted by reason: "null_key" or "null_value", unless another is named.
 ///
 /// `name` is the node's, for people and metrics; empty: derived. Names of stores and exchanges are
 /// those of their topics: keep them when the program changes.
@@ -42,6 +37,8 @@ class Stream {
  public:
   explicit Stream(operators::StreamCore core) : core_(std::move(core)) {}
 
+  /// Records for which `predicate` is true. Untaken null key: dropped. Untaken null value: passes,
+  /// so that a delete still reaches a table behind.
   template <class F>
   Stream filter(F predicate, std::string name = {}) const {
     return Stream(core_.then({.name = std::move(name),
@@ -50,7 +47,8 @@ class Stream {
                                   operators::make_predicate<K, V>(std::move(predicate)))}));
   }
 
-  /// `Explicit`: the new value type, when the function's result does not tell.
+  /// Other values. `Explicit`: their type, when the function's result does not tell. Untaken null
+  /// key: dropped. Untaken null value: stays null. `std::nullopt` makes a value null.
   template <class Explicit = void, class F>
   auto map_values(F mapper, std::string name = {}) const {
     using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V>>;
@@ -61,11 +59,13 @@ class Stream {
                         operators::make_value_mapper<K, V, Out>(std::move(mapper)))}));
   }
 
-  /// The function returns a `std::pair` of the new key and the new value.
+  /// Other keys and values, one record for one: the function returns a `std::pair` of both. Untaken
+  /// nulls: dropped.
   template <class ExplicitKey = void, class ExplicitValue = void, class F>
   auto map(F mapper, std::string name = {}) const;
 
-  /// The function returns the new key; `std::nullopt` drops the record.
+  /// Other keys. Untaken nulls: dropped; so is a record whose new key is `std::nullopt`, as
+  /// "no_new_key".
   template <class ExplicitKey = void, class F>
   auto key_by(F selector, std::string name = {}) const {
     using NewKey = operators::OutputType<ExplicitKey, operators::KeyedResult<F, K, V>>;
@@ -76,7 +76,8 @@ class Stream {
              operators::key_by(operators::make_key_selector<K, V, NewKey>(std::move(selector)))}));
   }
 
-  /// The function takes `Emit<NewKey, NewValue>&` after the key and value.
+  /// Any number of records for one, with its timestamp and headers: the function takes
+  /// `Emit<NewKey, NewValue>&` after the key and value. Untaken nulls: dropped.
   template <class NewKey, class NewValue, class F>
   Stream<NewKey, NewValue> flat_map(F expander, std::string name = {}) const {
     return Stream<NewKey, NewValue>(core_.then_rekeyed(
@@ -86,29 +87,27 @@ class Stream {
              operators::make_expander<K, V, NewKey, NewValue>(std::move(expander)))}));
   }
 
+  /// Shows records to `observer` and passes them on; those with an untaken null pass unseen. What
+  /// the observer does outside is not undone with the record's transaction, and happens again then.
   template <class F>
   Stream peek(F observer, std::string name = {}) const {
-    using Keyed = operators::KeyedCall<F, K, operators::TypeList<V>>;
-    static_assert(Keyed::kFits,
-                  "an observer takes (key, value) or (value), each as ViewOf<T> or Maybe<T>");
-    operators::Observer call{[f = std::move(observer)](Bytes key, Bytes value) mutable {
-                               Keyed::call_with(f, key, value);
-                             },
-                             Keyed::kTakesNullKey, Keyed::takes_null_value()};
-    return Stream(core_.then({.name = std::move(name),
-                              .operation = "peek",
-                              .factory = operators::peek(std::move(call))}));
+    return Stream(core_.then(
+        {.name = std::move(name),
+         .operation = "peek",
+         .factory = operators::peek(operators::make_observer<K, V>(std::move(observer)))}));
   }
 
   /// Records of both, in the order in which each comes.
   Stream merge(const Stream& other) const { return Stream(core_.merge(other.core_)); }
 
   /// As many streams as predicates and one more: each record goes to that of the first predicate
-  /// that is true, else to the last.
+  /// that is true, else to the last. A predicate is not true of an untaken null.
   template <class... Fs>
   std::array<Stream, sizeof...(Fs) + 1> branch(Fs... predicates) const;
 
-  /// Adds the row at the record's key. Without a function the value is a `Joined<V, R>`.
+  /// Adds the row that the table has at the record's key now, whatever its timestamp; changes of
+  /// the table emit nothing. Null key, null value: dropped. No row: nothing is emitted. Without a
+  /// function the value is a `Joined<V, R>`.
   template <class R>
   Stream<K, Joined<V, R>> join(const Table<K, R>& table, JoinOptions options = {}) const {
     return Stream<K, Joined<V, R>>(join_core(operators::JoinKind::kInner, table,
@@ -121,15 +120,18 @@ class Stream {
     return join_as<operators::JoinKind::kInner, Explicit>(table, std::move(joiner),
                                                           std::move(options));
   }
-  /// As `join`, with the row as `Maybe<R>`, since there may be none.
+  /// As `join`, with the row as `Maybe<R>`, since there may be none; an untaken null key is
+  /// dropped, a taken one has no row.
   template <class Explicit = void, class R, class F>
   auto left_join(const Table<K, R>& table, F joiner, JoinOptions options = {}) const {
     return join_as<operators::JoinKind::kLeft, Explicit>(table, std::move(joiner),
                                                          std::move(options));
   }
 
-  /// Joins with the row of a broadcast table whose key `selector` returns. The joiner takes
-  /// (key, value, row) or (value, row). REQUIRES: a name, for the cursor; see `JoinOptions`.
+  /// Joins with the row of a broadcast table whose key `selector` returns; changes of the table
+  /// emit nothing. Nulls that the selector does not take, null value: dropped. No row, or no key
+  /// from the selector: nothing is emitted. The joiner takes (key, value, row) or (value, row).
+  /// REQUIRES: a name, for the cursor; see `JoinOptions`.
   template <class Explicit = void, class BK, class R, class S, class F>
   auto join(const BroadcastTable<BK, R>& table, S selector, F joiner, JoinOptions options) const {
     return join_broadcast<operators::JoinKind::kInner, Explicit>(
@@ -183,7 +185,9 @@ class Stream {
                           std::move(options), false);
   }
 
-  /// The latest value per key, kept in store `name`.
+  /// The latest value per key, kept in store `name`. Null key: dropped. Null value: deletes the
+  /// row; nothing is emitted when there was none. Out of order: the order of offsets wins, a late
+  /// record overwrites; row and change carry the record's timestamp. An equal value is a change.
   Table<K, V> to_table(const std::string& name, StoreOptions options = {}) const {
     const operators::StreamCore at_key = core_.at_its_key(type_info<K>(), type_info<V>(), name);
     return Table<K, V>(operators::stored_by(at_key, name, operators::table_store(name),
@@ -238,8 +242,7 @@ class Stream {
 template <class K, class V>
 template <class ExplicitKey, class ExplicitValue, class F>
 auto Stream<K, V>::map(F mapper, std::string name) const {
-  using Keyed = operators::KeyedCall<F, K, operators::TypeList<V>>;
-  static_assert(Keyed::kFits,
+  static_assert(operators::KeyedCall<F, K, operators::TypeList<V>>::kFits,
                 "the function of a map takes (key, value) or (value), each as ViewOf<T> or "
                 "Maybe<T>, and returns std::pair of the new key and the new value");
   using Pair = operators::KeyedResult<F, K, V>;
@@ -247,17 +250,11 @@ auto Stream<K, V>::map(F mapper, std::string name) const {
   using NewValue = operators::OutputType<ExplicitValue, typename Pair::second_type>;
   static_assert(!operators::IsOptional<typename Pair::first_type>::value,
                 "a mapped record needs a key; filter out what has none");
-  operators::RecordMapper call{[f = std::move(mapper)](Bytes key, Bytes value, std::string& key_out,
-                                                       std::string& value_out) mutable {
-                                 const auto& pair = Keyed::call_with(f, key, value);
-                                 operators::encode_to<NewKey>(pair.first, key_out);
-                                 return operators::encode_to<NewValue>(pair.second, value_out);
-                               },
-                               Keyed::kTakesNullKey, Keyed::takes_null_value()};
-  return Stream<NewKey, NewValue>(
-      core_.then_rekeyed({.name = std::move(name),
-                          .operation = "map",
-                          .factory = operators::map_stream(std::move(call))}));
+  return Stream<NewKey, NewValue>(core_.then_rekeyed(
+      {.name = std::move(name),
+       .operation = "map",
+       .factory = operators::map_stream(
+           operators::make_record_mapper<K, V, NewKey, NewValue>(std::move(mapper)))}));
 }
 
 template <class K, class V>

@@ -3,13 +3,11 @@
 #include <string>
 #include <utility>
 
-#include "millrace/operators/filter.h"
-#include "millrace/operators/graph_builder.h"
+#include "millrace/operators/detail/graph_builder.h"
+#include "millrace/operators/detail/operators.h"
 #include "millrace/operators/grouped.h"
-#include "millrace/operators/map_values.h"
-#include "millrace/operators/pair_codec.h"
+#include "millrace/operators/joined.h"
 #include "millrace/operators/stream.h"
-#include "millrace/operators/table_table_join.h"
 
 namespace millrace {
 
@@ -35,6 +33,8 @@ class Table {
  public:
   explicit Table(operators::TableCore core) : core_(std::move(core)) {}
 
+  /// Rows for which `predicate` is true. A row that no longer fits becomes a delete; one that
+  /// never did emits nothing.
   template <class F>
   Table filter(F predicate, std::string name = {}) const {
     const auto call = operators::make_predicate<K, V>(std::move(predicate));
@@ -43,7 +43,8 @@ class Table {
         operators::filter_view(core_.view, call)));
   }
 
-  /// A function that returns `std::nullopt` leaves the row out.
+  /// Other rows. A function that returns `std::nullopt` leaves the row out; a change whose two
+  /// sides are left out emits nothing.
   template <class Explicit = void, class F>
   auto map_values(F mapper, std::string name = {}) const {
     using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V>>;
@@ -61,7 +62,9 @@ class Table {
         {.name = std::move(name), .operation = "to_stream", .factory = operators::pass()}));
   }
 
-  /// Rows that both tables have at a key. Without a function the value is a `Joined<V, R>`.
+  /// Rows that both tables have at a key; a change of either emits one of the joined row, and
+  /// nothing when there is none before and after. Timestamp: the larger of both sides'. Out of
+  /// order: the order of offsets wins. Without a function the value is a `Joined<V, R>`.
   template <class R>
   Table<K, Joined<V, R>> join(const Table<K, R>& other, JoinOptions options = {}) const {
     return join_core<Joined<V, R>>(operators::JoinKind::kInner, other, operators::pair_joiner(),

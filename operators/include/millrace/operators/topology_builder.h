@@ -6,7 +6,7 @@
 
 #include "millrace/core/topic.h"
 #include "millrace/operators/broadcast_table.h"
-#include "millrace/operators/graph_builder.h"
+#include "millrace/operators/detail/graph_builder.h"
 #include "millrace/operators/stream.h"
 #include "millrace/operators/table.h"
 
@@ -38,7 +38,7 @@ class TopologyBuilder {
     return source(topic, make_event_time<K, V>(std::move(event_time)));
   }
 
-  /// The latest value per key of a topic, kept in a store; see `table_store.h`.
+  /// The latest value per key of a topic, kept in a store; see `Stream::to_table`.
   template <class K, class V>
   Table<K, V> table(Topic<K, V> topic, TableOptions options = {}) {
     if (options.name.empty()) options.name = std::string(topic.name) + "-table";

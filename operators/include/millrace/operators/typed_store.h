@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "millrace/core/store.h"
-#include "millrace/operators/callable.h"
+#include "millrace/operators/detail/callable.h"
 
 namespace millrace {
 

@@ -6,7 +6,7 @@
 #include <type_traits>
 
 #include "millrace/core/timers.h"
-#include "millrace/operators/callable.h"
+#include "millrace/operators/detail/callable.h"
 
 namespace millrace {
 

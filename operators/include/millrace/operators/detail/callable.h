@@ -11,70 +11,9 @@
 #include <utility>
 
 #include "millrace/core/serde.h"
+#include "millrace/operators/maybe.h"
 
-namespace millrace {
-
-/// A view of a `T` that may be null: a null key, a tombstone, a row that is not there.
-///
-/// A user function that takes `Maybe<T>` is called with nulls; one that takes `ViewOf<T>` is not,
-/// and each operator's header says what happens to the record instead.
-template <class T>
-class Maybe {
- public:
-  Maybe() = default;
-  explicit Maybe(Bytes bytes) : bytes_(bytes) {}
-
-  explicit operator bool() const { return !bytes_.is_null(); }
-  /// REQUIRES: not null.
-  ViewOf<T> operator*() const {
-    MILLRACE_ASSERT(!bytes_.is_null(), "a null was read");
-    return Serde<T>::view(bytes_);
-  }
-  /// REQUIRES: not null.
-  auto operator->() const {
-    if constexpr (std::is_reference_v<ViewOf<T>>) {
-      return std::addressof(**this);
-    } else {
-      return Arrow{**this};
-    }
-  }
-  Bytes bytes() const { return bytes_; }
-
- private:
-  struct Arrow {
-    std::remove_reference_t<ViewOf<T>> view;
-    const auto* operator->() const { return &view; }
-  };
-  Bytes bytes_;
-};
-
-/// The serde type of what a user function returns: `Flat<Table>` is a `Table`, text a
-/// `std::string`, an optional what it holds. Specialise it for an `Owned` type of your own that is
-/// not its own serde type, or name the type in the call: `map_values<Mine>(…)`.
-template <class R>
-struct SerdeTypeOf {
-  using Type = R;
-};
-template <class Table>
-struct SerdeTypeOf<Flat<Table>> {
-  using Type = Table;
-};
-template <>
-struct SerdeTypeOf<std::string_view> {
-  using Type = std::string;
-};
-template <>
-struct SerdeTypeOf<const char*> {
-  using Type = std::string;
-};
-template <>
-struct SerdeTypeOf<Bytes> {
-  using Type = RawBytes;
-};
-template <class R>
-struct SerdeTypeOf<std::optional<R>> : SerdeTypeOf<R> {};
-
-namespace operators {
+namespace millrace::operators {
 
 template <class... Ts>
 struct TypeList {};
@@ -231,41 +170,4 @@ bool encode_to(const R& value, std::string& out) {
   }
 }
 
-/// A user function as a byte core sees it, with what it may be called with.
-template <class Signature>
-struct UserFunction {
-  std::function<Signature> call;
-  bool takes_null_key = true;
-  bool takes_null_value = true;
-};
-
-using Predicate = UserFunction<bool(Bytes key, Bytes value)>;
-/// Replaces `out`; false: the result is null.
-using ValueMapper = UserFunction<bool(Bytes key, Bytes value, std::string& out)>;
-
-template <class K, class V, class F>
-Predicate make_predicate(F f) {
-  using Keyed = KeyedCall<F, K, TypeList<V>>;
-  static_assert(Keyed::kFits,
-                "a predicate takes (key, value) or (value), each as ViewOf<T> or Maybe<T> of the "
-                "stream's types, and returns bool");
-  return {[f = std::move(f)](Bytes key, Bytes value) mutable -> bool {
-            return Keyed::call_with(f, key, value);
-          },
-          Keyed::kTakesNullKey, Keyed::takes_null_value()};
-}
-
-template <class K, class V, class Out, class F>
-ValueMapper make_value_mapper(F f) {
-  using Keyed = KeyedCall<F, K, TypeList<V>>;
-  static_assert(Keyed::kFits,
-                "the function takes (key, value) or (value), each as ViewOf<T> or Maybe<T> of the "
-                "stream's types, and returns OwnedOf<T> or std::optional of it");
-  return {[f = std::move(f)](Bytes key, Bytes value, std::string& out) mutable -> bool {
-            return encode_to<Out>(Keyed::call_with(f, key, value), out);
-          },
-          Keyed::kTakesNullKey, Keyed::takes_null_value()};
-}
-
-}  // namespace operators
-}  // namespace millrace
+}  // namespace millrace::operators

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "millrace/operators/detail/table_view.h"
 #include "millrace/operators/options.h"
-#include "millrace/operators/table_view.h"
 
 namespace millrace::operators {
 

@@ -38,10 +38,6 @@ BytesPair decode_pair(Bytes bytes);
 template <class V>
 struct Change {};
 
-/// Both sides of an inner join that was given no function.
-template <class L, class R>
-struct Joined {};
-
 namespace operators {
 
 /// Validates the parts that are there.
@@ -63,41 +59,6 @@ struct Serde<Change<V>> {
   }
   static View view(Bytes bytes) { return decode_pair(bytes); }
   static void encode(const Owned& value, std::string& out) { encode_pair(value, out); }
-};
-
-template <class L, class R>
-struct Serde<Joined<L, R>> {
-  struct View {
-    ViewOf<L> left;
-    ViewOf<R> right;
-  };
-  struct Owned {
-    OwnedOf<L> left;
-    OwnedOf<R> right;
-  };
-  static std::string_view name() {
-    static const std::string name =
-        "joined<" + std::string(Serde<L>::name()) + "," + std::string(Serde<R>::name()) + ">";
-    return name;
-  }
-  static Status validate(Bytes bytes) {
-    MILLRACE_RETURN_IF_ERROR(
-        operators::validate_parts(bytes, &Serde<L>::validate, &Serde<R>::validate));
-    const BytesPair pair = decode_pair(bytes);
-    if (!pair.first.is_null() && !pair.second.is_null()) return {};
-    return Error{ErrorCode::kInvalidRecord, "a side of the join is missing"};
-  }
-  static View view(Bytes bytes) {
-    const BytesPair pair = decode_pair(bytes);
-    return {Serde<L>::view(pair.first), Serde<R>::view(pair.second)};
-  }
-  static void encode(const Owned& value, std::string& out) {
-    std::string left;
-    std::string right;
-    Serde<L>::encode(value.left, left);
-    Serde<R>::encode(value.right, right);
-    encode_pair({Bytes(left), Bytes(right)}, out);
-  }
 };
 
 }  // namespace millrace
