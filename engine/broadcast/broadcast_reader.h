@@ -15,6 +15,7 @@
 
 #include "engine/broadcast/broadcast_table.h"
 #include "engine/clients/clients.h"
+#include "engine/core/resolved_topology.h"
 
 namespace millrace::engine {
 

@@ -31,21 +31,22 @@ int64_t patience_of(const std::string& instance) {
 }
 
 /// Every input of every task, so that the offsets of all of them live as long as the group.
-std::vector<std::string> topics_to_join(std::span<const TaskPlan> plans) {
+std::vector<std::string> topics_to_join(std::span<const SubTopology> sub_topologies) {
   std::set<std::string> topics;
-  for (const TaskPlan& plan : plans) {
-    for (const PlanInput& input : plan.inputs) topics.insert(input.topic);
+  for (const SubTopology& sub_topology : sub_topologies) {
+    for (const ResolvedInput& input : sub_topology.inputs) topics.insert(input.topic);
   }
   return {topics.begin(), topics.end()};
 }
 
-std::vector<TaskWeight> weigh(std::span<const TaskPlan> plans) {
+std::vector<TaskWeight> weigh(std::span<const SubTopology> sub_topologies) {
   std::vector<TaskWeight> tasks;
-  for (const TaskPlan& plan : plans) {
-    const bool is_stateful = std::any_of(plan.stores.begin(), plan.stores.end(),
-                                         [](const PlanStore& store) { return store.output >= 0; });
-    for (int32_t p = 0; p < plan.partitions; ++p) {
-      tasks.push_back({.task = {plan.sub_topology, p}, .weight = 1, .is_stateful = is_stateful});
+  for (const SubTopology& sub_topology : sub_topologies) {
+    const bool is_stateful =
+        std::any_of(sub_topology.stores.begin(), sub_topology.stores.end(),
+                    [](const ResolvedStore& store) { return store.output >= 0; });
+    for (int32_t p = 0; p < sub_topology.partitions; ++p) {
+      tasks.push_back({.task = {sub_topology.index, p}, .weight = 1, .is_stateful = is_stateful});
     }
   }
   std::sort(tasks.begin(), tasks.end(),
@@ -66,9 +67,9 @@ Coordinator::Coordinator(ClientFactory& clients, Admin& admin, const EngineOptio
 
 Coordinator::~Coordinator() = default;
 
-Status Coordinator::open(std::span<const TaskPlan> plans) {
-  plans_ = plans;
-  tasks_ = weigh(plans);
+Status Coordinator::open(std::span<const SubTopology> sub_topologies) {
+  sub_topologies_ = sub_topologies;
+  tasks_ = weigh(sub_topologies);
   if (log_ == nullptr) {
     Result<std::unique_ptr<GroupLog>> log =
         GroupLog::open(clients_, admin_, options_.application_id);
@@ -106,7 +107,7 @@ Status Coordinator::join(const InstanceReport& report) {
   MILLRACE_RETURN_IF_ERROR(log_->flush());
   may_resume_ = !options_.instance_id.empty();
   const GroupTopics topics = group_topics(options_.application_id);
-  std::vector<std::string> subscribed = topics_to_join(plans_);
+  std::vector<std::string> subscribed = topics_to_join(sub_topologies_);
   subscribed.push_back(topics.control);
   Result<std::unique_ptr<Membership>> joined = clients_.join(subscribed, topics.spare, instance_);
   if (!joined.ok()) return joined.status();
@@ -183,11 +184,11 @@ Status Coordinator::check_topics() {
 }
 
 Status Coordinator::check_partitions(const MembershipEvent& event) const {
-  for (const TaskPlan& plan : plans_) {
-    for (const PlanInput& input : plan.inputs) {
+  for (const SubTopology& sub_topology : sub_topologies_) {
+    for (const ResolvedInput& input : sub_topology.inputs) {
       const auto extra = std::find_if(
           event.partitions.begin(), event.partitions.end(), [&](const TopicPartition& assigned) {
-            return assigned.topic == input.topic && assigned.partition >= plan.partitions;
+            return assigned.topic == input.topic && assigned.partition >= sub_topology.partitions;
           });
       if (extra == event.partitions.end()) continue;
       return Error{
@@ -196,7 +197,7 @@ Status Coordinator::check_partitions(const MembershipEvent& event) const {
                       "keys would move between tasks while their state stays behind. Use an input "
                       "topic with the old count, or reset the application: delete its internal "
                       "topics and offsets, or give it a new application.id",
-                      input.topic, extra->partition, plan.partitions)};
+                      input.topic, extra->partition, sub_topology.partitions)};
     }
   }
   return {};

@@ -12,11 +12,11 @@
 #include "millrace/engine/options.h"
 
 #include "engine/clients/clients.h"
+#include "engine/core/resolved_topology.h"
 #include "engine/group/gone_reports.h"
 #include "engine/group/group_log.h"
 #include "engine/group/plan.h"
 #include "engine/group/planner.h"
-#include "engine/task/task_plan.h"
 
 namespace millrace::engine {
 
@@ -53,7 +53,7 @@ class Coordinator {
   ~Coordinator();
 
   /// Reads the group's log. May be called again after an error. Errors: those of the clients.
-  Status open(std::span<const TaskPlan> plans);
+  Status open(std::span<const SubTopology> sub_topologies);
   /// See `GroupLog::incarnation`. REQUIRES: is open.
   const std::string& incarnation() const { return log_->incarnation(); }
   /// Makes `report` known and joins. REQUIRES: is open. Errors: those of the clients.
@@ -103,7 +103,7 @@ class Coordinator {
   const std::string instance_;
   const Clock& clock_;
 
-  std::span<const TaskPlan> plans_;
+  std::span<const SubTopology> sub_topologies_;
   std::vector<TaskWeight> tasks_;
   std::unique_ptr<GroupLog> log_;
   std::unique_ptr<Membership> membership_;

@@ -7,6 +7,7 @@
 #include "millrace/engine/options.h"
 
 #include "engine/clients/clients.h"
+#include "engine/core/resolved_topology.h"
 
 namespace millrace::engine {
 

@@ -75,15 +75,16 @@ Status Loop::connect() {
     if (!admin.ok()) return admin.status();
     admin_ = std::move(*admin);
   }
-  if (plans_.empty()) {
-    const Result<ResolvedTopology> resolved = prepare_topics(*admin_, topology_, options_);
+  if (sub_topologies_.empty()) {
+    Result<ResolvedTopology> resolved = prepare_topics(*admin_, topology_, options_);
     if (!resolved.ok()) return resolved.status();
     MILLRACE_RETURN_IF_ERROR(open_broadcasts(*resolved));
-    plans_ = make_task_plans(topology_, *resolved, options_.application_id, outputs_);
+    sub_topologies_ = std::move(resolved->sub_topologies);
+    outputs_ = OutputTopics(resolved->output_topics);
     if (const std::string letters = dead_letter_topic(options_); !letters.empty()) {
       environment_.dead_letters = outputs_.add(letters);
     }
-    registry_.define_stores(plans_);
+    registry_.define_stores(sub_topologies_);
   }
   MILLRACE_RETURN_IF_ERROR(outputs_.describe(*admin_));
   MILLRACE_RETURN_IF_ERROR(session_.open());
@@ -95,7 +96,7 @@ Status Loop::connect() {
   restorer_.emplace(std::move(*restore), scheduler_, clock_);
   auto coordinator =
       std::make_unique<Coordinator>(clients_, *admin_, options_, directory_.instance(), clock_);
-  MILLRACE_RETURN_IF_ERROR(coordinator->open(plans_));
+  MILLRACE_RETURN_IF_ERROR(coordinator->open(sub_topologies_));
   incarnation_ = options_.application_id + "@" + coordinator->incarnation();
   MILLRACE_RETURN_IF_ERROR(find_closed_state());
   MILLRACE_RETURN_IF_ERROR(coordinator->join(state_report()));

@@ -22,6 +22,7 @@
 #include "engine/commit/commit_pacer.h"
 #include "engine/commit/committer.h"
 #include "engine/commit/producer_session.h"
+#include "engine/core/resolved_topology.h"
 #include "engine/group/coordinator.h"
 #include "engine/loop/housekeeper.h"
 #include "engine/loop/input_pump.h"
@@ -33,7 +34,6 @@
 #include "engine/restore/state_directory.h"
 #include "engine/secrets/sealing.h"
 #include "engine/task/task.h"
-#include "engine/task/task_plan.h"
 
 namespace millrace::engine {
 
@@ -155,7 +155,7 @@ class Loop {
   /// Whether a committed offset says that another history than the local state's is going on.
   static bool is_ahead_of_group(const Owned& owned);
   Status start(Owned& owned, int64_t restored_records);
-  const TaskPlan& plan_of(TaskId id) const;
+  const SubTopology& sub_topology_of(TaskId id) const;
   /// Opens the state of a task; queries do not see it yet.
   Result<std::unique_ptr<Task>> make_task(TaskId id, bool starts_empty);
   void offer_to_queries(Task& task);
@@ -190,7 +190,7 @@ class Loop {
   QueryRegistry registry_;
   Scheduler scheduler_;
   std::shared_ptr<SharedStateMemory> state_memory_;
-  std::vector<TaskPlan> plans_;
+  std::vector<SubTopology> sub_topologies_;
   TaskEnvironment environment_;
   ProducerSession session_;
   CommitPacer pacer_;

@@ -128,7 +128,7 @@ InstanceReport Loop::state_report() const {
 int64_t Loop::held_of(Task& task) {
   int64_t sum = -1;
   const auto& ends = task.state().positions().changelog_end;
-  for (const PlanStore& store : task.plan().stores) {
+  for (const ResolvedStore& store : task.sub_topology().stores) {
     const auto end = ends.find(store.spec->name);
     if (store.output >= 0 && end != ends.end()) sum = std::max<int64_t>(sum, 0) + end->second;
   }
@@ -138,9 +138,10 @@ int64_t Loop::held_of(Task& task) {
 /// Opens what earlier runs left, once, to know how far it is.
 Status Loop::find_closed_state() {
   for (const TaskId id : directory_.tasks()) {
-    const bool is_known = std::any_of(plans_.begin(), plans_.end(), [&](const TaskPlan& plan) {
-      return plan.sub_topology == id.sub_topology && id.partition < plan.partitions;
-    });
+    const bool is_known = std::any_of(
+        sub_topologies_.begin(), sub_topologies_.end(), [&](const SubTopology& sub_topology) {
+          return sub_topology.index == id.sub_topology && id.partition < sub_topology.partitions;
+        });
     if (!is_known) continue;
     Result<std::unique_ptr<Task>> task = make_task(id, false);
     if (!task.ok()) return task.status();

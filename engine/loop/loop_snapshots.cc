@@ -7,10 +7,10 @@ namespace millrace::engine {
 namespace {
 
 /// Whether a snapshot of the task can save reading a changelog.
-bool has_changelog_on_disk(const TaskPlan& plan) {
-  return std::any_of(plan.stores.begin(), plan.stores.end(), [](const PlanStore& store) {
-    return store.output >= 0 && !store.spec->in_memory;
-  });
+bool has_changelog_on_disk(const SubTopology& sub_topology) {
+  return std::any_of(
+      sub_topology.stores.begin(), sub_topology.stores.end(),
+      [](const ResolvedStore& store) { return store.output >= 0 && !store.spec->in_memory; });
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ bool Loop::waits_for_snapshot(TaskId id, const Unopened& wanted) {
       break;
   }
   const bool has_state = wanted.starts_empty || directory_.has_task(id);
-  if (has_state || !has_changelog_on_disk(plan_of(id))) return false;
+  if (has_state || !has_changelog_on_disk(sub_topology_of(id))) return false;
   if (!snapshots_->start_fetch(id, coordinator_->snapshot_peers(id))) return false;
   registry_.add(id, {});
   show_as_waiting(id, wanted);

@@ -133,7 +133,7 @@ Status Loop::set_offsets(Owned& owned, std::span<const PartitionOffset> committe
   owned.offsets.clear();
   owned.backlog_ends.clear();
   owned.has_offsets = false;
-  const bool needs_ends = owned.task->plan().has_wall_timers();
+  const bool needs_ends = owned.task->sub_topology().has_wall_timers();
   for (const PartitionOffset& known : committed) {
     int64_t offset = known.offset;
     if (offset >= 0) owned.has_offsets = true;
@@ -207,19 +207,19 @@ Status Loop::start(Owned& owned, int64_t restored_records) {
   return {};
 }
 
-const TaskPlan& Loop::plan_of(TaskId id) const {
-  const auto plan = std::find_if(plans_.begin(), plans_.end(), [&](const TaskPlan& candidate) {
-    return candidate.sub_topology == id.sub_topology;
-  });
-  MILLRACE_ASSERT(plan != plans_.end(), "a task of no sub-topology");
-  return *plan;
+const SubTopology& Loop::sub_topology_of(TaskId id) const {
+  const auto found = std::find_if(
+      sub_topologies_.begin(), sub_topologies_.end(),
+      [&](const SubTopology& candidate) { return candidate.index == id.sub_topology; });
+  MILLRACE_ASSERT(found != sub_topologies_.end(), "a task of no sub-topology");
+  return *found;
 }
 
 Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, bool starts_empty) {
-  const TaskPlan& plan = plan_of(id);
+  const SubTopology& sub_topology = sub_topology_of(id);
   std::vector<StoreSpec> specs;
-  specs.reserve(plan.stores.size());
-  for (const PlanStore& store : plan.stores) specs.push_back(*store.spec);
+  specs.reserve(sub_topology.stores.size());
+  for (const ResolvedStore& store : sub_topology.stores) specs.push_back(*store.spec);
   TaskStateOptions options;
   options.directory = directory_.task_directory(id);
   options.memory = state_memory_;
@@ -232,12 +232,12 @@ Result<std::unique_ptr<Task>> Loop::make_task(TaskId id, bool starts_empty) {
   options.max_age_ms = options_.state_max_age_ms;
   Result<std::unique_ptr<TaskState>> state = TaskState::open(std::move(options), specs);
   if (!state.ok()) return state.status();
-  return std::make_unique<Task>(id, plan, environment_, std::move(*state));
+  return std::make_unique<Task>(id, sub_topology, environment_, std::move(*state));
 }
 
 void Loop::offer_to_queries(Task& task) {
   QueryRegistry::Readers readers;
-  for (const PlanStore& store : task.plan().stores) {
+  for (const ResolvedStore& store : task.sub_topology().stores) {
     readers[store.spec->name] = task.state().reader(store.spec->name);
   }
   registry_.add(task.id(), std::move(readers));
@@ -275,7 +275,7 @@ void Loop::publish(Owned& owned) {
   info.position.task = task.id();
   const TaskPositions& positions = task.state().positions();
   info.position.inputs = positions.inputs;
-  for (const PlanStore& store : task.plan().stores) {
+  for (const ResolvedStore& store : task.sub_topology().stores) {
     const auto end = positions.changelog_end.find(store.spec->name);
     if (end == positions.changelog_end.end()) continue;
     info.position.changelogs[{store.changelog_topic, task.id().partition}] = end->second;

@@ -25,6 +25,11 @@ size_t record_bytes_max(const TopicDescription& topic) {
 
 }  // namespace
 
+OutputTopics::OutputTopics(const std::vector<std::string>& names) {
+  topics_.reserve(names.size());
+  for (const std::string& name : names) topics_.emplace_back().name = name;
+}
+
 int32_t OutputTopics::add(const std::string& name) {
   const auto found = std::find_if(topics_.begin(), topics_.end(),
                                   [&](const OutputTopic& topic) { return topic.name == name; });

@@ -23,6 +23,9 @@ struct OutputTopic {
 /// run; changed only between slices.
 class OutputTopics {
  public:
+  OutputTopics() = default;
+  /// The index of each is its place in `names`.
+  explicit OutputTopics(const std::vector<std::string>& names);
   /// Index of the topic, added when it is new.
   int32_t add(const std::string& name);
   /// Asks for partitions and limits of all. Errors: `kConfig` naming every topic that is missing,

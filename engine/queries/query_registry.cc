@@ -33,12 +33,12 @@ std::optional<std::string> prefix_end(Bytes prefix) {
 
 namespace engine {
 
-void QueryRegistry::define_stores(std::span<const TaskPlan> plans) {
+void QueryRegistry::define_stores(std::span<const SubTopology> sub_topologies) {
   const std::lock_guard lock(mutex_);
   stores_.clear();
-  for (const TaskPlan& plan : plans) {
-    for (const PlanStore& store : plan.stores) {
-      stores_[store.spec->name] = {plan.sub_topology, plan.partitions};
+  for (const SubTopology& sub_topology : sub_topologies) {
+    for (const ResolvedStore& store : sub_topology.stores) {
+      stores_[store.spec->name] = {sub_topology.index, sub_topology.partitions};
     }
   }
 }

@@ -10,7 +10,7 @@
 #include "millrace/core/clock.h"
 #include "millrace/engine/queries.h"
 
-#include "engine/task/task_plan.h"
+#include "engine/core/resolved_topology.h"
 
 namespace millrace::engine {
 
@@ -21,7 +21,7 @@ class QueryRegistry final : public Queries {
   explicit QueryRegistry(const Clock& clock) : clock_(clock), with_standbys_(*this) {}
 
   // From the loop's thread.
-  void define_stores(std::span<const TaskPlan> plans);
+  void define_stores(std::span<const SubTopology> sub_topologies);
   using Readers = std::map<std::string, std::shared_ptr<const StoreReader>, std::less<>>;
   /// A task is here; its stores can be read while its stage is kRunning.
   void add(TaskId task, Readers readers);

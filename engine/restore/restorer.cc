@@ -70,13 +70,13 @@ Status Restorer::begin(Task& task, RestoreGoal goal, Admin& admin) {
   restore->task = &task;
   restore->goal = goal;
   restore->started_ns = restore->logged_ns = clock_.steady_ns();
-  for (const PlanStore& planned : task.plan().stores) {
-    if (planned.output < 0) continue;
+  for (const ResolvedStore& resolved : task.sub_topology().stores) {
+    if (resolved.output < 0) continue;
     StoreRestore& store = restore->stores.emplace_back();
-    store.store = &planned;
-    store.partition = {planned.changelog_topic, task.id().partition};
+    store.store = &resolved;
+    store.partition = {resolved.changelog_topic, task.id().partition};
     const auto& known = task.state().positions().changelog_end;
-    const auto stored = known.find(planned.spec->name);
+    const auto stored = known.find(resolved.spec->name);
     store.position = stored == known.end() ? kFromTheStart : stored->second;
   }
   MILLRACE_RETURN_IF_ERROR(locate(*restore, admin));

@@ -72,7 +72,7 @@ class Restorer {
 
  private:
   struct StoreRestore {
-    const PlanStore* store = nullptr;
+    const ResolvedStore* store = nullptr;
     TopicPartition partition;
     int64_t position = 0;
     int64_t target = 0;

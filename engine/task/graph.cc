@@ -14,11 +14,12 @@ namespace millrace::engine {
 
 class Graph::Context final : public ProcessorContext {
  public:
-  Context(Graph& graph, const PlanNode& planned) : graph_(graph), planned_(planned) {
+  Context(Graph& graph, const ResolvedNode& resolved) : graph_(graph), resolved_(resolved) {
     TaskScope& scope = graph.scope_;
-    for (const std::string& name : planned.node->stores) {
-      const auto store = std::find_if(scope.plan->stores.begin(), scope.plan->stores.end(),
-                                      [&](const PlanStore& s) { return s.spec->name == name; });
+    for (const std::string& name : resolved.node->stores) {
+      const auto store =
+          std::find_if(scope.sub_topology->stores.begin(), scope.sub_topology->stores.end(),
+                       [&](const ResolvedStore& s) { return s.spec->name == name; });
       if (store->spec->timers) continue;
       stores_.emplace_back(
           name, std::make_unique<LimitedStore>(scope.state->store(name), *scope.collector,
@@ -26,11 +27,11 @@ class Graph::Context final : public ProcessorContext {
     }
   }
 
-  void forward(const Record& record) override { graph_.push_to_children(planned_, record); }
+  void forward(const Record& record) override { graph_.push_to_children(resolved_, record); }
   void forward_to(size_t child, const Record& record) override {
-    graph_.push(planned_.children[child], record);
+    graph_.push(resolved_.children[child], record);
   }
-  size_t child_count() const override { return planned_.children.size(); }
+  size_t child_count() const override { return resolved_.children.size(); }
 
   KeyValueStore& store(std::string_view name) override {
     const auto found = std::find_if(stores_.begin(), stores_.end(),
@@ -39,17 +40,17 @@ class Graph::Context final : public ProcessorContext {
     return *found->second;
   }
   Timers& timers(std::string_view name) override {
-    const std::vector<std::string>& declared = planned_.node->stores;
+    const std::vector<std::string>& declared = resolved_.node->stores;
     MILLRACE_ASSERT(std::find(declared.begin(), declared.end(), name) != declared.end(),
                     "the node does not declare timers of this name");
     return graph_.scope_.timers->timers(name);
   }
   const BroadcastRows& broadcast(std::string_view name) override {
-    return graph_.scope_.broadcasts->rows(planned_.node, name);
+    return graph_.scope_.broadcasts->rows(resolved_.node, name);
   }
 
   TaskId task() const override { return graph_.scope_.task; }
-  int32_t partition_count() const override { return graph_.scope_.plan->partitions; }
+  int32_t partition_count() const override { return graph_.scope_.sub_topology->partitions; }
   const RecordPosition& position() const override { return graph_.scope_.position; }
   int64_t stream_time_ms() const override { return graph_.scope_.stream_time_ms; }
   int64_t wall_time_ms() const override { return graph_.scope_.clock->now_ms(); }
@@ -72,12 +73,12 @@ class Graph::Context final : public ProcessorContext {
 
  private:
   Graph& graph_;
-  const PlanNode& planned_;
+  const ResolvedNode& resolved_;
   std::vector<std::pair<std::string_view, std::unique_ptr<LimitedStore>>> stores_;
 };
 
 Graph::Graph(TaskScope& scope) : scope_(scope) {
-  const std::vector<PlanNode>& nodes = scope.plan->nodes;
+  const std::vector<ResolvedNode>& nodes = scope.sub_topology->nodes;
   contexts_.resize(nodes.size());
   processors_.resize(nodes.size());
   for (size_t i = 0; i < nodes.size(); ++i) {
@@ -94,11 +95,11 @@ Graph::Graph(TaskScope& scope) : scope_(scope) {
 Graph::~Graph() = default;
 
 void Graph::push_from(uint32_t input_node, const Record& record) {
-  push_to_children(scope_.plan->nodes[input_node], record);
+  push_to_children(scope_.sub_topology->nodes[input_node], record);
 }
 
-void Graph::push_to_children(const PlanNode& planned, const Record& record) {
-  for (const uint32_t child : planned.children) push(child, record);
+void Graph::push_to_children(const ResolvedNode& resolved, const Record& record) {
+  for (const uint32_t child : resolved.children) push(child, record);
 }
 
 void Graph::push(uint32_t node, const Record& record) {
@@ -106,43 +107,43 @@ void Graph::push(uint32_t node, const Record& record) {
     processor->process(record);
     return;
   }
-  const PlanNode& planned = scope_.plan->nodes[node];
-  if (planned.node->kind == NodeKind::kExchange) {
-    exchange(planned, record);
+  const ResolvedNode& resolved = scope_.sub_topology->nodes[node];
+  if (resolved.node->kind == NodeKind::kExchange) {
+    exchange(resolved, record);
   } else {
-    sink(planned, record);
+    sink(resolved, record);
   }
 }
 
 /// Local first: when this very task owns the key, the record goes on by a direct call. A (sender,
 /// key) pair always takes the same way, so the key's order holds. On both ways `old_value` stays
 /// behind: a topic could not carry it.
-void Graph::exchange(const PlanNode& planned, const Record& record) {
-  const PartitionKey& partition_key = planned.node->partition_key;
-  if (planned.continues_here) {
+void Graph::exchange(const ResolvedNode& resolved, const Record& record) {
+  const PartitionKey& partition_key = resolved.node->partition_key;
+  if (resolved.continues_here) {
     const int32_t owner = record.key.is_null()
                               ? scope_.task.partition
                               : partition_of(partition_key ? partition_key(record.key) : record.key,
-                                             scope_.plan->partitions);
+                                             scope_.sub_topology->partitions);
     if (owner == scope_.task.partition) {
       Record arrived = record;
       arrived.old_value = {};
-      push_to_children(planned, arrived);
+      push_to_children(resolved, arrived);
     } else {
-      scope_.collector->stage(planned.output, owner, record);
+      scope_.collector->stage(resolved.output, owner, record);
     }
     return;
   }
-  scope_.collector->stage(planned.output, partition_key, record);
+  scope_.collector->stage(resolved.output, partition_key, record);
 }
 
-void Graph::sink(const PlanNode& planned, const Record& record) {
-  if (planned.rows_in_store) {
-    scope_.collector->check_row(planned.output, record);
-  } else if (planned.row_sink >= 0 && !record.key.is_null()) {
-    scope_.collector->stage_row(static_cast<size_t>(planned.row_sink), planned.output, record);
+void Graph::sink(const ResolvedNode& resolved, const Record& record) {
+  if (resolved.rows_in_store) {
+    scope_.collector->check_row(resolved.output, record);
+  } else if (resolved.row_sink >= 0 && !record.key.is_null()) {
+    scope_.collector->stage_row(static_cast<size_t>(resolved.row_sink), resolved.output, record);
   } else {
-    scope_.collector->stage(planned.output, planned.node->partition_key, record);
+    scope_.collector->stage(resolved.output, resolved.node->partition_key, record);
   }
 }
 

@@ -11,10 +11,10 @@
 #include "millrace/core/processor.h"
 #include "millrace/state/task_state.h"
 
+#include "engine/core/resolved_topology.h"
 #include "engine/output/collector.h"
 #include "engine/output/output_topics.h"
 #include "engine/task/punctuations.h"
-#include "engine/task/task_plan.h"
 
 namespace millrace::engine {
 
@@ -24,7 +24,7 @@ class TaskTimers;
 /// What a task shares with its processors. Task's thread only.
 struct TaskScope {
   TaskId task;
-  const TaskPlan* plan = nullptr;
+  const SubTopology* sub_topology = nullptr;
   const Clock* clock = nullptr;
   TaskState* state = nullptr;
   Collector* collector = nullptr;
@@ -63,9 +63,9 @@ class Graph {
  private:
   class Context;
   void push(uint32_t node, const Record& record);
-  void push_to_children(const PlanNode& planned, const Record& record);
-  void exchange(const PlanNode& planned, const Record& record);
-  void sink(const PlanNode& planned, const Record& record);
+  void push_to_children(const ResolvedNode& resolved, const Record& record);
+  void exchange(const ResolvedNode& resolved, const Record& record);
+  void sink(const ResolvedNode& resolved, const Record& record);
 
   TaskScope& scope_;
   std::vector<std::unique_ptr<Context>> contexts_;  ///< by node; null for sinks and exchanges

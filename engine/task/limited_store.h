@@ -7,9 +7,9 @@
 
 #include "millrace/core/store.h"
 
+#include "engine/core/resolved_topology.h"
 #include "engine/output/collector.h"
 #include "engine/output/output_topics.h"
-#include "engine/task/task_plan.h"
 
 namespace millrace::engine {
 
@@ -19,8 +19,8 @@ class LimitedStore final : public KeyValueStore {
  public:
   /// All outlive this.
   LimitedStore(KeyValueStore& store, Collector& collector, const OutputTopics& outputs,
-               const PlanStore& planned)
-      : store_(store), collector_(collector), output_(planned.output) {
+               const ResolvedStore& resolved)
+      : store_(store), collector_(collector), output_(resolved.output) {
     if (output_ >= 0) row_bytes_max_ = outputs[output_].record_bytes_max;
   }
 

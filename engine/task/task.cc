@@ -44,31 +44,31 @@ Error from_current_exception() {
 
 }  // namespace
 
-Task::Task(TaskId id, const TaskPlan& plan, const TaskEnvironment& environment,
+Task::Task(TaskId id, const SubTopology& sub_topology, const TaskEnvironment& environment,
            std::unique_ptr<TaskState> state)
-    : plan_(plan),
+    : sub_topology_(sub_topology),
       environment_(environment),
       state_(std::move(state)),
-      collector_(*environment.outputs, plan.row_sinks) {
+      collector_(*environment.outputs, sub_topology.row_sinks) {
   scope_.task = id;
-  scope_.plan = &plan_;
+  scope_.sub_topology = &sub_topology_;
   scope_.clock = environment.clock;
   scope_.state = state_.get();
   scope_.collector = &collector_;
   scope_.outputs = environment.outputs;
-  for (const PlanInput& planned : plan.inputs) {
+  for (const ResolvedInput& resolved : sub_topology.inputs) {
     TaskInput& input = inputs_.emplace_back();
-    input.plan = &planned;
-    input.node = plan.nodes[planned.node].node;
-    input.partition = {planned.topic, id.partition};
+    input.resolved = &resolved;
+    input.node = sub_topology.nodes[resolved.node].node;
+    input.partition = {resolved.topic, id.partition};
   }
 }
 
 Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> backlog_ends) {
   MILLRACE_ASSERT(offsets.size() == inputs_.size(), "a task starts with one offset an input");
-  MILLRACE_ASSERT(
-      backlog_ends.empty() ? !plan_.has_wall_timers() : backlog_ends.size() == inputs_.size(),
-      "timers on the wall clock need to know the backlog of every input");
+  MILLRACE_ASSERT(backlog_ends.empty() ? !sub_topology_.has_wall_timers()
+                                       : backlog_ends.size() == inputs_.size(),
+                  "timers on the wall clock need to know the backlog of every input");
   for (size_t i = 0; i < inputs_.size(); ++i) {
     inputs_[i].position = offsets[i];
     inputs_[i].frozen_position = offsets[i];
@@ -166,15 +166,15 @@ Status Task::process_slice(Producer* producer) {
 void Task::prefetch() {
   const auto slice = static_cast<size_t>(environment_.options->slice_records);
   for (TaskInput& input : inputs_) {
-    if (input.plan->prefetch.empty() || input.prefetched >= slice) continue;
+    if (input.resolved->prefetch.empty() || input.prefetched >= slice) continue;
     keys_.clear();
     input.queue.for_each_key(input.prefetched, slice, [&](Bytes key) {
       if (!key.is_null()) keys_.push_back(key);
     });
     input.prefetched = std::min(slice, input.queue.size());
     if (keys_.empty()) continue;
-    for (const uint32_t store : input.plan->prefetch) {
-      state_->store(plan_.stores[store].spec->name).prefetch(keys_);
+    for (const uint32_t store : input.resolved->prefetch) {
+      state_->store(sub_topology_.stores[store].spec->name).prefetch(keys_);
     }
   }
 }
@@ -246,7 +246,8 @@ void Task::process_front(TaskInput& input) {
                       .old_value = {},
                       .timestamp_ms = input.head_time_ms,
                       .headers = fetched.headers};
-  const std::optional<Error> error = run_unit([&] { graph_->push_from(input.plan->node, record); });
+  const std::optional<Error> error =
+      run_unit([&] { graph_->push_from(input.resolved->node, record); });
   if (error) [[unlikely]] {
     handle_failure(input, *error);
     if (!failure_.ok()) return;
@@ -339,7 +340,7 @@ int64_t Task::timers_wall_ms() const {
 
 void Task::move_timer_clocks(const TaskInput* next) {
   if (next != nullptr) timers_->set_clock(TimeKind::kStream, next->head_time_ms);
-  if (!plan_.has_wall_timers()) return;
+  if (!sub_topology_.has_wall_timers()) return;
   has_passed_backlog_ = is_past_backlog();
   int64_t now_ms = timers_wall_ms();
   if (!has_passed_backlog_ && next != nullptr) {
@@ -383,7 +384,7 @@ void Task::lower_floors(const BroadcastTopic& topic, std::span<int64_t> floors) 
 }
 
 void Task::set_position(const TaskInput& input) {
-  scope_.position = {input.plan->topic, input.partition.partition, input.queue.front().offset};
+  scope_.position = {input.resolved->topic, input.partition.partition, input.queue.front().offset};
 }
 
 OnError Task::policy(ErrorCode code) const {

@@ -14,12 +14,12 @@
 #include "millrace/state/task_state.h"
 
 #include "engine/clients/clients.h"
+#include "engine/core/resolved_topology.h"
 #include "engine/output/collector.h"
 #include "engine/secrets/sealing.h"
 #include "engine/task/graph.h"
 #include "engine/task/input_queue.h"
 #include "engine/task/task_broadcasts.h"
-#include "engine/task/task_plan.h"
 #include "engine/task/task_timers.h"
 
 namespace millrace::engine {
@@ -44,7 +44,7 @@ struct TaskCounts {
 
 /// One input partition of a task.
 struct TaskInput {
-  const PlanInput* plan = nullptr;
+  const ResolvedInput* resolved = nullptr;
   const Node* node = nullptr;
   TopicPartition partition;
   InputQueue queue;
@@ -70,16 +70,17 @@ struct TaskInput {
 /// Touched by the loop's thread or by exactly one worker, never both.
 class Task {
  public:
-  Task(TaskId id, const TaskPlan& plan, const TaskEnvironment& environment,
+  Task(TaskId id, const SubTopology& sub_topology, const TaskEnvironment& environment,
        std::unique_ptr<TaskState> state);
 
   TaskId id() const { return scope_.task; }
-  const TaskPlan& plan() const { return plan_; }
+  const SubTopology& sub_topology() const { return sub_topology_; }
   TaskState& state() { return *state_; }
   std::vector<TaskInput>& inputs() { return inputs_; }
 
   /// Makes the processors and begins at these offsets, one an input. `backlog_ends`: where the
-  /// inputs end now; empty, unless the plan has timers on the wall clock. Error: `kUserCode`.
+  /// inputs end now; empty, unless the sub-topology has timers on the wall clock. Error:
+  /// `kUserCode`.
   Status start(std::span<const int64_t> offsets, std::span<const int64_t> backlog_ends = {});
   /// Drops queues, processors and all that was not committed (I4).
   void reset();
@@ -144,13 +145,13 @@ class Task {
   /// Applies the policy for the record at the front of `input`.
   void handle_failure(TaskInput& input, const Error& error);
   /// Sends a frozen row to the table sinks that leave theirs to the store, and to the changelog.
-  Status send_row(const PlanStore& store, const ChangelogRecord& row, Producer& producer,
+  Status send_row(const ResolvedStore& store, const ChangelogRecord& row, Producer& producer,
                   const Collector::RefusedHandler& refused);
   Status handle_refused(const OutputTopic& topic, const Error& error);
   void set_position(const TaskInput& input);
   OnError policy(ErrorCode code) const;
 
-  const TaskPlan& plan_;
+  const SubTopology& sub_topology_;
   const TaskEnvironment& environment_;
   std::unique_ptr<TaskState> state_;
   Collector collector_;

@@ -31,10 +31,11 @@ std::string row_key(const std::string& topic, int32_t partition) {
 /// each, all big-endian).
 struct TaskBroadcasts::Cursor final : public BroadcastRows {
   Cursor(const TaskScope& scope, uint32_t index, const BroadcastTopic& broadcast,
-         const PlanStore& planned)
+         const ResolvedStore& resolved)
       : node(index),
         topic(broadcast),
-        store(scope.state->store(planned.spec->name), *scope.collector, *scope.outputs, planned) {}
+        store(scope.state->store(resolved.spec->name), *scope.collector, *scope.outputs, resolved) {
+  }
 
   Row get(Bytes key) const override { return topic.table.get(key, at); }
   void for_each(const std::function<void(Bytes key, Row row)>& visit) const override {
@@ -76,14 +77,14 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
 
 TaskBroadcasts::TaskBroadcasts(TaskScope& scope, const BroadcastReader* reader, int64_t now_ms)
     : scope_(scope), now_ms_(now_ms) {
-  const std::vector<PlanNode>& nodes = scope.plan->nodes;
+  const std::vector<ResolvedNode>& nodes = scope.sub_topology->nodes;
   for (uint32_t i = 0; i < nodes.size(); ++i) {
     const Node& node = *nodes[i].node;
     for (const std::string& table : node.broadcasts) {
       MILLRACE_ASSERT(reader != nullptr, "a broadcast table that is not read");
       const auto store = std::find_if(
-          scope.plan->stores.begin(), scope.plan->stores.end(),
-          [&](const PlanStore& planned) { return planned.spec->name == node.cursors; });
+          scope.sub_topology->stores.begin(), scope.sub_topology->stores.end(),
+          [&](const ResolvedStore& resolved) { return resolved.spec->name == node.cursors; });
       Cursor& cursor =
           *cursors_.emplace_back(std::make_unique<Cursor>(scope, i, reader->topic(table), *store));
       cursor.read(now_ms);
@@ -100,7 +101,7 @@ TaskBroadcasts::~TaskBroadcasts() = default;
 
 const BroadcastRows& TaskBroadcasts::rows(const Node* node, std::string_view table) const {
   for (const auto& cursor : cursors_) {
-    if (scope_.plan->nodes[cursor->node].node == node && cursor->topic.use->name == table) {
+    if (scope_.sub_topology->nodes[cursor->node].node == node && cursor->topic.use->name == table) {
       return *cursor;
     }
   }

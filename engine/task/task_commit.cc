@@ -26,13 +26,13 @@ Status Task::send_frozen(Producer& producer) {
     return handle_refused(topic, error);
   };
   MILLRACE_RETURN_IF_ERROR(collector_.flush(producer, refused));
-  for (const PlanNode& planned : plan_.nodes) {
-    if (planned.row_sink < 0) continue;
-    MILLRACE_RETURN_IF_ERROR(collector_.flush_rows(static_cast<size_t>(planned.row_sink),
-                                                   planned.output, planned.node->partition_key,
+  for (const ResolvedNode& resolved : sub_topology_.nodes) {
+    if (resolved.row_sink < 0) continue;
+    MILLRACE_RETURN_IF_ERROR(collector_.flush_rows(static_cast<size_t>(resolved.row_sink),
+                                                   resolved.output, resolved.node->partition_key,
                                                    producer, refused));
   }
-  for (const PlanStore& store : plan_.stores) {
+  for (const ResolvedStore& store : sub_topology_.stores) {
     Status status;
     if (store.output < 0 && store.sinks.empty()) continue;
     state_->for_each_frozen(store.spec->name, [&](const ChangelogRecord& row) {
@@ -43,11 +43,11 @@ Status Task::send_frozen(Producer& producer) {
   return {};
 }
 
-Status Task::send_row(const PlanStore& store, const ChangelogRecord& row, Producer& producer,
+Status Task::send_row(const ResolvedStore& store, const ChangelogRecord& row, Producer& producer,
                       const Collector::RefusedHandler& refused) {
   for (const uint32_t sink : store.sinks) {
-    const PlanNode& planned = plan_.nodes[sink];
-    MILLRACE_RETURN_IF_ERROR(collector_.send_row(planned.output, planned.node->partition_key,
+    const ResolvedNode& resolved = sub_topology_.nodes[sink];
+    MILLRACE_RETURN_IF_ERROR(collector_.send_row(resolved.output, resolved.node->partition_key,
                                                  row.key, row.value, row.timestamp_ms, producer,
                                                  refused));
   }
@@ -62,7 +62,7 @@ Status Task::send_row(const PlanStore& store, const ChangelogRecord& row, Produc
 
 void Task::take_delivered_ends(Producer& producer) {
   frozen_positions_ = state_->positions();
-  for (const PlanStore& store : plan_.stores) {
+  for (const ResolvedStore& store : sub_topology_.stores) {
     if (store.output < 0) continue;
     const int64_t end =
         producer.delivered_end((*environment_.outputs)[store.output].handle, scope_.task.partition);
@@ -72,8 +72,8 @@ void Task::take_delivered_ends(Producer& producer) {
 
 void Task::expect_delivered(Producer& producer) {
   for (TaskInput& input : inputs_) {
-    if (input.plan->output < 0) continue;
-    const int32_t handle = (*environment_.outputs)[input.plan->output].handle;
+    if (input.resolved->output < 0) continue;
+    const int32_t handle = (*environment_.outputs)[input.resolved->output].handle;
     const int64_t end = producer.delivered_end(handle, input.partition.partition);
     if (end > input.end_offset) input.is_at_end = false;
   }

@@ -11,11 +11,11 @@ namespace millrace::engine {
 
 class TaskTimers::Queue final : public Timers {
  public:
-  Queue(const TaskTimers& all, TaskScope& scope, const PlanStore& planned)
+  Queue(const TaskTimers& all, TaskScope& scope, const ResolvedStore& resolved)
       : all_(all),
         scope_(scope),
-        planned_(planned),
-        store_(scope.state->store(planned.spec->name), *scope.collector, *scope.outputs, planned),
+        resolved_(resolved),
+        store_(scope.state->store(resolved.spec->name), *scope.collector, *scope.outputs, resolved),
         rows(store_) {}
 
   void set(Bytes key, uint8_t kind, int64_t time_ms) override {
@@ -25,16 +25,16 @@ class TaskTimers::Queue final : public Timers {
   std::optional<int64_t> find(Bytes key, uint8_t kind) override { return rows.find(key, kind); }
   int64_t now_ms() const override { return all_.clock_ms(kind()); }
 
-  TimeKind kind() const { return *planned_.spec->timers; }
-  std::string_view name() const { return planned_.spec->name; }
-  uint32_t node() const { return planned_.timer_node; }
+  TimeKind kind() const { return *resolved_.spec->timers; }
+  std::string_view name() const { return resolved_.spec->name; }
+  uint32_t node() const { return resolved_.timer_node; }
   /// Of rows: not the timer's own time, since brokers refuse records of the future.
   int64_t timestamp_ms() const { return std::max<int64_t>(scope_.stream_time_ms, 0); }
 
  private:
   const TaskTimers& all_;
   TaskScope& scope_;
-  const PlanStore& planned_;
+  const ResolvedStore& resolved_;
   LimitedStore store_;
 
  public:
@@ -42,9 +42,9 @@ class TaskTimers::Queue final : public Timers {
 };
 
 TaskTimers::TaskTimers(TaskScope& scope) : scope_(scope) {
-  for (const PlanStore& planned : scope.plan->stores) {
-    if (!planned.spec->timers) continue;
-    Queue& queue = *queues_.emplace_back(std::make_unique<Queue>(*this, scope, planned));
+  for (const ResolvedStore& resolved : scope.sub_topology->stores) {
+    if (!resolved.spec->timers) continue;
+    Queue& queue = *queues_.emplace_back(std::make_unique<Queue>(*this, scope, resolved));
     if (queue.kind() == TimeKind::kStream) {
       saved_clock_ms_ = std::max(saved_clock_ms_, queue.rows.saved_clock().value_or(-1));
     }

@@ -5,6 +5,7 @@
 
 #include "account_world.h"
 #include "crm/account_topology.h"
+#include "engine/core/resolved_topology.h"
 #include "flow_runner.h"
 
 namespace millrace::crm::account_flow_test {

@@ -124,41 +124,4 @@ bool is_legal_name(std::string_view name, size_t length_max);
 std::string exchange_topic_name(std::string_view application_id, std::string_view exchange);
 std::string changelog_topic_name(std::string_view application_id, std::string_view store);
 
-/// Part of the DAG connected without a topic between; it runs as `partitions` tasks.
-struct SubTopology {
-  int32_t index = 0;
-  int32_t partitions = 0;
-  std::vector<NodeIndex> nodes;     ///< ascending; an exchange with its upstream and downstream
-                                    ///< part in different sub-topologies is listed in both
-  std::vector<NodeIndex> sources;   ///< sources and exchanges whose topic its tasks read
-  std::vector<std::string> stores;  ///< names
-};
-
-struct InternalTopic {
-  std::string name;  ///< whole name
-  int32_t partitions = 0;
-  bool is_changelog = false;  ///< else of an exchange
-};
-
-/// A topology placed on the partition counts that its topics really have.
-struct ResolvedTopology {
-  std::vector<SubTopology> sub_topologies;
-  std::vector<InternalTopic> internal_topics;
-  /// Of every source and exchange topic, by whole name.
-  std::vector<std::pair<std::string, int32_t>> topic_partitions;
-  /// Of every broadcast topic.
-  std::vector<std::pair<std::string, int32_t>> broadcast_partitions;
-
-  std::vector<TaskId> tasks() const;
-};
-
-/// `partition_count(topic)` returns the count of an external topic, nullopt when it doesn't exist.
-///
-/// Exchanges whose upstream has the partition count they need join both sides into one
-/// sub-topology; others split. Error: `kConfig`, naming the nodes: missing topics, sources of one
-/// sub-topology whose counts differ (not co-partitioned).
-Result<ResolvedTopology> resolve(
-    const Topology& topology, std::string_view application_id,
-    const std::function<std::optional<int32_t>(const std::string& topic)>& partition_count);
-
 }  // namespace millrace

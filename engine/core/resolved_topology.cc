@@ -1,3 +1,5 @@
+#include "engine/core/resolved_topology.h"
+
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -5,7 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "millrace/core/topology.h"
+#include "millrace/core/assert.h"
 
 namespace millrace {
 namespace {
@@ -25,6 +27,129 @@ class Groups {
 
  private:
   std::vector<NodeIndex> parent_;
+};
+
+/// Fills one sub-topology.
+class SubTopologyMaker {
+ public:
+  /// `nodes`: all of the sub-topology, ascending; `inputs`: those whose topic its tasks read.
+  SubTopologyMaker(const Topology& topology, std::string_view application_id,
+                   const std::vector<NodeIndex>& nodes, const std::vector<NodeIndex>& inputs,
+                   ResolvedTopology& resolved, SubTopology& sub)
+      : topology_(topology),
+        application_id_(application_id),
+        nodes_(nodes),
+        inputs_(inputs),
+        resolved_(resolved),
+        sub_(sub) {}
+
+  void run() {
+    for (const NodeIndex index : nodes_) {
+      for (const std::string& store : topology_.nodes()[index].stores) add_store(store, index);
+    }
+    for (const NodeIndex index : nodes_) add_node(index);
+    for (const NodeIndex index : inputs_) add_input(index);
+  }
+
+ private:
+  void add_store(const std::string& name, NodeIndex user) {
+    if (find_store(name) != sub_.stores.end()) return;
+    ResolvedStore& store = sub_.stores.emplace_back();
+    store.spec = topology_.find_store(name);
+    if (store.spec->timers) store.timer_node = place(user);
+    if (!store.spec->changelog) return;
+    store.changelog_topic = changelog_topic_name(application_id_, name);
+    store.output = add_output(store.changelog_topic);
+    resolved_.internal_topics.push_back({store.changelog_topic, sub_.partitions, true});
+  }
+
+  void add_node(NodeIndex index) {
+    const Node& node = topology_.nodes()[index];
+    ResolvedNode& resolved = sub_.nodes.emplace_back();
+    resolved.node = &node;
+    if (node.kind == NodeKind::kSink) {
+      resolved.output = add_output(node.topic.name);
+      if (node.coalesce) place_rows(resolved);
+    } else if (node.kind == NodeKind::kExchange) {
+      resolved.output = add_output(exchange_topic_name(application_id_, node.topic.name));
+      resolved.continues_here = std::find(inputs_.begin(), inputs_.end(), index) != inputs_.end();
+      if (!resolved.continues_here) return;
+    }
+    for (const NodeIndex child : node.children) resolved.children.push_back(place(child));
+  }
+
+  /// Rows of a table sink are kept by the store that changes exactly where and as the sink is
+  /// written to, or, when there is none, by the task's collector.
+  void place_rows(ResolvedNode& sink) {
+    const std::vector<NodeIndex>& parents = sink.node->parents;
+    const std::string& store = topology_.nodes()[parents.front()].forwards_rows_of;
+    const auto uses =
+        std::count_if(topology_.nodes().begin(), topology_.nodes().end(), [&](const Node& node) {
+          return std::find(node.stores.begin(), node.stores.end(), store) != node.stores.end();
+        });
+    sink.rows_in_store = parents.size() == 1 && uses == 1;
+    if (sink.rows_in_store) {
+      sub_.stores[store_index(store)].sinks.push_back(static_cast<uint32_t>(sub_.nodes.size() - 1));
+    } else {
+      sink.row_sink = static_cast<int32_t>(sub_.row_sinks++);
+    }
+  }
+
+  void add_input(NodeIndex index) {
+    ResolvedInput& input = sub_.inputs.emplace_back();
+    input.node = place(index);
+    const Node& node = topology_.nodes()[index];
+    input.topic = node.topic.name;
+    if (node.kind == NodeKind::kExchange) {
+      input.topic = exchange_topic_name(application_id_, node.topic.name);
+      input.output = add_output(input.topic);
+      resolved_.internal_topics.push_back({input.topic, sub_.partitions, false});
+    }
+    add_reachable_stores(input.node, input.prefetch);
+  }
+
+  /// Follows the ways on which a record keeps the key it came with.
+  void add_reachable_stores(uint32_t from, std::vector<uint32_t>& found) const {
+    for (const uint32_t child : sub_.nodes[from].children) {
+      const ResolvedNode& resolved = sub_.nodes[child];
+      for (const std::string& name : resolved.node->reads_at_key) {
+        const uint32_t store = store_index(name);
+        if (std::find(found.begin(), found.end(), store) == found.end()) found.push_back(store);
+      }
+      if (resolved.node->keeps_key || resolved.continues_here) add_reachable_stores(child, found);
+    }
+  }
+
+  int32_t add_output(const std::string& topic) {
+    std::vector<std::string>& topics = resolved_.output_topics;
+    const auto found = std::find(topics.begin(), topics.end(), topic);
+    const auto index = static_cast<int32_t>(found - topics.begin());
+    if (found == topics.end()) topics.push_back(topic);
+    return index;
+  }
+
+  uint32_t place(NodeIndex index) const {
+    const auto found = std::find(nodes_.begin(), nodes_.end(), index);
+    MILLRACE_ASSERT(found != nodes_.end(), "a node of another sub-topology");
+    return static_cast<uint32_t>(found - nodes_.begin());
+  }
+
+  std::vector<ResolvedStore>::const_iterator find_store(const std::string& name) const {
+    return std::find_if(sub_.stores.begin(), sub_.stores.end(),
+                        [&](const ResolvedStore& store) { return store.spec->name == name; });
+  }
+  uint32_t store_index(const std::string& name) const {
+    const auto found = find_store(name);
+    MILLRACE_ASSERT(found != sub_.stores.end(), "a store of another sub-topology");
+    return static_cast<uint32_t>(found - sub_.stores.begin());
+  }
+
+  const Topology& topology_;
+  std::string_view application_id_;
+  const std::vector<NodeIndex>& nodes_;
+  const std::vector<NodeIndex>& inputs_;
+  ResolvedTopology& resolved_;
+  SubTopology& sub_;
 };
 
 class Resolver {
@@ -47,6 +172,11 @@ class Resolver {
   }
 
  private:
+  struct Members {
+    std::vector<NodeIndex> nodes;  ///< ascending
+    std::vector<NodeIndex> inputs;
+  };
+
   /// Everything but the way into an exchange, which may be a topic, and users of the same store.
   void join_direct_neighbours() {
     std::map<std::string_view, NodeIndex> store_user;
@@ -174,51 +304,30 @@ class Resolver {
 
   ResolvedTopology collect() {
     ResolvedTopology resolved;
-    std::map<NodeIndex, int32_t> index_of_group;
-    for (NodeIndex i = 0; i < nodes_.size(); ++i) {
-      const NodeIndex group = groups_.find(i);
-      const auto [place, is_new] =
-          index_of_group.emplace(group, static_cast<int32_t>(resolved.sub_topologies.size()));
-      if (is_new) {
-        SubTopology& sub = resolved.sub_topologies.emplace_back();
-        sub.index = place->second;
-        sub.partitions = group_counts_.at(group);
-      }
-    }
-    for (NodeIndex i = 0; i < nodes_.size(); ++i) {
-      place_node(i, index_of_group, resolved);
-    }
     resolved.broadcast_partitions = broadcast_counts_;
+    std::map<NodeIndex, Members> members;
+    for (NodeIndex i = 0; i < nodes_.size(); ++i) add_member(i, members);
+    resolved.sub_topologies.reserve(members.size());
+    for (const auto& [group, of_group] : members) {
+      SubTopology& sub = resolved.sub_topologies.emplace_back();
+      sub.index = static_cast<int32_t>(resolved.sub_topologies.size() - 1);
+      sub.partitions = group_counts_.at(group);
+      SubTopologyMaker(topology_, application_id_, of_group.nodes, of_group.inputs, resolved, sub)
+          .run();
+    }
     return resolved;
   }
 
-  void place_node(NodeIndex i, const std::map<NodeIndex, int32_t>& index_of_group,
-                  ResolvedTopology& resolved) {
-    const Node& node = nodes_[i];
-    const auto home = static_cast<size_t>(index_of_group.at(groups_.find(i)));
-    SubTopology& sub = resolved.sub_topologies[home];
-    sub.nodes.push_back(i);
-    for (const NodeIndex parent : node.parents) {
-      const auto other = static_cast<size_t>(index_of_group.at(groups_.find(parent)));
-      std::vector<NodeIndex>& nodes = resolved.sub_topologies[other].nodes;
-      if (other != home && (nodes.empty() || nodes.back() != i)) nodes.push_back(i);
-    }
-    if (node.kind == NodeKind::kSource) {
-      sub.sources.push_back(i);
-      resolved.topic_partitions.emplace_back(node.topic.name, counts_[i]);
-    } else if (node.kind == NodeKind::kExchange) {
-      sub.sources.push_back(i);
-      const std::string topic = exchange_topic_name(application_id_, node.topic.name);
-      resolved.topic_partitions.emplace_back(topic, counts_[i]);
-      resolved.internal_topics.push_back({topic, counts_[i], false});
-    }
-    for (const std::string& store : node.stores) {
-      if (std::find(sub.stores.begin(), sub.stores.end(), store) != sub.stores.end()) continue;
-      sub.stores.push_back(store);
-      if (!topology_.find_store(store)->changelog) continue;
-      resolved.internal_topics.push_back(
-          {changelog_topic_name(application_id_, store), sub.partitions, true});
-    }
+  /// An exchange is a node of its own group, which reads it, and of every group that writes it.
+  void add_member(NodeIndex i, std::map<NodeIndex, Members>& members) {
+    const auto add_node = [i](std::vector<NodeIndex>& nodes) {
+      if (nodes.empty() || nodes.back() != i) nodes.push_back(i);
+    };
+    Members& home = members[groups_.find(i)];
+    add_node(home.nodes);
+    for (const NodeIndex parent : nodes_[i].parents) add_node(members[groups_.find(parent)].nodes);
+    const NodeKind kind = nodes_[i].kind;
+    if (kind == NodeKind::kSource || kind == NodeKind::kExchange) home.inputs.push_back(i);
   }
 
   Status not_co_partitioned(NodeIndex a, NodeIndex b) {
@@ -241,14 +350,10 @@ class Resolver {
 
 }  // namespace
 
-std::vector<TaskId> ResolvedTopology::tasks() const {
-  std::vector<TaskId> ids;
-  for (const SubTopology& sub : sub_topologies) {
-    for (int32_t partition = 0; partition < sub.partitions; ++partition) {
-      ids.push_back({sub.index, partition});
-    }
-  }
-  return ids;
+bool SubTopology::has_wall_timers() const {
+  return std::any_of(stores.begin(), stores.end(), [](const ResolvedStore& store) {
+    return store.spec->timers == TimeKind::kWall;
+  });
 }
 
 Result<ResolvedTopology> resolve(
