@@ -81,7 +81,7 @@ Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> ba
   scope_.broadcasts =
       &broadcasts_.emplace(scope_, environment_.broadcasts, environment_.clock->now_ms());
   try {
-    graph_ = std::make_unique<Graph>(scope_);
+    processors_ = std::make_unique<TaskProcessors>(scope_);
   } catch (...) {
     const Error error = from_current_exception();
     return Error{error.code, fmt::format("task {}: a processor failed to start: {}",
@@ -91,7 +91,7 @@ Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> ba
 }
 
 void Task::reset() {
-  graph_.reset();
+  processors_.reset();
   scope_.timers = nullptr;
   timers_.reset();
   scope_.broadcasts = nullptr;
@@ -121,7 +121,7 @@ void Task::accept(TaskInput& input, RecordBatch batch, const FetchOutcome& outco
 }
 
 bool Task::has_work() const {
-  if (!graph_) return false;
+  if (!processors_) return false;
   const int64_t elapsed_ms = Punctuations::elapsed_ms(*environment_.clock);
   if (scope_.punctuations.next_due_ms(TimeKind::kWall) <= elapsed_ms) return true;
   if (!timers_->empty() &&
@@ -247,7 +247,7 @@ void Task::process_front(TaskInput& input) {
                       .timestamp_ms = input.head_time_ms,
                       .headers = fetched.headers};
   const std::optional<Error> error =
-      run_unit([&] { graph_->push_from(input.resolved->node, record); });
+      run_unit([&] { processors_->push_from(input.resolved->node, record); });
   if (error) [[unlikely]] {
     handle_failure(input, *error);
     if (!failure_.ok()) return;
@@ -354,7 +354,7 @@ bool Task::fire_timer(const TaskInput* next) {
   move_timer_clocks(next);
   if (!timers_->find_due()) return false;
   const uint32_t node = timers_->due_node();
-  const bool stays = run_call("a timer", [&] { graph_->fire(node, timers_->take_due()); });
+  const bool stays = run_call("a timer", [&] { processors_->fire(node, timers_->take_due()); });
   // What failed and is forgiven must not come back.
   if (!stays && failure_.ok()) run_call("a timer", [&] { timers_->take_due(); });
   return true;
@@ -370,7 +370,7 @@ bool Task::take_change(const TaskInput* next) {
   broadcasts_->pass(*change);
   const bool stays = run_call("a change of a broadcast table", [&] {
     broadcasts_->keep(*change);
-    broadcasts_->call(*change, *graph_);
+    broadcasts_->call(*change, *processors_);
   });
   // What failed and is forgiven must not come back.
   if (!stays && failure_.ok()) {

@@ -17,9 +17,9 @@
 #include "engine/core/resolved_topology.h"
 #include "engine/output/collector.h"
 #include "engine/secrets/sealing.h"
-#include "engine/task/graph.h"
 #include "engine/task/input_queue.h"
 #include "engine/task/task_broadcasts.h"
+#include "engine/task/task_processors.h"
 #include "engine/task/task_timers.h"
 
 namespace millrace::engine {
@@ -161,8 +161,8 @@ class Task {
   std::optional<TaskBroadcasts> broadcasts_;  ///< from `start` on
   bool is_waiting_ = false;  ///< for the next record of an input, to know which is earliest
   bool has_passed_backlog_ = false;
-  std::unique_ptr<Graph> graph_;  ///< null until `start`
-  Status failure_;                ///< first that the policies do not forgive
+  std::unique_ptr<TaskProcessors> processors_;  ///< null until `start`
+  Status failure_;                              ///< first that the policies do not forgive
   uint64_t dirty_units_ = 0;
   std::vector<Bytes> keys_;  ///< scratch of `prefetch`
   TaskPositions frozen_positions_;

@@ -9,7 +9,7 @@
 #include "millrace/core/assert.h"
 #include "millrace/core/serde.h"
 
-#include "engine/task/graph.h"
+#include "engine/task/task_processors.h"
 
 namespace millrace::engine {
 namespace {
@@ -161,15 +161,15 @@ void TaskBroadcasts::write(Cursor& cursor, int32_t partition, int64_t timestamp_
   cursor.store.put(Bytes(row_key(cursor.topic.use->name, partition)), Bytes(value), timestamp_ms);
 }
 
-void TaskBroadcasts::call(const Next& next, Graph& graph) const {
+void TaskBroadcasts::call(const Next& next, TaskProcessors& processors) const {
   const Cursor& cursor = *cursors_[next.cursor];
   const std::string& table = cursor.topic.use->name;
   if (next.is_reset) {
-    graph.broadcast_reset(cursor.node, table);
+    processors.broadcast_reset(cursor.node, table);
     return;
   }
   const BroadcastTable::Change change = cursor.topic.table.change(next.partition, next.offset);
-  graph.broadcast_changed(
+  processors.broadcast_changed(
       cursor.node,
       {.table = table,
        .key = change.key,

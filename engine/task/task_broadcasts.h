@@ -14,7 +14,7 @@
 
 namespace millrace::engine {
 
-class Graph;
+class TaskProcessors;
 struct TaskScope;
 
 /// Where the nodes of a task stand in the broadcast tables that they read. A cursor, one a node and
@@ -48,7 +48,7 @@ class TaskBroadcasts {
   /// Keeps the cursor, as part of the open unit.
   void keep(const Next& next);
   /// Calls the node. May throw what user code throws.
-  void call(const Next& next, Graph& graph) const;
+  void call(const Next& next, TaskProcessors& processors) const;
 
   /// Before the state is frozen, in a unit: keeps cursors that are to look young, and notes all.
   void freeze(int64_t now_ms);

@@ -5,7 +5,7 @@
 
 #include "millrace/core/assert.h"
 
-#include "engine/task/graph.h"
+#include "engine/task/task_processors.h"
 
 namespace millrace::engine {
 

@@ -5,9 +5,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "millrace/operators/detail/graph_builder.h"
 #include "millrace/operators/detail/operators.h"
 #include "millrace/operators/detail/pair_codec.h"
+#include "millrace/operators/detail/topology_draft.h"
 
 namespace millrace {
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "millrace/operators/broadcast_table.h"
-#include "millrace/operators/detail/graph_builder.h"
 #include "millrace/operators/detail/operators.h"
 #include "millrace/operators/detail/processor_maker.h"
+#include "millrace/operators/detail/topology_draft.h"
 #include "millrace/operators/grouped.h"
 #include "millrace/operators/joined.h"
 #include "millrace/operators/process.h"
@@ -181,7 +181,7 @@ class Stream {
   void to(Topic<K2, V2> topic, SinkOptions options = {}) const {
     static_assert(std::same_as<K, K2>, "the topic's key type is not the stream's");
     static_assert(std::same_as<V, V2>, "the topic's value type is not the stream's");
-    core_.graph->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
+    core_.draft->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
                           std::move(options), false);
   }
 

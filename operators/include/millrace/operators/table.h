@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
-#include "millrace/operators/detail/graph_builder.h"
 #include "millrace/operators/detail/operators.h"
+#include "millrace/operators/detail/topology_draft.h"
 #include "millrace/operators/grouped.h"
 #include "millrace/operators/joined.h"
 #include "millrace/operators/stream.h"
@@ -57,7 +57,7 @@ class Table {
 
   /// Every change as a record with the new value; null for a delete.
   Stream<K, V> to_stream(std::string name = {}) const {
-    const operators::StreamCore changes{core_.graph, core_.nodes, core_.anchor, false, false};
+    const operators::StreamCore changes{core_.draft, core_.nodes, core_.anchor, false, false};
     return Stream<K, V>(changes.then(
         {.name = std::move(name), .operation = "to_stream", .factory = operators::pass()}));
   }
@@ -95,7 +95,7 @@ class Table {
   template <class ExplicitKey = void, class F>
   auto group_by(F selector, ExchangeOptions options = {}) const {
     using Group = operators::OutputType<ExplicitKey, operators::KeyedResult<F, K, V>>;
-    const operators::StreamCore changes{core_.graph, core_.nodes, core_.anchor, false, false};
+    const operators::StreamCore changes{core_.draft, core_.nodes, core_.anchor, false, false};
     return GroupedTable<Group, V>(
         changes.then_rekeyed({.operation = "group_by",
                               .factory = operators::regroup_table(
@@ -108,7 +108,7 @@ class Table {
   void to(Topic<K2, V2> topic, SinkOptions options = {}) const {
     static_assert(std::same_as<K, K2>, "the topic's key type is not the table's");
     static_assert(std::same_as<V, V2>, "the topic's value type is not the table's");
-    core_.graph->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
+    core_.draft->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
                           std::move(options), true);
   }
 

@@ -6,7 +6,7 @@
 
 #include "millrace/core/topic.h"
 #include "millrace/operators/broadcast_table.h"
-#include "millrace/operators/detail/graph_builder.h"
+#include "millrace/operators/detail/topology_draft.h"
 #include "millrace/operators/stream.h"
 #include "millrace/operators/table.h"
 
@@ -24,7 +24,7 @@ namespace millrace {
 class TopologyBuilder {
  public:
   explicit TopologyBuilder(std::string name)
-      : graph_(std::make_unique<operators::GraphBuilder>(std::move(name))) {}
+      : draft_(std::make_unique<operators::TopologyDraft>(std::move(name))) {}
 
   /// Records of a topic; a topic is read once, so keep what this returns.
   template <class K, class V>
@@ -49,31 +49,31 @@ class TopologyBuilder {
   template <class K, class V>
   void store(std::string name, StoreOptions options = {}) {
     static_assert(HasSerde<K> && HasSerde<V>, "a store's types need a millrace::Serde each");
-    graph_->add_store(std::move(name), type_info<K>(), type_info<V>(), options);
+    draft_->add_store(std::move(name), type_info<K>(), type_info<V>(), options);
   }
 
   /// A compacted topic that every task can read whole, at a cursor of its own, and whose changes
   /// call the processors that read it: name it in their options.
   template <class K, class V>
   BroadcastTable<K, V> broadcast_table(Topic<K, V> topic) {
-    graph_->add_broadcast({std::string(topic.name), type_info<K>(), type_info<V>()});
+    draft_->add_broadcast({std::string(topic.name), type_info<K>(), type_info<V>()});
     return BroadcastTable<K, V>(std::string(topic.name));
   }
 
   /// Timers for one `process`: name it among the stores in its options; see `Timers`.
   void timers(std::string name, TimeKind clock, StoreOptions options = {}) {
-    graph_->add_timers(std::move(name), clock, options);
+    draft_->add_timers(std::move(name), clock, options);
   }
 
   /// Checks everything. Error: `kConfig`, naming every node at fault; see `Topology::create`.
-  Result<Topology> build() && { return graph_->build(); }
+  Result<Topology> build() && { return draft_->build(); }
 
  private:
   template <class K, class V>
   Stream<K, V> source(Topic<K, V> topic, decltype(Node::event_time) event_time) {
     operators::StreamCore core;
-    core.graph = graph_.get();
-    core.nodes = {graph_->add_source({std::string(topic.name), type_info<K>(), type_info<V>()},
+    core.draft = draft_.get();
+    core.nodes = {draft_->add_source({std::string(topic.name), type_info<K>(), type_info<V>()},
                                      std::move(event_time))};
     core.anchor = std::string(topic.name);
     return Stream<K, V>(std::move(core));
@@ -93,7 +93,7 @@ class TopologyBuilder {
     };
   }
 
-  std::unique_ptr<operators::GraphBuilder> graph_;
+  std::unique_ptr<operators::TopologyDraft> draft_;
 };
 
 }  // namespace millrace

@@ -38,14 +38,14 @@ struct TaskScope {
 };
 
 /// A task's processors, wired by direct calls.
-class Graph {
+class TaskProcessors {
  public:
   /// `scope` must outlive this. Makes the processors, each knowing its context.
   /// May throw what a user's factory or `init` throws.
-  explicit Graph(TaskScope& scope);
-  ~Graph();
-  Graph(const Graph&) = delete;
-  Graph& operator=(const Graph&) = delete;
+  explicit TaskProcessors(TaskScope& scope);
+  ~TaskProcessors();
+  TaskProcessors(const TaskProcessors&) = delete;
+  TaskProcessors& operator=(const TaskProcessors&) = delete;
 
   /// Pushes a record, as it comes from an input, through everything behind that input's node,
   /// depth first. May throw what user code throws.

@@ -29,9 +29,9 @@ struct ProcessorUse {
 /// of nodes have counters; names of stores and exchanges, on which topics depend, derive from
 /// explicit names and anchors alone. So they do not change when an operator is added elsewhere; two
 /// exchanges that would get the same name are an error that asks for explicit ones.
-class GraphBuilder {
+class TopologyDraft {
  public:
-  explicit GraphBuilder(std::string name) : name_(std::move(name)) {}
+  explicit TopologyDraft(std::string name) : name_(std::move(name)) {}
 
   NodeIndex add_source(TopicUse topic, decltype(Node::event_time) event_time);
   NodeIndex add_processor(const std::vector<NodeIndex>& parents, std::string_view anchor,
@@ -72,7 +72,7 @@ class GraphBuilder {
 
 /// The untyped half of `Stream`. A merged stream comes from several nodes.
 struct StreamCore {
-  GraphBuilder* graph = nullptr;
+  TopologyDraft* draft = nullptr;
   std::vector<NodeIndex> nodes;
   std::string anchor;
   bool key_changed = false;  ///< the records are not where their keys belong
@@ -90,7 +90,7 @@ struct StreamCore {
 
 /// The untyped half of `Table`.
 struct TableCore {
-  GraphBuilder* graph = nullptr;
+  TopologyDraft* draft = nullptr;
   std::vector<NodeIndex> nodes;
   std::string anchor;
   TableView view;

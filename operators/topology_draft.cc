@@ -1,4 +1,4 @@
-#include "millrace/operators/detail/graph_builder.h"
+#include "millrace/operators/detail/topology_draft.h"
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@
 
 namespace millrace::operators {
 
-NodeIndex GraphBuilder::add(Node node, const std::vector<NodeIndex>& parents) {
+NodeIndex TopologyDraft::add(Node node, const std::vector<NodeIndex>& parents) {
   const auto index = static_cast<NodeIndex>(nodes_.size());
   for (const NodeIndex parent : parents) {
     MILLRACE_ASSERT(parent < index, "a stream or table was used after build()");
@@ -20,7 +20,7 @@ NodeIndex GraphBuilder::add(Node node, const std::vector<NodeIndex>& parents) {
   return index;
 }
 
-std::string GraphBuilder::free_node_name(std::string wanted) const {
+std::string TopologyDraft::free_node_name(std::string wanted) const {
   const auto taken = [&](const std::string& name) {
     return std::any_of(nodes_.begin(), nodes_.end(),
                        [&](const Node& node) { return node.name == name; });
@@ -31,7 +31,7 @@ std::string GraphBuilder::free_node_name(std::string wanted) const {
   return fmt::format("{}-{}", wanted, counter);
 }
 
-NodeIndex GraphBuilder::add_source(TopicUse topic, decltype(Node::event_time) event_time) {
+NodeIndex TopologyDraft::add_source(TopicUse topic, decltype(Node::event_time) event_time) {
   Node node;
   node.name = topic.name;
   node.kind = NodeKind::kSource;
@@ -40,8 +40,8 @@ NodeIndex GraphBuilder::add_source(TopicUse topic, decltype(Node::event_time) ev
   return add(std::move(node), {});
 }
 
-NodeIndex GraphBuilder::add_processor(const std::vector<NodeIndex>& parents,
-                                      std::string_view anchor, ProcessorUse use) {
+NodeIndex TopologyDraft::add_processor(const std::vector<NodeIndex>& parents,
+                                       std::string_view anchor, ProcessorUse use) {
   Node node;
   const bool is_derived = use.name.empty();
   node.name = is_derived ? free_node_name(fmt::format("{}.{}", anchor, use.operation))
@@ -67,8 +67,8 @@ NodeIndex GraphBuilder::add_processor(const std::vector<NodeIndex>& parents,
   return add(std::move(node), parents);
 }
 
-NodeIndex GraphBuilder::add_exchange(const std::vector<NodeIndex>& parents, TypeInfo key,
-                                     TypeInfo value, ExchangeOptions options, bool is_derived) {
+NodeIndex TopologyDraft::add_exchange(const std::vector<NodeIndex>& parents, TypeInfo key,
+                                      TypeInfo value, ExchangeOptions options, bool is_derived) {
   ExchangeNames& names = exchanges_[options.name];
   names.total += 1;
   names.derived += is_derived ? 1 : 0;
@@ -81,8 +81,8 @@ NodeIndex GraphBuilder::add_exchange(const std::vector<NodeIndex>& parents, Type
   return add(std::move(node), parents);
 }
 
-void GraphBuilder::add_sink(const std::vector<NodeIndex>& parents, TopicUse topic,
-                            SinkOptions options, bool coalesce) {
+void TopologyDraft::add_sink(const std::vector<NodeIndex>& parents, TopicUse topic,
+                             SinkOptions options, bool coalesce) {
   Node node;
   node.name = options.name.empty() ? free_node_name(topic.name + ".sink") : std::move(options.name);
   node.kind = NodeKind::kSink;
@@ -92,7 +92,8 @@ void GraphBuilder::add_sink(const std::vector<NodeIndex>& parents, TopicUse topi
   add(std::move(node), parents);
 }
 
-void GraphBuilder::add_store(std::string name, TypeInfo key, TypeInfo value, StoreOptions options) {
+void TopologyDraft::add_store(std::string name, TypeInfo key, TypeInfo value,
+                              StoreOptions options) {
   StoreSpec& store = stores_.emplace_back();
   store.name = std::move(name);
   store.key = key;
@@ -101,12 +102,12 @@ void GraphBuilder::add_store(std::string name, TypeInfo key, TypeInfo value, Sto
   store.in_memory = options.in_memory;
 }
 
-void GraphBuilder::add_timers(std::string name, TimeKind clock, StoreOptions options) {
+void TopologyDraft::add_timers(std::string name, TimeKind clock, StoreOptions options) {
   add_store(std::move(name), {}, {}, options);
   stores_.back().timers = clock;
 }
 
-std::vector<bool> GraphBuilder::ancestors(const std::vector<NodeIndex>& of) const {
+std::vector<bool> TopologyDraft::ancestors(const std::vector<NodeIndex>& of) const {
   std::vector<bool> reached(nodes_.size());
   std::vector<NodeIndex> open = of;
   while (!open.empty()) {
@@ -119,8 +120,8 @@ std::vector<bool> GraphBuilder::ancestors(const std::vector<NodeIndex>& of) cons
   return reached;
 }
 
-bool GraphBuilder::have_common_source(const std::vector<NodeIndex>& a,
-                                      const std::vector<NodeIndex>& b) const {
+bool TopologyDraft::have_common_source(const std::vector<NodeIndex>& a,
+                                       const std::vector<NodeIndex>& b) const {
   const std::vector<bool> before_a = ancestors(a);
   const std::vector<bool> before_b = ancestors(b);
   for (size_t i = 0; i < nodes_.size(); ++i) {
@@ -129,7 +130,7 @@ bool GraphBuilder::have_common_source(const std::vector<NodeIndex>& a,
   return false;
 }
 
-Result<Topology> GraphBuilder::build() {
+Result<Topology> TopologyDraft::build() {
   for (const auto& [exchange, names] : exchanges_) {
     if (names.total < 2 || names.derived == 0) continue;
     std::vector<std::string> parents;
@@ -153,7 +154,7 @@ Result<Topology> GraphBuilder::build() {
 StreamCore StreamCore::then(ProcessorUse use) const {
   StreamCore result = *this;
   if (!use.name.empty()) result.anchor = use.name;
-  result.nodes = {graph->add_processor(nodes, anchor, std::move(use))};
+  result.nodes = {draft->add_processor(nodes, anchor, std::move(use))};
   return result;
 }
 
@@ -175,7 +176,7 @@ StreamCore StreamCore::exchange(TypeInfo key, TypeInfo value, ExchangeOptions op
     result = then(std::move(guard));
   }
   result.anchor = options.name;
-  result.nodes = {graph->add_exchange(result.nodes, key, value, std::move(options), is_derived)};
+  result.nodes = {draft->add_exchange(result.nodes, key, value, std::move(options), is_derived)};
   result.key_changed = false;
   result.key_may_be_null = false;
   return result;
@@ -189,7 +190,7 @@ StreamCore StreamCore::at_its_key(TypeInfo key, TypeInfo value, std::string name
 }
 
 StreamCore StreamCore::merge(const StreamCore& other) const {
-  MILLRACE_ASSERT(graph == other.graph, "streams of different builders cannot be merged");
+  MILLRACE_ASSERT(draft == other.draft, "streams of different builders cannot be merged");
   StreamCore result = *this;
   result.nodes.insert(result.nodes.end(), other.nodes.begin(), other.nodes.end());
   result.key_changed |= other.key_changed;
@@ -199,26 +200,26 @@ StreamCore StreamCore::merge(const StreamCore& other) const {
 
 TableCore TableCore::then(ProcessorUse use, TableView result) const {
   const std::string& next_anchor = use.name.empty() ? anchor : use.name;
-  TableCore table{graph, {}, next_anchor, std::move(result)};
-  table.nodes = {graph->add_processor(nodes, anchor, std::move(use))};
+  TableCore table{draft, {}, next_anchor, std::move(result)};
+  table.nodes = {draft->add_processor(nodes, anchor, std::move(use))};
   return table;
 }
 
 TableCore TableCore::stored(const std::string& name, TypeInfo key, TypeInfo value) const {
-  return stored_by({graph, nodes, anchor, false, false}, name, table_store(name), key, value, {});
+  return stored_by({draft, nodes, anchor, false, false}, name, table_store(name), key, value, {});
 }
 
 TableCore stored_by(const StreamCore& stream, const std::string& name, ProcessorFactory factory,
                     TypeInfo key, TypeInfo value, StoreOptions options) {
-  stream.graph->add_store(name, key, value, options);
+  stream.draft->add_store(name, key, value, options);
   ProcessorUse use;
   use.name = name;
   use.factory = std::move(factory);
   use.stores = {name};
   use.reads_at_key = {name};
   use.forwards_rows_of = name;
-  return {stream.graph,
-          {stream.graph->add_processor(stream.nodes, stream.anchor, std::move(use))},
+  return {stream.draft,
+          {stream.draft->add_processor(stream.nodes, stream.anchor, std::move(use))},
           name,
           store_view(name)};
 }

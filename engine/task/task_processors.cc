@@ -1,4 +1,4 @@
-#include "engine/task/graph.h"
+#include "engine/task/task_processors.h"
 
 #include <algorithm>
 #include <utility>
@@ -12,10 +12,10 @@
 
 namespace millrace::engine {
 
-class Graph::Context final : public ProcessorContext {
+class TaskProcessors::Context final : public ProcessorContext {
  public:
-  Context(Graph& graph, const ResolvedNode& resolved) : graph_(graph), resolved_(resolved) {
-    TaskScope& scope = graph.scope_;
+  Context(TaskProcessors& all, const ResolvedNode& resolved) : all_(all), resolved_(resolved) {
+    TaskScope& scope = all.scope_;
     for (const std::string& name : resolved.node->stores) {
       const auto store =
           std::find_if(scope.sub_topology->stores.begin(), scope.sub_topology->stores.end(),
@@ -27,9 +27,9 @@ class Graph::Context final : public ProcessorContext {
     }
   }
 
-  void forward(const Record& record) override { graph_.push_to_children(resolved_, record); }
+  void forward(const Record& record) override { all_.push_to_children(resolved_, record); }
   void forward_to(size_t child, const Record& record) override {
-    graph_.push(resolved_.children[child], record);
+    all_.push(resolved_.children[child], record);
   }
   size_t child_count() const override { return resolved_.children.size(); }
 
@@ -43,27 +43,27 @@ class Graph::Context final : public ProcessorContext {
     const std::vector<std::string>& declared = resolved_.node->stores;
     MILLRACE_ASSERT(std::find(declared.begin(), declared.end(), name) != declared.end(),
                     "the node does not declare timers of this name");
-    return graph_.scope_.timers->timers(name);
+    return all_.scope_.timers->timers(name);
   }
   const BroadcastRows& broadcast(std::string_view name) override {
-    return graph_.scope_.broadcasts->rows(resolved_.node, name);
+    return all_.scope_.broadcasts->rows(resolved_.node, name);
   }
 
-  TaskId task() const override { return graph_.scope_.task; }
-  int32_t partition_count() const override { return graph_.scope_.sub_topology->partitions; }
-  const RecordPosition& position() const override { return graph_.scope_.position; }
-  int64_t stream_time_ms() const override { return graph_.scope_.stream_time_ms; }
-  int64_t wall_time_ms() const override { return graph_.scope_.clock->now_ms(); }
+  TaskId task() const override { return all_.scope_.task; }
+  int32_t partition_count() const override { return all_.scope_.sub_topology->partitions; }
+  const RecordPosition& position() const override { return all_.scope_.position; }
+  int64_t stream_time_ms() const override { return all_.scope_.stream_time_ms; }
+  int64_t wall_time_ms() const override { return all_.scope_.clock->now_ms(); }
 
   void schedule(TimeKind kind, int64_t interval_ms,
                 std::function<void(int64_t now_ms)> callback) override {
-    const int64_t now_ms = kind == TimeKind::kWall ? Punctuations::elapsed_ms(*graph_.scope_.clock)
+    const int64_t now_ms = kind == TimeKind::kWall ? Punctuations::elapsed_ms(*all_.scope_.clock)
                                                    : std::max<int64_t>(stream_time_ms(), 0);
-    graph_.scope_.punctuations.add(kind, interval_ms, now_ms, std::move(callback));
+    all_.scope_.punctuations.add(kind, interval_ms, now_ms, std::move(callback));
   }
 
   void count_dropped(std::string_view reason) override {
-    auto& dropped = graph_.scope_.dropped;
+    auto& dropped = all_.scope_.dropped;
     if (const auto found = dropped.find(reason); found != dropped.end()) {
       ++found->second;
     } else {
@@ -72,12 +72,12 @@ class Graph::Context final : public ProcessorContext {
   }
 
  private:
-  Graph& graph_;
+  TaskProcessors& all_;
   const ResolvedNode& resolved_;
   std::vector<std::pair<std::string_view, std::unique_ptr<LimitedStore>>> stores_;
 };
 
-Graph::Graph(TaskScope& scope) : scope_(scope) {
+TaskProcessors::TaskProcessors(TaskScope& scope) : scope_(scope) {
   const std::vector<ResolvedNode>& nodes = scope.sub_topology->nodes;
   contexts_.resize(nodes.size());
   processors_.resize(nodes.size());
@@ -92,17 +92,17 @@ Graph::Graph(TaskScope& scope) : scope_(scope) {
   }
 }
 
-Graph::~Graph() = default;
+TaskProcessors::~TaskProcessors() = default;
 
-void Graph::push_from(uint32_t input_node, const Record& record) {
+void TaskProcessors::push_from(uint32_t input_node, const Record& record) {
   push_to_children(scope_.sub_topology->nodes[input_node], record);
 }
 
-void Graph::push_to_children(const ResolvedNode& resolved, const Record& record) {
+void TaskProcessors::push_to_children(const ResolvedNode& resolved, const Record& record) {
   for (const uint32_t child : resolved.children) push(child, record);
 }
 
-void Graph::push(uint32_t node, const Record& record) {
+void TaskProcessors::push(uint32_t node, const Record& record) {
   if (Processor* const processor = processors_[node].get()) {
     processor->process(record);
     return;
@@ -118,7 +118,7 @@ void Graph::push(uint32_t node, const Record& record) {
 /// Local first: when this very task owns the key, the record goes on by a direct call. A (sender,
 /// key) pair always takes the same way, so the key's order holds. On both ways `old_value` stays
 /// behind: a topic could not carry it.
-void Graph::exchange(const ResolvedNode& resolved, const Record& record) {
+void TaskProcessors::exchange(const ResolvedNode& resolved, const Record& record) {
   const PartitionKey& partition_key = resolved.node->partition_key;
   if (resolved.continues_here) {
     const int32_t owner = record.key.is_null()
@@ -137,7 +137,7 @@ void Graph::exchange(const ResolvedNode& resolved, const Record& record) {
   scope_.collector->stage(resolved.output, partition_key, record);
 }
 
-void Graph::sink(const ResolvedNode& resolved, const Record& record) {
+void TaskProcessors::sink(const ResolvedNode& resolved, const Record& record) {
   if (resolved.rows_in_store) {
     scope_.collector->check_row(resolved.output, record);
   } else if (resolved.row_sink >= 0 && !record.key.is_null()) {
