@@ -1,5 +1,5 @@
 #!/usr/bin/env -S python3 -B
-"""Checks the project's sources: layers, style, READMEs, format, scripts.
+"""Checks the project's sources: layers, style, READMEs, shape, format, scripts.
 
 Prints one line a problem and exits 1 if there is any; exits 77 if a check had to be skipped.
 """
@@ -13,6 +13,7 @@ import sys
 
 import layers
 import readmes
+import shape
 import style
 import wheels
 from tree import Tree
@@ -60,6 +61,7 @@ CHECKS = {
     "layers": layers.check,
     "style": style.check,
     "readmes": readmes.check,
+    "shape": shape.check,
     "format": clang_format,
     "scripts": shellcheck,
 }

@@ -10,6 +10,7 @@ import unittest
 import check_tidy
 import layers
 import readmes
+import shape
 import style
 import wheels
 from cpp_functions import functions
@@ -138,6 +139,23 @@ class LintTest(unittest.TestCase):
         )
         self.assertIn((9, 4), list(functions(text)))
         self.assertEqual(2, len([lines for _, lines in functions(text) if lines > 1]))
+
+    def test_folders_and_classes_hold_a_few_things(self):
+        crowd = {f"a/f{i}.cc": "" for i in range(20)} | {"a/f0.h": ""}
+        self.assertEqual([], self.problems(shape.check, crowd))
+        self.assertEqual(1, len(self.problems(shape.check, crowd | {"a/f20.cc": ""})))
+        members = "".join(f"  std::map<int, X> m{i}_ = {{}};\n" for i in range(25))
+        methods = "  void f() {\n    int x_;\n  }\n" * 5
+        fine = "class C final : public B {\n" + methods + members + "};\n"
+        self.assertEqual([], self.problems(shape.check, {"a/c.h": fine}))
+        wide = fine.replace("};\n", "  int last_;\n};\n")
+        self.assertEqual(1, len(self.problems(shape.check, {"a/c.h": wide})))
+
+    def test_public_headers_are_installed(self):
+        header = {"a/include/millrace/a/x.h": ""}
+        listed = {"a/CMakeLists.txt": "target_sources(a FILES include/millrace/a/x.h)\n"}
+        self.assertEqual([], self.problems(shape.check, header | listed))
+        self.assertEqual(1, len(self.problems(shape.check, header)))
 
     def test_readmes_are_everywhere_and_their_paths_exist(self):
         files = {
