@@ -134,11 +134,11 @@ class Loop {
   void remove_old_state();
 
   // Snapshots (loop_snapshots.cc).
-  /// Whether the task is to be opened later, from what is being fetched. Looks for a snapshot of a
-  /// task that has no state here, and puts what came in its place.
+  /// Whether the task is to be opened later, from what is being downloaded. Looks for a snapshot of
+  /// a task that has no state here, and puts what came in its place.
   bool waits_for_snapshot(TaskId id, const Unopened& wanted);
   void show_as_waiting(TaskId id, const Unopened& wanted);
-  void cancel_fetches_of_others();
+  void cancel_downloads_of_others();
 
   // Tasks (loop_tasks.cc).
   Status prepare_tasks();

@@ -53,7 +53,7 @@ void Loop::take(const Ownership& ownership) {
   unopened_.clear();
   for (const TaskId id : ownership.active) take_task(id, false);
   for (const TaskId id : ownership.standby) take_task(id, true);
-  cancel_fetches_of_others();
+  cancel_downloads_of_others();
   metrics_.rebalances().Increment();
   spdlog::info("tasks given generation={} active={} standby={}", group_.generation,
                ownership.active.size(), ownership.standby.size());

@@ -21,19 +21,19 @@ std::filesystem::path Loop::snapshot_directory() const {
 
 bool Loop::waits_for_snapshot(TaskId id, const Unopened& wanted) {
   if (!snapshots_) return false;
-  switch (snapshots_->fetch_stage(id)) {
-    case SnapshotKeeper::FetchStage::kUnderWay:
+  switch (snapshots_->download_stage(id)) {
+    case SnapshotKeeper::DownloadStage::kUnderWay:
       show_as_waiting(id, wanted);
       return true;
-    case SnapshotKeeper::FetchStage::kEnded:
+    case SnapshotKeeper::DownloadStage::kEnded:
       snapshots_->install(id);
       return false;
-    case SnapshotKeeper::FetchStage::kNone:
+    case SnapshotKeeper::DownloadStage::kNone:
       break;
   }
   const bool has_state = wanted.starts_empty || directory_.has_task(id);
   if (has_state || !has_changelog_on_disk(sub_topology_of(id))) return false;
-  if (!snapshots_->start_fetch(id, coordinator_->snapshot_peers(id))) return false;
+  if (!snapshots_->start_download(id, coordinator_->snapshot_peers(id))) return false;
   registry_.add(id, {});
   show_as_waiting(id, wanted);
   return true;
@@ -46,12 +46,12 @@ void Loop::show_as_waiting(TaskId id, const Unopened& wanted) {
   registry_.set_info(std::move(info));
 }
 
-/// A fetch outlasts a rebalance that leaves its task here.
-void Loop::cancel_fetches_of_others() {
+/// A download outlasts a rebalance that leaves its task here.
+void Loop::cancel_downloads_of_others() {
   if (!snapshots_) return;
-  for (const TaskId id : snapshots_->fetches()) {
+  for (const TaskId id : snapshots_->downloads()) {
     if (unopened_.contains(id)) continue;
-    snapshots_->cancel_fetch(id);
+    snapshots_->cancel_download(id);
     registry_.remove(id);
   }
 }

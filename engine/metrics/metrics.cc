@@ -133,12 +133,12 @@ struct Metrics::Impl {
                           .Add({});
   Counter& snapshots_taken =
       plain_counter("millrace_snapshots_taken_total", "Snapshots of tasks' state that were taken.");
-  Counter& snapshots_fetched = plain_counter("millrace_snapshots_fetched_total",
-                                             "Snapshots that tasks without state started from.");
+  Counter& snapshots_downloaded = plain_counter("millrace_snapshots_downloaded_total",
+                                                "Snapshots that tasks without state started from.");
   Counter& snapshots_failed = plain_counter("millrace_snapshots_failed_total",
-                                            "Snapshots that could not be taken or fetched.");
-  Counter& snapshot_fetched_bytes =
-      plain_counter("millrace_snapshot_fetched_bytes_total", "Bytes of the snapshots fetched.");
+                                            "Snapshots that could not be taken or downloaded.");
+  Counter& snapshot_downloaded_bytes = plain_counter("millrace_snapshot_downloaded_bytes_total",
+                                                     "Bytes of the snapshots downloaded.");
   Family<Counter>& restored_records = counters(
       "millrace_restore_records_total", "Changelog records a task's running restore has read.");
   Family<Counter>& restored_bytes = counters("millrace_restore_bytes_total",
@@ -249,14 +249,14 @@ prometheus::Counter& Metrics::restored_records() {
 prometheus::Counter& Metrics::snapshots_taken() {
   return impl_->snapshots_taken;
 }
-prometheus::Counter& Metrics::snapshots_fetched() {
-  return impl_->snapshots_fetched;
+prometheus::Counter& Metrics::snapshots_downloaded() {
+  return impl_->snapshots_downloaded;
 }
 prometheus::Counter& Metrics::snapshots_failed() {
   return impl_->snapshots_failed;
 }
-prometheus::Counter& Metrics::snapshot_fetched_bytes() {
-  return impl_->snapshot_fetched_bytes;
+prometheus::Counter& Metrics::snapshot_downloaded_bytes() {
+  return impl_->snapshot_downloaded_bytes;
 }
 
 void Metrics::set_restore(TaskId task, const RestoreProgress& progress) {

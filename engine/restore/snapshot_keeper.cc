@@ -37,16 +37,16 @@ SnapshotKeeper::SnapshotKeeper(const EngineOptions& options, const StateDirector
                                             .retain = options_.snapshot_retain},
                          clock_);
   }
-  fetcher_.emplace(SnapshotFetcherOptions{.state_root = directory_.root(),
-                                          .application_id = options_.application_id,
-                                          .max_age_ms = options_.state_max_age_ms,
-                                          .timeouts = {},
-                                          .token = std::move(peer_token)},
-                   clock_);
+  downloader_.emplace(SnapshotDownloaderOptions{.state_root = directory_.root(),
+                                                .application_id = options_.application_id,
+                                                .max_age_ms = options_.state_max_age_ms,
+                                                .timeouts = {},
+                                                .token = std::move(peer_token)},
+                      clock_);
 }
 
 SnapshotKeeper::~SnapshotKeeper() {
-  for (const TaskId task : fetches()) cancel_fetch(task);
+  for (const TaskId task : downloads()) cancel_download(task);
 }
 
 void SnapshotKeeper::take_due(std::span<Task* const> running) {
@@ -90,48 +90,48 @@ bool SnapshotKeeper::is_taking(TaskId task) const {
   return snapshotter_ && snapshotter_->is_busy(task);
 }
 
-SnapshotKeeper::FetchStage SnapshotKeeper::fetch_stage(TaskId task) {
-  poll_fetched();
-  const auto fetch = fetches_.find(task);
-  if (fetch == fetches_.end()) return FetchStage::kNone;
-  return fetch->second ? FetchStage::kEnded : FetchStage::kUnderWay;
+SnapshotKeeper::DownloadStage SnapshotKeeper::download_stage(TaskId task) {
+  poll_downloaded();
+  const auto download = downloads_.find(task);
+  if (download == downloads_.end()) return DownloadStage::kNone;
+  return download->second ? DownloadStage::kEnded : DownloadStage::kUnderWay;
 }
 
-void SnapshotKeeper::poll_fetched() {
-  for (FetchedSnapshot& outcome : fetcher_->poll()) {
-    const auto fetch = fetches_.find(outcome.task);
-    MILLRACE_ASSERT(fetch != fetches_.end(), "an outcome of a fetch that was cancelled");
-    fetch->second = std::move(outcome);
+void SnapshotKeeper::poll_downloaded() {
+  for (DownloadedSnapshot& outcome : downloader_->poll()) {
+    const auto download = downloads_.find(outcome.task);
+    MILLRACE_ASSERT(download != downloads_.end(), "an outcome of a download that was cancelled");
+    download->second = std::move(outcome);
   }
 }
 
-bool SnapshotKeeper::start_fetch(TaskId task, const std::vector<std::string>& peers) {
-  MILLRACE_ASSERT(!fetches_.contains(task), "a snapshot of the task is being fetched");
-  std::vector<SnapshotOrigin> origins;
+bool SnapshotKeeper::start_download(TaskId task, const std::vector<std::string>& peers) {
+  MILLRACE_ASSERT(!downloads_.contains(task), "a snapshot of the task is being downloaded");
+  std::vector<SnapshotAddress> addresses;
   if (!options_.snapshot_dir.empty()) {
-    origins.push_back({.endpoint = {}, .directory = snapshot_root(options_)});
+    addresses.push_back({.endpoint = {}, .directory = snapshot_root(options_)});
   }
   if (options_.snapshot_peers) {
-    for (const std::string& peer : peers) origins.push_back({.endpoint = peer, .directory = {}});
+    for (const std::string& peer : peers) addresses.push_back({.endpoint = peer, .directory = {}});
   }
-  if (origins.empty()) return false;
+  if (addresses.empty()) return false;
   spdlog::info("looking for a snapshot task={} directory={} peers={}", task.to_string(),
                options_.snapshot_dir.empty() ? 0 : 1, options_.snapshot_peers ? peers.size() : 0);
-  fetcher_->start(task, incarnation_, std::move(origins));
-  fetches_[task] = std::nullopt;
+  downloader_->start(task, incarnation_, std::move(addresses));
+  downloads_[task] = std::nullopt;
   return true;
 }
 
 void SnapshotKeeper::install(TaskId task) {
-  const auto fetch = fetches_.find(task);
-  MILLRACE_ASSERT(fetch != fetches_.end() && fetch->second, "nothing has ended");
-  const FetchedSnapshot outcome = *std::exchange(fetch->second, std::nullopt);
-  fetches_.erase(fetch);
+  const auto download = downloads_.find(task);
+  MILLRACE_ASSERT(download != downloads_.end() && download->second, "nothing has ended");
+  const DownloadedSnapshot outcome = *std::exchange(download->second, std::nullopt);
+  downloads_.erase(download);
   Status status = outcome.status;
-  if (status.ok()) status = install_fetched(outcome.directory, directory_.task_directory(task));
+  if (status.ok()) status = install_downloaded(outcome.directory, directory_.task_directory(task));
   if (status.ok()) {
-    metrics_.snapshots_fetched().Increment();
-    metrics_.snapshot_fetched_bytes().Increment(static_cast<double>(outcome.manifest.bytes()));
+    metrics_.snapshots_downloaded().Increment();
+    metrics_.snapshot_downloaded_bytes().Increment(static_cast<double>(outcome.manifest.bytes()));
     spdlog::info("state starts from a snapshot task={} snapshot={} from={}", task.to_string(),
                  outcome.manifest.snapshot, outcome.origin);
     return;
@@ -141,21 +141,21 @@ void SnapshotKeeper::install(TaskId task) {
                status.message());
 }
 
-void SnapshotKeeper::cancel_fetch(TaskId task) {
-  fetcher_->cancel(task);
-  const auto fetch = fetches_.find(task);
-  if (fetch == fetches_.end()) return;
-  if (fetch->second && !fetch->second->directory.empty()) {
+void SnapshotKeeper::cancel_download(TaskId task) {
+  downloader_->cancel(task);
+  const auto download = downloads_.find(task);
+  if (download == downloads_.end()) return;
+  if (download->second && !download->second->directory.empty()) {
     std::error_code failed;
-    std::filesystem::remove_all(fetch->second->directory, failed);
-    if (failed) spdlog::warn("fetched snapshot not removed: {}", failed.message());
+    std::filesystem::remove_all(download->second->directory, failed);
+    if (failed) spdlog::warn("downloaded snapshot not removed: {}", failed.message());
   }
-  fetches_.erase(fetch);
+  downloads_.erase(download);
 }
 
-std::set<TaskId> SnapshotKeeper::fetches() const {
+std::set<TaskId> SnapshotKeeper::downloads() const {
   std::set<TaskId> tasks;
-  for (const auto& [task, outcome] : fetches_) tasks.insert(task);
+  for (const auto& [task, outcome] : downloads_) tasks.insert(task);
   return tasks;
 }
 

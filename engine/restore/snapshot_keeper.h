@@ -13,15 +13,15 @@
 #include "millrace/engine/options.h"
 
 #include "engine/restore/state_directory.h"
-#include "engine/snapshot/fetcher.h"
+#include "engine/snapshot/downloader.h"
 #include "engine/snapshot/snapshotter.h"
 #include "engine/task/task.h"
 
 namespace millrace::engine {
 
-/// One instance's snapshots: takes those of running tasks when they are due, and fetches one where
-/// a task's state is not on this disk. The methods are for the loop's thread and do not wait; the
-/// work is done on threads of the library. A snapshot only saves time: whatever goes wrong with
+/// One instance's snapshots: takes those of running tasks when they are due, and downloads one
+/// where a task's state is not on this disk. The methods are for the loop's thread and do not wait;
+/// the work is done on threads of the library. A snapshot only saves time: whatever goes wrong with
 /// one, the changelogs are read instead.
 class SnapshotKeeper {
  public:
@@ -42,20 +42,20 @@ class SnapshotKeeper {
   /// While this holds, the task's directory must stay.
   bool is_taking(TaskId task) const;
 
-  enum class FetchStage : unsigned char {
+  enum class DownloadStage : unsigned char {
     kNone,
     kUnderWay,
     kEnded,  ///< it may have brought something; `install` tells
   };
-  FetchStage fetch_stage(TaskId task);
+  DownloadStage download_stage(TaskId task);
   /// Begins to look for a snapshot of `task`: in the directory of snapshots, then at `peers`, which
   /// are endpoints. False: there is nobody to ask. REQUIRES: its stage is kNone.
-  bool start_fetch(TaskId task, const std::vector<std::string>& peers);
-  /// Makes what was fetched, if anything, the task's state on disk. REQUIRES: its stage is kEnded;
-  /// the task has no directory.
+  bool start_download(TaskId task, const std::vector<std::string>& peers);
+  /// Makes what was downloaded, if anything, the task's state on disk. REQUIRES: its stage is
+  /// kEnded; the task has no directory.
   void install(TaskId task);
-  void cancel_fetch(TaskId task);
-  std::set<TaskId> fetches() const;
+  void cancel_download(TaskId task);
+  std::set<TaskId> downloads() const;
 
  private:
   /// Of a task that runs.
@@ -64,7 +64,7 @@ class SnapshotKeeper {
     TaskPositions taken;  ///< what the last snapshot holds
   };
   void poll_taken();
-  void poll_fetched();
+  void poll_downloaded();
 
   const EngineOptions& options_;
   const StateDirectory& directory_;
@@ -72,9 +72,9 @@ class SnapshotKeeper {
   Metrics& metrics_;
   const Clock& clock_;
   std::map<TaskId, Schedule> schedules_;
-  std::map<TaskId, std::optional<FetchedSnapshot>> fetches_;  ///< without outcome: under way
+  std::map<TaskId, std::optional<DownloadedSnapshot>> downloads_;  ///< without outcome: under way
   std::optional<Snapshotter> snapshotter_;
-  std::optional<SnapshotFetcher> fetcher_;
+  std::optional<SnapshotDownloader> downloader_;
 };
 
 }  // namespace millrace::engine

@@ -1,4 +1,4 @@
-// What instances do with snapshots of their tasks' state: taken, served, fetched, refused.
+// What instances do with snapshots of their tasks' state: taken, served, downloaded, refused.
 #include <chrono>
 #include <fstream>
 #include <future>
@@ -84,8 +84,8 @@ class Snapshots : public ::testing::Test {
   double taken(const std::string& name) {
     return cluster_[name].metrics().snapshots_taken().Value();
   }
-  double fetched(const std::string& name) {
-    return cluster_[name].metrics().snapshots_fetched().Value();
+  double downloaded(const std::string& name) {
+    return cluster_[name].metrics().snapshots_downloaded().Value();
   }
   double failed(const std::string& name) {
     return cluster_[name].metrics().snapshots_failed().Value();
@@ -184,7 +184,7 @@ TEST_F(Snapshots, MayLieInTheDirectoryOfTheState) {
   start("a");
   ASSERT_TRUE(settle());
   EXPECT_EQ(restored("a"), 0);
-  EXPECT_EQ(fetched("a"), 0) << "the state is here";
+  EXPECT_EQ(downloaded("a"), 0) << "the state is here";
   pipe(1);
   expect_exactly_once();
 }
@@ -194,14 +194,14 @@ TEST_F(Snapshots, AnEmptyDiskStartsFromTheDirectoryAndReplaysTheTail) {
   lose("a");
   start("a");
   ASSERT_TRUE(settle());
-  EXPECT_EQ(fetched("a"), 1);
-  EXPECT_GT(cluster_["a"].metrics().snapshot_fetched_bytes().Value(), 0);
+  EXPECT_EQ(downloaded("a"), 1);
+  EXPECT_GT(cluster_["a"].metrics().snapshot_downloaded_bytes().Value(), 0);
   EXPECT_EQ(restored("a"), kKeys) << "what the fifth round changed";
   pipe(1);
   expect_exactly_once();
 }
 
-TEST_F(Snapshots, ATaskThatIsFetchedIsShownAsRestoring) {
+TEST_F(Snapshots, ATaskThatIsDownloadedIsShownAsRestoring) {
   make_history("a");
   lose("a");
   start("a");
@@ -224,7 +224,7 @@ TEST_F(Snapshots, ADamagedOneIsRefusedAndTheChangelogRestores) {
   }
   start("a");
   ASSERT_TRUE(settle());
-  EXPECT_EQ(fetched("a"), 0);
+  EXPECT_EQ(downloaded("a"), 0);
   EXPECT_EQ(failed("a"), 1);
   EXPECT_EQ(restored("a"), 5 * kKeys);
   pipe(1);
@@ -241,7 +241,7 @@ TEST_F(Snapshots, OneOfAnotherLifeOfTheApplicationIsRefused) {
   while (other.values("out").empty() && std::chrono::steady_clock::now() < deadline) {
     ASSERT_TRUE(other.turn());
   }
-  EXPECT_EQ(other["a"].metrics().snapshots_fetched().Value(), 0);
+  EXPECT_EQ(other["a"].metrics().snapshots_downloaded().Value(), 0);
   EXPECT_EQ(other["a"].metrics().snapshots_failed().Value(), 1);
   EXPECT_THAT(other.values("out")["k"], ElementsAreArray({"1"}));
 }
@@ -259,14 +259,14 @@ TEST_F(Snapshots, AStandbyStartsFromAPeersAndTakesOver) {
   cluster_.options.snapshot_dir.clear();
   start("b");
   ASSERT_TRUE(turn_until([&] { return has_caught_up("b"); }));
-  EXPECT_EQ(fetched("b"), 1);
+  EXPECT_EQ(downloaded("b"), 1);
   EXPECT_EQ(task_of("b")->restore_records, kKeys) << "the tail";
   lose("a");
   pipe(1);
   expect_exactly_once();
 }
 
-TEST_F(Snapshots, OfPeersAreNotFetchedWhereThatIsOff) {
+TEST_F(Snapshots, OfPeersAreNotDownloadedWhereThatIsOff) {
   Peer peer([](const std::string&) { return http_answer("{}"); });
   cluster_.options.snapshot_peers = false;
   start_follower_of(peer.endpoint());
@@ -321,7 +321,7 @@ class HesitantPeer {
   Peer peer_;
 };
 
-TEST_F(Snapshots, LiveTasksGoOnWhileOneIsFetchedAndARebalanceDoesNotStopIt) {
+TEST_F(Snapshots, LiveTasksGoOnWhileOneIsDownloadedAndARebalanceDoesNotStopIt) {
   HesitantPeer peer;
   start_follower_of(peer.endpoint());
   ASSERT_TRUE(turn_until([&] { return peer.is_asked(); }));
@@ -342,7 +342,7 @@ TEST_F(Snapshots, LiveTasksGoOnWhileOneIsFetchedAndARebalanceDoesNotStopIt) {
   expect_exactly_once();
 }
 
-TEST_F(Snapshots, OfATaskThatGoesElsewhereAreNotFetchedAnyMore) {
+TEST_F(Snapshots, OfATaskThatGoesElsewhereAreNotDownloadedAnyMore) {
   HesitantPeer peer;
   start_follower_of(peer.endpoint());
   ASSERT_TRUE(turn_until([&] { return peer.is_asked(); }));
@@ -357,7 +357,7 @@ TEST_F(Snapshots, OfATaskThatGoesElsewhereAreNotFetchedAnyMore) {
   expect_exactly_once();
 }
 
-TEST_F(Snapshots, AnInstanceClosesWhileOneIsFetched) {
+TEST_F(Snapshots, AnInstanceClosesWhileOneIsDownloaded) {
   HesitantPeer peer;
   start_follower_of(peer.endpoint());
   ASSERT_TRUE(turn_until([&] { return peer.is_asked(); }));

@@ -108,7 +108,7 @@ class Engine {
   EngineState state() const;
   /// Committed state of the tasks that run here; lives as long as the engine.
   const Queries& queries() const;
-  /// Where it keeps the snapshots that others may fetch (see `add_engine_routes`); empty: none.
+  /// Where it keeps the snapshots that others may download (see `add_engine_routes`); empty: none.
   std::filesystem::path snapshot_directory() const;
   /// Of this instance; lives as long as the engine.
   Metrics& metrics();

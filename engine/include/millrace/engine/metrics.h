@@ -84,10 +84,10 @@ class Metrics {
   /// until they ran.
   prometheus::Counter& restored_records();
   prometheus::Counter& snapshots_taken();
-  prometheus::Counter& snapshots_fetched();
-  /// That could be neither taken nor fetched, for a reason that the log tells.
+  prometheus::Counter& snapshots_downloaded();
+  /// That could be neither taken nor downloaded, for a reason that the log tells.
   prometheus::Counter& snapshots_failed();
-  prometheus::Counter& snapshot_fetched_bytes();
+  prometheus::Counter& snapshot_downloaded_bytes();
   void set_restore(TaskId task, const RestoreProgress& progress);
   /// The task runs, or belongs to somebody else now: its restore series go.
   void clear_restore(TaskId task);

@@ -12,7 +12,7 @@
 #include <boost/beast/http.hpp>
 #include <fmt/format.h>
 
-#include "engine/snapshot/source.h"
+#include "engine/snapshot/origin.h"
 
 namespace millrace::engine {
 namespace {
@@ -59,9 +59,9 @@ std::optional<Endpoint> read_endpoint(std::string_view text) {
 
 /// One connection to a peer, kept over requests. Every operation is asynchronous underneath, which
 /// is how it can have a limit in time and be stopped from outside, and is run to its end here.
-class HttpSource final : public SnapshotSource {
+class HttpOrigin final : public SnapshotOrigin {
  public:
-  HttpSource(Endpoint endpoint, std::string name, HttpTimeouts timeouts, std::stop_token stop,
+  HttpOrigin(Endpoint endpoint, std::string name, HttpTimeouts timeouts, std::stop_token stop,
              std::string token)
       : endpoint_(std::move(endpoint)),
         name_(std::move(name)),
@@ -259,14 +259,14 @@ class HttpSource final : public SnapshotSource {
 
 }  // namespace
 
-Result<std::unique_ptr<SnapshotSource>> open_http_source(const std::string& endpoint,
+Result<std::unique_ptr<SnapshotOrigin>> open_http_origin(const std::string& endpoint,
                                                          HttpTimeouts timeouts,
                                                          std::stop_token stop, std::string token) {
   std::optional<Endpoint> read = read_endpoint(endpoint);
   if (!read) {
     return Error{ErrorCode::kInvalidArgument, "the endpoint of a peer is not host:port"};
   }
-  return std::unique_ptr<SnapshotSource>(std::make_unique<HttpSource>(
+  return std::unique_ptr<SnapshotOrigin>(std::make_unique<HttpOrigin>(
       std::move(*read), endpoint, timeouts, std::move(stop), std::move(token)));
 }
 

@@ -16,20 +16,20 @@
 #include "millrace/core/ids.h"
 #include "millrace/core/result.h"
 
-#include "engine/snapshot/fetch.h"
+#include "engine/snapshot/download.h"
 
 namespace millrace::engine {
 
 /// Where to look for a snapshot: one of the two is set.
-struct SnapshotOrigin {
+struct SnapshotAddress {
   std::string endpoint;             ///< a peer's query server, "host:port"
   std::filesystem::path directory;  ///< root of a `SnapshotStore`
 
   std::string to_string() const { return endpoint.empty() ? directory.string() : endpoint; }
 };
 
-struct SnapshotFetcherOptions {
-  /// Where the tasks' directories are: what is fetched must become one of them by a rename.
+struct SnapshotDownloaderOptions {
+  /// Where the tasks' directories are: what is downloaded must become one of them by a rename.
   std::filesystem::path state_root;
   std::string application_id;
   int64_t max_age_ms = 0;  ///< see `SnapshotExpectation`
@@ -38,74 +38,74 @@ struct SnapshotFetcherOptions {
   std::string token;  ///< of the peers' query servers; empty: none
 };
 
-struct FetchedSnapshot {
+struct DownloadedSnapshot {
   TaskId task;
   Status status;                    ///< ok, or why no origin had anything of use
-  std::filesystem::path directory;  ///< what was fetched, see `install_fetched`
+  std::filesystem::path directory;  ///< what was downloaded, see `install_downloaded`
   SnapshotManifest manifest;
   std::string origin;
   int64_t took_ms = 0;
 };
 
-struct FetchedBytes {
+struct DownloadedBytes {
   TaskId task;
   uint64_t done = 0;
   uint64_t total = 0;  ///< 0: not known yet
 };
 
-/// Fetches snapshots for tasks that have no state, on threads of its own. The methods are for the
+/// Downloads snapshots for tasks that have no state, on threads of its own. The methods are for the
 /// loop's thread and do not wait.
-class SnapshotFetcher {
+class SnapshotDownloader {
  public:
   /// Clears away what a crash left. `clock` must outlive this.
-  SnapshotFetcher(SnapshotFetcherOptions options, const Clock& clock);
-  ~SnapshotFetcher();  ///< gives up all that is under way
-  SnapshotFetcher(const SnapshotFetcher&) = delete;
-  SnapshotFetcher& operator=(const SnapshotFetcher&) = delete;
+  SnapshotDownloader(SnapshotDownloaderOptions options, const Clock& clock);
+  ~SnapshotDownloader();  ///< gives up all that is under way
+  SnapshotDownloader(const SnapshotDownloader&) = delete;
+  SnapshotDownloader& operator=(const SnapshotDownloader&) = delete;
 
-  /// Tries the origins in their order, the first that has a snapshot of use wins. A peer that was
+  /// Tries the addresses in their order, the first that has a snapshot of use wins. A peer that was
   /// away or silent costs its time-out once: it is left out for half a minute, so that many tasks
   /// do not wait for it one after the other. REQUIRES: none of `task` is under way.
-  void start(TaskId task, std::string incarnation, std::vector<SnapshotOrigin> origins);
+  void start(TaskId task, std::string incarnation, std::vector<SnapshotAddress> addresses);
   /// Gives up on `task`: nothing of it will be polled.
   void cancel(TaskId task);
-  bool is_fetching(TaskId task) const;
-  std::vector<FetchedBytes> progress() const;
+  bool is_downloading(TaskId task) const;
+  std::vector<DownloadedBytes> progress() const;
   /// What ended since the last call. A directory in it is the caller's from here on.
-  std::vector<FetchedSnapshot> poll();
+  std::vector<DownloadedSnapshot> poll();
 
  private:
   struct Job {
     TaskId task;
     std::string incarnation;
-    std::vector<SnapshotOrigin> origins;
+    std::vector<SnapshotAddress> addresses;
     std::filesystem::path into;
     std::stop_source stop;
     std::atomic<uint64_t> done = 0;
     std::atomic<uint64_t> total = 0;
   };
   void run(const std::stop_token& stop);
-  FetchedSnapshot fetch(Job& job);
-  Result<SnapshotManifest> fetch_from(const SnapshotOrigin& origin, Job& job) const;
+  DownloadedSnapshot download(Job& job);
+  Result<SnapshotManifest> download_from(const SnapshotAddress& address, Job& job) const;
   /// Whether the peer was away when it was asked lately.
   bool is_away(const std::string& endpoint) const;
   void remember_failure(const std::string& endpoint, ErrorCode failure);
 
-  const SnapshotFetcherOptions options_;
+  const SnapshotDownloaderOptions options_;
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
   std::deque<std::shared_ptr<Job>> queue_;
   std::map<TaskId, std::shared_ptr<Job>> jobs_;  ///< queued or under way, and not given up
-  std::vector<FetchedSnapshot> outcomes_;
+  std::vector<DownloadedSnapshot> outcomes_;
   std::map<std::string, int64_t> away_since_ns_;  ///< by endpoint
   uint64_t started_ = 0;
   std::vector<std::jthread> threads_;  ///< last: they use the rest
 };
 
-/// Puts what was fetched in the place of a task's directory. REQUIRES: nobody has that open.
-/// Error: `kStoreIo`; the fetched directory is gone then, the task's may be.
-Status install_fetched(const std::filesystem::path& fetched,
-                       const std::filesystem::path& task_directory);
+/// Puts what was downloaded in the place of a task's directory. REQUIRES: nobody has that open.
+/// Error: `kStoreIo`; the downloaded directory is gone then, the task's may be.
+Status install_downloaded(const std::filesystem::path& downloaded,
+                          const std::filesystem::path& task_directory);
 
 }  // namespace millrace::engine

@@ -4,15 +4,15 @@
 #include <fmt/format.h>
 
 #include "engine/base/file.h"
+#include "engine/snapshot/origin.h"
 #include "engine/snapshot/snapshot_store.h"
-#include "engine/snapshot/source.h"
 
 namespace millrace::engine {
 namespace {
 
-class DirectorySource final : public SnapshotSource {
+class DirectoryOrigin final : public SnapshotOrigin {
  public:
-  DirectorySource(std::filesystem::path root, std::stop_token stop)
+  DirectoryOrigin(std::filesystem::path root, std::stop_token stop)
       : store_(std::move(root), {}), stop_(std::move(stop)) {}
 
   Result<std::string> manifest(TaskId task) override {
@@ -47,9 +47,9 @@ class DirectorySource final : public SnapshotSource {
 
 }  // namespace
 
-std::unique_ptr<SnapshotSource> open_directory_source(std::filesystem::path root,
+std::unique_ptr<SnapshotOrigin> open_directory_origin(std::filesystem::path root,
                                                       std::stop_token stop) {
-  return std::make_unique<DirectorySource>(std::move(root), std::move(stop));
+  return std::make_unique<DirectoryOrigin>(std::move(root), std::move(stop));
 }
 
 }  // namespace millrace::engine

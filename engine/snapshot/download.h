@@ -10,7 +10,7 @@
 #include "millrace/core/result.h"
 
 #include "engine/snapshot/manifest.h"
-#include "engine/snapshot/source.h"
+#include "engine/snapshot/origin.h"
 
 namespace millrace::engine {
 
@@ -24,9 +24,9 @@ struct SnapshotExpectation {
   uint64_t bytes_max = uint64_t{1} << 40;  ///< of all files; and they must fit on the disk
 };
 
-using FetchProgress = std::function<void(uint64_t bytes_done, uint64_t bytes_total)>;
+using DownloadProgress = std::function<void(uint64_t bytes_done, uint64_t bytes_total)>;
 
-/// Copies the newest snapshot of a task from `source` to `into`, which becomes a task directory
+/// Copies the newest snapshot of a task from `origin` to `into`, which becomes a task directory
 /// (see `TaskStateOptions`) by a rename, when every file has arrived with the digest that the
 /// manifest says. A transfer that breaks is resumed from the byte reached, a bounded number of
 /// times. On any doubt there is an error and no directory. REQUIRES: `into` does not exist; nobody
@@ -35,8 +35,10 @@ using FetchProgress = std::function<void(uint64_t bytes_done, uint64_t bytes_tot
 ///
 /// Errors: `kNotFound`, `kInvalidRecord` (not what was expected, or damaged), `kRetriable` (the
 /// peer is away), `kTimedOut` (it is silent or too slow), `kAborted`, `kStoreIo`.
-Result<SnapshotManifest> fetch_snapshot(SnapshotSource& source, const SnapshotExpectation& expected,
-                                        const std::filesystem::path& into,
-                                        const FetchProgress& progress, const std::stop_token& stop);
+Result<SnapshotManifest> download_snapshot(SnapshotOrigin& origin,
+                                           const SnapshotExpectation& expected,
+                                           const std::filesystem::path& into,
+                                           const DownloadProgress& progress,
+                                           const std::stop_token& stop);
 
 }  // namespace millrace::engine

@@ -1,4 +1,4 @@
-#include "engine/snapshot/fetch.h"
+#include "engine/snapshot/download.h"
 
 #include <algorithm>
 #include <chrono>
@@ -96,14 +96,14 @@ Status check_space(const SnapshotManifest& manifest, const fs::path& parent) {
 /// One transfer into a directory that is not yet what it will be.
 class Transfer {
  public:
-  Transfer(SnapshotSource& source, fs::path partial, const FetchProgress& progress,
+  Transfer(SnapshotOrigin& origin, fs::path partial, const DownloadProgress& progress,
            const std::stop_token& stop)
-      : source_(source), partial_(std::move(partial)), progress_(progress), patience_(stop) {}
+      : origin_(origin), partial_(std::move(partial)), progress_(progress), patience_(stop) {}
 
   Result<SnapshotManifest> read_manifest(TaskId task) {
     std::string text;
     MILLRACE_RETURN_IF_ERROR(patience_.endure([&] {
-      Result<std::string> read = source_.manifest(task);
+      Result<std::string> read = origin_.manifest(task);
       if (read.ok()) text = std::move(*read);
       return std::pair(read.status(), uint64_t{0});
     }));
@@ -130,7 +130,7 @@ class Transfer {
     Digest digest;
     MILLRACE_RETURN_IF_ERROR(patience_.endure([&] {
       if (out->size() == file.size) return std::pair(Status(), out->size());
-      Status status = source_.read(manifest, file, out->size(), [&](std::string_view bytes) {
+      Status status = origin_.read(manifest, file, out->size(), [&](std::string_view bytes) {
         if (bytes.size() > file.size - out->size()) return Status(damaged(manifest, file));
         digest.update(bytes);
         done_ += bytes.size();
@@ -159,9 +159,9 @@ class Transfer {
     return std::chrono::steady_clock::now() - started_ > allowed;
   }
 
-  SnapshotSource& source_;
+  SnapshotOrigin& origin_;
   const fs::path partial_;
-  const FetchProgress& progress_;
+  const DownloadProgress& progress_;
   Patience patience_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   uint64_t done_ = 0;
@@ -169,12 +169,13 @@ class Transfer {
 
 }  // namespace
 
-Result<SnapshotManifest> fetch_snapshot(SnapshotSource& source, const SnapshotExpectation& expected,
-                                        const fs::path& into, const FetchProgress& progress,
-                                        const std::stop_token& stop) {
+Result<SnapshotManifest> download_snapshot(SnapshotOrigin& origin,
+                                           const SnapshotExpectation& expected,
+                                           const fs::path& into, const DownloadProgress& progress,
+                                           const std::stop_token& stop) {
   fs::path partial = into;
   partial += ".partial";
-  Transfer transfer(source, partial, progress, stop);
+  Transfer transfer(origin, partial, progress, stop);
   Result<SnapshotManifest> manifest = transfer.read_manifest(expected.task);
   if (!manifest.ok()) return manifest;
   MILLRACE_RETURN_IF_ERROR(check(*manifest, expected));

@@ -18,13 +18,13 @@ namespace millrace::engine {
 /// Where a snapshot comes from. Nothing that it gives is to be believed unchecked. Not thread-safe.
 ///
 /// Errors of all methods: `kRetriable`: broken off, go on from the byte reached; `kTimedOut`: no
-/// answer; `kAborted`: asked to stop; `kNotFound`: there is none, or no longer; others: this source
+/// answer; `kAborted`: asked to stop; `kNotFound`: there is none, or no longer; others: this origin
 /// is of no use.
-class SnapshotSource {
+class SnapshotOrigin {
  public:
   using Sink = std::function<Status(std::string_view bytes)>;
 
-  virtual ~SnapshotSource() = default;
+  virtual ~SnapshotOrigin() = default;
   /// Text of the manifest of the newest snapshot of `task`, at most `kManifestBytesMax`.
   virtual Result<std::string> manifest(TaskId task) = 0;
   /// Feeds the bytes of a file from `offset` on, never more than to the size that the manifest
@@ -40,12 +40,12 @@ struct HttpTimeouts {
 
 /// A peer's query server at `endpoint`, "host:port"; `token` is its bearer token, if it has one.
 /// Error: `kInvalidArgument`.
-Result<std::unique_ptr<SnapshotSource>> open_http_source(const std::string& endpoint,
+Result<std::unique_ptr<SnapshotOrigin>> open_http_origin(const std::string& endpoint,
                                                          HttpTimeouts timeouts,
                                                          std::stop_token stop,
                                                          std::string token = "");
 /// A directory as `SnapshotStore` keeps it.
-std::unique_ptr<SnapshotSource> open_directory_source(std::filesystem::path root,
+std::unique_ptr<SnapshotOrigin> open_directory_origin(std::filesystem::path root,
                                                       std::stop_token stop);
 
 }  // namespace millrace::engine

@@ -1,5 +1,5 @@
-// Fetching a snapshot from honest, dying and hostile peers.
-#include "engine/snapshot/fetch.h"
+// Downloading a snapshot from honest, dying and hostile peers.
+#include "engine/snapshot/download.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include "tests/unit/snapshot/peer.h"
 #include "tests/unit/snapshot/snapshot_fixture.h"
 
-namespace millrace::engine::fetch_test {
+namespace millrace::engine::download_test {
 
 namespace fs = std::filesystem;
 
@@ -16,9 +16,9 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
 
-class FetchTest : public ::testing::Test {
+class DownloadTest : public ::testing::Test {
  protected:
-  FetchTest() {
+  DownloadTest() {
     expected_.application_id = "crm";
     expected_.task = kTask;
     expected_.incarnation = "cluster/topics";
@@ -41,14 +41,14 @@ class FetchTest : public ::testing::Test {
     ASSERT_TRUE(published.ok()) << published.message();
     manifest_ = *published;
   }
-  Result<SnapshotManifest> fetch(const std::string& endpoint) {
-    auto source = open_http_source(endpoint, timeouts_, stop_.get_token());
-    if (!source.ok()) return source.status();
-    return fetch_snapshot(**source, expected_, into_, progress_, stop_.get_token());
+  Result<SnapshotManifest> download(const std::string& endpoint) {
+    auto origin = open_http_origin(endpoint, timeouts_, stop_.get_token());
+    if (!origin.ok()) return origin.status();
+    return download_snapshot(**origin, expected_, into_, progress_, stop_.get_token());
   }
-  ErrorCode fetch_code(const std::string& endpoint) {
-    const Result<SnapshotManifest> fetched = fetch(endpoint);
-    return fetched.ok() ? ErrorCode::kInternal : fetched.code();
+  ErrorCode download_code(const std::string& endpoint) {
+    const Result<SnapshotManifest> downloaded = download(endpoint);
+    return downloaded.ok() ? ErrorCode::kInternal : downloaded.code();
   }
   void expect_nothing_left() const { EXPECT_THAT(names_in(root_), UnorderedElementsAre()); }
   /// What an honest peer answers.
@@ -78,11 +78,11 @@ class FetchTest : public ::testing::Test {
   SnapshotManifest manifest_;
   SnapshotExpectation expected_;
   HttpTimeouts timeouts_;
-  FetchProgress progress_;
+  DownloadProgress progress_;
   std::stop_source stop_;
 };
 
-TEST_F(FetchTest, WhatArrivesFromAPeerOpensAsTheSameState) {
+TEST_F(DownloadTest, WhatArrivesFromAPeerOpensAsTheSameState) {
   publish();
   QueryServer server({.threads = 2});
   add_snapshot_routes(server, store_);
@@ -94,9 +94,9 @@ TEST_F(FetchTest, WhatArrivesFromAPeerOpensAsTheSameState) {
   const std::string before = state_->text();
   state_->commit(10, 'b', 8);
 
-  const auto fetched = fetch("127.0.0.1:" + std::to_string(*port));
-  ASSERT_TRUE(fetched.ok()) << fetched.message();
-  EXPECT_EQ(encode_manifest(*fetched), encode_manifest(manifest_));
+  const auto downloaded = download("127.0.0.1:" + std::to_string(*port));
+  ASSERT_TRUE(downloaded.ok()) << downloaded.message();
+  EXPECT_EQ(encode_manifest(*downloaded), encode_manifest(manifest_));
   EXPECT_EQ(done, manifest_.bytes());
   EXPECT_EQ(total, manifest_.bytes());
   EXPECT_THAT(names_in(root_), UnorderedElementsAre("0_3"));
@@ -105,15 +105,15 @@ TEST_F(FetchTest, WhatArrivesFromAPeerOpensAsTheSameState) {
   EXPECT_EQ(copy->positions().inputs.at({"input", 3}), 70);
 }
 
-TEST_F(FetchTest, WhatArrivesFromADirectoryOpensAsTheSameState) {
+TEST_F(DownloadTest, WhatArrivesFromADirectoryOpensAsTheSameState) {
   publish();
-  const auto source = open_directory_source(directory_.path() / "snapshots", {});
-  const auto fetched = fetch_snapshot(*source, expected_, into_, {}, {});
-  ASSERT_TRUE(fetched.ok()) << fetched.message();
+  const auto origin = open_directory_origin(directory_.path() / "snapshots", {});
+  const auto downloaded = download_snapshot(*origin, expected_, into_, {}, {});
+  ASSERT_TRUE(downloaded.ok()) << downloaded.message();
   EXPECT_EQ(State(into_).text(), state_->text());
 }
 
-TEST_F(FetchTest, ATransferThatBreaksGoesOnFromTheByteReached) {
+TEST_F(DownloadTest, ATransferThatBreaksGoesOnFromTheByteReached) {
   publish();
   int breaks = 0;
   Peer peer([&](const std::string& head) {
@@ -122,8 +122,8 @@ TEST_F(FetchTest, ATransferThatBreaksGoesOnFromTheByteReached) {
     ++breaks;
     return answer.substr(0, answer.size() - body_of(answer).size() + 1000);
   });
-  const auto fetched = fetch(peer.endpoint());
-  ASSERT_TRUE(fetched.ok()) << fetched.message();
+  const auto downloaded = download(peer.endpoint());
+  ASSERT_TRUE(downloaded.ok()) << downloaded.message();
   EXPECT_EQ(breaks, 3);
   for (const char* const range : {"bytes=1000-", "bytes=2000-", "bytes=3000-"}) {
     EXPECT_THAT(peer.heads(), Contains(HasSubstr(range)));
@@ -131,7 +131,7 @@ TEST_F(FetchTest, ATransferThatBreaksGoesOnFromTheByteReached) {
   EXPECT_EQ(State(into_).text(), state_->text());
 }
 
-TEST_F(FetchTest, APeerThatDiesHalfWayLeavesNothing) {
+TEST_F(DownloadTest, APeerThatDiesHalfWayLeavesNothing) {
   publish();
   Peer* dying = nullptr;
   Peer peer([&](const std::string& head) {
@@ -141,30 +141,30 @@ TEST_F(FetchTest, APeerThatDiesHalfWayLeavesNothing) {
     return answer.substr(0, answer.size() / 2);
   });
   dying = &peer;
-  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kRetriable);
+  EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kRetriable);
   expect_nothing_left();
 }
 
-TEST_F(FetchTest, APeerThatFallsSilentIsGivenUp) {
+TEST_F(DownloadTest, APeerThatFallsSilentIsGivenUp) {
   publish();
   timeouts_.piece_ms = 50;
   Peer peer([&](const std::string& head) { return is_table(head) ? std::string() : honest(head); });
-  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kTimedOut);
+  EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kTimedOut);
   expect_nothing_left();
 }
 
-TEST_F(FetchTest, APeerThatBreaksForeverIsGivenUp) {
+TEST_F(DownloadTest, APeerThatBreaksForeverIsGivenUp) {
   publish();
   Peer peer([&](const std::string& head) {
     const std::string answer = honest(head);
     return is_table(head) ? answer.substr(0, answer.size() - body_of(answer).size() + 1) : answer;
   });
-  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kRetriable);
+  EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kRetriable);
   EXPECT_LT(peer.heads().size(), 100U);
   expect_nothing_left();
 }
 
-TEST_F(FetchTest, WrongBytesAreRefused) {
+TEST_F(DownloadTest, WrongBytesAreRefused) {
   publish();
   const std::vector<Peer::Script> scripts{
       [&](const std::string& head) {  // one bit
@@ -209,12 +209,12 @@ TEST_F(FetchTest, WrongBytesAreRefused) {
   };
   for (size_t i = 0; i < scripts.size(); ++i) {
     Peer peer(scripts[i]);
-    EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kInvalidRecord) << i;
+    EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kInvalidRecord) << i;
     expect_nothing_left();
   }
 }
 
-TEST_F(FetchTest, AManifestThatIsNoneIsRefused) {
+TEST_F(DownloadTest, AManifestThatIsNoneIsRefused) {
   publish();
   SnapshotManifest evil = manifest_;
   evil.files[0].name = "../../../evil";
@@ -222,13 +222,13 @@ TEST_F(FetchTest, AManifestThatIsNoneIsRefused) {
        {encode_manifest(evil), std::string("{}"), std::string(), std::string(2 << 20, '['),
         encode_manifest(manifest_).substr(1)}) {
     Peer peer([&](const std::string&) { return http_answer(body); });
-    EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kInvalidRecord);
+    EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kInvalidRecord);
     EXPECT_EQ(peer.heads().size(), 1U);
     expect_nothing_left();
   }
 }
 
-TEST_F(FetchTest, ASnapshotOfSomethingElseIsRefused) {
+TEST_F(DownloadTest, ASnapshotOfSomethingElseIsRefused) {
   publish();
   Peer peer([&](const std::string& head) { return honest(head); });
   const SnapshotExpectation right = expected_;
@@ -242,16 +242,16 @@ TEST_F(FetchTest, ASnapshotOfSomethingElseIsRefused) {
   for (size_t i = 0; i < wrong.size(); ++i) {
     expected_ = right;
     wrong[i]();
-    EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kInvalidRecord) << i;
+    EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kInvalidRecord) << i;
     expect_nothing_left();
   }
   manifest_.task = {0, 4};
   expected_ = right;
-  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kInvalidRecord);
+  EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kInvalidRecord);
   EXPECT_EQ(peer.heads().size(), wrong.size() + 1);
 }
 
-TEST_F(FetchTest, MoreThanTheDiskHoldsIsNotBegun) {
+TEST_F(DownloadTest, MoreThanTheDiskHoldsIsNotBegun) {
   publish();
   manifest_.files.clear();
   for (int i = 0; i < 1000; ++i) {
@@ -260,64 +260,64 @@ TEST_F(FetchTest, MoreThanTheDiskHoldsIsNotBegun) {
   }
   expected_.bytes_max = ~uint64_t{0};
   Peer peer([&](const std::string& head) { return honest(head); });
-  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kStoreIo);
+  EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kStoreIo);
   EXPECT_EQ(peer.heads().size(), 1U);
 }
 
-TEST_F(FetchTest, ASnapshotThatGoesMeanwhileIsNotFound) {
+TEST_F(DownloadTest, ASnapshotThatGoesMeanwhileIsNotFound) {
   publish();
   Peer peer([&](const std::string& head) {
     return is_table(head) ? http_answer("", "404 Not Found") : honest(head);
   });
-  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kNotFound);
+  EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kNotFound);
   expect_nothing_left();
 }
 
-TEST_F(FetchTest, StartsAnewOverWhatACrashLeft) {
+TEST_F(DownloadTest, StartsAnewOverWhatACrashLeft) {
   publish();
   make_files(root_ / "0_3.partial", {{manifest_.files[0].name, "half"}, {"LOCK", ""}});
   Peer peer([&](const std::string& head) { return honest(head); });
-  ASSERT_TRUE(fetch(peer.endpoint()).ok());
+  ASSERT_TRUE(download(peer.endpoint()).ok());
   EXPECT_THAT(names_in(root_), UnorderedElementsAre("0_3"));
   EXPECT_EQ(State(into_).text(), state_->text());
 }
 
-TEST_F(FetchTest, StopsWhenAsked) {
+TEST_F(DownloadTest, StopsWhenAsked) {
   publish();
   Peer peer([&](const std::string& head) {
     if (!is_table(head)) return honest(head);
     stop_.request_stop();
     return std::string();
   });
-  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kAborted);
+  EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kAborted);
   expect_nothing_left();
 }
 
-TEST_F(FetchTest, StopsBetweenTwoPieces) {
+TEST_F(DownloadTest, StopsBetweenTwoPieces) {
   publish();
   Peer peer([&](const std::string& head) { return honest(head); });
   progress_ = [&](uint64_t, uint64_t) { stop_.request_stop(); };
-  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kAborted);
+  EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kAborted);
   expect_nothing_left();
 }
 
-TEST_F(FetchTest, WhatIsThereAlreadyIsLeftAlone) {
+TEST_F(DownloadTest, WhatIsThereAlreadyIsLeftAlone) {
   publish();
   make_files(into_, {{"CURRENT", "a state in use"}});
   Peer peer([&](const std::string& head) { return honest(head); });
-  EXPECT_EQ(fetch_code(peer.endpoint()), ErrorCode::kStoreIo);
+  EXPECT_EQ(download_code(peer.endpoint()), ErrorCode::kStoreIo);
   EXPECT_EQ(content_of(state_files(into_) / "CURRENT"), "a state in use");
   EXPECT_THAT(names_in(root_), UnorderedElementsAre("0_3"));
 }
 
-TEST_F(FetchTest, AnEndpointIsAHostAndAPort) {
+TEST_F(DownloadTest, AnEndpointIsAHostAndAPort) {
   for (const char* const endpoint :
        {"", "host", "host:", ":80", "host:0", "host:65536", "host:80/x", "a b:80", "a\r\nb:80",
         "http://host:80", "user@host:80", "[::1:80", "host:-1"}) {
-    EXPECT_EQ(fetch_code(endpoint), ErrorCode::kInvalidArgument) << endpoint;
+    EXPECT_EQ(download_code(endpoint), ErrorCode::kInvalidArgument) << endpoint;
   }
-  EXPECT_TRUE(open_http_source("crm-1.example.org:8080", {}, {}).ok());
-  EXPECT_TRUE(open_http_source("[::1]:8080", {}, {}).ok());
+  EXPECT_TRUE(open_http_origin("crm-1.example.org:8080", {}, {}).ok());
+  EXPECT_TRUE(open_http_origin("[::1]:8080", {}, {}).ok());
 }
 
-}  // namespace millrace::engine::fetch_test
+}  // namespace millrace::engine::download_test
