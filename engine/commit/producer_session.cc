@@ -2,9 +2,15 @@
 
 #include <utility>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 namespace millrace::engine {
+
+std::string transactional_id(const EngineOptions& options, std::string_view instance) {
+  if (options.guarantee == Guarantee::kAtLeastOnce) return {};
+  return fmt::format("{}-{}", options.application_id, instance);
+}
 
 ProducerSession::ProducerSession(ClientFactory& clients, std::string transactional_id,
                                  OutputTopics& outputs)

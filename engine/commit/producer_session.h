@@ -2,13 +2,18 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "millrace/core/result.h"
+#include "millrace/engine/options.h"
 
 #include "engine/clients/clients.h"
 #include "engine/output/output_topics.h"
 
 namespace millrace::engine {
+
+/// Name of an instance's transactions in Kafka; empty: its guarantee has none.
+std::string transactional_id(const EngineOptions& options, std::string_view instance);
 
 /// The instance's producer and its transaction, over the producers' lives: after a failure the
 /// next one is made here. Loop's thread only, but for `producer().send`.

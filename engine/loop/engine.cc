@@ -95,13 +95,13 @@ Status Engine::run_once() {
 
 Status Engine::run() {
   Status status;
-  while (status.ok() && !loop_->stop_requested()) status = loop_->run_once();
+  while (status.ok() && !loop_->switches().stop_requested) status = loop_->run_once();
   const Status closed = loop_->close();
   return status.ok() ? closed : status;
 }
 
 void Engine::request_stop() {
-  loop_->request_stop();
+  loop_->switches().stop_requested = true;
 }
 
 void Engine::advertise(std::string endpoint) {
@@ -109,23 +109,23 @@ void Engine::advertise(std::string endpoint) {
 }
 
 void Engine::pause() {
-  loop_->set_paused(true);
+  loop_->switches().is_paused = true;
 }
 
 void Engine::resume() {
-  loop_->set_paused(false);
+  loop_->switches().is_paused = false;
 }
 
 bool Engine::is_paused() const {
-  return loop_->is_paused();
+  return loop_->switches().is_paused;
 }
 
 void Engine::drain() {
-  loop_->drain();
+  loop_->switches().is_draining = true;
 }
 
 bool Engine::is_drained() const {
-  return loop_->is_drained();
+  return loop_->switches().is_drained;
 }
 
 Status Engine::close() {
@@ -145,7 +145,7 @@ bool Engine::has_uncommitted() const {
 }
 
 EngineState Engine::state() const {
-  return loop_->state();
+  return loop_->switches().state;
 }
 
 const Queries& Engine::queries() const {

@@ -46,7 +46,7 @@ SnapshotKeeper::SnapshotKeeper(const EngineOptions& options, const StateDirector
 }
 
 SnapshotKeeper::~SnapshotKeeper() {
-  for (const TaskId task : downloads()) cancel_download(task);
+  while (!downloads_.empty()) cancel_download(downloads_.begin()->first);
 }
 
 void SnapshotKeeper::take_due(std::span<Task* const> running) {
@@ -151,12 +151,6 @@ void SnapshotKeeper::cancel_download(TaskId task) {
     if (failed) spdlog::warn("downloaded snapshot not removed: {}", failed.message());
   }
   downloads_.erase(download);
-}
-
-std::set<TaskId> SnapshotKeeper::downloads() const {
-  std::set<TaskId> tasks;
-  for (const auto& [task, outcome] : downloads_) tasks.insert(task);
-  return tasks;
 }
 
 }  // namespace millrace::engine

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,7 +54,6 @@ class SnapshotKeeper {
   /// kEnded; the task has no directory.
   void install(TaskId task);
   void cancel_download(TaskId task);
-  std::set<TaskId> downloads() const;
 
  private:
   /// Of a task that runs.

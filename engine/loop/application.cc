@@ -1,0 +1,63 @@
+#include "engine/loop/application.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "millrace/core/assert.h"
+
+#include "engine/loop/internal_topics.h"
+
+namespace millrace::engine {
+
+Application::Application(Topology topology, Instance& instance,
+                         std::optional<SealingKey> letter_key)
+    : topology_(std::move(topology)), instance_(instance), letter_key_(std::move(letter_key)) {
+  environment_.options = &instance_.options;
+  environment_.outputs = &outputs_;
+  environment_.clock = &instance_.clock;
+  environment_.letter_key = letter_key_ ? &*letter_key_ : nullptr;
+}
+
+Status Application::place() {
+  const EngineOptions& options = instance_.options;
+  if (admin_ == nullptr) {
+    Result<std::unique_ptr<Admin>> admin = instance_.clients.admin();
+    if (!admin.ok()) return admin.status();
+    admin_ = std::move(*admin);
+  }
+  if (sub_topologies_.empty()) {
+    Result<ResolvedTopology> resolved = prepare_topics(*admin_, topology_, options);
+    if (!resolved.ok()) return resolved.status();
+    MILLRACE_RETURN_IF_ERROR(open_broadcasts(*resolved));
+    sub_topologies_ = std::move(resolved->sub_topologies);
+    outputs_ = OutputTopics(resolved->output_topics);
+    if (const std::string letters = dead_letter_topic(options); !letters.empty()) {
+      environment_.dead_letters = outputs_.add(letters);
+    }
+  }
+  return outputs_.describe(*admin_);
+}
+
+Status Application::open_broadcasts(const ResolvedTopology& resolved) {
+  if (resolved.broadcast_partitions.empty()) return {};
+  Result<std::unique_ptr<Fetcher>> fetcher =
+      instance_.clients.fetcher("broadcast", RecordHeaders::kRead);
+  if (!fetcher.ok()) return fetcher.status();
+  auto reader = std::make_unique<BroadcastReader>(std::move(*fetcher), *admin_, instance_.options,
+                                                  instance_.metrics);
+  MILLRACE_RETURN_IF_ERROR(reader->open(topology_, resolved));
+  broadcasts_ = std::move(reader);
+  environment_.broadcasts = broadcasts_.get();
+  return {};
+}
+
+const SubTopology& Application::sub_topology_of(TaskId task) const {
+  const auto found = std::find_if(
+      sub_topologies_.begin(), sub_topologies_.end(),
+      [&](const SubTopology& candidate) { return candidate.index == task.sub_topology; });
+  MILLRACE_ASSERT(found != sub_topologies_.end(), "a task of no sub-topology");
+  return *found;
+}
+
+}  // namespace millrace::engine

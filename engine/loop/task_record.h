@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "millrace/core/ids.h"
+#include "millrace/engine/queries.h"
+
+#include "engine/loop/start_finder.h"
+#include "engine/restore/restorer.h"
+#include "engine/task/task.h"
+
+namespace millrace::engine {
+
+/// How far a task that the group gave to this instance is on its way to running.
+enum class Stage : unsigned char {
+  kUnopened,   ///< its state is still to be opened: a snapshot may be on its way
+  kPreparing,  ///< open; where it stands is to be asked
+  kRestoring,  ///< reads its changelogs to their ends
+  kRunning,    ///< in the data plane
+  kFollowing,  ///< a standby that follows its changelogs
+  kSuspended,  ///< taken away, or not given yet; the stores are open
+};
+
+/// A task of the roster. Its stage changes by `move_to` alone, along these ways:
+///
+///   kUnopened → kPreparing → kRestoring → kRunning      a task to run
+///                          → kFollowing                 a standby
+///   kPreparing → kUnopened                              its state is of no use: opened empty
+///   kPreparing, kRestoring, kRunning → kSuspended       taken away
+///   kSuspended → kPreparing                             given again
+///   kRestoring, kFollowing, kRunning → kPreparing       begins again, or in another role
+class TaskRecord {
+ public:
+  TaskRecord(TaskId task_id, bool as_standby) : id(task_id), is_standby(as_standby) {}
+
+  bool is(Stage stage) const { return stage_ == stage; }
+  /// Asserts that the way exists.
+  void move_to(Stage stage);
+
+  /// As queries and reports show it. `restore`: of the restorer, while it has the task.
+  TaskInfo info(const std::optional<RestoreStatus>& restore, bool is_caught_up) const;
+
+  const TaskId id;
+  bool is_standby;
+  bool starts_empty = false;   ///< what is on disk is not to be used
+  std::unique_ptr<Task> task;  ///< null exactly while kUnopened
+  StartPosition start;         ///< from where to run; from kRestoring on
+  bool shown_as_caught_up = false;
+
+ private:
+  Stage stage_ = Stage::kUnopened;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/ids.h"
+#include "millrace/core/result.h"
+
+#include "engine/base/backoff.h"
+#include "engine/clients/clients.h"
+#include "engine/commit/producer_session.h"
+#include "engine/group/coordinator.h"
+#include "engine/loop/application.h"
+#include "engine/loop/data_plane.h"
+#include "engine/loop/instance.h"
+#include "engine/loop/start_finder.h"
+#include "engine/loop/task_record.h"
+#include "engine/queries/query_registry.h"
+#include "engine/restore/local_state.h"
+#include "engine/restore/restorer.h"
+#include "engine/restore/snapshot_keeper.h"
+#include "engine/task/task.h"
+
+namespace millrace::engine {
+
+/// The tasks that the group gave to this instance, and their lives: opened from disk or a snapshot,
+/// restored, started, suspended, closed. What runs it adds to the data plane and removes from it.
+///
+/// Invariant: exactly the tasks at stage kRunning are in the data plane, those that restore or
+/// follow are in the restorer, and queries see each task's stage. Loop's thread only.
+class TaskRoster {
+ public:
+  /// All references outlive the roster.
+  struct Parts {
+    const Application& application;
+    const Coordinator& group;  ///< knows who may offer a snapshot
+    ProducerSession& session;
+    DataPlane& plane;
+    QueryRegistry& registry;
+    Backoff& backoff;  ///< of the instance: tasks are not begun with before it is due
+    LocalState state;
+    std::unique_ptr<SnapshotKeeper> snapshots;  ///< null: the state is in memory
+    std::unique_ptr<Fetcher> changelogs;
+  };
+  TaskRoster(Instance& instance, Parts parts);
+
+  /// A plan of this generation is known: keeps what stays, closes what went, opens the rest later.
+  void take(const Ownership& ownership);
+  /// Nothing is to run until the next plan; stores stay open and standbys follow on.
+  void suspend();
+  /// Drops what is uncommitted in every task (I4): all begin again from the last commit.
+  void go_back();
+
+  /// Brings tasks on their way to where they restore or follow. What passes only delays these: it
+  /// is logged, and the backoff says when the next attempt is due.
+  Status prepare();
+  /// Reads changelogs for a slice and starts the tasks that are complete. Errors: those of
+  /// `Restorer::run_slice` and `Task::start`; `kConfig` when rows are there but no offsets.
+  Status restore_slice();
+  /// Shows queries the positions that a commit moved.
+  void show_committed(std::span<Task* const> tasks);
+  /// Shows queries which tasks have caught up, or no longer have.
+  void show_caught_up();
+  /// About once a second: takes snapshots, removes state that is not wanted here any more.
+  void do_chores();
+  /// Closes all tasks.
+  void close();
+
+  bool has_plan() const { return has_plan_; }
+  bool is_empty() const { return records_.empty(); }
+  /// Whether some are on their way from given to running.
+  bool is_starting() const;
+  /// Whether every task that is to run does so.
+  bool is_settled() const { return has_plan_ && !is_starting(); }
+  /// How far the state of each task is that is here, open or closed.
+  std::map<TaskId, int64_t> held() const;
+  /// Whether a standby has caught up since the last call, which the group is waiting for.
+  bool take_news() { return std::exchange(has_news_, false); }
+  /// Whether anything was done since the last call.
+  bool take_activity() { return std::exchange(did_something_, false); }
+  /// Waits for changelog records, up to `wait_ms`.
+  void wait(int64_t wait_ms) { restorer_.fetcher().wait(wait_ms); }
+
+ private:
+  using Records = std::map<TaskId, TaskRecord>;
+
+  void take_task(TaskId id, bool is_standby);
+  void reset_active(Stage stage);
+  /// Opens what is to run; a standby only when nothing that is to run was opened or is next, and
+  /// one a turn.
+  Status open_tasks();
+  Status open(TaskRecord& record);
+  /// Whether the task is to be opened later, from a snapshot that is being downloaded. Looks for
+  /// one if there is no state here, and puts what came in its place.
+  bool waits_for_snapshot(TaskRecord& record);
+  /// What is to run, else one standby: the questions it takes to begin hold up the tasks that run.
+  std::vector<TaskRecord*> next_to_begin();
+  Status begin(std::span<TaskRecord* const> wanted);
+  Status begin_restore(TaskRecord& record);
+  /// Closes a task whose state is of no use, to be opened empty.
+  Status rebuild(TaskRecord& record);
+  Status start(TaskRecord& record, int64_t restored_records);
+  /// Closes the task and forgets it. Returns the place after it.
+  Records::iterator remove(Records::iterator place);
+  void show(TaskRecord& record);
+  bool any_at(Stage stage) const;
+
+  Instance& instance_;
+  const Application& application_;
+  const Coordinator& group_;
+  const ProducerSession& session_;
+  DataPlane& plane_;
+  QueryRegistry& registry_;
+  Backoff& backoff_;
+  LocalState state_;
+  std::unique_ptr<SnapshotKeeper> snapshots_;  ///< null: the state is in memory
+  Restorer restorer_;
+  StartFinder starts_;
+  Records records_;
+  bool has_plan_ = false;  ///< of the present generation
+  bool has_news_ = false;
+  bool did_something_ = false;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/ids.h"
+#include "millrace/core/result.h"
+#include "millrace/engine/options.h"
+#include "millrace/state/task_state.h"
+
+#include "engine/core/resolved_topology.h"
+#include "engine/restore/snapshot_keeper.h"
+#include "engine/restore/state_directory.h"
+
+namespace millrace::engine {
+
+/// Sum of the changelog positions of a task's stores; −1: it has none.
+int64_t held_of(const SubTopology& sub_topology, const TaskPositions& positions);
+
+/// The state that lies on this machine's disk: opens it for tasks, keeps account of what is closed,
+/// and removes it when its task stays elsewhere. Without a state directory all of it is in memory.
+class LocalState {
+ public:
+  /// `incarnation` is what state has to belong to. All else must outlive this.
+  LocalState(const EngineOptions& options, const Clock& clock, const StateDirectory& directory,
+             std::string incarnation);
+
+  /// Opens what earlier runs left, once, to learn how far it is; removes what is empty, for a task
+  /// without a directory may start from a snapshot. Errors: those of `TaskState`.
+  Status find_closed(std::span<const SubTopology> sub_topologies);
+
+  struct OpenMode {
+    bool starts_empty = false;
+    size_t tasks = 1;  ///< that the instance's cache is divided among
+  };
+  /// Errors: those of `TaskState::open`; `kRetriable` while queries still hold it.
+  Result<std::unique_ptr<TaskState>> open(TaskId task, const SubTopology& sub_topology,
+                                          OpenMode mode);
+  /// A failure is logged: the state is as a crash would leave it.
+  void close(TaskId task, const SubTopology& sub_topology, TaskState& state);
+
+  bool is_on_disk(TaskId task) const { return directory_.has_task(task); }
+  /// Of each task with closed state: how far it is (`held_of`).
+  std::map<TaskId, int64_t> held() const;
+  /// Removes state that has been closed for `state_cleanup_delay_ms`, unless `snapshots` (null:
+  /// there are none) are still being taken of it.
+  void remove_old(const SnapshotKeeper* snapshots);
+
+ private:
+  struct Closed {
+    int64_t held = -1;
+    int64_t since_ns = 0;
+  };
+
+  const EngineOptions& options_;
+  const Clock& clock_;
+  const StateDirectory& directory_;
+  const std::string incarnation_;
+  std::shared_ptr<SharedStateMemory> memory_;  ///< of all databases; null: all is in memory
+  std::map<TaskId, Closed> closed_;
+};
+
+}  // namespace millrace::engine
