@@ -17,16 +17,16 @@
 
 namespace millrace {
 
-/// What `--help` and the documentation say of one property.
+/// The description of one property in `--help` and the documentation.
 struct ConfigEntry {
   std::string name{};     ///< "commit.interval.ms"
   std::string type{};     ///< "integer", "bytes", "boolean", "string", "path", "choice", "map"
   std::string unit{};     ///< "ms"; empty: none
   std::string allowed{};  ///< "1 to 60000", "exactly_once, at_least_once"; empty: anything
-  std::string default_value{};  ///< as one would write it; empty: none
+  std::string default_value{};  ///< as a user would write it; empty: none
   std::string meaning{};
   bool required = false;
-  bool secret = false;  ///< its value is shown nowhere
+  bool secret = false;  ///< nothing shows its value
 };
 
 struct IntegerRange {
@@ -37,11 +37,11 @@ struct IntegerRange {
 
 /// The typed table of a program's properties, each bound to the variable it sets.
 ///
-/// One table makes `--help`, validation and the documentation. A program fills it with
+/// One table defines `--help`, validation and the documentation. A program fills it with
 /// `add_engine_options` and its own entries, then applies the sources from weak to strong: file,
 /// environment, flags. The bound variables hold the defaults when they are added and must outlive
-/// the table. Every error names the property, its value (unless secret), what is allowed and where
-/// the value came from. Not thread-safe.
+/// the table. Every error names the property, its value (unless secret), the allowed values and the
+/// source of the value. Not thread-safe.
 class ConfigTable {
  public:
   /// Whole number. Appears as type "integer".
@@ -59,7 +59,7 @@ class ConfigTable {
     size_t length_max = 4096;
     bool required = false;
     bool secret = false;
-    /// Says what is wrong with a value; empty: nothing.
+    /// Returns the fault of a value; empty: none.
     std::function<std::string(std::string_view)> check = {};
     std::string allowed = {};  ///< shown for `check`
   };
@@ -82,7 +82,7 @@ class ConfigTable {
   /// Every property `<prefix>.<x>` sets `target[x]`, unchecked. Values count as secret.
   void add_map(std::string prefix, std::map<std::string, std::string>& target, std::string meaning);
 
-  /// A condition over several properties, tested by `validate`: what is wrong, or empty.
+  /// A condition over several properties, which `validate` tests: returns the fault, or empty.
   void add_check(std::function<std::string(const ConfigTable&)> check);
 
   /// Sets one property; `source` is where it comes from, for messages.
@@ -101,13 +101,14 @@ class ConfigTable {
   /// "millrace.toml:3", "environment MILLRACE_X", "flag --x" or "default".
   std::string source_of(std::string_view name) const;
   bool is_map(std::string_view name) const;
-  /// "commit.interval.ms=50 (flag --commit.interval.ms)" of all that is no default; no secrets.
+  /// "commit.interval.ms=50 (flag --commit.interval.ms)" of every value that is no default, without
+  /// secrets.
   std::vector<std::string> changed() const;
   /// A Markdown table of all entries, in the order they were added.
   std::string markdown() const;
 
  private:
-  /// Parses and assigns; returns what is wrong with the value, or empty.
+  /// Parses and assigns; returns the fault of the value, or empty.
   using Assign = std::function<std::string(std::string_view value)>;
   struct Value {
     std::string text;
@@ -132,7 +133,7 @@ class ConfigTable {
 
 /// Every field of `EngineOptions`, bound to `options`.
 void add_engine_options(ConfigTable& table, EngineOptions& options);
-/// Only how to reach Kafka: `bootstrap.servers` and `kafka.*`, for tools that run no topology.
+/// Only the connection to Kafka: `bootstrap.servers` and `kafka.*`, for tools that run no topology.
 void add_connection_options(ConfigTable& table, EngineOptions& options);
 
 }  // namespace millrace

@@ -22,19 +22,19 @@ class Loop;
 class Metrics;
 
 enum class EngineState : unsigned char {
-  kStarting,     ///< looking at topics, fencing its own predecessor; also while no broker answers
-  kRebalancing,  ///< no assignment, or one that was just taken away
+  kStarting,     ///< checking topics, fencing its own predecessor; also while no broker answers
+  kRebalancing,  ///< no assignment, or one that was just revoked
   kRestoring,    ///< no task runs yet, some are being restored
-  kRunning,      ///< at least one task runs, or this instance was given none
+  kRunning,      ///< at least one task runs, or this instance was assigned none
   kStopping,
   kStopped,
   kFailed,
 };
 std::string_view to_string(EngineState state);
 
-/// Points of a commit, in order. A hook is called when the engine has reached one.
+/// Points of a commit, in order. The engine calls a hook when it has reached one.
 enum class CommitStep : unsigned char {
-  kBegin,                 ///< nothing of this commit was done yet
+  kBegin,                 ///< the commit has done nothing yet
   kChangelogSent,         ///< changelog records and table rows were handed to the producer
   kOffsetsSent,           ///< input offsets are part of the transaction
   kTransactionCommitted,  ///< Kafka has it, no store does
@@ -44,61 +44,63 @@ enum class CommitStep : unsigned char {
 /// "begin", "changelog_sent", "offsets_sent", "transaction_committed", "task_applied", "done".
 std::string_view to_string(CommitStep step);
 
-/// Where tests take hold of a running engine.
+/// Hooks by which tests act on a running engine.
 struct EngineHooks {
-  /// An error ends the engine there and then, as a crash would: nothing is aborted, closed or
-  /// tidied up, `run_once` returns it and the state is `kFailed`. Besides this hook,
+  /// An error ends the engine at that point, as a crash would: it aborts, closes and tidies up
+  /// nothing, `run_once` returns the error and the state is `kFailed`. Besides this hook,
   /// `MILLRACE_FAIL_POINT=<step>:<n>` in the environment exits the process with code 137 at the
   /// n-th time that step is reached.
   std::function<Status(CommitStep)> on_commit_step;
 };
 
-/// One instance: joins the group of its application, runs the tasks it is given, commits.
+/// One instance: joins the group of its application, runs its share of the tasks, commits.
 ///
-/// `run_once`, `run`, `commit` and `close` belong to one thread. The rest may be used from any,
-/// `request_stop` from a signal handler too.
+/// `run_once`, `run`, `commit` and `close` belong to one thread. Any thread may call the rest, and
+/// a signal handler may call `request_stop`.
 class Engine {
  public:
-  /// Checks the options and takes the state directory; asks no broker yet. An empty
+  /// Checks the options and locks the state directory; contacts no broker yet. An empty
   /// `options.state_dir` keeps every store in memory. `clients` (see `KafkaClients`) and `clock`
-  /// must outlive the engine. Errors: the topology's; `kConfig` when options are off or another
+  /// must outlive the engine. Errors: the topology's; `kConfig` when options are wrong or another
   /// process holds the directory; `kStoreIo` when it cannot be written.
   static Result<std::unique_ptr<Engine>> create(Result<Topology> topology, EngineOptions options,
                                                 engine::ClientFactory& clients, const Clock& clock,
                                                 EngineHooks hooks = {});
-  /// Without `close` it ends as a crash does: nothing is committed, the group is not left.
+  /// Without `close` the engine ends like a crash: it commits nothing and does not leave the group.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   /// One turn: poll → process → commit if due → background slice; waits up to
-  /// `options.poll_wait_ms` when there is nothing to do. What passes (a broker that is away, an
-  /// aborted commit, a lost assignment) is handled inside. Errors end the engine: `kConfig` (topics
-  /// do not fit), `kInvalidRecord`, `kUserCode`, `kRefused` (policy `fail`), `kStoreIo`, `kFenced`
-  /// (another process uses this instance id).
+  /// `options.poll_wait_ms` when there is nothing to do. The engine handles temporary failures
+  /// itself (a broker that is away, an aborted commit, a lost assignment). Errors end the engine:
+  /// `kConfig` (topics do not fit), `kInvalidRecord`, `kUserCode`, `kRefused` (policy `fail`),
+  /// `kStoreIo`, `kFenced` (another process uses this instance id).
   Status run_once();
   /// Turns until `request_stop`, then closes. Errors as `run_once` and `close`.
   Status run();
   /// Makes `run` return after the turn it is in.
   void request_stop();
-  /// Finishes in an orderly way: commits, closes the stores, leaves the group. After a failure it
-  /// aborts instead of committing, and returns that failure. When the last commit cannot be made
-  /// (the broker is away), what it held is left to be done again. Idempotent.
+  /// Stops in an orderly way: commits, closes the stores, leaves the group. After a failure it
+  /// aborts instead of committing, and returns that failure. If the last commit fails (the broker
+  /// is away), the next start processes its records again. Idempotent.
   Status close();
 
-  /// Where others reach this instance's queries, "host:port"; before the first turn.
+  /// Tells the other instances where to reach this one's queries, "host:port". Call it before the
+  /// first turn.
   void advertise(std::string endpoint);
-  /// Stops processing until `resume`; commits what is processed, keeps its tasks, answers queries.
+  /// Stops processing until `resume`; commits the processed records, keeps its tasks, answers
+  /// queries.
   void pause();
   void resume();
   bool is_paused() const;
-  /// Gives the tasks to the other instances, those with state once it is warm elsewhere. There is
-  /// no way back but a restart. Alone in its group an instance keeps its tasks.
+  /// Gives the tasks to the other instances, those with state once it is warm elsewhere. Only a
+  /// restart undoes it. Alone in its group an instance keeps its tasks.
   void drain();
-  /// Whether it has given all away: it may be stopped without anybody noticing.
+  /// Whether it has given away all tasks: stopping it then interrupts nothing.
   bool is_drained() const;
 
-  /// Commits what was processed, due or not.
+  /// Commits the processed records, due or not.
   Status commit();
   /// Whether the latest `run_once` found nothing to do: all inputs of all tasks were read and
   /// processed to their end. `has_uncommitted` may still hold.
@@ -108,7 +110,7 @@ class Engine {
   EngineState state() const;
   /// Committed state of the tasks that run here; lives as long as the engine.
   const Queries& queries() const;
-  /// Where it keeps the snapshots that others may download (see `add_engine_routes`); empty: none.
+  /// The folder of snapshots that others may download (see `add_engine_routes`); empty: none.
   std::filesystem::path snapshot_directory() const;
   /// Of this instance; lives as long as the engine.
   Metrics& metrics();

@@ -80,12 +80,11 @@ class Metrics {
   /// Replaces the lag of all partitions: those not named are gone.
   void set_lags(std::span<const PartitionLag> lags);
   int64_t lag_records() const;
-  /// Changelog records that tasks had to read, from when they were given to this instance to run
-  /// until they ran.
+  /// Changelog records that tasks read between their assignment to this instance and their start.
   prometheus::Counter& restored_records();
   prometheus::Counter& snapshots_taken();
   prometheus::Counter& snapshots_downloaded();
-  /// That could be neither taken nor downloaded, for a reason that the log tells.
+  /// Snapshots that could be neither taken nor downloaded; the log has the reason.
   prometheus::Counter& snapshots_failed();
   prometheus::Counter& snapshot_downloaded_bytes();
   void set_restore(TaskId task, const RestoreProgress& progress);
@@ -94,8 +93,8 @@ class Metrics {
   /// Exactly one state is 1: `state` from now on.
   void set_state(std::string_view state);
 
-  /// Called before each `text`, for values that are cheaper to ask for than to keep up to date.
-  /// REQUIRES: `collect` stays callable, from any thread, as long as this lives.
+  /// Called before each `text`, for values that are cheaper to compute then than to keep up to
+  /// date. REQUIRES: `collect` stays callable, from any thread, as long as this lives.
   void on_collect(std::function<void()> collect);
 
   prometheus::Registry& registry();

@@ -13,15 +13,15 @@ enum class Guarantee : unsigned char {
   kAtLeastOnce,  ///< no transactions; after a crash some records are processed again
 };
 
-/// What to do with a record that cannot be processed.
+/// The policy for a record that cannot be processed.
 enum class OnError : unsigned char {
-  kFail,        ///< stop the instance with a clear exit code; nothing is committed past the record
-  kSkip,        ///< count it, log its position, go on
+  kFail,        ///< stop the instance with a clear exit code; commit nothing past the record
+  kSkip,        ///< count it, log its position, continue
   kDeadLetter,  ///< as kSkip, and send bytes, headers, position and reason to the dead-letter topic
 };
 
-/// How an instance runs. Every field stands in the configuration table (`config_table.h`), which
-/// makes `--help`, validation and the README's table.
+/// The settings of an instance. Every field is in the configuration table (`config_table.h`), which
+/// defines `--help`, validation and the README's table.
 struct EngineOptions {
   std::string application_id;  ///< group, prefix of internal topics; Kafka-legal name
   std::string bootstrap_servers = "127.0.0.1:9092";
@@ -32,7 +32,7 @@ struct EngineOptions {
   int64_t commit_interval_ms = 100;        ///< while live
   int64_t commit_interval_max_ms = 2'000;  ///< while catching up, grown step by step
   size_t commit_bytes_max = 64 << 20;      ///< uncommitted rows and outputs that force a commit
-  /// Tasks go on while a commit's transaction is on its way to Kafka, for up to another
+  /// Tasks keep processing while a commit's transaction is on its way to Kafka, for up to another
   /// `commit_bytes_max`.
   bool commit_pipelined = true;
 
@@ -50,13 +50,13 @@ struct EngineOptions {
   OnError on_user_error = OnError::kFail;
   OnError on_refused_output = OnError::kFail;
   std::string dead_letter_topic;               ///< empty: "<application id>-dead-letters"
-  std::filesystem::path dead_letter_key_file;  ///< seals dead letters; empty: they are in clear
+  std::filesystem::path dead_letter_key_file;  ///< encrypts dead letters; empty: none
 
   int32_t replication_factor = -1;  ///< of internal topics; −1: the broker's default
   bool allow_orphans = false;       ///< start although internal topics exist that nothing uses
   int64_t state_max_age_ms = 3LL * 24 * 3600 * 1000;  ///< older local state is rebuilt
 
-  /// Copies of tasks' state, each application's in a directory of its own. Empty: none are taken.
+  /// Holds copies of tasks' state, each application's in a directory of its own. Empty: none.
   std::filesystem::path snapshot_dir;
   int64_t snapshot_interval_ms = 600'000;  ///< between two snapshots of a running task
   int snapshot_retain = 2;                 ///< snapshots kept of each task
@@ -78,11 +78,11 @@ struct EngineOptions {
   std::string query_advertised_host;  ///< where peers reach the query server; empty: query_host
   int query_port = 0;                 ///< 0: no query server; −1: any free port
   int query_threads = 4;
-  std::filesystem::path query_token_file;  ///< the bearer token that opens all; empty: none does
+  std::filesystem::path query_token_file;  ///< the bearer token that opens everything; empty: none
 
   std::string log_level = "info";
   /// librdkafka properties passed through: "kafka.x" here is "x" there, so security (TLS, SASL)
-  /// needs nothing of ours. Values may be secrets: never logged.
+  /// needs no options of ours. Values may be secrets: never logged.
   std::map<std::string, std::string> kafka;
 };
 

@@ -14,17 +14,17 @@
 
 namespace millrace {
 
-/// Which state an answer saw: at least this, possibly one commit more.
+/// The state that an answer comes from: at least this one, possibly one commit newer.
 struct StatePosition {
   TaskId task;
   std::map<TopicPartition, int64_t> inputs;      ///< next offset to read
-  std::map<TopicPartition, int64_t> changelogs;  ///< offset after the last row that is in
+  std::map<TopicPartition, int64_t> changelogs;  ///< offset after the last applied row
   int64_t committed_at_ms = 0;                   ///< wall clock; 0: nothing committed yet
   int64_t event_time_ms = -1;                    ///< of the newest processed input; −1: none
   /// 0 when the inputs were read to their end, else now − `event_time_ms`; −1: unknown.
   int64_t freshness_ms = -1;
-  bool is_standby = false;  ///< seen by a copy that follows the instance that runs the task
-  /// Of a standby: changelog records it is behind, 0 when it was at the end, else a lower bound.
+  bool is_standby = false;  ///< from a copy that follows the instance that runs the task
+  /// For a standby: changelog records it is behind, 0 when it was at the end, else a lower bound.
   int64_t lag_records = 0;
 };
 
@@ -36,7 +36,7 @@ struct StoreAnswer {
 enum class TaskStage : unsigned char {
   kRestoring,
   kRunning,
-  kSuspended,  ///< taken away by a rebalance that is under way
+  kSuspended,  ///< revoked by a rebalance that is under way
   kStandby,    ///< follows the instance that runs the task
 };
 std::string_view to_string(TaskStage stage);
@@ -45,8 +45,8 @@ struct TaskInfo {
   TaskStage stage = TaskStage::kRestoring;
   StatePosition position;
   int64_t lag_records = -1;  ///< fetched and not processed; −1: unknown
-  /// Inputs were read to their end, and all that followed from them is committed. Records that
-  /// another instance has just sent may still be on their way.
+  /// The task has read its inputs to their end and committed all results. Records that another
+  /// instance has just sent may still be on their way.
   bool is_caught_up = false;
   int64_t restore_records = 0;  ///< since the start of the restore
   int64_t restore_bytes = 0;
@@ -62,8 +62,8 @@ class Queries {
  public:
   virtual ~Queries() = default;
 
-  /// Row of `key` in the task that owns it. Composite keys are partitioned by a part of theirs:
-  /// pass that as `partition_key`; null: the whole key.
+  /// Row of `key` in the task that owns it. For a composite key that is partitioned by a part of
+  /// it, pass that part as `partition_key`; null: the whole key.
   virtual Result<StoreAnswer> get(std::string_view store, Bytes key,
                                   Bytes partition_key = {}) const = 0;
 
@@ -80,7 +80,7 @@ class Queries {
   /// Every task this instance holds, by id.
   virtual std::vector<TaskInfo> tasks() const = 0;
 
-  /// The same, for callers who take an older answer over none: standbys on this instance answer
+  /// The same, for callers who prefer an older answer to none: standbys on this instance answer
   /// too, once they have been at the end of their changelogs. Lives as long as this.
   virtual const Queries& with_standbys() const = 0;
 };

@@ -24,7 +24,7 @@ enum class HttpMethod : unsigned char {
   kPost,  ///< changes something; refused when a web page asks
 };
 
-/// A request, taken apart and percent-decoded: any bytes may be in it.
+/// A request, parsed and percent-decoded: it may contain any bytes.
 struct HttpRequest {
   std::vector<std::string> arguments;             ///< for each `{…}` of the route, in order
   std::map<std::string, std::string> parameters;  ///< of the query string
@@ -36,11 +36,11 @@ struct HttpAnswer {
   unsigned status = 200;
   std::string body{};
   std::string content_type = "application/json";
-  /// Instead of `body`: sent piece by piece, as much of it as the request's `Range: bytes=…` says.
+  /// Instead of `body`: sent piece by piece, the part that the request's `Range: bytes=…` names.
   std::shared_ptr<const engine::File> file{};
 };
 
-/// 401, for a caller who is not trusted and would have to be.
+/// 401, for a caller who needs to be trusted and is not.
 HttpAnswer trust_needed();
 /// `{"error": message}`; bytes of `message` that are not UTF-8 are replaced.
 HttpAnswer error_answer(unsigned status, std::string_view message);
@@ -51,11 +51,11 @@ struct QueryServerOptions {
   std::string host = "127.0.0.1";
   int port = -1;    ///< −1: any free port
   int threads = 4;  ///< requests answered at a time
-  /// Whom `Authorization: Bearer <token>` shows to be trusted; empty: nobody is.
+  /// A caller with `Authorization: Bearer <token>` is trusted; empty: nobody is.
   std::string token{};
 };
 
-/// Answers requests over HTTP/1.1 with the handlers it was given.
+/// Answers requests over HTTP/1.1 with the handlers of its routes.
 ///
 /// Bounded: 8 KiB of request head, no body, 256 connections (more are closed at once), 10 s for a
 /// request to arrive or an answer (of a file: 64 KiB) to be taken, keep-alive included. Add routes,
@@ -86,17 +86,17 @@ class QueryServer {
 };
 
 /// The routes of every instance: `/v1/health`, `/v1/metrics`, `/v1/topology`, `/v1/stores/{store}`;
-/// by POST `/v1/pause`, `/v1/resume` and `/v1/drain`; `/v1/snapshots/…` for other instances where
-/// it keeps some. Rows and snapshots, which hold all that is known in clear, are `kOpen` to all or
-/// for trusted callers only. `engine` must outlive the server's running.
+/// by POST `/v1/pause`, `/v1/resume` and `/v1/drain`; `/v1/snapshots/…` for other instances if this
+/// one keeps some. Rows and snapshots hold everything in clear: `kOpen` opens them to all callers,
+/// `kTrusted` to trusted ones only. `engine` must outlive the running server.
 enum class RowAccess : unsigned char { kOpen, kTrusted };
 void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology,
                        RowAccess rows = RowAccess::kOpen);
-/// `handler` for those who may ask.
+/// `handler`, restricted to the callers that `access` allows; others get a 401.
 QueryServer::Handler guarded(RowAccess access, QueryServer::Handler handler);
 
 class Queries;
-/// What answers `request`: with `?stale=ok` standbys too.
+/// The queries for `request`: with `?stale=ok` they include standbys.
 const Queries& queries_for(const Queries& queries, const HttpRequest& request);
 
 struct StatePosition;

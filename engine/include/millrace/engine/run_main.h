@@ -12,27 +12,27 @@
 
 namespace millrace {
 
-/// What a program adds to `run_main`. Every field may stay empty.
+/// A program's additions to `run_main`. Every field may stay empty.
 struct RunExtras {
   std::string description{};  ///< first lines of `--help`
   /// Adds properties of the program's own.
   std::function<void(ConfigTable&)> add_config{};
   /// Changes defaults before the sources are applied, e.g. the query port.
   std::function<void(EngineOptions&)> set_defaults{};
-  /// Runs before the engine asks for its topics, e.g. creates them. `kRetriable` and `kTimedOut`
-  /// (the broker is away) are tried again with back-off.
+  /// Runs before the engine looks up its topics, and may create them. After `kRetriable` and
+  /// `kTimedOut` (the broker is away) it runs again with back-off.
   std::function<Status(const EngineOptions&, engine::ClientFactory&)> before_start{};
-  /// Whether rows hold personal data, asked once properties are known: then only callers with the
-  /// bearer token may read them and snapshots. With a token in `query.token.file` they alone may
-  /// in any case.
+  /// Returns whether rows hold personal data; called once properties are known. If they do, only
+  /// callers with the bearer token may read rows and snapshots. A token in `query.token.file`
+  /// restricts them in any case.
   std::function<bool()> has_personal_rows{};
   /// Adds routes beside those of `add_engine_routes`; the engine outlives the server.
   std::function<void(QueryServer&, const Engine&)> add_routes{};
 };
 
-/// Codes that a program made with `run_main` exits with. `--help` lists them.
+/// Exit codes of a program that uses `run_main`. `--help` lists them.
 enum class ExitCode : int {
-  kOk = 0,             ///< stopped in an orderly way, or asked only for help or a description
+  kOk = 0,             ///< stopped in an orderly way, or printed only help or a description
   kUsage = 2,          ///< command line or configuration
   kTopology = 3,       ///< topology or topics do not fit
   kFenced = 4,         ///< another process uses this instance id
@@ -55,8 +55,8 @@ ExitCode exit_code(const Error& error);
 ///
 /// Blocks SIGTERM and SIGINT in the calling thread and ignores SIGPIPE. Call it once, from `main`.
 int run_main(Result<Topology> topology, int argc, char** argv, RunExtras extras = {});
-/// The same for a topology that depends on properties: `make_topology` is called once these are
-/// known, also for `--describe`. The application id has no default but that of `set_defaults`.
+/// The same for a topology that depends on properties: `run_main` calls `make_topology` once these
+/// are known, also for `--describe`. The application id has no default but that of `set_defaults`.
 int run_main(const std::function<Result<Topology>()>& make_topology, int argc, char** argv,
              RunExtras extras = {});
 

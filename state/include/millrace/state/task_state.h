@@ -25,29 +25,29 @@ std::shared_ptr<SharedStateMemory> make_shared_state_memory(size_t block_cache_b
                                                             size_t write_buffer_bytes);
 
 struct TaskStateOptions {
-  /// The task's own directory; created when missing. Empty: every store is kept in memory only.
+  /// The task's own directory; created when missing. Empty: every store lives in memory only.
   std::filesystem::path directory;
   std::shared_ptr<SharedStateMemory> memory;  ///< required with a directory
-  /// Names the changelogs this state belongs to (cluster id and topic ids or creation mark). State
-  /// with another incarnation is removed and the stores start empty.
+  /// Names the changelogs this state belongs to (cluster id and topic ids or creation mark).
+  /// Opening removes state with another incarnation, and the stores start empty.
   std::string incarnation;
-  /// What is there is removed first, e.g. since it is not what its changelog says.
+  /// Opening removes existing state first, e.g. since it contradicts its changelog.
   bool starts_empty = false;
-  /// Row cache and uncommitted rows of all stores of the task together; clean rows are evicted
-  /// above it, dirty ones count in `dirty_bytes`.
+  /// Bound on cached and uncommitted rows of all stores of the task together. Above it the buffer
+  /// evicts clean rows; dirty ones count in `dirty_bytes`.
   size_t cache_bytes = 64 << 20;
   int64_t now_ms = 0;      ///< wall clock at opening
   int64_t max_age_ms = 0;  ///< state last committed longer ago is rebuilt; 0: no limit
-  /// What a restore into an empty database gathers in memory before it writes a sorted file.
+  /// Bytes that a restore into an empty database gathers in memory before it writes a sorted file.
   size_t restore_run_bytes = 64 << 20;
 };
 
-/// Where a task stands; written in the same batch as the rows it belongs to.
+/// The positions of a task; written in the same batch as the rows they belong to.
 struct TaskPositions {
   /// Per store name: offset of the changelog after the last record whose row is in the store.
   std::map<std::string, int64_t, std::less<>> changelog_end;
   /// Per input partition: next offset to read. Serves queries ("which input does this answer
-  /// include"); the group's committed offsets are the truth for reading on.
+  /// include"); a task resumes reading at the group's committed offsets instead.
   std::map<TopicPartition, int64_t> inputs;
   int64_t committed_at_ms = 0;  ///< wall clock of the commit
 };
@@ -64,38 +64,39 @@ struct ChangelogRecord {
 class StateCheckpointer {
  public:
   virtual ~StateCheckpointer() = default;
-  /// Makes `directory` a task directory (see `TaskStateOptions`) that stands at one commit, the
-  /// last one or one made meanwhile, and says where that is. During a restore it stands where rows
-  /// on disk do. Files are hard links where the file system is the same; takes as long as writing
-  /// out what no file holds yet. REQUIRES: `directory` does not exist, its parent does.
+  /// Makes `directory` a task directory (see `TaskStateOptions`) at one commit, the last one or one
+  /// made meanwhile, and returns its positions. During a restore these are the positions of the
+  /// rows on disk. Files are hard links within one file system; takes as long as writing out the
+  /// rows that no file holds yet. REQUIRES: `directory` does not exist, its parent does.
   ///
   /// Errors: `kNotFound`: nothing was committed; `kRetriable`: the state is closed; `kStoreIo`.
-  /// After an error the directory may be there, with anything in it.
+  /// After an error the directory may exist, with anything in it.
   virtual Result<TaskPositions> checkpoint(const std::filesystem::path& directory) const = 0;
 };
 
-/// All stores of one task: one database, one commit buffer a store, one atomic commit.
+/// All stores of one task: one database, one commit buffer per store, one atomic commit.
 ///
 /// Life of a change: `put` in a unit → `end_unit` → `freeze` (the dirty rows of generation 1, sent
 /// to the changelogs) → `apply_frozen` after Kafka committed (rows and positions in one batch), or
-/// `discard`. Between `freeze` and `apply_frozen` the task may go on: its new changes are
+/// `discard`. Between `freeze` and `apply_frozen` the task may continue: its new changes are
 /// generation 2, reads see 2 → 1 → database. The database holds committed rows only (I1).
 ///
-/// Not thread-safe, but for what `reader` and `checkpointer` give.
+/// Not thread-safe, except for the objects that `reader` and `checkpointer` return.
 class TaskState {
  public:
-  /// Errors: `kStoreIo`; `kConfig`: another holds the directory; `kRetriable`: queries still do.
+  /// Errors: `kStoreIo`; `kConfig`: another process holds the directory; `kRetriable`: queries hold
+  /// it.
   static Result<std::unique_ptr<TaskState>> open(TaskStateOptions options,
                                                  std::span<const StoreSpec> stores);
   virtual ~TaskState() = default;
 
   /// REQUIRES: `name` is among the specs. The reference lives as long as this.
   virtual KeyValueStore& store(std::string_view name) = 0;
-  /// Committed rows; may be used and kept by other threads, also past the life of this.
+  /// Committed rows; other threads may use and keep the reader, also past the life of this.
   virtual std::shared_ptr<const StoreReader> reader(std::string_view name) const = 0;
 
-  /// A unit is what one input record (or punctuation) does. `undo_unit` takes back every put and
-  /// erase since `begin_unit`.
+  /// A unit holds the effects of one input record (or punctuation). `undo_unit` takes back every
+  /// put and erase since `begin_unit`.
   virtual void begin_unit() = 0;
   virtual void end_unit() = 0;
   virtual void undo_unit() = 0;
@@ -119,25 +120,26 @@ class TaskState {
   virtual const TaskPositions& positions() const = 0;
 
   /// Feeds committed changelog records in offset order; `end_offset` is the position after them.
-  /// Records of a key may repeat. Rows are gathered, sorted and ingested or written in runs; before
-  /// the first `finish_restore` the latest may be lost in a crash, never half-visible with a wrong
-  /// offset. After it they are readable at once, as a standby's have to be.
+  /// Records of a key may repeat. The state gathers and sorts rows, and ingests or writes them in
+  /// runs. Before the first `finish_restore` a crash may lose the latest rows, but never leaves
+  /// them half-visible with a wrong offset. After it rows are readable at once, as a standby needs.
   virtual Status restore(std::string_view store, std::span<const ChangelogRecord> records,
                          int64_t end_offset) = 0;
   /// Makes all restored rows readable. REQUIRES for a task to run.
   virtual Status finish_restore() = 0;
 
-  /// Copies committed state while the task goes on; may be used and kept like a reader. Null when
+  /// Copies committed state while the task runs; may be used and kept like a reader. Null when
   /// every store is in memory.
   virtual std::shared_ptr<const StateCheckpointer> checkpointer() const = 0;
 
-  /// Flushes and closes; readers stay valid until dropped. `apply_frozen` first what must stay.
+  /// Flushes and closes; readers stay valid until dropped. Call `apply_frozen` first for rows that
+  /// must stay.
   virtual Status close() = 0;
 };
 
-/// Where in a task directory the files are that a checkpoint consists of; nothing else lies there.
+/// The folder in a task directory that holds the files of a checkpoint, and nothing else.
 std::filesystem::path state_files(const std::filesystem::path& task_directory);
-/// Whether `name` is one that a file of a checkpoint can have. No such name leads out of a folder.
+/// Whether a file of a checkpoint can have this name. No such name leads out of a folder.
 bool is_state_file(std::string_view name);
 
 }  // namespace millrace

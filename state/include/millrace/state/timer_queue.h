@@ -13,16 +13,16 @@ namespace millrace {
 /// Timers as rows of a store, which makes them durable, transactional and restored like any row.
 ///
 ///     0x00                              → the clock, see `save_clock`
-///     0x01                              → a due row's key: there is no due row before it
+///     0x01                              → a due row's key: no due row is before it
 ///     0x02, key, kind (1 byte)          → time (8 bytes, big-endian)
 ///     0x03, time (8 bytes), key, kind   → nothing
 ///
 /// The rows 0x03, in the order of their keys, are the queue; the rows 0x02 find the due row of a
-/// (key, kind). In memory is only a window: all due rows before some key. Rows behind it are read
-/// in runs when the window is used up, and never from the front, where the back end would have to
-/// pass what was deleted.
+/// (key, kind). Memory holds only a window: all due rows before some key. The queue reads rows
+/// behind it in runs when the window is used up, and never from the front, where the back end would
+/// have to pass deleted rows.
 ///
-/// Writes belong to the task's unit; after one was undone the window has to be forgotten. Not
+/// Writes belong to the task's unit; after an undo the window must be dropped (`unit_undone`). Not
 /// thread-safe.
 class TimerQueue {
  public:
@@ -31,13 +31,13 @@ class TimerQueue {
   /// `store` outlives this; nobody else writes it.
   explicit TimerQueue(KeyValueStore& store) : store_(store) {}
 
-  /// `timestamp_ms` here and below is that of the rows written, not the timer's.
+  /// `timestamp_ms` here and below is that of the written rows, not the timer's.
   void set(Bytes key, uint8_t kind, int64_t time_ms, int64_t timestamp_ms);
-  /// Whether there was one.
+  /// Returns whether there was one.
   bool cancel(Bytes key, uint8_t kind, int64_t timestamp_ms);
   std::optional<int64_t> find(Bytes key, uint8_t kind);
 
-  /// A time before which none is due; `kNever`: there is no timer. Exact after `load`.
+  /// A time before which no timer is due; `kNever`: there is no timer. Exact after `load`.
   int64_t next_due_ms() const;
   /// Reads the next run when the window is used up.
   void load();
@@ -47,22 +47,22 @@ class TimerQueue {
     uint8_t kind = 0;
     int64_t time_ms = 0;
   };
-  /// Takes the earliest away. REQUIRES: after `load`, `next_due_ms()` is not `kNever`.
+  /// Removes the earliest timer. REQUIRES: after `load`, `next_due_ms()` is not `kNever`.
   void take(Taken& taken, int64_t timestamp_ms);
 
-  /// Keeps a time for the next run: where the clock stands that drives the timers.
+  /// Keeps the time of the clock that drives the timers, for the next run.
   void save_clock(int64_t clock_ms, int64_t timestamp_ms);
   std::optional<int64_t> saved_clock();
 
   void begin_unit() { has_changed_ = false; }
-  /// The unit's writes are gone from the store.
+  /// Drops the window if the unit wrote: its writes are gone from the store.
   void unit_undone();
 
   /// Key of the row that holds the time of (key, kind), for tests that look it up.
   static std::string index_key(Bytes key, uint8_t kind);
 
  private:
-  /// After which number of timers taken the front is noted in the store.
+  /// The number of taken timers after which the queue writes its front to the store.
   static constexpr int kTakenPerMark = 500;
   static constexpr size_t kWindowRead = 500;
   static constexpr size_t kWindowMax = 2'000;

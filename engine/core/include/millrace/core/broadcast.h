@@ -10,14 +10,14 @@
 
 namespace millrace {
 
-/// A change of a broadcast table, as an input of a task. The table shows it already.
+/// A change of a broadcast table, as an input of a task. The table already shows it.
 struct BroadcastChange {
   std::string_view table;  ///< name of the topic
   Bytes key;
   Bytes value;      ///< null: deleted
   Bytes old_value;  ///< null: there was no row
-  /// False, with a null `old_value`: compaction took the row before away while no instance was
-  /// there to see it. After a restart only.
+  /// False, with a null `old_value`: compaction removed the previous row before any instance read
+  /// it. Only after a restart.
   bool is_old_known = true;
   int64_t timestamp_ms = 0;
 

@@ -9,9 +9,9 @@
 
 namespace millrace {
 
-/// A view of bytes that tells *null* (no key, a tombstone) from *empty*.
+/// A view of bytes that distinguishes *null* (no key, a tombstone) from *empty*.
 ///
-/// Does not own: it lives as long as what it was made from. Ordered by unsigned bytes, null first.
+/// Does not own: it lives as long as the bytes it views. Ordered by unsigned bytes, null first.
 class Bytes {
  public:
   constexpr Bytes() = default;

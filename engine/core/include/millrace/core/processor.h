@@ -14,7 +14,8 @@
 
 namespace millrace {
 
-/// What a processor may do. Owned by the task, lives as long as the processor; task's thread only.
+/// The engine as a processor sees it. The task owns it; it lives as long as the processor. Call it
+/// on the task's thread only.
 class ProcessorContext {
  public:
   virtual ~ProcessorContext() = default;
@@ -56,13 +57,13 @@ class Processor {
   virtual ~Processor() = default;
   virtual void init(ProcessorContext& context) { context_ = &context; }
   virtual void process(const Record& record) = 0;
-  /// A timer of this node is due; it is taken away, and may be set again. What this does is one
-  /// unit, like a record's; the views live for the call.
+  /// A timer of this node is due. It is removed already, and may be set again. The effects of the
+  /// call are one unit, like a record's; the views live for the call.
   virtual void on_timer(const Timer& timer);
   /// A broadcast table that the node reads has changed. One unit, like a record.
   virtual void on_change(const BroadcastChange& /*change*/) {}
-  /// Anything may have changed in `table` since the last commit, and the single changes cannot be
-  /// told: what was derived from it has to be derived again. One unit.
+  /// Anything may have changed in `table` since the last commit, and the single changes are
+  /// unknown: derive everything that depends on the table again. One unit.
   virtual void on_reset(std::string_view /*table*/) {}
 
  protected:

@@ -13,10 +13,10 @@ struct Header {
   Bytes value;
 };
 
-/// What flows along an edge of the topology: views only, valid while `process` runs.
+/// A record on an edge of the topology: views only, valid while `process` runs.
 ///
 /// On the edges of a table a record is a *change*: `value` is the row now (null = deleted) and
-/// `old_value` the row before (null = there was none). On the edges of a stream `old_value` is
+/// `old_value` the previous row (null = there was none). On the edges of a stream `old_value` is
 /// null. Non-null keys and values start at 8-byte boundaries.
 struct Record {
   Bytes key;

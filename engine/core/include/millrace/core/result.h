@@ -10,9 +10,9 @@
 
 namespace millrace {
 
-/// What a program can decide on; the message of an `Error` is for the human.
+/// The part of an `Error` that programs decide on; its message is for the human.
 enum class ErrorCode : unsigned char {
-  kInvalidArgument,  ///< the caller's values are off: nothing was done
+  kInvalidArgument,  ///< the caller's values are wrong: nothing was done
   kConfig,           ///< configuration, topology or topics do not fit; a person has to act
   kInvalidRecord,    ///< bytes that are no valid record; the message has topic/partition@offset
   kUserCode,         ///< an exception from user code, caught at the task's edge
@@ -20,7 +20,7 @@ enum class ErrorCode : unsigned char {
   kStoreIo,    ///< a store's disk failed or its data is damaged
   kRetriable,  ///< the broker is away or busy; the same call may succeed later
   kTimedOut,   ///< no answer in time: the outcome is unknown
-  kAborted,    ///< the transaction must be aborted; work since the last commit is to be dropped
+  kAborted,    ///< abort the transaction, and drop the work since the last commit
   kFenced,     ///< somebody newer owns this identity; drop all work, re-create the client
   kRefused,    ///< the broker refuses this record or request for good (size, authorisation)
   kInternal,

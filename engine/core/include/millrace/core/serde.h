@@ -14,7 +14,7 @@
 
 namespace millrace {
 
-/// How values of `T` stand as bytes. Specialise it for your own types with:
+/// Converts values of `T` to bytes and back. Specialise it for your own types with:
 ///
 ///     using View  = …;                                  // what user functions receive
 ///     using Owned = …;                                  // what user functions return
@@ -41,7 +41,7 @@ using ViewOf = typename Serde<T>::View;
 template <class T>
 using OwnedOf = typename Serde<T>::Owned;
 
-/// Bytes as they are.
+/// Any bytes, unconverted.
 struct RawBytes {};
 
 template <>
@@ -91,7 +91,7 @@ requires(std::same_as<T, int64_t> || std::same_as<T, int32_t>) struct Serde<T> {
 template <class Table>
 class Flat {
  public:
-  /// Takes what `builder` finished.
+  /// Copies the buffer that `builder` finished.
   explicit Flat(const flatbuffers::FlatBufferBuilder& builder)
       : bytes_(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()) {}
   /// Packs an object of the object API.

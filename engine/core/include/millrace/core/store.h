@@ -33,8 +33,8 @@ class StoreIterator {
 /// A task's keyed state: latest row per key. Writes stay in memory until the task commits.
 ///
 /// Not thread-safe: a store belongs to one task. A view from `get` dies at the next call of any
-/// method. Failures of the disk do not show here: reads then return no row, and the task, which
-/// checks its stores before it commits anything, fails with `kStoreIo`.
+/// method. Failures of the disk do not show here: reads then return no row. The task checks its
+/// stores before it commits anything, and fails with `kStoreIo`.
 class KeyValueStore {
  public:
   virtual ~KeyValueStore() = default;
@@ -46,7 +46,8 @@ class KeyValueStore {
   virtual std::unique_ptr<StoreIterator> range(Bytes from, Bytes to) = 0;
   /// Rows whose key starts with `prefix`.
   virtual std::unique_ptr<StoreIterator> prefix(Bytes prefix) = 0;
-  /// Says that `keys` will be read soon, so that misses are fetched together. Only a hint.
+  /// Announces that `keys` will be read soon, so that the store fetches misses together. Only a
+  /// hint.
   virtual void prefetch(std::span<const Bytes> keys) = 0;
 };
 

@@ -29,17 +29,20 @@ struct Timer {
   }
 };
 
-/// A task's timers of one store, on one clock: durable, and transactional with all else that a
-/// processor does. They are rows of an ordinary store, so their number costs disk, not memory.
+/// A task's timers of one store, on one clock: durable, and in one transaction with everything else
+/// that a processor does. They are rows of an ordinary store, so their number costs disk, not
+/// memory.
 ///
-/// Of a (key, kind) there is at most one. Those that are due fire before the next record is taken,
-/// earliest first, at the same time in the order of the bytes of key and kind; after downtime too.
-/// Each firing is a unit of its own. A timer for a time that has passed fires at once.
+/// A (key, kind) has at most one timer. Due timers fire before the task takes the next record,
+/// earliest first; timers of the same time fire in the order of the bytes of key and kind. That
+/// holds after downtime too. Each firing is a unit of its own. A timer for a past time fires at
+/// once.
 ///
 /// The clock, `kStream`: the event time of the record to be taken next, or the largest so far. It
-/// goes on after a restart. `kWall`: the machine's clock; but until the task has read what its
-/// inputs held when it started, it is not later than the event time of the record to be taken next:
-/// so after downtime and in a replay timers do not overtake the records from before they were due.
+/// continues after a restart. `kWall`: the machine's clock. But until the task has read its inputs
+/// to the ends they had when it started, the clock is not later than the event time of the record
+/// to be taken next: so after downtime and in a replay timers do not overtake the records from
+/// before they were due.
 ///
 /// Not thread-safe: belongs to one task.
 class Timers {
@@ -48,11 +51,11 @@ class Timers {
   /// Replaces the timer of (key, kind) if there is one. REQUIRES: a key that is not null, and
   /// `time_ms` >= 0, ms since 1970-01-01 UTC.
   virtual void set(Bytes key, uint8_t kind, int64_t time_ms) = 0;
-  /// Whether there was one.
+  /// Returns whether there was one.
   virtual bool cancel(Bytes key, uint8_t kind) = 0;
-  /// When the timer of (key, kind) is due; nullopt: there is none.
+  /// The time at which the timer of (key, kind) is due; nullopt: there is none.
   virtual std::optional<int64_t> find(Bytes key, uint8_t kind) = 0;
-  /// The clock that drives them; −1: it has not begun.
+  /// The time of the clock that drives them; −1: it has not begun.
   virtual int64_t now_ms() const = 0;
 };
 

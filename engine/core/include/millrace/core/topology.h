@@ -15,7 +15,7 @@ namespace millrace {
 
 using NodeIndex = uint32_t;
 
-/// Longest name of a topic that Kafka takes. Every name here, like a topic's, is made of
+/// Longest name of a topic that Kafka accepts. Every name here, like a topic's, consists of
 /// `[a-zA-Z0-9._-]` and is neither "." nor "..".
 constexpr size_t kTopicNameLengthMax = 249;
 /// Longest name of a topology, store or exchange.
@@ -28,8 +28,8 @@ constexpr size_t kApplicationIdLengthMax = kTopicNameLengthMax - kNameLengthMax 
 enum class NodeKind : unsigned char {
   kSource,     ///< reads a topic
   kProcessor,  ///< runs a `Processor`
-  kExchange,   ///< sends a record to the task that owns its (new) key, by a call when that is its
-               ///< own
+  kExchange,   ///< sends a record to the task that owns its (new) key; by a call if that is the
+               ///< same task
   kSink,       ///< writes a topic
 };
 
@@ -40,8 +40,8 @@ struct TopicUse {
   TypeInfo value;
 };
 
-/// Partition a record by something else than its whole key (composite keys): the bytes of the key
-/// that count. The result must be a view into `key`.
+/// Partitions a record by something else than its whole key (composite keys): returns the bytes of
+/// the key that count. The result must be a view into `key`.
 using PartitionKey = std::function<Bytes(Bytes key)>;
 
 struct Node {
@@ -52,7 +52,7 @@ struct Node {
 
   TopicUse topic;              ///< kSource, kExchange, kSink
   PartitionKey partition_key;  ///< kExchange, kSink; empty: the whole key
-  int32_t partitions = 0;      ///< kExchange: wanted count; 0: as many as what feeds it
+  int32_t partitions = 0;      ///< kExchange: wanted count; 0: as many as the nodes before it
   bool coalesce = false;       ///< kSink: rows of a table, only the latest per key of a commit
   /// kSource: event time from the record; empty: the record's timestamp.
   std::function<int64_t(Bytes key, Bytes value, int64_t record_timestamp_ms)> event_time;
@@ -63,13 +63,13 @@ struct Node {
   /// kProcessor: those of `stores` that it reads at the record's key, so that the engine can fetch
   /// a whole slice's rows together before the slice runs.
   std::vector<std::string> reads_at_key;
-  /// kProcessor: the one of `stores` whose changes are all that it forwards: after each put or
-  /// erase a record with that key, value (null: erased) and timestamp, and no other. The rows of a
-  /// table sink behind it then need no copy of their own. Empty: it forwards something else.
+  /// kProcessor: the one of `stores` whose changes, and nothing else, it forwards: after each put
+  /// or erase a record with that key, value (null: erased) and timestamp. The rows of a table sink
+  /// behind it then need no copy of their own. Empty: it forwards something else.
   std::string forwards_rows_of;
   /// kProcessor: names of the broadcast topics that it reads, and whose changes call it.
   std::vector<std::string> broadcasts;
-  /// kProcessor: the one of `stores`, its own, in which it keeps how far it has met their changes.
+  /// kProcessor: the one of `stores`, its own, in which it keeps its cursors into those topics.
   std::string cursors;
 };
 
@@ -87,7 +87,7 @@ struct StoreSpec {
 /// A validated DAG: plain data, immutable. Made by `TopologyBuilder` (operators) or from nodes.
 class Topology {
  public:
-  /// Checks the parts and takes them. Error: `kConfig`; the message names every node at fault:
+  /// Checks the parts and keeps them. Error: `kConfig`; the message names every node at fault:
   /// duplicate or invalid names, unknown stores, cycles, sources without children, sinks with
   /// the same topic and different types, a topic read twice, stores nobody uses, timers of two
   /// nodes, a key or value whose type is not that of the sink, exchange or `reads_at_key` store it
@@ -117,7 +117,7 @@ class Topology {
   std::vector<TopicUse> broadcasts_;
 };
 
-/// Whether Kafka and this engine take `name`, which is at most `length_max` bytes long.
+/// Whether Kafka and this engine accept `name`, which may be at most `length_max` bytes long.
 bool is_legal_name(std::string_view name, size_t length_max);
 
 /// "<application id>-<exchange name>-exchange", "<application id>-<store>-changelog".

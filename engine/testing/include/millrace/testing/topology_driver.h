@@ -20,7 +20,7 @@ namespace millrace::testing {
 
 class MemoryBroker;
 
-/// A record as the driver takes it from an output topic.
+/// A record that the driver read from an output topic.
 struct DriverRecord {
   int32_t partition = 0;
   int64_t offset = 0;
@@ -40,11 +40,11 @@ struct TypedRecord {
 };
 
 struct DriverOptions {
-  /// Partitions of external topics; those not named get `partitions`.
+  /// Partitions of external topics; topics not named here get `partitions`.
   std::map<std::string, int32_t> topic_partitions;
   int32_t partitions = 1;
-  int64_t start_time_ms = 1'700'000'000'000;  ///< where the hand-moved clock begins
-  /// Empty: stores in memory, so that a restart restores all from the changelogs.
+  int64_t start_time_ms = 1'700'000'000'000;  ///< first time of the hand-moved clock
+  /// Empty: stores in memory, so that a restart restores everything from the changelogs.
   std::filesystem::path state_dir;
   EngineOptions engine;  ///< application_id defaults to "test"; the rest as configured
 };
@@ -56,9 +56,10 @@ struct DriverOptions {
 ///     driver.run();
 ///     EXPECT_EQ(driver.read(kSummaries).size(), 1);
 ///
-/// Input waits in its topic until `run`, which goes on until nothing is left to do and commits.
-/// Output is what a read_committed consumer would see. Not thread-safe. A topology that does not
-/// validate, or an engine that fails, aborts with the reason unless the method returns a Status.
+/// Input waits in its topic until `run`, which processes until nothing is left to do and commits.
+/// Output is the records that a read_committed consumer would see. Not thread-safe. A topology that
+/// does not validate, or an engine that fails, aborts with the reason unless the method returns a
+/// Status.
 class TopologyDriver {
  public:
   explicit TopologyDriver(Result<Topology> topology, DriverOptions options = {});
@@ -77,12 +78,13 @@ class TopologyDriver {
   void pipe_tombstone(Topic<K, V> topic, const OwnedOf<K>& key, int64_t timestamp_ms) {
     pipe_bytes(topic.name, key_bytes<K>(key), Bytes(), timestamp_ms);
   }
-  /// Any bytes, to any partition; without one, to that of the key (null keys: partition 0).
+  /// Pipes any bytes to any partition; without one, to that of the key (null keys: partition 0).
   void pipe_bytes(std::string_view topic, const std::optional<std::string>& key, Bytes value,
                   int64_t timestamp_ms, std::optional<int32_t> partition = std::nullopt,
                   const std::map<std::string, std::string>& headers = {});
 
-  /// Processes all input, and what it leads to, and commits. Aborts when the engine fails.
+  /// Processes all input and everything that follows from it, and commits. Aborts when the engine
+  /// fails.
   void run();
   /// The same for tests that expect a failure or a crash.
   Status try_run();
@@ -104,23 +106,23 @@ class TopologyDriver {
   std::optional<std::string> store_bytes(std::string_view store, Bytes key,
                                          Bytes partition_key = {});
 
-  /// When the timer of (key, kind) is due, as committed; nullopt: there is none.
+  /// The committed time of the timer of (key, kind); nullopt: there is none.
   std::optional<int64_t> timer_ms(std::string_view timers, Bytes key, uint8_t kind,
                                   Bytes partition_key = {});
 
   int64_t now_ms() const;
-  /// Timers on the wall clock that this makes due fire in the next `run`. What was piped before the
-  /// first `run` after a start is backlog, which they do not overtake.
+  /// Timers on the wall clock that this makes due fire in the next `run`. Records piped before the
+  /// first `run` after a start are backlog, which timers do not overtake.
   void advance_time(int64_t milliseconds);
 
-  /// Stops in an orderly way and starts again; with `state_dir` on the state that is there.
+  /// Stops in an orderly way and starts again; with `state_dir` it keeps the state.
   void restart();
   /// Ends without commit or close, as kill -9 does, and starts again.
   void crash_and_restart();
-  /// Makes the `nth` time the engine reaches `step` end it there, as kill -9 would; `try_run` then
-  /// returns `kInternal`, and `crash_and_restart` goes on from what was left.
+  /// Ends the engine the `nth` time it reaches `step`, as kill -9 would; `try_run` then returns
+  /// `kInternal`, and `crash_and_restart` continues from the remains.
   void crash_at(CommitStep step, int nth = 1);
-  /// Forgets local state, as a new machine would; takes effect at the next start.
+  /// Deletes local state, like a move to a new machine; takes effect at the next start.
   void delete_state();
 
   Engine& engine();
