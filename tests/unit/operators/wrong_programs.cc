@@ -1,4 +1,12 @@
-// Each macro makes this file a program that must not compile, for the reason a test expects.
+// Mistakes of a new user. None compiles: for each comment "refused: …" the compiler prints one
+// error that begins so, about what follows the comment, and no other. `check_refusals.py` compares.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "millrace/operators.h"
 
@@ -6,19 +14,203 @@ namespace mr = millrace;
 
 constexpr mr::Topic<std::string, int64_t> kNumbers{"numbers"};
 constexpr mr::Topic<std::string, std::string> kTexts{"texts"};
+constexpr mr::Topic<int64_t, std::string> kById{"by-id"};
 
-void define(mr::TopologyBuilder& builder) {
-  const auto numbers = builder.stream(kNumbers);
-  const auto texts = builder.table(kTexts);
-#if defined(SINK_OF_ANOTHER_TYPE)
-  numbers.to(kTexts);
-#elif defined(PREDICATE_OF_ANOTHER_TYPE)
-  numbers.filter([](std::string_view value) { return value.empty(); });
-#elif defined(AGGREGATE_WITHOUT_INITIAL_VALUE)
-  numbers.aggregate("sums", [](int64_t value, int64_t sum) { return value + sum; });
-#elif defined(LEFT_JOIN_WITHOUT_MAYBE)
+using Numbers = mr::Stream<std::string, int64_t>;
+using Texts = mr::Table<std::string, std::string>;
+
+struct InTopic {
+  int64_t size = 0;
+};
+struct InStore {};
+struct InEmit {
+  int64_t size = 0;
+};
+struct InResult {};
+struct InAggregate {
+  int64_t sum = 0;
+};
+struct InProcessor {
+  int64_t size = 0;
+};
+
+// refused: this type has no millrace::Serde
+constexpr mr::Topic<std::string, InTopic> kBare{"bare"};
+
+void types_without_serde(mr::TopologyBuilder& builder, const Numbers& numbers) {
+  const auto bare = builder.stream(kBare);
+  bare.filter([](const InTopic& value) { return value.size > 0; }).to(kBare);
+  bare.group_by_key().count("bare-count");
+  bare.join(builder.table(mr::Topic<std::string, InTopic>{"bare-rows"})).to_table("bare-joined");
+  // refused: this type has no millrace::Serde
+  builder.store<std::string, InStore>("bare-store");
+  numbers.flat_map<std::string, InEmit>([](int64_t value, mr::Emit<std::string, InEmit>& emit) {
+    // refused: this type has no millrace::Serde
+    emit("key", InEmit{value});
+  });
+  // refused: this type has no
+  numbers.map_values([](int64_t) { return InResult(); }).to(kTexts);
+  // refused: this type has no millrace::Serde
+  numbers.aggregate("bare-sums", InAggregate(), [](int64_t value, const InAggregate& sum) {
+    return InAggregate{sum.sum + value};
+  });
+}
+
+using BareProcessor = mr::TypedProcessor<std::string, InProcessor, std::string, InProcessor>;
+// refused: this type has no millrace::Serde
+class Bare final : public BareProcessor {
+  void on_record(mr::Maybe<std::string> key, mr::Maybe<InProcessor> value,
+                 const mr::Record&) override {
+    if (value && value->size > 0) emit()(*key, *value);
+    store<std::string, InProcessor>("bare-rows").put(*key, *value, 0);
+  }
+};
+
+void functions(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& texts) {
+  // refused: a predicate takes (key, value)
+  numbers.filter([](std::string_view a, std::string_view b) { return a < b; })
+      .map_values([](auto value) { return value; })
+      .process("behind", [] { return nullptr; }, {.stores = {"rows"}})
+      .to(kNumbers);
+  // refused: a predicate returns bool
+  numbers.filter([](int64_t) { return std::string(); });
+  // refused: an observer takes (key, value)
+  numbers.peek([](int64_t, int64_t) {});
+  // refused: the function returns nothing
+  numbers.map_values([](int64_t value) { value += 1; }).to(kNumbers);
+  // refused: this value is of another type
+  numbers.map_values<int64_t>([](int64_t) { return "text"; }).to(kNumbers);
+  // refused: the function takes (key, value) or (value)
+  numbers.map_values([](int64_t, int64_t) { return 0; });
+  // refused: the function of a map returns std::pair
+  numbers.map([](int64_t value) { return value + 1; }).to(kNumbers);
+  // refused: a mapped record needs a key
+  numbers.map([](int64_t value) { return std::pair(std::optional<std::string>(), value); });
+  // refused: a predicate takes
+  numbers.branch([](int64_t, int64_t) { return true; })[0].to(kNumbers);
+  // refused: this value is of another type
+  builder.stream(kById, [](std::string_view) { return std::string(); });
+  // refused: a predicate takes (key, value)
+  texts.filter([](int64_t) { return true; }).to(kTexts);
+  // refused: the function takes
+  texts.group_by([](int64_t) { return 1; }).count("n").to(kNumbers);
+}
+
+void text_as_string(const Numbers& numbers, const Texts& texts) {
+  // refused: the function takes text as std::string: take it as std::string_view
+  texts.filter([](const std::string& text) { return text.empty(); }).to(kTexts);
+  // refused: the function takes text as std::string
+  numbers.filter([](std::string key, int64_t) { return key.empty(); });
+  // refused: the function takes text as std::string
+  numbers.join(texts, [](int64_t, std::string text) { return text; }).to(kTexts);
+  // refused: the function takes text as std::string
+  numbers.aggregate("last-text", std::string(), [](int64_t, std::string text) { return text; });
+}
+
+void narrower_numbers(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& texts) {
+  // refused: the function takes a number in a type
+  numbers.filter([](int value) { return value > 1; }).to(kNumbers);
+  // refused: the function takes a number in a type
+  numbers.map_values([](double value) { return value > 0.5 ? "big" : "small"; }).to(kTexts);
+  // refused: the function takes a number in a type
+  numbers.join(texts, [](std::optional<int32_t>, std::string_view text) { return text; });
+  // refused: this number may not fit
+  numbers.map_values<int32_t>([](int64_t value) { return value; });
+  // refused: the function returns a number that the aggregate's type may not hold
+  numbers.aggregate("sums", 0, [](int64_t value, int64_t sum) { return value + sum; });
+  // refused: this number may not fit
+  numbers.group_by_key().reduce("largest",
+                                [](int64_t a, int64_t b) { return a > b ? 1.0 * a : b; });
+  numbers.flat_map<int32_t, int32_t>([](int64_t, mr::Emit<int32_t, int32_t>& emit) {
+    // refused: this number may not fit
+    emit(1, 1U);
+  });
+  // refused: this number may not fit
+  builder.stream(mr::Topic<std::string, std::string>{"timed"},
+                 [](std::string_view) { return 0.5F; });
+}
+
+void joins(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& texts) {
+  // refused: the function of a join takes (key, left, right)
+  numbers.join(texts, [](int64_t value) { return value; }).to(kNumbers);
+  // refused: the function of a left or outer join takes the right side as Maybe<T>
   numbers.left_join(texts, [](int64_t value, std::string_view) { return value; });
-#elif defined(RESULT_WITHOUT_SERDE)
-  numbers.map_values([](int64_t value) { return static_cast<double>(value); });
-#endif
+  // refused: the function of an outer join takes the left side as Maybe<T>
+  texts.outer_join(texts, [](std::string_view a, mr::Maybe<std::string>) { return a; });
+  // refused: the function of a left or outer join takes the right side
+  texts.outer_join(texts, [](std::string_view a, std::string_view) { return a; });
+  // refused: the other side of this join has keys of another type
+  builder.stream(kById).join(texts, [](std::string_view a, std::string_view) { return a; });
+  // refused: a predicate takes
+  texts.join(texts.filter([](int64_t) { return true; })).to(kTexts);
+  // refused: the name is missing
+  numbers
+      .join(
+          builder.broadcast_table(kTexts), [](int64_t) { return "key"; },
+          [](int64_t value, std::string_view) { return value; })
+      .to(kNumbers);
+}
+
+void names(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& texts) {
+  const auto sum = [](int64_t value, int64_t so_far) { return value + so_far; };
+  const auto begin = [](int64_t value, mr::Maybe<int64_t>) { return value; };
+  const auto pass = [](int64_t value, mr::Emit<std::string, int64_t>& emit) { emit("key", value); };
+  // refused: the name is missing
+  numbers.aggregate(0L, sum).to(kNumbers);
+  // refused: the name is missing
+  numbers.aggregate(begin).to(kNumbers);
+  // refused: the name is missing
+  numbers.aggregate<int64_t>(nullptr, sum).to(kNumbers);
+  // refused: the name is missing
+  numbers.group_by_key().aggregate(int64_t{0}, begin).map_values(sum).to(kNumbers);
+  // refused: the name is missing
+  numbers.group_by_key().reduce(sum).to(kNumbers);
+  // refused: the name is missing
+  numbers.group_by_key().count().to(kNumbers);
+  // refused: the name is missing
+  numbers.to_table(mr::StoreOptions()).to(kNumbers);
+  // refused: the name is missing
+  numbers.process<std::string, int64_t>(pass).to(kNumbers);
+  const auto groups = texts.group_by([](std::string_view text) { return text; });
+  // refused: the name is missing
+  groups.count(1).to(kNumbers);
+  // refused: the name is missing
+  groups.reduce(sum, sum).to(kTexts);
+  // refused: the name is missing
+  groups.aggregate(0L, sum, sum).to(kNumbers);
+  // refused: the name is missing
+  builder.store<std::string, int64_t>(2.5);
+}
+
+void aggregates(const Numbers& numbers, const Texts& texts) {
+  // refused: the function of an aggregate without an initial value
+  numbers.aggregate("a", [](int64_t value, int64_t sum) { return value + sum; }).to(kNumbers);
+  // refused: the function does not tell the aggregate's type
+  numbers.aggregate("b", [](auto value, auto) { return value; }).to(kNumbers);
+  // refused: the function of an aggregate takes (key, value, aggregate)
+  numbers.aggregate("c", 0L, [](int64_t value) { return value; }).to(kNumbers);
+  // refused: the function of a reduce takes (aggregate, value)
+  numbers.group_by_key().reduce("d", [](std::string_view a) { return a; }).to(kNumbers);
+  texts
+      .group_by([](std::string_view text) { return text; })
+      // refused: the function of an aggregate takes (key, value, aggregate)
+      .aggregate(
+          "e", 0L, [](int64_t, int64_t sum) { return sum; },
+          [](std::string_view, int64_t sum) { return sum; })
+      .to(kNumbers);
+}
+
+void sinks_and_processors(const Numbers& numbers, const Texts& texts) {
+  // refused: the topic's value type is not the stream's
+  numbers.to(kTexts);
+  // refused: the topic's value type is not the table's
+  texts.to(kNumbers);
+  // refused: the processor's input types are not the stream's
+  numbers.process("bare", [] { return std::make_unique<Bare>(); }).to(kBare);
+  // refused: process needs to know what comes out
+  numbers.process("plain", [] { return std::unique_ptr<mr::Processor>(); }).to(kNumbers);
+  // refused: process needs to know what comes out
+  numbers.process("shape", [](int64_t) {}).to(kNumbers);
+  // refused: the function takes (key, value, emit)
+  numbers.process<std::string, int64_t>("shape", [](int64_t) {}).to(kNumbers);
 }

@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "millrace/core/broadcast.h"
-#include "millrace/operators/detail/callable.h"
+#include "millrace/operators/detail/encoded.h"
+#include "millrace/operators/maybe.h"
 
 namespace millrace {
 
@@ -43,8 +44,7 @@ class TypedBroadcast {
   /// Calls `visit(ViewOf<K>, ViewOf<V>)` in ascending order of the keys' bytes.
   template <class Visit>
   void for_each(Visit&& visit) const {
-    rows_->for_each(
-        [&](Bytes key, Row row) { visit(Serde<K>::view(key), Serde<V>::view(row.value)); });
+    rows_->for_each([&](Bytes key, Row row) { visit(view_of<K>(key), view_of<V>(row.value)); });
   }
 
  private:

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "millrace/core/processor.h"
-#include "millrace/operators/detail/callable.h"
+#include "millrace/operators/detail/encoded.h"
 
 namespace millrace {
 namespace operators {
@@ -32,6 +32,8 @@ class RawEmit {
 /// record's.
 template <class K, class V>
 class Emit {
+  static_assert(sizeof(NeedsSerde<K>) > 0 && sizeof(NeedsSerde<V>) > 0);
+
  public:
   /// The buffers outlive this; they are kept between records so that none is allocated.
   Emit(operators::RawEmit& raw, std::string& key_buffer, std::string& value_buffer)

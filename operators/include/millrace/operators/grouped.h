@@ -1,12 +1,13 @@
 #pragma once
 
+#include <concepts>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 #include "millrace/operators/detail/operators.h"
 #include "millrace/operators/detail/pair_codec.h"
+#include "millrace/operators/detail/refused.h"
 #include "millrace/operators/detail/topology_draft.h"
 
 namespace millrace {
@@ -14,44 +15,12 @@ namespace millrace {
 template <class K, class V>
 class Table;
 
-namespace operators {
-
-/// The aggregate type: `Explicit`, or what the function or the initial value tells.
-template <class Explicit, class Source>
-struct AggregateType {
-  using Type = Explicit;
-};
-template <class F>
-requires(!std::is_invocable_v<F&>) struct AggregateType<void, F> {
-  using Type = typename SerdeTypeOf<F>::Type;
-};
-template <class F>
-requires(std::is_invocable_v<F&>) struct AggregateType<void, F> {
-  using Type = typename SerdeTypeOf<std::remove_cvref_t<std::invoke_result_t<F&>>>::Type;
-};
-
-/// Bytes of an initial value, which is a value or a function without arguments, called once.
-template <class A, class Init>
-std::string initial_bytes(const Init& init) {
-  std::string bytes;
-  bool is_there = false;
-  if constexpr (std::is_invocable_v<const Init&>) {
-    is_there = encode_to<A>(init(), bytes);
-  } else {
-    is_there = encode_to<A>(init, bytes);
-  }
-  MILLRACE_ASSERT(is_there, "an initial value must not be null; leave it out instead");
-  return bytes;
-}
-
-}  // namespace operators
-
 /// A stream whose records are grouped by their key. Each record emits one change of its group's
 /// aggregate. Null key, null value: dropped and counted "null_key" or "null_value". Out of order:
 /// aggregated like any record; the aggregate's timestamp is the larger of its own and the record's.
 ///
 /// `name` is that of the store, of its changelog, and of the exchange in front when a key was
-/// changed: keep it when the program changes.
+/// changed: keep it when the program changes. A call without a name does not compile.
 template <class K, class V>
 class GroupedStream {
  public:
@@ -63,13 +32,14 @@ class GroupedStream {
   /// `aggregate<A>(…)`.
   template <class A = void, class F>
   auto aggregate(std::string name, F f, StoreOptions options = {}) const {
-    using Out = operators::OutputType<A, typename ReturnOrVoid<A, F>::Type>;
-    static_assert(operators::takes_missing_aggregate<K, V, Out, F>(),
-                  "the function of an aggregate without an initial value takes the aggregate as "
-                  "Maybe<A>, because there is none at first");
-    return store<Out>(std::move(name),
-                      {operators::make_aggregate_function<K, V, Out>(std::move(f)), std::nullopt},
-                      options);
+    using Out = operators::AggregateOf<A, F>;
+    if constexpr (operators::begins_an_aggregate<K, V, Out, F>()) {
+      return store<Out>(std::move(name),
+                        {operators::make_aggregate_function<K, V, Out>(std::move(f)), std::nullopt},
+                        options);
+    } else {
+      return operators::Refused();
+    }
   }
 
   /// As above with the aggregate as `ViewOf<A>`: `initial` at first, a value or a function without
@@ -78,31 +48,44 @@ class GroupedStream {
   requires(!std::same_as<F, StoreOptions>) auto aggregate(std::string name, Init initial, F f,
                                                           StoreOptions options = {}) const {
     using Out = typename operators::AggregateType<A, Init>::Type;
-    return store<Out>(std::move(name),
-                      {operators::make_aggregate_function<K, V, Out>(std::move(f)),
-                       operators::initial_bytes<Out>(initial)},
-                      options);
+    if constexpr (operators::is_aggregate_function<K, V, Out, F>()) {
+      return store<Out>(std::move(name),
+                        {operators::make_aggregate_function<K, V, Out>(std::move(f)),
+                         operators::initial_bytes<Out>(initial)},
+                        options);
+    } else {
+      return operators::Refused();
+    }
   }
+  template <class A = void, class... Args>
+  requires operators::Nameless<Args...>
+  auto aggregate(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
   /// `f(aggregate, value)` returns the new aggregate; the first value is the first aggregate.
   template <class F>
-  Table<K, V> reduce(std::string name, F f, StoreOptions options = {}) const {
-    return store<V>(std::move(name),
-                    {operators::reduce_function(operators::make_combine_function<V>(std::move(f))),
-                     std::nullopt},
-                    options);
+  auto reduce(std::string name, F f, StoreOptions options = {}) const {
+    if constexpr (operators::is_combine_function<V, F>()) {
+      return store<V>(
+          std::move(name),
+          {operators::reduce_function(operators::make_combine_function<V>(std::move(f))),
+           std::nullopt},
+          options);
+    } else {
+      return operators::Refused();
+    }
   }
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto reduce(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
   Table<K, int64_t> count(std::string name, StoreOptions options = {}) const {
     return store<int64_t>(std::move(name), {operators::count_function(1), std::nullopt}, options);
   }
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto count(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
  private:
-  template <class A, class F>
-  struct ReturnOrVoid : operators::TypeIs<void> {};
-  template <class F>
-  struct ReturnOrVoid<void, F> : operators::ReturnOf<F> {};
-
   template <class A>
   Table<K, A> store(std::string name, operators::Aggregator aggregator,
                     StoreOptions options) const {
@@ -134,24 +117,39 @@ class GroupedTable {
   auto aggregate(std::string name, Init initial, Add add, Subtract subtract,
                  StoreOptions options = {}) const {
     using Out = typename operators::AggregateType<A, Init>::Type;
-    return store<Out>(std::move(name),
-                      {operators::make_aggregate_function<K, V, Out>(std::move(add)),
-                       operators::make_aggregate_function<K, V, Out>(std::move(subtract)),
-                       operators::initial_bytes<Out>(initial)},
-                      options);
+    if constexpr (operators::is_aggregate_function<K, V, Out, Add>() &&
+                  operators::is_aggregate_function<K, V, Out, Subtract>()) {
+      return store<Out>(std::move(name),
+                        {operators::make_aggregate_function<K, V, Out>(std::move(add)),
+                         operators::make_aggregate_function<K, V, Out>(std::move(subtract)),
+                         operators::initial_bytes<Out>(initial)},
+                        options);
+    } else {
+      return operators::Refused();
+    }
   }
+  template <class A = void, class... Args>
+  requires operators::Nameless<Args...>
+  auto aggregate(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
   /// `add(aggregate, value)` and `subtract(aggregate, value)` return the new aggregate; the first
   /// value is the first aggregate.
   template <class Add, class Subtract>
-  Table<K, V> reduce(std::string name, Add add, Subtract subtract,
-                     StoreOptions options = {}) const {
-    return store<V>(
-        std::move(name),
-        {operators::reduce_function(operators::make_combine_function<V>(std::move(add))),
-         operators::make_combine_function<V>(std::move(subtract)), std::nullopt},
-        options);
+  auto reduce(std::string name, Add add, Subtract subtract, StoreOptions options = {}) const {
+    if constexpr (operators::is_combine_function<V, Add>() &&
+                  operators::is_combine_function<V, Subtract>()) {
+      return store<V>(
+          std::move(name),
+          {operators::reduce_function(operators::make_combine_function<V>(std::move(add))),
+           operators::make_combine_function<V>(std::move(subtract)), std::nullopt},
+          options);
+    } else {
+      return operators::Refused();
+    }
   }
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto reduce(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
   /// Rows per group. A group that loses its last row stays, with 0, as in Kafka Streams.
   Table<K, int64_t> count(std::string name, StoreOptions options = {}) const {
@@ -159,6 +157,9 @@ class GroupedTable {
         std::move(name),
         {operators::count_function(1), operators::count_function(-1), std::nullopt}, options);
   }
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto count(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
  private:
   template <class A>

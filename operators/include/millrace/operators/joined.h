@@ -23,25 +23,25 @@ struct Serde<Joined<L, R>> {
   };
   static std::string_view name() {
     static const std::string name =
-        "joined<" + std::string(Serde<L>::name()) + "," + std::string(Serde<R>::name()) + ">";
+        "joined<" + std::string(type_info<L>().name) + "," + std::string(type_info<R>().name) + ">";
     return name;
   }
   static Status validate(Bytes bytes) {
     MILLRACE_RETURN_IF_ERROR(
-        operators::validate_parts(bytes, &Serde<L>::validate, &Serde<R>::validate));
+        operators::validate_parts(bytes, type_info<L>().validate, type_info<R>().validate));
     const BytesPair pair = decode_pair(bytes);
     if (!pair.first.is_null() && !pair.second.is_null()) return {};
     return Error{ErrorCode::kInvalidRecord, "a side of the join is missing"};
   }
   static View view(Bytes bytes) {
     const BytesPair pair = decode_pair(bytes);
-    return {Serde<L>::view(pair.first), Serde<R>::view(pair.second)};
+    return {view_of<L>(pair.first), view_of<R>(pair.second)};
   }
   static void encode(const Owned& value, std::string& out) {
     std::string left;
     std::string right;
-    Serde<L>::encode(value.left, left);
-    Serde<R>::encode(value.right, right);
+    encode_as<L>(value.left, left);
+    encode_as<R>(value.right, right);
     encode_pair({Bytes(left), Bytes(right)}, out);
   }
 };

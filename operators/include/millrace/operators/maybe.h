@@ -25,7 +25,7 @@ class Maybe {
   /// REQUIRES: not null.
   ViewOf<T> operator*() const {
     MILLRACE_ASSERT(!bytes_.is_null(), "a null was read");
-    return Serde<T>::view(bytes_);
+    return view_of<T>(bytes_);
   }
   /// REQUIRES: not null.
   auto operator->() const {

@@ -8,6 +8,7 @@
 #include "millrace/operators/broadcast_table.h"
 #include "millrace/operators/detail/operators.h"
 #include "millrace/operators/detail/processor_maker.h"
+#include "millrace/operators/detail/refused.h"
 #include "millrace/operators/detail/topology_draft.h"
 #include "millrace/operators/grouped.h"
 #include "millrace/operators/joined.h"
@@ -34,29 +35,39 @@ class Table;
 /// those of their topics: keep them when the program changes.
 template <class K, class V>
 class Stream {
+  static_assert(sizeof(NeedsSerde<K>) > 0 && sizeof(NeedsSerde<V>) > 0);
+
  public:
   explicit Stream(operators::StreamCore core) : core_(std::move(core)) {}
 
   /// Records for which `predicate` is true. Untaken null key: dropped. Untaken null value: passes,
   /// so that a delete still reaches a table behind.
   template <class F>
-  Stream filter(F predicate, std::string name = {}) const {
-    return Stream(core_.then({.name = std::move(name),
-                              .operation = "filter",
-                              .factory = operators::filter_stream(
-                                  operators::make_predicate<K, V>(std::move(predicate)))}));
+  auto filter(F predicate, std::string name = {}) const {
+    if constexpr (operators::is_predicate<K, V, F>()) {
+      return Stream(core_.then({.name = std::move(name),
+                                .operation = "filter",
+                                .factory = operators::filter_stream(
+                                    operators::make_predicate<K, V>(std::move(predicate)))}));
+    } else {
+      return operators::Refused();
+    }
   }
 
   /// Other values. `Explicit`: their type, when the function's result does not tell. Untaken null
   /// key: dropped. Untaken null value: stays null. `std::nullopt` makes a value null.
   template <class Explicit = void, class F>
   auto map_values(F mapper, std::string name = {}) const {
-    using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V>>;
-    return Stream<K, Out>(
-        core_.then({.name = std::move(name),
-                    .operation = "map_values",
-                    .factory = operators::map_values_stream(
-                        operators::make_value_mapper<K, V, Out>(std::move(mapper)))}));
+    if constexpr (operators::is_value_mapper<Explicit, K, V, F>()) {
+      using Out = operators::ResultOf<Explicit, F, K, V>;
+      return Stream<K, Out>(
+          core_.then({.name = std::move(name),
+                      .operation = "map_values",
+                      .factory = operators::map_values_stream(
+                          operators::make_value_mapper<K, V, Out>(std::move(mapper)))}));
+    } else {
+      return operators::Refused();
+    }
   }
 
   /// Other keys and values, one record for one: the function returns a `std::pair` of both. Untaken
@@ -68,33 +79,45 @@ class Stream {
   /// "no_new_key".
   template <class ExplicitKey = void, class F>
   auto key_by(F selector, std::string name = {}) const {
-    using NewKey = operators::OutputType<ExplicitKey, operators::KeyedResult<F, K, V>>;
-    return Stream<NewKey, V>(core_.then_rekeyed(
-        {.name = std::move(name),
-         .operation = "key_by",
-         .factory =
-             operators::key_by(operators::make_key_selector<K, V, NewKey>(std::move(selector)))}));
+    if constexpr (operators::is_value_mapper<ExplicitKey, K, V, F>()) {
+      using NewKey = operators::ResultOf<ExplicitKey, F, K, V>;
+      return Stream<NewKey, V>(core_.then_rekeyed(
+          {.name = std::move(name),
+           .operation = "key_by",
+           .factory = operators::key_by(
+               operators::make_key_selector<K, V, NewKey>(std::move(selector)))}));
+    } else {
+      return operators::Refused();
+    }
   }
 
   /// Any number of records for one, with its timestamp and headers: the function takes
   /// `Emit<NewKey, NewValue>&` after the key and value. Untaken nulls: dropped.
   template <class NewKey, class NewValue, class F>
-  Stream<NewKey, NewValue> flat_map(F expander, std::string name = {}) const {
-    return Stream<NewKey, NewValue>(core_.then_rekeyed(
-        {.name = std::move(name),
-         .operation = "flat_map",
-         .factory = operators::flat_map(
-             operators::make_expander<K, V, NewKey, NewValue>(std::move(expander)))}));
+  auto flat_map(F expander, std::string name = {}) const {
+    if constexpr (operators::is_expander<K, V, NewKey, NewValue, F>()) {
+      return Stream<NewKey, NewValue>(core_.then_rekeyed(
+          {.name = std::move(name),
+           .operation = "flat_map",
+           .factory = operators::flat_map(
+               operators::make_expander<K, V, NewKey, NewValue>(std::move(expander)))}));
+    } else {
+      return operators::Refused();
+    }
   }
 
   /// Shows records to `observer` and passes them on; those with an untaken null pass unseen. What
   /// the observer does outside is not undone with the record's transaction, and happens again then.
   template <class F>
-  Stream peek(F observer, std::string name = {}) const {
-    return Stream(core_.then(
-        {.name = std::move(name),
-         .operation = "peek",
-         .factory = operators::peek(operators::make_observer<K, V>(std::move(observer)))}));
+  auto peek(F observer, std::string name = {}) const {
+    if constexpr (operators::is_observer<K, V, F>()) {
+      return Stream(core_.then(
+          {.name = std::move(name),
+           .operation = "peek",
+           .factory = operators::peek(operators::make_observer<K, V>(std::move(observer)))}));
+    } else {
+      return operators::Refused();
+    }
   }
 
   /// Records of both, in the order in which each comes.
@@ -103,27 +126,31 @@ class Stream {
   /// As many streams as predicates and one more: each record goes to that of the first predicate
   /// that is true, else to the last. A predicate is not true of an untaken null.
   template <class... Fs>
-  std::array<Stream, sizeof...(Fs) + 1> branch(Fs... predicates) const;
+  auto branch(Fs... predicates) const;
 
   /// Adds the row that the table has at the record's key now, whatever its timestamp; changes of
   /// the table emit nothing. Null key, null value: dropped. No row: nothing is emitted. Without a
   /// function the value is a `Joined<V, R>`.
-  template <class R>
-  Stream<K, Joined<V, R>> join(const Table<K, R>& table, JoinOptions options = {}) const {
-    return Stream<K, Joined<V, R>>(join_core(operators::JoinKind::kInner, table,
-                                             operators::pair_joiner(), false, std::move(options)));
+  template <class K2, class R>
+  auto join(const Table<K2, R>& table, JoinOptions options = {}) const {
+    if constexpr (operators::has_key_of<K, K2>()) {
+      return Stream<K, Joined<V, R>>(join_core(
+          operators::JoinKind::kInner, table, operators::pair_joiner(), false, std::move(options)));
+    } else {
+      return operators::Refused();
+    }
   }
   /// The function takes (key, value, row) or (value, row).
-  template <class Explicit = void, class R, class F>
-  requires(!std::same_as<F, JoinOptions>) auto join(const Table<K, R>& table, F joiner,
+  template <class Explicit = void, class K2, class R, class F>
+  requires(!std::same_as<F, JoinOptions>) auto join(const Table<K2, R>& table, F joiner,
                                                     JoinOptions options = {}) const {
     return join_as<operators::JoinKind::kInner, Explicit>(table, std::move(joiner),
                                                           std::move(options));
   }
   /// As `join`, with the row as `Maybe<R>`, since there may be none; an untaken null key is
   /// dropped, a taken one has no row.
-  template <class Explicit = void, class R, class F>
-  auto left_join(const Table<K, R>& table, F joiner, JoinOptions options = {}) const {
+  template <class Explicit = void, class K2, class R, class F>
+  auto left_join(const Table<K2, R>& table, F joiner, JoinOptions options = {}) const {
     return join_as<operators::JoinKind::kLeft, Explicit>(table, std::move(joiner),
                                                          std::move(options));
   }
@@ -144,6 +171,22 @@ class Stream {
     return join_broadcast<operators::JoinKind::kLeft, Explicit>(
         table, std::move(selector), std::move(joiner), std::move(options));
   }
+  template <class Explicit = void, class BK, class R, class S, class F>
+  auto join(const BroadcastTable<BK, R>&, S, F) const {
+    return operators::refuse_nameless<S, F>();
+  }
+  template <class Explicit = void, class BK, class R, class S, class F>
+  auto left_join(const BroadcastTable<BK, R>&, S, F) const {
+    return operators::refuse_nameless<S, F>();
+  }
+  template <class... Rest>
+  operators::Refused join(const operators::Refused&, const Rest&...) const {
+    return {};
+  }
+  template <class... Rest>
+  operators::Refused left_join(const operators::Refused&, const Rest&...) const {
+    return {};
+  }
 
   GroupedStream<K, V> group_by_key() const { return GroupedStream<K, V>(core_); }
   template <class ExplicitKey = void, class F>
@@ -151,10 +194,19 @@ class Stream {
     return key_by<ExplicitKey>(std::move(selector)).group_by_key();
   }
   /// `group_by_key().aggregate(…)`.
-  template <class A = void, class... Args>
-  auto aggregate(std::string name, Args... args) const {
-    return group_by_key().template aggregate<A>(std::move(name), std::move(args)...);
+  template <class A = void, class F>
+  auto aggregate(std::string name, F f, StoreOptions options = {}) const {
+    return group_by_key().template aggregate<A>(std::move(name), std::move(f), options);
   }
+  template <class A = void, class Init, class F>
+  requires(!std::same_as<F, StoreOptions>) auto aggregate(std::string name, Init initial, F f,
+                                                          StoreOptions options = {}) const {
+    return group_by_key().template aggregate<A>(std::move(name), std::move(initial), std::move(f),
+                                                options);
+  }
+  template <class A = void, class... Args>
+  requires operators::Nameless<Args...>
+  auto aggregate(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
   /// Sends every record to the task that owns its key. Operators that need this behind one that
   /// changes keys do it themselves; call it to name the topic, to choose the number of partitions,
@@ -176,11 +228,14 @@ class Stream {
   /// keeps state by a key that was changed needs an `exchange()` first.
   template <class NewKey = void, class NewValue = void, class F>
   auto process(std::string name, F factory, ProcessOptions options = {}) const;
+  template <class NewKey = void, class NewValue = void, class... Args>
+  requires operators::Nameless<Args...>
+  auto process(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
   template <class K2, class V2>
   void to(Topic<K2, V2> topic, SinkOptions options = {}) const {
-    static_assert(std::same_as<K, K2>, "the topic's key type is not the stream's");
-    static_assert(std::same_as<V, V2>, "the topic's value type is not the stream's");
+    static_assert(std::is_same_v<K, K2>, "the topic's key type is not the stream's");
+    static_assert(std::is_same_v<V, V2>, "the topic's value type is not the stream's");
     core_.draft->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
                           std::move(options), false);
   }
@@ -193,31 +248,45 @@ class Stream {
     return Table<K, V>(operators::stored_by(at_key, name, operators::table_store(name),
                                             type_info<K>(), type_info<V>(), options));
   }
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto to_table(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
   const operators::StreamCore& core() const { return core_; }
 
  private:
-  template <operators::JoinKind Kind, class Explicit, class R, class F>
-  auto join_as(const Table<K, R>& table, F joiner, JoinOptions options) const {
-    using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V, R>>;
-    constexpr bool kTakesNullKey =
-        operators::KeyedCall<F, K, operators::TypeList<V, R>>::kTakesNullKey;
-    return Stream<K, Out>(join_core(Kind, table,
-                                    operators::make_joiner<K, V, R, Out, Kind>(std::move(joiner)),
-                                    kTakesNullKey, std::move(options)));
+  template <operators::JoinKind Kind, class Explicit, class K2, class R, class F>
+  auto join_as(const Table<K2, R>& table, F joiner, JoinOptions options) const {
+    if constexpr (!operators::has_key_of<K, K2>()) {
+      return operators::Refused();
+    } else if constexpr (operators::is_joiner<Explicit, K, V, R, Kind, F>()) {
+      using Out = operators::ResultOf<Explicit, F, K, V, R>;
+      constexpr bool kTakesNullKey =
+          operators::KeyedCall<F, K, operators::TypeList<V, R>>::kTakesNullKey;
+      return Stream<K, Out>(join_core(Kind, table,
+                                      operators::make_joiner<K, V, R, Out>(std::move(joiner)),
+                                      kTakesNullKey, std::move(options)));
+    } else {
+      return operators::Refused();
+    }
   }
 
   template <operators::JoinKind Kind, class Explicit, class BK, class R, class S, class F>
   auto join_broadcast(const BroadcastTable<BK, R>& table, S selector, F joiner,
                       JoinOptions options) const {
-    using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V, R>>;
-    return Stream<K, Out>(core_.then(
-        {.name = std::move(options.name),
-         .operation = "join",
-         .factory = operators::stream_broadcast_join(
-             Kind, table.name(), operators::make_key_selector<K, V, BK>(std::move(selector)),
-             operators::make_joiner<K, V, R, Out, Kind>(std::move(joiner))),
-         .broadcasts = {table.name()}}));
+    if constexpr (operators::is_value_mapper<BK, K, V, S>() &&
+                  operators::is_joiner<Explicit, K, V, R, Kind, F>()) {
+      using Out = operators::ResultOf<Explicit, F, K, V, R>;
+      return Stream<K, Out>(core_.then(
+          {.name = std::move(options.name),
+           .operation = "join",
+           .factory = operators::stream_broadcast_join(
+               Kind, table.name(), operators::make_key_selector<K, V, BK>(std::move(selector)),
+               operators::make_joiner<K, V, R, Out>(std::move(joiner))),
+           .broadcasts = {table.name()}}));
+    } else {
+      return operators::Refused();
+    }
   }
 
   template <class R>
@@ -242,51 +311,59 @@ class Stream {
 template <class K, class V>
 template <class ExplicitKey, class ExplicitValue, class F>
 auto Stream<K, V>::map(F mapper, std::string name) const {
-  static_assert(operators::KeyedCall<F, K, operators::TypeList<V>>::kFits,
-                "the function of a map takes (key, value) or (value), each as ViewOf<T> or "
-                "Maybe<T>, and returns std::pair of the new key and the new value");
-  using Pair = operators::KeyedResult<F, K, V>;
-  using NewKey = operators::OutputType<ExplicitKey, typename Pair::first_type>;
-  using NewValue = operators::OutputType<ExplicitValue, typename Pair::second_type>;
-  static_assert(!operators::IsOptional<typename Pair::first_type>::value,
-                "a mapped record needs a key; filter out what has none");
-  return Stream<NewKey, NewValue>(core_.then_rekeyed(
-      {.name = std::move(name),
-       .operation = "map",
-       .factory = operators::map_stream(
-           operators::make_record_mapper<K, V, NewKey, NewValue>(std::move(mapper)))}));
+  using Mapping = operators::RecordMapping<ExplicitKey, ExplicitValue, K, V, F>;
+  if constexpr (Mapping::is_right()) {
+    using NewKey = typename Mapping::NewKey;
+    using NewValue = typename Mapping::NewValue;
+    return Stream<NewKey, NewValue>(core_.then_rekeyed(
+        {.name = std::move(name),
+         .operation = "map",
+         .factory = operators::map_stream(
+             operators::make_record_mapper<K, V, NewKey, NewValue>(std::move(mapper)))}));
+  } else {
+    return operators::Refused();
+  }
 }
 
 template <class K, class V>
 template <class... Fs>
-std::array<Stream<K, V>, sizeof...(Fs) + 1> Stream<K, V>::branch(Fs... predicates) const {
-  const operators::StreamCore split = core_.then(
-      {.operation = "branch",
-       .factory = operators::branch({operators::make_predicate<K, V>(std::move(predicates))...})});
-  // One fixed child a branch, whatever the user hangs on it, since children are told by number.
-  const auto arm = [&](size_t) {
-    return Stream(split.then({.operation = "arm", .factory = operators::pass()}));
-  };
-  return [&]<size_t... I>(std::index_sequence<I...>) {
-    return std::array<Stream, sizeof...(Fs) + 1>{arm(I)...};
+auto Stream<K, V>::branch(Fs... predicates) const {
+  if constexpr ((operators::is_predicate<K, V, Fs>() && ...)) {
+    const operators::StreamCore split =
+        core_.then({.operation = "branch",
+                    .factory = operators::branch(
+                        {operators::make_predicate<K, V>(std::move(predicates))...})});
+    // One fixed child a branch, whatever the user hangs on it, since children are told by number.
+    const auto arm = [&](size_t) {
+      return Stream(split.then({.operation = "arm", .factory = operators::pass()}));
+    };
+    return [&]<size_t... I>(std::index_sequence<I...>) {
+      return std::array<Stream, sizeof...(Fs) + 1>{arm(I)...};
+    }
+    (std::make_index_sequence<sizeof...(Fs) + 1>());
+  } else {
+    return std::array<operators::Refused, sizeof...(Fs) + 1>();
   }
-  (std::make_index_sequence<sizeof...(Fs) + 1>());
 }
 
 template <class K, class V>
 template <class NewKey, class NewValue, class F>
 auto Stream<K, V>::process(std::string name, F factory, ProcessOptions options) const {
   using Made = operators::ProcessorMaker<K, V, NewKey, NewValue, F>;
-  operators::StreamCore next = core_.then({.name = std::move(name),
-                                           .operation = "process",
-                                           .factory = Made::make(std::move(factory)),
-                                           .stores = std::move(options.stores),
-                                           .reads_at_key = std::move(options.reads_at_key),
-                                           .keeps_key = options.keeps_key,
-                                           .broadcasts = std::move(options.broadcasts)});
-  next.key_changed |= !options.keeps_key;
-  next.key_may_be_null |= !options.keeps_key;
-  return Stream<typename Made::OutKey, typename Made::OutValue>(std::move(next));
+  if constexpr (Made::is_right()) {
+    operators::StreamCore next = core_.then({.name = std::move(name),
+                                             .operation = "process",
+                                             .factory = Made::make(std::move(factory)),
+                                             .stores = std::move(options.stores),
+                                             .reads_at_key = std::move(options.reads_at_key),
+                                             .keeps_key = options.keeps_key,
+                                             .broadcasts = std::move(options.broadcasts)});
+    next.key_changed |= !options.keeps_key;
+    next.key_may_be_null |= !options.keeps_key;
+    return Stream<typename Made::OutKey, typename Made::OutValue>(std::move(next));
+  } else {
+    return operators::Refused();
+  }
 }
 
 }  // namespace millrace

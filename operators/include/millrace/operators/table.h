@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "millrace/operators/detail/operators.h"
+#include "millrace/operators/detail/refused.h"
 #include "millrace/operators/detail/topology_draft.h"
 #include "millrace/operators/grouped.h"
 #include "millrace/operators/joined.h"
@@ -30,29 +31,40 @@ TableCore join_tables(JoinKind kind, JoinTable left, JoinTable right, TypeInfo k
 /// need no store of their own.
 template <class K, class V>
 class Table {
+  static_assert(sizeof(NeedsSerde<K>) > 0 && sizeof(NeedsSerde<V>) > 0);
+
  public:
   explicit Table(operators::TableCore core) : core_(std::move(core)) {}
 
   /// Rows for which `predicate` is true. A row that no longer fits becomes a delete; one that
   /// never did emits nothing.
   template <class F>
-  Table filter(F predicate, std::string name = {}) const {
-    const auto call = operators::make_predicate<K, V>(std::move(predicate));
-    return Table(core_.then(
-        {.name = std::move(name), .operation = "filter", .factory = operators::filter_table(call)},
-        operators::filter_view(core_.view, call)));
+  auto filter(F predicate, std::string name = {}) const {
+    if constexpr (operators::is_predicate<K, V, F>()) {
+      const auto call = operators::make_predicate<K, V>(std::move(predicate));
+      return Table(core_.then({.name = std::move(name),
+                               .operation = "filter",
+                               .factory = operators::filter_table(call)},
+                              operators::filter_view(core_.view, call)));
+    } else {
+      return operators::Refused();
+    }
   }
 
   /// Other rows. A function that returns `std::nullopt` leaves the row out; a change whose two
   /// sides are left out emits nothing.
   template <class Explicit = void, class F>
   auto map_values(F mapper, std::string name = {}) const {
-    using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V>>;
-    const auto call = operators::make_value_mapper<K, V, Out>(std::move(mapper));
-    return Table<K, Out>(core_.then({.name = std::move(name),
-                                     .operation = "map_values",
-                                     .factory = operators::map_values_table(call)},
-                                    operators::map_values_view(core_.view, call)));
+    if constexpr (operators::is_value_mapper<Explicit, K, V, F>()) {
+      using Out = operators::ResultOf<Explicit, F, K, V>;
+      const auto call = operators::make_value_mapper<K, V, Out>(std::move(mapper));
+      return Table<K, Out>(core_.then({.name = std::move(name),
+                                       .operation = "map_values",
+                                       .factory = operators::map_values_table(call)},
+                                      operators::map_values_view(core_.view, call)));
+    } else {
+      return operators::Refused();
+    }
   }
 
   /// Every change as a record with the new value; null for a delete.
@@ -65,49 +77,70 @@ class Table {
   /// Rows that both tables have at a key; a change of either emits one of the joined row, and
   /// nothing when there is none before and after. Timestamp: the larger of both sides'. Out of
   /// order: the order of offsets wins. Without a function the value is a `Joined<V, R>`.
-  template <class R>
-  Table<K, Joined<V, R>> join(const Table<K, R>& other, JoinOptions options = {}) const {
-    return join_core<Joined<V, R>>(operators::JoinKind::kInner, other, operators::pair_joiner(),
-                                   std::move(options));
+  template <class K2, class R>
+  auto join(const Table<K2, R>& other, JoinOptions options = {}) const {
+    if constexpr (operators::has_key_of<K, K2>()) {
+      return join_core<Joined<V, R>>(operators::JoinKind::kInner, other, operators::pair_joiner(),
+                                     std::move(options));
+    } else {
+      return operators::Refused();
+    }
   }
   /// The function takes (key, left, right) or (left, right).
-  template <class Explicit = void, class R, class F>
-  requires(!std::same_as<F, JoinOptions>) auto join(const Table<K, R>& other, F joiner,
+  template <class Explicit = void, class K2, class R, class F>
+  requires(!std::same_as<F, JoinOptions>) auto join(const Table<K2, R>& other, F joiner,
                                                     JoinOptions options = {}) const {
     return join_as<operators::JoinKind::kInner, Explicit>(other, std::move(joiner),
                                                           std::move(options));
   }
   /// Every row of this table, with the other's as `Maybe<R>`.
-  template <class Explicit = void, class R, class F>
-  auto left_join(const Table<K, R>& other, F joiner, JoinOptions options = {}) const {
+  template <class Explicit = void, class K2, class R, class F>
+  auto left_join(const Table<K2, R>& other, F joiner, JoinOptions options = {}) const {
     return join_as<operators::JoinKind::kLeft, Explicit>(other, std::move(joiner),
                                                          std::move(options));
   }
   /// Every key that one of the tables has, with both sides as `Maybe<T>`.
-  template <class Explicit = void, class R, class F>
-  auto outer_join(const Table<K, R>& other, F joiner, JoinOptions options = {}) const {
+  template <class Explicit = void, class K2, class R, class F>
+  auto outer_join(const Table<K2, R>& other, F joiner, JoinOptions options = {}) const {
     return join_as<operators::JoinKind::kOuter, Explicit>(other, std::move(joiner),
                                                           std::move(options));
+  }
+  template <class... Rest>
+  operators::Refused join(const operators::Refused&, const Rest&...) const {
+    return {};
+  }
+  template <class... Rest>
+  operators::Refused left_join(const operators::Refused&, const Rest&...) const {
+    return {};
+  }
+  template <class... Rest>
+  operators::Refused outer_join(const operators::Refused&, const Rest&...) const {
+    return {};
   }
 
   /// The function returns a row's group; `std::nullopt`: the row is in none. Changes go to the task
   /// that owns the group through an exchange, named by `options`, else after the aggregate.
   template <class ExplicitKey = void, class F>
   auto group_by(F selector, ExchangeOptions options = {}) const {
-    using Group = operators::OutputType<ExplicitKey, operators::KeyedResult<F, K, V>>;
-    const operators::StreamCore changes{core_.draft, core_.nodes, core_.anchor, false, false};
-    return GroupedTable<Group, V>(
-        changes.then_rekeyed({.operation = "group_by",
-                              .factory = operators::regroup_table(
-                                  operators::make_key_selector<K, V, Group>(std::move(selector)))}),
-        std::move(options));
+    if constexpr (operators::is_value_mapper<ExplicitKey, K, V, F>()) {
+      using Group = operators::ResultOf<ExplicitKey, F, K, V>;
+      const operators::StreamCore changes{core_.draft, core_.nodes, core_.anchor, false, false};
+      return GroupedTable<Group, V>(
+          changes.then_rekeyed(
+              {.operation = "group_by",
+               .factory = operators::regroup_table(
+                   operators::make_key_selector<K, V, Group>(std::move(selector)))}),
+          std::move(options));
+    } else {
+      return operators::Refused();
+    }
   }
 
   /// Writes rows to a topic, of each commit only the latest per key; deletes as tombstones.
   template <class K2, class V2>
   void to(Topic<K2, V2> topic, SinkOptions options = {}) const {
-    static_assert(std::same_as<K, K2>, "the topic's key type is not the table's");
-    static_assert(std::same_as<V, V2>, "the topic's value type is not the table's");
+    static_assert(std::is_same_v<K, K2>, "the topic's key type is not the table's");
+    static_assert(std::is_same_v<V, V2>, "the topic's value type is not the table's");
     core_.draft->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
                           std::move(options), true);
   }
@@ -120,12 +153,17 @@ class Table {
   const operators::TableCore& core() const { return core_; }
 
  private:
-  template <operators::JoinKind Kind, class Explicit, class R, class F>
-  auto join_as(const Table<K, R>& other, F joiner, JoinOptions options) const {
-    using Out = operators::OutputType<Explicit, operators::KeyedResult<F, K, V, R>>;
-    return join_core<Out>(Kind, other,
-                          operators::make_joiner<K, V, R, Out, Kind>(std::move(joiner)),
-                          std::move(options));
+  template <operators::JoinKind Kind, class Explicit, class K2, class R, class F>
+  auto join_as(const Table<K2, R>& other, F joiner, JoinOptions options) const {
+    if constexpr (!operators::has_key_of<K, K2>()) {
+      return operators::Refused();
+    } else if constexpr (operators::is_joiner<Explicit, K, V, R, Kind, F>()) {
+      using Out = operators::ResultOf<Explicit, F, K, V, R>;
+      return join_core<Out>(Kind, other, operators::make_joiner<K, V, R, Out>(std::move(joiner)),
+                            std::move(options));
+    } else {
+      return operators::Refused();
+    }
   }
 
   template <class Out, class R>

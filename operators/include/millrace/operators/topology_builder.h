@@ -6,6 +6,7 @@
 
 #include "millrace/core/topic.h"
 #include "millrace/operators/broadcast_table.h"
+#include "millrace/operators/detail/refused.h"
 #include "millrace/operators/detail/topology_draft.h"
 #include "millrace/operators/stream.h"
 #include "millrace/operators/table.h"
@@ -35,7 +36,11 @@ class TopologyBuilder {
   /// null that it does not take, or for which it returns a negative time, keep their own timestamp.
   template <class K, class V, class F>
   Stream<K, V> stream(Topic<K, V> topic, F event_time) {
-    return source(topic, make_event_time<K, V>(std::move(event_time)));
+    if constexpr (operators::is_event_time<K, V, F>()) {
+      return source(topic, operators::make_event_time<K, V>(std::move(event_time)));
+    } else {
+      return source(topic, {});
+    }
   }
 
   /// The latest value per key of a topic, kept in a store; see `Stream::to_table`.
@@ -48,9 +53,11 @@ class TopologyBuilder {
   /// A store for `process`: name it in the options of every processor that uses it.
   template <class K, class V>
   void store(std::string name, StoreOptions options = {}) {
-    static_assert(HasSerde<K> && HasSerde<V>, "a store's types need a millrace::Serde each");
     draft_->add_store(std::move(name), type_info<K>(), type_info<V>(), options);
   }
+  template <class K, class V, class... Args>
+  requires operators::Nameless<Args...>
+  auto store(Args&&...) { return operators::refuse_nameless<Args...>(); }
 
   /// A compacted topic that every task can read whole, at a cursor of its own, and whose changes
   /// call the processors that read it: name it in their options.
@@ -77,20 +84,6 @@ class TopologyBuilder {
                                      std::move(event_time))};
     core.anchor = std::string(topic.name);
     return Stream<K, V>(std::move(core));
-  }
-
-  template <class K, class V, class F>
-  static decltype(Node::event_time) make_event_time(F f) {
-    using Keyed = operators::KeyedCall<F, K, operators::TypeList<V>>;
-    static_assert(Keyed::kFits,
-                  "a function for the event time takes (key, value) or (value), each as ViewOf<T> "
-                  "or Maybe<T>, and returns ms since 1970-01-01 UTC");
-    return [f = std::move(f)](Bytes key, Bytes value, int64_t record_timestamp_ms) mutable {
-      if (key.is_null() && !Keyed::kTakesNullKey) return record_timestamp_ms;
-      if (value.is_null() && !Keyed::takes_null_value()) return record_timestamp_ms;
-      const int64_t time_ms = Keyed::call_with(f, key, value);
-      return time_ms < 0 ? record_timestamp_ms : time_ms;
-    };
   }
 
   std::unique_ptr<operators::TopologyDraft> draft_;

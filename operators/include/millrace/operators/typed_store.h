@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "millrace/core/store.h"
-#include "millrace/operators/detail/callable.h"
+#include "millrace/operators/detail/encoded.h"
+#include "millrace/operators/maybe.h"
 
 namespace millrace {
 
@@ -26,9 +27,9 @@ class TypedIterator {
  public:
   explicit TypedIterator(std::unique_ptr<StoreIterator> rows) : rows_(std::move(rows)) {}
   bool valid() const { return rows_->valid(); }
-  ViewOf<K> key() const { return Serde<K>::view(rows_->key()); }
+  ViewOf<K> key() const { return view_of<K>(rows_->key()); }
   Bytes key_bytes() const { return rows_->key(); }
-  ViewOf<V> value() const { return Serde<V>::view(rows_->row().value); }
+  ViewOf<V> value() const { return view_of<V>(rows_->row().value); }
   int64_t timestamp_ms() const { return rows_->row().timestamp_ms; }
   void next() { rows_->next(); }
 

@@ -6,7 +6,7 @@
 #include <type_traits>
 
 #include "millrace/core/timers.h"
-#include "millrace/operators/detail/callable.h"
+#include "millrace/operators/detail/encoded.h"
 
 namespace millrace {
 

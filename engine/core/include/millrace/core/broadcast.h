@@ -23,7 +23,7 @@ struct BroadcastChange {
 
   template <class K>
   ViewOf<K> key_as() const {
-    return Serde<K>::view(key);
+    return view_of<K>(key);
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -36,10 +37,54 @@ concept HasSerde = requires(Bytes bytes, const typename Serde<T>::Owned& owned, 
   {Serde<T>::encode(owned, out)};
 };
 
+/// Refuses a `T` without a serde, once a type and in one sentence; whatever else names `T` then
+/// compiles, so that nothing follows that sentence.
 template <class T>
-using ViewOf = typename Serde<T>::View;
+struct NeedsSerde {
+  static constexpr bool kIsThere = HasSerde<T>;
+  static_assert(
+      kIsThere,
+      "this type has no millrace::Serde: specialise it (see millrace/core/serde.h); where "
+      "a function returns it, return OwnedOf<T> of a type T that has one, or name T in "
+      "the call, e.g. map_values<T>(...)");
+};
+
+namespace serde {
+
+/// Of a type without a serde they are itself, so that code about it compiles; see `NeedsSerde`.
 template <class T>
-using OwnedOf = typename Serde<T>::Owned;
+struct Types {
+  using View = std::add_lvalue_reference_t<const T>;
+  using Owned = T;
+};
+template <HasSerde T>
+struct Types<T> {
+  using View = typename Serde<T>::View;
+  using Owned = typename Serde<T>::Owned;
+};
+
+}  // namespace serde
+
+template <class T>
+using ViewOf = typename serde::Types<T>::View;
+template <class T>
+using OwnedOf = typename serde::Types<T>::Owned;
+
+/// REQUIRES: bytes that the serde's `validate` takes. The view lives as long as they do.
+template <class T>
+ViewOf<T> view_of(Bytes bytes) {
+  if constexpr (NeedsSerde<T>::kIsThere) {
+    return Serde<T>::view(bytes);
+  } else {
+    std::abort();
+  }
+}
+
+/// Appends to `out`.
+template <class T>
+void encode_as(const OwnedOf<T>& value, std::string& out) {
+  if constexpr (NeedsSerde<T>::kIsThere) Serde<T>::encode(value, out);
+}
 
 /// Any bytes, unconverted.
 struct RawBytes {};

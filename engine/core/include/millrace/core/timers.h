@@ -25,7 +25,7 @@ struct Timer {
   /// REQUIRES: the key was set as a `K`.
   template <class K>
   ViewOf<K> key_as() const {
-    return Serde<K>::view(key);
+    return view_of<K>(key);
   }
 };
 

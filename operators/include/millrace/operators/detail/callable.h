@@ -3,34 +3,56 @@
 #include <array>
 #include <concepts>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "millrace/core/serde.h"
+#include "millrace/operators/detail/signature.h"
 #include "millrace/operators/maybe.h"
 
 namespace millrace::operators {
 
-template <class... Ts>
-struct TypeList {};
-template <class T>
-struct TypeIs {
-  using Type = T;
+/// How a user function takes what it is to be called with.
+enum class Fit : unsigned char {
+  kRight,
+  kTextAsString,  ///< text as `std::string`, which a view does not turn into by itself
+  kNarrower,      ///< a number in a type that cannot hold each of its values
+  kOther,         ///< not at all
 };
 
-template <class T, bool Nullable>
-using Argument = std::conditional_t<Nullable, Maybe<T>, ViewOf<T>>;
+template <class T>
+constexpr bool kIsText = std::same_as<ViewOf<T>, std::string_view>;
+
+template <class T, bool Nullable, bool TextAsString = false>
+using Argument =
+    std::conditional_t<Nullable, Maybe<T>,
+                       std::conditional_t<TextAsString && kIsText<T>, std::string, ViewOf<T>>>;
 
 template <class T, bool Nullable>
 Argument<T, Nullable> argument(Bytes bytes) {
   if constexpr (Nullable) {
     return Maybe<T>(bytes);
   } else {
-    return Serde<T>::view(bytes);
+    return view_of<T>(bytes);
+  }
+}
+
+template <class T>
+struct Unwrapped : TypeIs<T> {};
+template <class T>
+struct Unwrapped<std::optional<T>> : TypeIs<T> {};
+
+/// Whether one of the parameters, in order, cannot hold each value of the view it is given.
+template <class... Ts, class... Parameters>
+constexpr bool has_narrower(TypeList<Ts...>, TypeList<Parameters...>) {
+  if constexpr (sizeof...(Ts) != sizeof...(Parameters)) {
+    return false;
+  } else {
+    return (is_narrower<std::remove_cvref_t<ViewOf<Ts>>,
+                        typename Unwrapped<std::remove_cvref_t<Parameters>>::Type>() ||
+            ...);
   }
 }
 
@@ -43,24 +65,37 @@ template <class F, class... Ts, class... Extras>
 struct Call<F, TypeList<Ts...>, Extras...> {
   static constexpr unsigned kNone = ~0U;
 
-  template <unsigned Mask, size_t... I>
+  template <unsigned Mask, bool TextAsString, size_t... I>
   static constexpr bool fits(std::index_sequence<I...>) {
-    return std::is_invocable_v<F&, Argument<Ts, ((Mask >> I) & 1U) != 0>..., Extras...>;
+    return std::is_invocable_v<F&, Argument<Ts, ((Mask >> I) & 1U) != 0, TextAsString>...,
+                               Extras...>;
   }
-  template <unsigned Mask = 0>
+  template <bool TextAsString, unsigned Mask = 0>
   static constexpr unsigned find() {
     if constexpr (Mask == 1U << sizeof...(Ts)) {
       return kNone;
-    } else if constexpr (fits<Mask>(std::index_sequence_for<Ts...>())) {
+    } else if constexpr (fits<Mask, TextAsString>(std::index_sequence_for<Ts...>())) {
       return Mask;
     } else {
-      return find<Mask + 1>();
+      return find<TextAsString, Mask + 1>();
+    }
+  }
+
+  static constexpr Fit find_fit() {
+    if constexpr (!kFits) {
+      return find<true>() == kNone ? Fit::kOther : Fit::kTextAsString;
+    } else {
+      using Parameters = typename SignatureOf<F>::Parameters;
+      const bool narrower = has_narrower(TypeList<Ts..., Extras...>(), Parameters());
+      return narrower ? Fit::kNarrower : Fit::kRight;
     }
   }
 
   /// Bit i: the i-th argument may be null.
-  static constexpr unsigned kMask = find();
+  static constexpr unsigned kMask = find<false>();
+  /// It can be called, though perhaps with numbers that do not fit.
   static constexpr bool kFits = kMask != kNone;
+  static constexpr Fit kFit = find_fit();
   static constexpr bool takes_null(unsigned i) { return kFits && ((kMask >> i) & 1U) != 0; }
 
   template <size_t... I>
@@ -83,7 +118,17 @@ template <class F, class K, class... Vs, class... Extras>
 struct KeyedCall<F, K, TypeList<Vs...>, Extras...> {
   using WithKey = Call<F, TypeList<K, Vs...>, Extras...>;
   using WithoutKey = Call<F, TypeList<Vs...>, Extras...>;
+
+  static constexpr Fit find_fit() {
+    if constexpr (WithKey::kFit != Fit::kOther) {
+      return WithKey::kFit;
+    } else {
+      return WithoutKey::kFit;
+    }
+  }
+
   static constexpr bool kFits = WithKey::kFits || WithoutKey::kFits;
+  static constexpr Fit kFit = find_fit();
   static constexpr bool kTakesNullKey = !WithKey::kFits || WithKey::takes_null(0);
   static constexpr bool takes_null_value(unsigned i = 0) {
     return WithKey::kFits ? WithKey::takes_null(i + 1) : WithoutKey::takes_null(i);
@@ -98,6 +143,18 @@ struct KeyedCall<F, K, TypeList<Vs...>, Extras...> {
     }
   }
 };
+
+/// Refuses what is wrong with single parameters. What the operator takes, its own check says.
+template <class Call>
+constexpr bool takes_its_arguments() {
+  static_assert(Call::kFit != Fit::kTextAsString,
+                "the function takes text as std::string: take it as std::string_view, or as "
+                "Maybe<std::string> where it may be null");
+  static_assert(Call::kFit != Fit::kNarrower,
+                "the function takes a number in a type that cannot hold each of its values: take "
+                "it as what it is, e.g. an int64_t as int64_t");
+  return Call::kFit == Fit::kRight;
+}
 
 template <class>
 using BytesFor = Bytes;
@@ -117,57 +174,9 @@ auto keyed_result() {
 template <class F, class K, class... Vs>
 using KeyedResult = typename decltype(keyed_result<F, K, Vs...>())::Type;
 
-/// The return type of a function pointer or of an object with one `operator()`.
-template <class F>
-struct ReturnOf : ReturnOf<decltype(&F::operator())> {};
-template <class R, class... Args>
-struct ReturnOf<R (*)(Args...)> {
-  using Type = std::remove_cvref_t<R>;
-};
-template <class R, class C, class... Args>
-struct ReturnOf<R (C::*)(Args...)> : ReturnOf<R (*)(Args...)> {};
-template <class R, class C, class... Args>
-struct ReturnOf<R (C::*)(Args...) const> : ReturnOf<R (*)(Args...)> {};
-template <class R, class C, class... Args>
-struct ReturnOf<R (C::*)(Args...) const noexcept> : ReturnOf<R (*)(Args...)> {};
-template <class R, class... Args>
-struct ReturnOf<R (*)(Args...) noexcept> : ReturnOf<R (*)(Args...)> {};
-
 /// `Explicit` unless it is void, else what the returned `R` stands for.
 template <class Explicit, class R>
 using OutputType =
     typename std::conditional_t<std::is_void_v<Explicit>, SerdeTypeOf<R>, TypeIs<Explicit>>::Type;
-
-template <class T>
-struct IsOptional : std::false_type {};
-template <class T>
-struct IsOptional<std::optional<T>> : std::true_type {};
-
-/// Replaces `out` by the bytes of `value`; false when it is null. Text and raw bytes are taken as
-/// views as well, so that no string has to be made for them.
-template <class T, class R>
-bool encode_to(const R& value, std::string& out) {
-  static_assert(HasSerde<T>,
-                "a user function returned a type without a millrace::Serde; return OwnedOf<T> of a "
-                "serde type T, or an optional of it, or name T in the call");
-  if constexpr (IsOptional<R>::value) {
-    return value.has_value() && encode_to<T>(*value, out);
-  } else if constexpr (std::same_as<R, Bytes> &&
-                       (std::same_as<T, RawBytes> || std::same_as<T, std::string>)) {
-    out.assign(value.data() == nullptr ? "" : value.data(), value.size());
-    return !value.is_null();
-  } else if constexpr (std::convertible_to<const R&, std::string_view> &&
-                       (std::same_as<T, RawBytes> || std::same_as<T, std::string>)) {
-    out = std::string_view(value);
-    return true;
-  } else {
-    static_assert(std::convertible_to<const R&, const OwnedOf<T>&>,
-                  "a user function must return OwnedOf<T> of the type T that the operator emits, "
-                  "or std::optional of it");
-    out.clear();
-    Serde<T>::encode(value, out);
-    return true;
-  }
-}
 
 }  // namespace millrace::operators

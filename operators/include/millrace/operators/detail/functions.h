@@ -1,11 +1,12 @@
 #pragma once
 
+#include <concepts>
 #include <functional>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "millrace/operators/detail/callable.h"
+#include "millrace/operators/detail/encoded.h"
 #include "millrace/operators/emit.h"
 
 /// What a user gives to an operator, as functions over bytes, which the sources of the operators
@@ -31,6 +32,9 @@ using RecordMapper =
 using KeySelector = UserFunction<bool(Bytes key, Bytes value, std::string& key_out)>;
 using RecordExpander = UserFunction<void(Bytes key, Bytes value, RawEmit& emit)>;
 
+/// Event time of a record of a source, in ms since 1970-01-01 UTC.
+using EventTime = std::function<int64_t(Bytes key, Bytes value, int64_t record_timestamp_ms)>;
+
 enum class JoinKind : unsigned char {
   kInner,  ///< both sides are there
   kLeft,   ///< the left side is there
@@ -44,33 +48,35 @@ using Joiner = std::function<bool(Bytes key, Bytes left, Bytes right, std::strin
 /// The joiner of an inner join without a function: a `Joined<L, R>`.
 Joiner pair_joiner();
 
-/// Makes the new aggregate of `current` (null: none yet) in `out`; false: there is none any more.
-/// `out` is another buffer than `current`.
-using AggregateFunction =
-    std::function<bool(Bytes key, Bytes value, Bytes current, std::string& out)>;
+template <class K, class K2>
+constexpr bool has_key_of() {
+  static_assert(std::is_same_v<K, K2>,
+                "the other side of this join has keys of another type: give one side the key of "
+                "the other first, e.g. with key_by");
+  return std::is_same_v<K, K2>;
+}
 
-struct Aggregator {
-  AggregateFunction call;
-  std::optional<std::string> initial;  ///< `current` of the first value; nullopt: null
-};
+// Each check below refuses a function that does not fit, in one sentence, and returns whether it
+// does; each `make_…` REQUIRES that.
 
-struct TableAggregator {
-  AggregateFunction add;
-  AggregateFunction subtract;
-  std::optional<std::string> initial;  ///< `current` of the first value; nullopt: null
-};
-
-/// `value` becomes the first aggregate, `combine(aggregate, value)` the next.
-AggregateFunction reduce_function(AggregateFunction combine);
-/// Adds `step` to an aggregate that is an `int64_t` in the bytes of its serde.
-AggregateFunction count_function(int64_t step);
+template <class K, class V, class F>
+constexpr bool is_predicate() {
+  using Keyed = KeyedCall<F, K, TypeList<V>>;
+  static_assert(Keyed::kFit != Fit::kOther,
+                "a predicate takes (key, value) or (value), each as ViewOf<T> (std::string_view "
+                "for text, const Table& for FlatBuffers) or Maybe<T> of the stream's types, and "
+                "returns bool");
+  if constexpr (takes_its_arguments<Keyed>()) {
+    constexpr bool kReturnsBool = std::convertible_to<KeyedResult<F, K, V>, bool>;
+    static_assert(kReturnsBool, "a predicate returns bool");
+    return kReturnsBool;
+  }
+  return false;
+}
 
 template <class K, class V, class F>
 Predicate make_predicate(F f) {
   using Keyed = KeyedCall<F, K, TypeList<V>>;
-  static_assert(Keyed::kFits,
-                "a predicate takes (key, value) or (value), each as ViewOf<T> or Maybe<T> of the "
-                "stream's types, and returns bool");
   return {[f = std::move(f)](Bytes key, Bytes value) mutable -> bool {
             return Keyed::call_with(f, key, value);
           },
@@ -78,31 +84,98 @@ Predicate make_predicate(F f) {
 }
 
 template <class K, class V, class F>
+constexpr bool is_observer() {
+  using Keyed = KeyedCall<F, K, TypeList<V>>;
+  static_assert(Keyed::kFit != Fit::kOther,
+                "an observer takes (key, value) or (value), each as ViewOf<T> (std::string_view "
+                "for text, const Table& for FlatBuffers) or Maybe<T> of the stream's types");
+  return takes_its_arguments<Keyed>();
+}
+
+template <class K, class V, class F>
 Observer make_observer(F f) {
   using Keyed = KeyedCall<F, K, TypeList<V>>;
-  static_assert(Keyed::kFits,
-                "an observer takes (key, value) or (value), each as ViewOf<T> or Maybe<T>");
   return {[f = std::move(f)](Bytes key, Bytes value) mutable { Keyed::call_with(f, key, value); },
           Keyed::kTakesNullKey, Keyed::takes_null_value()};
+}
+
+/// What a function makes of a key and values: `Explicit`, or what its result tells.
+template <class Explicit, class F, class K, class... Vs>
+using ResultOf = OutputType<Explicit, KeyedResult<F, K, Vs...>>;
+
+/// Whether a function that can be called returns what can be written.
+template <class Explicit, class F, class K, class... Vs>
+constexpr bool makes_a_value() {
+  if constexpr (takes_its_arguments<KeyedCall<F, K, TypeList<Vs...>>>()) {
+    return Encodable<ResultOf<Explicit, F, K, Vs...>, KeyedResult<F, K, Vs...>>::is_right();
+  }
+  return false;
+}
+
+template <class Explicit, class K, class V, class F>
+constexpr bool is_value_mapper() {
+  static_assert(KeyedCall<F, K, TypeList<V>>::kFit != Fit::kOther,
+                "the function takes (key, value) or (value), each as ViewOf<T> (std::string_view "
+                "for text, const Table& for FlatBuffers) or Maybe<T> of the stream's types, and "
+                "returns OwnedOf<T> or std::optional of it");
+  return makes_a_value<Explicit, F, K, V>();
 }
 
 template <class K, class V, class Out, class F>
 ValueMapper make_value_mapper(F f) {
   using Keyed = KeyedCall<F, K, TypeList<V>>;
-  static_assert(Keyed::kFits,
-                "the function takes (key, value) or (value), each as ViewOf<T> or Maybe<T> of the "
-                "stream's types, and returns OwnedOf<T> or std::optional of it");
   return {[f = std::move(f)](Bytes key, Bytes value, std::string& out) mutable -> bool {
             return encode_to<Out>(Keyed::call_with(f, key, value), out);
           },
           Keyed::kTakesNullKey, Keyed::takes_null_value()};
 }
 
+/// REQUIRES: `is_value_mapper`.
 template <class K, class V, class Out, class F>
 KeySelector make_key_selector(F f) {
   const ValueMapper mapper = make_value_mapper<K, V, Out>(std::move(f));
   return {mapper.call, mapper.takes_null_key, mapper.takes_null_value};
 }
+
+template <class R>
+struct PairOf {
+  static constexpr bool kIsPair = false;
+  using First = void;
+  using Second = void;
+};
+template <class A, class B>
+struct PairOf<std::pair<A, B>> {
+  static constexpr bool kIsPair = true;
+  using First = A;
+  using Second = B;
+};
+
+template <class ExplicitKey, class ExplicitValue, class K, class V, class F>
+struct RecordMapping {
+  using Pair = PairOf<KeyedResult<F, K, V>>;
+  using NewKey = OutputType<ExplicitKey, typename Pair::First>;
+  using NewValue = OutputType<ExplicitValue, typename Pair::Second>;
+
+  static constexpr bool is_right() {
+    using Keyed = KeyedCall<F, K, TypeList<V>>;
+    static_assert(Keyed::kFit != Fit::kOther,
+                  "the function of a map takes (key, value) or (value), each as ViewOf<T> "
+                  "(std::string_view for text, const Table& for FlatBuffers) or Maybe<T> of the "
+                  "stream's types, and returns std::pair of the new key and the new value");
+    if constexpr (takes_its_arguments<Keyed>()) {
+      constexpr bool kNullKey = IsOptional<typename Pair::First>::value;
+      static_assert(Pair::kIsPair,
+                    "the function of a map returns std::pair of the new key and the new value; "
+                    "for a new value alone call map_values");
+      static_assert(!kNullKey, "a mapped record needs a key; filter out what has none");
+      if constexpr (Pair::kIsPair && !kNullKey) {
+        return Encodable<NewKey, typename Pair::First>::is_right() &&
+               Encodable<NewValue, typename Pair::Second>::is_right();
+      }
+    }
+    return false;
+  }
+};
 
 template <class K, class V, class NewKey, class NewValue, class F>
 RecordMapper make_record_mapper(F f) {
@@ -117,11 +190,18 @@ RecordMapper make_record_mapper(F f) {
 }
 
 template <class K, class V, class NewKey, class NewValue, class F>
+constexpr bool is_expander() {
+  using Keyed = KeyedCall<F, K, TypeList<V>, Emit<NewKey, NewValue>&>;
+  static_assert(Keyed::kFit != Fit::kOther,
+                "the function takes (key, value, emit) or (value, emit): key and value each as "
+                "ViewOf<T> (std::string_view for text, const Table& for FlatBuffers) or Maybe<T>, "
+                "emit as Emit<NewKey, NewValue>&");
+  return takes_its_arguments<Keyed>();
+}
+
+template <class K, class V, class NewKey, class NewValue, class F>
 RecordExpander make_expander(F f) {
   using Keyed = KeyedCall<F, K, TypeList<V>, Emit<NewKey, NewValue>&>;
-  static_assert(Keyed::kFits,
-                "the function takes (key, value, emit) or (value, emit): key and value each as "
-                "ViewOf<T> or Maybe<T>, emit as Emit<NewKey, NewValue>&");
   // A copy of the function has buffers of its own, because each task makes copies.
   struct Expand {
     F f;
@@ -135,62 +215,56 @@ RecordExpander make_expander(F f) {
   return {Expand{std::move(f), {}, {}}, Keyed::kTakesNullKey, Keyed::takes_null_value()};
 }
 
-template <class K, class L, class R, class Out, JoinKind Kind, class F>
-Joiner make_joiner(F f) {
+template <class K, class V, class F>
+constexpr bool is_event_time() {
+  using Keyed = KeyedCall<F, K, TypeList<V>>;
+  static_assert(Keyed::kFit != Fit::kOther,
+                "a function for the event time takes (key, value) or (value), each as ViewOf<T> "
+                "(std::string_view for text, const Table& for FlatBuffers) or Maybe<T>, and "
+                "returns ms since 1970-01-01 UTC");
+  return makes_a_value<int64_t, F, K, V>();
+}
+
+template <class K, class V, class F>
+EventTime make_event_time(F f) {
+  using Keyed = KeyedCall<F, K, TypeList<V>>;
+  return [f = std::move(f)](Bytes key, Bytes value, int64_t record_timestamp_ms) mutable {
+    if (key.is_null() && !Keyed::kTakesNullKey) return record_timestamp_ms;
+    if (value.is_null() && !Keyed::takes_null_value()) return record_timestamp_ms;
+    const int64_t time_ms = Keyed::call_with(f, key, value);
+    return time_ms < 0 ? record_timestamp_ms : time_ms;
+  };
+}
+
+template <class Explicit, class K, class L, class R, JoinKind Kind, class F>
+constexpr bool is_joiner() {
   using Keyed = KeyedCall<F, K, TypeList<L, R>>;
-  static_assert(Keyed::kFits,
+  static_assert(Keyed::kFit != Fit::kOther,
                 "the function of a join takes (key, left, right) or (left, right), each as "
-                "ViewOf<T> or Maybe<T>, and returns OwnedOf<T> or std::optional of it");
-  static_assert(!Keyed::kFits || Kind == JoinKind::kInner || Keyed::takes_null_value(1),
+                "ViewOf<T> (std::string_view for text, const Table& for FlatBuffers) or Maybe<T>, "
+                "and returns OwnedOf<T> or std::optional of it");
+  constexpr bool kLacksRight =
+      Keyed::kFits && Kind != JoinKind::kInner && !Keyed::takes_null_value(1);
+  constexpr bool kLacksLeft =
+      Keyed::kFits && Kind == JoinKind::kOuter && !Keyed::takes_null_value(0);
+  static_assert(!kLacksRight,
                 "the function of a left or outer join takes the right side as Maybe<T>, because "
                 "there may be no row");
-  static_assert(!Keyed::kFits || Kind != JoinKind::kOuter || Keyed::takes_null_value(0),
+  static_assert(kLacksRight || !kLacksLeft,
                 "the function of an outer join takes the left side as Maybe<T>, because there may "
                 "be no row");
+  if constexpr (kLacksRight || kLacksLeft) {
+    return false;
+  } else {
+    return makes_a_value<Explicit, F, K, L, R>();
+  }
+}
+
+template <class K, class L, class R, class Out, class F>
+Joiner make_joiner(F f) {
+  using Keyed = KeyedCall<F, K, TypeList<L, R>>;
   return [f = std::move(f)](Bytes key, Bytes left, Bytes right, std::string& out) mutable {
     return encode_to<Out>(Keyed::call_with(f, key, left, right), out);
-  };
-}
-
-template <class K, class V, class A, class F>
-AggregateFunction make_aggregate_function(F f) {
-  using Raw = KeyedCall<F, K, TypeList<V, A>, std::string&>;
-  using Keyed = KeyedCall<F, K, TypeList<V, A>>;
-  static_assert(Raw::kFits || Keyed::kFits,
-                "the function of an aggregate takes (key, value, aggregate) or (value, aggregate), "
-                "each as ViewOf<T> or Maybe<T>, and returns OwnedOf<A> or std::optional of it; or "
-                "it takes a std::string& after them, appends the aggregate's bytes there and "
-                "returns void, or false to delete it");
-  return [f = std::move(f)](Bytes key, Bytes value, Bytes current, std::string& out) mutable {
-    if constexpr (Raw::kFits) {
-      out.clear();
-      if constexpr (std::is_void_v<decltype(Raw::call_with(f, out, key, value, current))>) {
-        Raw::call_with(f, out, key, value, current);
-        return true;
-      } else {
-        return static_cast<bool>(Raw::call_with(f, out, key, value, current));
-      }
-    } else {
-      return encode_to<A>(Keyed::call_with(f, key, value, current), out);
-    }
-  };
-}
-
-template <class K, class V, class A, class F>
-constexpr bool takes_missing_aggregate() {
-  return KeyedCall<F, K, TypeList<V, A>, std::string&>::takes_null_value(1) ||
-         KeyedCall<F, K, TypeList<V, A>>::takes_null_value(1);
-}
-
-/// `f(aggregate, value)` without a key, as `reduce` takes it.
-template <class V, class F>
-AggregateFunction make_combine_function(F f) {
-  using Fit = Call<F, TypeList<V, V>>;
-  static_assert(Fit::kFits,
-                "the function of a reduce takes (aggregate, value) as ViewOf<V> and returns "
-                "OwnedOf<V> or std::optional of it");
-  return [f = std::move(f)](Bytes, Bytes value, Bytes current, std::string& out) mutable {
-    return encode_to<V>(Fit::call(f, {current, value}), out);
   };
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "millrace/core/processor.h"
+#include "millrace/operators/detail/aggregates.h"
 #include "millrace/operators/detail/functions.h"
 #include "millrace/operators/detail/table_view.h"
 

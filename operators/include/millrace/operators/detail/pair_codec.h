@@ -51,11 +51,11 @@ struct Serde<Change<V>> {
   using View = BytesPair;
   using Owned = BytesPair;
   static std::string_view name() {
-    static const std::string name = "change<" + std::string(Serde<V>::name()) + ">";
+    static const std::string name = "change<" + std::string(type_info<V>().name) + ">";
     return name;
   }
   static Status validate(Bytes bytes) {
-    return operators::validate_parts(bytes, &Serde<V>::validate, &Serde<V>::validate);
+    return operators::validate_parts(bytes, type_info<V>().validate, type_info<V>().validate);
   }
   static View view(Bytes bytes) { return decode_pair(bytes); }
   static void encode(const Owned& value, std::string& out) { encode_pair(value, out); }

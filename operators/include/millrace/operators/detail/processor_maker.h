@@ -20,16 +20,19 @@ concept HasOutputTypes = requires {
   typename P::OutValue;
 };
 
+/// What comes out of a processor: the types that the call names, else those of the processor.
 template <class P, class NewKey, class NewValue>
 struct OutputTypesOf {
-  static_assert(!std::is_void_v<NewKey> && !std::is_void_v<NewValue>,
-                "process needs to know what comes out: name the types, process<K, V>(…), or derive "
-                "the processor from TypedProcessor");
+  static constexpr bool kAreKnown = !std::is_void_v<NewKey> && !std::is_void_v<NewValue>;
+  static_assert(kAreKnown,
+                "process needs to know what comes out: name the types, process<K, V>(...), or "
+                "derive the processor from TypedProcessor");
   using Key = NewKey;
   using Value = NewValue;
 };
 template <HasOutputTypes P>
 struct OutputTypesOf<P, void, void> {
+  static constexpr bool kAreKnown = true;
   using Key = typename P::OutKey;
   using Value = typename P::OutValue;
 };
@@ -37,25 +40,34 @@ struct OutputTypesOf<P, void, void> {
 /// Tells what a user gave to `process` and makes a factory of it.
 template <class K, class V, class NewKey, class NewValue, class F>
 struct ProcessorMaker {
-  using Types = OutputTypesOf<void, NewKey, NewValue>;
   using OutKey = NewKey;
   using OutValue = NewValue;
+  static constexpr bool is_right() {
+    if constexpr (OutputTypesOf<void, NewKey, NewValue>::kAreKnown) {
+      return is_expander<K, V, NewKey, NewValue, F>();
+    }
+    return false;
+  }
   static ProcessorFactory make(F f) {
-    static_assert(sizeof(Types) > 0);
     return flat_map(make_expander<K, V, NewKey, NewValue>(std::move(f)));
   }
 };
 template <class K, class V, class NewKey, class NewValue, MakesProcessor F>
 struct ProcessorMaker<K, V, NewKey, NewValue, F> {
   using Made = std::remove_cvref_t<decltype(*std::declval<F&>()())>;
-  using OutKey = typename OutputTypesOf<Made, NewKey, NewValue>::Key;
-  using OutValue = typename OutputTypesOf<Made, NewKey, NewValue>::Value;
-  static ProcessorFactory make(F f) {
+  using Types = OutputTypesOf<Made, NewKey, NewValue>;
+  using OutKey = typename Types::Key;
+  using OutValue = typename Types::Value;
+  static constexpr bool is_right() {
     if constexpr (HasOutputTypes<Made>) {
-      static_assert(
-          std::same_as<typename Made::InKey, K> && std::same_as<typename Made::InValue, V>,
-          "the processor's input types are not the stream's");
+      constexpr bool kFits =
+          std::same_as<typename Made::InKey, K> && std::same_as<typename Made::InValue, V>;
+      static_assert(kFits, "the processor's input types are not the stream's");
+      return kFits;
     }
+    return Types::kAreKnown;
+  }
+  static ProcessorFactory make(F f) {
     return [f = std::move(f)]() mutable -> std::unique_ptr<Processor> { return f(); };
   }
 };

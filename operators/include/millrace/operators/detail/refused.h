@@ -1,0 +1,146 @@
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdlib>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "millrace/operators/options.h"
+
+namespace millrace::operators {
+
+/// What a call that did not compile returns: it takes every further call and passes for anything,
+/// so that one mistake gives one error.
+///
+/// `A` and `B` stand for types that a call may name. Options have overloads of their own, because
+/// braces tell no type.
+struct Refused {
+  template <class T>
+  operator T() const {  // NOLINT(google-explicit-constructor): it passes for anything
+    std::abort();
+  }
+
+  template <class... Args>
+  Refused filter(Args&&...) const {
+    return {};
+  }
+  template <class A = void, class... Args>
+  Refused map_values(Args&&...) const {
+    return {};
+  }
+  template <class A = void, class B = void, class... Args>
+  Refused map(Args&&...) const {
+    return {};
+  }
+  template <class A = void, class... Args>
+  Refused key_by(Args&&...) const {
+    return {};
+  }
+  template <class A = void, class B = void, class... Args>
+  Refused flat_map(Args&&...) const {
+    return {};
+  }
+  template <class... Args>
+  Refused peek(Args&&...) const {
+    return {};
+  }
+  template <class... Args>
+  Refused merge(Args&&...) const {
+    return {};
+  }
+  template <class... Fs>
+  std::array<Refused, sizeof...(Fs) + 1> branch(Fs&&...) const {
+    return {};
+  }
+
+  template <class A = void, class... Args>
+  Refused join(Args&&...) const {
+    return {};
+  }
+  template <class A = void, class... Args>
+  Refused left_join(Args&&...) const {
+    return {};
+  }
+  template <class A = void, class... Args>
+  Refused outer_join(Args&&...) const {
+    return {};
+  }
+  template <class A = void, class Table, class F>
+  Refused join(const Table&, F, JoinOptions) const {
+    return {};
+  }
+  template <class A = void, class Table, class F>
+  Refused left_join(const Table&, F, JoinOptions) const {
+    return {};
+  }
+  template <class A = void, class Table, class F>
+  Refused outer_join(const Table&, F, JoinOptions) const {
+    return {};
+  }
+
+  Refused group_by_key() const { return {}; }
+  template <class A = void, class F>
+  Refused group_by(F, ExchangeOptions = {}) const {
+    return {};
+  }
+  template <class A = void, class... Args>
+  Refused aggregate(Args&&...) const {
+    return {};
+  }
+  template <class A = void, class F>
+  Refused aggregate(std::string, F, StoreOptions) const {
+    return {};
+  }
+  template <class A = void, class Init, class F>
+  Refused aggregate(std::string, Init, F, StoreOptions) const {
+    return {};
+  }
+  template <class... Args>
+  Refused reduce(Args&&...) const {
+    return {};
+  }
+  template <class... Args>
+  Refused count(Args&&...) const {
+    return {};
+  }
+
+  Refused exchange(ExchangeOptions = {}) const { return {}; }
+  Refused exchange(std::string) const { return {}; }
+  template <class A = void, class B = void, class... Args>
+  Refused process(Args&&...) const {
+    return {};
+  }
+  template <class A = void, class B = void, class F>
+  Refused process(std::string, F, ProcessOptions) const {
+    return {};
+  }
+  Refused to_stream(std::string = {}) const { return {}; }
+  Refused to_table(std::string, StoreOptions = {}) const { return {}; }
+  template <class Topic>
+  void to(Topic, SinkOptions = {}) const {}
+  std::vector<std::string> stores() const { return {}; }
+};
+
+/// Whether a call begins with a name.
+template <class... Args>
+constexpr bool kIsNamed = false;
+template <class First, class... Rest>
+constexpr bool kIsNamed<First, Rest...> =
+    std::convertible_to<First, std::string> && !std::is_null_pointer_v<std::remove_cvref_t<First>>;
+
+template <class... Args>
+concept Nameless = !kIsNamed<Args...>;
+
+/// Refuses a call whose first argument would have to be a name.
+template <class... Args>
+Refused refuse_nameless() {
+  static_assert(kIsNamed<Args...>,
+                "the name is missing: it comes first, and names the store, its changelog and the "
+                "node, e.g. aggregate(\"order-totals\", ...)");
+  return {};
+}
+
+}  // namespace millrace::operators
