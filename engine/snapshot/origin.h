@@ -11,6 +11,7 @@
 #include "millrace/core/ids.h"
 #include "millrace/core/result.h"
 
+#include "engine/queries/http_client.h"
 #include "engine/snapshot/manifest.h"
 
 namespace millrace::engine {
@@ -31,11 +32,6 @@ class SnapshotOrigin {
   /// says. An error of `sink` ends it and is returned.
   virtual Status read(const SnapshotManifest& manifest, const SnapshotFile& file, uint64_t offset,
                       const Sink& sink) = 0;
-};
-
-struct HttpTimeouts {
-  int64_t connect_ms = 3'000;
-  int64_t piece_ms = 10'000;  ///< for the head of an answer, and for every 64 KiB of its body
 };
 
 /// A peer's query server at `endpoint`, "host:port"; `token` is its bearer token, if it has one.

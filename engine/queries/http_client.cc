@@ -1,0 +1,240 @@
+#include "engine/queries/http_client.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <fmt/format.h>
+
+namespace millrace::engine {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using Tcp = asio::ip::tcp;
+using Parser = http::response_parser<http::buffer_body>;
+
+constexpr uint32_t kAnswerHeadBytesMax = 8 << 10;
+constexpr uint64_t kRefusedBytesMax = 1 << 20;
+constexpr size_t kPieceBytes = 64 << 10;
+constexpr size_t kHostLengthMax = 253;
+
+struct Endpoint {
+  std::string host;
+  uint16_t port = 0;
+};
+
+/// "host:port", also "[::1]:port".
+std::optional<Endpoint> read_endpoint(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  Endpoint endpoint;
+  const std::string_view port = text.substr(colon + 1);
+  const auto [rest, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
+  if (error != std::errc() || rest != port.data() + port.size() || endpoint.port == 0) {
+    return std::nullopt;
+  }
+  std::string_view host = text.substr(0, colon);
+  const bool is_bracketed = host.starts_with('[') && host.ends_with(']');
+  if (is_bracketed) host = host.substr(1, host.size() - 2);
+  const std::string_view allowed =
+      is_bracketed ? "0123456789abcdefABCDEF:."
+                   : "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._";
+  if (host.empty() || host.size() > kHostLengthMax ||
+      host.find_first_not_of(allowed) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  endpoint.host = host;
+  return endpoint;
+}
+
+}  // namespace
+
+/// Every operation is asynchronous underneath, which is how it has a limit in time and is stopped
+/// from outside; each is run to its end here.
+class HttpClient::Connection {
+ public:
+  Connection(Endpoint endpoint, std::string name, HttpTimeouts timeouts, std::stop_token stop,
+             std::string token)
+      : endpoint_(std::move(endpoint)),
+        name_(std::move(name)),
+        token_(std::move(token)),
+        connect_timeout_(timeouts.connect_ms),
+        piece_timeout_(timeouts.piece_ms),
+        stop_(std::move(stop)),
+        on_stop_(stop_, [this] { asio::post(context_, [this] { cancel(); }); }) {
+    // Beast reads what there is room for, which would be 512 bytes: a seventh of the speed.
+    buffer_.reserve(buffer_.max_size());
+  }
+
+  Status get(const Request& request, const CheckHead& check, const Sink& sink) {
+    Status status = stream_ ? Status() : connect();
+    if (status.ok()) status = exchange(request, check, sink);
+    if (!status.ok()) {
+      stream_.reset();
+      buffer_.clear();
+    }
+    return status;
+  }
+
+ private:
+  Status connect() {
+    std::vector<Tcp::endpoint> addresses;
+    MILLRACE_RETURN_IF_ERROR(resolve(addresses));
+    stream_.emplace(context_);
+    stream_->expires_after(connect_timeout_);
+    return outcome("connecting", run([&](auto done) {
+                     stream_->async_connect(
+                         addresses,
+                         [done](error_code error, const Tcp::endpoint&) { done(error); });
+                   }));
+  }
+
+  Status resolve(std::vector<Tcp::endpoint>& addresses) {
+    error_code no_address;
+    const auto address = asio::ip::make_address(endpoint_.host, no_address);
+    if (!no_address) {
+      addresses.emplace_back(address, endpoint_.port);
+      return {};
+    }
+    asio::steady_timer timer(context_, connect_timeout_);
+    timer.async_wait([this](error_code error) {
+      if (!error) resolver_.cancel();
+    });
+    return outcome("resolving", run([&](auto done) {
+                     resolver_.async_resolve(endpoint_.host, std::to_string(endpoint_.port),
+                                             [&, done](error_code error, auto found) {
+                                               timer.cancel();
+                                               for (const auto& entry : found) {
+                                                 addresses.push_back(entry.endpoint());
+                                               }
+                                               done(error);
+                                             });
+                   }));
+  }
+
+  Status exchange(const Request& request, const CheckHead& check, const Sink& sink) {
+    http::request<http::empty_body> head(http::verb::get, request.target, 11);
+    head.set(http::field::host, name_);
+    if (!token_.empty()) head.set(http::field::authorization, "Bearer " + token_);
+    if (request.offset > 0) head.set(http::field::range, fmt::format("bytes={}-", request.offset));
+    stream_->expires_after(piece_timeout_);
+    MILLRACE_RETURN_IF_ERROR(outcome(
+        "asking", run([&](auto done) {
+          http::async_write(*stream_, head, [done](error_code error, size_t) { done(error); });
+        })));
+    Parser parser;
+    parser.header_limit(kAnswerHeadBytesMax);
+    // A longer answer is the caller's to refuse, by its head.
+    parser.body_limit(std::max(request.body_bytes_max, kRefusedBytesMax));
+    MILLRACE_RETURN_IF_ERROR(outcome("reading the head", run([&](auto done) {
+                                       http::async_read_header(
+                                           *stream_, buffer_, parser,
+                                           [done](error_code error, size_t) { done(error); });
+                                     })));
+    MILLRACE_RETURN_IF_ERROR(check(head_of(parser)));
+    while (!parser.is_done()) MILLRACE_RETURN_IF_ERROR(read_piece(parser, sink));
+    if (!parser.get().keep_alive()) stream_.reset();
+    return {};
+  }
+
+  /// Passes on what came even when the rest of the piece did not.
+  Status read_piece(Parser& parser, const Sink& sink) {
+    parser.get().body().data = piece_.data();
+    parser.get().body().size = piece_.size();
+    stream_->expires_after(piece_timeout_);
+    error_code error = run([&](auto done) {
+      http::async_read(*stream_, buffer_, parser,
+                       [done](error_code failed, size_t) { done(failed); });
+    });
+    if (error == http::error::need_buffer) error = {};
+    const size_t bytes = piece_.size() - parser.get().body().size;
+    if (bytes > 0) MILLRACE_RETURN_IF_ERROR(sink(std::string_view(piece_.data(), bytes)));
+    return outcome("reading", error);
+  }
+
+  static Head head_of(const Parser& parser) {
+    Head head{.status = parser.get().result_int(), .content_length = {}, .content_range = {}};
+    if (const auto length = parser.content_length()) head.content_length = *length;
+    const auto range = parser.get()[http::field::content_range];
+    head.content_range.assign(range.data(), range.size());
+    return head;
+  }
+
+  template <class Start>
+  error_code run(Start&& start) {
+    // What is started after this line is reached by the cancelling that follows a stop.
+    if (stop_.stop_requested()) return asio::error::operation_aborted;
+    error_code result;
+    start([&result](error_code error) { result = error; });
+    context_.restart();
+    context_.run();
+    return result;
+  }
+
+  /// What a protocol error tells about is no broken connection: the peer talks nonsense.
+  Status outcome(const char* what, error_code error) const {
+    if (!error) return {};
+    if (stop_.stop_requested()) return Error{ErrorCode::kAborted, "asked to stop"};
+    if (error == beast::error::timeout) {
+      return Error{ErrorCode::kTimedOut, fmt::format("{}: {}: no answer", name_, what)};
+    }
+    const bool is_nonsense =
+        error.category() == http::make_error_code(http::error::bad_version).category() &&
+        error != http::error::end_of_stream && error != http::error::partial_message;
+    return Error{is_nonsense ? ErrorCode::kInvalidRecord : ErrorCode::kRetriable,
+                 fmt::format("{}: {}: {}", name_, what, error.message())};
+  }
+
+  void cancel() {
+    resolver_.cancel();
+    if (stream_) stream_->cancel();
+  }
+
+  const Endpoint endpoint_;
+  const std::string name_;
+  const std::string token_;
+  const std::chrono::milliseconds connect_timeout_;
+  const std::chrono::milliseconds piece_timeout_;
+  asio::io_context context_{1};
+  Tcp::resolver resolver_{context_};
+  std::optional<beast::tcp_stream> stream_;
+  beast::flat_buffer buffer_{kAnswerHeadBytesMax + kPieceBytes};
+  std::vector<char> piece_ = std::vector<char>(kPieceBytes);
+  std::stop_token stop_;
+  std::stop_callback<std::function<void()>> on_stop_;  ///< last: it uses the rest
+};
+
+HttpClient::HttpClient(std::unique_ptr<Connection> connection)
+    : connection_(std::move(connection)) {}
+
+HttpClient::~HttpClient() = default;
+
+Result<std::unique_ptr<HttpClient>> HttpClient::open(std::string endpoint, HttpTimeouts timeouts,
+                                                     std::stop_token stop, std::string token) {
+  std::optional<Endpoint> read = read_endpoint(endpoint);
+  if (!read) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("'{}' is not an endpoint of the form host:port", endpoint)};
+  }
+  return std::unique_ptr<HttpClient>(new HttpClient(std::make_unique<Connection>(
+      std::move(*read), std::move(endpoint), timeouts, std::move(stop), std::move(token))));
+}
+
+Status HttpClient::get(const Request& request, const CheckHead& check, const Sink& sink) {
+  return connection_->get(request, check, sink);
+}
+
+}  // namespace millrace::engine
