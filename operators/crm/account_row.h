@@ -12,7 +12,7 @@
 
 namespace millrace::crm {
 
-/// More fields than this in one row are refused, so that bad input cannot grow a row for ever.
+/// Most fields of one row: more are refused, so that bad input cannot grow a row for ever.
 inline constexpr size_t kRowFieldsMax = 4096;
 
 struct FieldView {
@@ -23,7 +23,7 @@ struct FieldView {
   friend bool operator==(const FieldView&, const FieldView&) = default;
 };
 
-/// An `AccountChange` taken apart. Lives as long as the buffer it was read from.
+/// The parts of an `AccountChange`. Lives as long as the buffer it was read from.
 struct ChangeView {
   std::string_view id;
   ChangeType type = ChangeType::Update;
@@ -32,16 +32,16 @@ struct ChangeView {
   std::vector<FieldView> fields{};  ///< sorted by name, each with the change's version
 };
 
-/// An `AccountRow` taken apart. Lives as long as all the buffers its parts were read from.
+/// The parts of an `AccountRow`. Lives as long as all the buffers they were read from.
 struct RowView {
   std::string_view id;
   RowStatus status = RowStatus::Unknown;
-  std::optional<VersionView> existence_version{};  ///< of what decided `status`
+  std::optional<VersionView> existence_version{};  ///< of the change that decided `status`
   std::optional<VersionView> full_image_version{};
   std::optional<VersionView> gap_version{};
   std::vector<FieldView> fields{};  ///< sorted by name
 
-  /// A gap that no full image has closed yet.
+  /// Whether it has a gap that no full image has closed yet.
   bool incomplete() const { return gap_version > full_image_version; }
   /// The highest of all the versions in it.
   VersionView newest_version() const;
@@ -55,22 +55,20 @@ RowView read_row(const AccountRow& row);
 flatbuffers::Offset<AccountRow> write_row(flatbuffers::FlatBufferBuilder& builder,
                                           const RowView& row);
 
-/// Takes out what changes brought that were committed up to `through_ms`; says whether that changed
-/// the row. It is then what the later changes alone would have made of it.
+/// Removes the values of changes committed up to `through_ms`; returns whether that changed the
+/// row. Afterwards the row is as if only the later changes had come.
 bool erase_through(RowView& row, int64_t through_ms);
-/// Nothing is known of it.
+/// Whether nothing is known about the record.
 bool is_bare(const RowView& row);
 
-/// Merges `change` into `row` (of the same id) and says whether that changed it.
+/// Merges `change` into `row` (of the same id) and returns whether that changed it.
 ///
-/// The row is a function of the set of changes merged, never of their order:
-/// - of each field the highest (version, value) counts, null being the lowest value, so a late
-/// change
-///   of one field applies although a newer change of another field came first;
+/// The row is a function of the set of merged changes, never of their order:
+/// - the highest (version, value) of each field counts, null being the lowest value, so a late
+///   change of one field applies although a newer change of another field came first;
 /// - a field older than the newest full image is gone;
-/// - the newest change that is no Gap decides whether the account exists; of equal versions a
-/// Delete
-///   wins. A deleted row keeps its fields and versions, for the changes still to come.
+/// - the newest change that is no Gap decides whether the account exists; if versions are equal, a
+///   Delete wins. A deleted row keeps its fields and versions, for the changes still to come.
 /// Error: `kInvalidRecord` when the row would have more than `kRowFieldsMax` fields; `row` is then
 /// unchanged.
 Result<bool> merge_change(RowView& row, const ChangeView& change);

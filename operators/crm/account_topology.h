@@ -25,8 +25,8 @@
 
 namespace millrace::crm {
 
-/// Topics of the account flow. Keys of the inputs do not matter: records are keyed by what is in
-/// them.
+/// Topics of the account flow. Keys of the inputs do not matter: the flow keys records by their
+/// contents.
 inline constexpr Topic<RawBytes, AccountChange> kAccounts{"crm.accounts"};
 inline constexpr Topic<RawBytes, MergeFact> kMergeFacts{"crm.merge-facts"};
 inline constexpr Topic<std::string, Redirect> kRedirects{"crm.redirects"};
@@ -35,7 +35,7 @@ inline constexpr Topic<std::string, Conflict> kConflicts{"crm.conflicts"};
 inline constexpr Topic<RawBytes, Erasure> kErasures{"crm.erasures"};
 inline constexpr Topic<std::string, ErasureReport> kErasureReports{"crm.erasure-reports"};
 
-/// All topics that are written.
+/// All output topics.
 inline constexpr std::array kOutputs{kRedirects.name,          kAccountStates.name,
                                      kAccountTerritories.name, kEntitlements.name,
                                      kConflicts.name,          kErasureReports.name};
@@ -50,22 +50,23 @@ inline constexpr std::string_view kDeleteGraceTimers = "delete-grace-timers";  /
 inline constexpr std::string_view kErasureStore = "account-erasures";          ///< id → Erasure
 inline constexpr std::string_view kForestStore = "merge-forest";  ///< see merge_forest.h
 
-/// The checks of an input topic's values: the FlatBuffer, and that it says something.
+/// The checks of an input topic's values: a valid FlatBuffer with the required contents.
 Status validate_account_change(Bytes bytes);
 Status validate_merge_fact(Bytes bytes);
 Status validate_erasure(Bytes bytes);
 
 struct AccountOptions {
-  /// How many children of an account whose root moved are moved in one go.
+  /// The number of children that one slice moves when an account's root has moved.
   size_t child_move_slice = kChildMoveSlice;
   TerritoryOptions territories{};
-  /// For how long the parts of a transaction may come from which a merge is inferred; 0: none is.
+  /// How long the job waits for the parts of a transaction from which it infers a merge; 0: it
+  /// infers none.
   int64_t merge_inference_window_ms = 600'000;
-  /// For how long a deleted account stays as it was, since it may have been merged; 0: not at all.
+  /// How long a deleted account stays as it was, since it may have been merged; 0: not at all.
   int64_t delete_grace_ms = 0;
   UnmergedChildren unmerged_children = UnmergedChildren::kReturn;
-  /// What the names of topics that are written begin with, so that another job may write them again
-  /// beside these. Topics that are only read keep their names.
+  /// Begins the names of output topics, so that another job may write its own beside these. Topics
+  /// that are only read keep their names.
   std::string output_prefix{kTopicPrefix};
 };
 

@@ -20,10 +20,10 @@ enum ChangeDecoderChild : size_t {
 /// Decodes the records (any key, any bytes) of the mapping's `topic`-th topic.
 ///
 /// A change of an account or child is forwarded as AccountChange, followed by a Gap of the same
-/// version when it has fields of unknown value; gaps of all kinds become Gaps; an overflow a
-/// Conflict, whatever the entity. What leads to nothing is counted as dropped: "null_value",
+/// version when it has fields of unknown value; gaps of all kinds become Gaps; an overflow becomes
+/// a Conflict, whatever the entity. Records without effect are counted as dropped: "null_value",
 /// "message", "unknown_entity" (not in the mapping). An overflow is counted as "resync_needed" too.
-/// What does not decode is an `InvalidRecord`, and nothing of it is forwarded.
+/// A record that does not decode is an `InvalidRecord`, and nothing of it is forwarded.
 ProcessorFactory change_decoder(std::shared_ptr<const Mapping> mapping, size_t topic);
 
 }  // namespace millrace::crm

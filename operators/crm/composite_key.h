@@ -7,18 +7,18 @@
 
 namespace millrace::crm {
 
-/// Keys of what is under an id, such as features or members: the id and names, with zero bytes
+/// Key of something under an id, such as a feature or a member: the id and names, with zero bytes
 /// between, which no id has. All keys under one id are neighbours.
 inline std::string key_under(std::string_view id, std::string_view name) {
   return std::string(id).append(1, '\0').append(name);
 }
 
-/// The id in such a key: what topics with such keys are partitioned by.
+/// The id in such a key: it decides the partition of topics with such keys.
 inline Bytes root_in_key(Bytes key) {
   return key.view().substr(0, key.view().find('\0'));
 }
 
-/// What follows the id in such a key.
+/// The part after the id in such a key.
 inline std::string_view name_in_key(Bytes key) {
   const size_t end = key.view().find('\0');
   return end == std::string_view::npos ? std::string_view() : key.view().substr(end + 1);

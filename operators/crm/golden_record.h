@@ -19,7 +19,7 @@ struct MemberView {
 struct GoldenFieldView {
   std::string_view name;
   std::optional<std::string_view> value;  ///< nullopt: null
-  std::string_view member;                ///< whose value it is
+  std::string_view member;                ///< the member that the value comes from
   VersionView version{};
 
   friend bool operator==(const GoldenFieldView&, const GoldenFieldView&) = default;

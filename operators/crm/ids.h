@@ -25,7 +25,7 @@ std::string_view source_of(std::string_view id);
 /// The 18-character, case-safe form of a Salesforce id of 15 or 18 characters.
 ///
 /// Error: `kInvalidArgument` for another length, for other characters than letters and digits and
-/// for an 18-character id whose last three are not what the first fifteen demand.
+/// for an 18-character id whose last three do not match the first fifteen.
 Result<std::string> canonical_salesforce_id(std::string_view id);
 
 }  // namespace millrace::crm

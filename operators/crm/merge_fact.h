@@ -11,8 +11,8 @@
 
 namespace millrace::crm {
 
-/// A merge fact that was checked. Ordered by what decides: version, authority, then kind and ids,
-/// so that of two facts about one victim the same one wins whichever came first.
+/// A merge fact that was checked. Ordered by version, authority, then kind and ids, so that of two
+/// facts about one victim the same one wins whichever came first.
 struct OwnedMergeFact {
   std::string victim;
   OwnedVersion version{};
@@ -25,11 +25,11 @@ struct OwnedMergeFact {
   friend auto operator<=>(const OwnedMergeFact&, const OwnedMergeFact&) = default;
 };
 
-/// Checks `fact` and takes it. Error: `kInvalidRecord` when an id has not the internal form, a
-/// Merge has no survivor or a Split no successors, or kind and authority do not go together.
+/// Checks and copies `fact`. Error: `kInvalidRecord` when an id has not the internal form, a Merge
+/// has no survivor or a Split no successors, or kind and authority do not go together.
 Result<OwnedMergeFact> read_merge_fact(const MergeFact& fact);
 
-/// The same without checks, of what was checked before.
+/// The same without checks, for a fact that was checked before.
 OwnedMergeFact copy_merge_fact(const MergeFact& fact);
 
 flatbuffers::Offset<MergeFact> write_merge_fact(flatbuffers::FlatBufferBuilder& builder,
@@ -44,19 +44,19 @@ struct MergedPeriod {
   friend bool operator==(const MergedPeriod&, const MergedPeriod&) = default;
 };
 
-/// What all the facts about one victim come to.
+/// The outcome of all facts about one victim.
 struct Verdict {
-  std::optional<OwnedMergeFact> fact{};  ///< what decides; nullopt: nothing is said of a victim
+  std::optional<OwnedMergeFact> fact{};  ///< the one that decides; nullopt: there are no facts
   std::vector<MergedPeriod> periods{};   ///< in their order
 };
 
-/// What the facts about one victim come to, whatever their order.
+/// Computes the outcome of the facts about one victim, whatever their order.
 ///
-/// An undelete takes the signals (facts of authority Transaction or MasterRecord) up to its version
-/// back, and so does a signal that is an Unmerge, since its survivor was erased. Of what is left
-/// the highest decides; if nothing is left, but something was taken back, what took it back does. A
-/// period begins with a version up to which a merge decides, and ends with one up to which none
-/// does.
+/// An undelete takes back the signals (facts of authority Transaction or MasterRecord) up to its
+/// version, and so does a signal that is an Unmerge, since its survivor was erased. Of the other
+/// facts the highest decides; if there are none, but some were taken back, the fact that took them
+/// back decides. A period begins with a version up to which a merge decides, and ends with one up
+/// to which none does.
 Verdict judge_facts(std::vector<OwnedMergeFact> facts);
 
 }  // namespace millrace::crm

@@ -16,10 +16,10 @@
 
 namespace millrace::crm {
 
-/// Where records go that came to a victim while it was merged, when the merge is taken back.
+/// The place of records that came to a victim while it was merged, after the merge is taken back.
 enum class UnmergedChildren : unsigned char {
-  kReturn,  ///< with all others to the victim
-  kStay,    ///< nowhere: they stay with the survivor, wherever it leads
+  kReturn,  ///< they go to the victim, like all others
+  kStay,    ///< they stay with the survivor, wherever it leads
 };
 
 /// See redirect.fbs.
@@ -33,7 +33,7 @@ struct OwnedStay {
   friend auto operator<=>(const OwnedStay&, const OwnedStay&) = default;
 };
 
-/// Where an id leads; see redirect.fbs.
+/// The survivor and root of an id; see redirect.fbs.
 struct OwnedRedirect {
   std::string id;
   std::string survivor{};  ///< empty for a root
@@ -60,7 +60,8 @@ struct OwnedConflict {
   friend auto operator<=>(const OwnedConflict&, const OwnedConflict&) = default;
 };
 
-/// What one fact changed: redirects sorted by id, each once; conflicts in the order to report them.
+/// The changes that one fact made: redirects sorted by id, each once; conflicts in the order to
+/// report them.
 struct ForestChanges {
   std::vector<OwnedRedirect> redirects;
   std::vector<OwnedConflict> conflicts;
@@ -69,33 +70,33 @@ struct ForestChanges {
 
 /// The forest of merges, incrementally, over a key-value store.
 ///
-/// Of each victim one fact decides (`judge_facts`); a deciding Merge is an edge victim → survivor.
+/// For each victim one fact decides (`judge_facts`); a deciding Merge is an edge victim → survivor.
 /// The edges of a component have at most one cycle, and its oldest edge (lowest version, then
-/// lowest victim) is inactive. Everything kept is a function of the set of facts applied, never of
-/// their order.
+/// lowest victim) is inactive. The store's contents are a function of the set of applied facts,
+/// never of their order.
 ///
 /// In the store: "n" + id → ForestNode; "f" + victim + NUL + version and authority → MergeFact,
-/// each that was applied; an empty row "i" + survivor + NUL + victim when any of these names the
-/// survivor; and "e" + id → up to which commit time facts about an erased id are not believed.
-/// Holds nothing itself; single-threaded like the store.
+/// each applied one; an empty row "i" + survivor + NUL + victim if any of these names the survivor;
+/// and "e" + id → the commit time up to which facts about an erased id are ignored. Holds nothing
+/// itself; single-threaded like the store.
 class MergeForest {
  public:
-  /// `store` must outlive this. `children`: whether redirects have stays. A store that was written
-  /// under the other policy follows it victim by victim, with the next fact about each.
+  /// `store` must outlive this. `children` decides whether redirects have stays. A store that was
+  /// written under the other policy changes victim by victim, with the next fact about each.
   explicit MergeForest(KeyValueStore& store, UnmergedChildren children = UnmergedChildren::kReturn)
       : store_(store), children_(children) {}
 
-  /// Takes a fact and returns what it changed; nothing for a duplicate or a fact that decides
-  /// nothing, but for the ids it names for the first time.
+  /// Applies a fact and returns its changes. A duplicate, or a fact that decides nothing, changes
+  /// only ids that it names for the first time.
   ///
   /// Costs reading all facts about the victim, reads and writes for every id whose root changes,
   /// and reads for the path from the new survivor to its root if the victim had a survivor before
   /// or the fact closes a cycle.
   ForestChanges apply(const OwnedMergeFact& fact, int64_t event_time_ms);
 
-  /// Forgets what facts committed up to `through_ms` said of `id`, those that come later included.
-  /// As victim it stands for itself; ids that were merged into it do too, as by un-merges of the
-  /// same versions. What newer facts say of it stays. Costs as the un-merges.
+  /// Forgets the facts about `id` that were committed up to `through_ms`, also those that arrive
+  /// later. If it is a victim it becomes its own root; so do ids that were merged into it, as by
+  /// un-merges of the same versions. Newer facts about it stay. Costs as much as the un-merges.
   ForestChanges erase(const std::string& id, int64_t through_ms, int64_t event_time_ms);
 
   /// Nullopt for an id that no fact has named.

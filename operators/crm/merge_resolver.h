@@ -21,12 +21,12 @@ enum MergeResolverChild : size_t {
 /// Forwards to the first child a Redirect, keyed by id, for every id whose redirect changed or that
 /// a fact names for the first time; to the second a Conflict, keyed by its first id. All facts must
 /// come to one task. Output has the fact's timestamp. A duplicate or outdated fact changes nothing,
-/// in any order. A null value is dropped and counted; a fact that is none throws.
+/// in any order. A null value is dropped and counted; an invalid fact throws.
 ProcessorFactory merge_resolver(std::string forest_store, UnmergedChildren children);
 
 /// Takes Erasures keyed by id and forgets the id in `forest_store` (`MergeForest::erase`). Forwards
-/// redirects and conflicts like the resolver, a null redirect for the id if it had one, and an
-/// ErasureReport, in which redirects are those of `redirects_topic`, to the third child.
+/// redirects and conflicts like the resolver, and a null redirect for the id if it had one. To the
+/// third child it forwards an ErasureReport, which counts redirects under `redirects_topic`.
 ProcessorFactory merge_eraser(std::string forest_store, std::string redirects_topic,
                               UnmergedChildren children);
 

@@ -8,11 +8,11 @@
 
 namespace millrace::crm {
 
-/// What the names of all our topics begin with.
+/// The prefix of all our topics.
 inline constexpr std::string_view kTopicPrefix = "crm.";
 
-/// Name of an output when outputs have another prefix, as those of a shadow do: `crm.redirects`
-/// under `crm.next.` is `crm.next.redirects`. REQUIRES: `topic` begins with `kTopicPrefix`.
+/// Name of an output under another prefix, such as that of a shadow: `crm.redirects` under
+/// `crm.next.` is `crm.next.redirects`. REQUIRES: `topic` begins with `kTopicPrefix`.
 inline std::string output_topic(std::string_view topic, std::string_view prefix) {
   MILLRACE_ASSERT(topic.starts_with(kTopicPrefix), "it is one of our topics");
   return std::string(prefix).append(topic.substr(kTopicPrefix.size()));
@@ -20,7 +20,7 @@ inline std::string output_topic(std::string_view topic, std::string_view prefix)
 
 inline constexpr std::size_t kOutputPrefixLengthMax = 128;
 
-/// Whether the names of topics may begin like this.
+/// Whether names of topics may begin with `text`.
 inline bool is_output_prefix(std::string_view text) {
   const auto is_allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||

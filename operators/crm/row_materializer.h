@@ -6,15 +6,15 @@
 
 namespace millrace::crm {
 
-/// Merges changes (value: AccountChange) into full rows in `row_store`, by key: of accounts the
-/// record's id, of children `child_key`.
+/// Merges changes (value: AccountChange) into full rows in `row_store`, by key: for accounts the
+/// record's id, for children `child_key`.
 ///
 /// Forwards the new AccountRow with the old one, same key, for every change that changed the row; a
-/// duplicate or outdated change changes nothing, in any order. A deleted account keeps a row, which
-/// says so. Output has the later timestamp of row and change. A null value is dropped and counted;
-/// a change that is none is an `InvalidRecord`, and so is one that would make a row of too many
-/// fields. What was erased up to a change's commit time by `erasure_store` (key → Erasure, read
-/// only) is dropped and counted "erased".
+/// duplicate or outdated change changes nothing, in any order. A deleted account keeps a row,
+/// marked deleted. Output has the later timestamp of row and change. A null value is dropped and
+/// counted; an invalid change is an `InvalidRecord`, and so is one that would make a row of too
+/// many fields. A change that `erasure_store` (key → Erasure, read only) covers by its commit time
+/// is dropped and counted "erased".
 ProcessorFactory row_materializer(std::string row_store, std::string erasure_store);
 
 }  // namespace millrace::crm

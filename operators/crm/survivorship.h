@@ -7,8 +7,8 @@
 
 namespace millrace::crm {
 
-/// How one field of a merged account is chosen among its members. Only members whose row is live
-/// count. Of equals the higher value, then the lower id wins: a total order.
+/// The rule that chooses one field of a merged account among its members. Only members whose row is
+/// live count. Among equals the higher value, then the lower id wins: a total order.
 enum class Survivorship : unsigned char {
   kMasterWins,      ///< the root's, null or missing too
   kMostRecent,      ///< the highest version, null too

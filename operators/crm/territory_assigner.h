@@ -29,7 +29,7 @@ inline constexpr Topic<std::string, RuleTerritory> kRuleTerritories{"crm.rule-te
 inline constexpr Topic<std::string, ManualTerritory> kManualTerritories{"crm.manual-territories"};
 inline constexpr Topic<std::string, TerritoryExclusion> kTerritoryExclusions{
     "crm.territory-exclusions"};
-/// Which territories every account is in: root, NUL, territory → why.
+/// The territories of every account: root, NUL, territory → the reason.
 inline constexpr Topic<std::string, AccountTerritory> kAccountTerritories{
     "crm.account-territories"};
 
@@ -42,26 +42,26 @@ inline constexpr std::string_view kAccountTerritoryStore = "account-territories"
 struct TerritoryOptions {
   territory::RuleRuns runs = territory::RuleRuns::kContinuous;
   territory::FieldTypes types{};
-  /// What a change of rules leaves to do is done in slices of so many accounts, so often, in every
-  /// task: so it leaves time to what comes in.
+  /// Every task does the work of a rule change in slices of so many accounts, so often, which
+  /// leaves time for inputs.
   size_t slice_accounts = 50;
   int64_t slice_interval_ms = 20;
 };
 
-/// The broadcast tables that territories are made of: rules and the like, then what persons say.
+/// The broadcast tables of territories: rules and other definitions, then manual choices.
 std::vector<TopicUse> territory_tables();
 std::vector<StoreSpec> territory_stores();
 
 /// Adds the processor behind the account aggregator, whose states it takes as records and as the
 /// store `state_store`, and the sinks of topics `crm.account-territories` and `crm.conflicts`.
 ///
-/// - An account that is not active has no territories. What persons say about any member of a
+/// - An account that is not active has no territories. A manual choice for any member of a
 ///   component counts for its root.
-/// - A change of rules meets the accounts that come after it, and those before it in slices, with
-///   an epoch of its own; see `RuleRuns` for when. Changes that come with nothing in between are
-///   one run.
-/// - What persons say counts at once, in either mode.
-/// - A rule that makes no sense is a conflict, told by the task of partition 0.
+/// - A change of rules applies to the accounts that come after it at once, and to the others in
+///   slices, with an epoch of its own; see `RuleRuns` for when. Changes that come with nothing in
+///   between are one run.
+/// - Manual choices count at once, in either mode.
+/// - An invalid rule is a conflict, which the task of partition 0 reports.
 ///
 /// Every task holds the compiled rules in memory, compiles them when it starts, and has a copy of
 /// the definitions in its state.

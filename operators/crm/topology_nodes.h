@@ -24,7 +24,7 @@ class Nodes {
  public:
   explicit Nodes(std::string output_prefix) : output_prefix_(std::move(output_prefix)) {}
 
-  /// A topic as it is written here.
+  /// `topic` under the name that this topology writes.
   TopicUse output(TopicUse topic) const {
     topic.name = output_topic(topic.name, output_prefix_);
     return topic;

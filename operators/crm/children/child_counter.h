@@ -8,7 +8,7 @@ namespace millrace::crm {
 
 /// Children of the child counter, in the order in which they must be declared.
 enum ChildCounterChild : size_t {
-  /// A null value, keyed by root: what is in the store of counts changed.
+  /// A null value, keyed by root: the root's counts in the store changed.
   kCountsChild = 0,
   /// Children by root: every ChildUpdate that changed an entry, keyed by root.
   kChildrenByRootChild = 1
@@ -18,11 +18,10 @@ enum ChildCounterChild : size_t {
 /// under root, `child_key` and account in `entry_store`, and in `count_store` per root how many
 /// there are of each kind (ChildCounts; no row for none).
 ///
-/// A child counts once, through however many accounts it came: with the first entry it comes, with
-/// the last it goes. Updates of one (root, child, account) must come in order, others in any.
-/// Repeated updates change nothing. Costs reading the entry and the row of counts, whatever number
-/// of children there are; and the entries of the one child, if any child came through another
-/// account than the root.
+/// A child counts once, through however many accounts it came: from its first entry until its last.
+/// Updates of one (root, child, account) must come in order, others in any order. Repeated updates
+/// change nothing. Costs reading the entry and the row of counts, however many children there are;
+/// and the entries of the one child, if any child came through another account than the root.
 ProcessorFactory child_counter(std::string entry_store, std::string count_store);
 
 }  // namespace millrace::crm

@@ -8,7 +8,7 @@
 
 namespace millrace::crm {
 
-/// How many children there are, by kind.
+/// The number of children, by kind.
 using ChildTally = std::array<uint64_t, kChildKinds>;
 
 inline ChildTally read_counts(const ChildCounts& counts) {

@@ -12,8 +12,8 @@
 
 namespace millrace::crm {
 
-/// Key of a record under accounts, e.g. "contact/sf:0035g00000AbCdEAAV": of different kinds ids may
-/// be equal. REQUIRES: `kind` is not kAccount.
+/// Key of a record under accounts, e.g. "contact/sf:0035g00000AbCdEAAV": records of different kinds
+/// may have equal ids. REQUIRES: `kind` is not kAccount.
 std::string child_key(EntityKind kind, std::string_view id);
 std::string child_key(ChildKind kind, std::string_view id);
 
@@ -25,11 +25,12 @@ std::string_view to_string(ChildKind kind);
 
 inline constexpr size_t kChildKinds = static_cast<size_t>(ChildKind::MAX) + 1;
 
-/// Of each kind, our name of the field that names the account; empty: the mapping has no such kind.
+/// For each kind, our name of the field that names the account; empty: the mapping has no such
+/// kind.
 using ParentFields = std::array<std::string, kChildKinds>;
 
-/// Error: `kConfig` when a kind's entities name none or differ in it, since a row may be made of
-/// changes from several of them.
+/// Error: `kConfig` when a kind's entities name no such field or differ in it, since a row may
+/// consist of changes from several of them.
 Result<ParentFields> parent_fields(const Mapping& mapping);
 
 }  // namespace millrace::crm

@@ -11,14 +11,14 @@
 
 namespace millrace::crm {
 
-/// Which child under which account.
+/// A child under an account.
 struct ChildPlace {
   std::string_view account;
   ChildKind kind = ChildKind::Contact;
   std::string_view child;
 };
 
-/// Writes ChildUpdates; the buffers are kept from record to record.
+/// Writes ChildUpdates; keeps its buffers from record to record.
 class ChildWriter {
  public:
   /// An entry of `root`, which is empty on the way to the account. `since`: of the change that

@@ -21,12 +21,12 @@ inline constexpr std::string_view kChildCountStore = "root-child-counts";  ///< 
 
 std::vector<StoreSpec> child_stores();
 
-/// The way of children to their accounts: AccountChanges keyed by `child_key` come out of `by_id`.
-/// Returns the child index.
+/// Adds the way of children to their accounts; `by_id` forwards AccountChanges keyed by
+/// `child_key`. Returns the child index.
 NodeIndex add_child_index(Nodes& nodes, NodeIndex by_id, ParentFields parents);
 
-/// The way from accounts to roots, added after the redirect router and its first child. Returns the
-/// child counter; its first child must be the account aggregator.
+/// Adds the way from accounts to roots; call it after the redirect router and its first child are
+/// added. Returns the child counter; its first child must be the account aggregator.
 NodeIndex add_child_counter(Nodes& nodes, NodeIndex child_index, NodeIndex redirect_router,
                             size_t move_slice);
 

@@ -11,13 +11,13 @@
 
 namespace millrace::crm {
 
-/// What a source says happened to a record.
+/// The kind of change that a source reports.
 enum class ChangeKind : unsigned char {
   kCreate,
   kUpdate,
   kDelete,
   kUndelete,
-  /// Something happened and the source does not say what: no fields.
+  /// Something happened, but the source does not send the change: no fields.
   kGapCreate,
   kGapUpdate,
   kGapDelete,
@@ -35,7 +35,7 @@ constexpr bool is_gap(ChangeKind kind) {
 }
 
 struct DecodedField {
-  std::string_view name;                  ///< ours, or the source's where nothing maps it
+  std::string_view name;                  ///< ours, or the source's if nothing maps it
   std::optional<std::string_view> value;  ///< nullopt: null, which is a value of its own
 
   friend bool operator==(const DecodedField&, const DecodedField&) = default;
@@ -43,28 +43,29 @@ struct DecodedField {
 
 /// One change of one record, whatever wrote it. Views die with the decoder's next `decode`.
 struct Change {
-  /// How the mapping takes the entity; lives as long as the mapping. Its kind tells which rows the
-  /// record belongs to, its `parent` which of `fields` holds the parent's id.
+  /// The mapping of the entity; lives as long as the whole mapping. Its kind decides the rows that
+  /// the record belongs to; its `parent` names the one of `fields` with the parent's id.
   const EntityMapping* entity = nullptr;
-  std::string_view entity_name;  ///< as the source calls it, e.g. "Account", "public.customers"
-  /// Internal form `source:id`; Salesforce ids with 18 characters. Of an overflow "source:entity".
+  std::string_view entity_name;  ///< the source's name, e.g. "Account", "public.customers"
+  /// Internal form `source:id`; Salesforce ids with 18 characters. For an overflow "source:entity".
   std::string_view id;
   ChangeKind kind = ChangeKind::kUpdate;
   /// Commit time, sequence number and transaction key. Deliveries of one change share these and
   /// the id, and no other change does.
   VersionView version{};
-  /// `fields` is the whole record: what is missing has no value. True for creates and undeletes.
+  /// `fields` is the whole record: missing fields have no value. True for creates and undeletes.
   bool full_image = false;
-  /// Sorted by name, each name once. Of a delete none but the entity's `master`.
+  /// Sorted by name, each name once. A delete has only the entity's `master`.
   std::span<const DecodedField> fields{};
-  /// Our names of fields that changed to values which the source did not send, but only how the
-  /// text differs from the old one. Until a full image comes the record is incomplete.
+  /// Our names of fields of which the source sent only a difference to the old text, not the value.
+  /// Until a full image comes the record is incomplete.
   std::span<const std::string_view> unknown_fields{};
-  /// The change as a finished AccountChange, when that is what was decoded; else null.
+  /// The change as a finished AccountChange, if the input was one; else null.
   Bytes encoded{};
 };
 
-/// The value of the parent's id in `change`. nullopt: the change does not say; inner nullopt: none.
+/// The value of the parent's id in `change`. nullopt: the change does not have the field; inner
+/// nullopt: the record has no parent.
 std::optional<std::optional<std::string_view>> parent_of(const Change& change);
 
 }  // namespace millrace::crm

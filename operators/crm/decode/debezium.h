@@ -6,8 +6,8 @@
 
 namespace millrace::crm {
 
-/// Debezium's envelope (before, after, op, source) as JSON, with or without schema. README.md tells
-/// what each operation becomes. `mapping` must outlive the decoder.
+/// Debezium's envelope (before, after, op, source) as JSON, with or without schema. README.md lists
+/// the result of each operation. `mapping` must outlive the decoder.
 std::unique_ptr<Decoder> make_debezium_decoder(const TopicMapping& mapping);
 
 }  // namespace millrace::crm

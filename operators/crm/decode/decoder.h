@@ -12,16 +12,16 @@
 
 namespace millrace::crm {
 
-/// What one record of a topic says.
+/// The contents of one record of a topic.
 struct Decoded {
   std::span<const Change> changes{};
-  /// Why a record that is well-formed says nothing: "unknown_entity" (the mapping has no such
+  /// The reason why a well-formed record has no changes: "unknown_entity" (the mapping has no such
   /// entity), "message" (a note in a database's log) or "null_value". Empty when there are changes.
   std::string_view skipped{};
 };
 
-/// Bytes of one format in, changes out. Keeps buffers from record to record and nothing else: what
-/// comes out is a function of the bytes. Not thread-safe; one object a task.
+/// Turns bytes of one format into changes. Keeps only buffers from record to record: the output is
+/// a function of the bytes. Not thread-safe; one object per task.
 class Decoder {
  public:
   Decoder() = default;
@@ -29,10 +29,10 @@ class Decoder {
   Decoder& operator=(const Decoder&) = delete;
   virtual ~Decoder() = default;
 
-  /// REQUIRES: !value.is_null(); of FlatBuffers: 8-byte aligned.
+  /// REQUIRES: !value.is_null(); FlatBuffers are 8-byte aligned.
   ///
   /// Error: `kInvalidRecord`; the message begins with "byte <offset>: " and names the place and the
-  /// fault, never a value. All of the record is refused then, also what was well-formed.
+  /// fault, never a value. The whole record is refused then, also its well-formed parts.
   virtual Result<Decoded> decode(Bytes value) = 0;
 };
 

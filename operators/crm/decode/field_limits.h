@@ -8,7 +8,7 @@
 
 namespace millrace::crm {
 
-/// Bounds of what is decoded. A record beyond one of them is bad input.
+/// Bounds of a record. A record beyond one of them is bad input.
 inline constexpr size_t kDocumentBytesMax = 4 << 20;
 /// Nested arrays and objects of a document; Kafka Connect's schemas have about ten.
 inline constexpr size_t kDocumentDepthMax = 64;

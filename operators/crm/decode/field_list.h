@@ -14,9 +14,9 @@
 
 namespace millrace::crm {
 
-/// The form of ids in one format: what a local id becomes before the source's name goes in front.
+/// Converts a local id of one format, before the source's name goes in front.
 using LocalId = Result<std::string> (*)(std::string_view id);
-/// Other systems' ids stay as they are.
+/// Leaves ids of other systems unchanged.
 inline Result<std::string> id_as_it_is(std::string_view id) {
   return std::string(id);
 }
@@ -26,17 +26,18 @@ class FieldList {
  public:
   explicit FieldList(LocalId local_id) : local_id_(local_id) {}
 
-  /// `texts` keeps what is made; `entity` and `source` are of the mapping.
+  /// `texts` keeps new texts; `entity` and `source` are of the mapping.
   void begin(const EntityMapping& entity, std::string_view source, TextArena& texts);
-  /// Error: `kInvalidArgument` when a reference is no id; says why.
+  /// Error: `kInvalidArgument`, with the reason, when a reference is no id.
   Status add(std::string_view source_name, std::optional<std::string_view> value);
   /// The field changed, and its value was not sent.
   void add_unknown(std::string_view source_name);
-  /// Sorts. False when two values of one field were added; the same value twice counts as one.
+  /// Sorts. Returns false when two values of one field were added; the same value twice counts as
+  /// one.
   bool finish();
 
   std::span<const DecodedField> fields() const { return fields_; }
-  /// The one of this name of ours, or none.
+  /// The field of this name of ours, or none.
   std::span<const DecodedField> only(std::string_view name) const;
   std::span<const std::string_view> unknown_fields() const { return unknown_; }
 

@@ -11,7 +11,7 @@
 
 namespace millrace::crm {
 
-/// The place of a value inside a document, kept on the stack on the way down.
+/// The place of a value inside a document; lives on the stack during the descent.
 struct JsonPlace {
   const JsonPlace* parent = nullptr;
   std::string_view name{};  ///< member of an object
@@ -33,11 +33,11 @@ class JsonDocument {
   /// position of the first fault.
   Result<simdjson::dom::element> parse(std::string_view text);
 
-  /// Of the parsed document.
+  /// Size of the parsed document.
   size_t bytes() const { return size_; }
 
   /// "byte 17: /payload/op: <why>" for a value of the parsed document. Finding the byte costs a
-  /// parse; names that could hold anything are shown as "?".
+  /// parse; a name that could hold anything becomes "?".
   Error fault(const JsonPlace& place, std::string_view why) const;
 
  private:

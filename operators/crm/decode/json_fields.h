@@ -20,7 +20,7 @@ struct JsonLeaf {
   std::optional<std::string_view> value;  ///< nullopt: null
 };
 
-/// Texts made while decoding; views of them live until `clear`.
+/// Holds texts made while decoding; views of them live until `clear`.
 class TextArena {
  public:
   std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
@@ -30,12 +30,12 @@ class TextArena {
   std::deque<std::string> texts_;
 };
 
-/// `value` as the text of a field: strings as they are, numbers in their shortest form (so that
-/// equal numbers are equal texts whoever wrote them), arrays as JSON without spaces. nullopt: null.
+/// `value` as the text of a field: strings unchanged, numbers in their shortest form (so that equal
+/// numbers are equal texts whoever wrote them), arrays as JSON without spaces. nullopt: null.
 /// REQUIRES: no object.
 std::optional<std::string_view> leaf_text(simdjson::dom::element value, TextArena& texts);
 
-/// Appends all that is not an object inside `object` to `leaves`, in the order of the document.
+/// Appends every value inside `object` that is no object to `leaves`, in the order of the document.
 /// Error: `kInvalidRecord` beyond the bounds of field_limits.h.
 Status flatten(const JsonDocument& document, const JsonPlace& place, simdjson::dom::object object,
                TextArena& texts, std::vector<JsonLeaf>& leaves);

@@ -18,14 +18,14 @@ struct ChangeEventHeader {
   std::string_view entity_name{};
   ChangeKind kind = ChangeKind::kUpdate;
   VersionView version{};
-  std::vector<std::string_view> record_ids{};  ///< as written; empty of an overflow
+  std::vector<std::string_view> record_ids{};  ///< as written; empty for an overflow
   std::vector<std::string_view> nulled_fields{};
   std::vector<std::string_view> changed_fields{};
   std::vector<std::string_view> diff_fields{};
 };
 
-/// Reads into `header`, whose vectors keep their memory. Members that are not known are left alone.
-/// Error: `kInvalidRecord`: a member is missing, twice there, or of another type or form.
+/// Reads into `header`, whose vectors keep their memory. Ignores unknown members.
+/// Error: `kInvalidRecord`: a member is missing, occurs twice, or has another type or form.
 Status read_change_event_header(const JsonDocument& document, const JsonPlace& place,
                                 simdjson::dom::object object, ChangeEventHeader& header);
 

@@ -11,19 +11,19 @@
 
 namespace millrace::crm {
 
-/// Which nulls of an event mean that a field has no value any more.
+/// Decides which nulls of an event mean that a field lost its value.
 ///
-/// CometD leaves unchanged fields out, so there a null always does. In the Pub/Sub API and in Kafka
-/// Connect every field of the schema is present and unchanged ones are null; there it does when
-/// `nulledFields`, or of an update `changedFields`, names the field or the compound it is part of.
+/// CometD leaves unchanged fields out, so there every null does. In the Pub/Sub API and in Kafka
+/// Connect every field of the schema is present and unchanged ones are null; there a null counts if
+/// `nulledFields`, or for an update `changedFields`, names the field or the compound it is part of.
 class SalesforceNulls {
  public:
   explicit SalesforceNulls(RawFormat format) : format_(format) {}
 
   void begin(const ChangeEventHeader& header);
-  /// Whether the null that the event has for `name` is one.
+  /// Whether the event's null for `name` counts.
   bool says_null(std::string_view name) const;
-  /// Names that the header says are null and about which `leaves` (sorted by name) say nothing.
+  /// Names that are null by the header and that `leaves` (sorted by name) do not have.
   std::vector<std::string_view> without_leaf(std::span<const JsonLeaf> leaves) const;
 
  private:
@@ -37,7 +37,7 @@ class SalesforceNulls {
 /// ("BillingAddress": null clears "BillingAddress.City"), of an address all parts, else `name`.
 std::vector<std::string> fields_of_null(std::string_view name, const EntityMapping& entity);
 
-/// "MailingAddress.City" of Connect's flat "MailingCity"; empty for what is no part of an address.
+/// "MailingAddress.City" of Connect's flat "MailingCity"; empty if it is no part of an address.
 std::string nested_address_name(std::string_view flat_name);
 /// "MailingCity" of "MailingAddress.City"; empty for another name.
 std::string flat_address_name(std::string_view nested_name);

@@ -6,8 +6,8 @@
 
 namespace millrace::crm {
 
-/// The way of erasures to the tasks that own something of a record, after all other nodes of
-/// accounts, merges and children are there.
+/// Adds the routes of erasures to the tasks that own parts of a record. Call it after all other
+/// nodes of accounts, merges and children are added.
 void add_erasure(Nodes& nodes, const ParentFields& parents, UnmergedChildren children);
 
 }  // namespace millrace::crm

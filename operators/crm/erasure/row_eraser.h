@@ -12,14 +12,14 @@ enum RowEraserChild : size_t { kErasedRowsChild = 0, kRowReportsChild = 1 };
 struct RowEraserStores {
   std::string rows;      ///< key → AccountRow
   std::string erasures;  ///< key → Erasure
-  /// root → AccountState. Empty: the rows are none of accounts.
+  /// root → AccountState. Empty: the rows are not those of accounts.
   std::string states{};
 };
 
-/// Takes Erasures keyed like the rows, marks the record in `stores.erasures` and takes out of its
-/// row what was committed up to the erasure: forwards the row's change to the first child, a null
-/// value when nothing is left, and an ErasureReport to the second. Of an account that has no
-/// component of its own any more the state's row goes too; else the aggregator takes it away when
+/// Takes Erasures keyed like the rows, marks the record in `stores.erasures` and removes the values
+/// from its row that were committed up to the erasure: forwards the row's change to the first
+/// child, a null value when nothing is left, and an ErasureReport to the second. If the account has
+/// no component of its own any more, the state's row goes too; else the aggregator removes it when
 /// the last member leaves. Repeated erasures change nothing.
 ProcessorFactory row_eraser(RowEraserStores stores);
 

@@ -12,9 +12,9 @@ enum AccountSignalsChild : size_t {
   kAccountPartsChild = 1  ///< TransactionParts by transaction; missing if nothing is inferred
 };
 
-/// Takes AccountChanges keyed by id, and says what each of them, alone, tells about merges:
-/// - one in which `master_field` has the id of another account is a merge into that, of authority
-///   MasterRecord and the change's version; an empty name: there is no such field;
+/// Takes AccountChanges keyed by id, and forwards the signals of merges in each of them alone:
+/// - a change in which `master_field` has the id of another account is a merge into that account,
+///   of authority MasterRecord and the change's version; an empty name: there is no such field;
 /// - an undelete takes signals back: a fact of authority Undelete;
 /// - a delete or update is part of its transaction.
 ProcessorFactory account_signals(std::string master_field);

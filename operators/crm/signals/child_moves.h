@@ -13,15 +13,15 @@ struct ChildMovesStores {
   std::string rows;      ///< `child_key` → AccountRow; read only
   std::string erasures;  ///< `child_key` → Erasure; read only
   std::string parents;   ///< `child_key`, version, account → PastParent
-  std::string timers;    ///< wall clock: until when a past parent is remembered
+  std::string timers;    ///< wall clock: when a past parent is forgotten
 };
 
-/// Takes AccountChanges keyed by `child_key`, before the row materializer does, and forwards the
-/// TransactionParts `Moved` that they make, keyed by transaction.
+/// Takes AccountChanges keyed by `child_key`, before the row materializer does, and forwards
+/// TransactionParts `Moved`, keyed by transaction.
 ///
-/// There is one for every two changes of a record of which the older has it under one account and
-/// the newer, whose transaction it is part of, under another, in whatever order they came. The
-/// older one is known for `window_ms` after another took its place, and for ever while none did.
+/// It forwards one for every two changes of a record of which the older has it under one account
+/// and the newer under another, in whatever order they came; the part belongs to the newer one's
+/// transaction. It remembers the older one until `window_ms` after another took its place.
 ProcessorFactory child_moves(ParentFields parents, ChildMovesStores stores, int64_t window_ms);
 
 }  // namespace millrace::crm

@@ -17,24 +17,25 @@ inline constexpr std::string_view kTransactionTimers = "merge-transaction-timers
 inline constexpr std::string_view kPastParentStore = "child-parents";               ///< private
 inline constexpr std::string_view kPastParentTimers = "child-parent-timers";        ///< private
 
-/// Which changes of a mapping's entities tell about merges.
+/// The changes of a mapping's entities that signal merges.
 struct SignalSources {
   std::string master_field{};  ///< our name of an account's field with its master's id; or empty
-  bool transactions = false;   ///< merges are inferred from transactions
+  bool transactions = false;   ///< infer merges from transactions
   int64_t window_ms = 0;
 
   bool any() const { return transactions || !master_field.empty(); }
 };
 
-/// `window_ms`: for how long the parts of a transaction may come; 0: nothing is inferred.
+/// `window_ms`: how long to wait for the parts of a transaction; 0: infer nothing.
 /// Error: `kConfig` when entities of accounts name the field with the master differently.
 Result<SignalSources> signal_sources(const Mapping& mapping, const ParentFields& parents,
                                      int64_t window_ms);
 
 std::vector<StoreSpec> signal_stores(const SignalSources& sources);
 
-/// From changes of accounts by id, and of children by `child_key` (before their rows are made), to
-/// `facts`, the exchange of merge facts by victim. Without transactions children are not looked at.
+/// Adds the way from changes of accounts by id, and of children by `child_key` (before the row
+/// materializers), to `facts`, the exchange of merge facts by victim. Without transactions it does
+/// not use children.
 /// REQUIRES: sources.any().
 void add_signals(Nodes& nodes, const SignalSources& sources, const ParentFields& parents,
                  NodeIndex account_changes, std::optional<NodeIndex> child_changes,
