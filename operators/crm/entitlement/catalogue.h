@@ -13,19 +13,19 @@
 
 namespace millrace::crm {
 
-/// What each product or plan gives. Not thread-safe while products are put in.
+/// The features that each product or plan gives. Not thread-safe while `put` or `erase` runs.
 class Catalogue {
  public:
   Catalogue() = default;
   Catalogue(const Catalogue&) = delete;  // terms are views of what is kept here
   Catalogue& operator=(const Catalogue&) = delete;
 
-  /// Takes the bytes of a `ProductFeatures`, which replace those of the same product: views of
-  /// what was there before die. Error: `kInvalidRecord`; nothing is changed then.
+  /// Copies the bytes of a `ProductFeatures`, which replace those of the same product: views of the
+  /// old bytes die. Error: `kInvalidRecord`; then nothing changes.
   Status put(Bytes product_features);
-  /// A product that nobody has any more.
+  /// Removes a product.
   void erase(std::string_view product);
-  /// Nothing for a product that is not there.
+  /// Empty for an unknown product.
   std::span<const TermView> terms_of(std::string_view product) const;
 
  private:

@@ -13,21 +13,21 @@
 
 namespace millrace::crm {
 
-/// Whether records of `kind` give features, or limit what others give.
+/// Whether records of `kind` give features, or limit those that others give.
 bool grants_features(ChildKind kind);
 
 /// The id of a child as a source of grants: `erp:asset/17` of asset `erp:17`, since records of
-/// different kinds may have the same.
+/// different kinds may have the same id.
 std::string grant_source_id(ChildKind kind, std::string_view id);
 
-/// What a child's row says as a source of grants, for the account that it is under. README.md lists
-/// the fields. Error: `kInvalidRecord`, with the name of the field that is not understood.
+/// Writes a child's row as a source of grants, for the account that it is under. README.md lists
+/// the fields. Error: `kInvalidRecord`, with the name of the unreadable field.
 /// REQUIRES: `grants_features(update.kind())`; the update is no retraction.
 Result<flatbuffers::Offset<GrantSource>> write_grant_source(flatbuffers::FlatBufferBuilder& builder,
                                                             const ChildUpdate& update);
 
 /// Turns children by root (ChildUpdates keyed by root) into the inputs of the deriver behind it. A
-/// row that is not understood is as one that is not there, and counted as dropped "invalid_source".
+/// row with an unreadable field is treated as absent, and counted as dropped "invalid_source".
 ProcessorFactory child_sources();
 
 }  // namespace millrace::crm

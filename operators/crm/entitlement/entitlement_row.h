@@ -13,7 +13,7 @@
 
 namespace millrace::crm {
 
-/// What `timeline` says, with what is current at `as_of_ms`.
+/// Writes `timeline`, with the segment that is current at `as_of_ms`.
 flatbuffers::Offset<FeatureEntitlement> write_entitlement(flatbuffers::FlatBufferBuilder& builder,
                                                           std::string_view root,
                                                           const Timeline& timeline,
@@ -21,7 +21,7 @@ flatbuffers::Offset<FeatureEntitlement> write_entitlement(flatbuffers::FlatBuffe
 /// The timeline that was written, ranks left out. Lives as long as the buffer of `entitlement`.
 Timeline read_timeline(const FeatureEntitlement& entitlement);
 
-/// Whether the bytes are an `EntitlementInput` with all that its kind needs. Error:
+/// Whether the bytes are an `EntitlementInput` with all fields that its kind needs. Error:
 /// `kInvalidRecord`.
 Status validate_entitlement_input(Bytes bytes);
 

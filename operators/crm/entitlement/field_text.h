@@ -8,7 +8,7 @@
 
 namespace millrace::crm {
 
-/// The fields of a row as what sources of grants need. An empty text is an absent one.
+/// The fields of a row as texts for sources of grants. An empty text counts as absent.
 class FieldTexts {
  public:
   /// Lives as long as `row`.
@@ -21,11 +21,11 @@ class FieldTexts {
   const AccountRow& row_;
 };
 
-/// Of 1970-01-01: `2024-05-31`; days as a number of at most seven digits; a moment, whose UTC day
-/// it is.
+/// Days since 1970-01-01, from `2024-05-31`; a number of days of at most seven digits; or a moment,
+/// whose UTC day counts.
 std::optional<int32_t> day_in(std::string_view text);
-/// Of ms since 1970-01-01 UTC: `2024-05-31T10:00:00.000Z`, also with an offset such as +0000 or
-/// +02:00; ms as a number.
+/// Ms since 1970-01-01 UTC, from `2024-05-31T10:00:00.000Z`, also with an offset such as +0000 or
+/// +02:00; or a number of ms.
 std::optional<int64_t> moment_in(std::string_view text);
 /// A whole number; `5.0` is none.
 std::optional<int64_t> whole_number_in(std::string_view text);

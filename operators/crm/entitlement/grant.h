@@ -20,7 +20,7 @@ struct Piece {
   int64_t amount = 0;
 };
 
-/// What one source gives of one feature, over all time.
+/// One source's grant of one feature, over all time.
 struct Grant {
   std::string_view source;
   std::string_view via;
@@ -41,7 +41,7 @@ struct Use {
   int64_t count = 0;
 };
 
-/// All that is said about one feature of an account.
+/// All grants and uses of one feature of an account.
 struct FeatureGrants {
   std::string_view feature;
   FeatureKind kind = FeatureKind::Boolean;
@@ -50,16 +50,16 @@ struct FeatureGrants {
   size_t other_kind = 0;        ///< grants left out because the strongest is of another kind
 };
 
-/// What `sources` give, by feature in the order of names.
+/// The grants of `sources`, by feature in the order of names.
 ///
 /// A function of the set of sources, whatever their order. Of several rows with one id (brought by
 /// several members) the one with the highest version counts, then the lowest `via`. The effective
 /// time of a grant is that of its source cut with those of all sources it is within, minus all
 /// their suspensions, up to the first termination. Grace follows its last day in effect, with the
-/// same suspensions, unless it was terminated before its end. A grant of no time, or of no units at
-/// any time, is none. Views live as long as those of the sources and the catalogue.
+/// same suspensions, unless it was terminated before its end. A grant without time, or without
+/// units at any time, does not count. Views live as long as those of the sources and the catalogue.
 ///
-/// Cost for n sources with s suspensions and ledger entries each grant has to see: O(n log n + ns).
+/// Cost for n sources, with s suspensions and ledger entries per grant: O(n log n + ns).
 std::vector<FeatureGrants> grants_of(std::span<const SourceView> sources, const Zone& zone,
                                      const Catalogue& catalogue);
 

@@ -21,7 +21,7 @@ struct Interval {
 
 Interval intersection(Interval a, Interval b);
 
-/// What of `whole` is in none of `holes`, in order. `holes` may overlap; sorted by their starts.
+/// The parts of `whole` outside all `holes`, in order. `holes` may overlap; sorted by their starts.
 std::vector<Interval> difference(Interval whole, const std::vector<Interval>& holes);
 
 }  // namespace millrace::crm

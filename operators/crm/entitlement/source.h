@@ -12,7 +12,7 @@
 
 namespace millrace::crm {
 
-/// Bounds on what a source may say, so that one bad row cannot grow an account's state for ever.
+/// Bounds of a source, so that one bad row cannot grow an account's state for ever.
 inline constexpr size_t kFeatureBytesMax = 255;
 inline constexpr size_t kTermTextBytesMax = 1024;
 inline constexpr size_t kTermsMax = 1024;
@@ -43,8 +43,8 @@ struct PeriodView {
   std::optional<int64_t> end_ms{};
 };
 
-/// A `GrantSource` taken apart, with the account it hangs on. Lives as long as the buffers it was
-/// read from. What the fields mean is told in grant_source.fbs.
+/// The parts of a `GrantSource`, with the account that brought it. Lives as long as the buffers it
+/// was read from. grant_source.fbs defines the fields.
 struct SourceView {
   std::string_view id;
   std::string_view via{};
@@ -62,10 +62,10 @@ struct SourceView {
   std::vector<TermView> terms{};
 };
 
-/// Whether a source from outside says something that this program knows, within the bounds above.
+/// Whether a source from outside has only known values, within the bounds above.
 /// Error: `kInvalidRecord`.
 Status check_source(const GrantSource& source);
-/// The same of terms; a feature may be in them once.
+/// The same for terms; a feature may be in them once.
 Status check_terms(const flatbuffers::Vector<flatbuffers::Offset<FeatureTerm>>* terms);
 
 /// REQUIRES: `check_source` was ok, `check_terms` too.

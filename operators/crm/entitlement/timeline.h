@@ -32,33 +32,35 @@ struct Share {
   friend bool operator==(const Share&, const Share&) = default;
 };
 
-/// What an account may use of one feature, over all time. Lives as long as what its grants view.
+/// An account's entitlement to one feature, over all time. Lives as long as the views in its
+/// grants.
 struct Timeline {
   std::string_view feature;
   FeatureKind kind = FeatureKind::Boolean;
   std::vector<Segment> segments{};  ///< disjoint, in order; touching ones differ, in provenance too
   std::vector<Share> shares{};      ///< by start, then rank
-  int64_t uncovered = 0;            ///< incidents used that no grant covered
+  int64_t uncovered = 0;            ///< used incidents that no grant covered
   size_t other_kind = 0;            ///< as in `FeatureGrants`
 
   /// The segment that `ms` lies in, or null.
   const Segment* at(int64_t ms) const;
-  /// The first moment after `ms` at which the segment is another one than just before.
+  /// The first moment after `ms` at which the segment changes.
   std::optional<int64_t> next_change_after(int64_t ms) const;
 };
 
 /// Sweeps once over the boundaries of all grants. Grants in grace count only while none is active.
 ///
 /// Boolean, QuantityMax, Tier, Config: one grant decides, the strongest of those with the largest
-/// amount (Config: the strongest), and it alone has shares. A Boolean grant of amount 0 is none.
-/// QuantitySum, Metered: amounts add up. PerIncident: as those, of what is left: each use takes
-/// from the grants in effect at its moment, the one that ends first first, then the stronger; what
-/// is taken stays taken through suspensions and into grace. Sums stop at the largest int64.
+/// amount (Config: the strongest), and only that grant has shares. A Boolean grant of amount 0 does
+/// not count. QuantitySum, Metered: amounts add up. PerIncident: remaining amounts add up. Each use
+/// takes from the grants in effect at its moment, the one that ends first coming first, then the
+/// stronger one; a use stays taken through suspensions and into grace. Sums stop at the largest
+/// int64.
 ///
 /// Cost for p pieces and u uses: O((p + u) log p) time, O(p + u) segments and shares.
 Timeline timeline_of(const FeatureGrants& feature);
 
-/// All features that `sources` give anything of, by name. See `grants_of` and `timeline_of`.
+/// The timelines of all features that `sources` give, by name. See `grants_of` and `timeline_of`.
 std::vector<Timeline> derive_entitlements(std::span<const SourceView> sources, const Zone& zone,
                                           const Catalogue& catalogue);
 

@@ -13,7 +13,7 @@ namespace millrace::crm {
 /// A time zone, by the rules of the system's tzdata; UTC unless found by name. Cheap to copy.
 ///
 /// Days count from 1970-01-01. A day begins at the first moment at which local clocks show it, as
-/// in Java's `LocalDate.atStartOfDay(zone)`: where midnight is skipped, after the gap; where it
+/// in Java's `LocalDate.atStartOfDay(zone)`: if clocks skip midnight, after the gap; if midnight
 /// comes twice, at the first. From 2038 on the rules of winter 2037 hold for ever, since tzdata's
 /// files list transitions until then.
 class Zone {

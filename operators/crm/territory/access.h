@@ -23,7 +23,7 @@ enum class AccessKind : unsigned char {
   kAny,                ///< any account
 };
 
-/// A condition that an index can answer. It lets in whatever the predicate it is for lets in, and
+/// A condition that an index can answer. It accepts every value that its predicate accepts, and
 /// perhaps more: bounds are closed.
 struct AccessKey {
   AccessKind kind = AccessKind::kAny;
@@ -38,20 +38,20 @@ struct AccessKey {
 
 inline constexpr size_t kGramBytes = 3;
 
-/// A predicate, and which share of the mentions of its field are mentions of it: the guess at how
-/// often it matches, as rules speak of what accounts have.
+/// A predicate, and its share of the mentions of its field. The share estimates how often the
+/// predicate matches, since rules name values that accounts have.
 struct SharedPredicate {
   const Predicate* predicate = nullptr;
   double share = 0;
 };
 
-/// How to find all accounts that match a term: an account does only if it meets one of `keys`.
+/// The way to all accounts that match a term: an account matches only if it meets one of `keys`.
 struct Access {
   std::vector<AccessKey> keys{};
-  double share = 1;  ///< guess at the share of accounts that meet one
+  double share = 1;  ///< estimated share of accounts that meet one
 };
 
-/// By the rarest of the term's predicates; two ranges over one field count as one.
+/// Chooses the rarest of the term's predicates; two ranges over one field count as one.
 Access choose_access(std::span<const SharedPredicate> term);
 
 }  // namespace millrace::crm::territory

@@ -22,23 +22,23 @@ struct IndexRange {
   friend bool operator==(const IndexRange&, const IndexRange&) = default;
 };
 
-/// Which accounts have which values: rules, turned round. Rows of a keyed store:
-///   "r" root                              → the account's entries below, to know them again
+/// Finds accounts by their values, as rules find them the other way round. Rows of a keyed store:
+///   "r" root                              → the account's entries below, to remove them later
 ///   "v" field NUL kind value NUL root     → empty; kind n: number in 8 bytes, t: text, p: part
 ///   "m" territory NUL root                → empty; a person put the account there
-/// Values are folded and cut at 64 bytes, so a range may hold more accounts than it is asked for,
-/// never fewer. Other rows of the store begin with other letters.
+/// Values are folded and cut at 64 bytes, so a range may hold more accounts than meet the
+/// condition, never fewer. Other rows of the store begin with other letters.
 class AccountIndex {
  public:
   explicit AccountIndex(KeyValueStore& store) : store_(store) {}
 
-  /// Indexes those fields of an account that rules in `rules` speak of; what it had before goes.
+  /// Indexes the fields of an account that `rules` use, and removes its old entries.
   void put(std::string_view root, std::span<const AccountField> fields,
            std::span<const std::string> manual, const RuleTable& rules, int64_t timestamp_ms);
   void erase(std::string_view root, int64_t timestamp_ms);
 
-  /// Where the accounts are that meet `key`, a condition on `field`; nullopt when the index does
-  /// not know.
+  /// The range of accounts that meet `key`, a condition on `field`; nullopt when the index cannot
+  /// tell.
   static std::optional<IndexRange> range_of(std::string_view field, const AccessKey& key);
   static IndexRange range_of_territory(std::string_view territory);
   static IndexRange all_accounts();

@@ -13,13 +13,13 @@
 
 namespace millrace::crm::territory {
 
-/// An account as it is now.
+/// The present state of an account.
 struct AccountImage {
   std::vector<AccountField> fields{};
   PersonalChoices choices{};
 };
 
-/// Where the accounts of a task are.
+/// Reads the accounts of a task.
 class AccountSource {
  public:
   virtual ~AccountSource() = default;
@@ -27,12 +27,12 @@ class AccountSource {
   virtual bool read(std::string_view root, AccountImage& image) = 0;
 };
 
-/// Territories of the accounts of one task, kept right while accounts and rules change. Whoever
-/// distributes rules calls `load` once and `change` from then on, in mode `continuous` at once, in
-/// mode `on_signal` with what has piled up when told to. Single-threaded.
+/// Territories of the accounts of one task, kept up to date while accounts and rules change. The
+/// distributor of rules calls `load` once and `change` from then on: in mode `continuous` at once,
+/// in mode `on_signal` with all waiting changes at the signal. Single-threaded.
 ///
-/// Row "w" → version in the index store; the rest as AccountIndex, Realignment and AssignmentRows
-/// say.
+/// Row "w" → version in the index store; AccountIndex, Realignment and AssignmentRows define the
+/// other rows.
 class AccountTerritories {
  public:
   struct Stores {
@@ -43,26 +43,27 @@ class AccountTerritories {
   /// All must outlive this.
   AccountTerritories(Stores stores, AccountSource& accounts, FieldTypes types);
 
-  /// The rule set as of `version`: on start, before anything else. When the stores are of another
-  /// version, what changed in between is not known and all accounts are matched again.
+  /// Sets the rule set as of `version`; call it on start, before anything else. If the stores are
+  /// of another version, the changes in between are unknown and all accounts are matched again.
   std::vector<RuleProblem> load(uint64_t version, std::span<const RuleSetChange> definitions,
                                 int64_t timestamp_ms);
-  /// What changed up to `version`. A version that is not newer changes nothing. When the stores
-  /// went back to an earlier commit since the last call, all accounts are matched again: this
-  /// object does not know any more what the rules were then.
+  /// Applies the changes up to `version`. A version that is not newer changes nothing. If the
+  /// stores went back to an earlier commit since the last call, all accounts are matched again:
+  /// this object does not keep the earlier rules.
   std::vector<RuleProblem> change(uint64_t version, std::span<const RuleSetChange> changes,
                                   int64_t timestamp_ms);
 
-  /// All accounts are to be matched again, for a reason that is not in the rules.
+  /// Matches all accounts again, for a reason outside the rules.
   void doubt_all(int64_t timestamp_ms);
-  /// Of the stores.
+  /// Version of the stores.
   uint64_t version() const { return stored_version(); }
 
-  /// After each change of an account, of what persons say about it, or its end. Emits differences.
+  /// Call it after each change of an account or of manual choices about it, and after its end.
+  /// Emits differences.
   void align(std::string_view root, int64_t timestamp_ms, const AssignmentRows::Emit& emit);
 
-  /// Does a part of what changes of rules left to do; returns how many accounts it looked at. To be
-  /// called, as one unit of work, while `is_pending`.
+  /// Does a part of the remaining work of rule changes; returns the number of accounts it handled.
+  /// Call it, as one unit of work, while `is_pending`.
   size_t run_slice(size_t accounts_max, int64_t timestamp_ms, const AssignmentRows::Emit& emit);
   bool is_pending() const { return realignment_.is_pending(); }
   uint64_t epoch() const { return realignment_.epoch(); }

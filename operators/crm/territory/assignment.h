@@ -9,24 +9,24 @@
 
 namespace millrace::crm::territory {
 
-/// That an account is in a territory, and why; see account_territory.fbs.
+/// An account's place in a territory, and the reason; see account_territory.fbs.
 struct Assignment {
   std::string territory;
-  std::vector<std::string> rules{};  ///< sorted; empty if only a person says so
+  std::vector<std::string> rules{};  ///< sorted; empty for a manual choice alone
   bool manual = false;
 
   friend bool operator==(const Assignment&, const Assignment&) = default;
 };
 
-/// What a person says about one account: ids of territories, sorted, no duplicates.
+/// Manual choices about one account: ids of territories, sorted, no duplicates.
 struct PersonalChoices {
   std::vector<std::string> manual{};
   std::vector<std::string> excluded{};
 };
 
-/// All territories of an account, sorted by id: those of `by_rules` and, whatever the rules say,
-/// manual ones that are live; none that it is excluded from. A manual territory hides none above
-/// it. REQUIRES: `by_rules` is an answer of a Matcher on `rules`, given the same exclusions.
+/// All territories of an account, sorted by id: those of `by_rules` and, whatever the rules, manual
+/// ones that are live; none that it is excluded from. A manual territory hides none above it.
+/// REQUIRES: `by_rules` is an answer of a Matcher on `rules`, given the same exclusions.
 std::vector<Assignment> assignments(const RuleSet& rules, std::span<const TerritoryIndex> by_rules,
                                     const PersonalChoices& choices);
 

@@ -12,17 +12,17 @@
 
 namespace millrace::crm::territory {
 
-/// What was said last about accounts, so that only differences are said: a keyed store of root NUL
-/// territory → AccountTerritory.
+/// The last emitted assignments of accounts, so that only differences are emitted: a keyed store of
+/// root NUL territory → AccountTerritory.
 class AssignmentRows {
  public:
-  /// The new row or, for one that is gone, null. Dies when the call returns.
+  /// The new row; null for a removed one. Dies when the call returns.
   using Emit = std::function<void(Bytes key, Bytes row, Bytes old_row)>;
 
   explicit AssignmentRows(KeyValueStore& store) : store_(store) {}
 
-  /// Makes the account's rows say `assigned`, which is sorted by territory, and emits those that
-  /// are new, different by more than the epoch, or gone, in order. New rows carry `epoch`.
+  /// Makes the account's rows equal to `assigned`, which is sorted by territory, and emits the rows
+  /// that are new, differ by more than the epoch, or are gone, in order. New rows carry `epoch`.
   void align(std::string_view root, std::span<const Assignment> assigned, uint64_t epoch,
              int64_t timestamp_ms, const Emit& emit);
 

@@ -20,12 +20,12 @@ static_assert(sizeof(FilterTerm) * 8 >= kFilterItemsMax);
 /// Reads a filter over items by number, such as `(1 AND 2) OR 3`, into its disjunctive form: the
 /// filter matches when all items of one term match. Sorted; no term contains another.
 ///
-/// AND and OR, in any case of letters, side by side only with parentheses, as the vendor demands:
-/// so neither binds closer. Blank text means all items. An item may be named several times or
-/// never.
+/// AND and OR, in any case of letters, may stand side by side only with parentheses, as the vendor
+/// demands: so neither binds closer. Blank text means all items. An item may be named several times
+/// or never.
 ///
-/// Errors: `kInvalidRecord` with the column, from 1, of what is wrong; the same, without one, for
-/// no items, and for filters beyond the limits above, the number of terms among them.
+/// Errors: `kInvalidRecord` with the column of the fault, from 1; without a column for a filter
+/// without items, or one beyond the limits above, the number of terms among them.
 Result<std::vector<FilterTerm>> parse_filter(std::string_view text, size_t items);
 
 }  // namespace millrace::crm::territory

@@ -13,18 +13,18 @@ namespace millrace::crm::territory {
 
 enum class ChoiceKind : unsigned char { kManual, kExclusion };
 
-/// What persons say, by account: the two tables of choices turned round. In memory; made from the
-/// tables as a task sees them, and following their changes.
+/// Manual choices by account: an index over the two tables of choices. In memory; built from the
+/// tables as a task sees them, then updated by their changes.
 class ChoiceTable {
  public:
-  /// Valid values of topic `crm.manual-territories` or `crm.territory-exclusions`. They return the
-  /// account, a view into the value.
+  /// `value` is a valid value of topic `crm.manual-territories` or `crm.territory-exclusions`. Both
+  /// return the account, a view into the value.
   std::string_view add(ChoiceKind kind, Bytes value);
   std::string_view remove(ChoiceKind kind, Bytes value);
-  /// Forgets everything of the kind, and adds all rows.
+  /// Forgets all choices of the kind, and adds all rows.
   void load(ChoiceKind kind, const BroadcastRows& rows);
 
-  /// Adds what is said about `account`; `choices` need sorting then.
+  /// Adds the choices about `account` to `choices`, which then need sorting.
   void collect(std::string_view account, PersonalChoices& choices) const;
 
  private:
@@ -33,7 +33,7 @@ class ChoiceTable {
     std::string territory;
     friend bool operator==(const Choice&, const Choice&) = default;
   };
-  /// Two ids may say the same; then it is here twice.
+  /// If two ids make the same choice, it is here twice.
   TextMap<std::vector<Choice>> by_account_;
 };
 

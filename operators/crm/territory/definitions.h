@@ -21,7 +21,7 @@ struct ModelDefinition {
   int64_t activated_ms = 0;
 };
 
-/// See territory.fbs; without what decides nothing.
+/// See territory.fbs; only the fields that decide something.
 struct TerritoryDefinition {
   std::string id;
   std::string model;
@@ -49,7 +49,7 @@ struct AssociationDefinition {
   bool inherited = false;
 };
 
-/// That a definition is gone.
+/// The removal of a definition.
 enum class DefinitionKind : unsigned char { kModel, kTerritory, kRule, kAssociation };
 struct Removal {
   DefinitionKind kind = DefinitionKind::kRule;

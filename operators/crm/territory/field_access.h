@@ -13,11 +13,11 @@ namespace millrace::crm::territory {
 
 using RuleIndex = uint32_t;
 
-/// Which rules wait for which values of one field.
+/// Finds the rules that wait for a value of one field.
 ///
 /// A value costs one look-up per kind of key in use (per length for prefixes, per byte of the value
-/// for contained text), and what it finds. A change costs the same, and a walk through the rules
-/// that wait for the very same value when one is removed.
+/// for contained text), and a visit of each rule found. A change costs the same; a removal also
+/// walks through the rules that wait for the same value.
 class FieldAccess {
  public:
   /// REQUIRES: the kind of `key` is not kAny.
@@ -25,8 +25,8 @@ class FieldAccess {
   /// REQUIRES: it was added.
   void remove(const AccessKey& key, RuleIndex rule);
 
-  /// Calls `visit(rule)` for the rules that wait for `value`, null for a null field; for some
-  /// perhaps more than once.
+  /// Calls `visit(rule)` for the rules that wait for `value`, null for a null field; perhaps more
+  /// than once for some.
   template <class Visit>
   void visit(const FieldValue* value, Visit&& visit) const {
     if (value == nullptr) return each(nulls_, visit);

@@ -11,20 +11,20 @@
 
 namespace millrace::crm::territory {
 
-/// How values of a field are compared.
+/// The way to compare values of a field.
 enum class FieldType : unsigned char {
   kUndeclared,  ///< as numbers when both sides are numbers, else as text
   kText,
-  kNumber,  ///< as numbers; a value that is none is equal to nothing and in no range
+  kNumber,  ///< as numbers; a value that is no number equals nothing and is in no range
 };
 
-/// A value made comparable.
+/// A value in comparable form.
 struct FieldValue {
   std::string text;  ///< case folded; never empty: an empty value is null
   bool is_number = false;
   double number = 0;
 
-  /// Orders for look-ups: two values are equivalent exactly when they are equal to rules.
+  /// Orders for look-ups: two values are equivalent exactly when rules see them as equal.
   friend bool operator<(const FieldValue& a, const FieldValue& b) {
     if (a.is_number != b.is_number) return b.is_number;
     return a.is_number ? a.number < b.number : a.text < b.text;
@@ -36,11 +36,11 @@ inline bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/// Makes `raw` comparable in place, so that buffers are used again.
+/// Reads `raw` into `value`, whose buffer it reuses.
 ///
-/// Case is folded as Unicode says (full folding, no normalisation; bytes that are no UTF-8 count as
-/// U+FFFD). A number is an optional minus, digits and an optional fraction, of 15 digits at most,
-/// which is what a double tells apart.
+/// Folds case by Unicode (full folding, no normalisation; bytes that are no UTF-8 count as U+FFFD).
+/// A number is an optional minus, digits and an optional fraction, of 15 digits at most, which a
+/// double can distinguish.
 void read_value(std::string_view raw, FieldType type, FieldValue& value);
 
 /// Unordered when one of them is no number and `type` demands it.
@@ -58,8 +58,8 @@ struct TextHash {
 template <class Value>
 using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
-/// What is declared about fields. Postal codes are text unless declared otherwise: fields whose
-/// name ends in `PostalCode`, `postal_code` or `ZipCode`, in any case of letters.
+/// The declared types of fields. Postal codes are text unless declared otherwise: fields whose name
+/// ends in `PostalCode`, `postal_code` or `ZipCode`, in any case of letters.
 class FieldTypes {
  public:
   void declare(std::string field, FieldType type) { types_[std::move(field)] = type; }

@@ -9,11 +9,11 @@
 
 namespace millrace::crm::territory {
 
-/// Closed intervals with a payload each, to be asked which of them hold a point.
+/// Closed intervals with a payload each; finds those that hold a point.
 ///
-/// A treap ordered by lower bound, whose nodes know the largest upper bound below them: changes
-/// cost O(log n), a question O(log n) for each interval found and less where they lie together. A
-/// bound that is absent is open.
+/// A treap ordered by lower bound, whose nodes know the largest upper bound below them: a change
+/// costs O(log n), a search O(log n) for each interval found and less where they lie together. An
+/// absent bound is open.
 template <class Value>
 class IntervalIndex {
  public:

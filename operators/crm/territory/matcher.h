@@ -12,14 +12,14 @@
 
 namespace millrace::crm::territory {
 
-/// A field of an account. An absent or empty value is null, and so is a field that is not given.
+/// A field of an account. An absent or empty value is null, and so is a missing field.
 struct AccountField {
   std::string_view name;
   std::optional<std::string_view> value;
 };
 
-/// Asks a rule set which territories take an account. One for each thread: it keeps what it found
-/// out about the account at hand, every predicate and rule being asked once.
+/// Finds the territories that take an account, by a rule set. Use one per thread: it keeps the
+/// answers about the account at hand, and evaluates every predicate and rule once.
 ///
 /// A territory matches when the account matches all its rules, local and inherited ones, of which
 /// there must be one. Of matching territories on one branch the lowest takes the account. A
@@ -31,13 +31,13 @@ class Matcher {
 
   /// Territories that take the account by rules, sorted by id. The answer dies at the next call.
   ///
-  /// Costs look-ups by the account's values, and what follows for every rule they lead to.
+  /// Costs look-ups by the account's values, and trying the territories of every rule found.
   std::span<const TerritoryIndex> match(std::span<const AccountField> fields,
                                         std::span<const std::string> excluded = {});
 
   /// The same for an account of which only `changed` fields changed since it was in `before`, by
-  /// the same rules and exclusions: only rules that mention one of them are the reason to try a
-  /// territory.
+  /// the same rules and exclusions: it tries a territory only because of rules that mention one of
+  /// these fields.
   std::span<const TerritoryIndex> match_changed(std::span<const AccountField> fields,
                                                 std::span<const std::string_view> changed,
                                                 std::span<const TerritoryIndex> before,
@@ -47,14 +47,14 @@ class Matcher {
   size_t rules_tried() const { return rules_tried_; }
 
  private:
-  /// Per index, what is known about the account at hand.
+  /// The known answers about the account at hand, by index.
   class Memo {
    public:
     void start(uint32_t slots, uint32_t round) {
       if (entries_.size() < slots) entries_.resize(slots, 0);
       round_ = round;
     }
-    /// The answer to `index`, asked of `compute` the first time.
+    /// The answer for `index`; calls `compute` the first time.
     template <class Compute>
     bool ask(uint32_t index, Compute&& compute) {
       if (entries_[index] >> 1 == round_) return (entries_[index] & 1U) != 0;

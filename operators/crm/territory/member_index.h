@@ -10,17 +10,18 @@
 
 namespace millrace::crm::territory {
 
-/// Which roots have an id as a member: itself perhaps, and others by merges; two for a moment,
-/// while it moves. Rows of a keyed store, for members but the root: "a" member NUL root → empty.
+/// Finds the roots that have an id as a member: perhaps the id itself, and others by merges; for a
+/// moment two, while the id moves. Rows of a keyed store, for members other than the root:
+/// "a" member NUL root → empty.
 class MemberIndex {
  public:
   /// `store` must outlive this.
   explicit MemberIndex(KeyValueStore& store) : store_(store) {}
 
-  /// The root's members were `before` and are `now`.
+  /// Replaces the root's members `before` by `now`.
   void replace(std::string_view root, const std::set<std::string_view>& before,
                const std::set<std::string_view>& now, int64_t timestamp_ms);
-  /// The id itself, which may be the root of nothing here, and the roots that it was merged into.
+  /// The id itself, even if it is no root here, and the roots that it was merged into.
   std::vector<std::string> roots_of(std::string_view member) const;
 
  private:

@@ -14,7 +14,7 @@ namespace millrace::crm::territory {
 
 using FieldIndex = uint32_t;
 
-/// What is asked of a value; the operators that deny are these, negated.
+/// A test of a value; the operators that deny are these, negated.
 enum class Test : unsigned char {
   kEquals,  ///< without values: is null
   kLess,
@@ -26,7 +26,7 @@ enum class Test : unsigned char {
   kIncludes,
 };
 
-/// One item of a rule, ready to be asked: any of `values` fits, or, negated, none does.
+/// One item of a rule in compiled form: any of `values` fits, or, negated, none does.
 ///
 /// A null value fits no value, so a null field matches every negated predicate but `not null`.
 struct Predicate {
@@ -39,7 +39,7 @@ struct Predicate {
   bool is_range() const { return test >= Test::kLess && test <= Test::kGreaterOrEqual; }
   /// `value` is null for a null field.
   bool matches(const FieldValue* value) const;
-  /// Equal for predicates that ask the same.
+  /// Equal for equivalent predicates.
   std::string identity() const;
 };
 

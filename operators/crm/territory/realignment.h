@@ -12,8 +12,8 @@
 
 namespace millrace::crm::territory {
 
-/// The work that a change of the rule set leaves behind: to match again every account that it may
-/// concern. What is left to do is in the store, so a restart goes on where the last commit was.
+/// The work that a change of the rule set leaves: matching every account again that it may concern.
+/// The store holds the remaining work, so a restart resumes at the last commit.
 ///
 /// Rows of the store of the AccountIndex: "e" → epoch; "s" from → to, and the fields that a scan of
 /// all accounts brings into the index; "p" → empty: there are such rows; "c" field → empty: the
@@ -23,13 +23,13 @@ class Realignment {
   /// `store` and `rules` must outlive this.
   Realignment(KeyValueStore& store, const RuleSet& rules) : store_(store), rules_(rules) {}
 
-  /// Adds to what is left to do. Call after every `RuleSet::apply`, in the same unit of work as the
-  /// change of whatever the rule set is loaded from. Starts a new epoch unless nobody is affected.
+  /// Adds to the remaining work. Call it after every `RuleSet::apply`, in the same unit of work as
+  /// the change of the stored definitions. Starts a new epoch unless no account is affected.
   void start(const AffectedAccounts& affected, int64_t timestamp_ms);
 
   /// Takes the next accounts off the work: at most `accounts_max`, sorted, each once; some come
   /// again in a later slice. May be empty although work is left. In the same unit of work the
-  /// caller is to match each one, or find it gone, and to put it into the AccountIndex again.
+  /// caller must match each one, or find it gone, and put it into the AccountIndex again.
   std::vector<std::string> next_slice(size_t accounts_max, int64_t timestamp_ms);
 
   bool is_pending() const;  ///< costs one read
@@ -37,7 +37,7 @@ class Realignment {
   uint64_t epoch() const;
 
  private:
-  /// A scan and what it has yet to do.
+  /// A scan and its remaining range.
   struct Scan {
     IndexRange range;
     std::vector<std::string> fields;

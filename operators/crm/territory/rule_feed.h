@@ -13,14 +13,14 @@
 
 namespace millrace::crm::territory {
 
-/// When changes of rules reach accounts.
+/// The time at which changes of rules reach accounts.
 enum class RuleRuns : unsigned char {
   kContinuous,  ///< at once
-  kOnSignal,    ///< when somebody says that rules are to run; see `rules_run_ms` of a model
+  kOnSignal,    ///< at a signal to run the rules; see `rules_run_ms` of a model
 };
 
-/// What a task has applied of the definitions that are published, and the changes that wait: so
-/// that after a restart the rules are those of the last commit, whatever was published since.
+/// The published definitions that a task has applied, and the changes that wait: so that after a
+/// restart the rules are those of the last commit, whatever was published since.
 ///
 /// Rows of a store of its own, k being the kind's digit, integers of 8 bytes, big-endian:
 ///   "d" k id             → the definition as applied: the topic's value
@@ -36,17 +36,17 @@ class RuleFeed {
   /// All definitions as applied.
   std::vector<RuleSetChange> applied() const;
 
-  /// A definition was published; null: removed. REQUIRES: the value is valid. That of a model may
-  /// be a signal, which is for what was published up to it: what comes late because it came by
-  /// another topic is included.
+  /// Adds a published definition; null: removed. REQUIRES: the value is valid. The value of a model
+  /// may be a signal. It covers all changes published up to it, also those that arrive later
+  /// because they came by another topic.
   void add(DefinitionKind kind, std::string_view id, Bytes value, int64_t timestamp_ms);
-  /// Adds whatever makes the definitions of a kind those of `rows`.
+  /// Adds the changes that turn the definitions of a kind into `rows`.
   void add_differences(DefinitionKind kind, const BroadcastRows& rows, int64_t timestamp_ms);
 
-  /// Takes the changes whose time has come, the latest of each definition, and notes them as
+  /// Takes the changes whose time has come, the latest of each definition, and marks them as
   /// applied. Costs one read when there are none.
   std::vector<RuleSetChange> take();
-  /// When the latest change that was applied was published; 0: none was.
+  /// The publishing time of the latest applied change; 0: none was applied.
   int64_t taken_ms() const;
 
  private:

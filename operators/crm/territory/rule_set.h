@@ -16,21 +16,21 @@
 
 namespace millrace::crm::territory {
 
-/// A definition that makes no sense. It is kept as a rule that matches no account, so that the rule
+/// An invalid definition. The rule set keeps it as a rule that matches no account, so that the rule
 /// set is a function of its latest definitions.
 struct RuleProblem {
   std::string id;
   std::string message;
 };
 
-/// Whose territories a change of the rule set may have changed. A condition per key, with field
-/// names, since the rule set may have forgotten a field that a key is about.
+/// The accounts whose territories a change of the rule set may have changed. A condition per key,
+/// with field names, since the rule set may have forgotten the field of a key.
 struct AffectedAccounts {
   struct Where {
     std::string field;
     AccessKey key;
   };
-  bool all = false;                      ///< any account; the rest says nothing then
+  bool all = false;                      ///< any account; the rest has no meaning then
   std::vector<Where> keys;               ///< an account that meets one of them
   std::vector<std::string> territories;  ///< any account that a person gave to one of them
 
@@ -39,17 +39,17 @@ struct AffectedAccounts {
 
 inline constexpr size_t kAffectedKeysMax = 100'000;
 
-/// What a set of changes did.
+/// The effect of a set of changes.
 struct RuleSetOutcome {
   std::vector<RuleProblem> problems;
   AffectedAccounts affected;
 };
 
-/// The territories of the active model with their rules, compiled, and kept so by changes.
+/// The territories of the active model with their compiled rules, kept up to date by changes.
 ///
-/// What it comes to is a function of the latest definition of each kind and id, whatever the order
-/// in which they arrived; a definition may speak of others that are not known yet. Reading is safe
-/// from several threads while nobody calls `apply`.
+/// Its contents are a function of the latest definition of each kind and id, whatever the order in
+/// which they arrived; a definition may refer to others that are not known yet. Several threads may
+/// read while nobody calls `apply`.
 ///
 /// Every territory that has a rule has one as its key: the one that the fewest accounts match, its
 /// own or inherited. Only key rules are in the index, only territories whose key matches are tried.
@@ -58,9 +58,9 @@ class RuleSet {
   explicit RuleSet(FieldTypes types = {}) : rules_(std::move(types)) {}
 
   /// Costs, besides compiling the rules in `changes`, a visit to the territories that use one of
-  /// them themselves; for changed territories and for associations that are inherited, to the
-  /// territories below; for another active model, to all. Changes that belong together, such as a
-  /// first load, are better applied together: what is rare is judged by all of them.
+  /// them themselves; for changed territories and inherited associations, to the territories below;
+  /// for another active model, to all. Apply changes that belong together, such as a first load,
+  /// together: all of them then count in the estimate of how rare a predicate is.
   RuleSetOutcome apply(std::span<const RuleSetChange> changes);
 
   const RuleTable& rules() const { return rules_; }
@@ -70,7 +70,7 @@ class RuleSet {
   std::vector<std::string> rule_ids(TerritoryIndex territory) const;
   /// Whether the territory may take accounts.
   bool is_live(std::string_view territory) const;
-  /// Bits of those fields that a rule speaks of.
+  /// Bits of those `fields` that a rule uses.
   FieldSet field_set(std::span<const std::string_view> fields) const;
 
   /// Calls `visit(rule)` for every rule of `territory` but inactive ones until it returns false.
@@ -89,7 +89,7 @@ class RuleSet {
     TerritoryIndex territory = kNone;
     RuleUse use;
   };
-  /// What one `apply` has to look at again.
+  /// The rules and territories that one `apply` must visit again.
   struct Work;
 
   void take(const ModelDefinition& model, Work& work);

@@ -38,9 +38,9 @@ struct PredicateNode {
 };
 
 enum class RuleState : unsigned char {
-  kMissing,   ///< spoken of, not defined: matches no account
-  kInvalid,   ///< defined, but makes no sense: matches no account
-  kInactive,  ///< as if it were associated with nothing
+  kMissing,   ///< referred to, not defined: matches no account
+  kInvalid,   ///< defined, but invalid: matches no account
+  kInactive,  ///< counts as associated with nothing
   kActive,
 };
 
@@ -48,9 +48,9 @@ struct RuleNode {
   RuleState state = RuleState::kMissing;
   std::vector<std::vector<PredicateIndex>> terms;  ///< all of one term match; rarest first
   FieldSet fields = 0;
-  double share = 0;  ///< guess at the share of accounts that the index lets through
+  double share = 0;  ///< estimated share of accounts that the index lets through
   bool is_posted = false;
-  std::vector<AccessKey> posted;        ///< where the index has it
+  std::vector<AccessKey> posted;        ///< its keys in the index
   std::vector<TerritoryIndex> used_by;  ///< one entry an association
   std::vector<TerritoryIndex> keyed;    ///< territories that are tried when it matches
 
@@ -65,12 +65,12 @@ class RuleTable {
   RuleIndex acquire(std::string_view id) { return rules_.acquire(id); }
   void release(RuleIndex rule) { rules_.release(rule); }
 
-  /// Replaces what the rule says and takes it out of the index. Error: why it makes no sense; it is
-  /// then kInvalid.
+  /// Replaces the rule's definition and takes the rule out of the index. Error: the reason why it
+  /// is invalid; its state is then kInvalid.
   Status define(RuleIndex rule, const RuleDefinition& definition);
   void undefine(RuleIndex rule);
 
-  /// Orders predicates and guesses the share anew, by how often predicates are mentioned now.
+  /// Orders predicates and estimates the share again, by the present number of mentions.
   void estimate(RuleIndex rule);
   /// Puts an active rule into the index, so that candidates of accounts include it.
   void post(RuleIndex rule);

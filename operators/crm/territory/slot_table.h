@@ -13,13 +13,13 @@
 
 namespace millrace::crm::territory {
 
-/// Nodes with a name and a dense index, kept while somebody refers to them.
+/// Nodes with a name and a dense index, kept while they have references.
 ///
-/// The index of a node that nobody refers to any more is given to another name.
+/// When a node loses its last reference, its index becomes free for another name.
 template <class Node>
 class SlotTable {
  public:
-  /// Index of `name`, whose node is made if there is none; counts one reference.
+  /// Index of `name`; creates the node if there is none, and counts one reference.
   uint32_t acquire(std::string_view name) {
     auto it = indexes_.find(name);
     if (it == indexes_.end()) {
@@ -30,7 +30,7 @@ class SlotTable {
     return it->second;
   }
 
-  /// Gives one reference back; with the last one the node goes. Returns whether it went.
+  /// Gives one reference back; the last one removes the node. Returns whether it did.
   bool release(uint32_t index) {
     Slot& slot = slots_[index];
     MILLRACE_ASSERT(slot.references > 0, "released more often than acquired");
@@ -51,7 +51,7 @@ class SlotTable {
   const Node& operator[](uint32_t index) const { return slots_[index].node; }
   const std::string& name(uint32_t index) const { return *slots_[index].name; }
   uint32_t references(uint32_t index) const { return slots_[index].references; }
-  /// Indexes are below this; some may be free, their nodes as made by default.
+  /// Indexes are below this; some may be free, with default nodes.
   uint32_t slots() const { return static_cast<uint32_t>(slots_.size()); }
   bool is_used(uint32_t index) const { return slots_[index].references > 0; }
   size_t size() const { return indexes_.size(); }

@@ -25,15 +25,15 @@ struct RuleUse {
 struct TerritoryNode {
   bool is_defined = false;
   std::string model;
-  TerritoryIndex parent = kNone;  ///< as defined; perhaps not defined itself
+  TerritoryIndex parent = kNone;  ///< as defined; the parent itself may be undefined
   std::vector<TerritoryIndex> children;
   std::vector<RuleUse> uses;
 
   // Derived by `refresh`.
   bool is_live = false;           ///< of the active model and below no cycle: it may take accounts
   TerritoryIndex up = kNone;      ///< the parent, if it is live
-  FieldSet fields = 0;            ///< that rules of its own speak of
-  FieldSet inherited_fields = 0;  ///< that those of them which are inherited speak of
+  FieldSet fields = 0;            ///< of its own rules
+  FieldSet inherited_fields = 0;  ///< of those of its own rules that territories below inherit
 
   // The rule whose match makes the matcher try this territory, and its place among those of the
   // rule; kept by RuleSet.
@@ -41,7 +41,7 @@ struct TerritoryNode {
   uint32_t key_place = 0;
 };
 
-/// Territories and who is whose parent, in whatever order they become known.
+/// Territories and their parents, in whatever order they become known.
 class TerritoryTree {
  public:
   TerritoryIndex acquire(std::string_view id) { return nodes_.acquire(id); }
@@ -54,7 +54,7 @@ class TerritoryTree {
   /// The territory and all below it, whether live or not; each once.
   std::vector<TerritoryIndex> subtree(TerritoryIndex index) const;
 
-  /// Derives what follows from definitions. What is above must be as it is going to be.
+  /// Updates the derived fields. The territories above must be up to date.
   void refresh(TerritoryIndex index, std::string_view active_model, const RuleTable& rules);
 
   const SlotTable<TerritoryNode>& nodes() const { return nodes_; }
