@@ -7,16 +7,16 @@
 
 namespace millrace::apps {
 
-/// How much of the records in dead letters is shown.
+/// The visible part of the records in dead letters.
 struct LetterView {
-  /// Null: nothing of them but their sizes, since nobody knows which parts are personal.
+  /// Null: only their sizes, since nobody knows which parts are personal.
   const PersonalMask* mask = nullptr;
-  /// All of them.
+  /// Everything.
   bool reveals = false;
 };
 
-/// A dead letter as JSON: where it came from, why it is here, and its record as `view` says. Of a
-/// record that is sealed only sizes are shown, and which key opens it.
+/// A dead letter as JSON: its origin, its reason, and its record as far as `view` allows. A sealed
+/// record shows only its sizes, and the key that opens it.
 nlohmann::ordered_json dead_letter_json(const engine::DeadLetter& letter, const LetterView& view);
 
 }  // namespace millrace::apps

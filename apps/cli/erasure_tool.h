@@ -20,20 +20,21 @@ struct EraseOptions {
   int64_t as_of_ms = 0;          ///< 0: now
 };
 
-/// Asks for the erasure of ids, on topic `crm.erasures`. Errors: `kInvalidArgument` for an id that
-/// cannot be; those of the clients.
+/// Requests the erasure of ids, on topic `crm.erasures`. Errors: `kInvalidArgument` for an invalid
+/// id; those of the clients.
 Status send_erasures(const EraseOptions& options, engine::ClientFactory& clients);
 
-/// Whether `bytes` (a key, or a value in which strings end with a zero byte) name `id`, whole.
+/// Whether `bytes` (a key, or a value in which strings end with a zero byte) contain the whole
+/// `id`.
 bool mentions(Bytes bytes, std::string_view id);
 
-/// What a compacted topic says of an id in the end, by its records in order per key.
+/// The last mentions of an id in a compacted topic, from its records in order per key.
 class MentionsInTopic {
  public:
   struct Mention {
     int32_t partition = 0;
     int64_t offset = 0;
-    bool is_tombstone = false;  ///< it was named, and is gone
+    bool is_tombstone = false;  ///< an earlier record named it, and is deleted
     bool in_key = false;
     bool in_value = false;
   };
@@ -56,8 +57,8 @@ struct AuditOptions {
 };
 
 /// Reads every topic that the materializer derives, changelogs included, to its end and prints, as
-/// JSON lines to stdout, where the id was written last: tombstones, and what still names it. Marks
-/// of erasures name it for good, so that old changes are not believed when they come again.
+/// JSON lines to stdout, where the id was written last: tombstones, and records that still name it.
+/// Marks of erasures name it for ever, so that old changes are ignored when they come again.
 Status audit_erasure(const AuditOptions& options, engine::ClientFactory& clients);
 
 }  // namespace millrace::apps

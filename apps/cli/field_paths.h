@@ -8,11 +8,11 @@
 
 namespace millrace::apps {
 
-/// What JSON holds, by where it stands.
+/// The scalars of a JSON value, by their paths.
 using FieldPaths = std::map<std::string, nlohmann::ordered_json, std::less<>>;
 
-/// The scalars in `json`. Names are joined by dots; what stands in an array goes by its `name` or
-/// `id` where all have another one, as in "fields.website.value", else by its number. Empty objects
+/// The scalars in `json`. Dots join names. The name of an array's element is its `name` or `id` if
+/// these differ between all elements, as in "fields.website.value", else its number. Empty objects
 /// and arrays count as scalars.
 FieldPaths field_paths(const nlohmann::ordered_json& json);
 

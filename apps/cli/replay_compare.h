@@ -14,7 +14,7 @@ namespace millrace::apps {
 struct CompareOptions {
   std::string live_prefix = "crm.";
   std::string shadow_prefix;
-  /// Fields that are not compared, with all that is in them, as in "fields.website".
+  /// Fields to leave out, with everything in them, as in "fields.website".
   std::vector<std::string> ignored;
   int64_t attempts = 3;
   int64_t pause_ms = 2'000;  ///< between attempts
@@ -30,16 +30,16 @@ struct CompareOutcome {
 };
 
 /// Compares the compacted outputs of two materializers of the same inputs, key by key, and writes a
-/// JSON line for each key that is different and one for all.
+/// JSON line for each key that differs and one for all.
 ///
-/// Counters are not compared, since they tell how a state was reached and not what it is: `version`
-/// of account states and entitlements, `alignment_epoch` of territories; nor is `as_of_ms` of
-/// entitlements, the time of the input that led to them last.
+/// Leaves out counters, since they depend on the steps to a state and not on the state: `version`
+/// of account states and entitlements, `alignment_epoch` of territories. Also leaves out `as_of_ms`
+/// of entitlements, the time of the last input that affected them.
 ///
-/// Live traffic reaches both sides at different moments: a key counts as different only if it is in
-/// each of `attempts` readings, and in one more that takes the values to show. Values are shown
-/// with a mapping, which hides the personal ones, or if `reveals`. Memory: keys and two hashes
-/// each, and the values of keys that are different.
+/// Live traffic reaches both sides at different moments: a key counts as different only if it
+/// differs in each of `attempts` readings, and in one more that takes the values to show. Shows
+/// values with a mapping, which hides the personal ones, or if `reveals`. Memory: keys and two
+/// hashes each, and the values of keys that differ.
 ///
 /// Errors: `kNotFound` for a topic, `kInvalidArgument` when both prefixes are the same; those of
 /// `read_topic` and of the mapping.

@@ -16,7 +16,7 @@ namespace millrace::apps {
 
 struct DumpOptions {
   std::string topic;
-  std::string type;  ///< empty: as the topic says
+  std::string type;  ///< empty: the topic's type
   std::string output_prefix{crm::kTopicPrefix};
   bool latest = false;
   int64_t limit = 0;
@@ -33,7 +33,7 @@ Status dump_topic(const DumpOptions& options, engine::ClientFactory& clients);
 /// The mask of a mapping file; none for an empty name.
 Result<std::optional<PersonalMask>> load_mask(const std::string& mapping_file);
 
-/// One line of JSON; what is not UTF-8 is replaced.
+/// One line of JSON; replaces bytes that are not UTF-8.
 std::string line_of(const nlohmann::ordered_json& json);
 
 }  // namespace millrace::apps

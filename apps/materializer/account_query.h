@@ -13,11 +13,10 @@ namespace millrace::apps {
 /// Answers `GET /v1/accounts/{id}`: the account that `id` is part of now, as JSON.
 ///
 /// `id` has the internal form `source:id`; without a ':' it belongs to `default_source`. Answers
-/// 400 for ids that cannot be, 404 for those never seen, 503 while the id moves between two
-/// accounts or its task is elsewhere. With its territories, as its task has aligned them. Reads are
-/// of committed state, but of two tasks: an answer may be older than the newest merge, and never
-/// mixes two accounts. Fields that `mask` hides (null: none) are
-/// "***" unless they are null, and named in `masked`.
+/// 400 for invalid ids, 404 for those never seen, 503 while the id moves between two accounts or
+/// its task is elsewhere. Includes the territories, as its task has aligned them. Reads committed
+/// state of two tasks: an answer may be older than the newest merge, but never mixes two accounts.
+/// Fields that `mask` hides (null: none) are "***" unless they are null, and `masked` names them.
 HttpAnswer account_answer(const Queries& queries, std::string_view id,
                           std::string_view default_source, const PersonalMask* mask);
 

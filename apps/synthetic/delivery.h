@@ -10,9 +10,9 @@
 
 namespace millrace::apps::synthetic {
 
-/// Delivers events as a capture of changes does that delivers at least once: of a thousand record
+/// Delivers events like a capture of changes that delivers at least once: of a thousand record
 /// changes and merges, 20 come late and 10 once more, by some hundreds of events. Definitions, of
-/// which only the latest counts, stay as they are.
+/// which only the latest counts, keep their order.
 class Delivery {
  public:
   Delivery(uint64_t seed, EventSink sink) : random_(scrambled(~seed)), sink_(std::move(sink)) {}
@@ -47,7 +47,7 @@ class Delivery {
   Random random_;
   EventSink sink_;
   uint64_t events_ = 0;
-  std::multimap<uint64_t, Event> waiting_;  ///< by the event after which they come
+  std::multimap<uint64_t, Event> waiting_;  ///< by the number of events before them
 };
 
 }  // namespace millrace::apps::synthetic

@@ -9,10 +9,10 @@
 
 namespace millrace::apps::synthetic {
 
-/// Topic of all record changes, as apps/data/synthetic_mapping.json has it.
+/// Topic of all record changes, as in apps/data/synthetic_mapping.json.
 inline constexpr std::string_view kRawTopic = "crm.raw.salesforce";
 
-/// An event as it goes to Kafka.
+/// An event as a record for Kafka.
 struct RawRecord {
   std::string_view topic;
   std::string key;
@@ -20,7 +20,7 @@ struct RawRecord {
   int64_t timestamp_ms = 0;
 };
 
-/// Record changes as Salesforce's Change Data Capture sends them over CometD, the rest as
+/// Encodes record changes in the form of Salesforce's Change Data Capture over CometD, the rest as
 /// FlatBuffers.
 RawRecord encode(const Event& event);
 

@@ -28,8 +28,8 @@ enum class ValueType : unsigned char {
 };
 
 struct FieldDefinition {
-  std::string_view source_name;  ///< as Salesforce calls it; parts of a compound with a dot
-  std::string_view name;         ///< as the mapping file calls it
+  std::string_view source_name;  ///< Salesforce's name; parts of a compound with a dot
+  std::string_view name;         ///< the name in the mapping file
   ValueType type = ValueType::kText;
 };
 
@@ -39,17 +39,17 @@ struct KindDefinition {
   std::string_view id_prefix;
   uint64_t per_thousand_accounts = 0;
   std::span<const FieldDefinition> fields;
-  bool keeps_all_fields = true;  ///< whether the mapping keeps fields of which it says nothing
+  bool keeps_all_fields = true;  ///< whether the mapping keeps fields that it does not name
 };
 
-/// The same that `apps/data/synthetic_mapping.json` says.
+/// Agrees with `apps/data/synthetic_mapping.json`.
 const KindDefinition& definition_of(Kind kind);
 /// By our name. REQUIRES: the kind has it.
 const FieldDefinition& field_of(Kind kind, std::string_view name);
 
 /// A Salesforce id of 18 characters, without a pattern, so that keys spread.
 std::string record_id(Kind kind, uint64_t number);
-/// What ids of this source begin with.
+/// The prefix of ids of this source.
 inline constexpr std::string_view kSource = "sf";
 /// "sf:0015g00000AbCdEAAV".
 std::string internal_record_id(Kind kind, uint64_t number);

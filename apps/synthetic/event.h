@@ -22,7 +22,7 @@
 
 namespace millrace::apps::synthetic {
 
-/// When the source made a change. Ordered as `version.fbs` says.
+/// When the source made a change. Ordered as in `version.fbs`.
 struct EventVersion {
   int64_t commit_ms = 0;
   int64_t sequence = 0;
@@ -36,8 +36,8 @@ struct FieldText {
   std::optional<std::string> value{};  ///< as the source writes it; nullopt: null
 };
 
-/// What happened to one record. Creates and undeletes have all its fields, updates those that
-/// changed, the others none.
+/// A change of one record. Creates and undeletes have all its fields, updates those that changed,
+/// the others none.
 struct RecordChange {
   Kind kind = Kind::kAccount;
   uint64_t number = 0;
@@ -46,7 +46,7 @@ struct RecordChange {
   std::vector<FieldText> fields{};
 };
 
-/// What the source says about one victim; both are accounts.
+/// The source's statement about one victim; both are accounts.
 struct MergeChange {
   crm::MergeFactKind kind = crm::MergeFactKind::Merge;
   uint64_t victim = 0;
@@ -54,13 +54,13 @@ struct MergeChange {
   EventVersion version{};
 };
 
-/// Of what there is only the latest: territories, rules, products. In order, once each.
+/// Definitions, of which only the latest counts: territories, rules, products. In order, once each.
 using Definition =
     std::variant<crm::TerritoryModelT, crm::TerritoryT, crm::TerritoryRuleT, crm::RuleTerritoryT,
                  crm::ManualTerritoryT, crm::TerritoryExclusionT, crm::ProductFeaturesT>;
 struct DefinitionChange {
   Definition definition{};
-  bool is_removal = false;  ///< what has this id is gone
+  bool is_removal = false;  ///< the definition of this id is gone
   int64_t commit_ms = 0;
 };
 

@@ -18,8 +18,8 @@ struct GeneratorOptions {
   int64_t start_ms = 0;  ///< when the first event was committed; the quarter ends 90 days later
 };
 
-/// Makes up what happens in a CRM, phase by phase, in the order in which it happens. A function of
-/// the options and the phases before: to go on after some, run them again without delivering.
+/// Makes up the events of a CRM, phase by phase, in order. A function of the options and the
+/// previous phases: to continue after some phases, run them again without delivering.
 ///
 /// Operations are chosen by the mix of an ordinary day, records by Zipf's law. The source's clock
 /// is coarse: transactions in a row may have equal commit times.
@@ -45,7 +45,7 @@ class Generator {
   void bulk_dedupe();
   void realignment();
 
-  /// Creates of accounts and all that is under them, in order of kind.
+  /// Creates accounts and all records under them, in order of kind.
   void create_batch(const Population::Batch& batch);
   void change_anything();
   void update(Kind kind);
@@ -53,9 +53,9 @@ class Generator {
   bool undelete(Kind kind);
   void remove();
   void merge();
-  /// With one child of the victim that goes to the survivor in the same transaction.
+  /// Also moves one child of the victim to the survivor in the same transaction.
   void merge(uint64_t victim, uint64_t survivor, Kind kind, uint64_t child);
-  /// Of an account that something is under into a popular one; false: not this time.
+  /// Merges an account with records under it into a popular one; false: not this time.
   bool merge_account_with_child(uint64_t survivor);
   void close_cycle();
   void unmerge();
@@ -64,7 +64,7 @@ class Generator {
   void end_deals();
   void renew(Kind kind);
 
-  /// Of what was ever created, popular ones more often; of deleted ones there are some.
+  /// Picks among all records ever created, popular ones more often; some are deleted.
   uint64_t pick(Kind kind);
   Kind pick_child_kind();
   /// Some ms in bulk, seconds on an ordinary day.

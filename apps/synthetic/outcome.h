@@ -15,7 +15,7 @@
 
 namespace millrace::apps::synthetic {
 
-/// The topics that are compared, and the files of what is expected on them.
+/// The compared topics, and the files with their expected rows.
 enum class Output : unsigned char { kAccounts, kTerritories, kEntitlements, kRedirects };
 struct OutputPlace {
   std::string_view topic;
@@ -27,11 +27,11 @@ inline constexpr std::array<OutputPlace, 4> kOutputs{
      {"crm.entitlements", "entitlements.jsonl"},
      {"crm.redirects", "redirects.jsonl"}}};
 
-/// What of an account's state is a function of the set of events.
+/// The part of an account's state that is a function of the set of events.
 struct AccountOutcome {
   std::string status;
   bool incomplete = false;
-  std::map<std::string, std::string> members{};  ///< id → what it was merged into; empty: the root
+  std::map<std::string, std::string> members{};  ///< id → its survivor; empty for the root
   std::map<std::string, std::optional<std::string>> fields{};
   std::map<std::string, uint64_t> children{};  ///< by kind, none of 0
 };
@@ -53,9 +53,9 @@ struct EntitlementOutcome {
   std::vector<SegmentOutcome> segments{};
   std::optional<SegmentOutcome> current{};
 
-  /// Segments that only differ in provenance become one.
+  /// Joins segments that differ only in provenance.
   void append(SegmentOutcome segment);
-  /// What `segments` say of a moment.
+  /// Sets `current` to the segment of a moment.
   void look_at(int64_t ms);
 };
 struct RedirectOutcome {
@@ -64,7 +64,7 @@ struct RedirectOutcome {
   std::string decision;
 };
 
-/// A long text by its length and checksum.
+/// Replaces a long text by its length and checksum.
 std::string shortened(std::string_view text);
 
 /// An outcome as one line of JSON.
@@ -77,14 +77,14 @@ std::string line_of(const RedirectOutcome& outcome);
 using Lines = std::map<std::string, std::string>;
 using FinalState = std::array<Lines, kOutputs.size()>;
 
-/// What is expected, and of what.
+/// The expected outputs, and the share of accounts they cover.
 struct Expectation {
   FinalState state{};
-  int64_t as_of_ms = 0;  ///< for which `current` was taken
-  Share share{};         ///< whose keys there are
+  int64_t as_of_ms = 0;  ///< the moment for which `current` was taken
+  Share share{};         ///< the share whose keys are in `state`
 };
-/// Writes a file an output, one line a key in order of keys: {"key":…,"row":…}. Error: `kNotFound`
-/// when a file cannot be written.
+/// Writes one file per output, one line a key in order of keys: {"key":…,"row":…}. Error:
+/// `kNotFound` when a file cannot be written.
 Status write_expectation(const std::filesystem::path& folder, const Expectation& expectation);
 /// Errors: `kNotFound`, `kInvalidRecord`.
 Result<Expectation> read_expectation(const std::filesystem::path& folder);

@@ -11,10 +11,10 @@
 
 namespace millrace::apps::synthetic {
 
-/// Which records there are, and under which accounts: what the generator remembers.
+/// The generator's memory: all records, and their accounts.
 ///
-/// Records are numbers. Those that come in bulk belong where a hash of their number says; so memory
-/// is a bit a record, and some bytes for each that was created by itself, moved or merged.
+/// Records are numbers. A hash of its number places a record that comes in bulk; so memory is a bit
+/// per record, and some bytes for each that was created by itself, moved or merged.
 class Population {
  public:
   explicit Population(uint64_t seed) : seed_(seed) {}
@@ -26,10 +26,10 @@ class Population {
     uint64_t size() const { return end - first; }
   };
   using Batch = std::array<Range, kKinds>;
-  /// Accounts, and children of theirs in proportion: a fifth of these by Zipf's law, so that some
+  /// Adds accounts, and their children in proportion: a fifth of these by Zipf's law, so that some
   /// accounts have very many.
   Batch add_batch(uint64_t accounts);
-  /// A record by itself; `within` is the contract or asset it belongs to.
+  /// Adds a single record; `within` is the contract or asset it belongs to.
   uint64_t create(Kind kind, uint64_t account, std::optional<uint64_t> within = std::nullopt);
 
   uint64_t count(Kind kind) const { return deleted_[index(kind)].size(); }
@@ -65,12 +65,12 @@ class Population {
   uint64_t seed_;
   std::vector<Batch> batches_;
   std::array<std::vector<bool>, kKinds> deleted_;
-  std::array<std::unordered_map<uint64_t, Place>, kKinds> places_;  ///< where not by birth
+  std::array<std::unordered_map<uint64_t, Place>, kKinds> places_;  ///< other than by birth
   std::unordered_map<uint64_t, uint64_t> survivors_;
   std::vector<uint64_t> victims_;
 };
 
-/// What a record of this kind may belong to besides its account; nullopt: nothing.
+/// The kind that a record of this kind may belong to besides its account; nullopt: none.
 std::optional<Kind> container_of(Kind kind);
 
 }  // namespace millrace::apps::synthetic

@@ -8,9 +8,9 @@
 
 namespace millrace::apps::synthetic {
 
-/// How large everything is.
+/// The sizes of a workload.
 struct Profile {
-  uint64_t accounts = 0;    ///< that a backfill brings; other records are in proportion
+  uint64_t accounts = 0;    ///< of a backfill; other records are in proportion
   uint64_t operations = 0;  ///< of a steady phase
   uint32_t territories = 0;
   uint32_t rules = 0;
@@ -22,9 +22,9 @@ inline constexpr std::array<std::pair<std::string_view, Profile>, 3> kProfiles{
      {"m", {50'000, 100'000, 2'000, 3'000, 50}},
      {"l", {1'000'000, 2'000'000, 20'000, 30'000, 200}}}};
 
-/// What goes on for a while.
+/// A part of the workload.
 enum class Phase : unsigned char {
-  kBackfill,     ///< all that is there at first, as creates: definitions, accounts, children
+  kBackfill,     ///< all initial records, as creates: definitions, accounts, children
   kSteady,       ///< an ordinary day: the mix of operations
   kBulkImport,   ///< a fifth more accounts at once, some of them merged before they come
   kQuarterEnd,   ///< closing and renewing around the midnight in which a fifth of grants end

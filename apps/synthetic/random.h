@@ -18,7 +18,7 @@ constexpr uint64_t scrambled(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-/// Chance that depends on the seed alone: SplitMix64, as seeding it costs nothing, and
+/// Random numbers that depend on the seed alone: SplitMix64, whose seeding costs nothing, and
 /// distributions that, unlike those of the standard, are the same in every library.
 class Random {
  public:

@@ -10,21 +10,21 @@
 
 namespace millrace::apps::synthetic {
 
-/// Territories, their rules and products, and how they change. The top one has no rule, below it is
-/// one a country, whose rule all below inherit; most rules look at beginnings of postal codes, as
-/// long as it takes to leave an account in a few territories.
+/// Territories, their rules and products, and their changes. The top territory has no rule. Below
+/// it is one per country, whose rule all below inherit. Most rules match beginnings of postal
+/// codes, long enough to leave an account in a few territories.
 class TerritoryPlan {
  public:
   explicit TerritoryPlan(const Profile& profile);
 
-  /// All there is at first.
+  /// All initial definitions.
   std::vector<Definition> initial(Random& random);
   /// Ids as on the topics.
   Definition model(int64_t rules_run_ms) const;
 
   Definition changed_rule(Random& random) const;
   Definition moved_territory(Random& random) const;
-  /// A rule comes to a territory; or, `is_removal`, leaves it.
+  /// Adds a rule to a territory; or, with `is_removal`, removes it.
   DefinitionChange changed_association(Random& random) const;
   /// A person gives an account to a territory, keeps it out, or takes that back.
   DefinitionChange changed_choice(Random& random, uint64_t account) const;
@@ -32,8 +32,8 @@ class TerritoryPlan {
 
  private:
   uint32_t countries() const;
-  /// Rules from this number on are their territory's second: without it, not all accounts of the
-  /// country are in the territory.
+  /// Rules from this number on are second rules of a territory, which exclude some accounts of the
+  /// country from it.
   uint32_t first_second_rule() const;
   std::string parent_of(Random& random, uint32_t territory) const;
   crm::TerritoryRuleT rule(Random& random, uint32_t number) const;

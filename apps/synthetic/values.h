@@ -18,17 +18,17 @@ std::string date_text(int64_t day);
 /// Makes up the values of records.
 class Values {
  public:
-  /// `quarter_end_day`: the last day in effect of a fifth of all that grants something.
+  /// `quarter_end_day`: the last day in effect of a fifth of all records that grant something.
   Values(const Profile& profile, const Population& population, int64_t quarter_end_day)
       : profile_(profile), population_(population), quarter_end_day_(quarter_end_day) {}
 
   /// All fields.
   std::vector<FieldText> all(Random& random, Kind kind, uint64_t number) const;
-  /// Some of them, the account and what the record belongs to not among these.
+  /// Some fields, but neither the account nor the record that it belongs to.
   std::vector<FieldText> some(Random& random, Kind kind, uint64_t number) const;
-  /// Under which account it is.
+  /// The field with its account.
   FieldText parent(Kind kind, uint64_t number) const;
-  /// Whether its end, if nobody has changed it, is the quarter's.
+  /// Whether its end, unless changed, is the quarter's.
   static bool ends_with_quarter(Kind kind, uint64_t number);
   FieldText end_date(Kind kind, int64_t day) const;
   int64_t quarter_end_day() const { return quarter_end_day_; }
@@ -50,10 +50,10 @@ class Values {
 /// A product that is in the catalogue, or will be.
 std::string product_name(uint64_t number);
 
-/// What a feature is is the same wherever it is granted.
+/// A feature; the same wherever it is granted.
 struct FeatureDefinition {
   std::string_view name;
-  std::string_view kind;  ///< as a mapping's records write it
+  std::string_view kind;  ///< as in the records of a mapping
   crm::FeatureKind type;
 };
 extern const std::vector<FeatureDefinition> kFeatures;

@@ -9,15 +9,14 @@
 
 namespace millrace::apps {
 
-/// The topics of the account flow, with the policies its design asks for. Merge facts have one
+/// The topics of the account flow, with the policies that its design needs. Merge facts have one
 /// partition, since one task resolves merges, and so have the tables of territories, which every
 /// task reads whole; the others have `partitions`. See `AccountOptions::output_prefix`.
 std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t partitions,
                                          std::string_view output_prefix);
-/// Only those that a source of changes writes.
+/// Only the topics that a source of changes writes.
 std::vector<engine::NewTopic> crm_input_topics(const crm::Mapping& mapping, int32_t partitions);
-/// Those of them that hold definitions: what territories and rules there are, and what products
-/// give.
+/// The topics that hold definitions: territories and their rules, and the features of products.
 std::vector<engine::NewTopic> territory_topics();
 engine::NewTopic product_topic();
 

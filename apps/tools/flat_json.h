@@ -17,18 +17,18 @@ class Parser;
 
 namespace millrace::apps {
 
-/// FlatBuffers of one type as JSON and back, by the type's schema. Not thread-safe.
+/// Converts FlatBuffers of one type to JSON and back, by the type's schema. Not thread-safe.
 class FlatJson {
  public:
   explicit FlatJson(const KnownType& type);
   FlatJson(FlatJson&&) noexcept;
   ~FlatJson();
 
-  /// Absent scalars with their default, or null where they have none; absent strings, vectors and
-  /// tables are left out. Error: `kInvalidRecord`, when they are none of the type, or when a text
-  /// in them is not UTF-8.
+  /// Writes absent scalars with their default, or null if they have none; leaves out absent
+  /// strings, vectors and tables. Error: `kInvalidRecord` when the bytes are not of the type, or
+  /// when a text in them is not UTF-8.
   Result<nlohmann::ordered_json> to_json(Bytes bytes) const;
-  /// What is null or left out is absent. Error: `kInvalidRecord`, which says what does not fit.
+  /// Null or missing members become absent. Error: `kInvalidRecord`, with the fault.
   Result<std::string> from_json(const nlohmann::ordered_json& json);
 
  private:
@@ -38,7 +38,7 @@ class FlatJson {
 
 /// Bytes as a JSON string when they are UTF-8, else as `{"hex": "…"}`; null as null.
 nlohmann::ordered_json bytes_json(Bytes bytes);
-/// The way back; null gives no string. Error: `kInvalidRecord` when it is none of these.
+/// The way back; null gives no string. Error: `kInvalidRecord` for any other JSON.
 Result<std::optional<std::string>> bytes_of_json(const nlohmann::ordered_json& json);
 
 }  // namespace millrace::apps

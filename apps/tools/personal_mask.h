@@ -11,9 +11,9 @@
 
 namespace millrace::apps {
 
-/// Hides the values of fields that a mapping marks personal, in JSON of any shape: what a source
-/// wrote, a table of ours, an answer. Goes by names, ours and the sources', wherever they stand; so
-/// it hides rather a field too many.
+/// Hides the values of fields that a mapping marks personal, in JSON of any shape: a source's
+/// record, a table of ours, an answer. Compares names, ours and the sources', wherever they stand;
+/// so it rather hides a field too many.
 class PersonalMask {
  public:
   /// Of entities of one kind, or of all.
@@ -21,11 +21,11 @@ class PersonalMask {
 
   bool empty() const { return names_.empty(); }
   bool hides(std::string_view name) const { return names_.contains(name); }
-  /// Puts "***" for what is not null in members with such names, and for the `value` of
-  /// `{"name": such a name, "value": …}`. Nested deeper than 64 all is hidden.
+  /// Replaces values that are not null by "***" in members with such names, and in the `value` of
+  /// `{"name": such a name, "value": …}`. Hides everything that is nested deeper than 64.
   void apply(nlohmann::ordered_json& json) const { apply(json, 0); }
-  /// The text, parsed and masked; nullopt when it is no JSON object or array, of which nobody knows
-  /// what it holds.
+  /// The text, parsed and masked; nullopt when it is no JSON object or array, since its contents
+  /// are then unknown.
   std::optional<nlohmann::ordered_json> masked(std::string_view text) const;
 
  private:
@@ -34,7 +34,7 @@ class PersonalMask {
   std::set<std::string, std::less<>> names_;
 };
 
-/// What is shown for a hidden value.
+/// The replacement of a hidden value.
 inline constexpr const char* kHidden = "***";
 
 }  // namespace millrace::apps

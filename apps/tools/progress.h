@@ -5,10 +5,10 @@
 
 namespace millrace::apps {
 
-/// Tells when to say how far long work is.
+/// Decides when to report the progress of long work.
 class Progress {
  public:
-  /// Whether it is time for the next line: every two seconds. Called once a step; a step takes
+  /// Whether it is time for the next line: every two seconds. Call it once per step; a step takes
   /// far less than a second.
   bool is_due() {
     if (++steps_ % kStepsPerLook != 0 || Clock::now() < next_) return false;

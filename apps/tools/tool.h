@@ -13,8 +13,8 @@
 
 namespace millrace::apps {
 
-/// What the command-line tools share: how to reach Kafka, logging that leaves stdout alone, and the
-/// exit codes of `millrace/engine/run_main.h`.
+/// The common part of the command-line tools: the connection to Kafka, logging that leaves stdout
+/// alone, and the exit codes of `millrace/engine/run_main.h`.
 class Connection {
  public:
   /// Adds `--bootstrap.servers`, `--kafka.*` and `--config` to `app`, which must outlive this.
@@ -32,7 +32,8 @@ class Connection {
   engine::ConfigFlags flags_;
 };
 
-/// Repeats what is `kRetriable` for up to a minute: a broker that just started, or is busy.
+/// Repeats an attempt that is `kRetriable` for up to a minute: a broker that just started, or is
+/// busy.
 Status with_retries(const std::function<Status()>& attempt);
 /// Logs go to stderr, warnings and worse.
 void set_up_tool_logging();

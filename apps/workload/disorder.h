@@ -14,21 +14,21 @@ struct DisorderOptions {
   uint64_t seed = 1;             ///< the same seed gives the same order
 };
 
-/// Delivers items as a source does that delivers at least once: permuted among those that wait, and
+/// Delivers items like a source that delivers at least once: permuted among those that wait, and
 /// some of them again a while later.
 template <class Item>
 class Disorder {
  public:
   explicit Disorder(DisorderOptions options) : options_(options), random_(options.seed) {}
 
-  /// Calls `deliver(const Item&)` for what has waited long enough. `deliver` returns a Status; an
-  /// error ends the call and is returned.
+  /// Calls `deliver(const Item&)` for items that have waited long enough. `deliver` returns a
+  /// Status; an error ends the call and is returned.
   template <class Deliver>
   auto add(Item item, Deliver&& deliver) {
     waiting_.push_back(std::move(item));
     return deliver_down_to(options_.window, deliver);
   }
-  /// The same for all that still wait.
+  /// The same for all items that still wait.
   template <class Deliver>
   auto finish(Deliver&& deliver) {
     return deliver_down_to(0, deliver);

@@ -12,19 +12,19 @@
 
 namespace millrace::apps {
 
-/// Source of the registry's ids, unless something else is asked for.
+/// Source of the registry's ids, by default.
 inline constexpr std::string_view kRegistrySource = "ror";
 
-/// An event of the registry as it goes to Kafka.
+/// An event of the registry as a record for Kafka.
 struct RegistryEvent {
-  std::string key;    ///< the account's internal id; of a merge fact, the victim's
+  std::string key;    ///< the account's internal id; for a merge fact, the victim's
   std::string value;  ///< FlatBuffer `AccountChange` or `MergeFact`
   int64_t timestamp_ms = 0;
   int64_t release = 0;  ///< see `release_ordinal`
 };
 
 /// Position of a release ("v1.17.1") among all, from its name alone, so that a part of the history
-/// gives the same versions as the whole: major × 10^6 + minor × 10^3 + patch. −1: no such name.
+/// gives the same versions as the whole: major × 10^6 + minor × 10^3 + patch. −1: no valid name.
 int64_t release_ordinal(std::string_view release);
 
 /// Commit time that stands for a release, since most records carry no dates: 2019-01-01 UTC plus
@@ -52,7 +52,7 @@ class RegistryChanges {
 
  private:
   std::string source_;
-  std::unordered_map<std::string, bool> withdrawn_;  ///< by id, of its latest line
+  std::unordered_map<std::string, bool> withdrawn_;  ///< by id, from its latest line
 };
 
 /// Calls `visit` with each line of a JSONL file, gzipped or not, without its newline, until it
@@ -62,7 +62,7 @@ Status for_each_line(const std::filesystem::path& file,
                      const std::function<Status(std::string_view line, int64_t index)>& visit);
 
 /// Reads the ledger of merges (CSV with a header) in its order: MERGE, UNMERGE and SPLIT become
-/// facts with the version (commit time of the release, event_index); SUCCEEDED is no merge.
+/// facts with the version (commit time of the release, event_index); it skips SUCCEEDED.
 /// `source` as for `RegistryChanges`. Errors as `for_each_line`.
 Status for_each_merge_fact(const std::filesystem::path& file, std::string_view source,
                            const std::function<Status(RegistryEvent event)>& visit);

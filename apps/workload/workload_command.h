@@ -18,9 +18,9 @@ struct WorkloadCommand {
 
 /// `registry`: the history of an organisation registry.
 WorkloadCommand add_registry(CLI::App& top);
-/// `synthetic`: events made up from a seed, and what they must come to.
+/// `synthetic`: events made up from a seed, and their expected outputs.
 WorkloadCommand add_synthetic(CLI::App& top);
-/// `check`: topics against what `synthetic` expects.
+/// `check`: topics against the outputs that `synthetic` expects.
 WorkloadCommand add_check(CLI::App& top);
 
 }  // namespace millrace::apps

@@ -13,8 +13,8 @@
 
 namespace millrace::apps {
 
-/// Sends records, each to its key's partition, and keeps to a rate. Every second stderr says how
-/// far it is.
+/// Sends records, each to its key's partition, and keeps to a rate. Reports its progress to stderr
+/// every second.
 class WorkloadSender {
  public:
   /// `rate`: records per second; 0: as fast as it goes.

@@ -18,15 +18,15 @@
 
 namespace millrace::apps::synthetic {
 
-/// Where records are that came under an account while it was merged away, when it is so no more.
+/// The place of records that came under an account while it was merged away, after its un-merge.
 enum class UnmergedChildren : unsigned char {
   kReturn,  ///< under that account
-  kStay,    ///< under what it was merged into
+  kStay,    ///< under the account that it was merged into
 };
 
-/// What the outputs must come to, from the set of events alone: all in memory, everything from
-/// nothing at the end, and no code of the operators. Survivorship is master wins, and rule changes
-/// count at once.
+/// The expected outputs, from the set of events alone: keeps everything in memory, computes
+/// everything from scratch at the end, and uses no code of the operators. Survivorship is master
+/// wins, and rule changes count at once.
 class ExpectedState {
  public:
   /// Of all roots.
@@ -36,9 +36,10 @@ class ExpectedState {
                          UnmergedChildren unmerged_children = UnmergedChildren::kReturn)
       : members_(std::move(members)), unmerged_children_(unmerged_children) {}
 
-  /// Of records and merges in any order; definitions in theirs.
+  /// Takes records and merges in any order, definitions in theirs.
   void add(const Event& event);
-  /// `as_of_ms`: for what is current then. `progress` is told of roots done, and of how many.
+  /// `as_of_ms`: the moment for which `current` is taken. `progress` gets the number of finished
+  /// roots, and of all.
   using Progress = std::function<void(size_t done, size_t roots)>;
   FinalState at(int64_t as_of_ms, const Progress& progress = {});
 

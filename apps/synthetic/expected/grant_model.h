@@ -12,19 +12,19 @@
 
 namespace millrace::apps::synthetic {
 
-/// A live record under a root: it may grant something, or limit what others grant.
+/// A live record under a root: it may grant something, or limit the grants of others.
 struct GrantRecord {
   Kind kind = Kind::kEntitlement;
   uint64_t number = 0;
   const RecordRow* row = nullptr;
 };
 
-/// What accounts may use, moment by moment: at every day that any record of a root speaks of, all
-/// of them are asked.
+/// The entitlements of accounts, moment by moment: evaluates all records of a root at every day
+/// that any of them names.
 class GrantModel {
  public:
   void add(const crm::ProductFeaturesT& product, bool is_removal);
-  /// By feature; of those that something is granted of at any time. `zone`: empty for UTC.
+  /// By feature; only features that are granted at any time. `zone`: empty for UTC.
   std::map<std::string, EntitlementOutcome> entitlements_of(const std::vector<GrantRecord>& records,
                                                             const std::string& zone) const;
 

@@ -9,31 +9,31 @@
 
 namespace millrace::apps::synthetic {
 
-/// What a set of merge facts makes of ids: everything from nothing, after all of them are there.
+/// The roots of ids by a set of merge facts: computes everything from scratch, from all facts.
 class MergeModel {
  public:
   void add(const MergeChange& change);
-  /// Something is said of the id that decides nothing by itself.
+  /// Records an id that some event names without deciding anything about it.
   void name(const std::string& id) { named_.insert(id); }
-  /// REQUIRES: is called after the last `add`, and before anything is asked.
+  /// REQUIRES: called after the last `add`, and before any query.
   void resolve();
 
   /// Every id that a fact or an undelete names.
   const std::set<std::string>& named() const { return named_; }
   std::string root_of(const std::string& id) const;
-  /// A time in which an id was merged away, which has ended.
+  /// An ended time in which an id was merged away.
   struct MergedPeriod {
     EventVersion from{};
-    EventVersion until{};  ///< is no part of it
+    EventVersion until{};  ///< exclusive
     std::string survivor;  ///< into which it was merged at the end
   };
   std::vector<MergedPeriod> merged_periods_of(const std::string& id) const;
-  /// Of a record that came under the id by a change of this version and, if the id was merged away
-  /// then, stays where that led.
+  /// Root of a record that came under the id by a change of this version and, if the id was merged
+  /// away then, stays with the survivor.
   std::string root_since(const std::string& id, const EventVersion& since) const;
   /// Empty for a root.
   std::string survivor_of(const std::string& id) const;
-  /// As `RedirectDecision` is written.
+  /// The text of a `RedirectDecision`.
   std::string decision_of(const std::string& id) const;
 
  private:

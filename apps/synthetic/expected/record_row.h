@@ -10,21 +10,21 @@
 
 namespace millrace::apps::synthetic {
 
-/// By our names, as texts; references as internal ids, long texts shortened.
+/// Fields by our names, as texts; references as internal ids, long texts shortened.
 using FieldTexts = std::map<std::string, std::optional<std::string>>;
 
 /// A value as rows have it.
 std::optional<std::string> our_value(const FieldText& field);
 
-/// What a set of changes makes of one record: field by field the newest value, unless a newer full
-/// image left the field out.
+/// One record by a set of its changes: field by field the newest value, unless a newer full image
+/// left the field out.
 class RecordRow {
  public:
   void add(const RecordChange& change);
 
   bool is_live() const { return existence_ && !is_deleted_; }
   bool is_deleted() const { return existence_ && is_deleted_; }
-  /// A gap that no full image has closed.
+  /// Whether it has a gap that no full image has closed.
   bool is_incomplete() const { return gap_ > full_image_; }
   FieldTexts fields() const;
   /// Empty values count as none.
@@ -45,7 +45,7 @@ class RecordRow {
   bool is_deleted_ = false;
   std::optional<EventVersion> full_image_;
   std::optional<EventVersion> gap_;
-  std::vector<Field> fields_;  ///< of which anything was ever said
+  std::vector<Field> fields_;  ///< every field that any change had
 };
 
 }  // namespace millrace::apps::synthetic

@@ -12,18 +12,18 @@
 
 namespace millrace::apps::synthetic {
 
-/// Which records a share of the roots is made of. Merges decide that, and they may come last: so
-/// all events are looked at once, before any row is kept.
+/// The records that make up a share of the roots. Merges decide that, and they may come last: so a
+/// first pass reads all events before any row is kept.
 class ShareMembers {
  public:
   explicit ShareMembers(Share share) : share_(share) {}
 
   void add(const Event& event);
-  /// REQUIRES: is called after the last `add`, and before anything is asked.
+  /// REQUIRES: called after the last `add`, and before any query.
   void settle();
 
   const Share& share() const { return share_; }
-  /// Of every record that is under a root of the share, and of some others.
+  /// True for every record that is under a root of the share, and for some others.
   bool contains(Kind kind, uint64_t number) const;
 
  private:

@@ -13,14 +13,14 @@
 
 namespace millrace::apps::synthetic {
 
-/// Territories of accounts by brute force: for every account, every territory from the top down is
-/// asked, but for those below one whose inherited rules it does not match. There is one model, it
-/// is active, and no territory is its own ancestor.
+/// Territories of accounts by brute force: matches every account with every territory from the top
+/// down, except those below one whose inherited rules it does not match. There is one model, it is
+/// active, and no territory is its own ancestor.
 class TerritoryModel {
  public:
   /// The latest of a topic and id counts.
   void add(const DefinitionChange& change);
-  /// By territory. `members` are ids about which persons may have said something.
+  /// By territory. `members` are ids that manual choices may name.
   std::map<std::string, TerritoryOutcome> territories_of(
       const FieldTexts& fields, const std::map<std::string, std::string>& members);
 
@@ -52,7 +52,7 @@ class TerritoryModel {
     /// Local and inherited ones, in order.
     std::vector<std::string> rule_ids_of(size_t place) const;
   };
-  /// Which rules an account matches, each asked once.
+  /// The rules that an account matches, each evaluated once.
   class Answers;
   const Prepared& prepared();
   void place_rules(Prepared& now) const;

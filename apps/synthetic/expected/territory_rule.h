@@ -8,10 +8,10 @@
 
 namespace millrace::apps::synthetic {
 
-/// What rules compare: they do not tell upper from lower case.
+/// The fields as rules compare them: without regard to case.
 FieldTexts lower_case(FieldTexts fields);
 
-/// One rule, to be asked about accounts. Knows the operators and filters that the generator uses.
+/// One rule, which matches accounts. Knows the operators and filters that the generator uses.
 class TerritoryRule {
  public:
   explicit TerritoryRule(const crm::TerritoryRuleT& rule);
