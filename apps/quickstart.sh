@@ -133,7 +133,7 @@ wait_caught_up() {
   done
 }
 
-# What a salesperson would ask for.
+# The answer for a salesperson.
 view() {
   curl -sf --max-time 10 "$URL/v1/accounts/$1" | jq '{
     asked: .id, root, name: .fields.name, status, members: [.members[].id],

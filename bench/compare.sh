@@ -123,7 +123,7 @@ build() {
   done
 }
 
-# What the reports share: medians, and the ratio of the two engines' medians. Less is better.
+# Common parts of the reports: medians, and the ratio of the two engines' medians. Less is better.
 readonly JQ_REPORT='
   def median: sort | if length % 2 == 1 then .[(length - 1) / 2]
                      else (.[length / 2 - 1] + .[length / 2]) / 2 end;

@@ -1,5 +1,5 @@
-// Millrace's side of `compare.sh failover`: one of two instances. Says when it is ready; then, when
-// the other is killed, how long it took to go on with that one's tasks, as one JSON line.
+// Millrace's side of `compare.sh failover`: one of two instances. Reports when it is ready; then,
+// when the other is killed, how long it took to take over that one's tasks, as one JSON line.
 
 #include <algorithm>
 #include <array>
@@ -33,7 +33,7 @@ int64_t epoch_ms() {
       .count();
 }
 
-/// What the tasks' threads and the watching one tell.
+/// State that the tasks' threads share with the watching one.
 struct Watch {
   std::atomic<bool> is_ready = false;
   std::atomic<bool> is_over = false;

@@ -24,7 +24,7 @@ namespace {
 constexpr size_t kValueBytes = 200;
 constexpr size_t kTailBytes = 192;
 
-/// What is counted over one account's records.
+/// Totals over one account's records.
 struct Totals {
   int64_t count = 0;
   int64_t amount_sum = 0;

@@ -13,7 +13,7 @@ namespace CLI {
 class App;
 }
 
-/// What the programs of this folder that run an engine have in common.
+/// The common part of the programs of this folder that run an engine.
 namespace millrace::bench {
 
 struct JobOptions {
@@ -40,7 +40,7 @@ Result<Topology> aggregate_topology(const JobOptions& options,
 
 Result<std::unique_ptr<engine::ClientFactory>> make_clients(const EngineOptions& options);
 
-/// What this process has used so far, user and system, all threads.
+/// CPU time of this process so far, user and system, all threads.
 double cpu_seconds();
 /// Largest resident set so far (VmHWM).
 double peak_rss_mib();

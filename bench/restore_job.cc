@@ -1,6 +1,6 @@
 // Millrace's side of `compare.sh restore`: starts an instance, waits until all its tasks run, and
-// prints what that took and what the store then holds as one JSON line. With --take-snapshots it
-// goes on until there is a snapshot of each task.
+// prints the cost and the store's contents as one JSON line. With --take-snapshots it runs until
+// there is a snapshot of each task.
 
 #include <algorithm>
 #include <chrono>

@@ -82,7 +82,7 @@ build() {
     die "building the preset $preset failed"
 }
 
-# Runs the tests of one label; remembers a failure and goes on.
+# Runs the tests of one label; remembers a failure and continues.
 run_label() {
   local preset=$1 label=$2 timeout_s=$3
   say "tests labelled $label ($preset)"

@@ -185,7 +185,7 @@ class TopicComparison {
     }
   }
 
-  /// What the caller may see.
+  /// The fields that the caller may see.
   FieldPaths shown_fields(const std::string& value) const {
     if (mask_ == nullptr && !options_.reveals) return {};
     Json json = json_of(Bytes(value));

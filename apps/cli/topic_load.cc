@@ -36,7 +36,7 @@ Error invalid(std::string message) {
   return {ErrorCode::kInvalidRecord, std::move(message)};
 }
 
-/// What the program that reads a topic says of its keys and values, beyond their type.
+/// The checks of the program that reads a topic on its keys and values, beyond their type.
 struct Checks {
   Status (*key)(Bytes) = nullptr;
   Status (*value)(Bytes) = nullptr;

@@ -199,7 +199,7 @@ void Generator::create() {
   if (const auto container = container_of(kind); container && random_.permille(700)) {
     within = pick(*container);
   }
-  // What it belongs to is mostly under the same account.
+  // The record that it belongs to is mostly under the same account.
   const bool follows = within && random_.permille(900);
   const uint64_t parent = follows ? population_.account_of(*container_of(kind), *within) : account;
   const uint64_t number = population_.create(kind, parent, within);

@@ -32,8 +32,8 @@ class TerritoryPlan {
 
  private:
   uint32_t countries() const;
-  /// Rules from this number on are second rules of a territory, which exclude some accounts of the
-  /// country from it.
+  /// Rules from this number on are second rules of a territory: a territory that loses one still
+  /// has its first rule, so it does not take all accounts of the country.
   uint32_t first_second_rule() const;
   std::string parent_of(Random& random, uint32_t territory) const;
   crm::TerritoryRuleT rule(Random& random, uint32_t number) const;

@@ -125,7 +125,7 @@ Status load_registry(const RegistryOptions& options, Connection& connection) {
   return {};
 }
 
-/// What makes the same file into other events.
+/// Options that turn the same file into other events.
 void add_source_options(CLI::App& app, RegistryOptions& options) {
   app.add_option("--source", options.source,
                  "Source in the ids; another one makes other accounts of the same files.")

@@ -25,7 +25,7 @@ struct GzClose {
   void operator()(gzFile file) const { gzclose(file); }
 };
 
-/// What of a record becomes a field: its text, or nullopt for null.
+/// The text of a record's member as a field; nullopt for null.
 Result<std::optional<std::string>> field_text(simdjson::dom::element value) {
   if (value.is_null()) return std::optional<std::string>();
   std::string_view text;

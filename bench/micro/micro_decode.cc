@@ -1,4 +1,4 @@
-// What it costs to decode one change event, per format: the golden payloads of the tests without
+// Cost of decoding one change event, per format: the golden payloads of the tests without
 // their white space, and one of each format that they lack. Time is per event; bytes are the
 // event's.
 #include <fstream>

@@ -1,4 +1,4 @@
-// What it costs to derive one account's entitlements: its sources taken apart, grants, time zone
+// Cost of deriving one account's entitlements: reading its sources, grants, time zone
 // and sweep. All grants are of one feature, the worst case of a sweep; each is within one of
 // several contracts, half have a suspension and grace, and all overlap many others.
 #include <algorithm>
@@ -82,7 +82,7 @@ class Account {
   std::vector<std::string> rows_;
 };
 
-/// What the shares that cover a segment's start add up to, or the largest of them.
+/// The sum of the shares that cover a segment's start, or the largest of them.
 int64_t expected(const Timeline& timeline, const Segment& segment) {
   int64_t sum = 0;
   int64_t most = 0;

@@ -1,4 +1,4 @@
-// What a change of a tenth of all rules does to live traffic: how long an update of an account
+// Effect of a change of a tenth of all rules on live traffic: the time that an update of an account
 // waits and takes while nothing else happens, and while accounts are matched again in slices. One
 // task with all accounts, its state on disk; updates come at a fixed rate, whether the last one is
 // done or not.
@@ -251,7 +251,7 @@ void realignment(benchmark::State& run) {
     }
     task.commit();
 
-    // Compactions that loading left go on meanwhile.
+    // Compactions from the loading still run meanwhile.
     Traffic(task, sample, accounts, 6).run(quiet_time, false);
     Traffic quiet(task, sample, accounts, 7);
     quiet.run(quiet_time, false);

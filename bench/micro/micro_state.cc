@@ -1,4 +1,4 @@
-// What a record costs in the state: the way of an aggregate (read, change, write back at commit), a
+// Cost of a record in the state: the way of an aggregate (read, change, write back at commit), a
 // hit of the commit buffer, and a restore. CPU time is that of the whole process, so RocksDB's
 // flushes and compactions count.
 #include <cstring>

@@ -1,4 +1,4 @@
-// What territories cost: matching an account against compiled rules and by brute force, compiling,
+// Cost of territories: matching an account against compiled rules and by brute force, compiling,
 // one change of a rule.
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-// What durable timers cost in a task's state: to set one, to start on many, to fire one. CPU time
+// Cost of durable timers in a task's state: setting one, starting on many, firing one. CPU time
 // is that of the whole process, so RocksDB's flushes and compactions count.
 #include <ctime>
 #include <filesystem>

@@ -8,7 +8,7 @@
 
 namespace millrace::engine {
 
-/// Whether an instance can go on from its last commit after an error of this kind.
+/// Whether an instance can resume from its last commit after an error of this kind.
 inline bool is_passing(ErrorCode code) {
   return code == ErrorCode::kRetriable || code == ErrorCode::kTimedOut ||
          code == ErrorCode::kAborted || code == ErrorCode::kFenced;

@@ -12,7 +12,7 @@
 
 namespace millrace::engine {
 
-/// An open file. What is opened stays readable though its name goes. Reading is thread-safe.
+/// An open file. It stays readable after its name is removed. Reading is thread-safe.
 class File {
  public:
   /// Only a regular file, and none that a symbolic link leads to. Errors: `kNotFound`, `kStoreIo`.

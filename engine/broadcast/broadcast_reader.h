@@ -43,8 +43,8 @@ class BroadcastReader {
     size_t records = 0;
     bool is_at_end = true;
   };
-  /// One bounded round. Errors: `kConfig` when a topic was made anew, `kInvalidRecord` under policy
-  /// fail, `kRefused`.
+  /// One bounded round. Errors: `kConfig` when a topic was created again, `kInvalidRecord` under
+  /// policy fail, `kRefused`.
   Result<Outcome> poll();
   /// Whether all was read that the topics held at first. Tasks start only then.
   bool is_loaded() const;

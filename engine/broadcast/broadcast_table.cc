@@ -99,7 +99,8 @@ void BroadcastTable::for_each(std::span<const int64_t> cursor,
   }
 }
 
-// What every cursor has passed hides the versions before it from all, and a deletion itself.
+// A version that every cursor has passed hides the versions before it from all, and a deletion also
+// hides itself.
 void BroadcastTable::supersede(int32_t partition, const Entry& seen) {
   Versions& versions = seen.row->second;
   versions_ -= std::erase_if(versions, [&](const Version& version) {

@@ -37,7 +37,7 @@ struct MembershipEvent {
   enum class Kind : unsigned char {
     kAssigned,  ///< a new generation: run the tasks of `partitions`
     kRevoked,   ///< barrier: finish, commit, suspend, then call `acknowledge_revoked`
-    kLost,      ///< like kRevoked, but the group went on without us: abort, drop, suspend
+    kLost,      ///< like kRevoked, but the group continued without us: abort, drop, suspend
   };
   Kind kind = Kind::kAssigned;
   GroupMetadata group;                     ///< kAssigned
@@ -51,7 +51,7 @@ class Membership {
   /// Next event, if there is one; never blocks. Error: `kFenced` when another process uses this
   /// instance id, `kRefused` for authorisation.
   virtual Result<std::optional<MembershipEvent>> poll() = 0;
-  /// Lets the rebalance go on after a kRevoked or kLost was handled.
+  /// Lets the rebalance continue after a kRevoked or kLost was handled.
   virtual void acknowledge_revoked() = 0;
   /// Makes the group start a new generation; nothing more while one is starting. From any thread.
   virtual void request_rebalance() = 0;
@@ -59,7 +59,7 @@ class Membership {
   virtual void close() = 0;
 };
 
-/// What one `Fetcher::poll` brought.
+/// The result of one `Fetcher::poll`.
 struct FetchOutcome {
   size_t records = 0;
   /// Set when the broker said that there is nothing more now: the position after the last record,
@@ -118,8 +118,9 @@ class Producer {
   virtual Status flush() = 0;
   virtual Status send_offsets(std::span<const PartitionOffset> offsets,
                               const GroupMetadata& group) = 0;
-  /// Flushes and commits. Errors: `kAborted` (abort, then go on), `kFenced`, `kRefused` (a record
-  /// the broker will not take: abort), `kTimedOut` (outcome unknown: re-create the producer).
+  /// Flushes and commits. Errors: `kAborted` (abort, then continue), `kFenced`, `kRefused` (a
+  /// record the broker will not take: abort), `kTimedOut` (outcome unknown: re-create the
+  /// producer).
   virtual Status commit_transaction() = 0;
   virtual Status abort_transaction() = 0;
   /// At least once only. Errors: `kAborted` when the generation is over, `kRetriable`.
@@ -177,8 +178,8 @@ class Admin {
   virtual Status delete_records(std::span<const PartitionOffset> before) = 0;
 };
 
-/// What a fetcher does about records' headers. Looking for them costs librdkafka allocations even
-/// where there are none, which is worth sparing on topics that never have any.
+/// Whether a fetcher reads records' headers. Looking for them costs librdkafka allocations even if
+/// there are none, so skip it on topics that never have any.
 enum class RecordHeaders : unsigned char { kRead, kSkip };
 
 /// Makes the clients of one instance. `application_id` is the group and prefixes every name.

@@ -27,7 +27,7 @@ namespace millrace::engine {
 /// become visible in one transaction (I2).
 ///
 /// A commit is `begin`, the transaction's round trip on a thread of the committer's, `finish`.
-/// Between the two the tasks may go on into the next generation of changes, with their outputs
+/// Between the two the tasks may continue into the next generation of changes, with their outputs
 /// held: the session belongs to the round trip. All calls from the loop's thread.
 class Committer {
  public:

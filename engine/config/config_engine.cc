@@ -61,7 +61,7 @@ void add_commit(ConfigTable& table, EngineOptions& options) {
   table.add_bytes("commit.bytes.max", options.commit_bytes_max, {kMiB, 16 * kGiB},
                   "Uncommitted rows and outputs that force a commit.");
   table.add_bool("commit.pipelined", options.commit_pipelined,
-                 "Tasks go on while a commit is on its way to Kafka, for up to another "
+                 "Tasks keep processing while a commit is on its way to Kafka, for up to another "
                  "commit.bytes.max.");
   table.add_check([&options](const ConfigTable& all) -> std::string {
     if (options.commit_interval_ms <= options.commit_interval_max_ms) return "";

@@ -47,7 +47,7 @@ class ActivePlacer {
   }
 
   /// An active member that is gone, or may not keep the task, or lost its state, is replaced by one
-  /// that goes on at once; one that is gone by anybody.
+  /// that can continue at once; one that is gone by any member.
   void find_home(size_t t) {
     PlannedTask& task = tasks_[t];
     const bool is_gone = task.active == kNobody;

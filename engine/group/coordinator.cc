@@ -20,7 +20,7 @@ constexpr int64_t kLogWaitMs = 10;
 constexpr int64_t kLogTimeoutNs = 10'000 * kNsPerMs;
 /// How often a leader looks whether the reports allow a better plan.
 constexpr int64_t kConsiderIntervalNs = 200 * kNsPerMs;
-/// How often a report that cannot be sent is told of, and its cause looked for.
+/// How often to log a report that cannot be sent, and to look for the cause.
 constexpr int64_t kReportFailureIntervalNs = 10'000 * kNsPerMs;
 /// Asking more of them takes longer than it can save.
 constexpr size_t kSnapshotPeersMax = 3;
@@ -164,7 +164,7 @@ std::optional<OwnershipEvent> Coordinator::take(MembershipEvent event) {
   const std::string control = group_topics(options_.application_id).control;
   is_leader_ = std::any_of(event.partitions.begin(), event.partitions.end(),
                            [&](const TopicPartition& p) { return p.topic == control; });
-  // What was written before the generation began is to be known before its plan is made.
+  // Read all records from before the generation first, then make its plan.
   if (const Status status = log_->refresh(admin_); !status.ok()) {
     spdlog::warn("group log not looked at: {}", status.message());
   }

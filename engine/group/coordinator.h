@@ -20,7 +20,7 @@
 
 namespace millrace::engine {
 
-/// What an instance is to do in one generation of the group.
+/// The tasks of an instance in one generation of the group.
 struct Ownership {
   GroupMetadata group;
   std::vector<TaskId> active;   ///< ascending
@@ -33,7 +33,7 @@ struct Ownership {
 struct OwnershipEvent {
   enum class Kind : unsigned char {
     kRevoked,  ///< barrier: finish, commit, suspend, then call `acknowledge_revoked`
-    kLost,     ///< like kRevoked, but the group went on without us: abort, drop, suspend
+    kLost,     ///< like kRevoked, but the group continued without us: abort, drop, suspend
     kGiven,    ///< the plan of the generation is known: run `ownership`
   };
   Kind kind = Kind::kRevoked;

@@ -25,7 +25,7 @@ GroupTopics group_topics(const std::string& application_id);
 /// `kConfig`: what to do when one of them was deleted under running instances.
 Error group_topic_lost(const std::string& topic, std::string_view why);
 
-/// What the instances of an application tell each other: the plans of the latest generations and
+/// The exchange between the instances of an application: the plans of the latest generations and
 /// the report of each instance, read from two compacted topics.
 ///
 /// Of a generation the plan that comes first in the log counts, whoever writes later: a leader that
@@ -63,8 +63,8 @@ class GroupLog {
   const Entry* plan_of(int32_t generation, int64_t offset) const;
   /// The latest plan of another generation before `entry`; null when there is none.
   const Plan* before(const Entry& entry) const;
-  /// Names the life of the application's internal topics: it changes when they are deleted and made
-  /// anew, and with it all local state of before is another's. Empty while the log has none.
+  /// Names the life of the application's internal topics: it changes when they are deleted and
+  /// created again, and then all earlier local state is another's. Empty while the log has none.
   const std::string& incarnation() const { return incarnation_; }
   /// Writes one. Where several instances do, the first in the log counts.
   Status propose_incarnation();

@@ -147,7 +147,7 @@ Result<Json> parse(Bytes value) {
 }
 
 /// A member of `json` that must be there and of type T; the first that isn't leaves a problem.
-/// What was read then is not to be used.
+/// Then the values read must not be used.
 class Reader {
  public:
   explicit Reader(const Json& json) : json_(json) {}

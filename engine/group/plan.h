@@ -41,7 +41,7 @@ struct Plan {
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
-/// What an instance tells the others of itself.
+/// An instance's report about itself to the others.
 struct InstanceReport {
   std::string instance;
   std::string endpoint;        ///< "host:port" of its query server; empty: none

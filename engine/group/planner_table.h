@@ -54,7 +54,7 @@ class PlannerTable {
   std::vector<int64_t> lags_;  ///< a row of members a task
 };
 
-/// What members carry, in weights, compared relative to their capacities and without rounding.
+/// The loads of members, in weights, compared relative to their capacities and without rounding.
 class Loads {
  public:
   explicit Loads(const PlannerTable& table);

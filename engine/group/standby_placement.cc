@@ -80,7 +80,7 @@ class StandbyPlacer {
     return false;
   }
 
-  /// The heaviest, and rather one that goes on at once. The number of tasks: none.
+  /// The heaviest, preferably one that can continue at once. The number of tasks: none.
   size_t best_to_move(int from, int to) const {
     size_t best = tasks_.size();
     for (const size_t t : tasks_of_[static_cast<size_t>(from)]) {

@@ -79,7 +79,7 @@ void on_log(const rd_kafka_t* client, int level, const char* facility, const cha
               client != nullptr ? rd_kafka_name(client) : "-", facility, text);
 }
 
-/// Single connections and fatal errors are told by the log already.
+/// The log already reports single connections and fatal errors.
 void on_error(rd_kafka_t* client, int error, const char* reason, void*) {
   const bool all_down = error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
   spdlog::log(all_down ? spdlog::level::warn : spdlog::level::debug, "kafka client={} error={}: {}",

@@ -11,9 +11,9 @@ namespace millrace::engine::kafka {
 /// Room for the texts that librdkafka writes into a caller's buffer.
 inline constexpr size_t kErrorTextBytes = 512;
 
-/// What a program can do about an error of librdkafka or of a broker, when nothing is known about
-/// the request that failed. Errors of an unknown kind are `kRetriable`: brokers have many words for
-/// "not now", and whoever retries bounds it.
+/// Our code for an error of librdkafka or of a broker, without knowledge of the failed request.
+/// Errors of an unknown kind are `kRetriable`: brokers have many words for "not now", and every
+/// caller bounds its retries.
 ErrorCode code_of(rd_kafka_resp_err_t error);
 
 /// `context` says what failed, e.g. "commit of crm.accounts/3"; `detail` defaults to librdkafka's
@@ -21,9 +21,9 @@ ErrorCode code_of(rd_kafka_resp_err_t error);
 Error make_error(std::string_view context, rd_kafka_resp_err_t error, std::string_view detail = {});
 Error make_error(std::string_view context, const rd_kafka_error_t& error);
 
-/// For the calls of a transaction, where librdkafka says what has to be done:
-/// fatal and fenced: `kFenced`; fatal for another reason: `kTimedOut`, since the outcome is unknown
-/// and only a new producer can go on; abortable: `kAborted`; refused for good (authorisation, size,
+/// For the calls of a transaction, where librdkafka says what has to be done: fatal and fenced:
+/// `kFenced`; fatal for another reason: `kTimedOut`, since the outcome is unknown and only a new
+/// producer can continue; abortable: `kAborted`; refused for good (authorisation, size,
 /// configuration): `kRefused` or `kConfig`; else as `code_of`.
 Error make_transaction_error(std::string_view context, const rd_kafka_error_t& error);
 

@@ -27,7 +27,7 @@ struct Subscription {
 ///
 /// A revocation blocks that thread, inside librdkafka's callback, until it is acknowledged;
 /// meanwhile librdkafka's own threads keep the session alive. After nine tenths of
-/// `barrier_timeout_ms` the barrier is given up: the group goes on, and kLost is reported.
+/// `barrier_timeout_ms` the barrier is given up: the group continues, and kLost is reported.
 class KafkaMembership final : public Membership, private OffsetCommitter {
  public:
   /// Errors: `kConfig`, `kInvalidArgument` without topics.

@@ -22,12 +22,12 @@
 
 namespace millrace::engine {
 
-/// What a turn does with the tasks that run: fetches their inputs, processes them, and commits what
-/// they did. It knows nothing of how tasks come to run: the roster adds and removes them.
+/// A turn's work on the tasks that run: fetches their inputs, processes them, and commits the
+/// results. It knows nothing of how tasks come to run: the roster adds and removes them.
 ///
-/// Invariant: what any task did since the last commit is committed together with what all others
-/// did, with the metadata of the generation they were given in. After an error nothing of it is
-/// certain: every task has to be removed and reset (I4). Loop's thread only.
+/// Invariant: the work of any task since the last commit is committed together with that of all
+/// others, with the metadata of the generation they were given in. After an error nothing of it
+/// is certain: every task has to be removed and reset (I4). Loop's thread only.
 class DataPlane {
  public:
   /// `input` fetches the tasks' inputs. All references outlive this. REQUIRES: the application is
@@ -60,7 +60,7 @@ class DataPlane {
   void prune_broadcasts();
   /// Metrics that are values of now.
   void report(bool is_idle);
-  /// Ends the work beside the loop. What is fetched and uncommitted stays as it is.
+  /// Ends the work beside the loop. Fetched and uncommitted records stay as they are.
   void close() { housekeeper_.reset(); }
 
   /// The tasks that run, ascending by id.

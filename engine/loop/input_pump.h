@@ -32,7 +32,8 @@ class InputPump {
     bool is_at_end = true;  ///< every input was read to its end
     size_t queued_bytes = 0;
   };
-  /// One round over all inputs. Errors: `kConfig` when an input's topic was made anew, `kRefused`.
+  /// One round over all inputs. Errors: `kConfig` when an input's topic was created again,
+  /// `kRefused`.
   Result<Outcome> poll();
 
   Fetcher& fetcher() { return *fetcher_; }
@@ -44,7 +45,7 @@ class InputPump {
     const TopicTraffic* traffic = nullptr;
   };
   Status poll_source(Source& source, Outcome& outcome);
-  /// What to do when the position is not in the log any more.
+  /// Handles a position that is not in the log any more.
   Status reposition(const Source& source);
   const TopicTraffic& traffic_of(const std::string& topic);
 

@@ -28,8 +28,9 @@ Config wanted_config(bool is_changelog) {
   return {{"cleanup.policy", "delete"}, {"retention.ms", "-1"}};
 }
 
-/// By which the instances are a group. What is compacted is read whole at every start, so kept
-/// small; its times are the broker's, which refuses those of an instance whose clock is far ahead.
+/// The topics by which the instances are a group. Every start reads compacted ones whole, so they
+/// stay small; its times are the broker's, which refuses those of an instance whose clock is far
+/// ahead.
 std::vector<NewTopic> wanted_group_topics(const std::string& application_id) {
   const GroupTopics group = group_topics(application_id);
   const Config empty = {{"cleanup.policy", "delete"}};
@@ -66,8 +67,8 @@ Status missing_topics(const Topology& topology, const Counts& existing) {
                            fmt::join(missing, ", "))};
 }
 
-/// Whether a topic that looks like one of ours is that of an application whose id begins with ours
-/// and goes on ("crm" and "crm-eu"): every application has a control topic, which tells.
+/// Whether a topic that looks like one of ours is that of an application whose longer id begins
+/// with ours ("crm" and "crm-eu"): every application has a control topic, which decides.
 bool is_of_a_longer_id(const std::string& name, const std::string& application_id,
                        const Counts& existing) {
   for (size_t dash = name.find('-', application_id.size() + 1); dash != std::string::npos;

@@ -141,7 +141,7 @@ void Loop::revoke() {
 
 void Loop::lose() {
   spdlog::warn("assignment lost");
-  // What Kafka committed before the loss is kept; what it refused is gone.
+  // A commit that Kafka accepted before the loss is kept; one that it refused is gone.
   if (const Status ended = plane_->finish_commit(); !ended.ok()) {
     session_.recover_from(ended.error());
   }

@@ -53,7 +53,7 @@ class Loop {
   /// Where others reach this instance's queries; before the first turn.
   void advertise(std::string endpoint) { endpoint_ = std::move(endpoint); }
 
-  /// What other threads may set and see.
+  /// State that other threads may set and see.
   struct Switches {
     std::atomic<EngineState> state = EngineState::kStarting;  ///< set by the loop
     std::atomic<bool> is_drained = false;                     ///< set by the loop

@@ -28,7 +28,7 @@
 namespace millrace::engine {
 
 /// The tasks that the group gave to this instance, and their lives: opened from disk or a snapshot,
-/// restored, started, suspended, closed. What runs it adds to the data plane and removes from it.
+/// restored, started, suspended, closed. It adds running tasks to the data plane and removes them.
 ///
 /// Invariant: exactly the tasks at stage kRunning are in the data plane, those that restore or
 /// follow are in the restorer, and queries see each task's stage. Loop's thread only.
@@ -55,8 +55,8 @@ class TaskRoster {
   /// Drops what is uncommitted in every task (I4): all begin again from the last commit.
   void go_back();
 
-  /// Brings tasks on their way to where they restore or follow. What passes only delays these: it
-  /// is logged, and the backoff says when the next attempt is due.
+  /// Brings tasks on their way to where they restore or follow. Temporary failures only delay
+  /// them: they are logged, and the backoff decides when the next attempt is due.
   Status prepare();
   /// Reads changelogs for a slice and starts the tasks that are complete. Errors: those of
   /// `Restorer::run_slice` and `Task::start`; `kConfig` when rows are there but no offsets.
@@ -97,7 +97,7 @@ class TaskRoster {
   /// Whether the task is to be opened later, from a snapshot that is being downloaded. Looks for
   /// one if there is no state here, and puts what came in its place.
   bool waits_for_snapshot(TaskRecord& record);
-  /// What is to run, else one standby: the questions it takes to begin hold up the tasks that run.
+  /// Active tasks, else one standby: the requests that a begin needs delay the tasks that run.
   std::vector<TaskRecord*> next_to_begin();
   Status begin(std::span<TaskRecord* const> wanted);
   Status begin_restore(TaskRecord& record);

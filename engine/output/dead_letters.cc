@@ -14,7 +14,7 @@ enum Place : size_t { kError, kReason, kTopic, kPartition, kOffset, kTask, kKey 
 constexpr size_t kPlainHeaders = kKey;
 constexpr size_t kSealedHeaders = kKey + 1;
 
-/// What a sealed part is, so that parts and letters cannot be exchanged for each other.
+/// The identity of a sealed part, so that parts and letters cannot be exchanged for each other.
 std::string context_of(std::string_view part, std::string_view position) {
   return std::string(part).append(" of ").append(position);
 }
@@ -109,7 +109,7 @@ void stage_dead_letter(Collector& collector, int32_t topic, int32_t topic_partit
 }
 
 std::optional<DeadLetter> read_dead_letter(const FetchedRecord& record) {
-  // What comes last is ours: an original cannot pass for another.
+  // The last headers are ours: an original cannot pass for another.
   const bool is_sealed = ends_with_ours(record.headers, kSealedHeaders);
   if (!is_sealed && !ends_with_ours(record.headers, kPlainHeaders)) return std::nullopt;
   const auto ours = record.headers.last(is_sealed ? kSealedHeaders : kPlainHeaders);

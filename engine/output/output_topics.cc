@@ -11,7 +11,7 @@ namespace {
 
 /// Kafka's default of max.message.bytes.
 constexpr size_t kMessageBytesMaxDefault = 1'048'588;
-/// What the batch of a single record adds at most: batch header, lengths, offsets, timestamp.
+/// Bytes that the batch of a single record adds at most: batch header, lengths, offsets, timestamp.
 constexpr size_t kBatchOverheadBytes = 128;
 
 size_t record_bytes_max(const TopicDescription& topic) {

@@ -175,7 +175,7 @@ class HttpClient::Connection {
 
   template <class Start>
   error_code run(Start&& start) {
-    // What is started after this line is reached by the cancelling that follows a stop.
+    // The cancelling that follows a stop reaches an operation that starts after this line.
     if (stop_.stop_requested()) return asio::error::operation_aborted;
     error_code result;
     start([&result](error_code error) { result = error; });
@@ -184,7 +184,7 @@ class HttpClient::Connection {
     return result;
   }
 
-  /// What a protocol error tells about is no broken connection: the peer talks nonsense.
+  /// A protocol error is no broken connection: the peer talks nonsense.
   Status outcome(const char* what, error_code error) const {
     if (!error) return {};
     if (stop_.stop_requested()) return Error{ErrorCode::kAborted, "asked to stop"};

@@ -14,8 +14,8 @@
 
 namespace millrace::engine {
 
-/// What the loop tells the threads that answer queries. Publishing copies; a query holds the lock
-/// only while it looks up a reader.
+/// State that the loop publishes to the threads that answer queries. Publishing copies; a query
+/// holds the lock only while it looks up a reader.
 class QueryRegistry final : public Queries {
  public:
   explicit QueryRegistry(const Clock& clock) : clock_(clock), with_standbys_(*this) {}

@@ -11,7 +11,7 @@ namespace millrace::engine {
 
 constexpr size_t kFilePieceBytes = 64 << 10;
 
-/// What of a file is sent, and as what.
+/// The part of a file to send, with status and range header.
 struct FilePart {
   std::shared_ptr<const File> file;
   uint64_t offset = 0;

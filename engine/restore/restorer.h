@@ -25,10 +25,10 @@ struct RestoreStatus {
   bool is_complete = false;  ///< of a standby: it was at the end, and can be read
 };
 
-/// What becomes of a task whose stores have reached the end of their changelogs.
+/// The end of a task's restore, when its stores have reached the end of their changelogs.
 enum class RestoreGoal : unsigned char {
   kRun,     ///< it is finished, and leaves the restorer
-  kFollow,  ///< a standby: it goes on following them, until `promote` or `cancel`
+  kFollow,  ///< a standby: it keeps following them, until `promote` or `cancel`
 };
 
 /// Brings the stores of tasks to the end of their changelogs, several tasks at once, in slices of
@@ -41,8 +41,8 @@ class Restorer {
   Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock);
 
   /// Begins with `task`, which must stay until it is finished or cancelled. Errors: `kConfig` when
-  /// a changelog does not hold all that its store lacks, for it was truncated or made anew; those
-  /// of `Admin::watermarks` and `Fetcher::add`.
+  /// a changelog does not hold all that its store lacks, for it was truncated or created again;
+  /// those of `Admin::watermarks` and `Fetcher::add`.
   Status begin(Task& task, RestoreGoal goal, Admin& admin);
   /// A standby is to run: takes where its changelogs end now, and finishes there. Errors as
   /// `begin`.

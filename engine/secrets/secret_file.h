@@ -7,8 +7,8 @@
 
 namespace millrace::engine {
 
-/// What a file of one secret holds, without the white space around it. Error: `kConfig` when it
-/// cannot be read, is empty or longer than 4 KiB; it tells the file and nothing in it.
+/// The contents of a file with one secret, without the white space around it. Error: `kConfig` when
+/// the file cannot be read, is empty or longer than 4 KiB; the message names only the file.
 Result<std::string> read_secret_file(const std::filesystem::path& file);
 
 }  // namespace millrace::engine

@@ -14,7 +14,7 @@
 
 namespace millrace::engine {
 
-/// What a snapshot must be to be of use.
+/// The requirements on a usable snapshot.
 struct SnapshotExpectation {
   std::string application_id;
   TaskId task;

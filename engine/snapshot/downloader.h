@@ -71,7 +71,8 @@ class SnapshotDownloader {
   void cancel(TaskId task);
   bool is_downloading(TaskId task) const;
   std::vector<DownloadedBytes> progress() const;
-  /// What ended since the last call. A directory in it is the caller's from here on.
+  /// The downloads that ended since the last call. Their directories belong to the caller from now
+  /// on.
   std::vector<DownloadedSnapshot> poll();
 
  private:

@@ -153,8 +153,8 @@ std::string encode_manifest(const SnapshotManifest& manifest) {
   return dump(object);
 }
 
-// What was read is written again and compared: so there is one spelling, no member that nobody
-// looked at, none twice, and the checksum fits.
+// Writes the manifest again and compares: so there is one spelling, no member that nobody looked
+// at, none twice, and the checksum fits.
 Result<SnapshotManifest> decode_manifest(std::string_view text) {
   const Error no_manifest{ErrorCode::kInvalidRecord,
                           fmt::format("{} bytes are no manifest of a snapshot", text.size())};

@@ -10,7 +10,7 @@
 #include "millrace/core/ids.h"
 #include "millrace/core/result.h"
 
-/// What a snapshot is, as JSON; `GET /v1/snapshots/{task}` and a file of the snapshot say the same:
+/// A snapshot's description as JSON, the same in `GET /v1/snapshots/{task}` and in the snapshot:
 ///
 ///   {"application_id": "crm", "changelog_end": {"accounts": 4711}, "checksum": "<digest>",
 ///    "committed_at_ms": 1700000000000, "created_at_ms": 1700000000123,

@@ -18,7 +18,7 @@ namespace millrace::engine {
 
 /// Where a snapshot comes from. Nothing that it gives is to be believed unchecked. Not thread-safe.
 ///
-/// Errors of all methods: `kRetriable`: broken off, go on from the byte reached; `kTimedOut`: no
+/// Errors of all methods: `kRetriable`: broken off, resume at the byte reached; `kTimedOut`: no
 /// answer; `kAborted`: asked to stop; `kNotFound`: there is none, or no longer; others: this origin
 /// is of no use.
 class SnapshotOrigin {

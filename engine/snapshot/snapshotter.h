@@ -28,7 +28,7 @@ struct SnapshotterOptions {
   int retain = 2;
 };
 
-/// What became of one `take`.
+/// The outcome of one `take`.
 struct SnapshotOutcome {
   TaskId task;
   Status status;  ///< `kNotFound`, `kRetriable`: there was nothing to take; else see the log line
@@ -51,7 +51,7 @@ class Snapshotter {
   /// Drops what is queued for `task`; one being taken is finished.
   void cancel(TaskId task);
   bool is_busy(TaskId task) const;
-  /// What ended since the last call.
+  /// The snapshots that ended since the last call.
   std::vector<SnapshotOutcome> poll();
 
  private:

@@ -41,7 +41,7 @@ class LimitedStore final : public KeyValueStore {
   void prefetch(std::span<const Bytes> keys) override { store_.prefetch(keys); }
 
  private:
-  /// What the changelog's codec may add to a row.
+  /// Bytes that the changelog's codec may add to a row.
   static constexpr size_t kStoredRowOverheadBytes = 16;
 
   KeyValueStore& store_;

@@ -15,8 +15,8 @@ class Punctuations {
  public:
   using Callback = std::function<void(int64_t now_ms)>;
 
-  /// What drives `kWall`: the steady clock, so that an interval stays one when the time of day is
-  /// set.
+  /// The clock that drives `kWall`: the steady one, so that setting the time of day changes no
+  /// interval.
   static int64_t elapsed_ms(const Clock& clock) { return clock.steady_ns() / kNsPerMs; }
 
   /// `now_ms`: `elapsed_ms` or the stream's time; the first call comes an interval later (for

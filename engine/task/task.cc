@@ -355,7 +355,7 @@ bool Task::fire_timer(const TaskInput* next) {
   if (!timers_->find_due()) return false;
   const uint32_t node = timers_->due_node();
   const bool stays = run_call("a timer", [&] { processors_->fire(node, timers_->take_due()); });
-  // What failed and is forgiven must not come back.
+  // A forgiven failure must not come back.
   if (!stays && failure_.ok()) run_call("a timer", [&] { timers_->take_due(); });
   return true;
 }
@@ -372,7 +372,7 @@ bool Task::take_change(const TaskInput* next) {
     broadcasts_->keep(*change);
     broadcasts_->call(*change, *processors_);
   });
-  // What failed and is forgiven must not come back.
+  // A forgiven failure must not come back.
   if (!stays && failure_.ok()) {
     run_call("a cursor of a broadcast table", [&] { broadcasts_->keep(*change); });
   }

@@ -24,7 +24,7 @@
 
 namespace millrace::engine {
 
-/// What the tasks of an instance have in common; outlives them.
+/// The common environment of an instance's tasks; outlives them.
 struct TaskEnvironment {
   const EngineOptions* options = nullptr;
   const OutputTopics* outputs = nullptr;
@@ -34,7 +34,7 @@ struct TaskEnvironment {
   const SealingKey* letter_key = nullptr;  ///< seals dead letters; null: they are in clear
 };
 
-/// What a task did since its counts were last taken.
+/// Counts of a task since they were last taken.
 struct TaskCounts {
   uint64_t processed = 0;
   std::map<std::string, uint64_t, std::less<>> dropped;        ///< by reason

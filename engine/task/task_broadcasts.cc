@@ -57,7 +57,7 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
 
   /// Whether changes behind the cursor may be missing: deletions that Kafka has forgotten, and that
   /// need not have left a record behind; versions that this instance has forgotten; or all, since
-  /// the topic was made anew or this instance has not read as far.
+  /// the topic was created again or this instance has not read as far.
   bool cannot_go_on(int32_t p, int64_t now_ms) const {
     const auto i = static_cast<size_t>(p);
     if (at[i] < topic.table.floor(p) || at[i] > topic.table.end(p)) return true;

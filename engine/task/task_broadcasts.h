@@ -32,7 +32,7 @@ class TaskBroadcasts {
   /// REQUIRES: `node` reads `table`.
   const BroadcastRows& rows(const Node* node, std::string_view table) const;
 
-  /// What a node is to meet next.
+  /// The next change or reset for a node.
   struct Next {
     size_t cursor = 0;
     bool is_reset = false;  ///< all may have changed

@@ -115,7 +115,7 @@ void TaskProcessors::push(uint32_t node, const Record& record) {
   }
 }
 
-/// Local first: when this very task owns the key, the record goes on by a direct call. A (sender,
+/// Local first: when this very task owns the key, a direct call takes the record on. A (sender,
 /// key) pair always takes the same way, so the key's order holds. On both ways `old_value` stays
 /// behind: a topic could not carry it.
 void TaskProcessors::exchange(const ResolvedNode& resolved, const Record& record) {

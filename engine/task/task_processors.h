@@ -21,7 +21,7 @@ namespace millrace::engine {
 class TaskBroadcasts;
 class TaskTimers;
 
-/// What a task shares with its processors. Task's thread only.
+/// State that a task shares with its processors. Task's thread only.
 struct TaskScope {
   TaskId task;
   const SubTopology* sub_topology = nullptr;
@@ -50,7 +50,7 @@ class TaskProcessors {
   /// Pushes a record, as it comes from an input, through everything behind that input's node,
   /// depth first. May throw what user code throws.
   void push_from(uint32_t input_node, const Record& record);
-  /// Gives a timer to the processor whose it is. May throw what user code throws.
+  /// Gives a timer to the processor that owns it. May throw what user code throws.
   void fire(uint32_t node, const Timer& timer) { processors_[node]->on_timer(timer); }
   /// Tells a processor of a change of a broadcast table. May throw what user code throws.
   void broadcast_changed(uint32_t node, const BroadcastChange& change) {

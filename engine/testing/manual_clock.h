@@ -6,7 +6,7 @@
 
 namespace millrace::testing {
 
-/// A clock that stands still until it is told to move. Thread-safe.
+/// A clock that stands still until a test moves it. Thread-safe.
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(int64_t start_ms) : now_ms_(start_ms) {}

@@ -26,7 +26,7 @@ struct StoredRecord {
   bool is_control = false;  ///< a commit or abort marker: takes an offset, is never delivered
 };
 
-/// What a client asks of the broker; `inject` makes one of them fail.
+/// A client's request to the broker; `inject` makes one fail.
 enum class Operation : unsigned char {
   kInitTransactions,
   kSend,

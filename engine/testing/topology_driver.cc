@@ -124,7 +124,7 @@ Status TopologyDriver::try_run() {
     MILLRACE_RETURN_IF_ERROR(impl_->engine->run_once());
     if (impl_->engine->state() != EngineState::kRunning || !impl_->engine->is_idle()) continue;
     if (!impl_->engine->has_uncommitted()) return {};
-    // What a commit makes visible (exchange topics, intermediate topics) is new input.
+    // Records that a commit makes visible (exchange topics, intermediate topics) are new input.
     MILLRACE_RETURN_IF_ERROR(impl_->engine->commit());
   }
   return Error{ErrorCode::kInternal, "the topology does not come to rest"};

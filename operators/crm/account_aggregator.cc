@@ -45,7 +45,7 @@ class Component {
 
   bool root_is_deleted() const { return status() == AccountStatus::Deleted; }
 
-  /// What it was before the root's row was deleted.
+  /// Restores the state from before the root's row was deleted.
   void wait_for_a_merge() {
     for (RowView& row : rows_) {
       if (row.id == root_ && row.status == RowStatus::Deleted) take_delete_back(row);

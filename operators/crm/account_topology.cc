@@ -96,7 +96,7 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
   return decoded;
 }
 
-/// Where other parts of the topology go on. Both send records keyed by root.
+/// The nodes that other parts of the topology continue from. Both send records keyed by root.
 struct AccountFlow {
   NodeIndex account_states = 0;               ///< AccountState changes
   std::optional<NodeIndex> children_by_root;  ///< ChildUpdates; none: the mapping has no children

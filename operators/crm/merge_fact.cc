@@ -27,7 +27,7 @@ Status check_authority(const OwnedMergeFact& fact) {
   return invalid("a merge fact of an authority that this version does not know");
 }
 
-/// What decides among the facts taken so far, in ascending order.
+/// The deciding one among the facts taken so far, in ascending order.
 class Decision {
  public:
   void take(const OwnedMergeFact& fact) {

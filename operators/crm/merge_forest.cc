@@ -58,7 +58,7 @@ bool is_fact_erased(KeyValueStore& store, std::string_view id, const OwnedVersio
   return mark && version.commit_timestamp_ms <= Serde<int64_t>::view(mark.value);
 }
 
-/// What a fact says without erased ids; nullopt: nothing.
+/// The fact without erased ids; nullopt: nothing is left.
 std::optional<OwnedMergeFact> without_erased(KeyValueStore& store, const OwnedMergeFact& fact) {
   if (!store.prefix("e")->valid()) return fact;
   if (is_fact_erased(store, fact.victim, fact.version)) return std::nullopt;
@@ -444,7 +444,7 @@ ForestChanges MergeForest::erase(const std::string& id, int64_t through_ms, int6
   ForestEdit edit(store_, children_, event_time_ms);
   edit.erase(id, through_ms);
   ForestChanges changes = edit.finish();
-  // Of what is forgotten nothing is told.
+  // Do not report conflicts that involve erased ids.
   std::erase_if(changes.conflicts, [&](const OwnedConflict& conflict) {
     return std::ranges::find(conflict.ids, id) != conflict.ids.end();
   });

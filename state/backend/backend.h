@@ -30,7 +30,7 @@ class FoundRows {
   std::span<const Row> rows_;
 };
 
-/// What a commit changes in one store.
+/// The changes of a commit in one store.
 struct StoreChanges {
   size_t store = 0;
   std::span<const SortedRow> rows;

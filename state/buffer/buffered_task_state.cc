@@ -42,7 +42,7 @@ BufferedTaskState::BufferedTaskState(const TaskStateOptions& options,
   load_positions();
 }
 
-// What the disk knows, and the changelog ends of the stores in memory.
+// The positions on disk, and the changelog ends of the stores in memory.
 void BufferedTaskState::load_positions() {
   positions_ = (disk_ ? disk_ : in_memory_)->positions();
   for (const auto& [store, end] : in_memory_->positions().changelog_end) {

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 constexpr int64_t kFlushIntervalMs = 30'000;
 // A smaller run is written like a commit: a file of its own would cost the reads more.
 constexpr size_t kIngestBytesMin = 1 << 20;
-// What is gathered for a database that has rows already: the batch holds it a second time.
+// Bytes gathered for a database that has rows already: the batch holds them a second time.
 constexpr size_t kBatchRunBytes = 32 << 20;
 constexpr size_t kBatchBytesPerRow = 32;
 

@@ -18,7 +18,7 @@ namespace millrace {
 /// open database.
 class Database {
  public:
-  /// What opening found.
+  /// The result of opening.
   struct Opened {
     std::shared_ptr<Database> database;  ///< null: the directory is damaged, see `damage`
     bool shared = false;                 ///< it was open already, for queries

@@ -38,7 +38,7 @@ bool is_in_one_group(Bytes from, Bytes to) {
   const std::string_view name = from.view().substr(0, end);
   if (!to.view().starts_with(name) || to.size() <= end) return false;
   const std::string_view rest = to.view().substr(end);
-  // What follows the group begins with the next byte in place of the NUL.
+  // The key after the group begins with the next byte in place of the NUL.
   return rest.front() == kGroupEnd || rest == std::string_view("\1");
 }
 

@@ -11,7 +11,7 @@
 #include "millrace/core/bytes.h"
 #include "millrace/core/store.h"
 
-/// What a task's database holds, in its one column family:
+/// The contents of a task's database, in its one column family:
 ///
 ///   key                          value
 ///   u16 0 | "format"             u32 little-endian: kStateFormat

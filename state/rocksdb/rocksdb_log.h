@@ -7,7 +7,7 @@
 
 namespace millrace {
 
-/// What RocksDB has to say about the database under `path`, told in the program's own log.
+/// Sends RocksDB's log of the database under `path` to the program's own log.
 /// RocksDB's log would be a file beside the data: on a disk that fails or is full, writing to it
 /// after a failure ends the process by an assertion (7.8.3 as Debian builds it).
 std::shared_ptr<rocksdb::Logger> database_log(const std::filesystem::path& path);

@@ -9,7 +9,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kLineBytes = 64;
-/// What of a row is asked for before it is written over; the processor follows a longer one.
+/// Bytes of a row to prefetch before it is written over; the processor follows a longer one.
 constexpr size_t kRowPrefetchBytesMax = 512;
 
 size_t block_bytes(size_t key_size, size_t value_size) {
@@ -33,7 +33,7 @@ LatestRows::LatestRows() : seed_(random_hash_seed()), slots_(kFirstSlots, Slot{n
 
 void LatestRows::add(std::span<const ChangelogRecord> records) {
   while ((rows_ + records.size()) * kLoadDenominator > slots_.size() * kLoadNumerator) grow();
-  // What is read at random is asked for ahead: first the slots, then the rows.
+  // Prefetch the random reads: first the slots, then the rows.
   const size_t mask = slots_.size() - 1;
   hashes_.resize(records.size());
   for (size_t i = 0; i < records.size(); ++i) {

@@ -18,7 +18,7 @@ class Slab {
  public:
   static constexpr size_t kLargestClassBytes = 32 << 10;
 
-  /// What a block for `bytes` really takes.
+  /// The real size of a block for `bytes`.
   static size_t block_bytes(size_t bytes);
 
   /// 16-byte aligned. REQUIRES: bytes > 0.

@@ -1,4 +1,4 @@
-"""What makes the machine fail under an instance: see faulty_libc.cc, which reads it."""
+"""Makes the machine fail under an instance, by a file that faulty_libc.cc reads."""
 
 from __future__ import annotations
 

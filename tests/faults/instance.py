@@ -29,7 +29,7 @@ LAST_WORDS_BYTES = 1000
 
 @dataclass(frozen=True)
 class Job:
-    """What several instances run."""
+    """The job that several instances run."""
 
     name: str
     program: Path

@@ -1,4 +1,4 @@
-"""What goes into the jobs: rounds of the registry's history, and numbered events."""
+"""The inputs of the jobs: rounds of the registry's history, and numbered events."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Progress:
     """Samples committed offsets and ends of the inputs of all groups.
 
     A partition's gap is the time in which its group's committed offset did not move although the
-    partition held records behind it. It goes on while the broker is away.
+    partition held records behind it. It also counts while the broker is away.
     """
 
     def __init__(self, port: int, inputs: dict[str, list[Partition]],

@@ -27,14 +27,14 @@ class Proxy:
         self.network.tell(self.port, "cut")
 
     def swallow(self) -> None:
-        """Nothing gets through, and nobody is told: connections stay, data waits."""
+        """Nothing gets through, and nobody notices: connections stay, data waits."""
         self.network.tell(self.port, "swallow")
 
     def slow(self, delay_s: float = 0.0, bytes_per_s: float = 0.0) -> None:
         self.network.tell(self.port, "slow", delay_s, bytes_per_s)
 
     def heal(self) -> None:
-        """What waited arrives now, late."""
+        """Waiting data arrive now, late."""
         self.network.tell(self.port, "heal")
 
 

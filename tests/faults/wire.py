@@ -1,4 +1,4 @@
-"""What kcat cannot do: committed offsets, ends of partitions, more partitions, fewer records."""
+"""Requests that kcat cannot make: committed offsets, partition ends, new partitions, deletions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _by_topic(partitions: list[Partition], encode: str, *values: int) -> bytes:
 
 
 class Wire:
-    """One connection, made anew after every failure. Not thread-safe."""
+    """One connection, opened again after every failure. Not thread-safe."""
 
     def __init__(self, port: int, timeout_s: float = 3.0) -> None:
         self.port, self.timeout_s = port, timeout_s

@@ -137,7 +137,7 @@ class World:
                 check=True, capture_output=True, timeout=90)
 
     def end(self, keeps_topics: bool) -> None:
-        """Kills and unmounts whatever is left. What Kafka holds may be looked at afterwards."""
+        """Kills and unmounts whatever is left. Kafka's data stay readable afterwards."""
         if self.supervisor is not None:
             self.supervisor.stop()
         self.crm_load.kill()

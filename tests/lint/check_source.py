@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import layers
+import prose
 import readmes
 import shape
 import style
@@ -50,7 +51,7 @@ def is_shell(tree, name):
 
 
 def run(tree, command):
-    """What the command says when it fails, else nothing."""
+    """The command's output when it fails, else nothing."""
     result = subprocess.run(
         command, cwd=tree.root, capture_output=True, text=True, timeout=TOOL_TIMEOUT_S, check=False
     )
@@ -62,6 +63,7 @@ CHECKS = {
     "style": style.check,
     "readmes": readmes.check,
     "shape": shape.check,
+    "prose": prose.check,
     "format": clang_format,
     "scripts": shellcheck,
 }

@@ -9,6 +9,7 @@ import unittest
 
 import check_tidy
 import layers
+import prose
 import readmes
 import shape
 import style
@@ -170,6 +171,28 @@ class LintTest(unittest.TestCase):
             ["b: no README.md", "README.md:1: `a/gone.cc` does not exist"],
             self.problems(readmes.check, {"README.md": "`a/gone.cc`\n", "b/x.cc": ""}),
         )
+
+    def test_prose_names_the_thing(self):
+        said = {
+            "README.md": "The loop. What it does is plain.\n",
+            "a/a.h": "/// What a task has.\nint a;  ///< whose it is\n",
+            "a/b.cc": "// The node is\n// told that the table was made\n//   anew.\nint x;\n",
+            "a/c.sh": "run  # a loop that goes on\n",
+            "a/d.py": 'def f():\n    """A row\n    is as one that is not there."""\n',
+        }
+        self.assertEqual(
+            ["README.md:1", "a/a.h:1", "a/a.h:2", "a/b.cc:1", "a/b.cc:2", "a/c.sh:1", "a/d.py:3"],
+            sorted(line.split(": ")[0] for line in self.problems(prose.check, said)),
+        )
+
+    def test_prose_leaves_code_and_quotations_alone(self):
+        quiet = {
+            "README.md": "`is told` says what, as in \"What now?\"\n```\nWhat is told\n```\n",
+            "a/a.cc": 'const char* kText = "What is told";  // one\nint told;\n',
+            "a/b.sh": "echo 'What # goes on' \"What # is told\"\n",
+            "a/c.py": 'TEXT = "What is told"\nprint("goes on")\n',
+        }
+        self.assertEqual([], self.problems(prose.check, quiet))
 
     def run_format(self):
         check = pathlib.Path(__file__).with_name("check_source.py")

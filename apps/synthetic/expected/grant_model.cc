@@ -175,7 +175,7 @@ bool largest_decides(crm::FeatureKind kind) {
   return kind == crm::FeatureKind::QuantityMax || kind == crm::FeatureKind::Tier;
 }
 
-/// What grants of one feature come to at a moment; nothing: no status.
+/// Combines the grants of one feature at a moment; none: no status.
 SegmentOutcome combined_at(const std::vector<Grant>& grants, int64_t ms) {
   SegmentOutcome outcome;
   for (const char* status : {"Active", "Grace"}) {

@@ -18,7 +18,7 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::object;
 
-/// What stands for a column that did not change and is too large to be sent along, as text, as
+/// The placeholder of a column that did not change and is too large to be sent along, as text, as
 /// bytes (base64) and in an array. Source: "unavailable.value.placeholder" in Debezium's
 /// documentation.
 constexpr std::array<std::string_view, 3> kUnavailable{

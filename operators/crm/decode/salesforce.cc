@@ -22,7 +22,7 @@ using simdjson::dom::object;
 
 constexpr std::string_view kHeader = "ChangeEventHeader";
 constexpr std::array<std::string_view, 2> kEnvelopes{"data", "payload"};
-/// What Kafka Connect's source adds to the record's own fields.
+/// Members that Kafka Connect's source adds to the record's own fields.
 constexpr std::array<std::string_view, 4> kConnectMembers{"Id", "ReplayId", "_ObjectType",
                                                           "_EventType"};
 

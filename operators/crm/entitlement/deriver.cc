@@ -17,9 +17,9 @@ namespace {
 /// Kinds of timers.
 enum Due : uint8_t {
   kNextChange = 0,  ///< of a root and feature, at its `next_change_ms`
-  kCatalogue = 1,   ///< of the root with which a walk over all roots goes on
+  kCatalogue = 1,   ///< of the root at which a walk over all roots continues
   kLargeRoot = 2,   ///< of a root with many sources that is to be derived again
-  kProduct = 3  ///< of the key in the store of products with which a walk over one's roots goes on
+  kProduct = 3  ///< of the key in the store of products at which a walk over one's roots continues
 };
 
 /// From so many sources on a root is not derived with every input but after a while, which grows

@@ -10,7 +10,7 @@
 namespace millrace::crm {
 namespace {
 
-/// What a grant gives now.
+/// The present amount of a grant.
 struct Given {
   EntitlementStatus status = EntitlementStatus::Active;
   int64_t amount = 0;

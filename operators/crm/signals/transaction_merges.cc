@@ -118,7 +118,7 @@ class TransactionMerges final : public Processor {
     return true;
   }
 
-  /// What follows `prefix` in the keys that begin with it.
+  /// The rest after `prefix` of the keys that begin with it.
   std::vector<std::string> names(const std::string& prefix) {
     std::vector<std::string> names;
     for (const auto it = parts_->prefix(prefix); it->valid(); it->next()) {

@@ -100,7 +100,7 @@ def check_redirect_log(redirects, report):
 
 
 def check_conflicts(conflicts, expected, report):
-    """A split is told once; of an edge, by turns, that it is left out and that it no longer is."""
+    """A split appears once; an edge appears, by turns, as left out and as no longer left out."""
     latest = {}
     split = set()
     for line in conflicts:

@@ -1,7 +1,7 @@
 """Expected account state of a registry history, computed from the two input files alone.
 
 Other code in another language than the program under test: everything is recomputed from the whole
-set of facts, nothing is incremental. What it says is CRM semantics: the fact with the highest
+set of facts, nothing is incremental. It follows CRM semantics: the fact with the highest
 version decides about a victim, the oldest edge of a cycle is inactive, a component has one state at
 its root, and the fields are the root's (survivorship `master_wins`).
 """
@@ -80,7 +80,7 @@ def inactive_edges(edges):
 class Expected:
     """`redirects`: id → survivor, root, decision. `members`: root → member → its survivor.
 
-    `source` is that of the ids: what `crm_workload --source` was told.
+    `source` is that of the ids: the value of `crm_workload --source`.
     """
 
     def __init__(self, changes_file, merges_file, source="ror"):

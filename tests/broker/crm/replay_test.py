@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Rebuilds what crm_materializer writes into a shadow beside the live topics on a real Kafka, and
 compares both with `millrace replay compare`: a shadow with the same mapping is equal, although it
-was killed by SIGKILL while it caught up and live traffic went on; one with another mapping differs
-in the fields whose mapping changed, and in no other.
+was killed by SIGKILL while it caught up and live traffic continued; one with another mapping
+differs in the fields whose mapping changed, and in no other.
 
     replay_test.py --bin DIR --kafka apps/kafka/local_kafka.sh
 """

@@ -69,7 +69,7 @@ def send_phases(args, instances, command, work):
         names = [word for name in done for word in ("--after", name)]
         names += [word for name in step for word in ("--phase", name)]
         with open(work / "workload.log", "ab") as log:
-            # What is expected is known after the last phase.
+            # The expected outputs are known after the last phase.
             options = command if step is steps[-1] else command[:command.index("--expected")]
             load = subprocess.Popen(options + names, stdout=log, stderr=subprocess.STDOUT)
         if not done:

@@ -66,7 +66,7 @@ def definitions():
 
 
 def choose(made, accounts):
-    """What persons say: about a victim, whose root it counts for, and about a root."""
+    """Manual choices: about a victim, whose root it counts for, and about a root."""
     victims = sorted(name for name in accounts.survivor
                      if accounts.status(accounts.root(name)) == "Active")
     roots = sorted(root for root in accounts.members if accounts.status(root) == "Active")

@@ -1,7 +1,7 @@
 """Which territories accounts are in, computed from whole definitions and accounts.
 
 Other code in another language than the program under test, and without an index: every rule is
-tried on every account. What it says is the README of operators/crm/territory.
+tried on every account. It follows the README of operators/crm/territory.
 """
 
 import re

@@ -91,7 +91,7 @@ class Fleet:
             instance.kill()
         self.wire.close()
 
-    # What they do.
+    # Actions.
 
     def wait_balanced(self, standbys: int = 0) -> None:
         """Until every task runs once, has its caught-up standbys, and no better plan is left."""
@@ -165,7 +165,7 @@ class Fleet:
     def rebalances(self, instance: Instance) -> int:
         return self.metric(instance, "millrace_rebalances_total")
 
-    # What they left.
+    # Results.
 
     def finish(self) -> Report:
         """Ends the load, lets everything be processed, and compares."""

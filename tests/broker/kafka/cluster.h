@@ -11,7 +11,7 @@
 
 namespace millrace::engine::kafka {
 
-/// What `std::move(result).value()` gives, after a readable failure when there is none.
+/// `std::move(result).value()`, after a readable failure if there is none.
 template <class T>
 T must(Result<T> result) {
   if (!result.ok()) ADD_FAILURE() << to_string(result.code()) << ": " << result.message();

@@ -1,4 +1,4 @@
-"""What every kind of fault has."""
+"""The common part of all kinds of faults."""
 
 from __future__ import annotations
 

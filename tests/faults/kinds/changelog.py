@@ -29,7 +29,7 @@ TIMEOUT_S = 90
 
 class Truncated(Fault):
     """Records are deleted before an offset. A store that lacks some of them is refused, empty or
-    not; one that has them goes on."""
+    not; one that has them continues."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -56,7 +56,7 @@ class Truncated(Fault):
         return Job(prefix, tally.program, prefix, [(f"{prefix}.events", 0)], [], arguments)
 
     def _play(self, world: World, instance: Instance, prefix: str, wire: Wire) -> str:
-        """What went wrong; empty: nothing."""
+        """The fault found; empty: none."""
         changelogs = [(f"{prefix}-{store}-changelog", 0) for store in STORES]
         if text := self._run(world, instance, prefix, wire, 1):
             return text

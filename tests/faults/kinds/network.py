@@ -29,7 +29,7 @@ class Cut(Fault):
 
 
 class Swallow(Fault):
-    """Nothing gets through and nobody is told; what waited arrives late."""
+    """Nothing gets through and nobody notices; waiting data arrive late."""
 
     def strike(self, world: World, chance: random.Random) -> Outcome:
         instance = world.pick(chance)

@@ -1,4 +1,4 @@
-// What the quickstart shows, and what time makes of it.
+// The output of the quickstart, and its change over time.
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -109,7 +109,7 @@ class Quickstart : public ::testing::Test {
     }
     return territories;
   }
-  /// What is current by feature: the text, else the amount; with a mark in grace.
+  /// The current entitlement by feature: the text, else the amount; with a mark in grace.
   Amounts entitlements(const std::string& root) {
     Amounts now;
     for (const auto& [key, value] : driver_.table_bytes(crm::kEntitlements.name)) {

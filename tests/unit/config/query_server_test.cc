@@ -79,7 +79,7 @@ TEST(ErrorAnswer, IsJsonWhateverTheBytes) {
   EXPECT_EQ(error_answer(Error{ErrorCode::kRetriable, "x"}).status, 503U);
 }
 
-/// A connection that says exactly what it is told.
+/// A connection that sends exactly the given bytes.
 class Client {
  public:
   explicit Client(int port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {

@@ -65,7 +65,7 @@ class Story {
   std::vector<Event> events_;
 };
 
-/// What the sources would have said without the record.
+/// The sources' events without the record.
 std::vector<Event> without(std::vector<Event> events, int64_t through_ms) {
   std::erase_if(events,
                 [&](const Event& event) { return event.id == kErased && event.ms <= through_ms; });

@@ -61,7 +61,7 @@ class Grace : public ::testing::Test {
     }
     return state.delete_pending() ? text + ", pending" : text;
   }
-  /// What was published of account a since the last call.
+  /// The published states of account a since the last call.
   std::vector<std::string> states_of_a() {
     std::vector<std::string> states;
     for (const auto& record : driver_.read_bytes(kAccountStates.name)) {

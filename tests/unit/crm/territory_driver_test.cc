@@ -26,7 +26,7 @@ using ::testing::IsEmpty;
 
 constexpr int64_t kIntervalMs = 100;
 
-/// What a person says, by kind and id.
+/// A manual choice, by kind and id.
 struct Choice {
   std::string account;
   std::string territory;

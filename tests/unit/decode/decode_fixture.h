@@ -22,7 +22,7 @@ class DecoderUnderTest {
 
   Result<Decoded> decode(const std::string& value) { return decoder_->decode(Bytes(value)); }
 
-  /// What `value` decodes to, one line a change and one a field; "skipped: why"; "error: text".
+  /// The decoded `value`, one line a change and one a field; "skipped: why"; "error: text".
   ///
   ///     update sf:0014H00002LbR7QQAV Account 1696444513000/1/000046c7 partial
   ///       billing_city=San Francisco

@@ -17,7 +17,8 @@ namespace millrace::crm::decode_properties_test {
 
 using nlohmann::json;
 
-/// What a generated event says. Names are the source's; the mapping of these tests keeps them.
+/// The contents of a generated event. Names are the source's; the mapping of these tests keeps
+/// them.
 struct Model {
   std::string type;  ///< "CREATE", "UPDATE", "DELETE" or "UNDELETE"
   std::vector<int> records;
@@ -89,7 +90,7 @@ json cometd_payload(const Model& model) {
   return payload;
 }
 
-/// All of the schema; what is null by the change is told by either list of the header.
+/// All fields of the schema; either list of the header names those that the change sets to null.
 json full_payload(const Model& model) {
   json payload = {{"ChangeEventHeader", header_of(model)}};
   for (const std::string& name : schema()) at(payload, name) = nullptr;

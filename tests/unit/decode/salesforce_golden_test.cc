@@ -1,4 +1,4 @@
-// What the payloads of data/README.md decode to.
+// The payloads of data/README.md, decoded.
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 

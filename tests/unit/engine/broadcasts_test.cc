@@ -178,7 +178,7 @@ TEST_P(BroadcastsTest, ACrashAtAnyStepOfACommitNeitherLosesNorDoublesAChange) {
     driver.run();
     driver.pipe(kLeft, "k", "r1", 50);
     driver.run();
-    // What was not committed is met again, and then before the records.
+    // An uncommitted change comes again, and then before the records.
     const bool is_committed = step >= CommitStep::kTransactionCommitted;
     EXPECT_EQ(outputs(driver),
               (is_committed ? std::vector<std::string>{"r1 none>x", "r1:x", "r1 x>y", "r1:y"}

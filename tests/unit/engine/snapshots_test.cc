@@ -1,4 +1,4 @@
-// What instances do with snapshots of their tasks' state: taken, served, downloaded, refused.
+// Snapshots of tasks' state in instances: taken, served, downloaded, refused.
 #include <chrono>
 #include <fstream>
 #include <future>
@@ -297,7 +297,7 @@ TEST_F(Snapshots, SoDoesAPeerThatTalksNonsense) {
   EXPECT_THAT(peer.heads(), SizeIs(1));
 }
 
-/// A peer that answers when it is told to, and then has nothing.
+/// A peer that answers at a test's signal, and then has nothing.
 class HesitantPeer {
  public:
   HesitantPeer()

@@ -1,4 +1,4 @@
-// What the plan adds to a group of instances: standbys, warm-ups, draining, a leader that fails.
+// The plan's part in a group of instances: standbys, warm-ups, draining, a leader that fails.
 #include <gmock/gmock.h>
 
 #include "millrace/engine/metrics.h"
@@ -183,7 +183,7 @@ TEST_F(Standbys, WhereTheLeaderDoesNotPublishTheOthersAskForANewGeneration) {
   settle();
   ASSERT_TRUE(cluster_.start("b"));
   cluster_.clock.advance(1);
-  // Everybody passes the barrier, then "a" stalls while "b" goes on.
+  // Everybody passes the barrier, then "a" stalls while "b" keeps running.
   ASSERT_TRUE(cluster_["b"].run_once());
   ASSERT_TRUE(cluster_["a"].run_once());
   for (int i = 0; i < 20; ++i) {

@@ -29,7 +29,7 @@ class Fleet {
 
   /// Makes the next plan. "" or what is wrong with it, or with the way from the last one to it.
   std::string replan();
-  /// What runs or follows a task reads to the end of what there is.
+  /// Every instance that runs or follows a task reads to the end of its changes.
   void catch_up();
   void catch_up(const std::string& instance);
   /// Everything stateful has so many more changes, which the active instances hold.

@@ -80,7 +80,7 @@ Fleet some_fleet() {
   return fleet;
 }
 
-// What `Fleet::replan` checks holds after everything that can happen.
+// The checks of `Fleet::replan` hold after everything that can happen.
 RC_GTEST_PROP(PlannerProperties, EveryPlanIsSound, ()) {
   Fleet fleet = some_fleet();
   for (const Happening& what : *happenings()) {
@@ -100,7 +100,7 @@ RC_GTEST_PROP(PlannerProperties, AFleetComesToRestInBalance, ()) {
   RC_ASSERT(fleet.unsettled() == "");
 }
 
-// In a fleet of equals in which everybody can go on with everything.
+// In a fleet of equals in which every instance can continue every task.
 RC_GTEST_PROP(PlannerProperties, NoTaskMovesThatNeedNot, ()) {
   Fleet fleet;
   fleet.add_tasks(0, *rc::gen::inRange(1, 30), false);

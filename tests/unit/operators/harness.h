@@ -67,7 +67,7 @@ class Harness {
                 const std::optional<std::string>& value, int64_t timestamp_ms = 0,
                 std::vector<Header> headers = {});
 
-  /// What was written to `topic` since the last `read` of it.
+  /// The records written to `topic` since the last `read` of it.
   template <class K, class V>
   std::vector<Out<K, V>> read(Topic<K, V> topic) {
     std::vector<Out<K, V>> records;

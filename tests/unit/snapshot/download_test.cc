@@ -51,7 +51,7 @@ class DownloadTest : public ::testing::Test {
     return downloaded.ok() ? ErrorCode::kInternal : downloaded.code();
   }
   void expect_nothing_left() const { EXPECT_THAT(names_in(root_), UnorderedElementsAre()); }
-  /// What an honest peer answers.
+  /// The answer of an honest peer.
   std::string honest(const std::string& head) const {
     const std::string target = head.substr(4, head.find(" HTTP") - 4);
     if (target == "/v1/snapshots/0_3") return http_answer(encode_manifest(manifest_));

@@ -14,7 +14,7 @@
 
 namespace millrace::engine {
 
-/// A connection that says exactly what it is told.
+/// A connection that sends exactly the given bytes.
 class Wire {
  public:
   explicit Wire(int port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {

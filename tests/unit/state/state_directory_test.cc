@@ -1,4 +1,4 @@
-// What a directory is worth when it is opened again.
+// The state that a directory yields when it is opened again.
 #include <fstream>
 
 #include <fcntl.h>

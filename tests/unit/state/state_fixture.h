@@ -17,8 +17,8 @@
 
 namespace millrace {
 
-/// What a crash at this moment would leave of a state directory: a copy between two changes of what
-/// the database consists of, though its threads go on.
+/// Copies the remains that a crash at this moment would leave of a state directory: a copy between
+/// two changes of the database's files, though its threads keep running.
 inline void copy_as_a_crash(const std::filesystem::path& from, const std::filesystem::path& to) {
   namespace fs = std::filesystem;
   const auto is_list = [](const fs::path& file) {

@@ -18,7 +18,7 @@ using ::testing::Pair;
 constexpr bool kMemory = false;
 constexpr bool kDisk = true;
 
-/// What every back end owes.
+/// The contract of every back end.
 class TaskStateTest : public ::testing::TestWithParam<bool> {
  protected:
   TaskStateTest() {

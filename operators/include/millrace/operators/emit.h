@@ -12,7 +12,7 @@ namespace operators {
 class RawEmit {
  public:
   void bind(ProcessorContext& context) { context_ = &context; }
-  /// What is emitted from now on answers `record`, which must outlive the emitting.
+  /// Records emitted from now on answer `record`, which must outlive the emitting.
   void answer(const Record& record) { base_ = {{}, {}, {}, record.timestamp_ms, record.headers}; }
   void answer_at(int64_t timestamp_ms) { base_ = {{}, {}, {}, timestamp_ms, {}}; }
 

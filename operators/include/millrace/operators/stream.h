@@ -106,8 +106,9 @@ class Stream {
     }
   }
 
-  /// Shows records to `observer` and passes them on; those with an untaken null pass unseen. What
-  /// the observer does outside is not undone with the record's transaction, and happens again then.
+  /// Shows records to `observer` and passes them on; those with an untaken null pass unseen.
+  /// Effects of the observer outside are not undone with the record's transaction, and happen again
+  /// then.
   template <class F>
   auto peek(F observer, std::string name = {}) const {
     if constexpr (operators::is_observer<K, V, F>()) {
@@ -333,7 +334,7 @@ auto Stream<K, V>::branch(Fs... predicates) const {
         core_.then({.operation = "branch",
                     .factory = operators::branch(
                         {operators::make_predicate<K, V>(std::move(predicates))...})});
-    // One fixed child a branch, whatever the user hangs on it, since children are told by number.
+    // One fixed child a branch, whatever the user hangs on it, since children have numbers.
     const auto arm = [&](size_t) {
       return Stream(split.then({.operation = "arm", .factory = operators::pass()}));
     };

@@ -14,7 +14,7 @@ namespace millrace {
 
 namespace operators {
 
-/// What a join needs to know about a side.
+/// One side of a join.
 struct JoinTable {
   TableCore table;
   TypeInfo value;

@@ -24,7 +24,7 @@ inline constexpr int64_t kDayMs = 24 * kHourMs;
 int64_t clock_start_of_day(const std::string& zone, int32_t day);
 int32_t clock_day_of(const std::string& zone, int64_t ms);
 
-/// What an account may use of a feature at one moment.
+/// An account's entitlement to a feature at one moment.
 struct Answer {
   EntitlementStatus status = EntitlementStatus::Active;
   int64_t amount = 0;
@@ -35,8 +35,8 @@ struct Answer {
 };
 std::ostream& operator<<(std::ostream& out, const Answer& answer);
 
-/// What sources mean at one moment, by asking every source anew: no intervals, no sweep, and no
-/// code of what it checks. Sources have different ids and no products.
+/// The meaning of sources at one moment, by evaluating every source again: no intervals, no sweep,
+/// and no code that it checks. Sources have different ids and no products.
 class Oracle {
  public:
   Oracle(std::span<const SourceView> sources, std::string zone);

@@ -30,7 +30,7 @@ struct ExpectedChild {
   friend bool operator==(const ExpectedChild&, const ExpectedChild&) = default;
 };
 
-/// What is under a root.
+/// The expected children under a root.
 struct ExpectedAccount {
   AccountStatus status = AccountStatus::Pending;
   std::map<std::pair<ChildKind, std::string>, ExpectedChild> children;

@@ -72,7 +72,7 @@ class FlowRunner {
     int32_t from = 0;
     Owned record{};
   };
-  /// What an instance did since its last commit.
+  /// An instance's work since its last commit.
   struct Transaction {
     std::vector<std::pair<Queue, Owned>> consumed;
     std::vector<Written> written;

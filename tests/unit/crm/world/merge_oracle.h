@@ -9,7 +9,7 @@
 
 namespace millrace::crm {
 
-/// What a set of merge facts means, computed from nothing by brute force.
+/// The meaning of a set of merge facts, computed from scratch by brute force.
 struct MergeOracle {
   explicit MergeOracle(std::span<const OwnedMergeFact> facts,
                        UnmergedChildren children = UnmergedChildren::kReturn);

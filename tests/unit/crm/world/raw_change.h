@@ -45,8 +45,8 @@ struct RawChange {
       const std::string& name, const std::optional<std::string>& value);
 };
 
-/// The rows that the changes of one entity come to, by internal id and by brute force. What it
-/// returns borrows from it and from the changes.
+/// The rows from the changes of one entity, by internal id and by brute force. Results borrow from
+/// this and from the changes.
 class RawRows {
  public:
   RawRows(const std::vector<RawChange>& changes, std::string_view entity);

@@ -6,7 +6,7 @@
 
 namespace millrace::crm {
 
-/// What a set of changes of the account `id` means, field by field and from nothing. Changes of
+/// The row from a set of changes of the account `id`, field by field and from scratch. Changes of
 /// other ids are left out. Borrows from `id` and the changes.
 RowView row_oracle(std::string_view id, std::span<const ChangeView> changes);
 

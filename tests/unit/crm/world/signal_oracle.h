@@ -7,7 +7,7 @@
 
 namespace millrace::crm {
 
-/// What changes of records tell about merges, by looking at every pair and triple of them.
+/// The merges that changes of records signal, by looking at every pair and triple of them.
 std::vector<OwnedMergeFact> signals_of(const std::vector<RawChange>& changes);
 
 }  // namespace millrace::crm

@@ -20,7 +20,7 @@ struct StateImage {
   AccountStatus status = AccountStatus::Pending;
   bool delete_pending = false;
   std::vector<std::string> members{};
-  std::map<std::string, std::string> fields{};  ///< by name: value, whose it is, since when
+  std::map<std::string, std::string> fields{};  ///< by name: value, its member, since when
   int64_t event_time_ms = 0;
   bool incomplete = false;
   std::array<uint64_t, static_cast<size_t>(ChildKind::MAX) + 1> children{};

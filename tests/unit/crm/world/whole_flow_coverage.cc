@@ -102,7 +102,7 @@ void add_merges(const Events& events, const Rules& rules, const WholeFlow& expec
                  has_undone_inference(without_masters(events), rules, no_signals));
 }
 
-/// What depends on when things came.
+/// Counts effects that depend on the times of arrival.
 void add_arrival(const WholeFlowWorld& world, const WholeFlow& expected, Coverage& coverage) {
   const Events first = world.events_until(0);
   const WholeFlow after_first = expected_flow(first, world.rules());

@@ -17,7 +17,7 @@ struct Events {
   void add(const Events& more);
 };
 
-/// What makes of events what becomes of them.
+/// The rules that turn events into an outcome.
 struct Rules {
   UnmergedChildren children = UnmergedChildren::kReturn;
   SurvivorshipPolicy survivorship{};
@@ -27,8 +27,8 @@ struct Rules {
 /// The facts on the topic and those that changes tell.
 std::vector<OwnedMergeFact> all_facts(const Events& events, const Rules& rules);
 
-/// What the set of events must come to, when all is drained and every grace is over: by brute force
-/// and from nothing.
+/// The expected outcome of the set of events, when all is drained and every grace is over: by brute
+/// force and from scratch.
 WholeFlow expected_flow(const Events& events, const Rules& rules);
 
 /// The state of `root` while it is not believed that it was deleted.

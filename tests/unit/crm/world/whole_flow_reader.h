@@ -5,7 +5,7 @@
 
 namespace millrace::crm {
 
-/// What the stores and the topic of conflicts say after a run. Fails the test where they contradict
+/// Reads the stores and the topic of conflicts after a run. Fails the test where they contradict
 /// themselves: a child in two places, counts that are not those of the entries, a victim with a
 /// state.
 WholeFlow read_flow(const FlowRunner& runner);

@@ -144,7 +144,7 @@ struct KeyedCall<F, K, TypeList<Vs...>, Extras...> {
   }
 };
 
-/// Refuses what is wrong with single parameters. What the operator takes, its own check says.
+/// Refuses what is wrong with single parameters. The operator's own check says what it takes.
 template <class Call>
 constexpr bool takes_its_arguments() {
   static_assert(Call::kFit != Fit::kTextAsString,
@@ -170,7 +170,7 @@ auto keyed_result() {
   }
 }
 
-/// What `F` returns for a key and values of these types; void when it does not take them.
+/// Result type of `F` for a key and values of these types; void when it does not take them.
 template <class F, class K, class... Vs>
 using KeyedResult = typename decltype(keyed_result<F, K, Vs...>())::Type;
 

@@ -9,8 +9,8 @@
 #include "millrace/operators/detail/encoded.h"
 #include "millrace/operators/emit.h"
 
-/// What a user gives to an operator, as functions over bytes, which the sources of the operators
-/// work with.
+/// Turns a user's functions into functions over bytes, which the sources of the operators work
+/// with.
 namespace millrace::operators {
 
 /// A user function as a byte core sees it, with what it may be called with.
@@ -99,7 +99,7 @@ Observer make_observer(F f) {
           Keyed::kTakesNullKey, Keyed::takes_null_value()};
 }
 
-/// What a function makes of a key and values: `Explicit`, or what its result tells.
+/// A function's output type for a key and values: `Explicit`, or the one that its result implies.
 template <class Explicit, class F, class K, class... Vs>
 using ResultOf = OutputType<Explicit, KeyedResult<F, K, Vs...>>;
 

@@ -20,7 +20,7 @@ concept HasOutputTypes = requires {
   typename P::OutValue;
 };
 
-/// What comes out of a processor: the types that the call names, else those of the processor.
+/// Output types of a processor: the types that the call names, else those of the processor.
 template <class P, class NewKey, class NewValue>
 struct OutputTypesOf {
   static constexpr bool kAreKnown = !std::is_void_v<NewKey> && !std::is_void_v<NewValue>;

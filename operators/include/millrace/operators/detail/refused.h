@@ -12,7 +12,7 @@
 
 namespace millrace::operators {
 
-/// What a call that did not compile returns: it takes every further call and passes for anything,
+/// The result of a call that did not compile: it takes every further call and passes for anything,
 /// so that one mistake gives one error.
 ///
 /// `A` and `B` stand for types that a call may name. Options have overloads of their own, because
