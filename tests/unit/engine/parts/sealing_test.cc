@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "engine/secrets/bearer.h"
-#include "secret_files.h"
+#include "tests/unit/engine/secret_files.h"
 
 namespace millrace::engine::sealing_test {
 
