@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a bare Debian 12 to what is known of an account before and after a merge.
+# From a bare Debian 12 or 13 to what is known of an account before and after a merge.
 set -euo pipefail
 
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
