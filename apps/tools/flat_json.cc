@@ -39,6 +39,16 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+/// False when a text of the record is not UTF-8. FlatBuffers 23.5 (Debian 13) renamed the function,
+/// and returns a message; the second branch is for the 2.0 of Debian 12.
+bool write_text(const flatbuffers::Parser& parser, Bytes record, std::string& text) {
+#if FLATBUFFERS_VERSION_MAJOR >= 23
+  return flatbuffers::GenText(parser, record.data(), &text) == nullptr;
+#else
+  return flatbuffers::GenerateText(parser, record.data(), &text);
+#endif
+}
+
 /// Without the place, which is one in a text that nobody wrote.
 std::string message_of(const std::string& parser_error) {
   constexpr std::string_view kMark = "error: ";
@@ -64,7 +74,7 @@ FlatJson::~FlatJson() = default;
 Result<Json> FlatJson::to_json(Bytes bytes) const {
   MILLRACE_RETURN_IF_ERROR(type_->validate(bytes));
   std::string text;
-  if (!flatbuffers::GenerateText(*parser_, bytes.data(), &text)) {
+  if (!write_text(*parser_, bytes, text)) {
     return Error{ErrorCode::kInvalidRecord, "a text in it is not UTF-8"};
   }
   Json json = Json::parse(text, nullptr, false);
