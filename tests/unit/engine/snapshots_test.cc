@@ -217,6 +217,7 @@ TEST_F(Snapshots, ADamagedOneIsRefusedAndTheChangelogRestores) {
   lose("a");
   const SnapshotManifest manifest = store().newest(kTask).value();
   for (const SnapshotFile& file : manifest.files) {
+    if (file.size == 0) continue;  // RocksDB 9 adds its empty log, whose size must stay right
     std::fstream damaged(store().file_path(manifest, file),
                          std::ios::in | std::ios::out | std::ios::binary);
     damaged.seekp(static_cast<std::streamoff>(file.size / 2));
