@@ -30,16 +30,25 @@ std::string_view drop_reason(ErrorCode code) {
   }
 }
 
-Error from_current_exception() {
+Error from_current_exception(const Node* thrower) {
+  const auto error = [&](ErrorCode code, std::string_view what) {
+    return Error{code, thrower == nullptr ? std::string(what)
+                                          : fmt::format("node '{}': {}", thrower->name, what)};
+  };
   try {
     throw;
   } catch (const InvalidRecord& thrown) {
-    return {ErrorCode::kInvalidRecord, thrown.what()};
+    return error(ErrorCode::kInvalidRecord, thrown.what());
   } catch (const std::exception& thrown) {
-    return {ErrorCode::kUserCode, thrown.what()};
+    return error(ErrorCode::kUserCode, thrown.what());
   } catch (...) {
-    return {ErrorCode::kUserCode, "an exception that is no std::exception"};
+    return error(ErrorCode::kUserCode, "an exception that is no std::exception");
   }
+}
+
+Error from_current_exception(TaskScope& scope) {
+  const Thrown thrown = std::exchange(scope.thrown, {});
+  return from_current_exception(thrown.exception == std::current_exception() ? thrown.by : nullptr);
 }
 
 }  // namespace
@@ -83,7 +92,7 @@ Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> ba
   try {
     processors_ = std::make_unique<TaskProcessors>(scope_);
   } catch (...) {
-    const Error error = from_current_exception();
+    const Error error = from_current_exception(scope_);
     return Error{error.code, fmt::format("task {}: a processor failed to start: {}",
                                          scope_.task.to_string(), error.message)};
   }
@@ -225,7 +234,7 @@ Status Task::check_front(TaskInput& input) {
     try {
       input.head_time_ms = input.node->event_time(record.key, record.value, record.timestamp_ms);
     } catch (...) {
-      return from_current_exception();
+      return from_current_exception(input.node);
     }
   }
   if (input.head_time_ms >= 0) return {};
@@ -275,7 +284,7 @@ std::optional<Error> Task::run_unit(Work&& work) {
     work();
     if (!collector_.unit_status().ok()) error = collector_.unit_status().error();
   } catch (...) {
-    error = from_current_exception();
+    error = from_current_exception(scope_);
   }
   if (error) {
     collector_.undo_unit();

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "millrace/core/assert.h"
@@ -105,7 +106,9 @@ const BroadcastRows& TaskBroadcasts::rows(const Node* node, std::string_view tab
       return *cursor;
     }
   }
-  MILLRACE_ASSERT(false, "the node does not declare a broadcast table of this name");
+  const std::string fault = fmt::format(
+      "node '{}' reads the broadcast table '{}' without declaring it", node->name, table);
+  MILLRACE_ASSERT(false, fault.c_str());
   std::abort();
 }
 

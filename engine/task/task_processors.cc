@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "millrace/core/assert.h"
 #include "millrace/core/partitioner.h"
 
@@ -36,13 +38,13 @@ class TaskProcessors::Context final : public ProcessorContext {
   KeyValueStore& store(std::string_view name) override {
     const auto found = std::find_if(stores_.begin(), stores_.end(),
                                     [&](const auto& store) { return store.first == name; });
-    MILLRACE_ASSERT(found != stores_.end(), "the node does not declare a store of this name");
+    MILLRACE_ASSERT(found != stores_.end(), undeclared("store", name).c_str());
     return *found->second;
   }
   Timers& timers(std::string_view name) override {
     const std::vector<std::string>& declared = resolved_.node->stores;
     MILLRACE_ASSERT(std::find(declared.begin(), declared.end(), name) != declared.end(),
-                    "the node does not declare timers of this name");
+                    undeclared("timers", name).c_str());
     return all_.scope_.timers->timers(name);
   }
   const BroadcastRows& broadcast(std::string_view name) override {
@@ -59,7 +61,10 @@ class TaskProcessors::Context final : public ProcessorContext {
                 std::function<void(int64_t now_ms)> callback) override {
     const int64_t now_ms = kind == TimeKind::kWall ? Punctuations::elapsed_ms(*all_.scope_.clock)
                                                    : std::max<int64_t>(stream_time_ms(), 0);
-    all_.scope_.punctuations.add(kind, interval_ms, now_ms, std::move(callback));
+    all_.scope_.punctuations.add(kind, interval_ms, now_ms,
+                                 [this, callback = std::move(callback)](int64_t due_ms) {
+                                   all_.run(*resolved_.node, [&] { callback(due_ms); });
+                                 });
   }
 
   void count_dropped(std::string_view reason) override {
@@ -72,6 +77,11 @@ class TaskProcessors::Context final : public ProcessorContext {
   }
 
  private:
+  std::string undeclared(std::string_view what, std::string_view name) const {
+    return fmt::format("node '{}' uses the {} '{}' without declaring it among its stores",
+                       resolved_.node->name, what, name);
+  }
+
   TaskProcessors& all_;
   const ResolvedNode& resolved_;
   std::vector<std::pair<std::string_view, std::unique_ptr<LimitedStore>>> stores_;
@@ -84,15 +94,40 @@ TaskProcessors::TaskProcessors(TaskScope& scope) : scope_(scope) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (nodes[i].node->kind != NodeKind::kProcessor) continue;
     contexts_[i] = std::make_unique<Context>(*this, nodes[i]);
-    processors_[i] = nodes[i].node->factory();
+    run(*nodes[i].node, [&] { processors_[i] = nodes[i].node->factory(); });
     MILLRACE_ASSERT(processors_[i] != nullptr, "a node's factory made no processor");
   }
   for (size_t i = 0; i < nodes.size(); ++i) {
-    if (processors_[i]) processors_[i]->init(*contexts_[i]);
+    if (processors_[i]) run(*nodes[i].node, [&] { processors_[i]->init(*contexts_[i]); });
   }
 }
 
 TaskProcessors::~TaskProcessors() = default;
+
+/// An exception passes through the nodes that called the one that threw it: the first one counts.
+template <class Code>
+void TaskProcessors::run(const Node& node, Code&& code) {
+  try {
+    code();
+  } catch (...) {
+    if (scope_.thrown.exception != std::current_exception()) {
+      scope_.thrown = {std::current_exception(), &node};
+    }
+    throw;
+  }
+}
+
+void TaskProcessors::fire(uint32_t node, const Timer& timer) {
+  run(*scope_.sub_topology->nodes[node].node, [&] { processors_[node]->on_timer(timer); });
+}
+
+void TaskProcessors::broadcast_changed(uint32_t node, const BroadcastChange& change) {
+  run(*scope_.sub_topology->nodes[node].node, [&] { processors_[node]->on_change(change); });
+}
+
+void TaskProcessors::broadcast_reset(uint32_t node, std::string_view table) {
+  run(*scope_.sub_topology->nodes[node].node, [&] { processors_[node]->on_reset(table); });
+}
 
 void TaskProcessors::push_from(uint32_t input_node, const Record& record) {
   push_to_children(scope_.sub_topology->nodes[input_node], record);
@@ -103,16 +138,16 @@ void TaskProcessors::push_to_children(const ResolvedNode& resolved, const Record
 }
 
 void TaskProcessors::push(uint32_t node, const Record& record) {
-  if (Processor* const processor = processors_[node].get()) {
-    processor->process(record);
-    return;
-  }
   const ResolvedNode& resolved = scope_.sub_topology->nodes[node];
-  if (resolved.node->kind == NodeKind::kExchange) {
-    exchange(resolved, record);
-  } else {
-    sink(resolved, record);
-  }
+  run(*resolved.node, [&] {
+    if (Processor* const processor = processors_[node].get()) {
+      processor->process(record);
+    } else if (resolved.node->kind == NodeKind::kExchange) {
+      exchange(resolved, record);
+    } else {
+      sink(resolved, record);
+    }
+  });
 }
 
 /// Local first: when this very task owns the key, a direct call takes the record on. A (sender,

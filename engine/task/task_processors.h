@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,6 +22,12 @@ namespace millrace::engine {
 class TaskBroadcasts;
 class TaskTimers;
 
+/// The last exception that left a node's code.
+struct Thrown {
+  std::exception_ptr exception;
+  const Node* by = nullptr;
+};
+
 /// State that a task shares with its processors. Task's thread only.
 struct TaskScope {
   TaskId task;
@@ -35,33 +42,35 @@ struct TaskScope {
   RecordPosition position;  ///< of the input record being processed
   int64_t stream_time_ms = -1;
   std::map<std::string, uint64_t, std::less<>> dropped;  ///< by reason, since last asked
+  Thrown thrown;
 };
 
 /// A task's processors, wired by direct calls.
+///
+/// All that runs user code may throw what that throws; `TaskScope::thrown` then says which node's
+/// it was.
 class TaskProcessors {
  public:
   /// `scope` must outlive this. Makes the processors, each knowing its context.
-  /// May throw what a user's factory or `init` throws.
   explicit TaskProcessors(TaskScope& scope);
   ~TaskProcessors();
   TaskProcessors(const TaskProcessors&) = delete;
   TaskProcessors& operator=(const TaskProcessors&) = delete;
 
   /// Pushes a record, as it comes from an input, through everything behind that input's node,
-  /// depth first. May throw what user code throws.
+  /// depth first.
   void push_from(uint32_t input_node, const Record& record);
-  /// Gives a timer to the processor that owns it. May throw what user code throws.
-  void fire(uint32_t node, const Timer& timer) { processors_[node]->on_timer(timer); }
-  /// Tells a processor of a change of a broadcast table. May throw what user code throws.
-  void broadcast_changed(uint32_t node, const BroadcastChange& change) {
-    processors_[node]->on_change(change);
-  }
-  void broadcast_reset(uint32_t node, std::string_view table) {
-    processors_[node]->on_reset(table);
-  }
+  /// Gives a timer to the processor that owns it.
+  void fire(uint32_t node, const Timer& timer);
+  /// Tells a processor of a change of a broadcast table.
+  void broadcast_changed(uint32_t node, const BroadcastChange& change);
+  void broadcast_reset(uint32_t node, std::string_view table);
 
  private:
   class Context;
+  /// Runs code of a node.
+  template <class Code>
+  void run(const Node& node, Code&& code);
   void push(uint32_t node, const Record& record);
   void push_to_children(const ResolvedNode& resolved, const Record& record);
   void exchange(const ResolvedNode& resolved, const Record& record);

@@ -50,8 +50,8 @@ class ProcessorContext {
 
 /// One node's code and private state, one object a task. Single-threaded.
 ///
-/// May throw: the task's edge catches it, undoes the record's puts and outputs and asks the
-/// configured handler (fail, skip, dead-letter).
+/// May throw: the task's edge catches it, undoes the record's puts and outputs, names the node that
+/// threw and asks the configured handler (fail, skip, dead-letter).
 class Processor {
  public:
   virtual ~Processor() = default;

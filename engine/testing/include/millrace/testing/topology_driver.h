@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "millrace/core/assert.h"
 #include "millrace/core/result.h"
 #include "millrace/core/serde.h"
 #include "millrace/core/topic.h"
@@ -34,9 +35,17 @@ struct DriverRecord {
 template <class K, class V>
 struct TypedRecord {
   DriverRecord raw;
-  ViewOf<K> key() const { return Serde<K>::view(Bytes(*raw.key)); }
+  /// REQUIRES: `raw.key` is not null.
+  ViewOf<K> key() const {
+    MILLRACE_ASSERT(raw.key.has_value(), "key() of a record whose key is null");
+    return view_of<K>(Bytes(*raw.key));
+  }
   bool is_tombstone() const { return !raw.value.has_value(); }
-  ViewOf<V> value() const { return Serde<V>::view(Bytes(*raw.value)); }
+  /// REQUIRES: no tombstone.
+  ViewOf<V> value() const {
+    MILLRACE_ASSERT(raw.value.has_value(), "value() of a tombstone");
+    return view_of<V>(Bytes(*raw.value));
+  }
 };
 
 struct DriverOptions {
@@ -71,7 +80,7 @@ class TopologyDriver {
   void pipe(Topic<K, V> topic, const OwnedOf<K>& key, const OwnedOf<V>& value,
             int64_t timestamp_ms) {
     std::string value_bytes;
-    Serde<V>::encode(value, value_bytes);
+    encode_as<V>(value, value_bytes);
     pipe_bytes(topic.name, key_bytes<K>(key), Bytes(value_bytes), timestamp_ms);
   }
   template <class K, class V>
@@ -132,7 +141,7 @@ class TopologyDriver {
   template <class K>
   static std::string key_bytes(const OwnedOf<K>& key) {
     std::string bytes;
-    Serde<K>::encode(key, bytes);
+    encode_as<K>(key, bytes);
     return bytes;
   }
   struct Impl;
