@@ -49,12 +49,12 @@ Status BroadcastReader::open(const Topology& topology, const ResolvedTopology& r
     const Result<int64_t> retention_ms = tombstone_retention_ms(admin_, name);
     if (!retention_ms.ok()) return retention_ms.status();
     BroadcastTopic& topic = *topics_.emplace_back(std::make_unique<BroadcastTopic>(
-        BroadcastTopic{topology.find_broadcast(name), *retention_ms, BroadcastTable(partitions)}));
+        BroadcastTopic{topology.find_broadcast(name), *retention_ms, BroadcastCopy(partitions)}));
     for (int32_t p = 0; p < partitions; ++p) {
       const Result<Admin::Watermarks> marks = admin_.watermarks({name, p});
       if (!marks.ok()) return marks.status();
       starts.push_back({{name, p}, marks->low});
-      sources_.push_back({&topic, {name, p}, marks->low, false});
+      partitions_.push_back({&topic, {name, p}, marks->low, false});
     }
   }
   return fetcher_->add(starts);
@@ -62,37 +62,37 @@ Status BroadcastReader::open(const Topology& topology, const ResolvedTopology& r
 
 Result<BroadcastReader::Outcome> BroadcastReader::poll() {
   Outcome outcome;
-  for (Source& source : sources_) MILLRACE_RETURN_IF_ERROR(poll_source(source, outcome));
+  for (Partition& from : partitions_) MILLRACE_RETURN_IF_ERROR(poll_partition(from, outcome));
   return outcome;
 }
 
-Status BroadcastReader::poll_source(Source& source, Outcome& outcome) {
+Status BroadcastReader::poll_partition(Partition& from, Outcome& outcome) {
   RecordBatch batch;
-  const Result<FetchOutcome> polled = fetcher_->poll(source.partition, kPollRecords, batch);
+  const Result<FetchOutcome> polled = fetcher_->poll(from.partition, kPollRecords, batch);
   if (polled.ok()) {
     for (const FetchedRecord& record : batch.records()) {
-      MILLRACE_RETURN_IF_ERROR(append(source, record));
+      MILLRACE_RETURN_IF_ERROR(append(from, record));
     }
     outcome.records += polled->records;
     if (polled->end_offset) {
-      source.is_at_end = true;
-      source.position = std::max(source.position, *polled->end_offset);
-      source.topic->table.mark_loaded(source.partition.partition, *polled->end_offset);
+      from.is_at_end = true;
+      from.position = std::max(from.position, *polled->end_offset);
+      from.topic->copy.mark_loaded(from.partition.partition, *polled->end_offset);
     } else if (polled->records > 0) {
-      source.is_at_end = false;
+      from.is_at_end = false;
     }
   } else if (polled.code() == ErrorCode::kNotFound) {
-    MILLRACE_RETURN_IF_ERROR(reposition(source));
+    MILLRACE_RETURN_IF_ERROR(reposition(from));
   } else if (polled.code() != ErrorCode::kRetriable && polled.code() != ErrorCode::kTimedOut) {
     return polled.status();
   }
-  outcome.is_at_end = outcome.is_at_end && source.is_at_end;
+  outcome.is_at_end = outcome.is_at_end && from.is_at_end;
   return {};
 }
 
-Status BroadcastReader::append(Source& source, const FetchedRecord& record) {
-  source.position = record.offset + 1;
-  const TopicUse& use = *source.topic->use;
+Status BroadcastReader::append(Partition& from, const FetchedRecord& record) {
+  from.position = record.offset + 1;
+  const TopicUse& use = *from.topic->use;
   Status status;
   if (record.key.is_null()) {
     status = Error{ErrorCode::kInvalidRecord, "a row of a table needs a key"};
@@ -103,36 +103,36 @@ Status BroadcastReader::append(Source& source, const FetchedRecord& record) {
     status = use.value.validate(record.value);
   }
   if (status.ok()) {
-    source.topic->table.append(source.partition.partition, record);
+    from.topic->copy.append(from.partition.partition, record);
     return {};
   }
   const std::string message =
-      fmt::format("{}@{}: {}", source.partition.to_string(), record.offset, status.message());
+      fmt::format("{}@{}: {}", from.partition.to_string(), record.offset, status.message());
   if (options_.on_invalid_record == OnError::kFail) return Error{status.code(), message};
   metrics_.dropped("invalid_broadcast").Increment();
   spdlog::warn("row of a broadcast table skipped {}", message);
   return {};
 }
 
-Status BroadcastReader::reposition(Source& source) {
-  const Result<Admin::Watermarks> marks = admin_.watermarks(source.partition);
+Status BroadcastReader::reposition(Partition& from) {
+  const Result<Admin::Watermarks> marks = admin_.watermarks(from.partition);
   if (!marks.ok()) return {};  // asked again at the next poll
-  if (source.position > marks->high) {
+  if (from.position > marks->high) {
     return Error{ErrorCode::kConfig,
                  fmt::format("{} ends at {} but this instance has read to {}: the topic was made "
                              "anew. Restart the instances",
-                             source.partition.to_string(), marks->high, source.position)};
+                             from.partition.to_string(), marks->high, from.position)};
   }
-  source.position = std::max(source.position, marks->low);
-  const std::vector<TopicPartition> partition{source.partition};
+  from.position = std::max(from.position, marks->low);
+  const std::vector<TopicPartition> partition{from.partition};
   MILLRACE_RETURN_IF_ERROR(fetcher_->remove(partition));
-  const std::vector<PartitionOffset> start{{source.partition, source.position}};
+  const std::vector<PartitionOffset> start{{from.partition, from.position}};
   return fetcher_->add(start);
 }
 
 bool BroadcastReader::is_loaded() const {
   return std::all_of(topics_.begin(), topics_.end(),
-                     [](const auto& topic) { return topic->table.is_loaded(); });
+                     [](const auto& topic) { return topic->copy.is_loaded(); });
 }
 
 const BroadcastTopic& BroadcastReader::topic(std::string_view name) const {
@@ -147,10 +147,10 @@ void BroadcastReader::prune(
     const std::function<void(const BroadcastTopic&, std::span<int64_t> floors)>& lower) {
   for (const auto& topic : topics_) {
     std::vector<int64_t> floors;
-    floors.reserve(static_cast<size_t>(topic->table.partitions()));
-    for (int32_t p = 0; p < topic->table.partitions(); ++p) floors.push_back(topic->table.end(p));
+    floors.reserve(static_cast<size_t>(topic->copy.partitions()));
+    for (int32_t p = 0; p < topic->copy.partitions(); ++p) floors.push_back(topic->copy.end(p));
     lower(*topic, floors);
-    topic->table.prune(floors);
+    topic->copy.prune(floors);
   }
 }
 

@@ -13,7 +13,7 @@
 #include "millrace/engine/metrics.h"
 #include "millrace/engine/options.h"
 
-#include "engine/broadcast/broadcast_table.h"
+#include "engine/broadcast/broadcast_copy.h"
 #include "engine/clients/clients.h"
 #include "engine/core/resolved_topology.h"
 
@@ -24,7 +24,7 @@ struct BroadcastTopic {
   const TopicUse* use = nullptr;
   /// How long Kafka keeps the record that says a key was deleted.
   int64_t tombstone_retention_ms = 0;
-  BroadcastTable table;
+  BroadcastCopy copy;
 };
 
 /// Reads the broadcast topics of an instance, each once, whole and then on and on. Loop's thread
@@ -56,22 +56,22 @@ class BroadcastReader {
   void prune(const std::function<void(const BroadcastTopic&, std::span<int64_t> floors)>& lower);
 
  private:
-  struct Source {
+  struct Partition {
     BroadcastTopic* topic = nullptr;
     TopicPartition partition;
     int64_t position = 0;
     bool is_at_end = false;
   };
-  Status poll_source(Source& source, Outcome& outcome);
-  Status append(Source& source, const FetchedRecord& record);
-  Status reposition(Source& source);
+  Status poll_partition(Partition& from, Outcome& outcome);
+  Status append(Partition& from, const FetchedRecord& record);
+  Status reposition(Partition& from);
 
   std::unique_ptr<Fetcher> fetcher_;
   Admin& admin_;
   const EngineOptions& options_;
   Metrics& metrics_;
   std::vector<std::unique_ptr<BroadcastTopic>> topics_;
-  std::vector<Source> sources_;
+  std::vector<Partition> partitions_;
 };
 
 }  // namespace millrace::engine

@@ -12,10 +12,12 @@
 namespace millrace {
 namespace {
 
-/// Union-find over nodes; a group becomes a sub-topology.
-class Groups {
+/// Union-find over nodes; a set becomes a sub-topology.
+class DisjointSets {
  public:
-  explicit Groups(size_t nodes) : parent_(nodes) { std::iota(parent_.begin(), parent_.end(), 0U); }
+  explicit DisjointSets(size_t nodes) : parent_(nodes) {
+    std::iota(parent_.begin(), parent_.end(), 0U);
+  }
   NodeIndex find(NodeIndex node) {
     while (parent_[node] != node) node = parent_[node] = parent_[parent_[node]];
     return node;
@@ -158,7 +160,7 @@ class Resolver {
       : topology_(topology),
         nodes_(topology.nodes()),
         application_id_(application_id),
-        groups_(topology.nodes().size()) {}
+        sets_(topology.nodes().size()) {}
 
   Result<ResolvedTopology> run(
       const std::function<std::optional<int32_t>(const std::string&)>& partition_count) {
@@ -172,7 +174,7 @@ class Resolver {
   }
 
  private:
-  struct Members {
+  struct NodeLists {
     std::vector<NodeIndex> nodes;  ///< ascending
     std::vector<NodeIndex> inputs;
   };
@@ -182,10 +184,10 @@ class Resolver {
     std::map<std::string_view, NodeIndex> store_user;
     for (NodeIndex i = 0; i < nodes_.size(); ++i) {
       for (const NodeIndex child : nodes_[i].children) {
-        if (nodes_[child].kind != NodeKind::kExchange) groups_.join(i, child);
+        if (nodes_[child].kind != NodeKind::kExchange) sets_.join(i, child);
       }
       for (const std::string& store : nodes_[i].stores) {
-        groups_.join(i, store_user.emplace(store, i).first->second);
+        sets_.join(i, store_user.emplace(store, i).first->second);
       }
     }
   }
@@ -203,9 +205,9 @@ class Resolver {
         continue;
       }
       counts_[i] = *count;
-      const auto [first, is_new] = first_source.emplace(groups_.find(i), i);
+      const auto [first, is_new] = first_source.emplace(sets_.find(i), i);
       if (is_new) {
-        group_counts_[groups_.find(i)] = *count;
+        set_counts_[sets_.find(i)] = *count;
       } else if (counts_[first->second] != *count) {
         return not_co_partitioned(first->second, i);
       }
@@ -234,40 +236,40 @@ class Resolver {
     std::map<NodeIndex, NodeIndex> deciding;
     for (NodeIndex i = 0; i < nodes_.size(); ++i) {
       const Node& node = nodes_[i];
-      if (node.kind == NodeKind::kSource) deciding.emplace(groups_.find(i), i);
+      if (node.kind == NodeKind::kSource) deciding.emplace(sets_.find(i), i);
     }
     for (NodeIndex i = 0; i < nodes_.size(); ++i) {
       const Node& node = nodes_[i];
       if (node.kind != NodeKind::kExchange || node.partitions == 0) continue;
       counts_[i] = node.partitions;
-      const NodeIndex group = groups_.find(i);
-      const auto [first, is_new] = deciding.emplace(group, i);
+      const NodeIndex set = sets_.find(i);
+      const auto [first, is_new] = deciding.emplace(set, i);
       if (is_new) {
-        group_counts_[group] = node.partitions;
-      } else if (group_counts_[group] != node.partitions) {
+        set_counts_[set] = node.partitions;
+      } else if (set_counts_[set] != node.partitions) {
         return not_co_partitioned(first->second, i);
       }
     }
     return {};
   }
 
-  /// An exchange that asks for no count has as many partitions as its group, or, when nothing else
-  /// decides the group's, as the widest group that feeds the group's exchanges.
+  /// An exchange that asks for no count has as many partitions as its set, or, when nothing else
+  /// decides the set's, as the widest set that feeds the set's exchanges.
   Status count_derived_exchanges() {
     for (bool changed = true; changed;) {
       changed = false;
       for (NodeIndex i = 0; i < nodes_.size(); ++i) {
-        if (nodes_[i].kind != NodeKind::kExchange || group_counts_.contains(groups_.find(i))) {
+        if (nodes_[i].kind != NodeKind::kExchange || set_counts_.contains(sets_.find(i))) {
           continue;
         }
-        if (const int32_t fed = widest_feed(groups_.find(i)); fed > 0) {
-          group_counts_[groups_.find(i)] = fed;
+        if (const int32_t fed = widest_feed(sets_.find(i)); fed > 0) {
+          set_counts_[sets_.find(i)] = fed;
           changed = true;
         }
       }
     }
     for (NodeIndex i = 0; i < nodes_.size(); ++i) {
-      if (!group_counts_.contains(groups_.find(i))) {
+      if (!set_counts_.contains(sets_.find(i))) {
         return Error{ErrorCode::kConfig,
                      fmt::format("node '{}' is fed by no source", nodes_[i].name)};
       }
@@ -275,14 +277,14 @@ class Resolver {
     return {};
   }
 
-  /// Zero while a feeding group's own count is not known yet.
-  int32_t widest_feed(NodeIndex group) {
+  /// Zero while a feeding set's own count is not known yet.
+  int32_t widest_feed(NodeIndex set) {
     int32_t widest = 0;
     for (NodeIndex i = 0; i < nodes_.size(); ++i) {
-      if (nodes_[i].kind != NodeKind::kExchange || groups_.find(i) != group) continue;
+      if (nodes_[i].kind != NodeKind::kExchange || sets_.find(i) != set) continue;
       for (const NodeIndex parent : nodes_[i].parents) {
-        const auto count = group_counts_.find(groups_.find(parent));
-        if (count == group_counts_.end()) return 0;
+        const auto count = set_counts_.find(sets_.find(parent));
+        if (count == set_counts_.end()) return 0;
         widest = std::max(widest, count->second);
       }
     }
@@ -290,42 +292,42 @@ class Resolver {
   }
 
   void join_local_exchanges() {
-    const auto counts_before = group_counts_;
-    Groups before = groups_;
+    const auto counts_before = set_counts_;
+    DisjointSets before = sets_;
     for (NodeIndex i = 0; i < nodes_.size(); ++i) {
       if (nodes_[i].kind != NodeKind::kExchange) continue;
       counts_[i] = counts_before.at(before.find(i));
       for (const NodeIndex parent : nodes_[i].parents) {
-        if (counts_before.at(before.find(parent)) == counts_[i]) groups_.join(i, parent);
+        if (counts_before.at(before.find(parent)) == counts_[i]) sets_.join(i, parent);
       }
     }
-    for (const auto& [group, count] : counts_before) group_counts_[groups_.find(group)] = count;
+    for (const auto& [set, count] : counts_before) set_counts_[sets_.find(set)] = count;
   }
 
   ResolvedTopology collect() {
     ResolvedTopology resolved;
     resolved.broadcast_partitions = broadcast_counts_;
-    std::map<NodeIndex, Members> members;
-    for (NodeIndex i = 0; i < nodes_.size(); ++i) add_member(i, members);
-    resolved.sub_topologies.reserve(members.size());
-    for (const auto& [group, of_group] : members) {
+    std::map<NodeIndex, NodeLists> lists;
+    for (NodeIndex i = 0; i < nodes_.size(); ++i) list_node(i, lists);
+    resolved.sub_topologies.reserve(lists.size());
+    for (const auto& [set, of_set] : lists) {
       SubTopology& sub = resolved.sub_topologies.emplace_back();
       sub.index = static_cast<int32_t>(resolved.sub_topologies.size() - 1);
-      sub.partitions = group_counts_.at(group);
-      SubTopologyMaker(topology_, application_id_, of_group.nodes, of_group.inputs, resolved, sub)
+      sub.partitions = set_counts_.at(set);
+      SubTopologyMaker(topology_, application_id_, of_set.nodes, of_set.inputs, resolved, sub)
           .run();
     }
     return resolved;
   }
 
-  /// An exchange is a node of its own group, which reads it, and of every group that writes it.
-  void add_member(NodeIndex i, std::map<NodeIndex, Members>& members) {
+  /// An exchange is a node of its own set, which reads it, and of every set that writes it.
+  void list_node(NodeIndex i, std::map<NodeIndex, NodeLists>& lists) {
     const auto add_node = [i](std::vector<NodeIndex>& nodes) {
       if (nodes.empty() || nodes.back() != i) nodes.push_back(i);
     };
-    Members& home = members[groups_.find(i)];
+    NodeLists& home = lists[sets_.find(i)];
     add_node(home.nodes);
-    for (const NodeIndex parent : nodes_[i].parents) add_node(members[groups_.find(parent)].nodes);
+    for (const NodeIndex parent : nodes_[i].parents) add_node(lists[sets_.find(parent)].nodes);
     const NodeKind kind = nodes_[i].kind;
     if (kind == NodeKind::kSource || kind == NodeKind::kExchange) home.inputs.push_back(i);
   }
@@ -342,10 +344,10 @@ class Resolver {
   const Topology& topology_;
   const std::vector<Node>& nodes_;
   std::string_view application_id_;
-  Groups groups_;
+  DisjointSets sets_;
   std::map<NodeIndex, int32_t> counts_;  ///< of sources and exchanges
   std::vector<std::pair<std::string, int32_t>> broadcast_counts_;
-  std::map<NodeIndex, int32_t> group_counts_;  ///< by the group's first node
+  std::map<NodeIndex, int32_t> set_counts_;  ///< by the set's first node
 };
 
 }  // namespace

@@ -211,9 +211,9 @@ void Coordinator::acknowledge_revoked() {
 
 Result<std::optional<OwnershipEvent>> Coordinator::take_plan() {
   if (!log_->is_current()) return std::optional<OwnershipEvent>();
-  const GroupLog::Entry* entry = log_->plan_of(group_.generation, plans_from_);
+  const GroupLog::PlanEntry* entry = log_->plan_of(group_.generation, plans_from_);
   if (entry == nullptr && may_resume_) {
-    const Result<const GroupLog::Entry*> resumed = plan_to_resume();
+    const Result<const GroupLog::PlanEntry*> resumed = plan_to_resume();
     if (!resumed.ok()) return resumed.status();
     entry = *resumed;
   }
@@ -228,8 +228,8 @@ Result<std::optional<OwnershipEvent>> Coordinator::take_plan() {
   return std::optional<OwnershipEvent>(std::move(event));
 }
 
-Result<const GroupLog::Entry*> Coordinator::plan_to_resume() {
-  const GroupLog::Entry* const first = log_->plan_of(group_.generation, 0);
+Result<const GroupLog::PlanEntry*> Coordinator::plan_to_resume() {
+  const GroupLog::PlanEntry* const first = log_->plan_of(group_.generation, 0);
   if (first == nullptr) return nullptr;  // the generation is new
   const Result<std::vector<GroupMember>> members = admin_.group_members();
   if (!members.ok()) return members.status();
@@ -241,7 +241,7 @@ Result<const GroupLog::Entry*> Coordinator::plan_to_resume() {
                     (member.instance == instance_ || known->second == member.member_id);
            });
   };
-  for (const GroupLog::Entry& entry : log_->plans()) {
+  for (const GroupLog::PlanEntry& entry : log_->plans()) {
     if (entry.plan.generation != group_.generation || !is_unchanged(entry.plan)) continue;
     publish_for_next_to_resume(entry.plan, *members);
     return &entry;
@@ -263,7 +263,7 @@ void Coordinator::publish_for_next_to_resume(Plan plan, const std::vector<GroupM
   }
 }
 
-Ownership Coordinator::ownership_of(const GroupLog::Entry& entry) const {
+Ownership Coordinator::ownership_of(const GroupLog::PlanEntry& entry) const {
   Ownership ownership{.group = group_, .active = {}, .standby = {}, .dead = {}};
   const auto contains = [](const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();

@@ -83,11 +83,11 @@ class Coordinator {
   Result<std::optional<OwnershipEvent>> take_plan();
   /// A static member that comes back may find the others at work by a plan that is older than its
   /// return. That plan, or null when there is none or it is of another life of the group.
-  Result<const GroupLog::Entry*> plan_to_resume();
+  Result<const GroupLog::PlanEntry*> plan_to_resume();
   /// The same plan with the ids that the members have now: Kafka gave this one another, and whoever
   /// comes back next looks for a plan of the present ones. It changes nothing for those at work.
   void publish_for_next_to_resume(Plan plan, const std::vector<GroupMember>& members);
-  Ownership ownership_of(const GroupLog::Entry& entry) const;
+  Ownership ownership_of(const GroupLog::PlanEntry& entry) const;
   /// Leader only: one step towards a published plan.
   Status lead();
   /// Leader only: starts a new generation when the reports allow a better plan.

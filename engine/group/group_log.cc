@@ -163,15 +163,15 @@ void GroupLog::pass_over(const Topic& topic, const FetchedRecord& record, const 
                record.offset, passed_over_, why.message());
 }
 
-const GroupLog::Entry* GroupLog::plan_of(int32_t generation, int64_t offset) const {
-  const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const Entry& entry) {
+const GroupLog::PlanEntry* GroupLog::plan_of(int32_t generation, int64_t offset) const {
+  const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const PlanEntry& entry) {
     return entry.offset >= offset && entry.plan.generation == generation;
   });
   return found == plans_.end() ? nullptr : &*found;
 }
 
-const Plan* GroupLog::before(const Entry& entry) const {
-  const auto found = std::find_if(plans_.rbegin(), plans_.rend(), [&](const Entry& other) {
+const Plan* GroupLog::before(const PlanEntry& entry) const {
+  const auto found = std::find_if(plans_.rbegin(), plans_.rend(), [&](const PlanEntry& other) {
     return other.offset < entry.offset && other.plan.generation != entry.plan.generation;
   });
   return found == plans_.rend() ? nullptr : &found->plan;

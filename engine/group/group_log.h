@@ -53,16 +53,16 @@ class GroupLog {
 
   /// Where the next plan will be: no plan of a generation that is not joined yet lies before.
   int64_t plans_end() const { return plans_log_.position; }
-  struct Entry {
+  struct PlanEntry {
     int64_t offset = 0;
     Plan plan;
   };
   /// The latest plans, in the log's order.
-  const std::deque<Entry>& plans() const { return plans_; }
+  const std::deque<PlanEntry>& plans() const { return plans_; }
   /// First plan of that generation from `offset` on; null while there is none.
-  const Entry* plan_of(int32_t generation, int64_t offset) const;
+  const PlanEntry* plan_of(int32_t generation, int64_t offset) const;
   /// The latest plan of another generation before `entry`; null when there is none.
-  const Plan* before(const Entry& entry) const;
+  const Plan* before(const PlanEntry& entry) const;
   /// Names the life of the application's internal topics: it changes when they are deleted and
   /// created again, and then all earlier local state is another's. Empty while the log has none.
   const std::string& incarnation() const { return incarnation_; }
@@ -111,7 +111,7 @@ class GroupLog {
   Topic plans_log_;
   Topic reports_log_;
   std::string incarnation_;
-  std::deque<Entry> plans_;
+  std::deque<PlanEntry> plans_;
   std::map<std::string, ReportEntry> reports_;
   int64_t passed_over_ = 0;
   int64_t passed_over_logged_ns_ = 0;

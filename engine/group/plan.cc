@@ -148,9 +148,9 @@ Result<Json> parse(Bytes value) {
 
 /// A member of `json` that must be there and of type T; the first that isn't leaves a problem.
 /// Then the values read must not be used.
-class Reader {
+class PlanReader {
  public:
-  explicit Reader(const Json& json) : json_(json) {}
+  explicit PlanReader(const Json& json) : json_(json) {}
 
   std::string text(const char* name) {
     const Json* const found = find(name, [](const Json& j) { return j.is_string(); });
@@ -204,7 +204,7 @@ Result<Names> named(const Json& numbers, const Json& names) {
   if (!numbers.is_array() || numbers.size() > names.size()) return invalid("instances of a task");
   Names found;
   for (const Json& number : numbers) {
-    if (!Reader::is_count(number, static_cast<int64_t>(names.size()) - 1)) {
+    if (!PlanReader::is_count(number, static_cast<int64_t>(names.size()) - 1)) {
       return invalid("number of an instance");
     }
     found.push_back(names[number.get<size_t>()].get<std::string>());
@@ -260,7 +260,7 @@ Result<std::string> encode_plan(const Plan& plan) {
 Result<Plan> decode_plan(Bytes value) {
   const Result<Json> json = parse(value);
   if (!json.ok()) return json.status();
-  Reader reader(*json);
+  PlanReader reader(*json);
   Plan plan;
   plan.generation = static_cast<int32_t>(reader.number("generation", INT32_MAX));
   plan.writer = reader.text("writer");
@@ -304,7 +304,7 @@ Result<std::string> encode_report(const InstanceReport& report) {
 Result<InstanceReport> decode_report(Bytes value) {
   const Result<Json> json = parse(value);
   if (!json.ok()) return json.status();
-  Reader reader(*json);
+  PlanReader reader(*json);
   InstanceReport report;
   report.instance = reader.text("instance");
   report.endpoint = reader.text("endpoint");
@@ -318,7 +318,7 @@ Result<InstanceReport> decode_report(Bytes value) {
   for (const auto& [name, position] : held.items()) {
     const Result<TaskId> task = parse_task(name);
     if (!task.ok()) return task.status();
-    if (!Reader::is_count(position, kCountMax)) return invalid("state held of task " + name);
+    if (!PlanReader::is_count(position, kCountMax)) return invalid("state held of task " + name);
     report.held[*task] = position.get<int64_t>();
   }
   MILLRACE_RETURN_IF_ERROR(check(report));

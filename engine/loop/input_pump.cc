@@ -29,14 +29,14 @@ Status InputPump::add(Task& task) {
   for (const TaskInput& input : task.inputs()) starts.push_back({input.partition, input.position});
   MILLRACE_RETURN_IF_ERROR(fetcher_->add(starts));
   for (TaskInput& input : task.inputs()) {
-    sources_.push_back({&task, &input, &traffic_of(input.partition.topic)});
+    inputs_.push_back({&task, &input, &traffic_of(input.partition.topic)});
   }
   return {};
 }
 
 void InputPump::remove(Task& task) {
   if (!contains(task)) return;
-  std::erase_if(sources_, [&](const Source& source) { return source.task == &task; });
+  std::erase_if(inputs_, [&](const Input& pumped) { return pumped.task == &task; });
   std::vector<TopicPartition> partitions;
   for (const TaskInput& input : task.inputs()) partitions.push_back(input.partition);
   if (const Status removed = fetcher_->remove(partitions); !removed.ok()) {
@@ -46,20 +46,20 @@ void InputPump::remove(Task& task) {
 }
 
 bool InputPump::contains(const Task& task) const {
-  return std::any_of(sources_.begin(), sources_.end(),
-                     [&](const Source& source) { return source.task == &task; });
+  return std::any_of(inputs_.begin(), inputs_.end(),
+                     [&](const Input& pumped) { return pumped.task == &task; });
 }
 
 Result<InputPump::Outcome> InputPump::poll() {
   Outcome outcome;
-  for (Source& source : sources_) MILLRACE_RETURN_IF_ERROR(poll_source(source, outcome));
+  for (Input& pumped : inputs_) MILLRACE_RETURN_IF_ERROR(poll_input(pumped, outcome));
   fetcher_->set_catching_up(!outcome.is_at_end);
   return outcome;
 }
 
-Status InputPump::poll_source(Source& source, Outcome& outcome) {
-  TaskInput& input = *source.input;
-  const size_t share = options_.input_buffer_bytes / sources_.size();
+Status InputPump::poll_input(Input& pumped, Outcome& outcome) {
+  TaskInput& input = *pumped.input;
+  const size_t share = options_.input_buffer_bytes / inputs_.size();
   if (input.queue.empty() || input.queue.memory_bytes() < share) {
     RecordBatch batch;
     Result<FetchOutcome> polled = fetcher_->poll(input.partition, kPollRecords, batch);
@@ -71,12 +71,12 @@ Status InputPump::poll_source(Source& source, Outcome& outcome) {
         for (const FetchedRecord& record : batch.records()) {
           bytes += record.key.size() + record.value.size();
         }
-        source.traffic->records.Increment(static_cast<double>(polled->records));
-        source.traffic->bytes.Increment(static_cast<double>(bytes));
+        pumped.traffic->records.Increment(static_cast<double>(polled->records));
+        pumped.traffic->bytes.Increment(static_cast<double>(bytes));
       }
-      source.task->accept(input, std::move(batch), *polled);
+      pumped.task->accept(input, std::move(batch), *polled);
     } else if (polled.code() == ErrorCode::kNotFound) {
-      MILLRACE_RETURN_IF_ERROR(reposition(source));
+      MILLRACE_RETURN_IF_ERROR(reposition(pumped));
     } else if (polled.code() == ErrorCode::kRetriable || polled.code() == ErrorCode::kTimedOut) {
       if (!std::exchange(broker_is_away_, true)) {
         spdlog::warn("fetch waits for the broker: {}", polled.message());
@@ -90,8 +90,8 @@ Status InputPump::poll_source(Source& source, Outcome& outcome) {
   return {};
 }
 
-Status InputPump::reposition(const Source& source) {
-  TaskInput& input = *source.input;
+Status InputPump::reposition(const Input& pumped) {
+  TaskInput& input = *pumped.input;
   const Result<Admin::Watermarks> marks = admin_.watermarks(input.partition);
   if (!marks.ok()) return {};  // asked again at the next poll
   if (input.position > marks->high) {

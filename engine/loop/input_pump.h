@@ -39,21 +39,21 @@ class InputPump {
   Fetcher& fetcher() { return *fetcher_; }
 
  private:
-  struct Source {
+  struct Input {
     Task* task = nullptr;
     TaskInput* input = nullptr;
     const TopicTraffic* traffic = nullptr;
   };
-  Status poll_source(Source& source, Outcome& outcome);
+  Status poll_input(Input& pumped, Outcome& outcome);
   /// Handles a position that is not in the log any more.
-  Status reposition(const Source& source);
+  Status reposition(const Input& pumped);
   const TopicTraffic& traffic_of(const std::string& topic);
 
   std::unique_ptr<Fetcher> fetcher_;
   Admin& admin_;
   const EngineOptions& options_;
   Metrics& metrics_;
-  std::vector<Source> sources_;
+  std::vector<Input> inputs_;
   std::map<std::string, TopicTraffic> traffic_;
   bool broker_is_away_ = false;
 };

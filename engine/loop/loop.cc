@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "engine/snapshot/snapshot_store.h"
+#include "engine/snapshot/snapshot_directory.h"
 
 namespace millrace::engine {
 namespace {

@@ -74,16 +74,16 @@ struct FilePartBody {
 
 /// One connection: reads a request, answers it, and so on. Keeps itself alive by the operation
 /// that is under way; its strand keeps its handlers apart.
-class Session : public std::enable_shared_from_this<Session> {
+class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Session(Tcp::socket socket, const engine::Router& router, const std::string& token,
-          std::atomic<int>& connections)
+  Connection(Tcp::socket socket, const engine::Router& router, const std::string& token,
+             std::atomic<int>& connections)
       : stream_(std::move(socket)), router_(router), token_(token), connections_(connections) {
     ++connections_;
   }
-  ~Session() { --connections_; }
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
+  ~Connection() { --connections_; }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   void run() {
     asio::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->read(); });
@@ -232,7 +232,7 @@ struct QueryServer::Impl {
         return;
       }
       if (connections < kConnectionsMax) {
-        std::make_shared<Session>(std::move(socket), router, options.token, connections)->run();
+        std::make_shared<Connection>(std::move(socket), router, options.token, connections)->run();
       }
       accept();
     });

@@ -143,7 +143,7 @@ void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topo
   change("/v1/resume", [&engine] { engine.resume(); });
   change("/v1/drain", [&engine] { engine.drain(); });
   if (const std::filesystem::path root = engine.snapshot_directory(); !root.empty()) {
-    engine::add_snapshot_routes(server, engine::SnapshotStore(root, {}), rows);
+    engine::add_snapshot_routes(server, engine::SnapshotDirectory(root, {}), rows);
   }
   server.route("/v1/stores/{store}", guarded(rows, [&engine](const HttpRequest& request) {
                  return store_row(engine, request);

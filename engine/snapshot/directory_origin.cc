@@ -5,7 +5,7 @@
 
 #include "engine/base/file.h"
 #include "engine/snapshot/origin.h"
-#include "engine/snapshot/snapshot_store.h"
+#include "engine/snapshot/snapshot_directory.h"
 
 namespace millrace::engine {
 namespace {
@@ -41,7 +41,7 @@ class DirectoryOrigin final : public SnapshotOrigin {
   }
 
  private:
-  SnapshotStore store_;
+  SnapshotDirectory store_;
   std::stop_token stop_;
 };
 

@@ -23,7 +23,7 @@ namespace millrace::engine {
 /// Where to look for a snapshot: one of the two is set.
 struct SnapshotAddress {
   std::string endpoint;             ///< a peer's query server, "host:port"
-  std::filesystem::path directory;  ///< root of a `SnapshotStore`
+  std::filesystem::path directory;  ///< root of a `SnapshotDirectory`
 
   std::string to_string() const { return endpoint.empty() ? directory.string() : endpoint; }
 };

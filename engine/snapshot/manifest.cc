@@ -43,10 +43,10 @@ bool is_digest(std::string_view text) {
   return text.size() == kDigestDigits && consists_of(text, "0123456789abcdef");
 }
 
-/// Takes members out of a JSON object; after one that is not as it should be, `ok` stays false.
-class Members {
+/// Takes fields out of a JSON object; after one that is not as it should be, `ok` stays false.
+class JsonFields {
  public:
-  explicit Members(const json& object) : object_(object), ok_(object.is_object()) {}
+  explicit JsonFields(const json& object) : object_(object), ok_(object.is_object()) {}
 
   bool ok() const { return ok_; }
   const json* get(const char* name) {
@@ -81,41 +81,41 @@ class Members {
 bool read_files(const json& list, std::vector<SnapshotFile>& files) {
   if (!list.is_array() || list.empty() || list.size() > kSnapshotFilesMax) return false;
   for (const json& entry : list) {
-    Members members(entry);
+    JsonFields fields(entry);
     SnapshotFile file;
-    file.name = members.text("name");
-    file.size = static_cast<uint64_t>(members.number("size"));
-    file.digest = members.text("digest");
-    members.check(is_state_file(file.name) && file.size <= kSnapshotFileBytesMax &&
-                  is_digest(file.digest));
-    members.check(files.empty() || files.back().name < file.name);
-    if (!members.ok()) return false;
+    file.name = fields.text("name");
+    file.size = static_cast<uint64_t>(fields.number("size"));
+    file.digest = fields.text("digest");
+    fields.check(is_state_file(file.name) && file.size <= kSnapshotFileBytesMax &&
+                 is_digest(file.digest));
+    fields.check(files.empty() || files.back().name < file.name);
+    if (!fields.ok()) return false;
     files.push_back(std::move(file));
   }
   return true;
 }
 
 bool read_manifest(const json& object, SnapshotManifest& manifest) {
-  Members members(object);
-  members.check(members.number("format") == kFormat);
-  manifest.application_id = members.text("application_id");
-  members.check(is_legal_name(manifest.application_id, kApplicationIdLengthMax));
-  const Result<TaskId> task = TaskId::parse(members.text("task"));
-  if (!members.check(task.ok())) return false;
+  JsonFields fields(object);
+  fields.check(fields.number("format") == kFormat);
+  manifest.application_id = fields.text("application_id");
+  fields.check(is_legal_name(manifest.application_id, kApplicationIdLengthMax));
+  const Result<TaskId> task = TaskId::parse(fields.text("task"));
+  if (!fields.check(task.ok())) return false;
   manifest.task = *task;
-  manifest.snapshot = members.text("snapshot");
-  members.check(is_snapshot_id(manifest.snapshot));
-  manifest.incarnation = members.text("incarnation");
-  manifest.committed_at_ms = members.number("committed_at_ms");
-  manifest.created_at_ms = members.number("created_at_ms");
-  const json* const ends = members.get("changelog_end");
+  manifest.snapshot = fields.text("snapshot");
+  fields.check(is_snapshot_id(manifest.snapshot));
+  manifest.incarnation = fields.text("incarnation");
+  manifest.committed_at_ms = fields.number("committed_at_ms");
+  manifest.created_at_ms = fields.number("created_at_ms");
+  const json* const ends = fields.get("changelog_end");
   if (ends == nullptr) return false;
-  if (!members.check(ends->is_object() && ends->size() <= kStoresMax)) return false;
+  if (!fields.check(ends->is_object() && ends->size() <= kStoresMax)) return false;
   for (const auto& [store, end] : ends->items()) {
-    manifest.changelog_end[store] = members.number(end);
+    manifest.changelog_end[store] = fields.number(end);
   }
-  const json* const files = members.get("files");
-  return files != nullptr && members.check(read_files(*files, manifest.files));
+  const json* const files = fields.get("files");
+  return files != nullptr && fields.check(read_files(*files, manifest.files));
 }
 
 }  // namespace

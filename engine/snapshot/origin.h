@@ -40,7 +40,7 @@ Result<std::unique_ptr<SnapshotOrigin>> open_http_origin(const std::string& endp
                                                          HttpTimeouts timeouts,
                                                          std::stop_token stop,
                                                          std::string token = "");
-/// A directory as `SnapshotStore` keeps it.
+/// A directory as `SnapshotDirectory` keeps it.
 std::unique_ptr<SnapshotOrigin> open_directory_origin(std::filesystem::path root,
                                                       std::stop_token stop);
 

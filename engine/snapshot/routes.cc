@@ -8,7 +8,7 @@
 namespace millrace::engine {
 namespace {
 
-HttpAnswer newest_manifest(const SnapshotStore& store, const HttpRequest& request) {
+HttpAnswer newest_manifest(const SnapshotDirectory& store, const HttpRequest& request) {
   const Result<TaskId> task = TaskId::parse(request.arguments[0]);
   if (!task.ok()) return error_answer(task.error());
   const Result<SnapshotManifest> manifest = store.newest(*task);
@@ -19,7 +19,7 @@ HttpAnswer newest_manifest(const SnapshotStore& store, const HttpRequest& reques
 
 /// Nothing of the request becomes a path: the snapshot's id has one form, and the file's name is
 /// looked up in the manifest.
-HttpAnswer snapshot_file(const SnapshotStore& store, const HttpRequest& request) {
+HttpAnswer snapshot_file(const SnapshotDirectory& store, const HttpRequest& request) {
   const Result<TaskId> task = TaskId::parse(request.arguments[0]);
   if (!task.ok()) return error_answer(task.error());
   const Result<SnapshotManifest> manifest = store.open(*task, request.arguments[1]);
@@ -35,7 +35,7 @@ HttpAnswer snapshot_file(const SnapshotStore& store, const HttpRequest& request)
 
 }  // namespace
 
-void add_snapshot_routes(QueryServer& server, const SnapshotStore& store, RowAccess access) {
+void add_snapshot_routes(QueryServer& server, const SnapshotDirectory& store, RowAccess access) {
   server.route("/v1/snapshots/{task}", guarded(access, [store](const HttpRequest& request) {
                  return newest_manifest(store, request);
                }));

@@ -2,15 +2,15 @@
 
 #include "millrace/engine/query_server.h"
 
-#include "engine/snapshot/snapshot_store.h"
+#include "engine/snapshot/snapshot_directory.h"
 
 namespace millrace::engine {
 
 /// Serves snapshots to peers:
 ///   `GET /v1/snapshots/{task}`                     the manifest of the newest one
 ///   `GET /v1/snapshots/{task}/{snapshot}/{file}`   a file that its manifest names; ranges work
-/// A snapshot that is being read is not pruned (see `SnapshotStore::lease`).
-void add_snapshot_routes(QueryServer& server, const SnapshotStore& store,
+/// A snapshot that is being read is not pruned (see `SnapshotDirectory::lease`).
+void add_snapshot_routes(QueryServer& server, const SnapshotDirectory& store,
                          RowAccess access = RowAccess::kOpen);
 
 }  // namespace millrace::engine

@@ -15,7 +15,7 @@ constexpr std::string_view kScratchName = "checkpoint";
 
 }  // namespace
 
-Snapshotter::Snapshotter(SnapshotStore store, SnapshotterOptions options, const Clock& clock)
+Snapshotter::Snapshotter(SnapshotDirectory store, SnapshotterOptions options, const Clock& clock)
     : store_(std::move(store)),
       options_(std::move(options)),
       clock_(clock),

@@ -17,7 +17,7 @@
 #include "millrace/state/task_state.h"
 
 #include "engine/snapshot/manifest.h"
-#include "engine/snapshot/snapshot_store.h"
+#include "engine/snapshot/snapshot_directory.h"
 
 namespace millrace::engine {
 
@@ -41,7 +41,7 @@ struct SnapshotOutcome {
 class Snapshotter {
  public:
   /// Clears away what a crash left. `clock` must outlive this.
-  Snapshotter(SnapshotStore store, SnapshotterOptions options, const Clock& clock);
+  Snapshotter(SnapshotDirectory store, SnapshotterOptions options, const Clock& clock);
   ~Snapshotter();  ///< waits for the file or checkpoint under way
   Snapshotter(const Snapshotter&) = delete;
   Snapshotter& operator=(const Snapshotter&) = delete;
@@ -65,7 +65,7 @@ class Snapshotter {
   Result<SnapshotManifest> checkpoint_and_publish(const Request& request,
                                                   const std::stop_token& stop) const;
 
-  const SnapshotStore store_;
+  const SnapshotDirectory store_;
   const SnapshotterOptions options_;
   const Clock& clock_;
   mutable std::mutex mutex_;

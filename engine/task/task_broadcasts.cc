@@ -38,13 +38,13 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
         store(scope.state->store(resolved.spec->name), *scope.collector, *scope.outputs, resolved) {
   }
 
-  Row get(Bytes key) const override { return topic.table.get(key, at); }
+  Row get(Bytes key) const override { return topic.copy.get(key, at); }
   void for_each(const std::function<void(Bytes key, Row row)>& visit) const override {
-    topic.table.for_each(at, visit);
+    topic.copy.for_each(at, visit);
   }
 
   void read(int64_t now_ms) {
-    for (int32_t p = 0; p < topic.table.partitions(); ++p) {
+    for (int32_t p = 0; p < topic.copy.partitions(); ++p) {
       const Row row = store.get(Bytes(row_key(topic.use->name, p)));
       is_new.push_back(!row);
       at.push_back(row ? Serde<int64_t>::view(Bytes(row.value.data(), sizeof(int64_t))) : 0);
@@ -61,8 +61,8 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
   /// the topic was created again or this instance has not read as far.
   bool cannot_go_on(int32_t p, int64_t now_ms) const {
     const auto i = static_cast<size_t>(p);
-    if (at[i] < topic.table.floor(p) || at[i] > topic.table.end(p)) return true;
-    return at[i] < topic.table.end(p) && now_ms - kept_ms[i] > topic.tombstone_retention_ms;
+    if (at[i] < topic.copy.floor(p) || at[i] > topic.copy.end(p)) return true;
+    return at[i] < topic.copy.end(p) && now_ms - kept_ms[i] > topic.tombstone_retention_ms;
   }
 
   uint32_t node;
@@ -117,17 +117,17 @@ std::optional<TaskBroadcasts::Next> TaskBroadcasts::next() const {
   for (size_t i = 0; i < cursors_.size(); ++i) {
     const Cursor& cursor = *cursors_[i];
     if (cursor.needs_reset) return Next{.cursor = i, .is_reset = true, .is_first = true};
-    const BroadcastTable& table = cursor.topic.table;
-    for (int32_t p = 0; p < table.partitions(); ++p) {
+    const BroadcastCopy& copy = cursor.topic.copy;
+    for (int32_t p = 0; p < copy.partitions(); ++p) {
       const int64_t at = cursor.at[static_cast<size_t>(p)];
-      if (at >= table.end(p)) continue;
-      const int64_t offset = table.next_offset(p, at);
+      if (at >= copy.end(p)) continue;
+      const int64_t offset = copy.next_offset(p, at);
       if (offset < 0) continue;
       const Next found{.cursor = i,
                        .partition = p,
                        .offset = offset,
-                       .timestamp_ms = table.timestamp_ms(p, offset),
-                       .is_first = offset < table.loaded_end(p)};
+                       .timestamp_ms = copy.timestamp_ms(p, offset),
+                       .is_first = offset < copy.loaded_end(p)};
       const auto order = [](const Next& n) { return std::pair(!n.is_first, n.timestamp_ms); };
       if (!earliest || order(found) < order(*earliest)) earliest = found;
     }
@@ -142,15 +142,15 @@ void TaskBroadcasts::pass(const Next& next) {
     return;
   }
   cursor.needs_reset = false;
-  for (int32_t p = 0; p < cursor.topic.table.partitions(); ++p) {
-    cursor.at[static_cast<size_t>(p)] = cursor.topic.table.end(p);
+  for (int32_t p = 0; p < cursor.topic.copy.partitions(); ++p) {
+    cursor.at[static_cast<size_t>(p)] = cursor.topic.copy.end(p);
   }
 }
 
 void TaskBroadcasts::keep(const Next& next) {
   Cursor& cursor = *cursors_[next.cursor];
   const int32_t first = next.is_reset ? 0 : next.partition;
-  const int32_t last = next.is_reset ? cursor.topic.table.partitions() - 1 : next.partition;
+  const int32_t last = next.is_reset ? cursor.topic.copy.partitions() - 1 : next.partition;
   for (int32_t p = first; p <= last; ++p) {
     cursor.kept_ms[static_cast<size_t>(p)] = now_ms_;
     write(cursor, p, next.timestamp_ms);
@@ -171,7 +171,7 @@ void TaskBroadcasts::call(const Next& next, TaskProcessors& processors) const {
     processors.broadcast_reset(cursor.node, table);
     return;
   }
-  const BroadcastTable::Change change = cursor.topic.table.change(next.partition, next.offset);
+  const BroadcastCopy::Change change = cursor.topic.copy.change(next.partition, next.offset);
   processors.broadcast_changed(
       cursor.node,
       {.table = table,
@@ -186,14 +186,14 @@ void TaskBroadcasts::call(const Next& next, TaskProcessors& processors) const {
 // cursor look behind.
 void TaskBroadcasts::pass_nothing(Cursor& cursor, int32_t partition) {
   int64_t& at = cursor.at[static_cast<size_t>(partition)];
-  const BroadcastTable& table = cursor.topic.table;
-  if (table.next_offset(partition, at) < 0) at = std::max(at, table.end(partition));
+  const BroadcastCopy& copy = cursor.topic.copy;
+  if (copy.next_offset(partition, at) < 0) at = std::max(at, copy.end(partition));
 }
 
 void TaskBroadcasts::freeze(int64_t now_ms) {
   now_ms_ = now_ms;
   for (const auto& cursor : cursors_) {
-    for (int32_t p = 0; p < cursor->topic.table.partitions(); ++p) {
+    for (int32_t p = 0; p < cursor->topic.copy.partitions(); ++p) {
       int64_t& kept_ms = cursor->kept_ms[static_cast<size_t>(p)];
       if (cursor->needs_reset ||
           now_ms - kept_ms <= cursor->topic.tombstone_retention_ms / kRefreshesPerRetention) {

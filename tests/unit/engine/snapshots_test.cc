@@ -113,7 +113,7 @@ class Snapshots : public ::testing::Test {
     take_snapshot(name);
     pipe(1);
   }
-  SnapshotStore store() { return {kept_ / "app" / "snapshots", {}}; }
+  SnapshotDirectory store() { return {kept_ / "app" / "snapshots", {}}; }
   std::optional<TaskInfo> task_of(const std::string& name) {
     const std::vector<TaskInfo> tasks = cluster_[name].queries().tasks();
     return tasks.empty() ? std::nullopt : std::optional<TaskInfo>(tasks.front());
@@ -252,7 +252,7 @@ TEST_F(Snapshots, AStandbyStartsFromAPeersAndTakesOver) {
   cluster_.options.snapshot_dir = kept_;
   start("a");
   QueryServer server({});
-  add_snapshot_routes(server, SnapshotStore(cluster_["a"].snapshot_directory(), {}));
+  add_snapshot_routes(server, SnapshotDirectory(cluster_["a"].snapshot_directory(), {}));
   cluster_["a"].advertise("127.0.0.1:" + std::to_string(server.start().value()));
   pipe(4);
   take_snapshot("a");

@@ -73,7 +73,7 @@ class DownloadTest : public ::testing::Test {
   TempDirectory directory_;
   const fs::path root_ = directory_.path() / "state";
   const fs::path into_ = root_ / "0_3";
-  const SnapshotStore store_{directory_.path() / "snapshots", "me"};
+  const SnapshotDirectory store_{directory_.path() / "snapshots", "me"};
   std::optional<State> state_;
   SnapshotManifest manifest_;
   SnapshotExpectation expected_;

@@ -49,7 +49,7 @@ class DownloaderTest : public ::testing::Test {
 
   TempDirectory directory_;
   const fs::path root_ = directory_.path() / "state";
-  const SnapshotStore store_{directory_.path() / "snapshots", "me"};
+  const SnapshotDirectory store_{directory_.path() / "snapshots", "me"};
   State state_;
   QueryServer server_;
   SnapshotAddress good_;

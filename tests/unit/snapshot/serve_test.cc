@@ -32,7 +32,7 @@ class ServeTest : public ::testing::Test {
 
   const std::string big_ = std::string(3'000'000, 'x') + "end";
   TempDirectory directory_;
-  const SnapshotStore store_{directory_.path() / "snapshots", "me"};
+  const SnapshotDirectory store_{directory_.path() / "snapshots", "me"};
   SnapshotManifest manifest_;
   std::string base_;
   QueryServer server_;

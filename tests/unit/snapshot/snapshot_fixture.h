@@ -17,7 +17,7 @@
 #include "millrace/state/task_state.h"
 
 #include "engine/snapshot/manifest.h"
-#include "engine/snapshot/snapshot_store.h"
+#include "engine/snapshot/snapshot_directory.h"
 #include "tests/unit/temp_directory.h"
 
 namespace millrace::engine {

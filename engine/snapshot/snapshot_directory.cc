@@ -1,4 +1,4 @@
-#include "engine/snapshot/snapshot_store.h"
+#include "engine/snapshot/snapshot_directory.h"
 
 #include <algorithm>
 #include <chrono>
@@ -71,20 +71,21 @@ fs::path snapshot_root(const EngineOptions& options) {
   return options.snapshot_dir / options.application_id / "snapshots";
 }
 
-SnapshotStore::SnapshotStore(fs::path root, std::string writer)
+SnapshotDirectory::SnapshotDirectory(fs::path root, std::string writer)
     : root_(std::move(root)), writer_(std::move(writer)) {}
 
-fs::path SnapshotStore::unfinished(TaskId task, const std::string& snapshot) const {
+fs::path SnapshotDirectory::unfinished(TaskId task, const std::string& snapshot) const {
   return task_folder(task) / fmt::format("{}{}-{}", kUnfinishedPrefix, writer_, snapshot);
 }
 
-fs::path SnapshotStore::file_path(const SnapshotManifest& manifest,
-                                  const SnapshotFile& file) const {
+fs::path SnapshotDirectory::file_path(const SnapshotManifest& manifest,
+                                      const SnapshotFile& file) const {
   return task_folder(manifest.task) / manifest.snapshot / file.name;
 }
 
-Result<SnapshotManifest> SnapshotStore::publish(const fs::path& checkpoint, SnapshotManifest draft,
-                                                const std::stop_token& stop) const {
+Result<SnapshotManifest> SnapshotDirectory::publish(const fs::path& checkpoint,
+                                                    SnapshotManifest draft,
+                                                    const std::stop_token& stop) const {
   draft.snapshot = make_snapshot_id(draft.created_at_ms);
   const fs::path folder = unfinished(draft.task, draft.snapshot);
   std::error_code failed;
@@ -102,8 +103,8 @@ Result<SnapshotManifest> SnapshotStore::publish(const fs::path& checkpoint, Snap
   return status;
 }
 
-Status SnapshotStore::fill(const fs::path& checkpoint, const fs::path& folder,
-                           SnapshotManifest& manifest, const std::stop_token& stop) const {
+Status SnapshotDirectory::fill(const fs::path& checkpoint, const fs::path& folder,
+                               SnapshotManifest& manifest, const std::stop_token& stop) const {
   const Result<SnapshotManifest> before = newest(manifest.task);
   const fs::path source = state_files(checkpoint);
   std::vector<std::string> names = names_in(source);
@@ -125,14 +126,14 @@ Status SnapshotStore::fill(const fs::path& checkpoint, const fs::path& folder,
   return {};
 }
 
-std::vector<std::string> SnapshotStore::list(TaskId task) const {
+std::vector<std::string> SnapshotDirectory::list(TaskId task) const {
   std::vector<std::string> ids = names_in(task_folder(task));
   std::erase_if(ids, [](const std::string& name) { return !is_snapshot_id(name); });
   std::sort(ids.begin(), ids.end(), std::greater<>());
   return ids;
 }
 
-Result<SnapshotManifest> SnapshotStore::open(TaskId task, std::string_view snapshot) const {
+Result<SnapshotManifest> SnapshotDirectory::open(TaskId task, std::string_view snapshot) const {
   if (!is_snapshot_id(snapshot)) return Error{ErrorCode::kNotFound, "not a snapshot's id"};
   const Result<std::string> text =
       read_file(task_folder(task) / snapshot / kManifestName, kManifestBytesMax);
@@ -146,14 +147,14 @@ Result<SnapshotManifest> SnapshotStore::open(TaskId task, std::string_view snaps
   return manifest;
 }
 
-bool SnapshotStore::is_complete(const SnapshotManifest& manifest) const {
+bool SnapshotDirectory::is_complete(const SnapshotManifest& manifest) const {
   return std::all_of(manifest.files.begin(), manifest.files.end(), [&](const SnapshotFile& file) {
     std::error_code failed;
     return fs::file_size(file_path(manifest, file), failed) == file.size && !failed;
   });
 }
 
-Result<SnapshotManifest> SnapshotStore::newest(TaskId task) const {
+Result<SnapshotManifest> SnapshotDirectory::newest(TaskId task) const {
   for (const std::string& snapshot : list(task)) {
     Result<SnapshotManifest> manifest = open(task, snapshot);
     if (manifest.ok() && is_complete(*manifest)) return manifest;
@@ -161,7 +162,7 @@ Result<SnapshotManifest> SnapshotStore::newest(TaskId task) const {
   return Error{ErrorCode::kNotFound, fmt::format("no snapshot of task {}", task.to_string())};
 }
 
-void SnapshotStore::lease(TaskId task, std::string_view snapshot) const {
+void SnapshotDirectory::lease(TaskId task, std::string_view snapshot) const {
   const fs::path path = task_folder(task) / snapshot / kLeaseName;
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (descriptor < 0) return;
@@ -169,12 +170,12 @@ void SnapshotStore::lease(TaskId task, std::string_view snapshot) const {
   ::close(descriptor);
 }
 
-bool SnapshotStore::is_leased(TaskId task, const std::string& snapshot) const {
+bool SnapshotDirectory::is_leased(TaskId task, const std::string& snapshot) const {
   return age_of(task_folder(task) / snapshot / kLeaseName) < std::chrono::seconds(kLeaseSeconds);
 }
 
 // By renaming first: no reader finds half a snapshot.
-Status SnapshotStore::prune(TaskId task, int retain) const {
+Status SnapshotDirectory::prune(TaskId task, int retain) const {
   const std::vector<std::string> ids = list(task);
   int leased = 0;
   for (size_t i = static_cast<size_t>(retain); i < ids.size(); ++i) {
@@ -192,7 +193,7 @@ Status SnapshotStore::prune(TaskId task, int retain) const {
   return {};
 }
 
-void SnapshotStore::remove_leftovers() const {
+void SnapshotDirectory::remove_leftovers() const {
   const std::string ours = fmt::format("{}{}-", kUnfinishedPrefix, writer_);
   for (const std::string& task : names_in(root_)) {
     if (!TaskId::parse(task).ok()) continue;

@@ -1,4 +1,4 @@
-#include "engine/snapshot/snapshot_store.h"
+#include "engine/snapshot/snapshot_directory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include "engine/snapshot/snapshotter.h"
 #include "tests/unit/snapshot/snapshot_fixture.h"
 
-namespace millrace::engine::snapshot_store_test {
+namespace millrace::engine::snapshot_directory_test {
 
 namespace fs = std::filesystem;
 
@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class SnapshotStoreTest : public ::testing::Test {
+class SnapshotDirectoryTest : public ::testing::Test {
  protected:
   SnapshotManifest publish(const std::vector<std::pair<std::string, std::string>>& files) {
     make_files(checkpoint_, files);
@@ -30,11 +30,11 @@ class SnapshotStoreTest : public ::testing::Test {
   TempDirectory directory_;
   const fs::path root_ = directory_.path() / "snapshots" / "crm";
   const fs::path checkpoint_ = directory_.path() / "checkpoint";
-  const SnapshotStore store_{root_, "me"};
+  const SnapshotDirectory store_{root_, "me"};
   int64_t published_ = 0;
 };
 
-TEST_F(SnapshotStoreTest, PublishesFilesWithTheirDigests) {
+TEST_F(SnapshotDirectoryTest, PublishesFilesWithTheirDigests) {
   const SnapshotManifest published = publish({{"000001.sst", "rows"}, {"CURRENT", ""}});
   const Result<SnapshotManifest> found = store_.newest(kTask);
   ASSERT_TRUE(found.ok()) << found.message();
@@ -46,7 +46,7 @@ TEST_F(SnapshotStoreTest, PublishesFilesWithTheirDigests) {
   EXPECT_THAT(names_in(root_ / kTask.to_string()), ElementsAre(published.snapshot));
 }
 
-TEST_F(SnapshotStoreTest, TheNewestIsTheNewestOfUse) {
+TEST_F(SnapshotDirectoryTest, TheNewestIsTheNewestOfUse) {
   const SnapshotManifest first = publish({{"000001.sst", "rows"}});
   const SnapshotManifest second = publish({{"000001.sst", "rows"}});
   const SnapshotManifest third = publish({{"000001.sst", "rows"}});
@@ -59,7 +59,7 @@ TEST_F(SnapshotStoreTest, TheNewestIsTheNewestOfUse) {
   EXPECT_EQ(store_.newest(kTask).code(), ErrorCode::kNotFound);
 }
 
-TEST_F(SnapshotStoreTest, AFileThatDidNotChangeIsNotReadAgain) {
+TEST_F(SnapshotDirectoryTest, AFileThatDidNotChangeIsNotReadAgain) {
   make_files(checkpoint_, {{"000001.sst", "rows"}});
   ASSERT_TRUE(store_.publish(checkpoint_, draft_at(1), {}).ok());
   const fs::path file = state_files(checkpoint_) / "000001.sst";
@@ -71,7 +71,7 @@ TEST_F(SnapshotStoreTest, AFileThatDidNotChangeIsNotReadAgain) {
   EXPECT_TRUE(fs::equivalent(store_.file_path(*second, second->files[0]), file));
 }
 
-TEST_F(SnapshotStoreTest, AFileOfTheSameNameAndOtherContentIsAnother) {
+TEST_F(SnapshotDirectoryTest, AFileOfTheSameNameAndOtherContentIsAnother) {
   const SnapshotManifest first = publish({{"000001.sst", "rows"}});
   const SnapshotManifest second = publish({{"000001.sst", "swor"}});
   EXPECT_NE(first.files[0].digest, second.files[0].digest);
@@ -79,7 +79,7 @@ TEST_F(SnapshotStoreTest, AFileOfTheSameNameAndOtherContentIsAnother) {
   EXPECT_EQ(content_of(store_.file_path(second, second.files[0])), "swor");
 }
 
-TEST_F(SnapshotStoreTest, PrunesAllButTheNewest) {
+TEST_F(SnapshotDirectoryTest, PrunesAllButTheNewest) {
   publish({{"CURRENT", "1"}});
   const SnapshotManifest second = publish({{"CURRENT", "2"}});
   const SnapshotManifest third = publish({{"CURRENT", "3"}});
@@ -88,7 +88,7 @@ TEST_F(SnapshotStoreTest, PrunesAllButTheNewest) {
   EXPECT_THAT(names_in(root_ / kTask.to_string()), SizeIs(2));
 }
 
-TEST_F(SnapshotStoreTest, DoesNotPruneASnapshotInUse) {
+TEST_F(SnapshotDirectoryTest, DoesNotPruneASnapshotInUse) {
   const SnapshotManifest first = publish({{"CURRENT", "1"}});
   const SnapshotManifest second = publish({{"CURRENT", "2"}});
   publish({{"CURRENT", "3"}});
@@ -97,19 +97,19 @@ TEST_F(SnapshotStoreTest, DoesNotPruneASnapshotInUse) {
   ASSERT_TRUE(store_.prune(kTask, 1).ok());
   EXPECT_THAT(store_.list(kTask), SizeIs(3));
   const auto long_ago =
-      fs::file_time_type::clock::now() - std::chrono::seconds(SnapshotStore::kLeaseSeconds + 1);
+      fs::file_time_type::clock::now() - std::chrono::seconds(SnapshotDirectory::kLeaseSeconds + 1);
   fs::last_write_time(folder(second) / "used", long_ago);
   ASSERT_TRUE(store_.prune(kTask, 1).ok());
   EXPECT_THAT(store_.list(kTask), SizeIs(2));
 }
 
-TEST_F(SnapshotStoreTest, LeasesKeepABoundedNumber) {
+TEST_F(SnapshotDirectoryTest, LeasesKeepABoundedNumber) {
   for (int i = 0; i < 5; ++i) store_.lease(kTask, publish({{"CURRENT", "x"}}).snapshot);
   ASSERT_TRUE(store_.prune(kTask, 1).ok());
   EXPECT_THAT(store_.list(kTask), SizeIs(3));
 }
 
-TEST_F(SnapshotStoreTest, RemovesWhatACrashOfOursLeftAndNothingElse) {
+TEST_F(SnapshotDirectoryTest, RemovesWhatACrashOfOursLeftAndNothingElse) {
   const SnapshotManifest published = publish({{"CURRENT", "1"}});
   const fs::path task = root_ / kTask.to_string();
   fs::create_directories(task / (".unfinished-me-" + make_snapshot_id(1)));
@@ -122,7 +122,7 @@ TEST_F(SnapshotStoreTest, RemovesWhatACrashOfOursLeftAndNothingElse) {
   EXPECT_TRUE(fs::exists(folder(published)));
 }
 
-TEST_F(SnapshotStoreTest, APublicationThatFailsLeavesNothing) {
+TEST_F(SnapshotDirectoryTest, APublicationThatFailsLeavesNothing) {
   make_files(checkpoint_, {{"CURRENT", "1"}, {"LOG", "not of a checkpoint"}});
   EXPECT_EQ(store_.publish(checkpoint_, draft_at(1), {}).code(), ErrorCode::kInvalidArgument);
   make_files(checkpoint_, {{"CURRENT", "1"}});
@@ -132,7 +132,7 @@ TEST_F(SnapshotStoreTest, APublicationThatFailsLeavesNothing) {
   EXPECT_THAT(names_in(root_ / kTask.to_string()), IsEmpty());
 }
 
-TEST_F(SnapshotStoreTest, DoesNotFollowASymbolicLink) {
+TEST_F(SnapshotDirectoryTest, DoesNotFollowASymbolicLink) {
   const SnapshotManifest published = publish({{"CURRENT", "1"}});
   fs::remove(folder(published) / "manifest.json");
   fs::create_symlink("/etc/passwd", folder(published) / "manifest.json");
@@ -154,7 +154,7 @@ class SnapshotterTest : public ::testing::Test {
   }
 
   TempDirectory directory_;
-  const SnapshotStore store_{directory_.path() / "snapshots", "me"};
+  const SnapshotDirectory store_{directory_.path() / "snapshots", "me"};
 };
 
 TEST_F(SnapshotterTest, TakesPublishesAndPrunes) {
@@ -194,4 +194,4 @@ TEST_F(SnapshotterTest, ClearsAwayTheCheckpointThatACrashLeft) {
   EXPECT_TRUE(take(snapshotter, state).status.ok());
 }
 
-}  // namespace millrace::engine::snapshot_store_test
+}  // namespace millrace::engine::snapshot_directory_test

@@ -21,9 +21,9 @@ namespace millrace::engine {
 /// A cursor is an offset for each partition: what is before it is seen. Written by the loop's
 /// thread between slices, read by tasks in slices, so there are no locks. Views live until `append`
 /// or `prune`.
-class BroadcastTable {
+class BroadcastCopy {
  public:
-  explicit BroadcastTable(int32_t partitions) : logs_(static_cast<size_t>(partitions)) {}
+  explicit BroadcastCopy(int32_t partitions) : logs_(static_cast<size_t>(partitions)) {}
 
   /// The next record of a partition. REQUIRES: it has a key.
   void append(int32_t partition, const FetchedRecord& record);

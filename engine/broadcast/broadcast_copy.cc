@@ -1,4 +1,4 @@
-#include "engine/broadcast/broadcast_table.h"
+#include "engine/broadcast/broadcast_copy.h"
 
 #include <algorithm>
 #include <cstring>
@@ -7,11 +7,11 @@
 
 namespace millrace::engine {
 
-Row BroadcastTable::Version::row() const {
+Row BroadcastCopy::Version::row() const {
   return {is_deleted ? Bytes() : Bytes(words.data(), size), timestamp_ms};
 }
 
-void BroadcastTable::append(int32_t partition, const FetchedRecord& record) {
+void BroadcastCopy::append(int32_t partition, const FetchedRecord& record) {
   MILLRACE_ASSERT(!record.key.is_null(), "a row of a table has a key");
   Log& log = logs_[static_cast<size_t>(partition)];
   const auto row = rows_.try_emplace(record.key.to_string()).first;
@@ -28,34 +28,34 @@ void BroadcastTable::append(int32_t partition, const FetchedRecord& record) {
   log.end = record.offset + 1;
 }
 
-void BroadcastTable::mark_loaded(int32_t partition, int64_t end_offset) {
+void BroadcastCopy::mark_loaded(int32_t partition, int64_t end_offset) {
   Log& log = logs_[static_cast<size_t>(partition)];
   log.end = std::max(log.end, end_offset);
   if (log.loaded_end < 0) log.loaded_end = log.end;
 }
 
-bool BroadcastTable::is_loaded() const {
+bool BroadcastCopy::is_loaded() const {
   return std::all_of(logs_.begin(), logs_.end(),
                      [](const Log& log) { return log.loaded_end >= 0; });
 }
 
-std::deque<BroadcastTable::Entry>::const_iterator BroadcastTable::find(int32_t partition,
-                                                                       int64_t offset) const {
+std::deque<BroadcastCopy::Entry>::const_iterator BroadcastCopy::find(int32_t partition,
+                                                                     int64_t offset) const {
   const std::deque<Entry>& changes = log(partition).changes;
   return std::partition_point(changes.begin(), changes.end(),
                               [offset](const Entry& entry) { return entry.offset < offset; });
 }
 
-int64_t BroadcastTable::next_offset(int32_t partition, int64_t offset) const {
+int64_t BroadcastCopy::next_offset(int32_t partition, int64_t offset) const {
   const auto found = find(partition, offset);
   return found == log(partition).changes.end() ? -1 : found->offset;
 }
 
-int64_t BroadcastTable::timestamp_ms(int32_t partition, int64_t offset) const {
+int64_t BroadcastCopy::timestamp_ms(int32_t partition, int64_t offset) const {
   return change(partition, offset).row.timestamp_ms;
 }
 
-BroadcastTable::Change BroadcastTable::change(int32_t partition, int64_t offset) const {
+BroadcastCopy::Change BroadcastCopy::change(int32_t partition, int64_t offset) const {
   const auto found = find(partition, offset);
   MILLRACE_ASSERT(found != log(partition).changes.end() && found->offset == offset,
                   "a change that the table does not have");
@@ -76,8 +76,8 @@ BroadcastTable::Change BroadcastTable::change(int32_t partition, int64_t offset)
   return change;
 }
 
-const BroadcastTable::Version* BroadcastTable::visible(const Versions& versions,
-                                                       std::span<const int64_t> cursor) {
+const BroadcastCopy::Version* BroadcastCopy::visible(const Versions& versions,
+                                                     std::span<const int64_t> cursor) {
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
     if (version->offset >= cursor[static_cast<size_t>(version->partition)]) continue;
     return version->is_deleted ? nullptr : &*version;
@@ -85,15 +85,15 @@ const BroadcastTable::Version* BroadcastTable::visible(const Versions& versions,
   return nullptr;
 }
 
-Row BroadcastTable::get(Bytes key, std::span<const int64_t> cursor) const {
+Row BroadcastCopy::get(Bytes key, std::span<const int64_t> cursor) const {
   const auto found = rows_.find(key.view());
   if (found == rows_.end()) return {};
   const Version* const version = visible(found->second, cursor);
   return version == nullptr ? Row() : version->row();
 }
 
-void BroadcastTable::for_each(std::span<const int64_t> cursor,
-                              const std::function<void(Bytes key, Row row)>& visit) const {
+void BroadcastCopy::for_each(std::span<const int64_t> cursor,
+                             const std::function<void(Bytes key, Row row)>& visit) const {
   for (const auto& [key, versions] : rows_) {
     if (const Version* const version = visible(versions, cursor)) visit(Bytes(key), version->row());
   }
@@ -101,7 +101,7 @@ void BroadcastTable::for_each(std::span<const int64_t> cursor,
 
 // A version that every cursor has passed hides the versions before it from all, and a deletion also
 // hides itself.
-void BroadcastTable::supersede(int32_t partition, const Entry& seen) {
+void BroadcastCopy::supersede(int32_t partition, const Entry& seen) {
   Versions& versions = seen.row->second;
   versions_ -= std::erase_if(versions, [&](const Version& version) {
     return version.partition == partition &&
@@ -110,7 +110,7 @@ void BroadcastTable::supersede(int32_t partition, const Entry& seen) {
   if (versions.empty()) rows_.erase(seen.row);
 }
 
-void BroadcastTable::prune(std::span<const int64_t> floors) {
+void BroadcastCopy::prune(std::span<const int64_t> floors) {
   MILLRACE_ASSERT(floors.size() == logs_.size(), "a floor for every partition");
   for (int32_t partition = 0; partition < partitions(); ++partition) {
     Log& log = logs_[static_cast<size_t>(partition)];

@@ -1,16 +1,16 @@
-#include "engine/broadcast/broadcast_table.h"
+#include "engine/broadcast/broadcast_copy.h"
 
 #include <optional>
 
 #include <gmock/gmock.h>
 
-namespace millrace::engine::broadcast_table_test {
+namespace millrace::engine::broadcast_copy_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Cursor = std::vector<int64_t>;
 
-void append(BroadcastTable& table, int32_t partition, int64_t offset, const std::string& key,
+void append(BroadcastCopy& table, int32_t partition, int64_t offset, const std::string& key,
             const std::optional<std::string>& value) {
   table.append(partition, {.offset = offset,
                            .timestamp_ms = offset * 10,
@@ -19,7 +19,7 @@ void append(BroadcastTable& table, int32_t partition, int64_t offset, const std:
                            .headers = {}});
 }
 
-std::vector<std::string> rows(const BroadcastTable& table, const Cursor& cursor) {
+std::vector<std::string> rows(const BroadcastCopy& table, const Cursor& cursor) {
   std::vector<std::string> found;
   table.for_each(cursor, [&](Bytes key, Row row) {
     EXPECT_EQ(table.get(key, cursor).value, row.value);
@@ -29,8 +29,8 @@ std::vector<std::string> rows(const BroadcastTable& table, const Cursor& cursor)
 }
 
 /// Two partitions; "a" changes twice and goes, "b" and "c" stay.
-BroadcastTable sample() {
-  BroadcastTable table(2);
+BroadcastCopy sample() {
+  BroadcastCopy table(2);
   append(table, 0, 0, "a", "1");
   append(table, 0, 1, "b", "1");
   append(table, 0, 5, "a", "2");
@@ -39,8 +39,8 @@ BroadcastTable sample() {
   return table;
 }
 
-TEST(BroadcastTable, ShowsEveryCursorItsOwnVersion) {
-  const BroadcastTable table = sample();
+TEST(BroadcastCopy, ShowsEveryCursorItsOwnVersion) {
+  const BroadcastCopy table = sample();
   EXPECT_THAT(rows(table, {0, 0}), IsEmpty());
   EXPECT_THAT(rows(table, {1, 0}), ElementsAre("a=1"));
   EXPECT_THAT(rows(table, {6, 0}), ElementsAre("a=2", "b=1"));
@@ -48,22 +48,22 @@ TEST(BroadcastTable, ShowsEveryCursorItsOwnVersion) {
   EXPECT_THAT(rows(table, {8, 4}), ElementsAre("b=1", "c=1"));
 }
 
-TEST(BroadcastTable, TellsChangesWithTheRowBefore) {
-  const BroadcastTable table = sample();
+TEST(BroadcastCopy, TellsChangesWithTheRowBefore) {
+  const BroadcastCopy table = sample();
   EXPECT_EQ(table.next_offset(0, 2), 5);
   EXPECT_EQ(table.next_offset(0, 8), -1);
-  const BroadcastTable::Change changed = table.change(0, 5);
+  const BroadcastCopy::Change changed = table.change(0, 5);
   EXPECT_EQ(changed.key, Bytes("a"));
   EXPECT_EQ(changed.row.value, Bytes("2"));
   EXPECT_EQ(changed.row.timestamp_ms, 50);
   EXPECT_EQ(changed.row_before.value, Bytes("1"));
-  const BroadcastTable::Change deleted = table.change(0, 7);
+  const BroadcastCopy::Change deleted = table.change(0, 7);
   EXPECT_TRUE(deleted.row.value.is_null());
   EXPECT_EQ(deleted.row_before.value, Bytes("2"));
 }
 
-TEST(BroadcastTable, KnowsThatARowWasNotThereOnlyWhenItReadOn) {
-  BroadcastTable table(1);
+TEST(BroadcastCopy, KnowsThatARowWasNotThereOnlyWhenItReadOn) {
+  BroadcastCopy table(1);
   append(table, 0, 40, "a", "9");
   table.mark_loaded(0, 41);
   append(table, 0, 42, "b", "1");
@@ -73,8 +73,8 @@ TEST(BroadcastTable, KnowsThatARowWasNotThereOnlyWhenItReadOn) {
   EXPECT_TRUE(table.change(0, 43).is_old_known);
 }
 
-TEST(BroadcastTable, PrunesWhatNoCursorCanSee) {
-  BroadcastTable table = sample();
+TEST(BroadcastCopy, PrunesWhatNoCursorCanSee) {
+  BroadcastCopy table = sample();
   EXPECT_EQ(table.versions(), 5U);
   table.prune(Cursor{6, 0});
   EXPECT_EQ(table.floor(0), 6);
@@ -88,8 +88,8 @@ TEST(BroadcastTable, PrunesWhatNoCursorCanSee) {
   EXPECT_THAT(rows(table, {8, 4}), ElementsAre("b=1", "c=1"));
 }
 
-TEST(BroadcastTable, IsLoadedWhenEveryPartitionWasReadToItsEnd) {
-  BroadcastTable table(2);
+TEST(BroadcastCopy, IsLoadedWhenEveryPartitionWasReadToItsEnd) {
+  BroadcastCopy table(2);
   table.mark_loaded(0, 5);
   EXPECT_FALSE(table.is_loaded());
   table.mark_loaded(1, 0);
@@ -99,4 +99,4 @@ TEST(BroadcastTable, IsLoadedWhenEveryPartitionWasReadToItsEnd) {
   EXPECT_EQ(table.end(0), 9);
 }
 
-}  // namespace millrace::engine::broadcast_table_test
+}  // namespace millrace::engine::broadcast_copy_test

@@ -21,10 +21,10 @@ std::filesystem::path snapshot_root(const EngineOptions& options);
 /// Snapshots in a directory, which instances may share: `<root>/<task>/<snapshot>/`, with the files
 /// of the task's state and their manifest. A snapshot appears whole, by renaming, and never
 /// changes. All methods may be called from any thread; those that change a task from one at a time.
-class SnapshotStore {
+class SnapshotDirectory {
  public:
   /// `writer` names this instance, so that it clears away only what it left behind itself.
-  SnapshotStore(std::filesystem::path root, std::string writer);
+  SnapshotDirectory(std::filesystem::path root, std::string writer);
 
   /// Takes over what `checkpointer` made in `checkpoint` (a task directory on a file system of any
   /// kind) as a new snapshot. `draft` says what it is, without files and id; what comes back is
