@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
+#include "millrace/core/arena.h"
 #include "millrace/core/record.h"
 
 namespace millrace::engine {
@@ -34,27 +34,11 @@ class RecordBatch {
   void clear();
 
   std::span<const FetchedRecord> records() const { return records_; }
-  size_t memory_bytes() const { return memory_bytes_; }
+  size_t memory_bytes() const { return arena_.reserved_bytes(); }
 
  private:
-  char* allocate(size_t size);
-  Bytes copy(Bytes bytes);
-
-  struct Block {
-    std::unique_ptr<char[]> bytes;
-    size_t size = 0;
-  };
-  std::vector<Block> blocks_;
-  size_t blocks_used_ = 0;
-  size_t block_left_ = 0;
-  char* block_next_ = nullptr;
-  size_t memory_bytes_ = 0;
+  Arena arena_;
   std::vector<FetchedRecord> records_;
-  struct Headers {
-    std::unique_ptr<Header[]> list;
-    size_t count = 0;
-  };
-  std::vector<Headers> headers_;
 };
 
 }  // namespace millrace::engine

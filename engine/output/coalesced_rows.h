@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "millrace/core/arena.h"
 #include "millrace/core/bytes.h"
-
-#include "engine/output/arena.h"
 
 namespace millrace::engine {
 

@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/core/arena.h"
 #include "millrace/core/record.h"
 #include "millrace/core/result.h"
 #include "millrace/core/topology.h"
 
 #include "engine/clients/clients.h"
-#include "engine/output/arena.h"
 #include "engine/output/coalesced_rows.h"
 #include "engine/output/output_topics.h"
 
@@ -85,8 +85,11 @@ class Collector {
   bool fits_row(int32_t topic, const Record& record);
   int32_t partition_for(int32_t topic, const PartitionKey& partition_key, Bytes key);
 
+  static constexpr ArenaBlocks kArenaBlocks{
+      .block_bytes_min = 128 << 10, .block_bytes_max = 128 << 10, .kept_bytes_max = 4 << 20};
+
   const OutputTopics& topics_;
-  Arena arena_;
+  Arena arena_{kArenaBlocks};
   std::vector<Staged> staged_;
   std::vector<Header> headers_;
   std::vector<CoalescedRows> rows_;  ///< by row sink

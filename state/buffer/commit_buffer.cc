@@ -4,12 +4,15 @@
 
 #include "millrace/core/assert.h"
 
+#include "state/rows/huge_pages.h"
 #include "state/rows/row_hash.h"
 
 namespace millrace {
 
 CommitBuffer::CommitBuffer(BufferMemory& memory)
-    : memory_(memory), seed_(random_hash_seed()), slots_(kFirstSlots, Slot{nullptr, 0, false}) {}
+    : memory_(memory),
+      seed_(random_hash_seed()),
+      slots_(kFirstSlots, Slot{nullptr, 0, false}, huge_pages()) {}
 
 CommitBuffer::~CommitBuffer() {
   if (unit_open_) undo_unit();
@@ -50,7 +53,7 @@ void CommitBuffer::insert_slot(StoredRow* row) {
 }
 
 void CommitBuffer::grow() {
-  decltype(slots_) old(slots_.size() * 2, Slot{nullptr, 0, false});
+  std::pmr::vector<Slot> old(slots_.size() * 2, Slot{nullptr, 0, false}, huge_pages());
   old.swap(slots_);
   hand_ = 0;
   const size_t mask = slots_.size() - 1;

@@ -8,7 +8,6 @@
 #include <span>
 #include <vector>
 
-#include "state/rows/huge_pages.h"
 #include "state/rows/slab.h"
 #include "state/rows/sorted_rows.h"
 #include "state/rows/stored_row.h"
@@ -107,7 +106,7 @@ class CommitBuffer {
 
   BufferMemory& memory_;
   uint64_t seed_;
-  std::vector<Slot, PageAllocator<Slot>> slots_;
+  std::pmr::vector<Slot> slots_;
   size_t rows_ = 0;  // in slots_
   size_t hand_ = 0;
   size_t clean_rows_ = 0;

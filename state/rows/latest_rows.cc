@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "state/rows/huge_pages.h"
 #include "state/rows/row_hash.h"
 
 namespace millrace {
@@ -29,7 +30,8 @@ void prefetch_to_write(StoredRow* row, size_t bytes) {
 
 }  // namespace
 
-LatestRows::LatestRows() : seed_(random_hash_seed()), slots_(kFirstSlots, Slot{nullptr, 0}) {}
+LatestRows::LatestRows()
+    : seed_(random_hash_seed()), slots_(kFirstSlots, Slot{nullptr, 0}, huge_pages()) {}
 
 void LatestRows::add(std::span<const ChangelogRecord> records) {
   while ((rows_ + records.size()) * kLoadDenominator > slots_.size() * kLoadNumerator) grow();
@@ -71,7 +73,7 @@ void LatestRows::put(uint32_t hash, const ChangelogRecord& record) {
     live_bytes_ -= before;
     if (bytes > before) block = nullptr;
   }
-  if (block == nullptr) block = place(bytes);
+  if (block == nullptr) block = arena_.allocate(bytes);
   live_bytes_ += bytes;
   slot = {StoredRow::create(block, hash, record.key, Row{record.value, record.timestamp_ms},
                             RowState::kClean),
@@ -79,7 +81,7 @@ void LatestRows::put(uint32_t hash, const ChangelogRecord& record) {
 }
 
 void LatestRows::grow() {
-  std::vector<Slot, PageAllocator<Slot>> before(slots_.size() * 2, Slot{nullptr, 0});
+  std::pmr::vector<Slot> before(slots_.size() * 2, Slot{nullptr, 0}, huge_pages());
   before.swap(slots_);
   const size_t mask = slots_.size() - 1;
   for (const Slot& slot : before) {
@@ -90,25 +92,15 @@ void LatestRows::grow() {
   }
 }
 
-void* LatestRows::place(size_t bytes) {
-  if (chunk_left_ < bytes) {
-    chunk_left_ = std::max(kChunkBytes, bytes);
-    chunk_bytes_ += chunk_left_;
-    chunks_.emplace_back(new char[chunk_left_]);
-    chunk_next_ = chunks_.back().get();
-  }
-  chunk_left_ -= bytes;
-  return std::exchange(chunk_next_, chunk_next_ + bytes);
-}
-
 void LatestRows::compact() {
-  const std::vector<std::unique_ptr<char[]>> before = std::exchange(chunks_, {});
-  chunk_bytes_ = live_bytes_ = chunk_left_ = 0;
+  const Arena before = std::exchange(arena_, Arena(kArenaBlocks));
+  live_bytes_ = 0;
   for (Slot& slot : slots_) {
     if (slot.row == nullptr) continue;
     const StoredRow& row = *slot.row;
     const size_t bytes = block_bytes(row);
-    slot.row = StoredRow::create(place(bytes), slot.hash, row.key(), row.row(), row.state);
+    slot.row =
+        StoredRow::create(arena_.allocate(bytes), slot.hash, row.key(), row.row(), row.state);
     live_bytes_ += bytes;
   }
 }

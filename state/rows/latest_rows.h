@@ -2,13 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 #include <span>
 #include <vector>
 
+#include "millrace/core/arena.h"
 #include "millrace/state/task_state.h"
 
-#include "state/rows/huge_pages.h"
 #include "state/rows/sorted_rows.h"
 #include "state/rows/stored_row.h"
 
@@ -25,9 +25,9 @@ class LatestRows {
   void add(std::span<const ChangelogRecord> records);
 
   /// Memory taken, replaced rows included.
-  size_t bytes() const { return chunk_bytes_ + slots_.size() * sizeof(Slot); }
+  size_t bytes() const { return arena_.reserved_bytes() + slots_.size() * sizeof(Slot); }
   /// Whether a good part of the memory holds replaced rows, so that `compact` is worth its copy.
-  bool is_loose() const { return chunk_bytes_ > 2 * live_bytes_ + kChunkBytes; }
+  bool is_loose() const { return arena_.reserved_bytes() > 2 * live_bytes_ + kBlockBytes; }
   /// Drops replaced rows; needs room for the others once more while it runs.
   void compact();
 
@@ -36,7 +36,9 @@ class LatestRows {
   SortedRows sorted() const;
 
  private:
-  static constexpr size_t kChunkBytes = 1 << 20;
+  static constexpr size_t kBlockBytes = 1 << 20;
+  static constexpr ArenaBlocks kArenaBlocks{.block_bytes_min = kBlockBytes,
+                                            .block_bytes_max = kBlockBytes};
 
   struct Slot {
     StoredRow* row;
@@ -46,15 +48,11 @@ class LatestRows {
   void put(uint32_t hash, const ChangelogRecord& record);
   void grow();
   Slot& slot_of(uint32_t hash, Bytes key);
-  void* place(size_t bytes);
 
   uint64_t seed_;
-  std::vector<Slot, PageAllocator<Slot>> slots_;
+  std::pmr::vector<Slot> slots_;
   size_t rows_ = 0;
-  std::vector<std::unique_ptr<char[]>> chunks_;
-  size_t chunk_left_ = 0;
-  char* chunk_next_ = nullptr;
-  size_t chunk_bytes_ = 0;
+  Arena arena_{kArenaBlocks};
   size_t live_bytes_ = 0;
   std::vector<uint32_t> hashes_;  // of add
 };

@@ -1,6 +1,5 @@
 #include "state/rows/slab.h"
 
-#include <algorithm>
 #include <bit>
 #include <new>
 
@@ -10,12 +9,10 @@ namespace millrace {
 namespace {
 
 constexpr std::align_val_t kAlign{16};
-constexpr size_t kStepBytes = 16;
+constexpr size_t kStepBytes = 16;    // as all classes are multiples of it, blocks are aligned to it
 constexpr size_t kFineBytes = 1024;  // up to here a class every 16 bytes, then 8 a doubling
 constexpr size_t kFineClasses = kFineBytes / kStepBytes;
 constexpr size_t kFirstShift = 7;
-constexpr size_t kFirstChunkBytes = 4 << 10;
-constexpr size_t kLargestChunkBytes = kHugePageBytes;
 
 }  // namespace
 
@@ -39,27 +36,11 @@ void* Slab::allocate(size_t bytes) {
   MILLRACE_ASSERT(bytes > 0, "an empty block");
   if (bytes > kLargestClassBytes) return ::operator new(bytes, kAlign);
   const size_t index = class_of(bytes);
-  SizeClass& size_class = classes_[index];
-  if (FreeBlock* block = size_class.free) {
-    size_class.free = block->next;
+  if (FreeBlock* const block = free_[index]) {
+    free_[index] = block->next;
     return block;
   }
-  return carve(size_class, class_bytes(index));
-}
-
-void* Slab::carve(SizeClass& size_class, size_t bytes) {
-  if (static_cast<size_t>(size_class.unused_end - size_class.unused) < bytes) {
-    size_class.chunk_bytes =
-        std::clamp(size_class.chunk_bytes * 2, std::max(kFirstChunkBytes, bytes),
-                   std::max(kLargestChunkBytes, bytes));
-    void* const chunk = allocate_pages(size_class.chunk_bytes);
-    chunks_.emplace_back(chunk, PagesDelete{size_class.chunk_bytes});
-    size_class.unused = static_cast<char*>(chunk);
-    size_class.unused_end = size_class.unused + size_class.chunk_bytes;
-  }
-  void* const block = size_class.unused;
-  size_class.unused += bytes;
-  return block;
+  return unused_.allocate(class_bytes(index));
 }
 
 void Slab::deallocate(void* block, size_t bytes) {
@@ -67,8 +48,8 @@ void Slab::deallocate(void* block, size_t bytes) {
     ::operator delete(block, kAlign);
     return;
   }
-  SizeClass& size_class = classes_[class_of(bytes)];
-  size_class.free = new (block) FreeBlock{size_class.free};
+  FreeBlock*& free = free_[class_of(bytes)];
+  free = new (block) FreeBlock{free};
 }
 
 }  // namespace millrace

@@ -2,8 +2,8 @@
 
 #include <array>
 #include <cstddef>
-#include <memory>
-#include <vector>
+
+#include "millrace/core/arena.h"
 
 #include "state/rows/huge_pages.h"
 
@@ -12,8 +12,8 @@ namespace millrace {
 /// Memory for the rows of a task: blocks of size classes, reused last-in first-out, so that the
 /// block a write takes is the one the write before gave back, still in the processor's cache.
 ///
-/// Chunks go back to the system only when the slab dies. Blocks above `kLargestClassBytes` come
-/// straight from the system. Not thread-safe.
+/// What it took from the system goes back only when the slab dies. Blocks above
+/// `kLargestClassBytes` come straight from the system. Not thread-safe.
 class Slab {
  public:
   static constexpr size_t kLargestClassBytes = 32 << 10;
@@ -30,20 +30,13 @@ class Slab {
   struct FreeBlock {
     FreeBlock* next;
   };
-  struct SizeClass {
-    FreeBlock* free = nullptr;
-    char* unused = nullptr;  // the rest of the newest chunk
-    char* unused_end = nullptr;
-    size_t chunk_bytes = 0;
-  };
   static constexpr size_t kClasses = 104;
 
   static size_t class_of(size_t bytes);
   static size_t class_bytes(size_t index);
-  void* carve(SizeClass& size_class, size_t bytes);
 
-  std::array<SizeClass, kClasses> classes_;
-  std::vector<std::unique_ptr<void, PagesDelete>> chunks_;
+  std::array<FreeBlock*, kClasses> free_{};
+  Arena unused_{{.block_bytes_max = kHugePageBytes}, huge_pages()};
 };
 
 }  // namespace millrace
