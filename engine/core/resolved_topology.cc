@@ -80,8 +80,8 @@ class SubTopologyMaker {
     for (const NodeIndex child : node.children) resolved.children.push_back(place(child));
   }
 
-  /// Rows of a table sink are kept by the store that changes exactly where and as the sink is
-  /// written to, or, when there is none, by the task's collector.
+  /// A table sink sends the rows of the store that changes exactly where and as the sink is written
+  /// to or, when there is none, those of an outbox of its own. The outbox's name is no store's.
   void place_rows(ResolvedNode& sink) {
     const std::vector<NodeIndex>& parents = sink.node->parents;
     const std::string& store = topology_.nodes()[parents.front()].forwards_rows_of;
@@ -93,7 +93,7 @@ class SubTopologyMaker {
     if (sink.rows_in_store) {
       sub_.stores[store_index(store)].sinks.push_back(static_cast<uint32_t>(sub_.nodes.size() - 1));
     } else {
-      sink.row_sink = static_cast<int32_t>(sub_.row_sinks++);
+      sink.outbox = "outbox of " + sink.node->name;
     }
   }
 

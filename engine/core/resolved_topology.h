@@ -18,8 +18,8 @@ struct ResolvedNode {
   const Node* node = nullptr;
   std::vector<uint32_t> children;  ///< indices into `SubTopology::nodes`
   int32_t output = -1;          ///< kSink, kExchange: index into `ResolvedTopology::output_topics`
-  int32_t row_sink = -1;        ///< kSink that coalesces: its number within the task
-  bool rows_in_store = false;   ///< kSink that coalesces: instead among `ResolvedStore::sinks`
+  bool rows_in_store = false;   ///< kSink that coalesces: it is among `ResolvedStore::sinks`
+  std::string outbox;           ///< kSink that coalesces: else the outbox that it writes to
   bool continues_here = false;  ///< kExchange: what follows belongs to this sub-topology
 };
 
@@ -37,7 +37,7 @@ struct ResolvedStore {
   const StoreSpec* spec = nullptr;
   std::string changelog_topic;  ///< whole name; empty: it has none
   int32_t output = -1;          ///< of the changelog
-  /// Table sinks (indices into `SubTopology::nodes`) whose rows are the store's: they keep none.
+  /// Table sinks (indices into `SubTopology::nodes`) whose rows are the store's.
   std::vector<uint32_t> sinks;
   uint32_t timer_node = 0;  ///< of timers: index into `SubTopology::nodes` of the node they call
 };
@@ -50,7 +50,6 @@ struct SubTopology {
   std::vector<ResolvedNode> nodes;  ///< in the topology's order
   std::vector<ResolvedInput> inputs;
   std::vector<ResolvedStore> stores;
-  size_t row_sinks = 0;
 
   bool has_wall_timers() const;
 };

@@ -1,7 +1,5 @@
 #include "engine/output/collector.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "millrace/core/partitioner.h"
@@ -13,14 +11,12 @@ void Collector::begin_unit() {
   unit_staged_ = staged_.size();
   unit_headers_ = headers_.size();
   unit_status_ = {};
-  for (CoalescedRows& rows : rows_) rows.begin_unit();
 }
 
 void Collector::undo_unit() {
   staged_.resize(unit_staged_);
   headers_.resize(unit_headers_);
   arena_.rollback(unit_arena_);
-  for (CoalescedRows& rows : rows_) rows.undo_unit();
 }
 
 bool Collector::fits(int32_t topic, const Record& record) {
@@ -65,21 +61,6 @@ void Collector::stage(int32_t topic, int32_t partition, const Record& record) {
   }
 }
 
-bool Collector::fits_row(int32_t topic, const Record& record) {
-  Record row = record;
-  row.headers = {};
-  return fits(topic, row);
-}
-
-void Collector::stage_row(size_t row_sink, int32_t topic, const Record& record) {
-  if (!fits_row(topic, record)) return;
-  rows_[row_sink].put(record.key, record.value, record.timestamp_ms);
-}
-
-void Collector::check_row(int32_t topic, const Record& record) {
-  static_cast<void>(fits_row(topic, record));
-}
-
 Status Collector::send(Producer& producer, int32_t topic, OutgoingRecord record) {
   record.topic = topics_[topic].handle;
   MILLRACE_RETURN_IF_ERROR(producer.send(record));
@@ -110,17 +91,6 @@ Status Collector::flush(Producer& producer, const RefusedHandler& refused) {
   return {};
 }
 
-Status Collector::flush_rows(size_t row_sink, int32_t topic, const PartitionKey& partition_key,
-                             Producer& producer, const RefusedHandler& refused) {
-  Status status;
-  rows_[row_sink].for_each([&](Bytes key, Bytes value, int64_t timestamp_ms) {
-    if (!status.ok()) return;
-    status = send_row(topic, partition_key, key, value, timestamp_ms, producer, refused);
-  });
-  if (status.ok()) rows_[row_sink].clear();
-  return status;
-}
-
 Status Collector::send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
                            int64_t timestamp_ms, Producer& producer,
                            const RefusedHandler& refused) {
@@ -140,18 +110,6 @@ void Collector::clear() {
   staged_.clear();
   headers_.clear();
   arena_.clear();
-  for (CoalescedRows& rows : rows_) rows.clear();
-}
-
-bool Collector::empty() const {
-  return staged_.empty() &&
-         std::all_of(rows_.begin(), rows_.end(), [](const auto& rows) { return rows.empty(); });
-}
-
-size_t Collector::used_bytes() const {
-  size_t bytes = arena_.used_bytes() + staged_.size() * sizeof(Staged);
-  for (const CoalescedRows& rows : rows_) bytes += rows.used_bytes();
-  return bytes;
 }
 
 }  // namespace millrace::engine

@@ -11,7 +11,6 @@
 #include "millrace/core/topology.h"
 
 #include "engine/clients/clients.h"
-#include "engine/output/coalesced_rows.h"
 #include "engine/output/output_topics.h"
 
 namespace millrace::engine {
@@ -19,19 +18,18 @@ namespace millrace::engine {
 /// A task's outputs on their way to the producer.
 ///
 /// Records of a unit are staged here until the unit is known to stay, and handed to the producer at
-/// the end of the slice (`flush`); rows of table sinks wait for the commit (`flush_rows`).
+/// the end of the slice (`flush`).
 /// While an earlier commit is still on its way to Kafka everything is held here.
 class Collector {
  public:
-  /// `row_sinks`: how many table sinks the task has.
-  Collector(const OutputTopics& topics, size_t row_sinks) : topics_(topics), rows_(row_sinks) {}
+  explicit Collector(const OutputTopics& topics) : topics_(topics) {}
 
   void begin_unit();
   /// Takes back all that was staged since `begin_unit`.
   void undo_unit();
   /// First output of the unit that its topic would refuse, as an error of code `kRefused`.
   const Status& unit_status() const { return unit_status_; }
-  /// Notes such an output, or a row that its changelog would refuse.
+  /// Notes such an output, or a row that its topic would refuse.
   void refuse(int32_t topic, size_t size);
 
   /// Stages a record for one partition.
@@ -39,27 +37,18 @@ class Collector {
   /// The same where the partition follows from the key: murmur2 of `partition_key` of it; records
   /// without a key are spread.
   void stage(int32_t topic, const PartitionKey& partition_key, const Record& record);
-  /// Stages a table's row; headers stay behind, since a row stands for several inputs.
-  void stage_row(size_t row_sink, int32_t topic, const Record& record);
-
-  /// For a row that is sent from a store at the commit (`send_row`): refuses it like `stage_row`.
-  void check_row(int32_t topic, const Record& record);
-
   /// Sends what is staged. REQUIRES: no unit open. `refused` decides on a record that the client
   /// refuses: an OK status drops it. After any other error the caller must `clear`.
   using RefusedHandler = std::function<Status(const OutputTopic& topic, const Error& error)>;
   Status flush(Producer& producer, const RefusedHandler& refused);
-  /// Sends the rows of one table sink, one a key, and forgets them.
-  Status flush_rows(size_t row_sink, int32_t topic, const PartitionKey& partition_key,
-                    Producer& producer, const RefusedHandler& refused);
-  /// Sends a row of a table sink that a store kept.
+  /// Sends a row of a table sink.
   Status send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
                   int64_t timestamp_ms, Producer& producer, const RefusedHandler& refused);
   /// Drops everything (I4).
   void clear();
 
-  bool empty() const;
-  size_t used_bytes() const;
+  bool empty() const { return staged_.empty(); }
+  size_t used_bytes() const { return arena_.used_bytes() + staged_.size() * sizeof(Staged); }
 
   struct Sent {
     uint64_t records = 0;
@@ -82,7 +71,6 @@ class Collector {
   };
 
   bool fits(int32_t topic, const Record& record);
-  bool fits_row(int32_t topic, const Record& record);
   int32_t partition_for(int32_t topic, const PartitionKey& partition_key, Bytes key);
 
   static constexpr ArenaBlocks kArenaBlocks{
@@ -92,7 +80,6 @@ class Collector {
   Arena arena_{kArenaBlocks};
   std::vector<Staged> staged_;
   std::vector<Header> headers_;
-  std::vector<CoalescedRows> rows_;  ///< by row sink
   uint32_t spread_ = 0;
   std::vector<Sent> sent_;
 

@@ -58,13 +58,13 @@ Task::Task(TaskId id, const SubTopology& sub_topology, const TaskEnvironment& en
     : sub_topology_(sub_topology),
       environment_(environment),
       state_(std::move(state)),
-      collector_(*environment.outputs, sub_topology.row_sinks) {
+      collector_(*environment.outputs),
+      rows_(sub_topology, id.partition, *environment.outputs, *state_, collector_) {
   scope_.task = id;
   scope_.sub_topology = &sub_topology_;
   scope_.clock = environment.clock;
   scope_.state = state_.get();
   scope_.collector = &collector_;
-  scope_.outputs = environment.outputs;
   for (const ResolvedInput& resolved : sub_topology.inputs) {
     TaskInput& input = inputs_.emplace_back();
     input.resolved = &resolved;
@@ -282,6 +282,7 @@ std::optional<Error> Task::run_unit(Work&& work) {
   std::optional<Error> error;
   try {
     work();
+    rows_.check_unit();
     if (!collector_.unit_status().ok()) error = collector_.unit_status().error();
   } catch (...) {
     error = from_current_exception(scope_);

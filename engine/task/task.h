@@ -20,6 +20,7 @@
 #include "engine/task/input_queue.h"
 #include "engine/task/task_broadcasts.h"
 #include "engine/task/task_processors.h"
+#include "engine/task/task_rows.h"
 #include "engine/task/task_timers.h"
 
 namespace millrace::engine {
@@ -144,9 +145,6 @@ class Task {
   bool run_call(std::string_view what, Work&& work);
   /// Applies the policy for the record at the front of `input`.
   void handle_failure(TaskInput& input, const Error& error);
-  /// Sends a frozen row to the table sinks that leave theirs to the store, and to the changelog.
-  Status send_row(const ResolvedStore& store, const ChangelogRecord& row, Producer& producer,
-                  const Collector::RefusedHandler& refused);
   Status handle_refused(const OutputTopic& topic, const Error& error);
   void set_position(const TaskInput& input);
   OnError policy(ErrorCode code) const;
@@ -155,6 +153,7 @@ class Task {
   const TaskEnvironment& environment_;
   std::unique_ptr<TaskState> state_;
   Collector collector_;
+  TaskRows rows_;
   TaskScope scope_;
   std::vector<TaskInput> inputs_;
   std::optional<TaskTimers> timers_;          ///< from `start` on

@@ -33,10 +33,7 @@ std::string row_key(const std::string& topic, int32_t partition) {
 struct TaskBroadcasts::Cursor final : public BroadcastRows {
   Cursor(const TaskScope& scope, uint32_t index, const BroadcastTopic& broadcast,
          const ResolvedStore& resolved)
-      : node(index),
-        topic(broadcast),
-        store(scope.state->store(resolved.spec->name), *scope.collector, *scope.outputs, resolved) {
-  }
+      : node(index), topic(broadcast), store(scope.state->store(resolved.spec->name)) {}
 
   Row get(Bytes key) const override { return topic.copy.get(key, at); }
   void for_each(const std::function<void(Bytes key, Row row)>& visit) const override {
@@ -67,7 +64,7 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
 
   uint32_t node;
   const BroadcastTopic& topic;
-  LimitedStore store;
+  KeyValueStore& store;
   bool needs_reset = false;
   std::vector<bool> is_new;  ///< by partition: this task has met nothing of it before
   std::vector<int64_t> at;

@@ -10,7 +10,6 @@
 #include "millrace/core/broadcast.h"
 
 #include "engine/broadcast/broadcast_reader.h"
-#include "engine/task/limited_store.h"
 
 namespace millrace::engine {
 

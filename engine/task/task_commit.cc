@@ -26,38 +26,7 @@ Status Task::send_frozen(Producer& producer) {
     return handle_refused(topic, error);
   };
   MILLRACE_RETURN_IF_ERROR(collector_.flush(producer, refused));
-  for (const ResolvedNode& resolved : sub_topology_.nodes) {
-    if (resolved.row_sink < 0) continue;
-    MILLRACE_RETURN_IF_ERROR(collector_.flush_rows(static_cast<size_t>(resolved.row_sink),
-                                                   resolved.output, resolved.node->partition_key,
-                                                   producer, refused));
-  }
-  for (const ResolvedStore& store : sub_topology_.stores) {
-    Status status;
-    if (store.output < 0 && store.sinks.empty()) continue;
-    state_->for_each_frozen(store.spec->name, [&](const ChangelogRecord& row) {
-      if (status.ok()) status = send_row(store, row, producer, refused);
-    });
-    MILLRACE_RETURN_IF_ERROR(status);
-  }
-  return {};
-}
-
-Status Task::send_row(const ResolvedStore& store, const ChangelogRecord& row, Producer& producer,
-                      const Collector::RefusedHandler& refused) {
-  for (const uint32_t sink : store.sinks) {
-    const ResolvedNode& resolved = sub_topology_.nodes[sink];
-    MILLRACE_RETURN_IF_ERROR(collector_.send_row(resolved.output, resolved.node->partition_key,
-                                                 row.key, row.value, row.timestamp_ms, producer,
-                                                 refused));
-  }
-  if (store.output < 0) return {};
-  return collector_.send(producer, store.output,
-                         {.partition = scope_.task.partition,
-                          .key = row.key,
-                          .value = row.value,
-                          .timestamp_ms = row.timestamp_ms,
-                          .headers = {}});
+  return rows_.send_frozen(producer, refused);
 }
 
 void Task::take_delivered_ends(Producer& producer) {

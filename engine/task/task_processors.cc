@@ -8,7 +8,6 @@
 #include "millrace/core/assert.h"
 #include "millrace/core/partitioner.h"
 
-#include "engine/task/limited_store.h"
 #include "engine/task/task_broadcasts.h"
 #include "engine/task/task_timers.h"
 
@@ -23,9 +22,7 @@ class TaskProcessors::Context final : public ProcessorContext {
           std::find_if(scope.sub_topology->stores.begin(), scope.sub_topology->stores.end(),
                        [&](const ResolvedStore& s) { return s.spec->name == name; });
       if (store->spec->timers) continue;
-      stores_.emplace_back(
-          name, std::make_unique<LimitedStore>(scope.state->store(name), *scope.collector,
-                                               *scope.outputs, *store));
+      stores_.emplace_back(name, &scope.state->store(name));
     }
   }
 
@@ -84,14 +81,16 @@ class TaskProcessors::Context final : public ProcessorContext {
 
   TaskProcessors& all_;
   const ResolvedNode& resolved_;
-  std::vector<std::pair<std::string_view, std::unique_ptr<LimitedStore>>> stores_;
+  std::vector<std::pair<std::string_view, KeyValueStore*>> stores_;
 };
 
 TaskProcessors::TaskProcessors(TaskScope& scope) : scope_(scope) {
   const std::vector<ResolvedNode>& nodes = scope.sub_topology->nodes;
   contexts_.resize(nodes.size());
   processors_.resize(nodes.size());
+  outboxes_.resize(nodes.size());
   for (size_t i = 0; i < nodes.size(); ++i) {
+    if (!nodes[i].outbox.empty()) outboxes_[i] = &scope.state->store(nodes[i].outbox);
     if (nodes[i].node->kind != NodeKind::kProcessor) continue;
     contexts_[i] = std::make_unique<Context>(*this, nodes[i]);
     run(*nodes[i].node, [&] { processors_[i] = nodes[i].node->factory(); });
@@ -145,7 +144,7 @@ void TaskProcessors::push(uint32_t node, const Record& record) {
     } else if (resolved.node->kind == NodeKind::kExchange) {
       exchange(resolved, record);
     } else {
-      sink(resolved, record);
+      sink(node, record);
     }
   });
 }
@@ -172,13 +171,17 @@ void TaskProcessors::exchange(const ResolvedNode& resolved, const Record& record
   scope_.collector->stage(resolved.output, partition_key, record);
 }
 
-void TaskProcessors::sink(const ResolvedNode& resolved, const Record& record) {
-  if (resolved.rows_in_store) {
-    scope_.collector->check_row(resolved.output, record);
-  } else if (resolved.row_sink >= 0 && !record.key.is_null()) {
-    scope_.collector->stage_row(static_cast<size_t>(resolved.row_sink), resolved.output, record);
-  } else {
+/// A row stands for several inputs, so headers stay behind.
+void TaskProcessors::sink(uint32_t node, const Record& record) {
+  const ResolvedNode& resolved = scope_.sub_topology->nodes[node];
+  if (resolved.rows_in_store) return;
+  KeyValueStore* const outbox = outboxes_[node];
+  if (outbox == nullptr || record.key.is_null()) {
     scope_.collector->stage(resolved.output, resolved.node->partition_key, record);
+  } else if (record.value.is_null()) {
+    outbox->erase(record.key, record.timestamp_ms);
+  } else {
+    outbox->put(record.key, record.value, record.timestamp_ms);
   }
 }
 

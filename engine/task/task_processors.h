@@ -14,7 +14,6 @@
 
 #include "engine/core/resolved_topology.h"
 #include "engine/output/collector.h"
-#include "engine/output/output_topics.h"
 #include "engine/task/punctuations.h"
 
 namespace millrace::engine {
@@ -35,7 +34,6 @@ struct TaskScope {
   const Clock* clock = nullptr;
   TaskState* state = nullptr;
   Collector* collector = nullptr;
-  const OutputTopics* outputs = nullptr;
   Punctuations punctuations;
   TaskTimers* timers = nullptr;
   TaskBroadcasts* broadcasts = nullptr;
@@ -74,11 +72,12 @@ class TaskProcessors {
   void push(uint32_t node, const Record& record);
   void push_to_children(const ResolvedNode& resolved, const Record& record);
   void exchange(const ResolvedNode& resolved, const Record& record);
-  void sink(const ResolvedNode& resolved, const Record& record);
+  void sink(uint32_t node, const Record& record);
 
   TaskScope& scope_;
   std::vector<std::unique_ptr<Context>> contexts_;  ///< by node; null for sinks and exchanges
   std::vector<std::unique_ptr<Processor>> processors_;
+  std::vector<KeyValueStore*> outboxes_;  ///< by node; null: the node has none
 };
 
 }  // namespace millrace::engine

@@ -15,8 +15,7 @@ class TaskTimers::Queue final : public Timers {
       : all_(all),
         scope_(scope),
         resolved_(resolved),
-        store_(scope.state->store(resolved.spec->name), *scope.collector, *scope.outputs, resolved),
-        rows(store_) {}
+        rows(scope.state->store(resolved.spec->name)) {}
 
   void set(Bytes key, uint8_t kind, int64_t time_ms) override {
     rows.set(key, kind, time_ms, timestamp_ms());
@@ -35,7 +34,6 @@ class TaskTimers::Queue final : public Timers {
   const TaskTimers& all_;
   TaskScope& scope_;
   const ResolvedStore& resolved_;
-  LimitedStore store_;
 
  public:
   TimerQueue rows;

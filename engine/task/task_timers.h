@@ -8,8 +8,6 @@
 #include "millrace/core/timers.h"
 #include "millrace/state/timer_queue.h"
 
-#include "engine/task/limited_store.h"
-
 namespace millrace::engine {
 
 struct TaskScope;

@@ -26,8 +26,14 @@ std::string prefix_end(Bytes prefix) {
 
 }  // namespace
 
-BufferedStore::BufferedStore(std::string name, BufferMemory& memory, Backend& backend, size_t index)
-    : name_(std::move(name)), memory_(memory), backend_(backend), index_(index), buffer_(memory) {}
+BufferedStore::BufferedStore(std::string name, BufferMemory& memory, Backend& backend, size_t index,
+                             std::optional<TaskState::RefusedRow>& refused)
+    : name_(std::move(name)),
+      memory_(memory),
+      backend_(backend),
+      index_(index),
+      refused_(refused),
+      buffer_(memory) {}
 
 Row BufferedStore::get(Bytes key) {
   MILLRACE_ASSERT(!key.is_null(), "get needs a key");
@@ -41,12 +47,21 @@ Row BufferedStore::get(Bytes key) {
 
 void BufferedStore::put(Bytes key, Bytes value, int64_t timestamp_ms) {
   MILLRACE_ASSERT(!key.is_null() && !value.is_null(), "put needs a key and a value");
-  buffer_.write(key, value, timestamp_ms);
+  write(key, value, timestamp_ms);
 }
 
 void BufferedStore::erase(Bytes key, int64_t timestamp_ms) {
   MILLRACE_ASSERT(!key.is_null(), "erase needs a key");
-  buffer_.write(key, Bytes(), timestamp_ms);
+  write(key, Bytes(), timestamp_ms);
+}
+
+void BufferedStore::write(Bytes key, Bytes value, int64_t timestamp_ms) {
+  const size_t bytes = key.size() + value.size();
+  if (bytes <= row_bytes_max_) [[likely]] {
+    buffer_.write(key, value, timestamp_ms);
+  } else if (!refused_) {
+    refused_ = {name_, bytes};
+  }
 }
 
 std::unique_ptr<StoreIterator> BufferedStore::range(Bytes from, Bytes to) {

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "millrace/core/store.h"
+#include "millrace/state/task_state.h"
 
 #include "state/backend/backend.h"
 #include "state/buffer/commit_buffer.h"
@@ -15,8 +18,9 @@ namespace millrace {
 /// A task's store: the commit buffer above its back end.
 class BufferedStore final : public KeyValueStore {
  public:
-  /// `backend` and `memory` outlive this.
-  BufferedStore(std::string name, BufferMemory& memory, Backend& backend, size_t index);
+  /// All outlive this. `refused`: the open unit's, which all stores of the task share.
+  BufferedStore(std::string name, BufferMemory& memory, Backend& backend, size_t index,
+                std::optional<TaskState::RefusedRow>& refused);
 
   Row get(Bytes key) override;
   void put(Bytes key, Bytes value, int64_t timestamp_ms) override;
@@ -28,6 +32,7 @@ class BufferedStore final : public KeyValueStore {
   const std::string& name() const { return name_; }
   Backend& backend() const { return backend_; }
   size_t index() const { return index_; }
+  void set_row_bytes_max(size_t bytes) { row_bytes_max_ = bytes; }
   CommitBuffer& buffer() { return buffer_; }
   const CommitBuffer& buffer() const { return buffer_; }
 
@@ -39,6 +44,8 @@ class BufferedStore final : public KeyValueStore {
   Status restore(std::span<const ChangelogRecord> records, int64_t end_offset);
 
  private:
+  /// A null value deletes.
+  void write(Bytes key, Bytes value, int64_t timestamp_ms);
   /// Of `keys` the last one's row, now in the buffer; null: the read failed, as `status` says.
   const StoredRow* read_through(std::span<const Bytes> keys);
   void evict_when_far_over();
@@ -47,6 +54,8 @@ class BufferedStore final : public KeyValueStore {
   BufferMemory& memory_;
   Backend& backend_;
   size_t index_;
+  std::optional<TaskState::RefusedRow>& refused_;
+  size_t row_bytes_max_ = std::numeric_limits<size_t>::max();
   CommitBuffer buffer_;
   Status failure_;
   std::vector<uint32_t> missing_;

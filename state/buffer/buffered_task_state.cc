@@ -1,5 +1,6 @@
 #include "state/buffer/buffered_task_state.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -31,15 +32,30 @@ BufferedTaskState::BufferedTaskState(const TaskStateOptions& options,
     if (!on_disk(options, spec)) memory_names.push_back(spec.name);
   }
   in_memory_ = std::make_unique<MemoryBackend>(std::move(memory_names));
+  below_outboxes_ = std::make_unique<MemoryBackend>(std::vector<std::string>{"outboxes"});
   size_t disk_stores = 0;
   size_t memory_stores = 0;
   for (const StoreSpec& spec : stores) {
     const bool is_on_disk = on_disk(options, spec);
-    stores_.push_back(
-        std::make_unique<BufferedStore>(spec.name, memory_, is_on_disk ? *disk_ : *in_memory_,
-                                        is_on_disk ? disk_stores++ : memory_stores++));
+    add_store(spec.name, is_on_disk ? *disk_ : *in_memory_,
+              is_on_disk ? disk_stores++ : memory_stores++);
   }
   load_positions();
+}
+
+void BufferedTaskState::add_store(std::string name, Backend& backend, size_t index) {
+  stores_.push_back(
+      std::make_unique<BufferedStore>(std::move(name), memory_, backend, index, refused_));
+}
+
+void BufferedTaskState::add_outbox(std::string name) {
+  MILLRACE_ASSERT(!unit_open_ && !frozen_, "an outbox is added between commits");
+  MILLRACE_ASSERT(find_or_null(name) == nullptr, "a store has the outbox's name");
+  add_store(std::move(name), *below_outboxes_, 0);
+}
+
+void BufferedTaskState::limit_rows(std::string_view store, size_t row_bytes_max) {
+  find(store).set_row_bytes_max(row_bytes_max);
 }
 
 // The positions on disk, and the changelog ends of the stores in memory.
@@ -50,12 +66,16 @@ void BufferedTaskState::load_positions() {
   }
 }
 
+BufferedStore* BufferedTaskState::find_or_null(std::string_view name) const {
+  const auto found = std::find_if(stores_.begin(), stores_.end(),
+                                  [&](const auto& store) { return store->name() == name; });
+  return found == stores_.end() ? nullptr : found->get();
+}
+
 BufferedStore& BufferedTaskState::find(std::string_view name) const {
-  for (const auto& store : stores_) {
-    if (store->name() == name) return *store;
-  }
-  MILLRACE_ASSERT(false, "a store that the task does not have");
-  std::abort();
+  BufferedStore* const store = find_or_null(name);
+  MILLRACE_ASSERT(store != nullptr, "a store that the task does not have");
+  return *store;
 }
 
 std::shared_ptr<const StoreReader> BufferedTaskState::reader(std::string_view name) const {
@@ -66,6 +86,7 @@ std::shared_ptr<const StoreReader> BufferedTaskState::reader(std::string_view na
 void BufferedTaskState::begin_unit() {
   MILLRACE_ASSERT(!unit_open_, "units do not nest");
   unit_open_ = true;
+  refused_.reset();
   for (const auto& store : stores_) store->buffer().begin_unit();
 }
 
@@ -132,7 +153,13 @@ Status BufferedTaskState::apply_frozen(const TaskPositions& positions) {
   MILLRACE_RETURN_IF_ERROR(status());
   if (disk_) MILLRACE_RETURN_IF_ERROR(keep(commit_to(*disk_, positions)));
   MILLRACE_RETURN_IF_ERROR(keep(commit_to(*in_memory_, positions)));
-  for (const auto& store : stores_) store->buffer().applied();
+  for (const auto& store : stores_) {
+    if (&store->backend() == below_outboxes_.get()) {
+      store->buffer().drop_frozen();
+    } else {
+      store->buffer().applied();
+    }
+  }
   frozen_ = false;
   load_positions();
   evict(kCommitEvictSlots);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,11 +25,14 @@ class BufferedTaskState final : public TaskState {
   static bool on_disk(const TaskStateOptions& options, const StoreSpec& spec);
 
   KeyValueStore& store(std::string_view name) override { return find(name); }
+  void add_outbox(std::string name) override;
+  void limit_rows(std::string_view store, size_t row_bytes_max) override;
   std::shared_ptr<const StoreReader> reader(std::string_view name) const override;
 
   void begin_unit() override;
   void end_unit() override;
   void undo_unit() override;
+  const std::optional<RefusedRow>& refused_row() const override { return refused_; }
 
   Status status() const override;
   size_t dirty_bytes() const override { return memory_.dirty_bytes; }
@@ -47,7 +52,9 @@ class BufferedTaskState final : public TaskState {
   Status close() override;
 
  private:
+  BufferedStore* find_or_null(std::string_view name) const;
   BufferedStore& find(std::string_view name) const;
+  void add_store(std::string name, Backend& backend, size_t index);
   void evict(size_t slots_max);
   void load_positions();
   Status commit_to(Backend& backend, const TaskPositions& positions);
@@ -56,9 +63,11 @@ class BufferedTaskState final : public TaskState {
   BufferMemory memory_;
   std::unique_ptr<Backend> disk_;
   std::unique_ptr<Backend> in_memory_;
+  std::unique_ptr<Backend> below_outboxes_;  // never has a row
   std::vector<std::unique_ptr<BufferedStore>> stores_;
   TaskPositions positions_;
-  Status failure_;  // of commits and restores
+  std::optional<RefusedRow> refused_;  // of the latest unit
+  Status failure_;                     // of commits and restores
   bool unit_open_ = false;
   bool frozen_ = false;
 };

@@ -276,6 +276,11 @@ void CommitBuffer::discard() {
     free_row(row);
   }
   dirty_.clear();
+  drop_frozen();
+}
+
+void CommitBuffer::drop_frozen() {
+  MILLRACE_ASSERT(!unit_open_, "frozen rows are dropped between units");
   for (const SortedRow& frozen : frozen_.rows()) {
     if (!frozen.row->superseded) remove_slot(slot_of(frozen.row));
     free_row(frozen.row);

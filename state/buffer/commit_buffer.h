@@ -61,6 +61,8 @@ class CommitBuffer {
   std::span<const SortedRow> frozen() const { return frozen_.rows(); }
   /// The back end has generation 1 now: its rows become clean. REQUIRES: no unit open.
   void applied();
+  /// Generation 1 was sent, and no back end takes it. REQUIRES: no unit open.
+  void drop_frozen();
   /// Drops generations 1 and 2.
   void discard();
 

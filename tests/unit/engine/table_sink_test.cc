@@ -14,6 +14,7 @@ namespace millrace::engine::table_sink_test {
 
 using testing::DriverOptions;
 using testing::DriverRecord;
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using testing::TopologyDriver;
 
@@ -33,7 +34,7 @@ void write_row(ProcessorContext& context, const Record& record) {
   if (record.value.view().ends_with('!')) throw std::runtime_error("told so");
 }
 
-/// A table sink that leaves its rows to the store, or one that keeps them.
+/// A table sink that sends the rows of the store, or one that has an outbox.
 Result<Topology> table(bool rows_in_store) {
   Script script{.process = write_row, .with_store = true, .coalesce = true};
   if (rows_in_store) script.forwards_rows_of = "rows";
@@ -58,10 +59,10 @@ std::vector<Output> sorted_outputs(TopologyDriver& driver) {
   return outputs;
 }
 
-TEST(TableSink, RowsOfAStoreAreWhatASinkOfItsOwnWouldKeep) {
+TEST(TableSink, RowsOfAStoreAreWhatAnOutboxWouldHold) {
   std::mt19937 random(11);
   TopologyDriver in_store(table(true), skipping());
-  TopologyDriver in_sink(table(false), skipping());
+  TopologyDriver in_outbox(table(false), skipping());
   size_t outputs = 0;
   for (int commit = 0; commit < 50; ++commit) {
     for (auto i = random() % 20; i > 0; --i) {
@@ -69,29 +70,42 @@ TEST(TableSink, RowsOfAStoreAreWhatASinkOfItsOwnWouldKeep) {
       const auto choice = random() % 6;
       const std::string value = choice == 0 ? "-" : std::to_string(i) + (choice == 1 ? "!" : "");
       const auto timestamp_ms = static_cast<int64_t>(random() % 1'000);
-      for (TopologyDriver* const driver : {&in_store, &in_sink}) {
+      for (TopologyDriver* const driver : {&in_store, &in_outbox}) {
         driver->pipe_bytes("left", key, Bytes(value), timestamp_ms);
       }
     }
     in_store.run();
-    in_sink.run();
+    in_outbox.run();
     const std::vector<Output> rows = sorted_outputs(in_store);
-    ASSERT_EQ(rows, sorted_outputs(in_sink));
+    ASSERT_EQ(rows, sorted_outputs(in_outbox));
     outputs += rows.size();
   }
   EXPECT_GT(outputs, 100U);
-  EXPECT_EQ(in_store.table_bytes("out"), in_sink.table_bytes("out"));
+  EXPECT_EQ(in_store.table_bytes("out"), in_outbox.table_bytes("out"));
 }
 
 TEST(TableSink, ARowThatTheTopicWouldRefuseIsNotInTheStoreEither) {
-  TopologyDriver driver(table(true), skipping());
-  const std::string large(2'000'000, 'x');
-  driver.pipe_bytes("left", "k", Bytes("small"), 1);
-  driver.pipe_bytes("left", "k", Bytes(large), 2);
-  driver.run();
-  EXPECT_EQ(driver.table_bytes("out")["k"], "small");
-  EXPECT_EQ(driver.store_bytes("rows", "k"), "small");
-  EXPECT_EQ(driver.engine().metrics().dropped("refused_output").Value(), 1);
+  for (const bool rows_in_store : {true, false}) {
+    TopologyDriver driver(table(rows_in_store), skipping());
+    const std::string large(2'000'000, 'x');
+    driver.pipe_bytes("left", "k", Bytes("small"), 1);
+    driver.pipe_bytes("left", "k", Bytes(large), 2);
+    driver.run();
+    EXPECT_EQ(driver.table_bytes("out")["k"], "small");
+    EXPECT_EQ(driver.store_bytes("rows", "k"), "small");
+    EXPECT_EQ(driver.engine().metrics().dropped("refused_output").Value(), 1);
+  }
+}
+
+/// Forwards what comes, so that only the sink decides how large it may be.
+TEST(TableSink, ARowThatOnlyTheSinksTopicWouldRefuseFailsItsRecord) {
+  DriverOptions options = skipping();
+  options.engine.on_refused_output = OnError::kFail;
+  TopologyDriver driver(scripted({.coalesce = true}), options);
+  driver.pipe_bytes("left", "k", Bytes(std::string(2'000'000, 'x')), 1);
+  const Status status = driver.try_run();
+  EXPECT_EQ(status.code(), ErrorCode::kRefused);
+  EXPECT_THAT(status.message(), HasSubstr("an output of 2000001 bytes is larger than topic 'out'"));
 }
 
 TEST(TableSink, ACrashAfterTheCommitSendsNoRowAgain) {

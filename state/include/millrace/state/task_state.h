@@ -90,8 +90,13 @@ class TaskState {
                                                  std::span<const StoreSpec> stores);
   virtual ~TaskState() = default;
 
-  /// REQUIRES: `name` is among the specs. The reference lives as long as this.
+  /// REQUIRES: `name` is among the specs or an outbox. The reference lives as long as this.
   virtual KeyValueStore& store(std::string_view name) = 0;
+  /// Adds a store for rows that only wait to be sent: the commit that sends them drops them. It is
+  /// in memory, and has no reader, position or restore. REQUIRES: no store has this name.
+  virtual void add_outbox(std::string name) = 0;
+  /// Bounds key and value together of the rows of a store or outbox; at first there is no bound.
+  virtual void limit_rows(std::string_view store, size_t row_bytes_max) = 0;
   /// Committed rows; other threads may use and keep the reader, also past the life of this.
   virtual std::shared_ptr<const StoreReader> reader(std::string_view name) const = 0;
 
@@ -101,6 +106,14 @@ class TaskState {
   virtual void end_unit() = 0;
   virtual void undo_unit() = 0;
 
+  /// A change that was not staged, since its row is larger than `limit_rows` lets it be.
+  struct RefusedRow {
+    std::string_view store;
+    size_t bytes = 0;  ///< key and value
+  };
+  /// The first one since `begin_unit`; a unit that has one is incomplete and must be undone.
+  virtual const std::optional<RefusedRow>& refused_row() const = 0;
+
   /// First failure of any store since open or `discard`; no commit may happen after one.
   virtual Status status() const = 0;
   /// Memory of uncommitted rows, both generations, for the early commit.
@@ -108,7 +121,8 @@ class TaskState {
 
   /// Turns the dirty rows into generation 1. REQUIRES: no unit open, nothing frozen.
   virtual void freeze() = 0;
-  /// Visits the frozen rows of a store in key order, one per key. Views live until `apply_frozen`.
+  /// Visits the frozen rows of a store or outbox in key order, one per key. Views live until
+  /// `apply_frozen`.
   virtual void for_each_frozen(std::string_view store,
                                const std::function<void(const ChangelogRecord&)>& visit) const = 0;
   /// Writes generation 1 and `positions` (stores not named keep theirs); an error changes nothing.

@@ -1,17 +1,14 @@
 #include "engine/output/collector.h"
 
-#include <map>
-#include <random>
-
 #include <gmock/gmock.h>
 
-#include "engine/output/coalesced_rows.h"
 #include "engine/task/input_queue.h"
 #include "engine/testing/memory_broker.h"
 
 namespace millrace::engine::collector_test {
 
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 class CollectorTest : public ::testing::Test {
  protected:
@@ -42,57 +39,26 @@ class CollectorTest : public ::testing::Test {
 };
 
 TEST_F(CollectorTest, AnUndoneUnitLeavesWhatWasBefore) {
-  Collector collector(topics_, 1);
+  Collector collector(topics_);
   collector.begin_unit();
   collector.stage(topic_, 0, record("k", "stays"));
-  collector.stage_row(0, topic_, record("row", "stays"));
   collector.begin_unit();
   collector.stage(topic_, 0, record("k", std::string(300'000, 'x')));
-  collector.stage_row(0, topic_, record("row", "goes"));
-  collector.stage_row(0, topic_, record("row", "goes too"));
-  collector.stage_row(0, topic_, record("new", "goes"));
+  collector.stage(topic_, 1, record("k", "goes"));
   collector.undo_unit();
-  const auto never = [](const OutputTopic&, const Error& error) { return Status(error); };
-  ASSERT_TRUE(collector.flush(*producer_, never));
-  ASSERT_TRUE(collector.flush_rows(
-      0, topic_, [](Bytes) { return Bytes("\x00", 1); }, *producer_, never));
+  ASSERT_TRUE(collector.flush(*producer_, [](const auto&, const Error& e) { return Status(e); }));
   EXPECT_TRUE(collector.empty());
-  EXPECT_EQ(sent(0).size() + sent(1).size(), 2U);
+  EXPECT_THAT(sent(0), ElementsAre("stays"));
+  EXPECT_THAT(sent(1), IsEmpty());
 }
 
 TEST_F(CollectorTest, SpreadsRecordsWithoutAKey) {
-  Collector collector(topics_, 0);
+  Collector collector(topics_);
   collector.begin_unit();
   for (int i = 0; i < 4; ++i) collector.stage(topic_, PartitionKey(), record({}, "v"));
   ASSERT_TRUE(collector.flush(*producer_, [](const auto&, const Error& e) { return Status(e); }));
   EXPECT_EQ(sent(0).size(), 2U);
   EXPECT_EQ(sent(1).size(), 2U);
-}
-
-TEST(CoalescedRows, AgreesWithAMapOverRandomUnits) {
-  std::mt19937 random(3);
-  CoalescedRows rows;
-  std::map<std::string, std::string> model;
-  for (int unit = 0; unit < 5'000; ++unit) {
-    rows.begin_unit();
-    auto after = model;
-    for (unsigned i = 0; i <= random() % 4; ++i) {
-      const std::string key = std::to_string(random() % 700);
-      const std::string value(random() % 60, static_cast<char>('a' + random() % 26));
-      rows.put(Bytes(key), Bytes(value), unit);
-      after[key] = value;
-    }
-    if (random() % 3 == 0) {
-      rows.undo_unit();
-    } else {
-      model = std::move(after);
-    }
-  }
-  std::map<std::string, std::string> seen;
-  rows.for_each([&](Bytes key, Bytes value, int64_t) {
-    EXPECT_TRUE(seen.emplace(key.to_string(), value.to_string()).second);
-  });
-  EXPECT_EQ(seen, model);
 }
 
 TEST(InputQueue, ShowsKeysOfAnyRangeOverItsBatches) {

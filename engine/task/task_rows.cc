@@ -1,0 +1,72 @@
+#include "engine/task/task_rows.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "millrace/core/assert.h"
+
+namespace millrace::engine {
+
+TaskRows::TaskRows(const SubTopology& sub_topology, int32_t partition, const OutputTopics& outputs,
+                   TaskState& state, Collector& collector)
+    : partition_(partition), state_(state), collector_(collector) {
+  for (const ResolvedNode& node : sub_topology.nodes) {
+    if (node.outbox.empty()) continue;
+    state_.add_outbox(node.outbox);
+    add({.store = node.outbox, .sinks = {&node}}, outputs);
+  }
+  for (const ResolvedStore& store : sub_topology.stores) {
+    Sent sent{.store = store.spec->name, .sinks = {}, .changelog = store.output};
+    for (const uint32_t sink : store.sinks) sent.sinks.push_back(&sub_topology.nodes[sink]);
+    if (sent.changelog >= 0 || !sent.sinks.empty()) add(std::move(sent), outputs);
+  }
+}
+
+void TaskRows::add(Sent sent, const OutputTopics& outputs) {
+  std::vector<int32_t> topics;
+  if (sent.changelog >= 0) topics.push_back(sent.changelog);
+  for (const ResolvedNode* const sink : sent.sinks) topics.push_back(sink->output);
+  sent.narrowest = *std::min_element(topics.begin(), topics.end(), [&](int32_t a, int32_t b) {
+    return outputs[a].record_bytes_max < outputs[b].record_bytes_max;
+  });
+  state_.limit_rows(sent.store, outputs[sent.narrowest].record_bytes_max);
+  sent_.push_back(std::move(sent));
+}
+
+void TaskRows::check_unit() {
+  const auto& refused = state_.refused_row();
+  if (!refused) [[likely]]
+    return;
+  const auto sent = std::find_if(sent_.begin(), sent_.end(),
+                                 [&](const Sent& s) { return s.store == refused->store; });
+  MILLRACE_ASSERT(sent != sent_.end(), "a row was refused that no topic takes");
+  collector_.refuse(sent->narrowest, refused->bytes);
+}
+
+Status TaskRows::send_frozen(Producer& producer, const Collector::RefusedHandler& refused) {
+  for (const Sent& sent : sent_) {
+    Status status;
+    state_.for_each_frozen(sent.store, [&](const ChangelogRecord& row) {
+      if (status.ok()) status = send_row(sent, row, producer, refused);
+    });
+    MILLRACE_RETURN_IF_ERROR(status);
+  }
+  return {};
+}
+
+Status TaskRows::send_row(const Sent& sent, const ChangelogRecord& row, Producer& producer,
+                          const Collector::RefusedHandler& refused) {
+  for (const ResolvedNode* const sink : sent.sinks) {
+    MILLRACE_RETURN_IF_ERROR(collector_.send_row(sink->output, sink->node->partition_key, row.key,
+                                                 row.value, row.timestamp_ms, producer, refused));
+  }
+  if (sent.changelog < 0) return {};
+  return collector_.send(producer, sent.changelog,
+                         {.partition = partition_,
+                          .key = row.key,
+                          .value = row.value,
+                          .timestamp_ms = row.timestamp_ms,
+                          .headers = {}});
+}
+
+}  // namespace millrace::engine

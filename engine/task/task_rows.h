@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/result.h"
+#include "millrace/state/task_state.h"
+
+#include "engine/clients/clients.h"
+#include "engine/core/resolved_topology.h"
+#include "engine/output/collector.h"
+#include "engine/output/output_topics.h"
+
+namespace millrace::engine {
+
+/// The rows of a task that its commits send: those of stores to changelogs and table sinks, and
+/// those of outboxes to the table sinks behind which no store stands.
+class TaskRows {
+ public:
+  /// Adds the outboxes to `state`, and bounds every row by what the topics that it goes to take, so
+  /// that one that is too large fails its unit and not the commit. All outlive this; `outputs` are
+  /// described.
+  TaskRows(const SubTopology& sub_topology, int32_t partition, const OutputTopics& outputs,
+           TaskState& state, Collector& collector);
+
+  /// Before a unit ends: notes a row that was too large as the unit's status.
+  void check_unit();
+  /// Sends the frozen rows. `refused`: as of `Collector::flush`.
+  Status send_frozen(Producer& producer, const Collector::RefusedHandler& refused);
+
+ private:
+  struct Sent {
+    std::string_view store;  ///< or outbox
+    std::vector<const ResolvedNode*> sinks;
+    int32_t changelog = -1;
+    int32_t narrowest = -1;  ///< the topic that takes the smallest records of all these
+  };
+
+  void add(Sent sent, const OutputTopics& outputs);
+  Status send_row(const Sent& sent, const ChangelogRecord& row, Producer& producer,
+                  const Collector::RefusedHandler& refused);
+
+  const int32_t partition_;
+  TaskState& state_;
+  Collector& collector_;
+  std::vector<Sent> sent_;
+};
+
+}  // namespace millrace::engine
