@@ -12,7 +12,7 @@ namespace millrace {
 /// Memory for the rows of a task: blocks of size classes, reused last-in first-out, so that the
 /// block a write takes is the one the write before gave back, still in the processor's cache.
 ///
-/// What it took from the system goes back only when the slab dies. Blocks above
+/// The slab returns its memory to the system only when it dies. Blocks above
 /// `kLargestClassBytes` come straight from the system. Not thread-safe.
 class Slab {
  public:

@@ -18,7 +18,7 @@ using Text = TypedProcessor<std::string, std::string, std::string, std::string>;
 constexpr Topic<std::string, std::string> kIn{"in"};
 constexpr Topic<std::string, std::string> kOut{"out"};
 
-/// What the engine fails with when it gets one record of this value.
+/// The error that ends the engine when it gets one record of this value.
 std::string failure(TopologyBuilder builder, std::string value = "bad") {
   TopologyDriver driver(std::move(builder).build());
   driver.pipe(kIn, "k", value, 1);
@@ -41,7 +41,7 @@ TEST(Mistakes, ExceptionNamesItsRecordAndTheNodeThatThrewItNotItsCallers) {
   EXPECT_EQ(failure(std::move(builder)), "in/0@0: node 'thrower': told so");
 }
 
-/// Forwards; swallows what the nodes behind throw, and then throws itself when it is told to.
+/// Forwards; swallows what the nodes behind throw, and then throws itself if asked to.
 class Swallower final : public Text {
  public:
   explicit Swallower(bool throws) : throws_(throws) {}
@@ -81,7 +81,7 @@ TEST(Mistakes, ExceptionOfAnEventTimeNamesTheSource) {
   EXPECT_EQ(failure(std::move(builder)), "in/0@0: node 'in': told so");
 }
 
-/// Throws where it is told to.
+/// Throws at the place that the test chose.
 class Thrower final : public Text {
  public:
   enum class Where : uint8_t { kStart, kTimer, kPunctuation };

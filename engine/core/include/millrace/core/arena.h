@@ -19,8 +19,8 @@ struct ArenaBlocks {
   size_t kept_bytes_max = SIZE_MAX;  ///< how much memory `clear` keeps for what is to come
 };
 
-/// Gives out memory in blocks and takes it back as a whole, or back to a mark. What it takes back
-/// it keeps, so a steady flow allocates nothing.
+/// Gives out memory in blocks and takes it back as a whole, or back to a mark. It keeps
+/// the memory that it takes back, so a steady flow allocates nothing.
 ///
 /// Pieces start at 8-byte boundaries and stay valid until `rollback`, `clear` or the end of the
 /// arena; a move does not touch them. Not thread-safe.
