@@ -12,7 +12,7 @@ constexpr int64_t kMiB = 1 << 20;
 constexpr int64_t kGiB = 1 << 30;
 
 std::string legal_name(std::string_view text, size_t length_max) {
-  return is_legal_name(text, length_max) ? "" : "not a name that Kafka takes";
+  return is_legal_name(text, length_max) ? "" : "not a name that Kafka accepts";
 }
 
 const std::vector<std::pair<std::string, OnError>>& on_error_choices() {
@@ -45,7 +45,7 @@ void add_identity(ConfigTable& table, EngineOptions& options) {
                    "Static member of the group: a restart within the session time-out moves no "
                    "task. Empty: dynamic member.");
   table.add_path("state.dir", options.state_dir,
-                 "Where the stores live; one directory per instance, not shared.");
+                 "Directory of the stores; one per instance, not shared.");
   table.add_choice(
       "processing.guarantee", options.guarantee,
       {{"exactly_once", Guarantee::kExactlyOnce}, {"at_least_once", Guarantee::kAtLeastOnce}},
@@ -73,7 +73,7 @@ void add_commit(ConfigTable& table, EngineOptions& options) {
 
 void add_loop(ConfigTable& table, EngineOptions& options) {
   table.add_integer("worker.threads", options.worker_threads, {0, 1024},
-                    "Threads that process; 0: one a core, 1: serial on the loop's thread.");
+                    "Threads that process; 0: one per core, 1: serial on the loop's thread.");
   table.add_integer("slice.records", options.slice_records, {1, 1'000'000, "records"},
                     "A task's turn, at most.");
   table.add_integer("slice.time.ms", options.slice_time_ms, {1, 10'000, "ms"},
@@ -98,15 +98,15 @@ void add_state(ConfigTable& table, EngineOptions& options) {
 
 void add_snapshots(ConfigTable& table, EngineOptions& options) {
   table.add_path("snapshot.dir", options.snapshot_dir,
-                 "Where snapshots of the tasks' state are kept, below a directory named after the "
-                 "application; instances may share it. Empty: none are taken.");
+                 "Directory for snapshots of the tasks' state, in a subdirectory named after the "
+                 "application; instances may share it. Empty: no snapshots.");
   table.add_integer("snapshot.interval.ms", options.snapshot_interval_ms, {1'000, 365 * kDay, "ms"},
                     "Time between two snapshots of a task.");
   table.add_integer("snapshot.retain", options.snapshot_retain, {1, 1'000, "snapshots"},
-                    "Kept of each task; older ones are removed.");
+                    "Snapshots kept per task; older ones are removed.");
   table.add_bool("snapshot.peers", options.snapshot_peers,
-                 "A task whose state is not here, and has no snapshot in snapshot.dir, starts from "
-                 "one that another instance's query server offers.");
+                 "A task without local state and without a snapshot in snapshot.dir starts from "
+                 "a snapshot that another instance's query server offers.");
 }
 
 void add_errors(ConfigTable& table, EngineOptions& options) {
@@ -125,19 +125,20 @@ void add_errors(ConfigTable& table, EngineOptions& options) {
                     .allowed = "empty, or 1 to 249 of [a-zA-Z0-9._-]"},
                    "Empty: `<application.id>-dead-letters`.");
   table.add_path("dead.letter.key.file", options.dead_letter_key_file,
-                 "File with the key, 64 hexadecimal digits (openssl rand -hex 32), that what dead "
-                 "letters keep of their record is encrypted with (AES-256-GCM). Empty: it is not.");
+                 "File with a key of 64 hexadecimal digits (openssl rand -hex 32), which "
+                 "encrypts the records in dead letters (AES-256-GCM). Empty: no encryption.");
 }
 
 void add_kafka_side(ConfigTable& table, EngineOptions& options) {
   table.add_integer("replication.factor", options.replication_factor, {-1, 1000},
-                    "Of internal topics; -1: the broker's default.");
+                    "Replicas of internal topics; -1: the broker's default.");
   table.add_bool("allow.orphans", options.allow_orphans,
                  "Start although internal topics exist that the topology does not use any more.");
   table.add_integer("session.timeout.ms", options.session_timeout_ms, {500, 30 * kMinute, "ms"},
-                    "After this silence the group takes an instance for dead.");
+                    "The group considers an instance dead after this silence.");
   table.add_integer("transaction.timeout.ms", options.transaction_timeout_ms,
-                    {1'000, 15 * kMinute, "ms"}, "After this the broker aborts a transaction.");
+                    {1'000, 15 * kMinute, "ms"},
+                    "The broker aborts a transaction after this time.");
   table.add_integer("retry.backoff.max.ms", options.retry_backoff_max_ms, {1, kMinute, "ms"},
                     "Longest pause between tries while the broker is away.");
   table.add_integer("shutdown.timeout.ms", options.shutdown_timeout_ms, {100, 60 * kMinute, "ms"},
@@ -160,12 +161,12 @@ void add_group(ConfigTable& table, EngineOptions& options) {
                     "Copies of each task's state that other instances keep, so that a failure "
                     "costs no restore.");
   table.add_integer("warmup.replicas.max", options.warmup_replicas_max, {1, 1000, "tasks"},
-                    "Tasks that warm up on another instance before they move there, at a time.");
+                    "Tasks at a time that warm up on another instance before they move there.");
   table.add_integer("acceptable.recovery.lag", options.acceptable_recovery_lag,
                     {0, 1'000'000'000, "records"},
                     "State this far behind counts as caught up when tasks are placed.");
   table.add_string("rack", options.rack, optional_name(),
-                   "Where this instance is; standbys are put on other racks first.");
+                   "Location of this instance; standbys go to other racks first.");
   table.add_integer("capacity", options.capacity, {1, 1000},
                     "Share of the tasks, relative to the other instances.");
   table.add_integer("state.cleanup.delay.ms", options.state_cleanup_delay_ms, {0, 30 * kDay, "ms"},
@@ -202,7 +203,7 @@ void add_connection_options(ConfigTable& table, EngineOptions& options) {
       "bootstrap.servers", options.bootstrap_servers,
       {.check = [](std::string_view text) { return text.empty() ? "must not be empty" : ""; },
        .allowed = "host:port, comma-separated"},
-      "Brokers to begin with.");
+      "Brokers to connect to first.");
   table.add_map("kafka", options.kafka,
                 "Passed to librdkafka without the prefix: `kafka.security.protocol`, "
                 "`kafka.sasl.username` and so on. Never shown; keep secrets in the file or the "
