@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a bare Debian 12 or 13 to what is known of an account before and after a merge.
+# From a bare Debian 12 or 13 to the state of an account before and after a merge.
 set -euo pipefail
 
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
@@ -23,10 +23,10 @@ usage() {
   cat <<TEXT
 Usage: apps/quickstart.sh [--data DIR] [--stop]
 
-Installs what is missing, builds the programs, starts a local Kafka on port $KAFKA_PORT, loads a
+Installs missing packages, builds the programs, starts a local Kafka on port $KAFKA_PORT, loads a
 part of the history of a public organisation registry, with sales territories and licences beside
-it, runs crm_materializer on it, and prints what two organisations are before one of them is merged
-into the other, and after: territories and entitlements too. Safe to run again.
+it, runs crm_materializer on it, and prints the state of two organisations before and after one of
+them is merged into the other, with territories and entitlements. Safe to run again.
 
   --data DIR  load the history in DIR: one *.jsonl.gz (snapshots), one *merges.csv (the ledger)
   --stop      stop the program and the Kafka, and delete their data

@@ -119,8 +119,7 @@ Status show_topology(const TopologyOptions& options) {
 
 void add_keys(CLI::App& app, std::vector<std::filesystem::path>& files) {
   app.add_option("--dead.letter.key.file", files,
-                 "Key that dead letters are sealed with; may be repeated, each letter names its "
-                 "own.");
+                 "Key that opens sealed dead letters; may be repeated, each letter names its own.");
 }
 
 std::string check_prefix(const std::string& text) {
@@ -128,7 +127,8 @@ std::string check_prefix(const std::string& text) {
 }
 
 void add_output_prefix(CLI::App& app, std::string& prefix) {
-  app.add_option("--crm.output.prefix", prefix, "Of the topics that the materializer writes.")
+  app.add_option("--crm.output.prefix", prefix,
+                 "Prefix of the topics that the materializer writes.")
       ->check(check_prefix)
       ->capture_default_str();
 }
@@ -144,8 +144,8 @@ CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
       "dump",
       "Prints a topic's committed records as JSON lines, from its beginning to the end it has "
       "now.\n"
-      "Values of CRM topics are decoded; others are shown as text, or as hexadecimal.\n"
-      "Of dead letters only sizes are shown, or with --mapping JSON without personal values.\n\n"
+      "Decodes values of CRM topics; prints others as text, or as hexadecimal.\n"
+      "Prints only sizes of dead letters, or with --mapping JSON without personal values.\n\n"
       "  millrace topic dump --topic crm.account-state --latest | jq .value.root\n");
   app->add_option("--topic", options.topic, "Topic to read.")->required();
   app->add_flag(
@@ -160,11 +160,10 @@ CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
   app->add_option("--type", options.type, "Table type of the values, if the topic does not tell.")
       ->check(CLI::IsMember(type_names()));
   add_output_prefix(*app, options.output_prefix);
-  app->add_option(
-      "--mapping", options.mapping_file,
-      "Mapping file (crm.mapping): values of fields that it marks personal are hidden.");
+  app->add_option("--mapping", options.mapping_file,
+                  "Mapping file (crm.mapping); hides values of fields that it marks personal.");
   app->add_flag("--reveal", options.reveals,
-                "Show records in dead letters as they are, personal values too.");
+                "Show whole records in dead letters, personal values too.");
   add_keys(*app, options.key_files);
   return app;
 }
@@ -172,20 +171,20 @@ CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
 CLI::App* add_load(CLI::App& topic, LoadOptions& options) {
   CLI::App* app = topic.add_subcommand(
       "load",
-      "Writes records of JSON lines from stdin, as `topic dump` prints them: key, value (JSON of\n"
-      "the topic's type; null: a tombstone), and if wanted timestamp_ms and headers. Values of\n"
-      "topics without a type are text, or JSON as it stands. Each goes to its key's partition, in\n"
-      "the order of lines. Ends at the first line that is wrong; loading a compacted topic again\n"
+      "Writes records of JSON lines from stdin, in the form of `topic dump`: key, value (JSON of\n"
+      "the topic's type; null: a tombstone), and optionally timestamp_ms and headers. Values of\n"
+      "topics without a type are text, or unchanged JSON. Each goes to its key's partition, in\n"
+      "the order of lines. Ends at the first wrong line; loading a compacted topic again\n"
       "changes nothing.\n\n"
       "  millrace topic load --topic crm.territory-rules < rules.jsonl\n");
-  app->add_option("--topic", options.topic, "Topic to write, which exists.")->required();
+  app->add_option("--topic", options.topic, "Existing topic to write.")->required();
   app->add_option("--type", options.type, "Table type of the values, if the topic does not tell.")
       ->check(CLI::IsMember(type_names()));
   return app;
 }
 
 CLI::App* add_replay(CLI::App& top, ReplayFlags& flags) {
-  CLI::App* letters = top.add_subcommand("dead-letters", "What to do with dead letters.");
+  CLI::App* letters = top.add_subcommand("dead-letters", "Handles dead letters.");
   letters->require_subcommand(1);
   CLI::App* app = letters->add_subcommand(
       "replay",
@@ -205,8 +204,8 @@ CLI::App* add_replay(CLI::App& top, ReplayFlags& flags) {
 CLI::App* add_erase(CLI::App& top, EraseOptions& options) {
   CLI::App* app = top.add_subcommand(
       "erase",
-      "Asks a running crm_materializer to forget records: all that their sources committed up to\n"
-      "a moment. What its tasks did comes to topic crm.erasure-reports.\n\n"
+      "Asks a running crm_materializer to forget records: all changes that their sources\n"
+      "committed up to a moment. Its tasks report to topic crm.erasure-reports.\n\n"
       "  millrace erase --id sf:0015g00000AbCdEAAV");
   app->add_option("--id", options.ids,
                   "source:id of an account or of a record under accounts; may "
@@ -220,11 +219,11 @@ CLI::App* add_erase(CLI::App& top, EraseOptions& options) {
 CLI::App* add_audit(CLI::App& top, AuditOptions& options) {
   CLI::App* app = top.add_subcommand(
       "erasure-audit",
-      "Reads all that crm_materializer derives, changelogs included, and prints where an id was\n"
-      "written last: tombstones, and what still names it.\n\n"
+      "Reads all topics that crm_materializer derives, changelogs included, and prints where\n"
+      "an id was written last: tombstones, and records that still name it.\n\n"
       "  millrace erasure-audit --id sf:0015g00000AbCdEAAV --application.id crm-materializer");
   app->add_option("--id", options.id, "source:id.")->required();
-  app->add_option("--application.id", options.application_id, "Of the materializer.")
+  app->add_option("--application.id", options.application_id, "Application id of the materializer.")
       ->capture_default_str();
   add_output_prefix(*app, options.output_prefix);
   app->add_option("--timeout", options.timeout_s, "Seconds for each topic.")
@@ -234,32 +233,32 @@ CLI::App* add_audit(CLI::App& top, AuditOptions& options) {
 }
 
 CLI::App* add_compare(CLI::App& top, CompareOptions& options) {
-  CLI::App* replay = top.add_subcommand("replay", "What to do with a shadow of the materializer.");
+  CLI::App* replay = top.add_subcommand("replay", "Handles a shadow of the materializer.");
   replay->require_subcommand(1);
   CLI::App* app = replay->add_subcommand(
       "compare",
       "Compares the compacted topics that two crm_materializers write of the same inputs, to the\n"
-      "ends they have now. Prints a JSON line for each key that is different, and one for all;\n"
-      "ends with 0 when all is equal and with 1 when not. Counters are not compared.\n\n"
+      "ends they have now. Prints a JSON line for each key that differs, and one for all; exits\n"
+      "with 0 if all keys are equal, else with 1. Leaves out counters.\n\n"
       "  millrace replay compare --shadow-prefix crm.next. --mapping mapping.json\n");
-  app->add_option("--live-prefix", options.live_prefix, "Of the topics that readers use.")
+  app->add_option("--live-prefix", options.live_prefix, "Prefix of the topics that readers use.")
       ->check(check_prefix)
       ->capture_default_str();
   app->add_option("--shadow-prefix", options.shadow_prefix,
-                  "Of the topics beside them: crm.output.prefix.")
+                  "Prefix of the shadow's topics: its crm.output.prefix.")
       ->required()
       ->check(check_prefix);
   app->add_option("--ignore", options.ignored,
-                  "A field that is not compared, as in fields.website; may be repeated.");
+                  "A field to leave out, as in fields.website; may be repeated.");
   app->add_option("--attempts", options.attempts,
-                  "A key is different if it is so often, since live traffic moves on.")
+                  "Readings in which a key must differ, since live traffic continues.")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
-  app->add_option("--pause-ms", options.pause_ms, "Between attempts.")
+  app->add_option("--pause-ms", options.pause_ms, "Pause between attempts.")
       ->check(CLI::Range(0, 600'000))
       ->capture_default_str();
   app->add_option("--mapping", options.mapping_file,
-                  "Mapping file (crm.mapping): shows the values but those that it marks personal.");
+                  "Mapping file (crm.mapping); shows values, except those that it marks personal.");
   app->add_flag("--reveal", options.reveals, "Show all values, personal ones too.");
   app->add_option("--limit", options.limit, "Show at most this many keys; 0: all.")
       ->check(CLI::NonNegativeNumber)
@@ -273,10 +272,10 @@ CLI::App* add_compare(CLI::App& top, CompareOptions& options) {
 CLI::App* add_create(CLI::App& topic, CreateOptions& options) {
   CLI::App* app = topic.add_subcommand(
       "create",
-      "Creates a topic; one that exists is left as it is.\n\n"
+      "Creates a topic; leaves an existing one unchanged.\n\n"
       "  millrace topic create --topic orders --partitions 4 --set cleanup.policy=compact\n");
-  app->add_option("--topic", options.topic, "Its name.")->required();
-  app->add_option("--partitions", options.partitions, "How many.")
+  app->add_option("--topic", options.topic, "Name of the topic.")->required();
+  app->add_option("--partitions", options.partitions, "Number of partitions.")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   app->add_option("--set", options.settings, "Topic setting name=value; may be repeated.");
@@ -287,7 +286,7 @@ CLI::App* add_topology(CLI::App& top, TopologyOptions& options) {
   CLI::App* app = top.add_subcommand("topology",
                                      "Describes the topology of a running program.\n\n"
                                      "  millrace topology --url http://127.0.0.1:8090 --mermaid\n");
-  app->add_option("--url", options.url, "Its query server.")->capture_default_str();
+  app->add_option("--url", options.url, "URL of its query server.")->capture_default_str();
   app->add_flag("--mermaid", options.mermaid, "As a Mermaid flowchart.");
   return app;
 }
@@ -300,12 +299,11 @@ struct Command {
 };
 
 int run(int argc, char** argv) {
-  CLI::App app{"Looks into Kafka topics and running Millrace programs.", "millrace"};
+  CLI::App app{"Reads and writes Kafka topics, and queries running Millrace programs.", "millrace"};
   app.require_subcommand(1);
   app.footer(
       "Exit codes: 0 done, 1 replay compare found differences, 2 usage or configuration, 3 no such "
-      "topic, 5 a line or record that is "
-      "wrong, 7 refused, 75 no answer in time.");
+      "topic, 5 a wrong line or record, 7 refused, 75 no answer in time.");
   CLI::App* topic = app.add_subcommand("topic", "Reads, writes and creates topics.");
   topic->require_subcommand(1);
   DumpOptions dump_options;

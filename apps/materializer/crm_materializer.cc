@@ -66,43 +66,44 @@ void add_config(ConfigTable& table, CrmOptions& options) {
       "crm.mapping", options.mapping_file,
       {.check = [&options](std::string_view file) { return read_mapping(file, options.mapping); },
        .allowed = "file"},
-      "Which topics are read, how their values are written, and what their entities and fields are "
-      "(JSON). Empty: FlatBuffers from crm.accounts.");
+      "JSON file with the topics to read, the format of their values, and the meaning of their "
+      "entities and fields. Empty: FlatBuffers from crm.accounts.");
   table.add_choice("crm.territory.runs", options.accounts.territories.runs,
                    {{"continuous", crm::territory::RuleRuns::kContinuous},
                     {"on_signal", crm::territory::RuleRuns::kOnSignal}},
-                   "When changes of territory rules reach accounts: at once, or when rules_run_ms "
-                   "of a model says that rules are to run.");
+                   "When changes of territory rules reach accounts: at once, or when "
+                   "rules_run_ms of a model signals a run.");
   table.add_integer("crm.territory.slice.accounts", options.accounts.territories.slice_accounts,
                     {1, 1'000'000},
-                    "After a change of territory rules every task looks at so many accounts at a "
-                    "time.");
+                    "Accounts per slice: after a change of territory rules every task matches "
+                    "its accounts again in slices.");
   table.add_integer("crm.territory.slice.interval.ms",
                     options.accounts.territories.slice_interval_ms, {1, 60'000},
-                    "How often it does so, until all are done.");
+                    "Time between two such slices of a task.");
   table.add_integer("crm.merge.inference.window.ms", options.accounts.merge_inference_window_ms,
                     {0, 86'400'000},
-                    "For how long the parts of a source's transaction may come from which a merge "
-                    "of accounts is inferred. 0: none is.");
+                    "How long to wait for the parts of a source's transaction from which a merge "
+                    "of accounts is inferred. 0: no merges are inferred.");
   table.add_choice(
       "crm.unmerge.children", options.accounts.unmerged_children,
       {{"return", crm::UnmergedChildren::kReturn}, {"stay", crm::UnmergedChildren::kStay}},
-      "Where records go that came to an account while it was merged, when the merge "
-      "is taken back: to the account, or they stay with the survivor.");
+      "Place of records that came to an account while it was merged, after an un-merge: they "
+      "return to the account, or stay with the survivor.");
   table.add_integer("crm.delete.grace.ms", options.accounts.delete_grace_ms, {0, 86'400'000},
-                    "For how long a deleted account stays as it was, since it may turn out that "
-                    "it was merged. 0: not at all.");
+                    "How long a deleted account stays as it was, since a merge may still explain "
+                    "the delete. 0: not at all.");
   table.add_string("crm.output.prefix", options.accounts.output_prefix,
                    {.length_max = crm::kOutputPrefixLengthMax,
                     .check = &check_prefix,
                     .allowed = "1 to 128 of [a-zA-Z0-9._-]"},
-                   "Stands for the leading crm. in the names of topics that are written, so that "
-                   "another application id may write its own beside them; topics that are only "
-                   "read keep their names.");
+                   "Replaces the leading crm. in the names of output topics, so that another "
+                   "application id may write its own beside them; topics that are only read keep "
+                   "their names.");
   table.add_bool("create.topics", options.create_topics,
                  "Create the input and output topics that do not exist.");
   table.add_integer("topic.partitions", options.partitions, {1, 10'000},
-                    "Of the topics that --create.topics makes; those that exist keep theirs.");
+                    "Partitions of the topics that --create.topics creates; existing ones keep "
+                    "theirs.");
   table.add_string("default.source", options.default_source,
                    {.length_max = crm::kSourceBytesMax,
                     .check =
@@ -110,7 +111,7 @@ void add_config(ConfigTable& table, CrmOptions& options) {
                           return crm::internal_id(text, "x").ok() ? "" : "not a source";
                         },
                     .allowed = "1 to 32 of [a-z0-9_-]"},
-                   "Source of ids that a query gives without one.");
+                   "Source of an id in a query that names no source.");
 }
 
 int run(int argc, char** argv) {

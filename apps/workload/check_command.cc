@@ -18,10 +18,10 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr const char* kHelp =
-    R"(Compares crm.account-state, crm.account-territories, crm.entitlements and crm.redirects, as a
-reader of committed records sees them, with what crm_workload synthetic --expected wrote. Prints
-each key that differs. Exit code 1: some do. Of a share (--expected-share), only keys of accounts in
-it are looked at.
+    R"(Compares the committed records of crm.account-state, crm.account-territories,
+crm.entitlements and crm.redirects with the files of crm_workload synthetic --expected. Prints each
+key that differs. Exit code 1: some do. For a share (--expected-share) it compares only keys of
+accounts in the share.
 )";
 constexpr int kExitDifferent = 1;
 constexpr int64_t kReadTimeoutMs = 600'000;
@@ -102,7 +102,8 @@ WorkloadCommand add_check(CLI::App& top) {
   CLI::App* app = top.add_subcommand("check", kHelp);
   app->add_option("--expected", options->expected, "Folder that synthetic --expected wrote.")
       ->required();
-  app->add_option("--wait", options->wait_s, "Look again for so many seconds while any differ.")
+  app->add_option("--wait", options->wait_s,
+                  "Seconds to repeat the comparison while any keys differ.")
       ->check(CLI::Range(0, 86'400))
       ->capture_default_str();
   app->add_option("--show", options->show, "How many differences to print.")

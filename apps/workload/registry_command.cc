@@ -20,8 +20,8 @@ namespace {
 
 constexpr const char* kRegistryHelp =
     R"(Loads the history of an organisation registry: snapshots as account changes (crm.accounts),
-the ledger of merges, splits and un-merges as merge facts (crm.merge-facts). Creates the topics
-that do not exist. The same files give the same bytes: versions come from the release and the
+the ledger of merges, splits and un-merges as merge facts (crm.merge-facts). Creates missing
+topics. The same files give the same bytes: versions come from the release and the
 line, so loading twice changes no account.
 
   crm_workload registry --changes apps/data/registry.jsonl.gz --merges apps/data/registry_merges.csv
@@ -134,14 +134,14 @@ void add_source_options(CLI::App& app, RegistryOptions& options) {
       })
       ->capture_default_str();
   app.add_option("--disorder-window", options.disorder.window,
-                 "Events among which the order is permuted; 0: it stays.")
+                 "Events among which to permute the order; 0: keep it.")
       ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
   app.add_option("--repeats-permille", options.disorder.repeats_permille,
-                 "Of the events that are sent once more, later within the window.")
+                 "Share of events to send once more, later within the window.")
       ->check(CLI::Range(0, 900))
       ->capture_default_str();
-  app.add_option("--seed", options.disorder.seed, "Of permutation and repeats.")
+  app.add_option("--seed", options.disorder.seed, "Seed of permutation and repeats.")
       ->capture_default_str();
 }
 
@@ -159,7 +159,8 @@ WorkloadCommand add_registry(CLI::App& top) {
                   "Load only this many snapshots, and the facts of "
                   "the releases before the last one.")
       ->check(CLI::PositiveNumber);
-  app->add_option("--partitions", options->partitions, "Of crm.accounts, if it is created.")
+  app->add_option("--partitions", options->partitions,
+                  "Partitions of crm.accounts, if it is created.")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
   add_source_options(*app, *options);

@@ -31,17 +31,17 @@ contracts, lines, subscriptions, assets and entitlements as Salesforce's Change 
 them (crm.raw.salesforce), merge facts (crm.merge-facts), territories, rules and products. The
 materializer reads them with --crm.mapping apps/data/synthetic_mapping.json.
 
-Phases go on from each other. What was sent before is named by --after, so that
+Each phase continues from those before it. --after names phases that were sent before, so that
 
   crm_workload synthetic --phase backfill --phase steady
   crm_workload synthetic --after backfill --phase steady
 
-send the same steady phase, the second without what comes before it. With --expected, what the
-outputs must come to after all phases, those of --after included, goes to files, for
+send the same steady phase, the second without the phase before it. --expected writes the expected
+outputs after all phases, those of --after included, to files, for
 
   crm_workload check --expected DIR
 
-A share of it takes a share of the memory, and of the time but for a look ahead at all events:
+A share takes a share of the memory; its time also includes a first pass over all events:
 
   crm_workload synthetic --profile l --phase backfill --expected DIR --expected-share 1/20
 )";
@@ -203,14 +203,14 @@ WorkloadCommand add_synthetic(CLI::App& top) {
   auto options = std::make_shared<SyntheticOptions>();
   CLI::App* app = top.add_subcommand("synthetic", kHelp);
   app->add_option("--profile", options->profile,
-                  "How much: s has 1,000 accounts, m 50,000, l a million.")
+                  "Size: s has 1,000 accounts, m 50,000, l a million.")
       ->check(CLI::IsMember(names_in(synthetic::kProfiles)))
       ->capture_default_str();
   app->add_option("--seed", options->seed, "The same seed gives the same events.")
       ->capture_default_str();
-  app->add_option("--phase", options->phases, "What to send; repeated, in this order.")
+  app->add_option("--phase", options->phases, "Phase to send; repeated, in this order.")
       ->check(CLI::IsMember(names_in(synthetic::kPhases)));
-  app->add_option("--after", options->after, "What was sent before; repeated, in this order.")
+  app->add_option("--after", options->after, "Phase that was sent before; repeated, in this order.")
       ->check(CLI::IsMember(names_in(synthetic::kPhases)));
   app->add_option(
          "--start-ms", options->start_ms,
@@ -219,20 +219,21 @@ WorkloadCommand add_synthetic(CLI::App& top) {
       ->capture_default_str();
   app->add_option("--rate", options->rate, "Records per second; 0: as fast as it goes.")
       ->check(CLI::Range(0, 10'000'000));
-  app->add_option("--partitions", options->partitions, "Of crm.raw.salesforce, if it is created.")
+  app->add_option("--partitions", options->partitions,
+                  "Partitions of crm.raw.salesforce, if it is created.")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
-  auto* expected = app->add_option("--expected", options->expected, "Folder for what is expected.");
-  app->add_option(
-         "--expected-share", options->expected_share,
-         "I/N: only what is expected of accounts in the I-th of N parts of about equal size.")
+  auto* expected =
+      app->add_option("--expected", options->expected, "Folder for the expected outputs.");
+  app->add_option("--expected-share", options->expected_share,
+                  "I/N: write only accounts in the I-th of N parts of about equal size.")
       ->check([](const std::string& text) {
         return synthetic::share_from(text) ? std::string() : "not I/N with I from 1 to N";
       })
       ->needs(expected)
       ->capture_default_str();
   app->add_flag("--expected-children-stay", options->expected_children_stay,
-                "As of a materializer with --crm.unmerge.children stay.")
+                "Expect a materializer with --crm.unmerge.children stay.")
       ->needs(expected);
   app->add_option("--as-of-ms", options->as_of_ms,
                   "Moment for which current entitlements are expected; default: now.")

@@ -30,12 +30,11 @@ GroupTopics group_topics(const std::string& application_id) {
 }
 
 Error group_topic_lost(const std::string& topic, std::string_view why) {
-  return {
-      ErrorCode::kConfig,
-      fmt::format("topic '{}' was deleted, or made anew, under running instances ({}). Start all "
-                  "instances of the application again: they make the topics of the group that "
-                  "are missing, and rebuild local state from the changelogs",
-                  topic, why)};
+  return {ErrorCode::kConfig,
+          fmt::format("topic '{}' was deleted or replaced under running instances ({}). Start all "
+                      "instances of the application again: they create the missing topics of the "
+                      "group, and rebuild local state from the changelogs",
+                      topic, why)};
 }
 
 Result<std::unique_ptr<GroupLog>> GroupLog::open(ClientFactory& clients, Admin& admin,

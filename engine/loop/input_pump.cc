@@ -97,7 +97,7 @@ Status InputPump::reposition(const Input& pumped) {
   if (input.position > marks->high) {
     return Error{ErrorCode::kConfig,
                  fmt::format("{} ends at {} but this application has read to {}: the topic was "
-                             "made anew. Reset the application: delete its offsets and internal "
+                             "replaced. Reset the application: delete its offsets and internal "
                              "topics",
                              input.partition.to_string(), marks->high, input.position)};
   }

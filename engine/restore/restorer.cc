@@ -118,8 +118,8 @@ Status Restorer::check_position(TaskId task, const StoreRestore& store,
       ErrorCode::kConfig,
       fmt::format(
           "changelog {} of store '{}' holds offsets {} to {}, but {}: records of task {} are "
-          "lost, by kafka-delete-records, a topic made anew or a broker's data loss, and "
-          "going on would give wrong results. Bring back the topic or a state directory "
+          "lost, by kafka-delete-records, a replaced topic or a broker's data loss, and "
+          "continuing would give wrong results. Bring back the topic or a state directory "
           "that is within it, or reset the application: stop all instances, delete its "
           "internal topics, its group's offsets and the state directories",
           store.partition.to_string(), store.store->spec->name, marks.low, marks.high, local,
