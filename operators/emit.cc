@@ -2,16 +2,28 @@
 
 namespace millrace::operators {
 
-void RawEmit::forward(Bytes key, Bytes value) {
-  forward_at(key, value, base_.timestamp_ms);
+void RawEmit::bind(ProcessorContext& context, size_t first) {
+  context_ = &context;
+  first_ = first;
+  last_ = context.child_count();
 }
 
-void RawEmit::forward_at(Bytes key, Bytes value, int64_t timestamp_ms) {
-  Record out = base_;
-  out.key = key;
-  out.value = value;
-  out.timestamp_ms = timestamp_ms;
-  context_->forward(out);
+void RawEmit::bind_to(ProcessorContext& context, size_t child) {
+  context_ = &context;
+  first_ = child;
+  last_ = child + 1;
+}
+
+void RawEmit::forward_at(Bytes key, Bytes value, int64_t timestamp_ms) const {
+  forward({.key = key,
+           .value = value,
+           .old_value = {},
+           .timestamp_ms = timestamp_ms,
+           .headers = answered_->headers});
+}
+
+void RawEmit::forward(const Record& record) const {
+  for (size_t child = first_; child < last_; ++child) context_->forward_to(child, record);
 }
 
 }  // namespace millrace::operators

@@ -3,7 +3,6 @@
 #include "null_rules.h"
 
 namespace millrace::operators {
-
 namespace {
 
 class FlatMap final : public Processor {
@@ -16,13 +15,14 @@ class FlatMap final : public Processor {
   }
   void process(const Record& record) override {
     if (drop_untaken_null(expander_, record, context())) return;
-    emit_.answer(record);
+    answered_ = record;
     expander_.call(record.key, record.value, emit_);
   }
 
  private:
   RecordExpander expander_;
-  RawEmit emit_;
+  Record answered_;
+  RawEmit emit_{answered_};
 };
 
 }  // namespace

@@ -12,6 +12,11 @@ class Pass final : public Processor {
   }
 };
 
+class Relay final : public Processor {
+ public:
+  void process(const Record& record) override { context().forward(record); }
+};
+
 class PassKeyed final : public Processor {
  public:
   void process(const Record& record) override {
@@ -27,6 +32,10 @@ class PassKeyed final : public Processor {
 
 ProcessorFactory pass() {
   return [] { return std::make_unique<Pass>(); };
+}
+
+ProcessorFactory relay() {
+  return [] { return std::make_unique<Relay>(); };
 }
 
 ProcessorFactory pass_keyed() {

@@ -31,9 +31,10 @@ std::string TopologyDraft::free_node_name(std::string wanted) const {
   return fmt::format("{}-{}", wanted, counter);
 }
 
-NodeIndex TopologyDraft::add_source(TopicUse topic, decltype(Node::event_time) event_time) {
+NodeIndex TopologyDraft::add_source(std::string name, TopicUse topic,
+                                    decltype(Node::event_time) event_time) {
   Node node;
-  node.name = topic.name;
+  node.name = name.empty() ? topic.name : std::move(name);
   node.kind = NodeKind::kSource;
   node.topic = std::move(topic);
   node.event_time = std::move(event_time);
@@ -82,13 +83,13 @@ NodeIndex TopologyDraft::add_exchange(const std::vector<NodeIndex>& parents, Typ
 }
 
 void TopologyDraft::add_sink(const std::vector<NodeIndex>& parents, TopicUse topic,
-                             SinkOptions options, bool coalesce) {
+                             SinkOptions options) {
   Node node;
   node.name = options.name.empty() ? free_node_name(topic.name + ".sink") : std::move(options.name);
   node.kind = NodeKind::kSink;
   node.topic = std::move(topic);
   node.partition_key = std::move(options.partition_key);
-  node.coalesce = coalesce;
+  node.coalesce = options.coalesce;
   add(std::move(node), parents);
 }
 
@@ -196,6 +197,46 @@ StreamCore StreamCore::merge(const StreamCore& other) const {
   result.key_changed |= other.key_changed;
   result.key_may_be_null |= other.key_may_be_null;
   return result;
+}
+
+StreamCore StreamCore::side_output(std::string_view name) const {
+  ProcessorUse use;
+  use.name = fmt::format("{}.{}", anchor, name);
+  use.factory = relay();
+  return then(std::move(use));
+}
+
+StreamCore add_processor(const StreamCore& stream, std::string name, ProcessorFactory factory,
+                         ProcessOptions options) {
+  ProcessorUse use;
+  use.name = std::move(name);
+  use.operation = "process";
+  use.factory = std::move(factory);
+  use.stores = std::move(options.stores);
+  use.reads_at_key = std::move(options.reads_at_key);
+  use.keeps_key = options.keeps_key;
+  use.broadcasts = std::move(options.broadcasts);
+  StreamCore result = stream.then(std::move(use));
+  result.key_changed |= !options.keeps_key;
+  result.key_may_be_null |= !options.keeps_key;
+  return result;
+}
+
+MergedInputs merge_inputs(const std::string& processor,
+                          const std::vector<std::pair<uint8_t, StreamCore>>& streams) {
+  MergedInputs merged;
+  for (const auto& [input, stream] : streams) {
+    merged.stream = merged.inputs.empty() ? stream : merged.stream.merge(stream);
+    merged.inputs.resize(merged.stream.nodes.size(), input);
+  }
+  std::vector<NodeIndex> nodes = merged.stream.nodes;
+  std::sort(nodes.begin(), nodes.end());
+  if (const auto twice = std::adjacent_find(nodes.begin(), nodes.end()); twice != nodes.end()) {
+    TopologyDraft& draft = *merged.stream.draft;
+    draft.fail(fmt::format("node '{}' feeds two inputs of node '{}': give each a stream of its own",
+                           draft.name_of(*twice), processor));
+  }
+  return merged;
 }
 
 TableCore TableCore::then(ProcessorUse use, TableView result) const {

@@ -77,7 +77,11 @@ class SubTopologyMaker {
       resolved.continues_here = std::find(inputs_.begin(), inputs_.end(), index) != inputs_.end();
       if (!resolved.continues_here) return;
     }
-    for (const NodeIndex child : node.children) resolved.children.push_back(place(child));
+    for (const NodeIndex child : node.children) {
+      const std::vector<NodeIndex>& parents = topology_.nodes()[child].parents;
+      const auto parent = std::find(parents.begin(), parents.end(), index) - parents.begin();
+      resolved.children.push_back({place(child), static_cast<uint32_t>(parent)});
+    }
   }
 
   /// A table sink sends the rows of the store that changes exactly where and as the sink is written
@@ -112,7 +116,7 @@ class SubTopologyMaker {
 
   /// Follows the ways on which a record keeps the key it came with.
   void add_reachable_stores(uint32_t from, std::vector<uint32_t>& found) const {
-    for (const uint32_t child : sub_.nodes[from].children) {
+    for (const auto& [child, parent] : sub_.nodes[from].children) {
       const ResolvedNode& resolved = sub_.nodes[child];
       for (const std::string& name : resolved.node->reads_at_key) {
         const uint32_t store = store_index(name);

@@ -13,10 +13,18 @@
 
 namespace millrace {
 
+/// Where a node's records go.
+struct ResolvedChild {
+  uint32_t node = 0;    ///< index into `SubTopology::nodes`
+  uint32_t parent = 0;  ///< the sending node's number among that node's parents
+
+  friend bool operator==(const ResolvedChild&, const ResolvedChild&) = default;
+};
+
 /// A node in a sub-topology, with names resolved to indices.
 struct ResolvedNode {
   const Node* node = nullptr;
-  std::vector<uint32_t> children;  ///< indices into `SubTopology::nodes`
+  std::vector<ResolvedChild> children;
   int32_t output = -1;          ///< kSink, kExchange: index into `ResolvedTopology::output_topics`
   bool rows_in_store = false;   ///< kSink that coalesces: it is among `ResolvedStore::sinks`
   std::string outbox;           ///< kSink that coalesces: else the outbox that it writes to

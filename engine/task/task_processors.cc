@@ -31,6 +31,8 @@ class TaskProcessors::Context final : public ProcessorContext {
     all_.push(resolved_.children[child], record);
   }
   size_t child_count() const override { return resolved_.children.size(); }
+  size_t parent() const override { return parent_; }
+  void set_parent(size_t parent) { parent_ = parent; }
 
   KeyValueStore& store(std::string_view name) override {
     const auto found = std::find_if(stores_.begin(), stores_.end(),
@@ -81,6 +83,7 @@ class TaskProcessors::Context final : public ProcessorContext {
 
   TaskProcessors& all_;
   const ResolvedNode& resolved_;
+  size_t parent_ = 0;
   std::vector<std::pair<std::string_view, KeyValueStore*>> stores_;
 };
 
@@ -133,13 +136,14 @@ void TaskProcessors::push_from(uint32_t input_node, const Record& record) {
 }
 
 void TaskProcessors::push_to_children(const ResolvedNode& resolved, const Record& record) {
-  for (const uint32_t child : resolved.children) push(child, record);
+  for (const ResolvedChild& child : resolved.children) push(child, record);
 }
 
-void TaskProcessors::push(uint32_t node, const Record& record) {
-  const ResolvedNode& resolved = scope_.sub_topology->nodes[node];
+void TaskProcessors::push(const ResolvedChild& to, const Record& record) {
+  const ResolvedNode& resolved = scope_.sub_topology->nodes[to.node];
   run(*resolved.node, [&] {
-    if (Processor* const processor = processors_[node].get()) {
+    if (Processor* const processor = processors_[to.node].get()) {
+      contexts_[to.node]->set_parent(to.parent);
       processor->process(record);
     } else if (resolved.node->kind == NodeKind::kExchange) {
       exchange(resolved, record);

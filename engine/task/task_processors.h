@@ -69,7 +69,7 @@ class TaskProcessors {
   /// Runs code of a node.
   template <class Code>
   void run(const Node& node, Code&& code);
-  void push(uint32_t node, const Record& record);
+  void push(const ResolvedChild& to, const Record& record);
   void push_to_children(const ResolvedNode& resolved, const Record& record);
   void exchange(const ResolvedNode& resolved, const Record& record);
   void sink(uint32_t node, const Record& record);

@@ -4,6 +4,8 @@
 
 #include "millrace/testing/topology_driver.h"
 
+#include "checked_activities.h"
+
 namespace {
 
 millrace::Flat<example::Activity> activity(int minutes, bool is_final) {
@@ -35,6 +37,20 @@ TEST(ActivitySummaries, SumFinalActivitiesOfKnownAccounts) {
   EXPECT_EQ(summaries.back().value().account_name()->string_view(), "Acme");
   EXPECT_EQ(summaries.back().value().activities(), 2);
   EXPECT_EQ(summaries.back().value().minutes(), 50);
+}
+
+TEST(CheckedActivities, GoToTheSideOutputWhenTheyHaveNoLength) {
+  millrace::testing::TopologyDriver driver{checked_activities()};
+  driver.pipe(kActivities, "A-1", activity(30, true), 1'000);
+  driver.pipe(kActivities, "A-2", activity(0, true), 2'000);
+  driver.run();
+  const auto checked = driver.read(kChecked);
+  ASSERT_EQ(checked.size(), 1U);
+  EXPECT_EQ(checked[0].value().minutes(), 30);
+  const auto rejected = driver.read(kRejected);
+  ASSERT_EQ(rejected.size(), 1U);
+  EXPECT_EQ(rejected[0].key(), "A-2");
+  EXPECT_EQ(rejected[0].value(), "no minutes");
 }
 
 }  // namespace

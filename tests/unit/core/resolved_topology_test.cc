@@ -93,6 +93,21 @@ TEST_F(ResolvedTopologyTest, SplitsAtAnExchangeThatChangesTheCount) {
                                    is_topic("app-totals-changelog", 2, true)));
 }
 
+TEST_F(ResolvedTopologyTest, ANodeNumbersItsParentsInTheOrderOfTheirDeclaration) {
+  Graph graph;
+  const NodeIndex left = graph.source("left");
+  const NodeIndex right = graph.source("right");
+  const NodeIndex both = graph.processor("both", {right, left});
+  graph.sink("sink", "out", {both, left});
+  const auto resolved = resolve_with(graph, {{"left", 2}, {"right", 2}});
+  ASSERT_TRUE(resolved.ok()) << resolved.message();
+  const SubTopology& sub = resolved->sub_topologies.at(0);
+  EXPECT_THAT(node_names(sub), ElementsAre("left", "right", "both", "sink"));
+  EXPECT_THAT(sub.nodes[0].children, ElementsAre(ResolvedChild{2, 1}, ResolvedChild{3, 1}));
+  EXPECT_THAT(sub.nodes[1].children, ElementsAre(ResolvedChild{2, 0}));
+  EXPECT_THAT(sub.nodes[2].children, ElementsAre(ResolvedChild{3, 0}));
+}
+
 TEST_F(ResolvedTopologyTest, IndicesLeadToNodesAndTopics) {
   const auto resolved = resolve_with(through_an_exchange(2), {{"in", 4}});
   ASSERT_TRUE(resolved.ok()) << resolved.message();
@@ -101,12 +116,12 @@ TEST_F(ResolvedTopologyTest, IndicesLeadToNodesAndTopics) {
   const auto topic = [&](int32_t output) {
     return resolved->output_topics.at(static_cast<size_t>(output));
   };
-  EXPECT_THAT(before.nodes[0].children, ElementsAre(1));
-  EXPECT_THAT(before.nodes[1].children, ElementsAre(2));
+  EXPECT_THAT(before.nodes[0].children, ElementsAre(ResolvedChild{1, 0}));
+  EXPECT_THAT(before.nodes[1].children, ElementsAre(ResolvedChild{2, 0}));
   EXPECT_EQ(topic(before.nodes[2].output), "app-by-owner-exchange");
   EXPECT_EQ(topic(after.inputs[0].output), "app-by-owner-exchange");
   EXPECT_EQ(after.inputs[0].node, 0U);
-  EXPECT_THAT(after.nodes[0].children, ElementsAre(1));
+  EXPECT_THAT(after.nodes[0].children, ElementsAre(ResolvedChild{1, 0}));
   EXPECT_EQ(topic(after.nodes[2].output), "out");
   ASSERT_EQ(after.stores.size(), 1U);
   EXPECT_EQ(after.stores[0].spec->name, "totals");

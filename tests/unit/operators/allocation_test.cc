@@ -79,6 +79,7 @@ class Runner {
       runner_.deliver(node_.children[child], record);
     }
     size_t child_count() const override { return node_.children.size(); }
+    size_t parent() const override { return 0; }
     KeyValueStore& store(std::string_view name) override {
       return runner_.stores_[std::string(name)];
     }

@@ -27,7 +27,7 @@ def expectations(source):
 def errors(source, output):
     """(line of SOURCE, message, lines of output) of every error."""
     here = re.compile(re.escape(source) + r":(\d+):\d+:")
-    line, printed = None, 0
+    line, printed = 0, 0
     for text in output.splitlines():
         printed += 1
         if match := here.match(text):

@@ -88,14 +88,20 @@ struct Harness::Impl {
 
   class Context final : public ProcessorContext {
    public:
-    Context(Impl& impl, const Node& node) : impl_(impl), node_(node) {}
+    Context(Impl& impl, NodeIndex index)
+        : impl_(impl), index_(index), node_(impl.topology.nodes()[index]) {}
     void forward(const Record& record) override {
-      for (const NodeIndex child : node_.children) impl_.deliver(child, record);
+      for (size_t i = 0; i < child_count(); ++i) forward_to(i, record);
     }
     void forward_to(size_t child, const Record& record) override {
-      impl_.deliver(node_.children.at(child), record);
+      const NodeIndex to = node_.children.at(child);
+      const std::vector<NodeIndex>& parents = impl_.topology.nodes()[to].parents;
+      impl_.contexts[to]->parent_ =
+          static_cast<size_t>(std::find(parents.begin(), parents.end(), index_) - parents.begin());
+      impl_.deliver(to, record);
     }
     size_t child_count() const override { return node_.children.size(); }
+    size_t parent() const override { return parent_; }
     KeyValueStore& store(std::string_view name) override {
       MILLRACE_ASSERT(
           std::find(node_.stores.begin(), node_.stores.end(), name) != node_.stores.end(),
@@ -123,13 +129,16 @@ struct Harness::Impl {
 
    private:
     Impl& impl_;
+    NodeIndex index_;
     const Node& node_;
+    size_t parent_ = 0;
     RecordPosition position_;
   };
 
   Impl(Topology made, ExchangeMode exchange_mode) : topology(std::move(made)), mode(exchange_mode) {
-    for (const Node& node : topology.nodes()) {
-      contexts.push_back(std::make_unique<Context>(*this, node));
+    for (NodeIndex i = 0; i < topology.nodes().size(); ++i) {
+      const Node& node = topology.nodes()[i];
+      contexts.push_back(std::make_unique<Context>(*this, i));
       processors.push_back(node.factory ? node.factory() : nullptr);
     }
     for (size_t i = 0; i < processors.size(); ++i) {

@@ -214,3 +214,54 @@ void sinks_and_processors(const Numbers& numbers, const Texts& texts) {
   // refused: the function takes (key, value, emit)
   numbers.process<std::string, int64_t>("shape", [](int64_t) {}).to(kNumbers);
 }
+
+using Rejected = mr::Output<"rejected", std::string, std::string>;
+using Late = mr::Output<"late", std::string, std::string>;
+using Rejects = mr::TypedProcessor<std::string, int64_t, std::string, int64_t, Rejected>;
+class Rejecter final : public Rejects {
+  void on_record(mr::Maybe<std::string> key, mr::Maybe<int64_t>, const mr::Record&) override {
+    // refused: this value is of another type
+    emit<Rejected>()(*key, 5);
+    // refused: the processor does not declare this side output: name it in the processor's base
+    emit<Late>()(*key, "late");
+  }
+};
+
+using NumberIn = mr::Input<"numbers", std::string, int64_t>;
+using TextIn = mr::Input<"texts", std::string, std::string>;
+using BothIn = mr::MultiInputProcessor<mr::Inputs<NumberIn, TextIn>, std::string, int64_t>;
+class Both final : public BothIn {
+  void on_record(NumberIn, mr::Maybe<std::string>, mr::Maybe<int64_t>, const mr::Record&) override {
+  }
+  void on_record(TextIn, mr::Maybe<std::string>, mr::Maybe<std::string>,
+                 const mr::Record&) override {}
+};
+
+using SameName = mr::Output<"rejected", std::string, int64_t>;
+using Twice = mr::TypedProcessor<std::string, int64_t, std::string, int64_t, Rejected, SameName>;
+// refused: two side outputs of a processor have one name
+class TwiceNamed final : public Twice {
+  void on_record(mr::Maybe<std::string>, mr::Maybe<int64_t>, const mr::Record&) override {}
+};
+
+void ports(mr::TopologyBuilder& builder, const Numbers& numbers) {
+  const auto make_rejecter = [] { return std::make_unique<Rejecter>(); };
+  const auto make_both = [] { return std::make_unique<Both>(); };
+  // refused: the processor does not declare this side output
+  numbers.process("rejecter", make_rejecter).output<Late>().to(kNumbers);
+  // refused: the topic's value type is not the stream's
+  numbers.process("rejecter", make_rejecter).output<Rejected>().to(kNumbers);
+  // refused: the input's types are not the stream's
+  const auto wrong = numbers.as<TextIn>();
+  // refused: each input of the processor takes one stream
+  builder.process("both", make_both, {}, numbers.as<NumberIn>()).to(kNumbers);
+  // refused: a processor with several inputs is given to TopologyBuilder::process
+  numbers.process("both", make_both).to(kNumbers);
+  // refused: the processor does not derive from MultiInputProcessor
+  builder.process("one", make_rejecter, {}, numbers.as<NumberIn>()).to(kNumbers);
+  // refused: process takes a function that makes the processor
+  builder
+      .process(
+          "none", [] { return 1; }, {}, numbers.as<NumberIn>())
+      .to(kNumbers);
+}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "millrace/core/processor.h"
@@ -8,21 +9,27 @@
 namespace millrace {
 namespace operators {
 
-/// The byte core of `Emit`: forwards records with the timestamp and headers of the input.
+/// The byte core of `Emit`: forwards records to a range of the node's children.
 class RawEmit {
  public:
-  void bind(ProcessorContext& context) { context_ = &context; }
-  /// Records emitted from now on answer `record`, which must outlive the emitting.
-  void answer(const Record& record) { base_ = {{}, {}, {}, record.timestamp_ms, record.headers}; }
-  void answer_at(int64_t timestamp_ms) { base_ = {{}, {}, {}, timestamp_ms, {}}; }
+  /// `answered` must outlive this: its timestamp and headers go with what is emitted.
+  explicit RawEmit(const Record& answered) : answered_(&answered) {}
 
-  void forward(Bytes key, Bytes value);
-  void forward_at(Bytes key, Bytes value, int64_t timestamp_ms);
+  /// To all children from the `first` on.
+  void bind(ProcessorContext& context, size_t first = 0);
+  /// To the `child`-th alone.
+  void bind_to(ProcessorContext& context, size_t child);
+
+  void forward(Bytes key, Bytes value) const { forward_at(key, value, answered_->timestamp_ms); }
+  void forward_at(Bytes key, Bytes value, int64_t timestamp_ms) const;
+  void forward(const Record& record) const;
   ProcessorContext& context() const { return *context_; }
 
  private:
+  const Record* answered_;
   ProcessorContext* context_ = nullptr;
-  Record base_;
+  size_t first_ = 0;
+  size_t last_ = 0;  ///< the one behind
 };
 
 }  // namespace operators
@@ -36,7 +43,7 @@ class Emit {
 
  public:
   /// The buffers outlive this; they are kept between records so that none is allocated.
-  Emit(operators::RawEmit& raw, std::string& key_buffer, std::string& value_buffer)
+  Emit(const operators::RawEmit& raw, std::string& key_buffer, std::string& value_buffer)
       : raw_(raw), key_(key_buffer), value_(value_buffer) {}
 
   /// Each an `OwnedOf` or, for text and raw bytes, a view; a value that is `std::nullopt` is null.
@@ -57,6 +64,10 @@ class Emit {
   void bytes(Bytes key, Bytes value, int64_t timestamp_ms) {
     raw_.forward_at(key, value, timestamp_ms);
   }
+  /// A whole record of such bytes, with its own timestamp and headers. A processor that keeps a
+  /// table says with `old_value` what the record replaces; processors behind it see that, and the
+  /// methods of `Stream` do not look at it.
+  void record(const Record& record) { raw_.forward(record); }
   ProcessorContext& context() const { return raw_.context(); }
 
  private:
@@ -71,7 +82,7 @@ class Emit {
     return operators::encode_to<V>(value, value_) ? Bytes(value_) : Bytes();
   }
 
-  operators::RawEmit& raw_;
+  const operators::RawEmit& raw_;
   std::string& key_;
   std::string& value_;
 };

@@ -27,8 +27,7 @@ struct Serde<Joined<L, R>> {
     return name;
   }
   static Status validate(Bytes bytes) {
-    MILLRACE_RETURN_IF_ERROR(
-        operators::validate_parts(bytes, type_info<L>().validate, type_info<R>().validate));
+    MILLRACE_RETURN_IF_ERROR(operators::validate_parts(bytes, &validate_as<L>, &validate_as<R>));
     const BytesPair pair = decode_pair(bytes);
     if (!pair.first.is_null() && !pair.second.is_null()) return {};
     return Error{ErrorCode::kInvalidRecord, "a side of the join is missing"};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -43,10 +44,30 @@ struct ProcessOptions {
   bool keeps_key = false;
 };
 
+/// Of a topic with values `V` that is read.
+template <class V>
+struct SourceOptions {
+  std::string name = {};  ///< of the node; empty: the topic's
+  /// What has to hold of a value beyond its serde. A record of which it returns an error (code
+  /// `kInvalidRecord`) is invalid, as one whose bytes are: `on.invalid.record` decides. Not asked
+  /// about nulls. Called by several threads, so it must be a pure function.
+  std::function<Status(ViewOf<V>)> validate = {};
+};
+
+/// Of a topic with keys `K` and values `V` that every task reads whole.
+template <class K, class V>
+struct BroadcastOptions {
+  /// As in `SourceOptions`, of a key and of a value.
+  std::function<Status(ViewOf<K>)> validate_key = {};
+  std::function<Status(ViewOf<V>)> validate = {};
+};
+
 struct SinkOptions {
   /// The part of the key's bytes that decides the partition; empty: all of it.
   PartitionKey partition_key = {};
   std::string name = {};  ///< of the node; empty: derived from the topic
+  /// Of each commit write only the latest record per key, as `Table::to` always does.
+  bool coalesce = false;
 };
 
 }  // namespace millrace

@@ -1,16 +1,13 @@
 #pragma once
 
-#include <algorithm>
-#include <functional>
-#include <string>
+#include <array>
+#include <cstdint>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-#include "millrace/core/processor.h"
-#include "millrace/operators/broadcast_table.h"
-#include "millrace/operators/emit.h"
-#include "millrace/operators/typed_store.h"
-#include "millrace/operators/typed_timers.h"
+#include "millrace/operators/detail/processor_base.h"
+#include "millrace/operators/ports.h"
 
 namespace millrace {
 
@@ -28,76 +25,96 @@ namespace millrace {
 /// `process<K2, V2>`), or a function like that of `flat_map`, which reaches stores through
 /// `emit.context()`. Nulls reach a processor as they are; a function only those it takes as
 /// `Maybe<T>`, others are dropped and counted "null_key" or "null_value".
-template <class KIn, class VIn, class KOut, class VOut>
-class TypedProcessor : public Processor {
+///
+/// `SideOutputs`: further outputs, each an `Output`, by which the processor forwards and the
+/// topology goes on. What goes to a side output that nothing reads is lost.
+///
+///     using Rejected = mr::Output<"rejected", AccountId, std::string>;
+///     class Checked final : public mr::TypedProcessor<…, …, AccountId, crm::Row, Rejected> {
+///       … emit<Rejected>()(*key, "no name"); …
+///     };
+///     const auto checked = stream.process("checked", make_checked);
+///     checked.to(kRows);
+///     checked.output<Rejected>().to(kRejections);
+template <class KIn, class VIn, class KOut, class VOut, class... SideOutputs>
+class TypedProcessor : public operators::ProcessorBase<KOut, VOut, SideOutputs...> {
  public:
   using InKey = KIn;
   using InValue = VIn;
-  using OutKey = KOut;
-  using OutValue = VOut;
 
-  void init(ProcessorContext& context) final {
-    Processor::init(context);
-    raw_emit_.bind(context);
-    on_start();
-  }
   void process(const Record& record) final {
-    raw_emit_.answer(record);
+    this->answer(record);
     on_record(Maybe<KIn>(record.key), Maybe<VIn>(record.value), record);
-  }
-  void on_timer(const Timer& timer) final {
-    raw_emit_.answer_at(timer.time_ms);
-    on_due(timer);
-  }
-  void on_change(const BroadcastChange& change) final {
-    raw_emit_.answer_at(change.timestamp_ms);
-    on_table_change(change);
-  }
-  void on_reset(std::string_view table) final {
-    raw_emit_.answer_at(std::max<int64_t>(context().stream_time_ms(), 0));
-    on_table_reset(table);
   }
 
  protected:
-  /// Before the first record: look up stores, schedule punctuations.
-  virtual void on_start() {}
+  /// `record.old_value` is what the record replaces, where the processor before says so.
   virtual void on_record(Maybe<KIn> key, Maybe<VIn> value, const Record& record) = 0;
-  /// A timer is due; what this emits has the timer's time. See `Processor::on_timer`.
-  virtual void on_due(const Timer& timer) { Processor::on_timer(timer); }
+};
 
-  /// A broadcast table has changed; what this emits has the change's time. See `Processor`.
-  virtual void on_table_change(const BroadcastChange& /*change*/) {}
-  virtual void on_table_reset(std::string_view /*table*/) {}
+namespace operators {
 
-  Emit<KOut, VOut>& emit() { return emit_; }
-  /// REQUIRES: the node declares `name`, with these types, among its stores.
-  template <class K, class V>
-  TypedStore<K, V> store(std::string_view name) {
-    return TypedStore<K, V>(context().store(name));
+/// A processor's part for one of its inputs.
+template <class I>
+class InputHandler {
+ public:
+  virtual void on_record(I input, Maybe<typename I::Key> key, Maybe<typename I::Value> value,
+                         const Record& record) = 0;
+
+ protected:
+  ~InputHandler() = default;
+};
+
+}  // namespace operators
+
+/// As `TypedProcessor`, with several inputs of different types. It overrides `on_record` once an
+/// input, told apart by the first parameter.
+///
+///     using Orders = mr::Input<"orders", OrderId, Order>;
+///     using Payments = mr::Input<"payments", OrderId, Payment>;
+///     class Matching final
+///         : public mr::MultiInputProcessor<mr::Inputs<Orders, Payments>, OrderId, Matched> {
+///       void on_record(Orders, mr::Maybe<OrderId> id, mr::Maybe<Order> order,
+///                      const mr::Record& record) override { … }
+///       void on_record(Payments, mr::Maybe<OrderId> id, mr::Maybe<Payment> payment,
+///                      const mr::Record& record) override { … }
+///     };
+///     builder.process("matching", [] { return std::make_unique<Matching>(); }, {},
+///                     orders.as<Orders>(), payments.as<Payments>());
+///
+/// All inputs have the same partitions, as the sides of a join; the record with the lowest time
+/// among their heads comes first.
+template <class AllInputs, class KOut, class VOut, class... SideOutputs>
+class MultiInputProcessor;
+
+template <class... Is, class KOut, class VOut, class... SideOutputs>
+class MultiInputProcessor<Inputs<Is...>, KOut, VOut, SideOutputs...>
+    : public operators::ProcessorBase<KOut, VOut, SideOutputs...>,
+      public operators::InputHandler<Is>... {
+  static_assert(operators::have_own_names<Is...>(), "two inputs of a processor have one name");
+
+ public:
+  using AllInputs = Inputs<Is...>;
+
+  void process(const Record& record) final {
+    using Handle = void (*)(MultiInputProcessor&, const Record&);
+    static constexpr std::array<Handle, sizeof...(Is)> kHandles{
+        &MultiInputProcessor::handle<Is>...};
+    this->answer(record);
+    kHandles[inputs_.at(this->context().parent())](*this, record);
   }
-  /// REQUIRES: the node declares the table.
-  template <class K, class V>
-  TypedBroadcast<K, V> rows_of(const BroadcastTable<K, V>& table) {
-    return TypedBroadcast<K, V>(context().broadcast(table.name()));
-  }
-  /// REQUIRES: the node declares `name` among its stores.
-  template <class K>
-  TypedTimers<K> timers(std::string_view name) {
-    return TypedTimers<K>(context().timers(name));
-  }
-  /// Calls `callback(now_ms)` about every `interval_ms`; what it emits has the timestamp now_ms.
-  void schedule(TimeKind kind, int64_t interval_ms, std::function<void(int64_t now_ms)> callback) {
-    context().schedule(kind, interval_ms, [this, callback = std::move(callback)](int64_t now_ms) {
-      raw_emit_.answer_at(now_ms);
-      callback(now_ms);
-    });
-  }
+
+  /// For `TopologyBuilder`: the number of the input that each parent of the node feeds.
+  void set_inputs(std::vector<uint8_t> inputs) { inputs_ = std::move(inputs); }
 
  private:
-  operators::RawEmit raw_emit_;
-  std::string key_buffer_;
-  std::string value_buffer_;
-  Emit<KOut, VOut> emit_{raw_emit_, key_buffer_, value_buffer_};
+  template <class I>
+  static void handle(MultiInputProcessor& self, const Record& record) {
+    static_cast<operators::InputHandler<I>&>(self).on_record(
+        I(), Maybe<typename I::Key>(record.key), Maybe<typename I::Value>(record.value), record);
+  }
+
+  std::vector<uint8_t> inputs_;
 };
 
 }  // namespace millrace

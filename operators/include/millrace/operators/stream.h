@@ -18,6 +18,8 @@ namespace millrace {
 
 template <class K, class V>
 class Table;
+template <class K, class V, class... SideOutputs>
+class ProcessedStream;
 
 /// Records of types `K` and `V`, each a fact of its own. A handle: cheap to copy, used while its
 /// `TopologyBuilder` lives and has not built. Every method adds to the topology and returns what
@@ -226,19 +228,29 @@ class Stream {
   }
 
   /// Runs a user's processor; see `process.h`. Nothing is exchanged before it: a processor that
-  /// keeps state by a key that was changed needs an `exchange()` first.
+  /// keeps state by a key that was changed needs an `exchange()` first. Returns the main output, as
+  /// a `ProcessedStream` where the processor has side outputs.
   template <class NewKey = void, class NewValue = void, class F>
   auto process(std::string name, F factory, ProcessOptions options = {}) const;
   template <class NewKey = void, class NewValue = void, class... Args>
   requires operators::Nameless<Args...>
   auto process(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
+  /// Feeds the input `I` of a processor with several; see `TopologyBuilder::process`.
+  template <class I>
+  auto as() const {
+    constexpr bool kFits =
+        std::is_same_v<typename I::Key, K> && std::is_same_v<typename I::Value, V>;
+    static_assert(kFits, "the input's types are not the stream's");
+    return operators::FedInput<I>{core_};
+  }
+
   template <class K2, class V2>
   void to(Topic<K2, V2> topic, SinkOptions options = {}) const {
     static_assert(std::is_same_v<K, K2>, "the topic's key type is not the stream's");
     static_assert(std::is_same_v<V, V2>, "the topic's value type is not the stream's");
     core_.draft->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
-                          std::move(options), false);
+                          std::move(options));
   }
 
   /// The latest value per key, kept in store `name`. Null key: dropped. Null value: deletes the
@@ -347,21 +359,61 @@ auto Stream<K, V>::branch(Fs... predicates) const {
   }
 }
 
+/// The main output of a processor, and its side outputs.
+template <class K, class V, class... SideOutputs>
+class ProcessedStream : public Stream<K, V> {
+ public:
+  using Sides = std::array<operators::StreamCore, sizeof...(SideOutputs)>;
+  ProcessedStream(operators::StreamCore main, Sides sides)
+      : Stream<K, V>(std::move(main)), sides_(std::move(sides)) {}
+
+  /// What the processor forwards to `Output`.
+  template <class Output>
+  auto output() const {
+    constexpr bool kIsDeclared = (std::is_same_v<Output, SideOutputs> || ...);
+    static_assert(kIsDeclared, "the processor does not declare this side output");
+    if constexpr (kIsDeclared) {
+      constexpr size_t kNumber = operators::number_of<Output>(Inputs<SideOutputs...>());
+      return Stream<typename Output::Key, typename Output::Value>(sides_[kNumber]);
+    } else {
+      return operators::Refused();
+    }
+  }
+
+ private:
+  Sides sides_;
+};
+
+namespace operators {
+
+/// The handle of a processor that was just added.
+template <class K, class V, class... SideOutputs>
+auto processed_as(StreamCore core, TypeList<SideOutputs...>) {
+  if constexpr (sizeof...(SideOutputs) == 0) {
+    return Stream<K, V>(std::move(core));
+  } else {
+    // Braces, so that they are added in this order.
+    typename ProcessedStream<K, V, SideOutputs...>::Sides sides{
+        core.side_output(SideOutputs::name())...};
+    return ProcessedStream<K, V, SideOutputs...>(std::move(core), std::move(sides));
+  }
+}
+
+template <class Made>
+auto processed(StreamCore core) {
+  return processed_as<typename Made::OutKey, typename Made::OutValue>(std::move(core),
+                                                                      typename Made::SideOutputs());
+}
+
+}  // namespace operators
+
 template <class K, class V>
 template <class NewKey, class NewValue, class F>
 auto Stream<K, V>::process(std::string name, F factory, ProcessOptions options) const {
   using Made = operators::ProcessorMaker<K, V, NewKey, NewValue, F>;
   if constexpr (Made::is_right()) {
-    operators::StreamCore next = core_.then({.name = std::move(name),
-                                             .operation = "process",
-                                             .factory = Made::make(std::move(factory)),
-                                             .stores = std::move(options.stores),
-                                             .reads_at_key = std::move(options.reads_at_key),
-                                             .keeps_key = options.keeps_key,
-                                             .broadcasts = std::move(options.broadcasts)});
-    next.key_changed |= !options.keeps_key;
-    next.key_may_be_null |= !options.keeps_key;
-    return Stream<typename Made::OutKey, typename Made::OutValue>(std::move(next));
+    return operators::processed<Made>(operators::add_processor(
+        core_, std::move(name), Made::make(std::move(factory)), std::move(options)));
   } else {
     return operators::Refused();
   }

@@ -141,8 +141,9 @@ class Table {
   void to(Topic<K2, V2> topic, SinkOptions options = {}) const {
     static_assert(std::is_same_v<K, K2>, "the topic's key type is not the table's");
     static_assert(std::is_same_v<V, V2>, "the topic's value type is not the table's");
+    options.coalesce = true;
     core_.draft->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
-                          std::move(options), true);
+                          std::move(options));
   }
 
   /// Names of the stores that hold what this table is made of: declare them in `ProcessOptions` to

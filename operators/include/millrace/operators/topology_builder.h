@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "millrace/core/topic.h"
@@ -29,17 +30,19 @@ class TopologyBuilder {
 
   /// Records of a topic; a topic is read once, so keep what this returns.
   template <class K, class V>
-  Stream<K, V> stream(Topic<K, V> topic) {
-    return source(topic, {});
+  Stream<K, V> stream(Topic<K, V> topic, std::type_identity_t<SourceOptions<V>> options = {}) {
+    return source(topic, {}, std::move(options));
   }
   /// `event_time` takes (key, value) or (value) and returns ms since 1970-01-01 UTC. Records with a
   /// null that it does not take, or for which it returns a negative time, keep their own timestamp.
   template <class K, class V, class F>
-  Stream<K, V> stream(Topic<K, V> topic, F event_time) {
+  Stream<K, V> stream(Topic<K, V> topic, F event_time,
+                      std::type_identity_t<SourceOptions<V>> options = {}) {
     if constexpr (operators::is_event_time<K, V, F>()) {
-      return source(topic, operators::make_event_time<K, V>(std::move(event_time)));
+      return source(topic, operators::make_event_time<K, V>(std::move(event_time)),
+                    std::move(options));
     } else {
-      return source(topic, {});
+      return source(topic, {}, std::move(options));
     }
   }
 
@@ -62,8 +65,11 @@ class TopologyBuilder {
   /// A compacted topic that every task can read whole, at a cursor of its own, and whose changes
   /// call the processors that read it: name it in their options.
   template <class K, class V>
-  BroadcastTable<K, V> broadcast_table(Topic<K, V> topic) {
-    draft_->add_broadcast({std::string(topic.name), type_info<K>(), type_info<V>()});
+  BroadcastTable<K, V> broadcast_table(Topic<K, V> topic,
+                                       std::type_identity_t<BroadcastOptions<K, V>> options = {}) {
+    draft_->add_broadcast({std::string(topic.name),
+                           operators::checked_type<K>(std::move(options.validate_key)),
+                           operators::checked_type<V>(std::move(options.validate))});
     return BroadcastTable<K, V>(std::string(topic.name));
   }
 
@@ -72,15 +78,36 @@ class TopologyBuilder {
     draft_->add_timers(std::move(name), clock, options);
   }
 
+  /// Runs a user's processor with several inputs, each fed by a stream: `stream.as<Input>()`, in
+  /// any order; see `MultiInputProcessor`. Else as `Stream::process`.
+  template <class F, class... Is>
+  auto process(std::string name, F factory, ProcessOptions options,
+               const operators::FedInput<Is>&... inputs) {
+    using Maker = operators::MultiInputMaker<F, Is...>;
+    if constexpr (Maker::is_right()) {
+      using Made = std::remove_cvref_t<decltype(*factory())>;
+      operators::MergedInputs merged = operators::merge_inputs(
+          name, {{operators::number_of<Is>(typename Made::AllInputs()), inputs.stream}...});
+      return operators::processed<Made>(operators::add_processor(
+          merged.stream, std::move(name), Maker::make(std::move(factory), std::move(merged.inputs)),
+          std::move(options)));
+    } else {
+      return operators::Refused();
+    }
+  }
+
   /// Checks everything. Error: `kConfig`, naming every node at fault; see `Topology::create`.
   Result<Topology> build() && { return draft_->build(); }
 
  private:
   template <class K, class V>
-  Stream<K, V> source(Topic<K, V> topic, decltype(Node::event_time) event_time) {
+  Stream<K, V> source(Topic<K, V> topic, operators::EventTime event_time,
+                      SourceOptions<V> options) {
     operators::StreamCore core;
     core.draft = draft_.get();
-    core.nodes = {draft_->add_source({std::string(topic.name), type_info<K>(), type_info<V>()},
+    core.nodes = {draft_->add_source(std::move(options.name),
+                                     {std::string(topic.name), type_info<K>(),
+                                      operators::checked_type<V>(std::move(options.validate))},
                                      std::move(event_time))};
     core.anchor = std::string(topic.name);
     return Stream<K, V>(std::move(core));

@@ -56,6 +56,7 @@ class FlowRunner::Context final : public ProcessorContext {
     runner_.arrive(runner_.topology_.nodes()[node_].children.at(child), partition_, record);
   }
   size_t child_count() const override { return runner_.topology_.nodes()[node_].children.size(); }
+  size_t parent() const override { return 0; }
   KeyValueStore& store(std::string_view name) override { return runner_.store(name, partition_); }
   const BroadcastRows& broadcast(std::string_view) override {
     static const NoRows no_rows;

@@ -25,6 +25,9 @@ class ProcessorContext {
   /// Pushes `record` through the `child`-th child, in the order in which children were declared.
   virtual void forward_to(size_t child, const Record& record) = 0;
   virtual size_t child_count() const = 0;
+  /// Which of the node's parents, in the order in which they were declared, the record being
+  /// processed comes from. REQUIRES: within `process`.
+  virtual size_t parent() const = 0;
 
   /// REQUIRES: the node declares `name` among its stores.
   virtual KeyValueStore& store(std::string_view name) = 0;

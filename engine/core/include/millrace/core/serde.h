@@ -70,7 +70,17 @@ using ViewOf = typename serde::Types<T>::View;
 template <class T>
 using OwnedOf = typename serde::Types<T>::Owned;
 
-/// REQUIRES: bytes that the serde's `validate` takes. The view lives as long as they do.
+/// Error: `kInvalidRecord`.
+template <class T>
+Status validate_as(Bytes bytes) {
+  if constexpr (NeedsSerde<T>::kIsThere) {
+    return Serde<T>::validate(bytes);
+  } else {
+    return {};
+  }
+}
+
+/// REQUIRES: bytes that `validate_as` takes. The view lives as long as they do.
 template <class T>
 ViewOf<T> view_of(Bytes bytes) {
   if constexpr (NeedsSerde<T>::kIsThere) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string_view>
 
 #include "millrace/core/serde.h"
@@ -16,7 +17,7 @@ struct Topic {
 /// The type of a key or value as the byte core sees it.
 struct TypeInfo {
   std::string_view name = "bytes";
-  Status (*validate)(Bytes) = nullptr;  ///< null: any bytes are valid
+  std::function<Status(Bytes)> validate = {};  ///< empty: any bytes are valid
 
   friend bool operator==(const TypeInfo& a, const TypeInfo& b) { return a.name == b.name; }
 };

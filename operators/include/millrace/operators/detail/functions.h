@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "millrace/core/topic.h"
 #include "millrace/operators/detail/callable.h"
 #include "millrace/operators/detail/encoded.h"
 #include "millrace/operators/emit.h"
@@ -234,6 +235,18 @@ EventTime make_event_time(F f) {
     const int64_t time_ms = Keyed::call_with(f, key, value);
     return time_ms < 0 ? record_timestamp_ms : time_ms;
   };
+}
+
+/// The type, with what has to hold of its values beyond the serde.
+template <class T>
+TypeInfo checked_type(std::function<Status(ViewOf<T>)> validate) {
+  TypeInfo type = type_info<T>();
+  if (!validate) return type;
+  type.validate = [validate = std::move(validate)](Bytes bytes) -> Status {
+    MILLRACE_RETURN_IF_ERROR(validate_as<T>(bytes));
+    return validate(view_of<T>(bytes));
+  };
+  return type;
 }
 
 template <class Explicit, class K, class L, class R, JoinKind Kind, class F>

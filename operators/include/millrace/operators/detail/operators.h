@@ -33,6 +33,9 @@ ProcessorFactory branch(std::vector<Predicate> predicates);
 /// are deletes and stay.
 ProcessorFactory pass();
 
+/// Passes records on as they are.
+ProcessorFactory relay();
+
 /// Passes records with a key; a null key has no partition: dropped and counted "null_key".
 ProcessorFactory pass_keyed();
 

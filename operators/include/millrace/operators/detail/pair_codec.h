@@ -55,7 +55,7 @@ struct Serde<Change<V>> {
     return name;
   }
   static Status validate(Bytes bytes) {
-    return operators::validate_parts(bytes, type_info<V>().validate, type_info<V>().validate);
+    return operators::validate_parts(bytes, &validate_as<V>, &validate_as<V>);
   }
   static View view(Bytes bytes) { return decode_pair(bytes); }
   static void encode(const Owned& value, std::string& out) { encode_pair(value, out); }

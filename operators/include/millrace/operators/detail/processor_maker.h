@@ -1,11 +1,16 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "millrace/operators/detail/operators.h"
+#include "millrace/operators/detail/topology_draft.h"
+#include "millrace/operators/ports.h"
 
 namespace millrace::operators {
 
@@ -18,6 +23,17 @@ template <class P>
 concept HasOutputTypes = requires {
   typename P::OutKey;
   typename P::OutValue;
+};
+
+template <class P>
+concept HasInputTypes = requires {
+  typename P::InKey;
+  typename P::InValue;
+};
+
+template <class P>
+concept HasSeveralInputs = requires {
+  typename P::AllInputs;
 };
 
 /// Output types of a processor: the types that the call names, else those of the processor.
@@ -37,11 +53,20 @@ struct OutputTypesOf<P, void, void> {
   using Value = typename P::OutValue;
 };
 
+template <class P>
+struct SideOutputsOf : TypeIs<TypeList<>> {};
+template <class P>
+requires requires {
+  typename P::SideOutputs;
+}
+struct SideOutputsOf<P> : TypeIs<typename P::SideOutputs> {};
+
 /// Tells what a user gave to `process` and makes a factory of it.
 template <class K, class V, class NewKey, class NewValue, class F>
 struct ProcessorMaker {
   using OutKey = NewKey;
   using OutValue = NewValue;
+  using SideOutputs = TypeList<>;
   static constexpr bool is_right() {
     if constexpr (OutputTypesOf<void, NewKey, NewValue>::kAreKnown) {
       return is_expander<K, V, NewKey, NewValue, F>();
@@ -58,17 +83,72 @@ struct ProcessorMaker<K, V, NewKey, NewValue, F> {
   using Types = OutputTypesOf<Made, NewKey, NewValue>;
   using OutKey = typename Types::Key;
   using OutValue = typename Types::Value;
+  using SideOutputs = typename SideOutputsOf<Made>::Type;
   static constexpr bool is_right() {
-    if constexpr (HasOutputTypes<Made>) {
+    if constexpr (HasInputTypes<Made>) {
       constexpr bool kFits =
           std::same_as<typename Made::InKey, K> && std::same_as<typename Made::InValue, V>;
       static_assert(kFits, "the processor's input types are not the stream's");
       return kFits;
+    } else {
+      static_assert(!HasSeveralInputs<Made>,
+                    "a processor with several inputs is given to TopologyBuilder::process, with a "
+                    "stream for each of them");
+      return Types::kAreKnown && !HasSeveralInputs<Made>;
     }
-    return Types::kAreKnown;
   }
   static ProcessorFactory make(F f) {
     return [f = std::move(f)]() mutable -> std::unique_ptr<Processor> { return f(); };
+  }
+};
+
+/// A stream that feeds the input `I` of a processor with several.
+template <class I>
+struct FedInput {
+  StreamCore stream;
+};
+
+template <class I, class... Is>
+constexpr size_t kCountOf = (size_t{0} + ... + (std::is_same_v<I, Is> ? 1 : 0));
+
+/// Where `I` stands among all inputs. REQUIRES: it is one of them.
+template <class I, class... Is>
+constexpr uint8_t number_of(Inputs<Is...>) {
+  uint8_t number = 0;
+  static_cast<void>(((std::is_same_v<I, Is> || (++number, false)) || ...));
+  return number;
+}
+
+template <class... Is, class... Fed>
+constexpr bool feeds_each_once(Inputs<Is...>, TypeList<Fed...>) {
+  return sizeof...(Is) == sizeof...(Fed) && ((kCountOf<Is, Fed...> == 1) && ...);
+}
+
+/// As `ProcessorMaker`, of a processor with several inputs that streams for `Fed` are given to.
+template <class F, class... Fed>
+struct MultiInputMaker {
+  static constexpr bool is_right() {
+    static_assert(MakesProcessor<F>, "process takes a function that makes the processor");
+    if constexpr (MakesProcessor<F>) {
+      using Made = std::remove_cvref_t<decltype(*std::declval<F&>()())>;
+      constexpr bool kHasInputs = HasSeveralInputs<Made>;
+      static_assert(kHasInputs, "the processor does not derive from MultiInputProcessor");
+      if constexpr (kHasInputs) {
+        constexpr bool kFeedsAll = feeds_each_once(typename Made::AllInputs(), TypeList<Fed...>());
+        static_assert(kFeedsAll,
+                      "each input of the processor takes one stream: give stream.as<Input>() for "
+                      "each; merge streams that go to the same one");
+        return kFeedsAll;
+      }
+    }
+    return false;
+  }
+  static ProcessorFactory make(F f, std::vector<uint8_t> inputs) {
+    return [f = std::move(f), inputs]() mutable -> std::unique_ptr<Processor> {
+      auto processor = f();
+      processor->set_inputs(inputs);
+      return processor;
+    };
   }
 };
 

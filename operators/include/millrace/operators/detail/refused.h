@@ -117,6 +117,14 @@ struct Refused {
   Refused process(std::string, F, ProcessOptions) const {
     return {};
   }
+  template <class Output>
+  Refused output() const {
+    return {};
+  }
+  template <class I>
+  Refused as() const {
+    return {};
+  }
   Refused to_stream(std::string = {}) const { return {}; }
   Refused to_table(std::string, StoreOptions = {}) const { return {}; }
   template <class Topic>

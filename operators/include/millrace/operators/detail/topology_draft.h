@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "millrace/operators/detail/table_view.h"
@@ -33,20 +35,21 @@ class TopologyDraft {
  public:
   explicit TopologyDraft(std::string name) : name_(std::move(name)) {}
 
-  NodeIndex add_source(TopicUse topic, decltype(Node::event_time) event_time);
+  /// `name`: empty: the topic's.
+  NodeIndex add_source(std::string name, TopicUse topic, decltype(Node::event_time) event_time);
   NodeIndex add_processor(const std::vector<NodeIndex>& parents, std::string_view anchor,
                           ProcessorUse use);
   /// `options.name` is set; `is_derived`: not by the user.
   NodeIndex add_exchange(const std::vector<NodeIndex>& parents, TypeInfo key, TypeInfo value,
                          ExchangeOptions options, bool is_derived);
-  void add_sink(const std::vector<NodeIndex>& parents, TopicUse topic, SinkOptions options,
-                bool coalesce);
+  void add_sink(const std::vector<NodeIndex>& parents, TopicUse topic, SinkOptions options);
   void add_store(std::string name, TypeInfo key, TypeInfo value, StoreOptions options);
   void add_broadcast(TopicUse topic) { broadcasts_.push_back(std::move(topic)); }
   void add_timers(std::string name, TimeKind clock, StoreOptions options);
 
   /// Remembers a fault for `build` to report.
   void fail(std::string message) { faults_.push_back(std::move(message)); }
+  const std::string& name_of(NodeIndex node) const { return nodes_[node].name; }
   /// Whether one input record can reach both sets of nodes.
   bool have_common_source(const std::vector<NodeIndex>& a, const std::vector<NodeIndex>& b) const;
 
@@ -86,7 +89,24 @@ struct StreamCore {
   StreamCore at_its_key(TypeInfo key, TypeInfo value, std::string name) const;
   /// REQUIRES: both of the same builder.
   StreamCore merge(const StreamCore& other) const;
+  /// What a processor that was just added forwards to its side output `name`. REQUIRES: side
+  /// outputs are added in the order in which the processor declares them, before anything else.
+  StreamCore side_output(std::string_view name) const;
 };
+
+/// A user's processor behind `stream`.
+StreamCore add_processor(const StreamCore& stream, std::string name, ProcessorFactory factory,
+                         ProcessOptions options);
+
+/// The streams of a processor's inputs, each with the input's number, as one.
+struct MergedInputs {
+  StreamCore stream;
+  std::vector<uint8_t> inputs;  ///< of each of its nodes
+};
+
+/// REQUIRES: not empty, and all of one builder. Two inputs that one node feeds are a fault.
+MergedInputs merge_inputs(const std::string& processor,
+                          const std::vector<std::pair<uint8_t, StreamCore>>& streams);
 
 /// The untyped half of `Table`.
 struct TableCore {
