@@ -5,6 +5,8 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include "millrace/core/partitioner.h"
 #include "millrace/state/timer_queue.h"
@@ -23,6 +25,14 @@ void require(const Status& status, std::string_view doing) {
   std::fprintf(stderr, "TopologyDriver: %.*s: %s\n", static_cast<int>(doing.size()), doing.data(),
                status.message().c_str());
   std::abort();
+}
+
+/// To stderr, because stdout is the test's.
+void set_up_logging(const std::string& level) {
+  auto logger = std::make_shared<spdlog::logger>(
+      "millrace", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  logger->set_level(spdlog::level::from_str(level));
+  spdlog::set_default_logger(std::move(logger));
 }
 
 DriverRecord to_driver_record(int32_t partition, StoredRecord&& stored) {
@@ -96,6 +106,7 @@ TopologyDriver::TopologyDriver(Result<Topology> topology, DriverOptions options)
   // fence what the one before left open.
   engine.retry_backoff_max_ms = 0;
   if (engine.instance_id.empty()) engine.instance_id = "driver";
+  set_up_logging(engine.log_level);
   impl_->create_topics();
   require(impl_->create_engine(), "the engine does not start");
 }
@@ -171,6 +182,30 @@ std::optional<std::string> TopologyDriver::store_bytes(std::string_view store, B
   require(answer.status(), "the store cannot be read");
   if (!answer->row) return std::nullopt;
   return std::move(answer->row->value);
+}
+
+void TopologyDriver::check_store(std::string_view store, const TypeInfo& key,
+                                 const TypeInfo& value) const {
+  const StoreSpec* const spec = impl_->topology->find_store(store);
+  if (spec != nullptr && spec->key == key && spec->value == value) return;
+  const std::string there =
+      spec == nullptr ? "does not exist"
+                      : fmt::format("has rows {} -> {}", spec->key.name, spec->value.name);
+  require(Error{ErrorCode::kInvalidArgument, fmt::format("store '{}' {}, asked for {} -> {}", store,
+                                                         there, key.name, value.name)},
+          "the store cannot be read");
+}
+
+std::vector<std::pair<std::string, std::string>> TopologyDriver::all_store_bytes(
+    std::string_view store) {
+  std::vector<std::pair<std::string, std::string>> rows;
+  const auto scanned = impl_->engine->queries().scan(
+      store, Bytes(), Bytes(), [&](TaskId, Bytes key, const Row& row) {
+        rows.emplace_back(key.to_string(), row.value.to_string());
+        return true;
+      });
+  require(scanned.status(), "the store cannot be read");
+  return rows;
 }
 
 std::optional<int64_t> TopologyDriver::timer_ms(std::string_view timers, Bytes key, uint8_t kind,

@@ -293,4 +293,55 @@ TEST(BroadcastTables, NeedAReaderWithAName) {
   EXPECT_THAT(topology.message(), ::testing::HasSubstr("needs a name"));
 }
 
+TEST(Driver, ReadsTheRowsOfStoresTyped) {
+  TopologyBuilder builder{"test"};
+  builder.table(kLeft).to(kOut);
+  DriverOptions options;
+  options.partitions = 3;
+  TopologyDriver driver(std::move(builder).build(), options);
+  for (int64_t i = 0; i < 20; ++i) driver.pipe(kLeft, "k" + std::to_string(i), i, 1);
+  driver.run();
+  EXPECT_EQ((*driver.row<std::string, int64_t>("left-table", "k7")), 7);
+  EXPECT_FALSE((driver.row<std::string, int64_t>("left-table", "k20")));
+  Rows rows;
+  for (const auto& [key, value] : driver.rows<std::string, int64_t>("left-table")) {
+    rows[key] = *value;
+  }
+  EXPECT_EQ(rows, rows_of(driver, "out"));
+  EXPECT_EQ(rows.size(), 20U);
+}
+
+TEST(DriverDeathTest, NamesAStoreThatIsReadWithOtherTypesOrDoesNotExist) {
+  TopologyBuilder builder{"test"};
+  builder.table(kLeft).to(kOut);
+  TopologyDriver driver(std::move(builder).build());
+  EXPECT_DEATH((driver.row<std::string, std::string>("left-table", "k")),
+               "store 'left-table' has rows string -> int64, asked for string -> string");
+  EXPECT_DEATH((driver.rows<std::string, int64_t>("left")), "store 'left' does not exist");
+}
+
+/// What a run of a small topology at this level of the log writes to (stdout, stderr).
+std::pair<std::string, std::string> logged(const std::string& level) {
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  {
+    TopologyBuilder builder{"test"};
+    builder.table(kLeft).to(kOut);
+    DriverOptions options;
+    options.engine.log_level = level;
+    TopologyDriver driver(std::move(builder).build(), options);
+    driver.pipe(kLeft, "k", 1, 1);
+    driver.run();
+  }
+  std::string out = ::testing::internal::GetCapturedStdout();
+  return {std::move(out), ::testing::internal::GetCapturedStderr()};
+}
+
+TEST(Driver, LogsToStderrAtItsLevel) {
+  const auto [out, err] = logged("info");
+  EXPECT_EQ(out, "");
+  EXPECT_THAT(err, ::testing::HasSubstr("task running"));
+  EXPECT_EQ(logged("error"), (std::pair<std::string, std::string>()));
+}
+
 }  // namespace millrace::driver_test

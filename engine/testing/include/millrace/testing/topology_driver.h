@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "millrace/core/assert.h"
@@ -48,6 +49,23 @@ struct TypedRecord {
   }
 };
 
+/// A committed row of a store with values `V`, or none; the view lives as long as this.
+template <class V>
+class StoredRow {
+ public:
+  explicit StoredRow(std::optional<std::string> bytes) : bytes_(std::move(bytes)) {}
+
+  explicit operator bool() const { return bytes_.has_value(); }
+  /// REQUIRES: there is a row.
+  ViewOf<V> operator*() const {
+    MILLRACE_ASSERT(bytes_.has_value(), "there is no such row");
+    return view_of<V>(Bytes(*bytes_));
+  }
+
+ private:
+  std::optional<std::string> bytes_;
+};
+
 struct DriverOptions {
   /// Partitions of external topics; topics not named here get `partitions`.
   std::map<std::string, int32_t> topic_partitions;
@@ -68,7 +86,7 @@ struct DriverOptions {
 /// Input waits in its topic until `run`, which processes until nothing is left to do and commits.
 /// Output is the records that a read_committed consumer would see. Not thread-safe. A topology that
 /// does not validate, or an engine that fails, aborts with the reason unless the method returns a
-/// Status.
+/// Status. The process logs to stderr, at `log_level` of the engine's options.
 class TopologyDriver {
  public:
   explicit TopologyDriver(Result<Topology> topology, DriverOptions options = {});
@@ -111,7 +129,25 @@ class TopologyDriver {
   /// Latest committed value bytes per key bytes of the whole topic, tombstones left out.
   std::map<std::string, std::string> table_bytes(std::string_view topic) const;
 
-  /// Committed row of a store, as a query would read it.
+  /// Committed row of a store with keys `K` and values `V`. Aborts when the store has other types
+  /// or does not exist. `partition_key`: the part of a composite key that it is partitioned by.
+  template <class K, class V>
+  StoredRow<V> row(std::string_view store, const OwnedOf<K>& key, Bytes partition_key = {}) {
+    check_store(store, type_info<K>(), type_info<V>());
+    const std::string bytes = key_bytes<K>(key);
+    return StoredRow<V>(store_bytes(store, Bytes(bytes), partition_key));
+  }
+  /// All committed rows of such a store, task by task, each in ascending order of the keys' bytes.
+  template <class K, class V>
+  std::vector<std::pair<OwnedOf<K>, StoredRow<V>>> rows(std::string_view store) {
+    check_store(store, type_info<K>(), type_info<V>());
+    std::vector<std::pair<OwnedOf<K>, StoredRow<V>>> found;
+    for (auto& [key, value] : all_store_bytes(store)) {
+      found.emplace_back(OwnedOf<K>(view_of<K>(Bytes(key))), StoredRow<V>(std::move(value)));
+    }
+    return found;
+  }
+  /// The same as bytes.
   std::optional<std::string> store_bytes(std::string_view store, Bytes key,
                                          Bytes partition_key = {});
 
@@ -138,6 +174,8 @@ class TopologyDriver {
   MemoryBroker& broker();  ///< private header: `engine/testing/memory_broker.h`
 
  private:
+  void check_store(std::string_view store, const TypeInfo& key, const TypeInfo& value) const;
+  std::vector<std::pair<std::string, std::string>> all_store_bytes(std::string_view store);
   template <class K>
   static std::string key_bytes(const OwnedOf<K>& key) {
     std::string bytes;
