@@ -59,7 +59,7 @@ class Measurement {
   }
 
  private:
-  int64_t processed() { return static_cast<int64_t>(engine_.metrics().processed(0).Value()); }
+  int64_t processed() { return static_cast<int64_t>(engine_.metrics().processed(0).value()); }
 
   template <class Condition>
   Status turn_until(Condition condition) {

@@ -106,7 +106,7 @@ class Measurement {
 
 Status take_snapshots(Engine& engine, const Settings& settings) {
   const auto started = Clock::now();
-  while (engine.metrics().snapshots_taken().Value() < static_cast<double>(settings.tasks)) {
+  while (engine.metrics().snapshots_taken().value() < static_cast<double>(settings.tasks)) {
     MILLRACE_RETURN_IF_ERROR(engine.run_once());
     if (Clock::now() - started > std::chrono::seconds(settings.job.timeout_s)) {
       return Error{ErrorCode::kTimedOut,

@@ -109,7 +109,7 @@ Status BroadcastReader::append(Partition& from, const FetchedRecord& record) {
   const std::string message =
       fmt::format("{}@{}: {}", from.partition.to_string(), record.offset, status.message());
   if (options_.on_invalid_record == OnError::kFail) return Error{status.code(), message};
-  metrics_.dropped("invalid_broadcast").Increment();
+  metrics_.dropped("invalid_broadcast").add();
   spdlog::warn("row of a broadcast table skipped {}", message);
   return {};
 }

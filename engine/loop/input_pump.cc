@@ -71,8 +71,8 @@ Status InputPump::poll_input(Input& pumped, Outcome& outcome) {
         for (const FetchedRecord& record : batch.records()) {
           bytes += record.key.size() + record.value.size();
         }
-        pumped.traffic->records.Increment(static_cast<double>(polled->records));
-        pumped.traffic->bytes.Increment(static_cast<double>(bytes));
+        pumped.traffic->records.add(static_cast<double>(polled->records));
+        pumped.traffic->bytes.add(static_cast<double>(bytes));
       }
       pumped.task->accept(input, std::move(batch), *polled);
     } else if (polled.code() == ErrorCode::kNotFound) {
@@ -103,7 +103,7 @@ Status InputPump::reposition(const Input& pumped) {
   }
   spdlog::error("records gone by retention before they were read {} from={} to={}",
                 input.partition.to_string(), input.position, marks->low);
-  metrics_.dropped("expired").Increment(
+  metrics_.dropped("expired").add(
       static_cast<double>(std::max<int64_t>(marks->low - input.position, 0)));
   const std::vector<TopicPartition> partition{input.partition};
   MILLRACE_RETURN_IF_ERROR(fetcher_->remove(partition));

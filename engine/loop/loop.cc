@@ -200,7 +200,7 @@ void Loop::recover(const Error& failure) {
     spdlog::warn("going back to the last commit code={} attempt={} {}", to_string(failure.code),
                  backoff_.attempts(), failure.message);
   }
-  instance_.metrics.aborts().Increment();
+  instance_.metrics.aborts().add();
   session_.recover_from(failure);
   if (is_connected()) roster_->go_back();
 }

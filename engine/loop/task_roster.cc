@@ -31,7 +31,7 @@ void TaskRoster::take(const Ownership& ownership) {
   }
   for (const TaskId id : ownership.active) take_task(id, false);
   for (const TaskId id : ownership.standby) take_task(id, true);
-  instance_.metrics.rebalances().Increment();
+  instance_.metrics.rebalances().add();
   spdlog::info("tasks given generation={} active={} standby={}", ownership.group.generation,
                ownership.active.size(), ownership.standby.size());
 }

@@ -179,7 +179,7 @@ Status TaskRoster::restore_slice() {
   did_something_ |= outcome->fetched || !outcome->finished.empty();
   for (const auto& [task, records] : outcome->finished) {
     instance_.metrics.clear_restore(task->id());
-    instance_.metrics.restored_records().Increment(static_cast<double>(records));
+    instance_.metrics.restored_records().add(static_cast<double>(records));
     MILLRACE_RETURN_IF_ERROR(start(records_.at(task->id()), records));
   }
   for (const Task* const task : outcome->out_of_range) {

@@ -1,11 +1,16 @@
 #include "millrace/engine/metrics.h"
 
+#include <algorithm>
 #include <atomic>
-#include <map>
+#include <exception>
 #include <mutex>
 #include <utility>
-#include <vector>
 
+#include <fmt/format.h>
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
 namespace millrace {
@@ -17,6 +22,7 @@ using prometheus::Gauge;
 using prometheus::Histogram;
 
 constexpr std::string_view kOther = "other";
+constexpr std::string_view kOwnPrefix = "millrace_";
 
 const Histogram::BucketBoundaries& commit_buckets() {
   static const Histogram::BucketBoundaries buckets{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
@@ -64,7 +70,41 @@ class Series {
   std::map<std::string, Metric*, std::less<>> known_;
 };
 
+/// A series of the application's own, by prometheus-cpp, which throws what it refuses.
+template <class Metric, class Builder, class... Args>
+Result<Metric> add_series(Builder builder, prometheus::Registry& registry, const std::string& name,
+                          const std::string& help, const Metrics::Labels& labels,
+                          const Args&... args) {
+  if (name.starts_with(kOwnPrefix)) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("metric '{}': names that begin with '{}' are the engine's", name, kOwnPrefix)};
+  }
+  try {
+    auto& family = builder.Name(name).Help(help).Register(registry);
+    return Metric(family.Add({labels.begin(), labels.end()}, args...));
+  } catch (const std::exception& refused) {
+    return Error{ErrorCode::kInvalidArgument, fmt::format("metric '{}': {}", name, refused.what())};
+  }
+}
+
 }  // namespace
+
+void MetricCounter::add(double amount) const {
+  series_->Increment(amount);
+}
+double MetricCounter::value() const {
+  return series_->Value();
+}
+void MetricGauge::set(double value) const {
+  series_->Set(value);
+}
+double MetricGauge::value() const {
+  return series_->Value();
+}
+void MetricHistogram::observe(double value) const {
+  series_->Observe(value);
+}
 
 struct Metrics::Impl {
   struct TaskRestore {
@@ -166,55 +206,57 @@ Metrics::Metrics(std::string_view application_id) : impl_(std::make_unique<Impl>
 Metrics::~Metrics() = default;
 
 TopicTraffic Metrics::consumed(std::string_view topic) {
-  return {impl_->consumed_records.at(topic), impl_->consumed_bytes.at(topic)};
+  return {MetricCounter(impl_->consumed_records.at(topic)),
+          MetricCounter(impl_->consumed_bytes.at(topic))};
 }
 
 TopicTraffic Metrics::produced(std::string_view topic) {
-  return {impl_->produced_records.at(topic), impl_->produced_bytes.at(topic)};
+  return {MetricCounter(impl_->produced_records.at(topic)),
+          MetricCounter(impl_->produced_bytes.at(topic))};
 }
 
-Counter& Metrics::processed(int32_t sub_topology) {
-  return impl_->processed.at(std::to_string(sub_topology));
+MetricCounter Metrics::processed(int32_t sub_topology) {
+  return MetricCounter(impl_->processed.at(std::to_string(sub_topology)));
 }
 
-Counter& Metrics::dropped(std::string_view reason) {
-  return impl_->dropped.at(reason);
+MetricCounter Metrics::dropped(std::string_view reason) {
+  return MetricCounter(impl_->dropped.at(reason));
 }
 
-Counter& Metrics::dead_lettered(std::string_view reason) {
-  return impl_->dead_lettered.at(reason);
+MetricCounter Metrics::dead_lettered(std::string_view reason) {
+  return MetricCounter(impl_->dead_lettered.at(reason));
 }
 
-Histogram& Metrics::commit_phase_seconds(std::string_view phase) {
-  return impl_->commit_phases.at(phase, commit_buckets());
+MetricHistogram Metrics::commit_phase_seconds(std::string_view phase) {
+  return MetricHistogram(impl_->commit_phases.at(phase, commit_buckets()));
 }
 
-Counter& Metrics::commits() {
-  return impl_->commits;
+MetricCounter Metrics::commits() {
+  return MetricCounter(impl_->commits);
 }
-Counter& Metrics::aborts() {
-  return impl_->aborts;
+MetricCounter Metrics::aborts() {
+  return MetricCounter(impl_->aborts);
 }
-Counter& Metrics::rebalances() {
-  return impl_->rebalances;
+MetricCounter Metrics::rebalances() {
+  return MetricCounter(impl_->rebalances);
 }
-Histogram& Metrics::end_to_end_latency_seconds() {
-  return impl_->latency;
+MetricHistogram Metrics::end_to_end_latency_seconds() {
+  return MetricHistogram(impl_->latency);
 }
-Gauge& Metrics::freshness_seconds() {
-  return impl_->freshness;
+MetricGauge Metrics::freshness_seconds() {
+  return MetricGauge(impl_->freshness);
 }
-Gauge& Metrics::store_cache_bytes() {
-  return impl_->cache;
+MetricGauge Metrics::store_cache_bytes() {
+  return MetricGauge(impl_->cache);
 }
-Gauge& Metrics::dirty_bytes() {
-  return impl_->dirty;
+MetricGauge Metrics::dirty_bytes() {
+  return MetricGauge(impl_->dirty);
 }
-Gauge& Metrics::input_buffer_bytes() {
-  return impl_->input_buffer;
+MetricGauge Metrics::input_buffer_bytes() {
+  return MetricGauge(impl_->input_buffer);
 }
-Gauge& Metrics::active_tasks() {
-  return impl_->active_tasks;
+MetricGauge Metrics::active_tasks() {
+  return MetricGauge(impl_->active_tasks);
 }
 
 void Metrics::set_lags(std::span<const PartitionLag> lags) {
@@ -242,21 +284,21 @@ int64_t Metrics::lag_records() const {
   return impl_->lag_records;
 }
 
-prometheus::Counter& Metrics::restored_records() {
-  return impl_->restored;
+MetricCounter Metrics::restored_records() {
+  return MetricCounter(impl_->restored);
 }
 
-prometheus::Counter& Metrics::snapshots_taken() {
-  return impl_->snapshots_taken;
+MetricCounter Metrics::snapshots_taken() {
+  return MetricCounter(impl_->snapshots_taken);
 }
-prometheus::Counter& Metrics::snapshots_downloaded() {
-  return impl_->snapshots_downloaded;
+MetricCounter Metrics::snapshots_downloaded() {
+  return MetricCounter(impl_->snapshots_downloaded);
 }
-prometheus::Counter& Metrics::snapshots_failed() {
-  return impl_->snapshots_failed;
+MetricCounter Metrics::snapshots_failed() {
+  return MetricCounter(impl_->snapshots_failed);
 }
-prometheus::Counter& Metrics::snapshot_downloaded_bytes() {
-  return impl_->snapshot_downloaded_bytes;
+MetricCounter Metrics::snapshot_downloaded_bytes() {
+  return MetricCounter(impl_->snapshot_downloaded_bytes);
 }
 
 void Metrics::set_restore(TaskId task, const RestoreProgress& progress) {
@@ -308,8 +350,25 @@ void Metrics::on_collect(std::function<void()> collect) {
   impl_->collectors.push_back(std::move(collect));
 }
 
-prometheus::Registry& Metrics::registry() {
-  return impl_->registry;
+Result<MetricCounter> Metrics::add_counter(const std::string& name, const std::string& help,
+                                           const Labels& labels) {
+  return add_series<MetricCounter>(prometheus::BuildCounter(), impl_->registry, name, help, labels);
+}
+
+Result<MetricGauge> Metrics::add_gauge(const std::string& name, const std::string& help,
+                                       const Labels& labels) {
+  return add_series<MetricGauge>(prometheus::BuildGauge(), impl_->registry, name, help, labels);
+}
+
+Result<MetricHistogram> Metrics::add_histogram(const std::string& name, const std::string& help,
+                                               const std::vector<double>& bounds,
+                                               const Labels& labels) {
+  if (!std::is_sorted(bounds.begin(), bounds.end())) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("metric '{}': the bounds do not ascend", name)};
+  }
+  return add_series<MetricHistogram>(prometheus::BuildHistogram(), impl_->registry, name, help,
+                                     labels, bounds);
 }
 
 std::string Metrics::text() const {

@@ -9,46 +9,49 @@ MetricsFeed::MetricsFeed(Metrics& metrics, const OutputTopics& outputs, const Cl
 
 void MetricsFeed::add_slice(Task& task) {
   const TaskCounts counts = task.take_counts();
-  prometheus::Counter*& processed = processed_[task.id().sub_topology];
-  if (processed == nullptr) processed = &metrics_.processed(task.id().sub_topology);
-  processed->Increment(static_cast<double>(counts.processed));
+  const int32_t sub_topology = task.id().sub_topology;
+  auto processed = processed_.find(sub_topology);
+  if (processed == processed_.end()) {
+    processed = processed_.emplace(sub_topology, metrics_.processed(sub_topology)).first;
+  }
+  processed->second.add(static_cast<double>(counts.processed));
   for (const auto& [reason, count] : counts.dropped) {
-    metrics_.dropped(reason).Increment(static_cast<double>(count));
+    metrics_.dropped(reason).add(static_cast<double>(count));
   }
   for (const auto& [reason, count] : counts.dead_lettered) {
-    metrics_.dead_lettered(reason).Increment(static_cast<double>(count));
+    metrics_.dead_lettered(reason).add(static_cast<double>(count));
   }
   while (produced_.size() < outputs_.size()) {
     produced_.push_back(metrics_.produced(outputs_[static_cast<int32_t>(produced_.size())].name));
   }
   for (size_t i = 0; i < counts.sent.size(); ++i) {
     if (counts.sent[i].records == 0) continue;
-    produced_[i].records.Increment(static_cast<double>(counts.sent[i].records));
-    produced_[i].bytes.Increment(static_cast<double>(counts.sent[i].bytes));
+    produced_[i].records.add(static_cast<double>(counts.sent[i].records));
+    produced_[i].bytes.add(static_cast<double>(counts.sent[i].bytes));
   }
 }
 
 void MetricsFeed::add_commit(std::span<Task* const> tasks) {
-  metrics_.commits().Increment();
+  metrics_.commits().add();
   const int64_t now_ms = clock_.now_ms();
   for (Task* const task : tasks) {
     add_slice(*task);
     if (task->committed_event_time_ms() < 0) continue;
     const int64_t latency_ms = std::max<int64_t>(now_ms - task->committed_event_time_ms(), 0);
-    metrics_.end_to_end_latency_seconds().Observe(static_cast<double>(latency_ms) / 1e3);
+    metrics_.end_to_end_latency_seconds().observe(static_cast<double>(latency_ms) / 1e3);
   }
 }
 
 void MetricsFeed::set_memory(size_t dirty_bytes, size_t queued_bytes, size_t active_tasks) {
-  metrics_.dirty_bytes().Set(static_cast<double>(dirty_bytes));
-  metrics_.input_buffer_bytes().Set(static_cast<double>(queued_bytes));
-  metrics_.active_tasks().Set(static_cast<double>(active_tasks));
+  metrics_.dirty_bytes().set(static_cast<double>(dirty_bytes));
+  metrics_.input_buffer_bytes().set(static_cast<double>(queued_bytes));
+  metrics_.active_tasks().set(static_cast<double>(active_tasks));
 }
 
 void MetricsFeed::set_freshness(int64_t oldest_event_ms) {
   const int64_t behind_ms =
       oldest_event_ms < 0 ? 0 : std::max<int64_t>(clock_.now_ms() - oldest_event_ms, 0);
-  metrics_.freshness_seconds().Set(static_cast<double>(behind_ms) / 1e3);
+  metrics_.freshness_seconds().set(static_cast<double>(behind_ms) / 1e3);
 }
 
 }  // namespace millrace::engine

@@ -31,8 +31,8 @@ class MetricsFeed {
   Metrics& metrics_;
   const OutputTopics& outputs_;
   const Clock& clock_;
-  std::vector<TopicTraffic> produced_;                 ///< by output
-  std::map<int32_t, prometheus::Counter*> processed_;  ///< by sub-topology
+  std::vector<TopicTraffic> produced_;          ///< by output
+  std::map<int32_t, MetricCounter> processed_;  ///< by sub-topology
 };
 
 /// Measures the phases of a commit, one after the other.
@@ -43,7 +43,7 @@ class PhaseTimer {
   /// The phase that began at construction, or with the previous call, ends.
   void end(std::string_view phase) {
     const int64_t now_ns = clock_.steady_ns();
-    metrics_.commit_phase_seconds(phase).Observe(static_cast<double>(now_ns - since_ns_) / 1e9);
+    metrics_.commit_phase_seconds(phase).observe(static_cast<double>(now_ns - since_ns_) / 1e9);
     since_ns_ = now_ns;
   }
 

@@ -71,10 +71,10 @@ void SnapshotKeeper::take_due(std::span<Task* const> running) {
 void SnapshotKeeper::poll_taken() {
   for (const SnapshotOutcome& outcome : snapshotter_->poll()) {
     if (!outcome.manifest.snapshot.empty()) {
-      metrics_.snapshots_taken().Increment();
+      metrics_.snapshots_taken().add();
       continue;
     }
-    if (is_fault(outcome.status.code())) metrics_.snapshots_failed().Increment();
+    if (is_fault(outcome.status.code())) metrics_.snapshots_failed().add();
     if (const auto schedule = schedules_.find(outcome.task); schedule != schedules_.end()) {
       schedule->second.taken = {};
     }
@@ -130,13 +130,13 @@ void SnapshotKeeper::install(TaskId task) {
   Status status = outcome.status;
   if (status.ok()) status = install_downloaded(outcome.directory, directory_.task_directory(task));
   if (status.ok()) {
-    metrics_.snapshots_downloaded().Increment();
-    metrics_.snapshot_downloaded_bytes().Increment(static_cast<double>(outcome.manifest.bytes()));
+    metrics_.snapshots_downloaded().add();
+    metrics_.snapshot_downloaded_bytes().add(static_cast<double>(outcome.manifest.bytes()));
     spdlog::info("state starts from a snapshot task={} snapshot={} from={}", task.to_string(),
                  outcome.manifest.snapshot, outcome.origin);
     return;
   }
-  if (status.code() != ErrorCode::kNotFound) metrics_.snapshots_failed().Increment();
+  if (status.code() != ErrorCode::kNotFound) metrics_.snapshots_failed().add();
   spdlog::info("state starts from the changelogs, no snapshot of use task={} {}", task.to_string(),
                status.message());
 }

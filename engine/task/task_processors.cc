@@ -148,7 +148,7 @@ void TaskProcessors::push(const ResolvedChild& to, const Record& record) {
     } else if (resolved.node->kind == NodeKind::kExchange) {
       exchange(resolved, record);
     } else {
-      sink(node, record);
+      sink(to.node, record);
     }
   });
 }

@@ -36,6 +36,7 @@ CONFINED = [
         "RocksDB",
     ),
     (re.compile(r"^openssl/"), re.compile(r"^engine/secrets/(bearer|sealing)\.cc$"), "libcrypto"),
+    (re.compile(r"^prometheus/"), re.compile(r"^engine/metrics/metrics\.cc$"), "prometheus-cpp"),
     (re.compile(r"^(oneapi/)?tbb[/.]"), re.compile(r"^engine/base/scheduler\.cc$"), "oneTBB"),
 ]
 

@@ -96,6 +96,7 @@ class LintTest(unittest.TestCase):
         self.assertEqual(1, len(self.includes("engine/loop/loop.cc", "<librdkafka/rdkafka.h>")))
         self.assertEqual(1, len(self.includes("apps/a.cc", "<librdkafka/rdkafka.h>")))
         self.assertEqual(1, len(self.includes("state/buffer/commit_buffer.cc", "<rocksdb/db.h>")))
+        self.assertEqual(1, len(self.includes("engine/loop/loop.cc", "<prometheus/counter.h>")))
         self.assertEqual(1, len(self.includes("engine/loop/loop.cc", "<oneapi/tbb/task_arena.h>")))
 
     def test_headers_do_not_reach_heavy_libraries(self):

@@ -5,6 +5,7 @@
 #include "millrace/core/clock.h"
 #include "millrace/engine/engine.h"
 #include "millrace/engine/kafka_clients.h"
+#include "millrace/engine/metrics.h"
 
 #include "activity_summaries.h"
 
@@ -24,6 +25,12 @@ int main() {
     std::cerr << engine.message() << "\n";
     return 1;
   }
+  const auto starts = (*engine)->metrics().add_counter("own_engine_starts_total", "Starts.");
+  if (!starts.ok()) {
+    std::cerr << starts.message() << "\n";
+    return 1;
+  }
+  starts->add();
   // It asks no broker before its first turn, so this works without one.
   std::cout << to_string((*engine)->state()) << "\n";
   return 0;

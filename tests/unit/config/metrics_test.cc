@@ -12,8 +12,8 @@ using ::testing::Not;
 
 TEST(Metrics, AreShownAsPrometheusText) {
   Metrics metrics("orders");
-  metrics.consumed("crm.accounts").records.Increment(3);
-  metrics.commit_phase_seconds("transaction").Observe(0.004);
+  metrics.consumed("crm.accounts").records.add(3);
+  metrics.commit_phase_seconds("transaction").observe(0.004);
   const std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr("# TYPE millrace_records_consumed_total counter"));
   EXPECT_THAT(text, HasSubstr("millrace_records_consumed_total{topic=\"crm.accounts\"} 3"));
@@ -25,7 +25,7 @@ TEST(Metrics, AreShownAsPrometheusText) {
 
 TEST(Metrics, ResolveTheSameSeriesTwice) {
   Metrics metrics("a");
-  EXPECT_EQ(&metrics.dropped("null_key"), &metrics.dropped("null_key"));
+  EXPECT_EQ(metrics.dropped("null_key"), metrics.dropped("null_key"));
 }
 
 TEST(Metrics, LagOfARevokedPartitionIsGone) {
@@ -50,8 +50,8 @@ TEST(Metrics, LagSeriesAreBoundedAndTheSumIsNot) {
 
 TEST(Metrics, LabelsFromOutsideAreBounded) {
   Metrics metrics("a");
-  for (int i = 0; i < 600; ++i) metrics.consumed("t" + std::to_string(i)).records.Increment();
-  EXPECT_EQ(&metrics.consumed("x").records, &metrics.consumed("y").records);
+  for (int i = 0; i < 600; ++i) metrics.consumed("t" + std::to_string(i)).records.add();
+  EXPECT_EQ(metrics.consumed("x").records, metrics.consumed("y").records);
 }
 
 TEST(Metrics, RestoreShowsProgressUntilItIsDone) {
@@ -73,8 +73,36 @@ TEST(Metrics, ExactlyOneStateIsSet) {
 
 TEST(Metrics, AskCollectorsBeforeEachText) {
   Metrics metrics("a");
-  metrics.on_collect([&] { metrics.dirty_bytes().Set(42); });
+  metrics.on_collect([&] { metrics.dirty_bytes().set(42); });
   EXPECT_THAT(metrics.text(), HasSubstr("millrace_store_dirty_bytes 42"));
+}
+
+TEST(Metrics, ShowThoseOfTheApplicationBesideTheEngines) {
+  Metrics metrics("a");
+  const auto shipped = metrics.add_counter("orders_shipped_total", "Orders that left.");
+  const auto open = metrics.add_gauge("orders_open", "Orders not shipped.", {{"region", "eu"}});
+  const auto weight = metrics.add_histogram("order_weight_kg", "Weight of an order.", {1, 10});
+  ASSERT_TRUE(shipped.ok() && open.ok() && weight.ok());
+  shipped->add(2);
+  open->set(3);
+  weight->observe(4);
+  const std::string text = metrics.text();
+  EXPECT_THAT(text, HasSubstr("# HELP orders_shipped_total Orders that left."));
+  EXPECT_THAT(text, HasSubstr("orders_shipped_total 2"));
+  EXPECT_THAT(text, HasSubstr("orders_open{region=\"eu\"} 3"));
+  EXPECT_THAT(text, HasSubstr("order_weight_kg_bucket{le=\"10\"} 1"));
+  EXPECT_EQ(*metrics.add_counter("orders_shipped_total", "Orders that left."), *shipped);
+}
+
+TEST(Metrics, RefuseNamesThatAreNotTheApplicationsToGive) {
+  Metrics metrics("a");
+  ASSERT_TRUE(metrics.add_counter("orders_total", "Orders.").ok());
+  for (const auto* name : {"millrace_orders_total", "orders total", "", "orders_total"}) {
+    EXPECT_EQ(metrics.add_gauge(name, "Orders.").code(), ErrorCode::kInvalidArgument) << name;
+  }
+  EXPECT_EQ(metrics.add_counter("orders", "Orders.", {{"a b", "c"}}).code(),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(metrics.add_histogram("weight", "Weight.", {2, 1}).code(), ErrorCode::kInvalidArgument);
 }
 
 }  // namespace millrace::metrics_test

@@ -22,7 +22,7 @@ TEST(ClockSteps, GroupCommitsAndStandbysGoOn) {
   ASSERT_TRUE(cluster.start("b"));
   ASSERT_TRUE(cluster.settle());
   ASSERT_TRUE(cluster.turn(50));
-  const double rebalances = cluster["a"].metrics().rebalances().Value();
+  const double rebalances = cluster["a"].metrics().rebalances().value();
   std::vector<std::string> expected;
   for (const int64_t step : {5 * kHourMs, -12 * kHourMs, 30 * kHourMs, -23 * kHourMs}) {
     cluster.clock.step(step);
@@ -32,12 +32,12 @@ TEST(ClockSteps, GroupCommitsAndStandbysGoOn) {
     ASSERT_TRUE(cluster.turn(50));
     EXPECT_THAT(cluster.values("out").at("k3"), expected) << step;
   }
-  EXPECT_EQ(cluster["a"].metrics().rebalances().Value(), rebalances);
-  EXPECT_EQ(cluster["b"].metrics().restored_records().Value(), 0);
+  EXPECT_EQ(cluster["a"].metrics().rebalances().value(), rebalances);
+  EXPECT_EQ(cluster["b"].metrics().restored_records().value(), 0);
   cluster.kill("b");
   cluster.clock.step(-kHourMs);
   ASSERT_TRUE(cluster.turn(50));
-  EXPECT_EQ(cluster["a"].metrics().restored_records().Value(), 0) << "standbys had kept up";
+  EXPECT_EQ(cluster["a"].metrics().restored_records().value(), 0) << "standbys had kept up";
 }
 
 TEST(ClockSteps, LocalStateIsKeptOverARestart) {
@@ -52,7 +52,7 @@ TEST(ClockSteps, LocalStateIsKeptOverARestart) {
     ASSERT_TRUE(cluster.start("a"));
     cluster.pipe("left", "k", "v");
     ASSERT_TRUE(cluster.settle());
-    EXPECT_EQ(cluster["a"].metrics().restored_records().Value(), 0);
+    EXPECT_EQ(cluster["a"].metrics().restored_records().value(), 0);
     EXPECT_THAT(cluster.values("out").at("k"), ElementsAre("1", "2"));
   }
 }

@@ -52,7 +52,7 @@ TEST(Errors, AnInvalidRecordIsSkippedAndCounted) {
   for (const char* value : {"ok", "odd", "okay"}) driver.pipe_bytes("left", "k", value, 1);
   driver.run();
   EXPECT_THAT(outputs(driver), ElementsAre("ok", "okay"));
-  EXPECT_EQ(driver.engine().metrics().dropped("invalid_record").Value(), 1);
+  EXPECT_EQ(driver.engine().metrics().dropped("invalid_record").value(), 1);
 }
 
 TEST(Errors, ADeadLetterKeepsBytesHeadersPositionAndReason) {
@@ -153,7 +153,7 @@ TEST(Errors, UserCodeThatThrowsLeavesNeitherRowNorOutput) {
   EXPECT_THAT(outputs(driver), ElementsAre("good"));
   EXPECT_EQ(driver.store_bytes("rows", "k"), "good");
   EXPECT_EQ(driver.broker().committed_offset({"left", 0}), 2);
-  EXPECT_EQ(driver.engine().metrics().dropped("user_code").Value(), 1);
+  EXPECT_EQ(driver.engine().metrics().dropped("user_code").value(), 1);
 }
 
 TEST(Errors, APunctuationThatThrowsLeavesNothing) {
@@ -197,7 +197,7 @@ TEST_F(TooLarge, AnOutputIsRefusedWithinItsUnit) {
   driver.run();
   EXPECT_EQ(outputs(driver).size(), 1U);
   EXPECT_EQ(driver.store_bytes("rows", "k"), std::string(10, 'a'));
-  EXPECT_EQ(driver.engine().metrics().dropped("refused_output").Value(), 1);
+  EXPECT_EQ(driver.engine().metrics().dropped("refused_output").value(), 1);
 }
 
 TEST_F(TooLarge, AnOutputStopsTheEngineUnderPolicyFail) {
@@ -221,7 +221,7 @@ TEST_F(TooLarge, ARowIsRefusedLikeAnOutput) {
   driver.run();
   EXPECT_EQ(driver.store_bytes("rows", "k"), std::nullopt);
   // Not even the dead-letter topic takes it: counted and logged, not lost in silence.
-  EXPECT_EQ(driver.engine().metrics().dropped("dead_letter_refused").Value(), 1);
+  EXPECT_EQ(driver.engine().metrics().dropped("dead_letter_refused").value(), 1);
 }
 
 }  // namespace millrace::engine::errors_test

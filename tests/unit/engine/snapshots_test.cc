@@ -82,16 +82,16 @@ class Snapshots : public ::testing::Test {
     fs::remove_all(cluster_.state_dir(name));
   }
   double taken(const std::string& name) {
-    return cluster_[name].metrics().snapshots_taken().Value();
+    return cluster_[name].metrics().snapshots_taken().value();
   }
   double downloaded(const std::string& name) {
-    return cluster_[name].metrics().snapshots_downloaded().Value();
+    return cluster_[name].metrics().snapshots_downloaded().value();
   }
   double failed(const std::string& name) {
-    return cluster_[name].metrics().snapshots_failed().Value();
+    return cluster_[name].metrics().snapshots_failed().value();
   }
   double restored(const std::string& name) {
-    return cluster_[name].metrics().restored_records().Value();
+    return cluster_[name].metrics().restored_records().value();
   }
   /// Of the latest commit.
   void take_snapshot(const std::string& name) {
@@ -195,7 +195,7 @@ TEST_F(Snapshots, AnEmptyDiskStartsFromTheDirectoryAndReplaysTheTail) {
   start("a");
   ASSERT_TRUE(settle());
   EXPECT_EQ(downloaded("a"), 1);
-  EXPECT_GT(cluster_["a"].metrics().snapshot_downloaded_bytes().Value(), 0);
+  EXPECT_GT(cluster_["a"].metrics().snapshot_downloaded_bytes().value(), 0);
   EXPECT_EQ(restored("a"), kKeys) << "what the fifth round changed";
   pipe(1);
   expect_exactly_once();
@@ -242,8 +242,8 @@ TEST_F(Snapshots, OneOfAnotherLifeOfTheApplicationIsRefused) {
   while (other.values("out").empty() && std::chrono::steady_clock::now() < deadline) {
     ASSERT_TRUE(other.turn());
   }
-  EXPECT_EQ(other["a"].metrics().snapshots_downloaded().Value(), 0);
-  EXPECT_EQ(other["a"].metrics().snapshots_failed().Value(), 1);
+  EXPECT_EQ(other["a"].metrics().snapshots_downloaded().value(), 0);
+  EXPECT_EQ(other["a"].metrics().snapshots_failed().value(), 1);
   EXPECT_THAT(other.values("out")["k"], ElementsAreArray({"1"}));
 }
 
@@ -330,9 +330,9 @@ TEST_F(Snapshots, LiveTasksGoOnWhileOneIsDownloadedAndARebalanceDoesNotStopIt) {
   ++piped_;
   ASSERT_TRUE(turn_until([&] { return cluster_.values("out")[key(0)].size() == 6; }));
   start("c");
-  const double rebalances = cluster_["b"].metrics().rebalances().Value();
+  const double rebalances = cluster_["b"].metrics().rebalances().value();
   ASSERT_TRUE(
-      turn_until([&] { return cluster_["b"].metrics().rebalances().Value() > rebalances; }));
+      turn_until([&] { return cluster_["b"].metrics().rebalances().value() > rebalances; }));
   ASSERT_TRUE(cluster_.turn(20));
   EXPECT_EQ(task_of("b")->stage, TaskStage::kStandby);
   EXPECT_EQ(peer.asked(), 1U);

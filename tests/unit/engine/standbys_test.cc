@@ -105,7 +105,7 @@ TEST_F(Standbys, TakeOverWithoutReadingTheChangelogAgain) {
   ASSERT_TRUE(cluster_.turn(50));
   EXPECT_EQ(count("a", TaskStage::kRunning), kPartitions);
   // Of "a"'s own tasks and of the promoted ones nothing was read while they were to run.
-  EXPECT_EQ(cluster_["a"].metrics().restored_records().Value(), 0);
+  EXPECT_EQ(cluster_["a"].metrics().restored_records().value(), 0);
   pipe(1);
   ASSERT_TRUE(cluster_.settle());
   expect_exactly_once();
@@ -235,7 +235,7 @@ TEST_F(Standbys, LocalStateIsFoundAgainAfterARestart) {
   ASSERT_TRUE(cluster_.start("a"));
   ASSERT_TRUE(cluster_.start("b"));
   ASSERT_TRUE(cluster_.turn(30));
-  EXPECT_EQ(cluster_["a"].metrics().restored_records().Value(), 0);
+  EXPECT_EQ(cluster_["a"].metrics().restored_records().value(), 0);
   pipe(1);
   settle();
   expect_exactly_once();

@@ -93,7 +93,7 @@ TEST(TableSink, ARowThatTheTopicWouldRefuseIsNotInTheStoreEither) {
     driver.run();
     EXPECT_EQ(driver.table_bytes("out")["k"], "small");
     EXPECT_EQ(driver.store_bytes("rows", "k"), "small");
-    EXPECT_EQ(driver.engine().metrics().dropped("refused_output").Value(), 1);
+    EXPECT_EQ(driver.engine().metrics().dropped("refused_output").value(), 1);
   }
 }
 

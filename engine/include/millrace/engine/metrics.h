@@ -2,19 +2,59 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
-#include <prometheus/registry.h>
+#include <vector>
 
 #include "millrace/core/ids.h"
+#include "millrace/core/result.h"
+
+namespace prometheus {
+class Counter;
+class Gauge;
+class Histogram;
+}  // namespace prometheus
 
 namespace millrace {
+
+/// A count that only grows. Copies count the same series, which lives as long as its `Metrics`.
+/// Thread-safe; made by `Metrics` only, as the other two.
+class MetricCounter {
+ public:
+  explicit MetricCounter(prometheus::Counter& series) : series_(&series) {}
+  /// Ignores negative amounts.
+  void add(double amount = 1) const;
+  double value() const;
+  /// Whether both are the same series.
+  friend bool operator==(MetricCounter, MetricCounter) = default;
+
+ private:
+  prometheus::Counter* series_;
+};
+
+/// A value of now.
+class MetricGauge {
+ public:
+  explicit MetricGauge(prometheus::Gauge& series) : series_(&series) {}
+  void set(double value) const;
+  double value() const;
+
+ private:
+  prometheus::Gauge* series_;
+};
+
+/// How often values fell below each of some bounds.
+class MetricHistogram {
+ public:
+  explicit MetricHistogram(prometheus::Histogram& series) : series_(&series) {}
+  void observe(double value) const;
+
+ private:
+  prometheus::Histogram* series_;
+};
 
 /// Lag of one input partition: its high watermark − the instance's committed position, in records.
 struct PartitionLag {
@@ -32,16 +72,16 @@ struct RestoreProgress {
 
 /// Records and bytes (keys and values) of one topic.
 struct TopicTraffic {
-  prometheus::Counter& records;
-  prometheus::Counter& bytes;
+  MetricCounter records;
+  MetricCounter bytes;
 };
 
 /// The metrics of one instance, served as Prometheus text by `GET /v1/metrics`.
 ///
-/// Thread-safe. Methods that return a reference look a series up: call them once and keep the
-/// reference, which lives as long as this. A counter costs an atomic addition, a histogram a mutex:
-/// add once per slice or commit, not per record. An application adds metrics of its own to
-/// `registry()`; names that begin with "millrace_" belong to the engine.
+/// Thread-safe. Methods that return a series look it up: call them once and keep the result, which
+/// is valid as long as this lives. A counter costs an atomic addition, a histogram a mutex: add
+/// once per slice or commit, not per record. An application adds metrics of its own by
+/// `add_counter` and its siblings; names that begin with "millrace_" belong to the engine.
 class Metrics {
  public:
   /// More partitions than this get no lag series of their own; the sum counts all of them.
@@ -57,36 +97,36 @@ class Metrics {
   TopicTraffic consumed(std::string_view topic);
   /// Sinks, exchanges and changelogs alike; counted when handed to the producer.
   TopicTraffic produced(std::string_view topic);
-  prometheus::Counter& processed(int32_t sub_topology);
+  MetricCounter processed(int32_t sub_topology);
   /// Records left out, by a stable lower-case reason ("invalid_record", "null_key", "user_code").
-  prometheus::Counter& dropped(std::string_view reason);
-  prometheus::Counter& dead_lettered(std::string_view reason);
+  MetricCounter dropped(std::string_view reason);
+  MetricCounter dead_lettered(std::string_view reason);
 
   /// `phase` is one of "drain", "changelog", "offsets", "transaction", "store".
-  prometheus::Histogram& commit_phase_seconds(std::string_view phase);
-  prometheus::Counter& commits();
-  prometheus::Counter& aborts();
-  prometheus::Counter& rebalances();
+  MetricHistogram commit_phase_seconds(std::string_view phase);
+  MetricCounter commits();
+  MetricCounter aborts();
+  MetricCounter rebalances();
   /// From a record's timestamp to the commit that made its effects visible.
-  prometheus::Histogram& end_to_end_latency_seconds();
+  MetricHistogram end_to_end_latency_seconds();
 
   /// now − event time of the newest fully processed input.
-  prometheus::Gauge& freshness_seconds();
-  prometheus::Gauge& store_cache_bytes();
-  prometheus::Gauge& dirty_bytes();
-  prometheus::Gauge& input_buffer_bytes();
-  prometheus::Gauge& active_tasks();
+  MetricGauge freshness_seconds();
+  MetricGauge store_cache_bytes();
+  MetricGauge dirty_bytes();
+  MetricGauge input_buffer_bytes();
+  MetricGauge active_tasks();
 
   /// Replaces the lag of all partitions: those not named are gone.
   void set_lags(std::span<const PartitionLag> lags);
   int64_t lag_records() const;
   /// Changelog records that tasks read between their assignment to this instance and their start.
-  prometheus::Counter& restored_records();
-  prometheus::Counter& snapshots_taken();
-  prometheus::Counter& snapshots_downloaded();
+  MetricCounter restored_records();
+  MetricCounter snapshots_taken();
+  MetricCounter snapshots_downloaded();
   /// Snapshots that could be neither taken nor downloaded; the log has the reason.
-  prometheus::Counter& snapshots_failed();
-  prometheus::Counter& snapshot_downloaded_bytes();
+  MetricCounter snapshots_failed();
+  MetricCounter snapshot_downloaded_bytes();
   void set_restore(TaskId task, const RestoreProgress& progress);
   /// The task runs, or belongs to somebody else now: its restore series go.
   void clear_restore(TaskId task);
@@ -97,7 +137,18 @@ class Metrics {
   /// date. REQUIRES: `collect` stays callable, from any thread, as long as this lives.
   void on_collect(std::function<void()> collect);
 
-  prometheus::Registry& registry();
+  using Labels = std::map<std::string, std::string>;
+  /// Series of the application's own; the same one for the same name and labels. `help` is the
+  /// sentence beside the name. Error: `kInvalidArgument`: a name or label that Prometheus does not
+  /// take, a name of the engine's, or one that a metric of another kind has.
+  Result<MetricCounter> add_counter(const std::string& name, const std::string& help,
+                                    const Labels& labels = {});
+  Result<MetricGauge> add_gauge(const std::string& name, const std::string& help,
+                                const Labels& labels = {});
+  /// `bounds` ascend.
+  Result<MetricHistogram> add_histogram(const std::string& name, const std::string& help,
+                                        const std::vector<double>& bounds,
+                                        const Labels& labels = {});
   /// Everything in the Prometheus text format, version 0.0.4.
   std::string text() const;
 
