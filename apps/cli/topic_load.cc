@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -38,8 +39,8 @@ Error invalid(std::string message) {
 
 /// The checks of the program that reads a topic on its keys and values, beyond their type.
 struct Checks {
-  Status (*key)(Bytes) = nullptr;
-  Status (*value)(Bytes) = nullptr;
+  std::function<Status(Bytes)> key{};
+  std::function<Status(Bytes)> value{};
 };
 
 Checks checks_of(std::string_view topic) {
@@ -52,8 +53,8 @@ Checks checks_of(std::string_view topic) {
   return {};
 }
 
-Status check(Status (*check)(Bytes), const std::optional<std::string>& bytes) {
-  return check == nullptr || !bytes ? Status() : check(Bytes(*bytes));
+Status check(const std::function<Status(Bytes)>& check, const std::optional<std::string>& bytes) {
+  return !check || !bytes ? Status() : check(Bytes(*bytes));
 }
 
 struct LoadedRecord {

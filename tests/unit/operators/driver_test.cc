@@ -320,7 +320,7 @@ TEST(DriverDeathTest, NamesAStoreThatIsReadWithOtherTypesOrDoesNotExist) {
   EXPECT_DEATH((driver.rows<std::string, int64_t>("left")), "store 'left' does not exist");
 }
 
-/// What a run of a small topology at this level of the log writes to (stdout, stderr).
+/// The (stdout, stderr) that a run of a small topology writes at this level of the log.
 std::pair<std::string, std::string> logged(const std::string& level) {
   ::testing::internal::CaptureStdout();
   ::testing::internal::CaptureStderr();

@@ -48,9 +48,9 @@ struct ProcessOptions {
 template <class V>
 struct SourceOptions {
   std::string name = {};  ///< of the node; empty: the topic's
-  /// What has to hold of a value beyond its serde. A record of which it returns an error (code
-  /// `kInvalidRecord`) is invalid, as one whose bytes are: `on.invalid.record` decides. Not asked
-  /// about nulls. Called by several threads, so it must be a pure function.
+  /// Checks a value beyond its serde. A record for which it returns an error (code
+  /// `kInvalidRecord`) is invalid like one with bad bytes: `on.invalid.record` decides. Not called
+  /// for nulls. Called by several threads, so it must be a pure function.
   std::function<Status(ViewOf<V>)> validate = {};
 };
 

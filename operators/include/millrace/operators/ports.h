@@ -22,8 +22,8 @@ struct Literal {
 }  // namespace operators
 
 /// A side output of a processor: its name within the processor, and the types of its records. It is
-/// a handle without a state: the processor declares it and forwards to it, and the topology goes on
-/// from it.
+/// a handle without a state: the processor declares it and forwards to it, and the topology
+/// continues from it.
 ///
 ///     using Rejected = mr::Output<"rejected", OrderId, Rejection>;
 template <operators::Literal Name, class K, class V>

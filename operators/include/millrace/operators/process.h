@@ -26,8 +26,8 @@ namespace millrace {
 /// `emit.context()`. Nulls reach a processor as they are; a function only those it takes as
 /// `Maybe<T>`, others are dropped and counted "null_key" or "null_value".
 ///
-/// `SideOutputs`: further outputs, each an `Output`, by which the processor forwards and the
-/// topology goes on. What goes to a side output that nothing reads is lost.
+/// `SideOutputs`: further outputs, each an `Output`, by which the processor forwards and from which
+/// the topology continues. A record to a side output that no node reads is dropped.
 ///
 ///     using Rejected = mr::Output<"rejected", AccountId, std::string>;
 ///     class Checked final : public mr::TypedProcessor<…, …, AccountId, crm::Row, Rejected> {

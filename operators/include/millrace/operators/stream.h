@@ -367,7 +367,7 @@ class ProcessedStream : public Stream<K, V> {
   ProcessedStream(operators::StreamCore main, Sides sides)
       : Stream<K, V>(std::move(main)), sides_(std::move(sides)) {}
 
-  /// What the processor forwards to `Output`.
+  /// The stream of records that the processor forwards to `Output`.
   template <class Output>
   auto output() const {
     constexpr bool kIsDeclared = (std::is_same_v<Output, SideOutputs> || ...);

@@ -43,7 +43,7 @@ struct SidePort : OutputPort<typename Output::Key, typename Output::Value> {
   using OutputPort<typename Output::Key, typename Output::Value>::OutputPort;
 };
 
-/// What typed processors have in common, whatever their inputs: outputs, stores, timers, tables.
+/// The common part of typed processors, whatever their inputs: outputs, stores, timers, tables.
 ///
 /// The side outputs are the first children of the node, one each; all others are of the main one.
 template <class KOut, class VOut, class... Outputs>
@@ -123,7 +123,7 @@ class ProcessorBase : public Processor {
     });
   }
 
-  /// What is emitted from now on answers `record`.
+  /// Records emitted from now on answer `record`.
   void answer(const Record& record) {
     answered_.timestamp_ms = record.timestamp_ms;
     answered_.headers = record.headers;

@@ -89,7 +89,7 @@ struct StreamCore {
   StreamCore at_its_key(TypeInfo key, TypeInfo value, std::string name) const;
   /// REQUIRES: both of the same builder.
   StreamCore merge(const StreamCore& other) const;
-  /// What a processor that was just added forwards to its side output `name`. REQUIRES: side
+  /// The records that a processor just added forwards to its side output `name`. REQUIRES: side
   /// outputs are added in the order in which the processor declares them, before anything else.
   StreamCore side_output(std::string_view name) const;
 };
