@@ -119,12 +119,6 @@ void ClientConfig::set(const std::string& name, const std::string& value) {
   }
 }
 
-void ClientConfig::set_if_known(const std::string& name, int64_t value) {
-  std::array<char, kErrorTextBytes> text{};
-  rd_kafka_conf_set(conf_.get(), name.c_str(), std::to_string(value).c_str(), text.data(),
-                    text.size());
-}
-
 Status ClientConfig::check() {
   for (const auto& [written, value] : options_.properties) {
     const Property property = parse_property(written);

@@ -23,8 +23,6 @@ class ClientConfig {
 
   void set(const std::string& name, const std::string& value);
   void set(const std::string& name, int64_t value) { set(name, std::to_string(value)); }
-  /// For properties that only newer librdkafka versions have.
-  void set_if_known(const std::string& name, int64_t value);
   rd_kafka_conf_t* raw() { return conf_.get(); }  ///< for callbacks
 
   /// Error: `kConfig` for the first property that librdkafka does not take, the user's included.

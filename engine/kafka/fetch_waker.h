@@ -11,10 +11,11 @@
 
 namespace millrace::engine::kafka {
 
-/// Keeps librdkafka's broker threads from sleeping. When a prefetch limit is reached, librdkafka
-/// before 2.2 sleeps up to a second although the queue is drained meanwhile; any request wakes it,
-/// so this asks for the watermarks of one partition after the other, a few hundred times a second
-/// at most, and only while the engine is behind.
+/// Keeps librdkafka's broker threads from sleeping, only needed before 2.2.0 (see
+/// `has_fetch_queue_backoff`). When a prefetch limit is reached, such a version sleeps up to a
+/// second although the queue is drained meanwhile; any request wakes it, so this asks for the
+/// watermarks of one partition after the other, a few hundred times a second at most, and only
+/// while the engine is behind.
 class FetchWaker {
  public:
   /// `client` must outlive this.

@@ -18,6 +18,7 @@
 
 #include "engine/kafka/config.h"
 #include "engine/kafka/errors.h"
+#include "engine/kafka/library_version.h"
 #include "engine/kafka/partitions.h"
 
 namespace millrace::engine::kafka {
@@ -32,6 +33,7 @@ constexpr int64_t kFetchResponseBytesMax = 1024 * 1024;
 constexpr int64_t kFetchResponsesPerShare = 8;
 constexpr int64_t kFetchWaitMs = 50;  ///< also how late the end of a partition is noticed
 constexpr int64_t kFetchErrorBackoffMs = 100;
+constexpr int64_t kFetchQueueBackoffMs = 10;
 constexpr int64_t kQueuedMessagesUnlimited = 10'000'000;
 /// How long a question about watermarks may hang on a frozen broker, and so the waker's end.
 constexpr int64_t kSocketTimeoutMs = 10'000;
@@ -139,7 +141,7 @@ Result<Client> KafkaFetcher::make_client(size_t room) const {
   config.set("queued.min.messages", kQueuedMessagesUnlimited);
   config.set("queued.max.messages.kbytes", share / 1024);
   config.set("socket.timeout.ms", kSocketTimeoutMs);
-  config.set_if_known("fetch.queue.backoff.ms", 10);
+  if (has_fetch_queue_backoff()) config.set("fetch.queue.backoff.ms", kFetchQueueBackoffMs);
   return config.create();
 }
 
@@ -148,6 +150,7 @@ void KafkaFetcher::use_client(Client client, size_t room) {
   client_ = std::move(client);
   client_partitions_ = room;
   rd_kafka_poll_set_consumer(client_.get());
+  if (has_fetch_queue_backoff()) return;
   waker_ = std::make_unique<FetchWaker>(client_.get());
   waker_->set_active(catching_up_);
 }
@@ -295,10 +298,11 @@ void KafkaFetcher::serve_client() {
 
 void KafkaFetcher::set_catching_up(bool catching_up) {
   catching_up_ = catching_up;
-  waker_->set_active(catching_up);
+  if (waker_ != nullptr) waker_->set_active(catching_up);
 }
 
 void KafkaFetcher::tell_waker() {
+  if (waker_ == nullptr) return;
   std::vector<TopicPartition> names;
   names.reserve(partitions_.size());
   for (const auto& [name, partition] : partitions_) names.push_back(name);

@@ -63,7 +63,7 @@ class KafkaFetcher final : public Fetcher {
 
   // Destroyed from the last to the first: queues and the waker before the client.
   Client client_;
-  std::unique_ptr<FetchWaker> waker_;
+  std::unique_ptr<FetchWaker> waker_;  ///< null: librdkafka needs none
   std::map<TopicPartition, Partition> partitions_;
 };
 

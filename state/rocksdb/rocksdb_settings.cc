@@ -72,7 +72,8 @@ rocksdb::Options database_options(const SharedStateMemory& memory, rocksdb::Env*
   options.memtable_whole_key_filtering = true;
 
   // With one flush thread and no retry, memtables reach the disk in the order of their writes: what
-  // is flushed is all commits up to one of them (7.8.3 can misorder retried flushes).
+  // is flushed is all commits up to one of them. Before 7.9.0 RocksDB can misorder the retried
+  // flushes of several threads.
   options.max_background_flushes = 1;
   options.max_background_compactions = 1;
   options.max_bgerror_resume_count = 0;

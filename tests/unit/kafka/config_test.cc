@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "engine/kafka/kafka_clients.h"
+#include "engine/kafka/library_version.h"
 
 namespace millrace::engine::config_test {
 
@@ -56,6 +57,14 @@ TEST(KafkaConfig, AsksForAnApplicationIdAndABarrierNotShorterThanASession) {
   KafkaOptions options = with({});
   options.barrier_timeout_ms = options.session_timeout_ms - 1;
   EXPECT_THAT(refusal(options), HasSubstr("barrier_timeout_ms"));
+}
+
+TEST(KafkaConfig, KnowsFromItsVersionWhetherLibrdkafkaHasABackoffOfFullQueues) {
+  EXPECT_FALSE(kafka::has_fetch_queue_backoff(0x020101ff));
+  EXPECT_TRUE(kafka::has_fetch_queue_backoff(0x020200ff));
+  EXPECT_EQ(refusal(with({{"fetch.queue.backoff.ms", "20"}})).empty(),
+            kafka::has_fetch_queue_backoff())
+      << "what the loaded library takes";
 }
 
 TEST(KafkaConfig, AClientThatCannotBeMadeSaysWhy) {
