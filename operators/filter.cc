@@ -1,5 +1,7 @@
 #include "millrace/operators/detail/operators.h"
 
+#include "null_rules.h"
+
 namespace millrace::operators {
 namespace {
 
@@ -8,10 +10,7 @@ class FilterStream final : public Processor {
   explicit FilterStream(Predicate predicate) : predicate_(std::move(predicate)) {}
 
   void process(const Record& record) override {
-    if (record.key.is_null() && !predicate_.takes_null_key) {
-      context().count_dropped("null_key");
-      return;
-    }
+    if (drop_untaken_null(predicate_.takes_null_key, true, record, context())) return;
     const bool asked = !record.value.is_null() || predicate_.takes_null_value;
     if (!asked || predicate_.call(record.key, record.value)) context().forward(record);
   }

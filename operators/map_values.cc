@@ -1,5 +1,7 @@
 #include "millrace/operators/detail/operators.h"
 
+#include "null_rules.h"
+
 namespace millrace::operators {
 namespace {
 
@@ -8,10 +10,7 @@ class MapValuesStream final : public Processor {
   explicit MapValuesStream(ValueMapper mapper) : mapper_(std::move(mapper)) {}
 
   void process(const Record& record) override {
-    if (record.key.is_null() && !mapper_.takes_null_key) {
-      context().count_dropped("null_key");
-      return;
-    }
+    if (drop_untaken_null(mapper_.takes_null_key, true, record, context())) return;
     const bool asked = !record.value.is_null() || mapper_.takes_null_value;
     Record out = record;
     out.value = asked && mapper_.call(record.key, record.value, value_) ? Bytes(value_) : Bytes();

@@ -14,6 +14,7 @@
 
 #include "apps/tools/flat_json.h"
 #include "apps/tools/topic_reader.h"
+#include "apps/tools/topic_writer.h"
 #include "crm/account_topology.h"
 #include "crm/entitlement/deriver.h"
 #include "crm/ids.h"
@@ -78,15 +79,8 @@ Status send_erasures(const EraseOptions& options, engine::ClientFactory& clients
     if (crm::is_internal_id(id)) continue;
     return Error{ErrorCode::kInvalidArgument, id + ": not of the form source:id"};
   }
-  auto admin = clients.admin();
-  if (!admin.ok()) return admin.status();
-  const std::string topic(crm::kErasures.name);
-  const auto description = (*admin)->describe_topic(topic);
-  if (!description.ok()) return description.status();
-  auto producer = clients.producer("");
-  if (!producer.ok()) return producer.status();
-  const Result<int32_t> handle = (*producer)->topic_handle(topic);
-  if (!handle.ok()) return handle.status();
+  auto writer = TopicWriter::open(std::string(crm::kErasures.name), clients);
+  if (!writer.ok()) return writer.status();
   const int64_t time_ms = now_ms();
   for (const std::string& id : options.ids) {
     crm::ErasureT erasure;
@@ -94,14 +88,13 @@ Status send_erasures(const EraseOptions& options, engine::ClientFactory& clients
     erasure.as_of_ms = options.as_of_ms > 0 ? options.as_of_ms : time_ms;
     const Flat<crm::Erasure> value(erasure);
     MILLRACE_RETURN_IF_ERROR(
-        (*producer)->send({.topic = *handle,
-                           .partition = partition_of(Bytes(id), description->partitions),
-                           .key = Bytes(id),
-                           .value = Bytes(value.bytes()),
-                           .timestamp_ms = time_ms,
-                           .headers = {}}));
+        writer->send({.partition = partition_of(Bytes(id), writer->partitions()),
+                      .key = Bytes(id),
+                      .value = Bytes(value.bytes()),
+                      .timestamp_ms = time_ms,
+                      .headers = {}}));
   }
-  return (*producer)->flush();
+  return writer->flush();
 }
 
 bool mentions(Bytes bytes, std::string_view id) {

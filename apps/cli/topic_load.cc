@@ -17,6 +17,7 @@
 #include "millrace/core/partitioner.h"
 
 #include "apps/tools/flat_json.h"
+#include "apps/tools/topic_writer.h"
 #include "crm/account_topology.h"
 #include "crm/composite_key.h"
 
@@ -150,49 +151,34 @@ class LineReader {
   std::optional<FlatJson> tables_;
 };
 
-/// Where records go, each to its partition.
-class Sender {
+Bytes view_of(const std::optional<std::string>& part) {
+  return part ? Bytes(*part) : Bytes();
+}
+
+/// Sends loaded records, each to its partition.
+class RecordSender {
  public:
-  static Result<Sender> make(const std::string& topic, engine::ClientFactory& clients) {
-    auto admin = clients.admin();
-    if (!admin.ok()) return admin.status();
-    const auto description = (*admin)->describe_topic(topic);
-    if (!description.ok()) return description.status();
-    auto producer = clients.producer("");
-    if (!producer.ok()) return producer.status();
-    const Result<int32_t> handle = (*producer)->topic_handle(topic);
-    if (!handle.ok()) return handle.status();
-    return Sender(*std::move(producer), *handle, description->partitions);
-  }
+  explicit RecordSender(TopicWriter& writer) : writer_(writer) {}
 
   Status send(const LoadedRecord& record) {
     std::vector<Header> headers;
     headers.reserve(record.headers.size());
     for (const auto& [name, value] : record.headers) headers.push_back({name, view_of(value)});
-    return producer_->send({.topic = topic_,
-                            .partition = partition(record),
-                            .key = view_of(record.key),
-                            .value = view_of(record.value),
-                            .timestamp_ms = record.timestamp_ms,
-                            .headers = headers});
+    return writer_.send({.partition = partition(record),
+                         .key = view_of(record.key),
+                         .value = view_of(record.value),
+                         .timestamp_ms = record.timestamp_ms,
+                         .headers = headers});
   }
-  Status flush() { return producer_->flush(); }
 
  private:
-  Sender(std::unique_ptr<engine::Producer> producer, int32_t topic, int32_t partitions)
-      : producer_(std::move(producer)), topic_(topic), partitions_(partitions) {}
-
-  static Bytes view_of(const std::optional<std::string>& part) {
-    return part ? Bytes(*part) : Bytes();
-  }
   int32_t partition(const LoadedRecord& record) {
-    if (record.key) return partition_of(crm::root_in_key(Bytes(*record.key)), partitions_);
-    return static_cast<int32_t>(keyless_++ % partitions_);
+    const int32_t partitions = writer_.partitions();
+    if (record.key) return partition_of(crm::root_in_key(Bytes(*record.key)), partitions);
+    return static_cast<int32_t>(keyless_++ % partitions);
   }
 
-  std::unique_ptr<engine::Producer> producer_;
-  int32_t topic_;
-  int32_t partitions_;
+  TopicWriter& writer_;
   int64_t keyless_ = 0;
 };
 
@@ -223,18 +209,19 @@ Result<LoadOutcome> load_topic(const LoadOptions& options, std::istream& lines,
   LineReader reader(
       options.type.empty() ? find_type_by_topic(options.topic) : find_type_by_name(options.type),
       options.topic);
-  auto sender = Sender::make(options.topic, clients);
-  if (!sender.ok()) return sender.status();
+  auto writer = TopicWriter::open(options.topic, clients);
+  if (!writer.ok()) return writer.status();
+  RecordSender sender(*writer);
   LoadOutcome outcome;
   const Status read = for_each_input_line(lines, [&](std::string_view line) -> Status {
     const Result<LoadedRecord> record = reader.read(line);
     if (!record.ok()) return record.status();
-    MILLRACE_RETURN_IF_ERROR(sender->send(*record));
+    MILLRACE_RETURN_IF_ERROR(sender.send(*record));
     ++outcome.records;
     if (!record->value) ++outcome.tombstones;
     return {};
   });
-  MILLRACE_RETURN_IF_ERROR(sender->flush());
+  MILLRACE_RETURN_IF_ERROR(writer->flush());
   MILLRACE_RETURN_IF_ERROR(read);
   return outcome;
 }

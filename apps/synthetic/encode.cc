@@ -1,6 +1,7 @@
 #include "apps/synthetic/encode.h"
 
 #include <array>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -8,7 +9,10 @@
 
 #include "millrace/core/serde.h"
 
+#include "crm/account_topology.h"
+#include "crm/entitlement/deriver.h"
 #include "crm/ids.h"
+#include "crm/territory_assigner.h"
 
 namespace millrace::apps::synthetic {
 namespace {
@@ -95,41 +99,19 @@ RawRecord encoded(const MergeChange& change) {
   fact.version->sequence_number = change.version.sequence;
   fact.version->transaction_key = transaction_text(change.version);
   fact.origin = "synthetic";
-  return {"crm.merge-facts", fact.victim, Flat<crm::MergeFact>(fact).bytes(),
+  return {crm::kMergeFacts.name, fact.victim, Flat<crm::MergeFact>(fact).bytes(),
           change.version.commit_ms};
 }
 
-/// Topic and schema of each alternative of `Definition`.
-template <class Object>
-struct TopicOf;
-template <>
-struct TopicOf<crm::TerritoryModelT> {
-  static constexpr std::string_view kName = "crm.territory-models";
-};
-template <>
-struct TopicOf<crm::TerritoryT> {
-  static constexpr std::string_view kName = "crm.territories";
-};
-template <>
-struct TopicOf<crm::TerritoryRuleT> {
-  static constexpr std::string_view kName = "crm.territory-rules";
-};
-template <>
-struct TopicOf<crm::RuleTerritoryT> {
-  static constexpr std::string_view kName = "crm.rule-territories";
-};
-template <>
-struct TopicOf<crm::ManualTerritoryT> {
-  static constexpr std::string_view kName = "crm.manual-territories";
-};
-template <>
-struct TopicOf<crm::TerritoryExclusionT> {
-  static constexpr std::string_view kName = "crm.territory-exclusions";
-};
-template <>
-struct TopicOf<crm::ProductFeaturesT> {
-  static constexpr std::string_view kName = "crm.product-features";
-};
+/// Topics of the alternatives of `Definition`.
+constexpr std::tuple kDefinitionTopics{
+    crm::kTerritoryModels,   crm::kTerritories,         crm::kTerritoryRules, crm::kRuleTerritories,
+    crm::kManualTerritories, crm::kTerritoryExclusions, crm::kProductFeatures};
+
+template <class Table>
+constexpr std::string_view topic_of() {
+  return std::get<Topic<std::string, Table>>(kDefinitionTopics).name;
+}
 
 template <class Object>
 const std::string& key_of(const Object& object) {
@@ -142,9 +124,10 @@ const std::string& key_of(const crm::ProductFeaturesT& product) {
 RawRecord encoded(const DefinitionChange& change) {
   return std::visit(
       [&]<class Object>(const Object& object) -> RawRecord {
-        RawRecord record{TopicOf<Object>::kName, key_of(object), {}, change.commit_ms};
+        using Table = typename Object::TableType;
+        RawRecord record{topic_of<Table>(), key_of(object), {}, change.commit_ms};
         if (!change.is_removal) {
-          record.value = Flat<typename Object::TableType>(object).bytes();
+          record.value = Flat<Table>(object).bytes();
         }
         return record;
       },

@@ -12,6 +12,9 @@
 #include "millrace/core/result.h"
 
 #include "apps/synthetic/share.h"
+#include "crm/account_topology.h"
+#include "crm/entitlement/deriver.h"
+#include "crm/territory_assigner.h"
 
 namespace millrace::apps::synthetic {
 
@@ -22,10 +25,10 @@ struct OutputPlace {
   std::string_view file;
 };
 inline constexpr std::array<OutputPlace, 4> kOutputs{
-    {{"crm.account-state", "account-state.jsonl"},
-     {"crm.account-territories", "account-territories.jsonl"},
-     {"crm.entitlements", "entitlements.jsonl"},
-     {"crm.redirects", "redirects.jsonl"}}};
+    {{crm::kAccountStates.name, "account-state.jsonl"},
+     {crm::kAccountTerritories.name, "account-territories.jsonl"},
+     {crm::kEntitlements.name, "entitlements.jsonl"},
+     {crm::kRedirects.name, "redirects.jsonl"}}};
 
 /// The part of an account's state that is a function of the set of events.
 struct AccountOutcome {

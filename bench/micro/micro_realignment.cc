@@ -18,6 +18,7 @@
 #include "millrace/core/assert.h"
 #include "millrace/state/task_state.h"
 
+#include "bench_state.h"
 #include "crm/territory/account_territories.h"
 #include "crm/territory_assigner.h"
 #include "territory_shapes.h"
@@ -59,18 +60,8 @@ void read_row(std::string_view row, std::vector<AccountField>& fields) {
 /// A task: accounts, and what territories make of them.
 class Task final : AccountSource {
  public:
-  explicit Task(const std::filesystem::path& directory) {
-    TaskStateOptions options;
-    options.directory = directory;
-    options.cache_bytes = kCacheBytes;
-    options.memory = make_shared_state_memory(64 << 20, 128 << 20);
-    std::vector<StoreSpec> stores(3);
-    stores[0].name = "accounts";
-    stores[1].name = "index";
-    stores[2].name = "rows";
-    auto opened = TaskState::open(options, stores);
-    MILLRACE_ASSERT(opened.ok(), "the state does not open");
-    state_ = std::move(*opened);
+  explicit Task(const std::filesystem::path& directory)
+      : state_(open_bench_state(directory, kCacheBytes, {"accounts", "index", "rows"})) {
     territories_ = std::make_unique<AccountTerritories>(
         AccountTerritories::Stores{state_->store("index"), state_->store("rows")},
         static_cast<AccountSource&>(*this), FieldTypes{});

@@ -13,6 +13,7 @@
 #include "millrace/core/assert.h"
 #include "millrace/state/task_state.h"
 
+#include "bench_state.h"
 #include "split_mix.h"
 #include "state/buffer/commit_buffer.h"
 #include "tests/unit/temp_directory.h"
@@ -44,18 +45,6 @@ Keys make_keys(size_t records, size_t keys) {
     out.sequence.emplace_back(out.text.data() + i * key_bytes, key_bytes);
   }
   return out;
-}
-
-std::unique_ptr<TaskState> open_state(const std::filesystem::path& directory, size_t cache_bytes) {
-  TaskStateOptions options;
-  options.directory = directory;
-  options.cache_bytes = cache_bytes;
-  options.memory = make_shared_state_memory(64 << 20, 128 << 20);
-  StoreSpec spec;
-  spec.name = "totals";
-  auto opened = TaskState::open(options, {&spec, 1});
-  MILLRACE_ASSERT(opened.ok(), "the state does not open");
-  return std::move(*opened);
 }
 
 /// Adds one to the count in the first eight bytes of the key's value.
@@ -123,7 +112,7 @@ void read_modify_write(benchmark::State& state) {
   const size_t cache_bytes = key_count * 288 * static_cast<size_t>(state.range(1)) / 100;
   for (auto _ : state) {
     const TempDirectory directory;
-    const auto task = open_state(directory.path(), cache_bytes);
+    const auto task = open_bench_state(directory.path(), cache_bytes, {"totals"});
     run_records(*task, keys);
     state.PauseTiming();
     if (sum_of(*task) != records) state.SkipWithError("wrong sum");
@@ -182,7 +171,7 @@ void scan_groups(benchmark::State& state) {
   constexpr size_t kRows = 3;
   const auto groups = static_cast<size_t>(state.range(0));
   const TempDirectory directory;
-  const auto task = open_state(directory.path(), 1 << 20);
+  const auto task = open_bench_state(directory.path(), 1 << 20, {"totals"});
   KeyValueStore& store = task->store("totals");
   const std::vector<uint64_t> value(kValueBytes / sizeof(uint64_t), 1);
   const auto group_key = [](size_t group) { return key_text(split_mix(group)) + '\0'; };
@@ -214,7 +203,7 @@ void restore(benchmark::State& state) {
   std::vector<uint64_t> value(kValueBytes / sizeof(uint64_t), 0);
   for (auto _ : state) {
     const TempDirectory directory;
-    const auto task = open_state(directory.path(), 1 << 20);
+    const auto task = open_bench_state(directory.path(), 1 << 20, {"totals"});
     std::vector<ChangelogRecord> batch;
     for (size_t i = 0; i < records; ++i) {
       batch.push_back({keys.sequence[i], Bytes(value.data(), kValueBytes), 1});

@@ -13,6 +13,7 @@
 #include "millrace/state/task_state.h"
 #include "millrace/state/timer_queue.h"
 
+#include "bench_state.h"
 #include "split_mix.h"
 #include "tests/unit/temp_directory.h"
 
@@ -42,16 +43,8 @@ double peak_memory_bytes() {
 /// A task's state with timers in it, committed as a task would.
 class TimedState {
  public:
-  explicit TimedState(const std::filesystem::path& directory) {
-    TaskStateOptions options;
-    options.directory = directory;
-    options.cache_bytes = kCacheBytes;
-    options.memory = make_shared_state_memory(64 << 20, 128 << 20);
-    StoreSpec spec;
-    spec.name = "timers";
-    auto opened = TaskState::open(options, {&spec, 1});
-    MILLRACE_ASSERT(opened.ok(), "the state does not open");
-    state_ = std::move(*opened);
+  explicit TimedState(const std::filesystem::path& directory)
+      : state_(open_bench_state(directory, kCacheBytes, {"timers"})) {
     queue_ = std::make_unique<TimerQueue>(state_->store("timers"));
   }
 

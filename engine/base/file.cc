@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,6 +100,12 @@ Status sync_directory(const std::filesystem::path& path) {
   if (::fsync(descriptor) != 0) status = failure_of(path, "writing");
   ::close(descriptor);
   return status;
+}
+
+void remove_logged(const std::filesystem::path& path) {
+  std::error_code failed;
+  std::filesystem::remove_all(path, failed);
+  if (failed) spdlog::warn("not removed path={} {}", path.string(), failed.message());
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, size_t bytes_max) {

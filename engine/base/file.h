@@ -57,6 +57,8 @@ Status read_pieces(const File& file, uint64_t offset, Piece&& piece) {
 Error io_error(const std::filesystem::path& path, const std::error_code& error);
 /// Brings the names in a directory to the disk.
 Status sync_directory(const std::filesystem::path& path);
+/// Removes a file or a whole directory; a failure is logged.
+void remove_logged(const std::filesystem::path& path);
 /// Whole content, at most `bytes_max`. Errors: as `File::open`; `kInvalidRecord`: larger.
 Result<std::string> read_file(const std::filesystem::path& path, size_t bytes_max);
 

@@ -1,7 +1,8 @@
 #include "engine/output/dead_letters.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "engine/base/numbers.h"
 
 namespace millrace::engine {
 namespace {
@@ -28,13 +29,6 @@ bool ends_with_ours(std::span<const Header> headers, size_t count) {
   return std::equal(
       ours.begin(), ours.end(), kNames,
       [](const Header& header, std::string_view name) { return header.name == name; });
-}
-
-template <class Number>
-bool read_number(Bytes text, Number& number) {
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  return error == std::errc() && rest == end;
 }
 
 std::optional<std::string> copy_of(Bytes bytes) {
@@ -121,8 +115,8 @@ std::optional<DeadLetter> read_dead_letter(const FetchedRecord& record) {
                     .timestamp_ms = record.timestamp_ms,
                     .key = copy_of(record.key),
                     .value = copy_of(record.value)};
-  if (!read_number(ours[kPartition].value, letter.partition) ||
-      !read_number(ours[kOffset].value, letter.offset)) {
+  if (!read_number(ours[kPartition].value.view(), letter.partition) ||
+      !read_number(ours[kOffset].value.view(), letter.offset)) {
     return std::nullopt;
   }
   for (const Header& header : record.headers.first(record.headers.size() - ours.size())) {

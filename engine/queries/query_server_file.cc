@@ -1,23 +1,17 @@
 #include "engine/queries/query_server_file.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "engine/base/numbers.h"
+
 namespace millrace::engine {
 namespace {
 
 constexpr std::string_view kUnit = "bytes=";
-
-/// A number that is the whole text.
-bool read_number(std::string_view text, uint64_t& number) {
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  return error == std::errc() && rest == end;
-}
 
 /// First and last byte that are asked for; the last may be past the end.
 bool read_range(std::string_view range, uint64_t& first, uint64_t& last) {

@@ -24,12 +24,6 @@ bool is_downloaded_name(std::string_view name) {
   return suffix != std::string_view::npos && TaskId::parse(name.substr(0, suffix)).ok();
 }
 
-void remove_downloaded(const fs::path& path) {
-  std::error_code failed;
-  fs::remove_all(path, failed);
-  if (failed) spdlog::warn("not removed path={} {}", path.string(), failed.message());
-}
-
 void remove_leftovers(const fs::path& root) {
   std::error_code failed;
   std::vector<fs::path> found;
@@ -37,7 +31,7 @@ void remove_leftovers(const fs::path& root) {
        entry.increment(failed)) {
     if (is_downloaded_name(entry->path().filename().string())) found.push_back(entry->path());
   }
-  for (const fs::path& path : found) remove_downloaded(path);
+  for (const fs::path& path : found) remove_logged(path);
 }
 
 }  // namespace
@@ -59,7 +53,7 @@ SnapshotDownloader::~SnapshotDownloader() {
   }
   for (std::jthread& thread : threads_) thread.request_stop();
   threads_.clear();
-  for (const DownloadedSnapshot& outcome : outcomes_) remove_downloaded(outcome.directory);
+  for (const DownloadedSnapshot& outcome : outcomes_) remove_logged(outcome.directory);
 }
 
 void SnapshotDownloader::start(TaskId task, std::string incarnation,
@@ -88,7 +82,7 @@ void SnapshotDownloader::cancel(TaskId task) {
   }
   std::erase_if(outcomes_, [&](const DownloadedSnapshot& outcome) {
     if (outcome.task != task) return false;
-    if (!outcome.directory.empty()) remove_downloaded(outcome.directory);
+    if (!outcome.directory.empty()) remove_logged(outcome.directory);
     return true;
   });
 }
@@ -124,7 +118,7 @@ void SnapshotDownloader::run(const std::stop_token& stop) {
       jobs_.erase(place);
       outcomes_.push_back(std::move(outcome));
     } else if (!outcome.directory.empty()) {
-      remove_downloaded(outcome.directory);
+      remove_logged(outcome.directory);
     }
   }
 }
@@ -213,7 +207,7 @@ Status install_downloaded(const fs::path& downloaded, const fs::path& task_direc
   fs::remove_all(task_directory, failed);
   if (!failed) fs::rename(downloaded, task_directory, failed);
   if (failed) {
-    remove_downloaded(downloaded);
+    remove_logged(downloaded);
     return Error{ErrorCode::kStoreIo,
                  fmt::format("{}: {}", task_directory.string(), failed.message())};
   }

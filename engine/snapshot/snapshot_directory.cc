@@ -8,7 +8,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,12 +41,6 @@ std::vector<std::string> names_in(const fs::path& folder) {
     names.push_back(entry->path().filename().string());
   }
   return names;
-}
-
-void remove_logged(const fs::path& path) {
-  std::error_code failed;
-  fs::remove_all(path, failed);
-  if (failed) spdlog::warn("not removed path={} {}", path.string(), failed.message());
 }
 
 Status write_manifest(const fs::path& folder, const SnapshotManifest& manifest) {

@@ -49,18 +49,18 @@ class TypedStore {
 
   template <class Key>
   TypedRow<V> get(const Key& key) {
-    const Row row = store_->get(encoded_key(key));
+    const Row row = store_->get(operators::key_bytes<K>(key, key_));
     return {Maybe<V>(row.value), row.timestamp_ms};
   }
   template <class Key, class Value>
   void put(const Key& key, const Value& value, int64_t timestamp_ms) {
     static_assert(!operators::IsOptional<Value>::value, "a row has a value; use erase");
     operators::encode_to<V>(value, value_);
-    store_->put(encoded_key(key), Bytes(value_), timestamp_ms);
+    store_->put(operators::key_bytes<K>(key, key_), Bytes(value_), timestamp_ms);
   }
   template <class Key>
   void erase(const Key& key, int64_t timestamp_ms) {
-    store_->erase(encoded_key(key), timestamp_ms);
+    store_->erase(operators::key_bytes<K>(key, key_), timestamp_ms);
   }
   TypedIterator<K, V> all() { return TypedIterator<K, V>(store_->range(Bytes(), Bytes())); }
   /// Rows with from <= key < to, by the keys' bytes.
@@ -77,16 +77,6 @@ class TypedStore {
   KeyValueStore& bytes() { return *store_; }
 
  private:
-  template <class Key>
-  Bytes encoded_key(const Key& key) {
-    if constexpr (std::same_as<Key, Bytes>) {
-      return key;
-    } else {
-      operators::encode_to<K>(key, key_);
-      return Bytes(key_);
-    }
-  }
-
   KeyValueStore* store_;
   std::string key_;
   std::string value_;

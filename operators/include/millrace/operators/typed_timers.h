@@ -24,15 +24,15 @@ class TypedTimers {
 
   template <class Key, class Kind>
   void set(const Key& key, Kind kind, int64_t time_ms) {
-    timers_->set(encoded(key), byte_of(kind), time_ms);
+    timers_->set(operators::key_bytes<K>(key, key_), byte_of(kind), time_ms);
   }
   template <class Key, class Kind>
   bool cancel(const Key& key, Kind kind) {
-    return timers_->cancel(encoded(key), byte_of(kind));
+    return timers_->cancel(operators::key_bytes<K>(key, key_), byte_of(kind));
   }
   template <class Key, class Kind>
   std::optional<int64_t> find(const Key& key, Kind kind) {
-    return timers_->find(encoded(key), byte_of(kind));
+    return timers_->find(operators::key_bytes<K>(key, key_), byte_of(kind));
   }
   int64_t now_ms() const { return timers_->now_ms(); }
 
@@ -49,16 +49,6 @@ class TypedTimers {
       return static_cast<uint8_t>(kind);
     }
   }
-  template <class Key>
-  Bytes encoded(const Key& key) {
-    if constexpr (std::same_as<Key, Bytes>) {
-      return key;
-    } else {
-      operators::encode_to<K>(key, key_);
-      return Bytes(key_);
-    }
-  }
-
   Timers* timers_;
   std::string key_;
 };

@@ -77,4 +77,15 @@ bool encode_to(const R& value, std::string& out) {
   }
 }
 
+/// The bytes of a key of serde type `K`: those given, or `key` encoded into `buffer`.
+template <class K, class Key>
+Bytes key_bytes(const Key& key, std::string& buffer) {
+  if constexpr (std::same_as<Key, Bytes>) {
+    return key;
+  } else {
+    encode_to<K>(key, buffer);
+    return Bytes(buffer);
+  }
+}
+
 }  // namespace millrace::operators
