@@ -27,7 +27,7 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
 --all.
 
   --unit        no broker; under two minutes after the build
-  --lint        layers, style, READMEs, clang-format
+  --lint        layers, style, READMEs, shape, prose, duplicates, clang-format
   --tidy        clang-tidy over what changed since it passed; minutes when all is new
   --broker      against a local Kafka of its own, started with an empty data folder and wiped at
                 the end

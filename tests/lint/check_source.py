@@ -1,5 +1,5 @@
 #!/usr/bin/env -S python3 -B
-"""Checks the project's sources: layers, style, READMEs, shape, format, scripts.
+"""Checks the project's sources: layers, style, READMEs, shape, prose, duplicates, format, scripts.
 
 Prints one line a problem and exits 1 if there is any; exits 77 if a check had to be skipped.
 """
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 
+import duplicates
 import layers
 import prose
 import readmes
@@ -64,6 +65,7 @@ CHECKS = {
     "readmes": readmes.check,
     "shape": shape.check,
     "prose": prose.check,
+    "duplicates": duplicates.check,
     "format": clang_format,
     "scripts": shellcheck,
 }

@@ -1,4 +1,4 @@
-"""Finds function bodies in clang-formatted C++, well enough to measure their length."""
+"""Finds function bodies in clang-formatted C++, well enough to measure and compare them."""
 
 import re
 
@@ -16,22 +16,39 @@ SCOPE = re.compile(r"\b(namespace|class|struct|union|enum|extern)\b")
 
 def functions(text):
     """Yields (line, number of lines) of each function defined outside of other functions."""
+    code = without_quiet(text)
+    for begin, _, end in spans(code):
+        yield code.count("\n", 0, begin) + 1, code.count("\n", begin, end) + 1
+
+
+def bodies(text):
+    """Yields (line, body) of the same functions: the body without comments and braces."""
+    code = without_quiet(text)
+    plain = QUIET.sub(lambda match: blank(match) if match[0].startswith("/") else match[0], text)
+    for begin, brace, end in spans(code):
+        yield code.count("\n", 0, begin) + 1, plain[brace + 1 : end]
+
+
+def without_quiet(text):
     code = QUIET.sub(blank, text)
-    code = re.sub(r"^\s*#.*(?:\\\n.*)*", blank, code, flags=re.MULTILINE)
+    return re.sub(r"^\s*#.*(?:\\\n.*)*", blank, code, flags=re.MULTILINE)
+
+
+def spans(code):
+    """Yields where each function begins, and where its body's braces are."""
     header = 0  # where the declaration at hand begins
-    scopes = []  # for each open brace: None for a scope of declarations, else a body's begin
+    scopes = []  # for each open brace: None for a scope of declarations, else (begin, brace)
     for place, char in enumerate(code):
-        inside = any(begin is not None for begin in scopes)
+        inside = any(scope is not None for scope in scopes)
         if char == "{":
             declaration = code[header:place]
-            scopes.append(None if inside or is_scope(declaration) else begin_of(code, header))
+            is_body = not inside and not is_scope(declaration)
+            scopes.append((begin_of(code, header), place) if is_body else None)
             if scopes[-1] is None and not inside:
                 header = place + 1
         elif char == "}" and scopes:
-            begin = scopes.pop()
-            if begin is not None:
-                lines = code.count("\n", begin, place) + 1
-                yield code.count("\n", 0, begin) + 1, lines
+            if scope := scopes.pop():
+                yield *scope, place
             if not any(scope is not None for scope in scopes):
                 header = place + 1
         elif char == ";" and not inside:

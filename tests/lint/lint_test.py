@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 import check_tidy
+import duplicates
 import layers
 import prose
 import readmes
@@ -199,6 +200,33 @@ class LintTest(unittest.TestCase):
         check = pathlib.Path(__file__).with_name("check_source.py")
         command = [sys.executable, "-B", check, "--root", self.root, "format"]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    def test_the_same_function_body_in_two_product_files_is_found(self):
+        body = 'int x = f("{");\n  for (;;) g(x);\n  return;'
+        comment = "  // of the other file\n"
+        one = "void a() {\n  " + body + "\n}\n"
+        other = "class C {\n  void b(int i) const {\n" + comment + body + "}\n};\n"
+        self.assertEqual(
+            ["engine/b.h:2: the same function body as engine/a.cc:1: share one"],
+            self.problems(duplicates.check, {"engine/a.cc": one, "engine/b.h": other}),
+        )
+        self.assertEqual([], self.problems(duplicates.check, {"engine/a.cc": one + one}))
+        self.assertEqual(
+            [], self.problems(duplicates.check, {"engine/a.cc": one, "tests/a.cc": one})
+        )
+        for changed in (body.replace('"{"', '"}"'), body.replace("return;", "")):
+            self.assertEqual(
+                [],
+                self.problems(
+                    duplicates.check,
+                    {"engine/a.cc": "void a() {" + changed + "}\n", "state/b.cc": one},
+                ),
+            )
+
+    def test_short_function_bodies_may_be_alike(self):
+        short = "void a() {\n  f();\n  for (int i = 0; i < 9; ++i) g();\n}\n"
+        files = {"engine/a.cc": short, "state/b.cc": short}
+        self.assertEqual([], self.problems(duplicates.check, files))
 
     def test_a_check_without_its_tool_is_skipped_plainly(self):
         (self.root / "a.cc").write_text("int x;\n", encoding="utf-8")
