@@ -76,7 +76,9 @@ Result<std::unique_ptr<TaskState>> LocalState::open(TaskId task, const SubTopolo
 }
 
 void LocalState::close(TaskId task, const SubTopology& sub_topology, TaskState& state) {
-  closed_[task] = {held_of(sub_topology, state.positions()), clock_.steady_ns()};
+  if (!directory_.is_in_memory()) {
+    closed_[task] = {held_of(sub_topology, state.positions()), clock_.steady_ns()};
+  }
   if (const Status closed = state.close(); !closed.ok()) {
     spdlog::error("store not closed cleanly task={} {}", task.to_string(), closed.message());
   }

@@ -22,7 +22,8 @@ namespace millrace::engine {
 int64_t held_of(const SubTopology& sub_topology, const TaskPositions& positions);
 
 /// The state that lies on this machine's disk: opens it for tasks, keeps account of what is closed,
-/// and removes it when its task stays elsewhere. Without a state directory all of it is in memory.
+/// and removes it when its task stays elsewhere. Without a state directory all of it is in memory,
+/// and closing it drops it.
 class LocalState {
  public:
   /// `incarnation` is what state has to belong to. All else must outlive this.
