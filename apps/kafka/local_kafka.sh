@@ -39,7 +39,7 @@ A single-node Kafka $VERSION (KRaft) on 127.0.0.1. Several run side by side on d
                127.0.0.1, where a proxy of the caller's hands them on to PORT
 
 Environment:
-  MILLRACE_KAFKA_VERSION  version of the server (default $DEFAULT_VERSION; 3.9 and 4.1 work too)
+  MILLRACE_KAFKA_VERSION  version of the server (default $DEFAULT_VERSION, e.g. 3.9.2)
   MILLRACE_KAFKA_JARS     folder of the server's jars, shared by all brokers
                           (default $LOCAL/kafka-jars-VERSION)
   MILLRACE_KAFKA_HEAP     the broker's heap (default 1g)
