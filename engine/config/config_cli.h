@@ -8,7 +8,7 @@
 #include "millrace/core/result.h"
 #include "millrace/engine/config_table.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): theirs
 class App;
 class Option;
 }  // namespace CLI

@@ -156,12 +156,15 @@ class Table {
  private:
   template <operators::JoinKind Kind, class Explicit, class K2, class R, class F>
   auto join_as(const Table<K2, R>& other, F joiner, JoinOptions options) const {
-    if constexpr (!operators::has_key_of<K, K2>()) {
-      return operators::Refused();
-    } else if constexpr (operators::is_joiner<Explicit, K, V, R, Kind, F>()) {
-      using Out = operators::ResultOf<Explicit, F, K, V, R>;
-      return join_core<Out>(Kind, other, operators::make_joiner<K, V, R, Out>(std::move(joiner)),
-                            std::move(options));
+    if constexpr (operators::has_key_of<K, K2>()) {
+      // Nested, so that a wrong key alone is reported.
+      if constexpr (operators::is_joiner<Explicit, K, V, R, Kind, F>()) {
+        using Out = operators::ResultOf<Explicit, F, K, V, R>;
+        return join_core<Out>(Kind, other, operators::make_joiner<K, V, R, Out>(std::move(joiner)),
+                              std::move(options));
+      } else {
+        return operators::Refused();
+      }
     } else {
       return operators::Refused();
     }
