@@ -4,9 +4,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <rocksdb/env.h>
 
-#include "faulty_file_system.h"
+#include "faulty_env.h"
 #include "state/open_task_state.h"
 #include "state_fixture.h"
 
@@ -88,11 +87,11 @@ int64_t table_files(const std::filesystem::path& directory) {
 
 TEST_F(StateCrashTest, AFailedWriteStopsCommitsAndKeepsTheLastOne) {
   const auto system = std::make_shared<FaultyFileSystem>();
-  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(system);
+  FaultyEnv env(system);
   options_.memory = make_shared_state_memory(1 << 20, 64 << 10);  // flushes at once
   int64_t last_good = 0;
   {
-    auto opened = open_task_state(options_, stores_, env.get());
+    auto opened = open_task_state(options_, stores_, &env);
     ASSERT_TRUE(opened.ok());
     TaskState& state = **opened;
     bool failed = false;
@@ -127,7 +126,7 @@ TEST_F(StateCrashTest, AFailedWriteStopsCommitsAndKeepsTheLastOne) {
 
 TEST_F(StateCrashTest, AFailedReadStopsCommits) {
   const auto system = std::make_shared<FaultyFileSystem>();
-  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(system);
+  FaultyEnv env(system);
   {
     const auto state = open_or_die(options_, stores_);
     for (int i = 0; i < 1000; ++i) {  // opening reads the first block only
@@ -137,7 +136,7 @@ TEST_F(StateCrashTest, AFailedReadStopsCommits) {
     commit(*state, 1);
     ASSERT_TRUE(state->close().ok());
   }
-  auto opened = open_task_state(options_, stores_, env.get());
+  auto opened = open_task_state(options_, stores_, &env);
   ASSERT_TRUE(opened.ok());
   TaskState& state = **opened;
   system->reads_fail = true;

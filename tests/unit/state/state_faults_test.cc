@@ -8,9 +8,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <rocksdb/env.h>
 
-#include "faulty_file_system.h"
+#include "faulty_env.h"
 #include "state/open_task_state.h"
 #include "state_fixture.h"
 
@@ -33,7 +32,7 @@ class StateFaultsTest : public ::testing::Test {
   using Work = std::function<Status(TaskState&)>;
 
   StateFaultsTest() : options_(disk_options(directory_.path() / "live")) {
-    options_.restore_run_bytes = 1 << 20;
+    options_.restore_run_bytes = 1 << 17;
   }
 
   Result<std::unique_ptr<TaskState>> open_faulty() {
@@ -61,7 +60,7 @@ class StateFaultsTest : public ::testing::Test {
     Content rows;
     std::vector<ChangelogRecord> records;
     std::vector<std::string> keys;
-    const std::string padding(10'000, 'x');
+    const std::string padding(1'250, 'x');
     for (int64_t n = 0; n < kRestoredRecords; n += kRestoredBatch) {
       records.clear();
       keys.clear();
@@ -150,7 +149,7 @@ class StateFaultsTest : public ::testing::Test {
   TaskStateOptions options_;
   std::vector<StoreSpec> stores_{spec("rows")};
   std::shared_ptr<FaultyFileSystem> system_ = std::make_shared<FaultyFileSystem>();
-  std::unique_ptr<rocksdb::Env> env_ = rocksdb::NewCompositeEnv(system_);
+  std::unique_ptr<rocksdb::Env> env_ = std::make_unique<FaultyEnv>(system_);
   std::map<int64_t, Content> history_{{0, {}}};
   const Work commits_ = [this](TaskState& state) { return commit_all(state); };
   const Work restores_ = [this](TaskState& state) { return restore_all(state); };
