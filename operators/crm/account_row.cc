@@ -105,11 +105,11 @@ Result<ChangeView> read_change(const AccountChange& change) {
                   .type = change.change_type(),
                   .version = view_of(*change.version())};
   if (!is_internal_id(view.id)) {
-    return Error{ErrorCode::kInvalidRecord, "an account change whose id is not source:id"};
+    return Error{ErrorCode::kInvalidRecord, "the id of an account change is not source:id"};
   }
   if (view.type < ChangeType::MIN || view.type > ChangeType::MAX) {
     return Error{ErrorCode::kInvalidRecord,
-                 "an account change of a type that this version does not know"};
+                 "this version does not know the type of the account change"};
   }
   view.full_image = view.type == ChangeType::Create || view.type == ChangeType::Undelete ||
                     (view.type == ChangeType::Update && change.full_image());
@@ -121,7 +121,7 @@ Result<ChangeView> read_change(const AccountChange& change) {
   if (!std::ranges::is_sorted(view.fields, by_name)) std::ranges::sort(view.fields, by_name);
   const auto same_name = [](const auto& a, const auto& b) { return a.name == b.name; };
   if (std::ranges::adjacent_find(view.fields, same_name) != view.fields.end()) {
-    return Error{ErrorCode::kInvalidRecord, "an account change with two values of one field"};
+    return Error{ErrorCode::kInvalidRecord, "an account change with two values for one field"};
   }
   return view;
 }

@@ -166,7 +166,8 @@ Status validate_erasure(Bytes bytes) {
   MILLRACE_RETURN_IF_ERROR(Serde<Erasure>::validate(bytes));
   const auto& erasure = *flatbuffers::GetRoot<Erasure>(bytes.data());
   if (is_internal_id(erasure.id()->string_view()) && erasure.as_of_ms() >= 0) return {};
-  return Error{ErrorCode::kInvalidRecord, "an erasure without an id source:id or a time"};
+  return Error{ErrorCode::kInvalidRecord,
+               "an erasure needs an id of the form source:id and a time"};
 }
 
 Mapping default_mapping() {
@@ -185,7 +186,7 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
   for (const TopicMapping& topic : mapping.topics) {
     if (std::ranges::find(ours, topic.topic) == ours.end()) continue;
     return Error{ErrorCode::kConfig,
-                 "the mapping reads topic '" + topic.topic + "', which has another meaning here"};
+                 "the mapping reads topic '" + topic.topic + "', which the job uses itself"};
   }
   const Result<ParentFields> parents = parent_fields(mapping);
   if (!parents.ok()) return parents.status();

@@ -106,7 +106,7 @@ class ChangeDecoder final : public Processor {
     const auto ids = builder_.CreateVector(&id, 1);
     const auto version = write_version(builder_, change.version);
     const auto text = builder_.CreateString(
-        "changes of an unknown number of records were not captured: send all of them again");
+        "the source missed changes of an unknown number of records: send all records again");
     const Bytes value = finish_aligned(
         builder_, CreateConflict(builder_, ConflictKind::ResyncNeeded, ids, version, text));
     key_.assign(change.id);

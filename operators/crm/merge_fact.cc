@@ -17,14 +17,14 @@ Status check_authority(const OwnedMergeFact& fact) {
     case MergeAuthority::Transaction:
     case MergeAuthority::MasterRecord:
       if (fact.kind == MergeFactKind::Merge) return {};
-      return invalid("a signal of a merge that is none");
+      return invalid("a merge signal must state a merge");
     case MergeAuthority::Undelete:
       if (fact.kind == MergeFactKind::Unmerge) return {};
-      return invalid("an undelete that is no un-merge");
+      return invalid("an undelete signal must state an un-merge");
     case MergeAuthority::Explicit:
       return {};
   }
-  return invalid("a merge fact of an authority that this version does not know");
+  return invalid("this version does not know the authority of the merge fact");
 }
 
 /// The deciding one among the facts taken so far, in ascending order.
@@ -81,17 +81,17 @@ OwnedMergeFact copy_merge_fact(const MergeFact& fact) {
 Result<OwnedMergeFact> read_merge_fact(const MergeFact& fact) {
   OwnedMergeFact copy = copy_merge_fact(fact);
   if (fact.kind() < MergeFactKind::MIN || fact.kind() > MergeFactKind::MAX) {
-    return invalid("a merge fact of a kind that this version does not know");
+    return invalid("this version does not know the kind of the merge fact");
   }
-  if (!is_internal_id(copy.victim)) return invalid("a merge fact whose victim is not source:id");
+  if (!is_internal_id(copy.victim)) return invalid("the victim of a merge fact is not source:id");
   if (fact.kind() == MergeFactKind::Merge && !is_internal_id(copy.survivor)) {
-    return invalid("a merge whose survivor is not source:id");
+    return invalid("the survivor of a merge is not source:id");
   }
   if (fact.kind() == MergeFactKind::Split && copy.successors.empty()) {
-    return invalid("a split without successors");
+    return invalid("a split names no successor");
   }
   if (!std::ranges::all_of(copy.successors, is_internal_id)) {
-    return invalid("a split with a successor that is not source:id");
+    return invalid("a successor of a split is not source:id");
   }
   MILLRACE_RETURN_IF_ERROR(check_authority(copy));
   return copy;

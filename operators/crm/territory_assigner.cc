@@ -48,7 +48,7 @@ constexpr std::array kChoiceTopics{ChoiceTopic{kManualTerritories.name, ChoiceKi
 
 Status validate_key(Bytes key) {
   if (is_internal_id(key.view())) return {};
-  return Error{ErrorCode::kInvalidRecord, "the key of a territory record is not 'source:id'"};
+  return Error{ErrorCode::kInvalidRecord, "the key of a territory record is not source:id"};
 }
 
 template <class Table>

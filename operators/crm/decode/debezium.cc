@@ -87,7 +87,7 @@ class DebeziumDecoder final : public Decoder {
       case 't':
         return add_truncate(place);
       default:
-        return document_.fault(place.member("op"), "is none of c, r, u, d, t, m");
+        return document_.fault(place.member("op"), "must be c, r, u, d, t or m");
     }
   }
 
@@ -121,7 +121,7 @@ class DebeziumDecoder final : public Decoder {
       const Status added = fields_.add(leaf.name, leaf.value);
       if (!added.ok()) return document_.fault(place.member(leaf.name), added.message());
     }
-    if (!fields_.finish()) return document_.fault(place, "has two values of one field");
+    if (!fields_.finish()) return document_.fault(place, "has two values for one field");
     return {};
   }
 
@@ -129,7 +129,7 @@ class DebeziumDecoder final : public Decoder {
     const JsonPlace id_place = place.member(entity_->id_field);
     element value;
     if (row[entity_->id_field].get(value) != simdjson::SUCCESS || value.is_null()) {
-      return document_.fault(place, "lacks the column of the id");
+      return document_.fault(place, "lacks the id column");
     }
     if (value.is_object() || value.is_array()) {
       return document_.fault(id_place, "must be a string or a number");

@@ -103,8 +103,7 @@ Result<DebeziumSource> read_debezium_source(const JsonDocument& document, const 
   DebeziumSource read;
   int64_t& time_ms = read.version.commit_timestamp_ms;
   if (source["ts_ms"].get(time_ms) != simdjson::SUCCESS || time_ms < 0) {
-    return document.fault(source_place.member("ts_ms"),
-                          "must be a whole number that is not negative");
+    return document.fault(source_place.member("ts_ms"), "must be a non-negative integer");
   }
   read.entity_name = entity_name(source, texts);
   if (!is_field_name(read.entity_name)) {

@@ -36,7 +36,8 @@ class Flattener {
 
   Status add(const JsonPlace& place, std::string_view name, element value, size_t depth) {
     if (!is_field_name(name)) {
-      return document_.fault(place, "the name of a field has 1 to 255 bytes, none of control");
+      return document_.fault(place,
+                             "a field name must have 1 to 255 bytes without control characters");
     }
     object inner;
     if (value.get(inner) == simdjson::SUCCESS) return add_members(place, name, inner, depth);
@@ -47,7 +48,7 @@ class Flattener {
 
   Status add_members(const JsonPlace& place, std::string_view prefix, object members,
                      size_t depth) {
-    if (depth >= kFieldDepthMax) return document_.fault(place, "a field nested too deep");
+    if (depth >= kFieldDepthMax) return document_.fault(place, "a field is nested too deeply");
     for (const auto [key, value] : members) {
       std::string_view name = key;
       if (!prefix.empty()) {

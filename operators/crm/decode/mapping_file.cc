@@ -82,7 +82,7 @@ class MappingReader {
     if (allowed.size() == 0) return true;
     for (const auto& [name, unused] : value.items()) {
       if (std::ranges::find(allowed, name) != allowed.end()) continue;
-      std::string what = "is not known here; allowed:";
+      std::string what = "is unknown; allowed:";
       for (const std::string_view one : allowed) what.append(" ").append(one);
       fault(path == "the file" ? name : below(path, name), what);
     }
@@ -137,7 +137,7 @@ class MappingReader {
       name = text(value, path, "rule", true);
       if (name.empty()) return policy;
     } else {
-      fault(path, "must be a rule or an object");
+      fault(path, "must be a rule's name or an object");
       return policy;
     }
     const auto rule = find_name(kSurvivorshipNames, name);
@@ -148,7 +148,7 @@ class MappingReader {
     policy.rule = *rule;
     const bool has_sources = value.is_object() && value.contains("sources");
     if (has_sources != (policy.rule == Survivorship::kSourcePriority)) {
-      fault(path, "sources go with source_priority, and it with them");
+      fault(path, "sources and source_priority need each other");
     } else if (has_sources) {
       policy.sources = read_sources(value["sources"], below(path, "sources"));
     }
@@ -165,7 +165,7 @@ class MappingReader {
       if (name == nullptr || !internal_id(*name, "x").ok()) {
         fault(place, "must be 1 to 32 of a-z 0-9 - _");
       } else if (std::ranges::find(sources, *name) != sources.end()) {
-        fault(place, "is there twice");
+        fault(place, "appears twice");
       } else {
         sources.push_back(*name);
       }
@@ -176,7 +176,7 @@ class MappingReader {
   TopicMapping read_topic(const std::string& name, const json& value, const std::string& path) {
     TopicMapping topic;
     topic.topic = name;
-    if (!is_legal_name(name, kTopicNameLengthMax)) fault(path, "is no name that a topic can have");
+    if (!is_legal_name(name, kTopicNameLengthMax)) fault(path, "is not a valid topic name");
     if (!check_object(value, path, {"format", "source", "entities"})) return topic;
     const std::string format_name = text(value, path, "format", true);
     const auto format = find_name(kRawFormatNames, format_name);
@@ -187,7 +187,7 @@ class MappingReader {
     topic.format = *format;
     if (topic.format == RawFormat::kFlatbuffers) {
       for (const char* none : {"source", "entities"}) {
-        if (value.contains(none)) fault(below(path, none), "has no meaning for flatbuffers");
+        if (value.contains(none)) fault(below(path, none), "does not apply to flatbuffers");
       }
       return topic;
     }
@@ -221,7 +221,7 @@ class MappingReader {
     const bool is_debezium = format == RawFormat::kDebezium;
     entity.id_field = text(value, path, "id", is_debezium);
     if (!is_debezium && value.contains("id")) {
-      fault(below(path, "id"), "has no meaning for Salesforce: the header has the id");
+      fault(below(path, "id"), "does not apply to Salesforce: the header carries the id");
     }
     const std::string others = text(value, path, "other_fields", false);
     entity.keep_others = others != "drop";
@@ -234,7 +234,7 @@ class MappingReader {
     entity.parent = read_reference(value, path, "parent", entity);
     entity.master = read_reference(value, path, "master", entity);
     if (!entity.master.empty() && entity.kind != EntityKind::kAccount) {
-      fault(below(path, "master"), "has no meaning but for accounts");
+      fault(below(path, "master"), "applies to accounts only");
     }
     return entity;
   }
@@ -245,7 +245,7 @@ class MappingReader {
       const std::string field_path = below(path, name);
       FieldMapping field = read_field(value, field_path);
       if (!field.dropped && !entity.names.insert(field.name).second) {
-        fault(field_path, "another field has the same name of ours");
+        fault(field_path, "maps to the same name as another field");
       }
       entity.fields.emplace(name, std::move(field));
     }
@@ -307,7 +307,7 @@ Result<json> parse_strictly(std::string_view text) {
   };
   try {
     json root = json::parse(text, watch, true, true);
-    if (too_deep) return Error{ErrorCode::kConfig, "is nested too deep"};
+    if (too_deep) return Error{ErrorCode::kConfig, "is nested too deeply"};
     if (twice.empty()) return root;
     return Error{ErrorCode::kConfig, "one object has \"" + twice + "\" twice"};
   } catch (const json::parse_error& error) {

@@ -118,7 +118,7 @@ class SalesforceDecoder final : public Decoder {
     for (const std::string_view name : nulls_.without_leaf(leaves_)) {
       if (!is_diff_field(name)) MILLRACE_RETURN_IF_ERROR(add_null(name));
     }
-    if (!fields_.finish()) return document_.fault(place, "has two values of one field");
+    if (!fields_.finish()) return document_.fault(place, "has two values for one field");
     return {};
   }
 

@@ -93,7 +93,7 @@ class HeaderReader {
     for (const auto [key, value] : members) {
       const auto member = find_name(kMembers, key);
       if (!member || value.is_null()) continue;
-      if (found(*member)) return fault(*member, "is there twice");
+      if (found(*member)) return fault(*member, "appears twice");
       found(*member) = value;
     }
     return {};
@@ -104,7 +104,7 @@ class HeaderReader {
     if (!found(member)) return required ? Status(missing(member)) : Status();
     if (found(member)->get(out) != simdjson::SUCCESS) return fault(member, "must be a string");
     if (!is_field_name(out) && (required || !out.empty())) {
-      return fault(member, "must have 1 to 255 bytes, none of control");
+      return fault(member, "must have 1 to 255 bytes without control characters");
     }
     return {};
   }
@@ -112,7 +112,7 @@ class HeaderReader {
   Status number(HeaderMember member, bool required, int64_t& out) {
     if (!found(member)) return required ? Status(missing(member)) : Status();
     if (found(member)->get(out) != simdjson::SUCCESS || out < 0) {
-      return fault(member, "must be a whole number that is not negative");
+      return fault(member, "must be a non-negative integer");
     }
     return {};
   }
@@ -121,7 +121,7 @@ class HeaderReader {
     std::string_view name;
     MILLRACE_RETURN_IF_ERROR(text(HeaderMember::kChangeType, true, name));
     const auto kind = find_name(kChangeTypes, name);
-    if (!kind) return fault(HeaderMember::kChangeType, "is no change type that is known");
+    if (!kind) return fault(HeaderMember::kChangeType, "is an unknown change type");
     out = *kind;
     return {};
   }
@@ -140,7 +140,7 @@ class HeaderReader {
     for (size_t i = 0; i < out.size(); ++i) {
       if (!is_bitmap(out[i])) continue;
       return document_.fault(place_.member(name_in(kMembers, member)).element(i),
-                             "is a bitmap that the client did not turn into names");
+                             "is a bitmap; the client must resolve it to field names");
     }
     return {};
   }
@@ -155,7 +155,7 @@ class HeaderReader {
       std::string_view name;
       if (one.get(name) != simdjson::SUCCESS || !is_field_name(name)) {
         return document_.fault(list_place.element(out.size()),
-                               "must be a string of 1 to 255 bytes, none of control");
+                               "must be a string of 1 to 255 bytes without control characters");
       }
       if (out.size() >= kHeaderListMax) return fault(member, "has too many elements");
       out.push_back(name);

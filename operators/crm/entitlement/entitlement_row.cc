@@ -91,15 +91,16 @@ Status validate_entitlement_input(Bytes bytes) {
   const auto invalid = [](std::string message) {
     return Error{ErrorCode::kInvalidRecord, std::move(message)};
   };
-  if (!is_internal_id(input.root()->string_view())) return invalid("the root is no id");
+  if (!is_internal_id(input.root()->string_view())) return invalid("the root is not source:id");
   if (input.kind() == EntitlementInputKind::TimeZone) return {};
-  if (!is_internal_id(text_of(input.via()))) return invalid("what the source hangs on is no id");
-  if (!is_internal_id(text_of(input.id()))) return invalid("the source's id is no id");
+  if (!is_internal_id(text_of(input.via())))
+    return invalid("the id of the source's parent is not source:id");
+  if (!is_internal_id(text_of(input.id()))) return invalid("the source's id is not source:id");
   if (input.kind() == EntitlementInputKind::RetractedSource) return {};
   if (input.kind() != EntitlementInputKind::Source) return invalid("unknown kind of input");
-  if (input.row() == nullptr) return invalid("a source without its row");
+  if (input.row() == nullptr) return invalid("a source without a row");
   if (input.row()->id()->string_view() != input.id()->string_view()) {
-    return invalid("the row is that of another source");
+    return invalid("the row belongs to another source");
   }
   return check_source(*input.row());
 }

@@ -45,13 +45,13 @@ bool is_feature_name(std::string_view name) {
 }
 
 Status check_term(const FeatureTerm& term) {
-  if (!is_feature_name(text_of(term.feature()))) return invalid("a feature's name is not valid");
+  if (!is_feature_name(text_of(term.feature()))) return invalid("the name of a feature is invalid");
   if (!is_known(term.kind(), FeatureKind::MAX)) return invalid("unknown kind of feature");
   if (term.amount() < 0) return invalid("negative amount of a feature");
   if (text_of(term.text()).size() > kTermTextBytesMax)
     return invalid("a feature's text is too long");
   if (term.grace_days() < 0 || term.grace_days() > kGraceDaysMax) {
-    return invalid("days of grace out of bounds");
+    return invalid("the days of grace are out of bounds");
   }
   return {};
 }
@@ -64,14 +64,16 @@ Status check_times(const GrantSource& source) {
     fit = fit && is_period(*suspensions->Get(static_cast<flatbuffers::uoffset_t>(i)));
   }
   fit = fit && is_date(source.terminated_date()) && is_moment(source.terminated_ms());
-  return fit ? Status() : invalid("a date or moment out of bounds");
+  return fit ? Status() : invalid("a date or moment is out of bounds");
 }
 
 Status check_within(const GrantSource& source) {
   if (source.within() == nullptr) return {};
-  if (source.within()->size() > kWithinMax) return invalid("within too many sources");
+  if (source.within()->size() > kWithinMax)
+    return invalid("the source lies within too many sources");
   for (const flatbuffers::String* id : *source.within()) {
-    if (!is_internal_id(id->string_view())) return invalid("an id of what it is within is no id");
+    if (!is_internal_id(id->string_view()))
+      return invalid("the id of a containing source is not source:id");
   }
   return {};
 }
@@ -94,21 +96,24 @@ Status check_terms(const Terms* terms) {
     names.push_back(term.feature()->string_view());
   }
   std::ranges::sort(names);
-  if (std::ranges::adjacent_find(names) != names.end()) return invalid("a feature is named twice");
+  if (std::ranges::adjacent_find(names) != names.end())
+    return invalid("two terms name the same feature");
   return {};
 }
 
 Status check_source(const GrantSource& source) {
-  if (!is_internal_id(source.id()->string_view())) return invalid("the id of a source is no id");
+  if (!is_internal_id(source.id()->string_view()))
+    return invalid("the id of a source is not source:id");
   if (!is_known(source.kind(), GrantSourceKind::MAX)) return invalid("unknown kind of source");
   if (!is_known(source.status(), GrantSourceStatus::MAX)) return invalid("unknown status");
   if (!is_known(source.precedence(), Precedence::MAX)) return invalid("unknown precedence");
   const int64_t quantity = source.quantity().value_or(0);
-  if (quantity > kQuantityMax || quantity < -kQuantityMax) return invalid("quantity out of bounds");
+  if (quantity > kQuantityMax || quantity < -kQuantityMax)
+    return invalid("the quantity is out of bounds");
   MILLRACE_RETURN_IF_ERROR(check_times(source));
   MILLRACE_RETURN_IF_ERROR(check_within(source));
   if (source.kind() == GrantSourceKind::LedgerEntry && size_of(source.within()) != 1) {
-    return invalid("a ledger entry is within one subscription");
+    return invalid("a ledger entry must lie within one subscription");
   }
   if (source.kind() == GrantSourceKind::Usage &&
       (source.period() == nullptr ||

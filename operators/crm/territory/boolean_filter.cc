@@ -55,7 +55,7 @@ class Parser {
   Result<Terms> parse() {
     Result<Terms> terms = expression(0);
     if (terms.ok() && token_.kind != TokenKind::kEnd) {
-      return error_at(token_.position, "expected AND, OR or the end");
+      return error_at(token_.position, "expected AND, OR or the end of the filter");
     }
     return terms;
   }
@@ -130,7 +130,8 @@ Result<Terms> Parser::operand(size_t depth) {
   const Token token = token_;
   if (token.kind == TokenKind::kItem) {
     if (token.item == 0 || token.item > items_) {
-      return error_at(token.position, "no such item; there are " + std::to_string(items_));
+      return error_at(token.position,
+                      "there is no such item; the rule has " + std::to_string(items_));
     }
     advance();
     return Terms{FilterTerm{1} << (token.item - 1)};
@@ -138,7 +139,8 @@ Result<Terms> Parser::operand(size_t depth) {
   if (token.kind != TokenKind::kOpen) {
     return error_at(token.position, "expected the number of an item or '('");
   }
-  if (depth == kFilterDepthMax) return error_at(token.position, "parentheses too deep");
+  if (depth == kFilterDepthMax)
+    return error_at(token.position, "parentheses are nested too deeply");
   advance();
   Result<Terms> inner = expression(depth + 1);
   if (!inner.ok()) return inner;

@@ -11,7 +11,7 @@ namespace {
 Status check_ids(std::initializer_list<const flatbuffers::String*> ids) {
   for (const flatbuffers::String* id : ids) {
     if (is_internal_id(id->string_view())) continue;
-    return Error{ErrorCode::kInvalidRecord, "an id of a territory record is not 'source:id'"};
+    return Error{ErrorCode::kInvalidRecord, "an id of a territory record is not source:id"};
   }
   return {};
 }

@@ -97,7 +97,7 @@ Result<std::vector<std::string>> split_list(std::string_view list) {
     std::string entry;
     if (list.starts_with('"')) {
       if (!take_quoted(list, entry)) {
-        return Error{ErrorCode::kInvalidRecord, "a quoted value does not end as it should"};
+        return Error{ErrorCode::kInvalidRecord, "a quoted value has no closing quote"};
       }
     } else {
       const std::string_view text = list.substr(0, list.find(','));

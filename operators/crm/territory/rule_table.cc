@@ -21,7 +21,7 @@ Result<std::vector<Predicate>> RuleTable::read_items(const RuleDefinition& defin
   for (size_t i = 0; i < definition.items.size(); ++i) {
     const ItemDefinition& item = definition.items[i];
     if (item.field.empty() || item.field.size() > kFieldNameMax) {
-      return of_item(i, {ErrorCode::kInvalidRecord, "a field has a name of 1 to 255 bytes"});
+      return of_item(i, {ErrorCode::kInvalidRecord, "a field name must have 1 to 255 bytes"});
     }
     auto predicate = read_predicate(item.op, item.values, types_.of(item.field));
     if (!predicate.ok()) return of_item(i, predicate.error());

@@ -73,19 +73,18 @@ TEST(MappingFile, NamesThePathOfEveryFault) {
           "fields": {"Name": 3, "Phone": {"name": "phone", "personal": "yes"}}}}}},
         "more": 1})"),
       AllOf(HasSubstr("topics.\"crm.raw.sf\".format: must be one of salesforce_cometd,"),
-            HasSubstr("topics.\"no name\": is no name"),
-            HasSubstr("topics.\"no name\".source: has no meaning"),
+            HasSubstr("topics.\"no name\": is not a valid topic name"),
+            HasSubstr("topics.\"no name\".source: does not apply"),
             HasSubstr("topics.b.source: must be 1 to 32"),
             HasSubstr("topics.b.entities.\"public.t\".type: must be one of account,"),
             HasSubstr("topics.b.entities.\"public.t\".id: is missing"),
-            HasSubstr("fields.y.secret: is not known here"),
-            HasSubstr("fields.y: another field has the same name"),
-            HasSubstr("topics.c.entities.Account.id: has no meaning"),
+            HasSubstr("fields.y.secret: is unknown"), HasSubstr("fields.y: maps to the same name"),
+            HasSubstr("topics.c.entities.Account.id: does not apply"),
             HasSubstr("topics.c.entities.Account.parent: must be one of the names in fields"),
             HasSubstr("topics.c.entities.Account.other_fields: must be keep or drop"),
             HasSubstr("topics.c.entities.Account.fields.Name: must be a name, null or an object"),
             HasSubstr("fields.Phone.personal: must be true or false"),
-            HasSubstr("more: is not known here; allowed: topics")));
+            HasSubstr("more: is unknown; allowed: topics")));
 }
 
 TEST(MappingFile, TellsSurvivorship) {
@@ -110,12 +109,12 @@ TEST(MappingFile, NamesFaultsOfSurvivorship) {
           "d": {"rule": "source_priority", "sources": ["UP", "sf", "sf"]},
           "e": {"rule": "source_priority", "sources": []}, "f": {"sources": ["sf"]}}}})"),
               AllOf(HasSubstr("survivorship.default: must be one of master_wins,"),
-                    HasSubstr("survivorship.more: is not known here"),
-                    HasSubstr("survivorship.fields.a: must be a rule or an object"),
-                    HasSubstr("survivorship.fields.b: sources go with"),
-                    HasSubstr("survivorship.fields.c: sources go with"),
+                    HasSubstr("survivorship.more: is unknown"),
+                    HasSubstr("survivorship.fields.a: must be a rule's name or an object"),
+                    HasSubstr("survivorship.fields.b: sources and source_priority"),
+                    HasSubstr("survivorship.fields.c: sources and source_priority"),
                     HasSubstr("survivorship.fields.d.sources[0]: must be 1 to 32"),
-                    HasSubstr("survivorship.fields.d.sources[2]: is there twice"),
+                    HasSubstr("survivorship.fields.d.sources[2]: appears twice"),
                     HasSubstr("survivorship.fields.e.sources: must be a list"),
                     HasSubstr("survivorship.fields.f.rule: is missing")));
 }
@@ -133,7 +132,7 @@ TEST(MappingFile, TellsTheMasterOfAccounts) {
     "entities": {"Contact": {"type": "contact", "parent": "A", "master": "M",
                              "fields": {"A": "a", "M": "m"}},
                  "Account": {"type": "account", "master": "X"}}}}})"),
-              AllOf(HasSubstr("entities.Contact.master: has no meaning but for accounts"),
+              AllOf(HasSubstr("entities.Contact.master: applies to accounts only"),
                     HasSubstr("entities.Account.master: must be one of the names in fields")));
 }
 

@@ -218,15 +218,15 @@ TEST(Salesforce, RefusesWhatIsNoEvent) {
   EXPECT_THAT(cometd("{}"), HasSubstr("has no ChangeEventHeader"));
   EXPECT_THAT(cometd(R"({"payload":{"payload":{"payload":{"payload":{}}}}})"),
               HasSubstr("has no ChangeEventHeader"));
-  EXPECT_THAT(cometd(event("MERGE", "", "")), HasSubstr("changeType: is no change type"));
+  EXPECT_THAT(cometd(event("MERGE", "", "")), HasSubstr("changeType: is an unknown change type"));
   EXPECT_THAT(cometd(event("UPDATE", R"(,"sequenceNumber":3)", "")),
-              HasSubstr("sequenceNumber: is there twice"));
+              HasSubstr("sequenceNumber: appears twice"));
   EXPECT_THAT(cometd(event("UPDATE", "", "", "")), HasSubstr("recordIds is missing"));
   EXPECT_THAT(cometd(event("UPDATE", "", R"(,"A":1,"A":2)")),
-              HasSubstr("/payload: has two values of one field"));
+              HasSubstr("/payload: has two values for one field"));
   EXPECT_THAT(cometd(R"({"ChangeEventHeader":{"entityName":"Account","changeType":"UPDATE",)"
                      R"("commitTimestamp":-1,"recordIds":["001000000000001"]}})"),
-              HasSubstr("commitTimestamp: must be a whole number"));
+              HasSubstr("commitTimestamp: must be a non-negative integer"));
 }
 
 TEST(Salesforce, RefusesWhatIsNoJsonAtItsByte) {
@@ -240,7 +240,7 @@ TEST(Salesforce, RefusesWhatIsNoJsonAtItsByte) {
 TEST(Salesforce, BoundsWhatOneEventMayHold) {
   std::string nested = R"({"x":1})";
   for (int i = 0; i < 10; ++i) nested = R"({"n":)" + nested + "}";
-  EXPECT_THAT(cometd(event("UPDATE", "", R"(,"A":)" + nested)), HasSubstr("nested too deep"));
+  EXPECT_THAT(cometd(event("UPDATE", "", R"(,"A":)" + nested)), HasSubstr("nested too deeply"));
   std::string many;
   for (int i = 0; i < 5000; ++i) many += fmt::format(R"(,"f{}":1)", i);
   EXPECT_THAT(cometd(event("UPDATE", "", many)), HasSubstr("too many fields"));
