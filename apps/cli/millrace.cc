@@ -70,7 +70,7 @@ Status replay(const ReplayFlags& flags, Connection& connection) {
 }
 
 Status create(const CreateOptions& options, Connection& connection) {
-  engine::NewTopic topic{options.topic, options.partitions, {}};
+  NewTopic topic{options.topic, options.partitions, {}};
   for (const std::string& setting : options.settings) {
     const size_t equals = setting.find('=');
     if (equals == std::string::npos) {

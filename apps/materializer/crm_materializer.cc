@@ -15,7 +15,6 @@
 #include "crm/account_topology.h"
 #include "crm/decode/mapping.h"
 #include "crm/ids.h"
-#include "engine/clients/clients.h"
 
 namespace millrace::apps {
 namespace {
@@ -124,12 +123,9 @@ int run(int argc, char** argv) {
             engine.application_id = "crm-materializer";
             engine.query_port = kDefaultQueryPort;
           },
-      .before_start = [&](const EngineOptions&, engine::ClientFactory& clients) -> Status {
+      .new_topics = [&](const EngineOptions&) -> std::vector<NewTopic> {
         if (!options.create_topics) return {};
-        auto admin = clients.admin();
-        if (!admin.ok()) return admin.status();
-        return (*admin)->create_topics(
-            crm_topics(options.mapping, options.partitions, options.accounts.output_prefix));
+        return crm_topics(options.mapping, options.partitions, options.accounts.output_prefix);
       },
       .has_personal_rows = [&options] { return !PersonalMask(options.mapping).empty(); },
       .add_routes =

@@ -9,7 +9,7 @@
 namespace millrace::apps {
 namespace {
 
-engine::NewTopic topic(std::string_view name, int32_t partitions, const char* policy) {
+NewTopic topic(std::string_view name, int32_t partitions, const char* policy) {
   // Event times are those of the source and may be years old: time must not delete anything.
   return {std::string(name), partitions, {{"cleanup.policy", policy}, {"retention.ms", "-1"}}};
 }
@@ -22,8 +22,8 @@ bool derives_entitlements(const crm::Mapping& mapping) {
 
 }  // namespace
 
-std::vector<engine::NewTopic> crm_input_topics(const crm::Mapping& mapping, int32_t partitions) {
-  std::vector<engine::NewTopic> topics{topic(crm::kMergeFacts.name, 1, "delete")};
+std::vector<NewTopic> crm_input_topics(const crm::Mapping& mapping, int32_t partitions) {
+  std::vector<NewTopic> topics{topic(crm::kMergeFacts.name, 1, "delete")};
   topics.push_back(topic(crm::kErasures.name, 1, "delete"));
   for (const crm::TopicMapping& mapped : mapping.topics) {
     topics.push_back(topic(mapped.topic, partitions, "delete"));
@@ -32,25 +32,25 @@ std::vector<engine::NewTopic> crm_input_topics(const crm::Mapping& mapping, int3
   return topics;
 }
 
-std::vector<engine::NewTopic> territory_topics() {
-  std::vector<engine::NewTopic> topics;
+std::vector<NewTopic> territory_topics() {
+  std::vector<NewTopic> topics;
   for (const TopicUse& table : crm::territory_tables()) {
     topics.push_back(topic(table.name, 1, "compact"));
   }
   return topics;
 }
 
-engine::NewTopic product_topic() {
+NewTopic product_topic() {
   return topic(crm::kProductFeatures.name, 1, "compact");
 }
 
-std::vector<engine::NewTopic> crm_topics(const crm::Mapping& mapping, int32_t partitions,
-                                         std::string_view output_prefix) {
+std::vector<NewTopic> crm_topics(const crm::Mapping& mapping, int32_t partitions,
+                                 std::string_view output_prefix) {
   const auto output = [&](std::string_view name, const char* policy) {
     return topic(crm::output_topic(name, output_prefix), partitions, policy);
   };
-  std::vector<engine::NewTopic> topics = crm_input_topics(mapping, partitions);
-  for (engine::NewTopic& table : territory_topics()) topics.push_back(std::move(table));
+  std::vector<NewTopic> topics = crm_input_topics(mapping, partitions);
+  for (NewTopic& table : territory_topics()) topics.push_back(std::move(table));
   topics.push_back(output(crm::kRedirects.name, "compact"));
   topics.push_back(output(crm::kAccountStates.name, "compact"));
   topics.push_back(output(crm::kAccountTerritories.name, "compact"));

@@ -112,8 +112,7 @@ Status load_registry(const RegistryOptions& options, Connection& connection) {
   if (!clients.ok()) return clients.status();
   auto admin = (*clients)->admin();
   if (!admin.ok()) return admin.status();
-  const std::vector<engine::NewTopic> topics =
-      crm_input_topics(crm::default_mapping(), options.partitions);
+  const std::vector<NewTopic> topics = crm_input_topics(crm::default_mapping(), options.partitions);
   MILLRACE_RETURN_IF_ERROR(with_retries([&] { return (*admin)->create_topics(topics); }));
   auto producer = (*clients)->producer("");
   if (!producer.ok()) return producer.status();

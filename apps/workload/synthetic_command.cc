@@ -62,9 +62,9 @@ struct SyntheticOptions {
 };
 
 Status create_topics(engine::Admin& admin, int32_t partitions) {
-  std::vector<engine::NewTopic> topics =
+  std::vector<NewTopic> topics =
       crm_input_topics(crm::flatbuffers_mapping(synthetic::kRawTopic), partitions);
-  for (engine::NewTopic& topic : territory_topics()) topics.push_back(std::move(topic));
+  for (NewTopic& topic : territory_topics()) topics.push_back(std::move(topic));
   topics.push_back(product_topic());
   return with_retries([&] { return admin.create_topics(topics); });
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "millrace/core/ids.h"
+#include "millrace/core/new_topic.h"
 #include "millrace/core/record.h"
 #include "millrace/core/result.h"
 
@@ -137,12 +138,6 @@ struct TopicDescription {
   std::string name;
   int32_t partitions = 0;
   std::map<std::string, std::string> config;  ///< filled only when asked for
-};
-
-struct NewTopic {
-  std::string name;
-  int32_t partitions = 1;
-  std::map<std::string, std::string> config;
 };
 
 /// Of an instance's name.

@@ -17,6 +17,7 @@
 #include "millrace/core/clock.h"
 #include "millrace/engine/kafka_clients.h"
 
+#include "engine/clients/clients.h"
 #include "engine/config/config_cli.h"
 #include "engine/run/run_main_signals.h"
 #include "engine/secrets/secret_file.h"
@@ -85,10 +86,8 @@ class Program {
     const Topology described = *topology;
     const Result<KafkaClients> clients = KafkaClients::create(options_);
     if (!clients.ok()) return usage_fault(clients.status());
-    if (extras_.before_start) {
-      MILLRACE_RETURN_IF_ERROR(with_retries(signals_, options_.retry_backoff_max_ms, [&] {
-        return extras_.before_start(options_, clients->factory());
-      }));
+    if (extras_.new_topics) {
+      MILLRACE_RETURN_IF_ERROR(create(extras_.new_topics(options_), clients->factory()));
     }
     auto engine = Engine::create(std::move(topology), options_, clients->factory(), system_clock());
     if (!engine.ok()) return engine.status();
@@ -105,6 +104,13 @@ class Program {
   bool is_usage_fault() const { return is_usage_fault_; }
 
  private:
+  Status create(const std::vector<NewTopic>& topics, engine::ClientFactory& clients) {
+    if (topics.empty()) return {};
+    return with_retries(signals_, options_.retry_backoff_max_ms, [&]() -> Status {
+      const auto admin = clients.admin();
+      return admin.ok() ? (*admin)->create_topics(topics) : admin.status();
+    });
+  }
   Status usage_fault(Status status) {
     is_usage_fault_ = status.code() == ErrorCode::kConfig;
     return status;

@@ -334,8 +334,8 @@ class MemoryAdmin final : public engine::Admin {
                                     found->second.config};
   }
 
-  Status create_topics(std::span<const engine::NewTopic> topics) override {
-    for (const engine::NewTopic& topic : topics) {
+  Status create_topics(std::span<const NewTopic> topics) override {
+    for (const NewTopic& topic : topics) {
       broker_.create_topic(topic.name, topic.partitions, topic.config);
     }
     return {};

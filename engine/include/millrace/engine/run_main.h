@@ -2,7 +2,9 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "millrace/core/new_topic.h"
 #include "millrace/core/result.h"
 #include "millrace/core/topology.h"
 #include "millrace/engine/config_table.h"
@@ -19,9 +21,9 @@ struct RunExtras {
   std::function<void(ConfigTable&)> add_config{};
   /// Changes defaults before the sources are applied, e.g. the query port.
   std::function<void(EngineOptions&)> set_defaults{};
-  /// Runs before the engine looks up its topics, and may create them. After `kRetriable` and
-  /// `kTimedOut` (the broker is away) it runs again with back-off.
-  std::function<Status(const EngineOptions&, engine::ClientFactory&)> before_start{};
+  /// Returns topics for `run_main` to create before the engine looks up its own; topics that exist
+  /// stay as they are. Called once properties are known.
+  std::function<std::vector<NewTopic>(const EngineOptions&)> new_topics{};
   /// Returns whether rows hold personal data; called once properties are known. If they do, only
   /// callers with the bearer token may read rows and snapshots. A token in `query.token.file`
   /// restricts them in any case.
