@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a single-node Kafka on loopback, for the quickstart, the tests and the benchmarks.
+# Runs a stock Kafka of one or more nodes on loopback, for the quickstart, the tests and the
+# benchmarks.
 set -euo pipefail
 
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
@@ -14,35 +15,43 @@ readonly DOWNLOAD_TIMEOUT_S=600
 readonly START_TIMEOUT_S=240  # on a busy machine
 readonly STOP_TIMEOUT_S=30
 readonly LOCK_TIMEOUT_S=180
+readonly NODES_MAX=9
 
 port=9092
 dir=
+nodes=1
+node=  # the only one that is meant; empty: all
 extra_listeners=()
 
 usage() {
   cat <<TEXT
-Usage: apps/kafka/local_kafka.sh start|stop|status|wipe [--port PORT] [--dir DIR]
-                                  [--listener PORT:ADVERTISED]...
+Usage: apps/kafka/local_kafka.sh start|stop|kill|status|wipe [--port PORT] [--dir DIR]
+                                  [--nodes N] [--node K] [--listener PORT:ADVERTISED]...
 
-A single-node Kafka $VERSION (KRaft) on 127.0.0.1. Several run side by side on different ports.
+A Kafka $VERSION (KRaft) of one or more nodes on 127.0.0.1. Several run side by side on different
+ports. Node K listens on PORT + K - 1. Node 1 is the controller too.
 
-  start   fetch the server's jars if they are not here yet, start the broker, wait until it
-          answers, print its bootstrap address; does nothing when it already runs
+  start   fetch the server's jars if they are not here yet, start the nodes 1 to N that do not run,
+          wait until each answers, print their bootstrap addresses; the others are left alone
   stop    stop it in order, after $STOP_TIMEOUT_S s by force; its data stay
+  kill    end it at once, as a crash does; its data stay
   status  exit code 0 when it runs and answers, 3 when it does not
   wipe    stop it and delete its data folder
 
   --port PORT  default 9092
-  --dir DIR    its data folder; default $LOCAL/kafka-PORT
+  --dir DIR    the data folder; default $LOCAL/kafka-PORT
+  --nodes N    how many nodes start, 1 to $NODES_MAX (default 1); may be more than before
+  --node K     stop, kill, status and wipe: that node alone; node 1 cannot be wiped alone
   --listener PORT:ADVERTISED
                one more listener on PORT, whose clients are told to connect to ADVERTISED on
-               127.0.0.1, where a proxy of the caller's hands them on to PORT
+               127.0.0.1, where a proxy of the caller's hands them on to PORT. Node K has both
+               K - 1 higher
 
 Environment:
   MILLRACE_KAFKA_VERSION  version of the server (default $DEFAULT_VERSION, e.g. 3.9.2)
   MILLRACE_KAFKA_JARS     folder of the server's jars, shared by all brokers
                           (default $LOCAL/kafka-jars-VERSION)
-  MILLRACE_KAFKA_HEAP     the broker's heap (default 1g)
+  MILLRACE_KAFKA_HEAP     the heap of a node (default 1g)
 TEXT
 }
 
@@ -91,127 +100,152 @@ make_dir() {
   touch "$dir/$MARKER"
 }
 
-# The broker's process id; fails when there is none. A recycled id does not count.
+# Of a node. The first one's folder holds those of the others.
+home_of() { if (($1 == 1)); then echo "$dir"; else echo "$dir/node-$1"; fi; }
+port_of() { echo $((port + $1 - 1)); }
+
+# Numbers of the nodes that were ever started here, the controller last: the others need it to stop.
+known_nodes() {
+  local k
+  for ((k = NODES_MAX; k > 1; k--)); do
+    if [[ -d $(home_of "$k") ]]; then echo "$k"; fi
+  done
+  echo 1
+}
+
+chosen_nodes() { if [[ -n $node ]]; then echo "$node"; else known_nodes; fi; }
+
+# A node's process id; fails when there is none. A recycled id does not count.
 running_pid() {
-  local pid
-  pid=$(cat "$dir/kafka.pid" 2>/dev/null) && [[ -n $pid ]] &&
-    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF "$dir/server.properties" &&
+  local pid home
+  home=$(home_of "$1")
+  pid=$(cat "$home/kafka.pid" 2>/dev/null) && [[ -n $pid ]] &&
+    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF "$home/server.properties" &&
     echo "$pid"
 }
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Whether a Kafka at the port answers a metadata request with itself as a broker.
+# Whether a Kafka at the port answers a metadata request with itself, node $1, as a broker.
 answers() {
-  listens "$1" &&
-    timeout 5 kcat -L -b "127.0.0.1:$1" -m 3 2>/dev/null | grep -q "^  broker 1 at 127.0.0.1:$1"
+  listens "$2" &&
+    timeout 5 kcat -L -b "127.0.0.1:$2" -m 3 2>/dev/null | grep -q "^  broker $1 at 127.0.0.1:$2"
 }
 
-# The port that the broker in `dir` was started with.
+# The port that a node in `dir` was started with.
 recorded_port() {
   sed -n 's|^advertised.listeners=PLAINTEXT://127.0.0.1:\([0-9]*\).*|\1|p' \
-    "$dir/server.properties" 2>/dev/null
+    "$(home_of "$1")/server.properties" 2>/dev/null
 }
 
 # The controller listens on the next port of another loopback address, where only controllers are:
-# different brokers have different ones, whatever ports they were given. (Kafka refuses the same
-# port on two addresses.)
+# different ones have different ports, whatever ports they were given. (Kafka refuses the same port
+# on two addresses.)
+#
+# The broker is a stock one: what works here works with Kafka's defaults. So no setting about
+# retention, timestamps, sizes or the cleaner belongs here; a topic may have its own.
 write_properties() {
+  local k=$1 home own_port replicas roles=broker
+  home=$(home_of "$k")
+  own_port=$(port_of "$k")
+  replicas=$((nodes < 3 ? nodes : 3))
   local protocols=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-  local listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.2:$((port + 1))
-  local advertised=PLAINTEXT://127.0.0.1:$port
+  local listeners=PLAINTEXT://127.0.0.1:$own_port
+  local advertised=PLAINTEXT://127.0.0.1:$own_port
   local pair name settings=
+  if ((k == 1)); then
+    roles+=,controller
+    listeners+=,CONTROLLER://127.0.0.2:$((port + 1))
+  fi
   for pair in "${extra_listeners[@]}"; do
     name=PORT${pair%:*}
     protocols+=,$name:PLAINTEXT
-    listeners+=,$name://127.0.0.1:${pair%:*}
-    advertised+=,$name://127.0.0.1:${pair#*:}
+    listeners+=,$name://127.0.0.1:$((${pair%:*} + k - 1))
+    advertised+=,$name://127.0.0.1:$((${pair#*:} + k - 1))
     settings+=listener.name.${name,,}.num.network.threads=1$'\n'
   done
-  cat >"$dir/server.properties" <<TEXT
-process.roles=broker,controller
-node.id=1
+  cat >"$home/server.properties" <<TEXT
+process.roles=$roles
+node.id=$k
 controller.quorum.voters=1@127.0.0.2:$((port + 1))
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=$protocols
 listeners=$listeners
 advertised.listeners=$advertised
 inter.broker.listener.name=PLAINTEXT
-${settings}log.dirs=$dir/data
+${settings}log.dirs=$home/data
 
-# Topics are made on purpose, with the settings somebody chose.
-auto.create.topics.enable=false
-num.partitions=1
-default.replication.factor=1
-
-# One node carries every internal topic; few partitions, so that it is ready at once.
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=10
-transaction.state.log.replication.factor=1
+# As many nodes as there are carry Kafka's internal topics, and one is enough.
+offsets.topic.replication.factor=$replicas
+transaction.state.log.replication.factor=$replicas
 transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=10
-share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.replication.factor=$replicas
 share.coordinator.state.topic.min.isr=1
-share.coordinator.state.topic.num.partitions=1
 
 # Groups form at once, and tests may let members die quickly.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-group.consumer.min.session.timeout.ms=1000
-group.consumer.min.heartbeat.interval.ms=500
-transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
-
-# History is loaded with the timestamps it had, and tests turn clocks by hand: neither retention
-# nor the timestamp check may look at them. A topic may set its own retention.
-log.retention.ms=-1
-log.retention.bytes=-1
-log.message.timestamp.before.max.ms=9223372036854775807
-log.message.timestamp.after.max.ms=9223372036854775807
-
-# Compaction soon, in little memory.
-log.cleaner.dedupe.buffer.size=33554432
-log.cleaner.backoff.ms=1000
 TEXT
 }
 
-# Replaces this (sub)shell by a JVM that holds nothing of the caller: no descriptor, no terminal.
+# Replaces this (sub)shell by a JVM of a node that holds nothing of the caller: no descriptor, no
+# terminal.
 exec_java() {
-  local out=$1 fd
-  shift
+  local home=$1 out=$2 fd
+  shift 2
   for fd in /proc/self/fd/*; do
     fd=${fd##*/}
     if ((fd > 2)); then eval "exec $fd>&-"; fi
   done
-  exec setsid java -Djava.io.tmpdir="$dir/tmp" -Djava.awt.headless=true \
-    -Dlog4j2.configurationFile="$HERE/log4j2.properties" -Dmillrace.kafka.dir="$dir" \
+  exec setsid java -Djava.io.tmpdir="$home/tmp" -Djava.awt.headless=true \
+    -Dlog4j2.configurationFile="$HERE/log4j2.properties" -Dmillrace.kafka.dir="$home" \
     -cp "$JARS/*" "$@" </dev/null >"$out" 2>&1
 }
 
+new_cluster_id() { head -c 16 /dev/urandom | base64 | tr -d '=' | tr '+/' 'aA'; }
+
 format_data() {
-  [[ -e $dir/data/meta.properties ]] && return 0
-  local cluster_id
-  cluster_id=$(head -c 16 /dev/urandom | base64 | tr -d '=' | tr '+/' 'aA')
-  (exec_java "$dir/format.out" -Xmx256m -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format \
-    -t "$cluster_id" -c "$dir/server.properties") &
-  wait $! || die "formatting $dir/data failed: $(head -n 3 "$dir/format.out")"
+  local home cluster_id
+  home=$(home_of "$1")
+  [[ -e $home/data/meta.properties ]] && return 0
+  cluster_id=$(sed -n 's/^cluster\.id=//p' "$dir/data/meta.properties" 2>/dev/null) ||
+    cluster_id=$(new_cluster_id)
+  (exec_java "$home" "$home/format.out" -Xmx256m -XX:TieredStopAtLevel=1 \
+    kafka.tools.StorageTool format -t "$cluster_id" -c "$home/server.properties") &
+  wait $! || die "formatting $home/data failed: $(head -n 3 "$home/format.out")"
 }
 
 start() {
+  local k addresses=()
   make_dir
-  if running_pid >/dev/null; then
-    [[ $(recorded_port) == "$port" ]] || die "the broker in $dir runs on port $(recorded_port)"
-  else
-    if listens "$port"; then die "port $port is taken by another program"; fi
-    fetch_jars
-    mkdir -p "$dir/tmp"
-    write_properties
-    format_data
-    (exec_java "$dir/server.out" "-Xmx$HEAP" -XX:+ExitOnOutOfMemoryError kafka.Kafka \
-      "$dir/server.properties") &
-    echo $! >"$dir/kafka.pid"
+  for ((k = 1; k <= nodes; k++)); do start_node "$k"; done
+  for ((k = 1; k <= nodes; k++)); do
+    wait_until_it_answers "$k"
+    addresses+=("127.0.0.1:$(port_of "$k")")
+  done
+  (
+    IFS=,
+    echo "${addresses[*]}"
+  )
+}
+
+start_node() {
+  local k=$1 home own_port
+  home=$(home_of "$k")
+  own_port=$(port_of "$k")
+  if running_pid "$k" >/dev/null; then
+    [[ $(recorded_port "$k") == "$own_port" ]] ||
+      die "node $k in $dir runs on port $(recorded_port "$k")"
+    return 0
   fi
-  wait_until_it_answers
-  echo "127.0.0.1:$port"
+  if listens "$own_port"; then die "port $own_port is taken by another program"; fi
+  fetch_jars
+  mkdir -p "$home/tmp"
+  write_properties "$k"
+  format_data "$k"
+  (exec_java "$home" "$home/server.out" "-Xmx$HEAP" -XX:+ExitOnOutOfMemoryError kafka.Kafka \
+    "$home/server.properties") &
+  echo $! >"$home/kafka.pid"
 }
 
 # Not a zombie either. The command line would not tell: it is empty for a moment while a process
@@ -219,61 +253,91 @@ start() {
 is_alive() { grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null; }
 
 wait_until_it_answers() {
-  local deadline=$((SECONDS + START_TIMEOUT_S)) pid
-  pid=$(cat "$dir/kafka.pid")
-  until answers "$port"; do
+  local k=$1 deadline=$((SECONDS + START_TIMEOUT_S)) pid home own_port
+  home=$(home_of "$k")
+  own_port=$(port_of "$k")
+  pid=$(cat "$home/kafka.pid")
+  until answers "$k" "$own_port"; do
     is_alive "$pid" ||
-      die "the broker ended: $(tail -n 5 "$dir/server.out" "$dir/server.log" 2>/dev/null)"
+      die "node $k ended: $(tail -n 5 "$home/server.out" "$home/server.log" 2>/dev/null)"
     if ((SECONDS >= deadline)); then
-      end_process
-      die "no answer on port $port after $START_TIMEOUT_S s: see $dir/server.log"
+      end_process "$k"
+      die "no answer on port $own_port after $START_TIMEOUT_S s: see $home/server.log"
     fi
     sleep 0.1
   done
 }
 
 stop() {
+  local k
   [[ -d $dir ]] || return 0
   require_own_dir
   lock_dir
-  end_process
+  for k in $(chosen_nodes); do end_process "$k"; done
 }
 
 end_process() {
-  local pid deadline
-  if pid=$(running_pid); then
+  local k=$1 pid deadline
+  if pid=$(running_pid "$k"); then
     kill -TERM "$pid" 2>/dev/null || true
     deadline=$((SECONDS + STOP_TIMEOUT_S))
-    while running_pid >/dev/null; do
+    while running_pid "$k" >/dev/null; do
       if ((SECONDS >= deadline)); then
-        say "it did not stop within $STOP_TIMEOUT_S s: killing it"
-        kill -KILL "$pid" 2>/dev/null || true
-        sleep 0.5
+        say "node $k did not stop within $STOP_TIMEOUT_S s: killing it"
+        kill_process "$k"
         break
       fi
       sleep 0.1
     done
-    say "stopped"
+    say "node $k stopped"
   fi
-  rm -f "$dir/kafka.pid"
+  rm -f "$(home_of "$k")/kafka.pid"
 }
 
-status() {
-  local pid
-  if pid=$(running_pid) && answers "$(recorded_port)"; then
-    say "running on 127.0.0.1:$(recorded_port), process $pid, data in $dir"
-  else
-    say "not running (data folder $dir)"
-    return 3
+# Returns when it is gone and its port is free.
+kill_process() {
+  local k=$1 deadline=$((SECONDS + STOP_TIMEOUT_S)) pid own_port
+  if pid=$(running_pid "$k"); then
+    own_port=$(recorded_port "$k")
+    kill -KILL "$pid" 2>/dev/null || true
+    while is_alive "$pid" || listens "$own_port"; do
+      ((SECONDS < deadline)) || die "node $k was killed and is still there, process $pid"
+      sleep 0.05
+    done
   fi
+  rm -f "$(home_of "$k")/kafka.pid"
 }
 
-wipe() {
+kill_nodes() {
+  local k
   [[ -d $dir ]] || return 0
   require_own_dir
   lock_dir
-  end_process
-  rm -rf -- "$dir"
+  for k in $(chosen_nodes); do kill_process "$k"; done
+}
+
+status() {
+  local k pid code=0
+  for k in $(chosen_nodes); do
+    if pid=$(running_pid "$k") && answers "$k" "$(recorded_port "$k")"; then
+      say "node $k: running on 127.0.0.1:$(recorded_port "$k"), process $pid," \
+        "data in $(home_of "$k")"
+    else
+      say "node $k: not running (data folder $(home_of "$k"))"
+      code=3
+    fi
+  done
+  return "$code"
+}
+
+wipe() {
+  local k
+  [[ -d $dir ]] || return 0
+  require_own_dir
+  [[ $node != 1 ]] || die "node 1 knows what the others hold: wipe all of them, without --node"
+  lock_dir
+  for k in $(chosen_nodes); do end_process "$k"; done
+  rm -rf -- "$(home_of "${node:-1}")"
 }
 
 main() {
@@ -281,9 +345,15 @@ main() {
   while (($#)); do
     case $1 in
       start | stop | status | wipe) command=$1 ;;
+      kill) command=kill_nodes ;;
       --port | --dir)
         (($# > 1)) || die "$1 needs a value"
         if [[ $1 == --port ]]; then port=$2; else dir=$2; fi
+        shift
+        ;;
+      --nodes | --node)
+        [[ ${2:-} =~ ^[1-$NODES_MAX]$ ]] || die "$1 needs a number from 1 to $NODES_MAX"
+        if [[ $1 == --nodes ]]; then nodes=$2; else node=$2; fi
         shift
         ;;
       --listener)
@@ -299,7 +369,8 @@ main() {
     esac
     shift
   done
-  [[ -n $command ]] || die "say start, stop, status or wipe (try --help)"
+  [[ -n $command ]] || die "say start, stop, kill, status or wipe (try --help)"
+  [[ $command != start || -z $node ]] || die "start takes --nodes, and starts those that do not run"
   if ! [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || ((port > 65534)); then die "not a port: $port"; fi
   [[ $VERSION =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "not a version of Kafka: $VERSION"
   command -v java kcat >/dev/null || die "there is no java or kcat: run apps/setup.sh first"

@@ -49,6 +49,9 @@ std::unique_ptr<ClientFactory> BrokerTest::clients(const KafkaOptions& options) 
 
 std::string BrokerTest::make_topic(const std::string& suffix, int32_t partitions,
                                    std::map<std::string, std::string> config) {
+  // Records of tests are of any time, and a stock broker looks for old ones half a minute after its
+  // start.
+  config.try_emplace("retention.ms", "-1");
   const std::vector<NewTopic> wanted{{unique(suffix), partitions, std::move(config)}};
   EXPECT_OK(admin_->create_topics(wanted));
   return wanted[0].name;
