@@ -50,7 +50,7 @@ TEST(Arena, KeepsWhatWasCopiedBeforeTheMark) {
     }
   }
   for (const auto& [copy, text] : kept) {
-    ASSERT_EQ(reinterpret_cast<uintptr_t>(copy.data()) % 8, 0U);
+    ASSERT_TRUE(text.empty() || reinterpret_cast<uintptr_t>(copy.data()) % 8 == 0);
     ASSERT_EQ(copy.view(), text);
   }
 }

@@ -10,8 +10,9 @@ import re
 import subprocess
 import sys
 
-# A user reads so much at most: the way to the sentence, the sentence, what it says of.
-LINES_PER_ERROR_MAX = 18
+# A user reads at most so much: the way to the sentence, the sentence, and its subject. g++ 14 shows
+# more lines of source on the way than g++ 12, which stays below 18.
+LINES_PER_ERROR_MAX = 25
 EXPECTED = re.compile(r"^\s*// refused: (.*)$")
 
 
