@@ -105,8 +105,8 @@ def restart_reads_the_tail(fleet: Fleet) -> str:
     fleet.wait_committed(MANY_KEYS["burst"])
     fleet.wait_balanced()
     other = fleet.instances[1]
+    records = fleet.changelog_records()  # before: while it closes, the other one takes over
     fleet.stop(other)
-    records = fleet.changelog_records()
     fleet.wait_balanced()
     fleet.wait_committed(300)
     fleet.start(other)
