@@ -52,11 +52,22 @@ Status Application::open_broadcasts(const ResolvedTopology& resolved) {
   return {};
 }
 
-const SubTopology& Application::sub_topology_of(TaskId task) const {
+const SubTopology* Application::find(TaskId task) const {
   const auto found = std::find_if(
-      sub_topologies_.begin(), sub_topologies_.end(),
-      [&](const SubTopology& candidate) { return candidate.index == task.sub_topology; });
-  MILLRACE_ASSERT(found != sub_topologies_.end(), "a task of no sub-topology");
+      sub_topologies_.begin(), sub_topologies_.end(), [&](const SubTopology& candidate) {
+        return candidate.index == task.sub_topology && task.partition >= 0 &&
+               task.partition < candidate.partitions;
+      });
+  return found == sub_topologies_.end() ? nullptr : &*found;
+}
+
+bool Application::has_task(TaskId task) const {
+  return find(task) != nullptr;
+}
+
+const SubTopology& Application::sub_topology_of(TaskId task) const {
+  const SubTopology* const found = find(task);
+  MILLRACE_ASSERT(found != nullptr, "a task of no sub-topology");
   return *found;
 }
 

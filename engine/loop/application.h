@@ -34,7 +34,9 @@ class Application {
   // REQUIRES, for what follows: `place` has succeeded.
   Admin& admin() const { return *admin_; }
   std::span<const SubTopology> sub_topologies() const { return sub_topologies_; }
-  /// REQUIRES: the topology has the task's sub-topology.
+  /// Whether the topology has this task.
+  bool has_task(TaskId task) const;
+  /// REQUIRES: the topology has the task.
   const SubTopology& sub_topology_of(TaskId task) const;
   const TaskEnvironment& environment() const { return environment_; }
   /// Null when the topology has no broadcast table.
@@ -45,6 +47,7 @@ class Application {
 
  private:
   Status open_broadcasts(const ResolvedTopology& resolved);
+  const SubTopology* find(TaskId task) const;  ///< null: the topology does not have it
 
   const Topology topology_;
   Instance& instance_;

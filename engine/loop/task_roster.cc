@@ -2,9 +2,16 @@
 
 #include <algorithm>
 
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 namespace millrace::engine {
+namespace {
+
+/// Tasks that a warning names.
+constexpr size_t kUnknownTasksNamed = 10;
+
+}  // namespace
 
 TaskRoster::TaskRoster(Instance& instance, Parts parts)
     : instance_(instance),
@@ -22,18 +29,44 @@ TaskRoster::TaskRoster(Instance& instance, Parts parts)
 void TaskRoster::take(const Ownership& ownership) {
   has_plan_ = true;
   starts_.add_dead(ownership.dead);
+  const std::vector<TaskId> active = known_of(ownership.active);
+  const std::vector<TaskId> standby = known_of(ownership.standby);
+  warn_of_unknown(ownership);
   const auto is_ours = [&](TaskId id) {
-    return std::binary_search(ownership.active.begin(), ownership.active.end(), id) ||
-           std::binary_search(ownership.standby.begin(), ownership.standby.end(), id);
+    return std::binary_search(active.begin(), active.end(), id) ||
+           std::binary_search(standby.begin(), standby.end(), id);
   };
   for (auto place = records_.begin(); place != records_.end();) {
     place = is_ours(place->first) ? std::next(place) : remove(place);
   }
-  for (const TaskId id : ownership.active) take_task(id, false);
-  for (const TaskId id : ownership.standby) take_task(id, true);
+  for (const TaskId id : active) take_task(id, false);
+  for (const TaskId id : standby) take_task(id, true);
   instance_.metrics.rebalances().add();
   spdlog::info("tasks given generation={} active={} standby={}", ownership.group.generation,
-               ownership.active.size(), ownership.standby.size());
+               active.size(), standby.size());
+}
+
+std::vector<TaskId> TaskRoster::known_of(std::span<const TaskId> tasks) const {
+  std::vector<TaskId> known(tasks.begin(), tasks.end());
+  std::erase_if(known, [&](TaskId id) { return !application_.has_task(id); });
+  return known;
+}
+
+void TaskRoster::warn_of_unknown(const Ownership& ownership) const {
+  std::vector<std::string> unknown;
+  for (const auto* const tasks : {&ownership.active, &ownership.standby}) {
+    for (const TaskId id : *tasks) {
+      if (!application_.has_task(id)) unknown.push_back(id.to_string());
+    }
+  }
+  if (unknown.empty()) return;
+  const size_t count = unknown.size();
+  unknown.resize(std::min(count, kUnknownTasksNamed));
+  spdlog::warn(
+      "the plan gives this instance tasks that its topology does not have generation={} tasks={} "
+      "first={}: it leaves them to instances that know them. While a topology is upgraded this "
+      "ends when this instance is; else somebody else writes to the application's topics",
+      ownership.group.generation, count, fmt::join(unknown, ","));
 }
 
 void TaskRoster::take_task(TaskId id, bool is_standby) {
@@ -57,7 +90,7 @@ void TaskRoster::reset_active(Stage stage) {
   for (auto& [id, record] : records_) {
     if (record.is_standby || record.is(Stage::kUnopened)) continue;
     if (record.is(Stage::kRunning)) plane_.remove(*record.task);
-    if (record.is(Stage::kRestoring)) restorer_.cancel(id);
+    restorer_.cancel(id);  // also what it followed as a standby until it was given to run
     record.task->reset();
     record.move_to(stage);
     show(record);

@@ -88,6 +88,9 @@ class TaskRoster {
  private:
   using Records = std::map<TaskId, TaskRecord>;
 
+  /// Those that this instance's topology has: a plan may be of another version of the program.
+  std::vector<TaskId> known_of(std::span<const TaskId> tasks) const;
+  void warn_of_unknown(const Ownership& ownership) const;
   void take_task(TaskId id, bool is_standby);
   void reset_active(Stage stage);
   /// Opens what is to run; a standby only when nothing that is to run was opened or is next, and

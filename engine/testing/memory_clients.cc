@@ -90,12 +90,22 @@ class MemoryFetcher final : public engine::Fetcher {
     const std::lock_guard lock(broker_.mutex_);
     for (const PartitionOffset& start : partitions) {
       if (broker_.find(start.partition) == nullptr) return unknown_partition(start.partition);
-      positions_[start.partition] = start.offset;
+      if (start.offset < 0 || positions_.contains(start.partition)) {
+        return Error{
+            ErrorCode::kInvalidArgument,
+            fmt::format("fetch of {} from {}: {}", start.partition.to_string(), start.offset,
+                        start.offset < 0 ? "not an offset" : "it is fetched already")};
+      }
     }
+    for (const PartitionOffset& start : partitions) positions_[start.partition] = start.offset;
     return {};
   }
 
   Status remove(std::span<const TopicPartition> partitions) override {
+    for (const TopicPartition& partition : partitions) {
+      if (positions_.contains(partition)) continue;
+      return Error{ErrorCode::kInvalidArgument, partition.to_string() + " is not fetched"};
+    }
     for (const TopicPartition& partition : partitions) positions_.erase(partition);
     return {};
   }

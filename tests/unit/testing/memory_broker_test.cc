@@ -84,6 +84,17 @@ TEST_F(MemoryBrokerTest, HeldMarkersHideWhatIsCommittedUntilReleased) {
   EXPECT_THAT(values(), ElementsAre("a"));
 }
 
+TEST_F(MemoryBrokerTest, RefusesToFetchAPartitionTwiceOrToGiveUpWhatIsNotFetched) {
+  const auto fetcher = clients_->fetcher("input", engine::RecordHeaders::kRead).value();
+  const std::vector<engine::PartitionOffset> start{{kIn, 0}};
+  const std::vector<TopicPartition> partition{kIn};
+  EXPECT_EQ(fetcher->remove(partition).code(), ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(fetcher->add(start));
+  EXPECT_EQ(fetcher->add(start).code(), ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(fetcher->remove(partition));
+  EXPECT_TRUE(fetcher->add(start));
+}
+
 TEST_F(MemoryBrokerTest, RefusesOffsetsOfAnOlderGeneration) {
   auto first = clients_->join({"in"}, "spare", "one");
   const auto assigned = (*first)->poll();
