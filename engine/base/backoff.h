@@ -20,6 +20,7 @@ class Backoff {
   Backoff(const Clock& clock, int64_t delay_ms_max) : clock_(clock), delay_ms_max_(delay_ms_max) {}
 
   bool is_due() const { return clock_.steady_ns() >= next_ns_; }
+  int64_t due_ns() const { return next_ns_; }  ///< on the steady clock
   int64_t attempts() const { return attempts_; }
   /// Whether this failure deserves a log line: the first, then about one each ten seconds.
   bool record_failure() {

@@ -149,7 +149,9 @@ struct GroupMember {
   std::string member_id;  ///< new at every join
 };
 
-/// Questions and changes that are not on the record's way. Blocking, with a bounded time.
+/// Questions and changes that are not on the record's way. Blocking, with a bounded time, unless
+/// `ClientFactory::answers_at_once`. `describe_topic`, `committed` and `watermarks` from any
+/// thread, several at a time; the rest from one.
 class Admin {
  public:
   virtual ~Admin() = default;
@@ -181,6 +183,8 @@ enum class RecordHeaders : unsigned char { kRead, kSkip };
 class ClientFactory {
  public:
   virtual ~ClientFactory() = default;
+  /// Whether no client ever waits, so that the loop may ask by itself, in an order that repeats.
+  virtual bool answers_at_once() const { return false; }
   /// Joins the group as `instance`, subscribed to `topics`. REQUIRES: `spare_topic` exists and is
   /// not among them: subscribing to it and back is what starts a new generation.
   virtual Result<std::unique_ptr<Membership>> join(const std::vector<std::string>& topics,
@@ -189,7 +193,7 @@ class ClientFactory {
   /// `purpose` ("input", "restore") names the client in logs and broker metrics.
   virtual Result<std::unique_ptr<Fetcher>> fetcher(const std::string& purpose,
                                                    RecordHeaders headers) = 0;
-  /// `transactional_id` empty: idempotent, no transactions.
+  /// `transactional_id` empty: idempotent, no transactions. From any thread.
   virtual Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id) = 0;
   virtual Result<std::unique_ptr<Admin>> admin() = 0;
 };

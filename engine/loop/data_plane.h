@@ -76,6 +76,7 @@ class DataPlane {
   int64_t until_commit_ms(int64_t wait_ms) const;
   /// Waits until there are records to fetch, a round trip has ended, or `wait_ms` have passed.
   void wait(int64_t wait_ms) { pump_.fetcher().wait(wait_ms); }
+  void wake() { pump_.fetcher().wake(); }  ///< from any thread
 
  private:
   Status begin_commit();

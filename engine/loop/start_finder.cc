@@ -8,57 +8,94 @@
 #include "millrace/core/assert.h"
 
 namespace millrace::engine {
+namespace {
+
+/// Some may wait for brokers that are away while others are answered.
+constexpr size_t kThreads = 4;
+
+}  // namespace
+
+StartFinder::StartFinder(Instance& instance, Admin& admin, const ProducerSession& session,
+                         std::function<void()> on_answer)
+    : instance_(instance),
+      admin_(admin),
+      session_(session),
+      on_answer_(std::move(on_answer)),
+      errands_(instance.clients.answers_at_once() ? 0 : kThreads) {}
 
 void StartFinder::add_dead(std::span<const std::string> instances) {
-  dead_.insert(instances.begin(), instances.end());
+  if (!session_.is_transactional()) return;
+  const Backoff backoff(instance_.clock, instance_.options.retry_backoff_max_ms);
+  for (const std::string& instance : instances) dead_.try_emplace(instance, Fence{backoff, {}});
 }
 
-Status StartFinder::fence_dead() {
-  if (!session_.is_transactional()) dead_.clear();
-  while (!dead_.empty()) {
-    const std::string& dead = *dead_.begin();
-    Result<std::unique_ptr<Producer>> producer =
-        instance_.clients.producer(transactional_id(instance_.options, dead));
-    if (!producer.ok()) return producer.status();
-    MILLRACE_RETURN_IF_ERROR((*producer)->init_transactions());
-    spdlog::info("fenced instance={}", dead);
-    dead_.erase(dead_.begin());
+Result<bool> StartFinder::fence_dead() {
+  for (auto place = dead_.begin(); place != dead_.end();) {
+    auto& [name, fence] = *place;
+    if (fence.answer == nullptr && fence.backoff.is_due()) {
+      fence.answer =
+          errands_.ask([this, dead = name] { return end_transactions_of(dead); }, on_answer_);
+    }
+    if (fence.answer == nullptr || !fence.answer->is_there()) {
+      ++place;
+      continue;
+    }
+    const Status fenced = std::exchange(fence.answer, nullptr)->answer();
+    if (fenced.ok()) {
+      spdlog::info("fenced instance={}", name);
+      place = dead_.erase(place);
+      continue;
+    }
+    if (!is_passing(fenced.code())) return fenced;
+    if (fence.backoff.record_failure()) {
+      spdlog::warn("tasks wait to start, an instance that is gone cannot be fenced instance={} {}",
+                   name, fenced.message());
+    }
+    ++place;
   }
-  return {};
+  return dead_.empty();
 }
 
-Result<std::vector<StartFinder::Committed>> StartFinder::committed(std::span<Task* const> tasks) {
-  MILLRACE_RETURN_IF_ERROR(session_.open());
-  MILLRACE_RETURN_IF_ERROR(fence_dead());
-  std::vector<Committed> found;
-  if (tasks.empty()) return found;
-  std::vector<TopicPartition> partitions;
-  for (Task* const task : tasks) {
-    for (const TaskInput& input : task->inputs()) partitions.push_back(input.partition);
-  }
-  const Result<std::vector<PartitionOffset>> offsets = admin_.committed(partitions);
-  if (!offsets.ok()) return offsets.status();
-  MILLRACE_ASSERT(offsets->size() == partitions.size(), "an offset for every partition asked");
-  found.reserve(tasks.size());
-  auto next = offsets->begin();
-  for (Task* const task : tasks) {
-    const auto end = next + static_cast<std::ptrdiff_t>(task->inputs().size());
-    found.emplace_back(std::exchange(next, end), end);
-  }
-  return found;
+Status StartFinder::end_transactions_of(const std::string& instance) const {
+  Result<std::unique_ptr<Producer>> producer =
+      instance_.clients.producer(transactional_id(instance_.options, instance));
+  if (!producer.ok()) return producer.status();
+  return (*producer)->init_transactions();
 }
 
-Result<StartPosition> StartFinder::locate(const Task& task, const Committed& committed) {
+std::shared_ptr<const StartFinder::Answer> StartFinder::ask(StartQuestion question) {
+  return errands_.ask([this, asked = std::move(question)] { return find(asked); }, on_answer_);
+}
+
+Result<StartAnswer> StartFinder::find(const StartQuestion& question) const {
+  StartAnswer answer;
+  if (!question.inputs.empty()) {
+    Result<StartPosition> start = locate(question);
+    if (!start.ok()) return start.status();
+    answer.start = *std::move(start);
+  }
+  for (const PartitionOffset& changelog : question.changelogs) {
+    const Result<Admin::Watermarks> marks = admin_.watermarks(changelog.partition);
+    if (!marks.ok()) return marks.status();
+    answer.changelogs.push_back({changelog.offset, *marks});
+  }
+  return answer;
+}
+
+/// Where the group committed, else the beginning of the input.
+Result<StartPosition> StartFinder::locate(const StartQuestion& question) const {
+  const Result<std::vector<PartitionOffset>> committed = admin_.committed(question.inputs);
+  if (!committed.ok()) return committed.status();
+  MILLRACE_ASSERT(committed->size() == question.inputs.size(), "an offset for every input");
   StartPosition start;
-  const bool needs_ends = task.sub_topology().has_wall_timers();
-  for (const PartitionOffset& known : committed) {
+  for (const PartitionOffset& known : *committed) {
     int64_t offset = known.offset;
     if (offset >= 0) start.has_offsets = true;
-    if (offset < 0 || needs_ends) {
+    if (offset < 0 || question.needs_ends) {
       const Result<Admin::Watermarks> marks = admin_.watermarks(known.partition);
       if (!marks.ok()) return marks.status();
       if (offset < 0) offset = marks->low;
-      if (needs_ends) start.backlog_ends.push_back(marks->high);
+      if (question.needs_ends) start.backlog_ends.push_back(marks->high);
     }
     start.offsets.push_back(offset);
   }

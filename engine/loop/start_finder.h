@@ -1,17 +1,21 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <functional>
+#include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "millrace/core/result.h"
 
+#include "engine/base/backoff.h"
+#include "engine/base/errands.h"
 #include "engine/clients/clients.h"
 #include "engine/commit/producer_session.h"
 #include "engine/loop/instance.h"
-#include "engine/task/task.h"
+#include "engine/restore/restorer.h"
 
 namespace millrace::engine {
 
@@ -22,35 +26,58 @@ struct StartPosition {
   bool has_offsets = false;           ///< the group had committed some for this task
 };
 
-/// Asks Kafka from where tasks run. Every question blocks until a broker answers.
+/// A question about one task.
+struct StartQuestion {
+  std::vector<TopicPartition> inputs;       ///< of a task that is to run; else empty
+  bool needs_ends = false;                  ///< where the inputs end is of interest
+  std::vector<PartitionOffset> changelogs;  ///< of `Restorer::changelogs_of`
+};
+
+struct StartAnswer {
+  StartPosition start;                      ///< of a task that is to run
+  std::vector<ChangelogExtent> changelogs;  ///< one a changelog of the question
+};
+
+/// Asks Kafka from where tasks run and restore, on threads of its own: a question about one task
+/// waits for its brokers, and for nothing else. Calls from the loop's thread, none of which wait.
 ///
 /// Invariant: offsets are read after all that could still change them has ended, so they are those
-/// of the last commit.
+/// of the last commit; and where changelogs end is read after that.
 class StartFinder {
  public:
-  /// All must outlive this.
-  StartFinder(Instance& instance, Admin& admin, ProducerSession& session)
-      : instance_(instance), admin_(admin), session_(session) {}
+  using Answer = Pending<Result<StartAnswer>>;
+
+  /// `on_answer` is called from any thread. All else must outlive this.
+  StartFinder(Instance& instance, Admin& admin, const ProducerSession& session,
+              std::function<void()> on_answer);
 
   /// Instances that are gone: their transactions are ended before offsets are read.
   void add_dead(std::span<const std::string> instances);
+  /// Ends transactions of the dead. Whether all are ended: until then tasks that are to run must
+  /// wait. A failure that passes is logged, and tried again by and by. Errors:
+  /// those of `ClientFactory::producer` and `Producer::init_transactions`.
+  Result<bool> fence_dead();
 
-  /// Committed offsets of one task's inputs; −1: none.
-  using Committed = std::vector<PartitionOffset>;
-  /// Of each of `tasks`, after a producer was opened and the dead were fenced; with no tasks these
-  /// two alone. Errors: those of `ProducerSession::open` and `Admin::committed`.
-  Result<std::vector<Committed>> committed(std::span<Task* const> tasks);
-  /// Where the group committed, else the beginning of the input. Errors: those of
-  /// `Admin::watermarks`.
-  Result<StartPosition> locate(const Task& task, const Committed& committed);
+  /// REQUIRES for a task that is to run: the session is open and `fence_dead` has said true.
+  /// Errors of the answer: those of `Admin::committed` and `Admin::watermarks`.
+  std::shared_ptr<const Answer> ask(StartQuestion question);
 
  private:
-  Status fence_dead();
+  using Fenced = Pending<Status>;
+  struct Fence {
+    Backoff backoff;
+    std::shared_ptr<const Fenced> answer;  ///< null: not asked for yet, or not again
+  };
+  Status end_transactions_of(const std::string& instance) const;
+  Result<StartAnswer> find(const StartQuestion& question) const;
+  Result<StartPosition> locate(const StartQuestion& question) const;
 
   Instance& instance_;
   Admin& admin_;
-  ProducerSession& session_;
-  std::set<std::string> dead_;
+  const ProducerSession& session_;
+  const std::function<void()> on_answer_;
+  std::map<std::string, Fence> dead_;
+  Errands errands_;  ///< last: its threads use the rest
 };
 
 }  // namespace millrace::engine

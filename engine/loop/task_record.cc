@@ -33,6 +33,7 @@ void TaskRecord::move_to(Stage stage) {
   MILLRACE_ASSERT(is_a_way(stage_, stage), "a task's stages follow each other");
   MILLRACE_ASSERT((task == nullptr) == (stage == Stage::kUnopened), "it has state unless unopened");
   stage_ = stage;
+  question.reset();
 }
 
 TaskInfo TaskRecord::info(const std::optional<RestoreStatus>& restore, bool is_caught_up) const {

@@ -7,6 +7,7 @@
 #include "millrace/core/ids.h"
 #include "millrace/engine/queries.h"
 
+#include "engine/base/backoff.h"
 #include "engine/loop/start_finder.h"
 #include "engine/restore/restorer.h"
 #include "engine/task/task.h"
@@ -23,7 +24,8 @@ enum class Stage : unsigned char {
   kSuspended,  ///< taken away, or not given yet; the stores are open
 };
 
-/// A task of the roster. Its stage changes by `move_to` alone, along these ways:
+/// A task of the roster. Whatever fails on its way to running delays this task alone. Its stage
+/// changes by `move_to` alone, along these ways:
 ///
 ///   kUnopened → kPreparing → kRestoring → kRunning      a task to run
 ///                          → kFollowing                 a standby
@@ -33,7 +35,8 @@ enum class Stage : unsigned char {
 ///   kRestoring, kFollowing, kRunning → kPreparing       begins again, or in another role
 class TaskRecord {
  public:
-  TaskRecord(TaskId task_id, bool as_standby) : id(task_id), is_standby(as_standby) {}
+  TaskRecord(TaskId task_id, bool as_standby, const Backoff& first_backoff)
+      : id(task_id), is_standby(as_standby), backoff(first_backoff) {}
 
   bool is(Stage stage) const { return stage_ == stage; }
   /// Asserts that the way exists.
@@ -47,6 +50,9 @@ class TaskRecord {
   bool starts_empty = false;   ///< what is on disk is not to be used
   std::unique_ptr<Task> task;  ///< null exactly while kUnopened
   StartPosition start;         ///< from where to run; from kRestoring on
+  Backoff backoff;             ///< of what keeps this task alone from going on
+  /// To Kafka, under way or answered; null except at kPreparing. A step takes it back.
+  std::shared_ptr<const StartFinder::Answer> question;
   bool shown_as_caught_up = false;
 
  private:

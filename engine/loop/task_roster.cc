@@ -24,7 +24,10 @@ TaskRoster::TaskRoster(Instance& instance, Parts parts)
       state_(std::move(parts.state)),
       snapshots_(std::move(parts.snapshots)),
       restorer_(std::move(parts.changelogs), instance.scheduler, instance.clock),
-      starts_(instance, parts.application.admin(), parts.session) {}
+      starts_(instance, parts.application.admin(), parts.session, [this] {
+        restorer_.fetcher().wake();
+        plane_.wake();
+      }) {}
 
 void TaskRoster::take(const Ownership& ownership) {
   has_plan_ = true;
@@ -70,7 +73,8 @@ void TaskRoster::warn_of_unknown(const Ownership& ownership) const {
 }
 
 void TaskRoster::take_task(TaskId id, bool is_standby) {
-  TaskRecord& record = records_.try_emplace(id, id, is_standby).first->second;
+  const Backoff backoff(instance_.clock, instance_.options.retry_backoff_max_ms);
+  TaskRecord& record = records_.try_emplace(id, id, is_standby, backoff).first->second;
   const bool follows_on = record.is(Stage::kFollowing) && is_standby;
   record.is_standby = is_standby;
   if (!record.is(Stage::kUnopened) && !follows_on) record.move_to(Stage::kPreparing);

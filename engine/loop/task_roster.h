@@ -41,7 +41,7 @@ class TaskRoster {
     ProducerSession& session;
     DataPlane& plane;
     QueryRegistry& registry;
-    Backoff& backoff;  ///< of the instance: tasks are not begun with before it is due
+    Backoff& backoff;  ///< of the instance: no task that is to run is begun with before it is due
     LocalState state;
     std::unique_ptr<SnapshotKeeper> snapshots;  ///< null: the state is in memory
     std::unique_ptr<Fetcher> changelogs;
@@ -55,8 +55,8 @@ class TaskRoster {
   /// Drops what is uncommitted in every task (I4): all begin again from the last commit.
   void go_back();
 
-  /// Brings tasks on their way to where they restore or follow. Temporary failures only delay
-  /// them: they are logged, and the backoff decides when the next attempt is due.
+  /// Brings tasks on their way to where they restore or follow. A temporary failure delays the one
+  /// task: it is logged, and the task's backoff decides when the next attempt is due.
   Status prepare();
   /// Reads changelogs for a slice and starts the tasks that are complete. Errors: those of
   /// `Restorer::run_slice` and `Task::start`; `kConfig` when rows are there but no offsets.
@@ -100,10 +100,18 @@ class TaskRoster {
   /// Whether the task is to be opened later, from a snapshot that is being downloaded. Looks for
   /// one if there is no state here, and puts what came in its place.
   bool waits_for_snapshot(TaskRecord& record);
-  /// Active tasks, else one standby: the requests that a begin needs delay the tasks that run.
-  std::vector<TaskRecord*> next_to_begin();
-  Status begin(std::span<TaskRecord* const> wanted);
-  Status begin_restore(TaskRecord& record);
+  /// Asks Kafka about tasks that are due.
+  Status ask();
+  /// Those to ask about now. Standbys and tasks that have failed before wait for each other, so
+  /// that those which may get an answer do not wait for them.
+  std::vector<TaskRecord*> next_to_ask();
+  /// Whether nothing can change the offsets of tasks that are to run any more.
+  Result<bool> may_ask_for_offsets();
+  /// Begins with the tasks about which Kafka has answered.
+  Status take_answers();
+  Status begin(TaskRecord& record, const StartAnswer& answer);
+  /// Passes on what ends the engine; else the task waits, and only it.
+  static Status delay(TaskRecord& record, Status failure);
   /// Closes a task whose state is of no use, to be opened empty.
   Status rebuild(TaskRecord& record);
   Status start(TaskRecord& record, int64_t restored_records);
@@ -115,7 +123,7 @@ class TaskRoster {
   Instance& instance_;
   const Application& application_;
   const Coordinator& group_;
-  const ProducerSession& session_;
+  ProducerSession& session_;
   DataPlane& plane_;
   QueryRegistry& registry_;
   Backoff& backoff_;

@@ -8,6 +8,9 @@
 namespace millrace::engine {
 namespace {
 
+/// Questions at a time that need not be answered soon, or will hardly be.
+constexpr size_t kPatientMax = 2;
+
 /// Whether a snapshot of the task can save reading a changelog.
 bool has_changelog_on_disk(const SubTopology& sub_topology) {
   return std::any_of(
@@ -29,43 +32,40 @@ bool is_ahead_of_group(Task& task, const StartPosition& start) {
 }  // namespace
 
 Status TaskRoster::prepare() {
-  if (!backoff_.is_due()) return {};
   const BroadcastReader* const broadcasts = application_.broadcasts();
   if (broadcasts != nullptr && !broadcasts->is_loaded()) return {};
-  Status status = has_plan_ ? open_tasks() : Status();
-  const std::vector<TaskRecord*> wanted = next_to_begin();
-  if (!wanted.empty() && (status.ok() || is_passing(status.code()))) {
-    if (Status begun = begin(wanted); !begun.ok()) status = std::move(begun);
-  }
-  if (status.ok() || !is_passing(status.code())) return status;
-  // Running tasks, if any, are not concerned: only these wait.
-  if (backoff_.record_failure()) {
-    const auto unopened = std::count_if(records_.begin(), records_.end(), [](const auto& entry) {
-      return entry.second.is(Stage::kUnopened);
-    });
-    spdlog::warn("tasks wait to start tasks={} {}", wanted.size() + static_cast<size_t>(unopened),
-                 status.message());
+  if (has_plan_) MILLRACE_RETURN_IF_ERROR(open_tasks());
+  MILLRACE_RETURN_IF_ERROR(ask());
+  return take_answers();
+}
+
+Status TaskRoster::delay(TaskRecord& record, Status failure) {
+  if (!is_passing(failure.code())) return failure;
+  if (record.backoff.record_failure()) {
+    spdlog::warn("task waits to start task={} attempt={} {}", record.id.to_string(),
+                 record.backoff.attempts(), failure.message());
   }
   return {};
 }
 
 Status TaskRoster::open_tasks() {
-  Status status;
   bool is_busy = std::any_of(records_.begin(), records_.end(), [](const auto& entry) {
-    return entry.second.is(Stage::kPreparing) && !entry.second.is_standby;
+    const TaskRecord& record = entry.second;
+    return !record.is_standby && record.question != nullptr && record.backoff.attempts() == 0;
   });
   for (const bool is_standby : {false, true}) {
     for (auto& [id, record] : records_) {
       if (!record.is(Stage::kUnopened) || record.is_standby != is_standby) continue;
-      if ((is_standby && is_busy) || waits_for_snapshot(record)) continue;
+      if ((is_standby && is_busy) || !record.backoff.is_due()) continue;
+      if (waits_for_snapshot(record)) continue;
       if (Status opened = open(record); opened.ok()) {
         is_busy = true;
-      } else if (status.ok()) {
-        status = std::move(opened);
+      } else {
+        MILLRACE_RETURN_IF_ERROR(delay(record, std::move(opened)));
       }
     }
   }
-  return status;
+  return {};
 }
 
 bool TaskRoster::waits_for_snapshot(TaskRecord& record) {
@@ -105,56 +105,95 @@ Status TaskRoster::open(TaskRecord& record) {
   return {};
 }
 
-std::vector<TaskRecord*> TaskRoster::next_to_begin() {
-  std::vector<TaskRecord*> wanted;
-  TaskRecord* standby = nullptr;
-  for (auto& [id, record] : records_) {
-    if (!record.is(Stage::kPreparing)) continue;
-    if (!record.is_standby) {
-      wanted.push_back(&record);
-    } else if (standby == nullptr) {
-      standby = &record;
-    }
+Status TaskRoster::ask() {
+  const std::vector<TaskRecord*> wanted = next_to_ask();
+  bool may_run = false;
+  if (std::any_of(wanted.begin(), wanted.end(), [](auto* record) { return !record->is_standby; })) {
+    const Result<bool> may_ask = may_ask_for_offsets();
+    if (!may_ask.ok()) return may_ask.status();
+    may_run = *may_ask;
   }
-  if (wanted.empty() && standby != nullptr) wanted.push_back(standby);
-  return wanted;
-}
-
-Status TaskRoster::begin(std::span<TaskRecord* const> wanted) {
-  std::vector<Task*> to_run;
-  for (const TaskRecord* const record : wanted) {
-    if (!record->is_standby) to_run.push_back(record->task.get());
-  }
-  const Result<std::vector<StartFinder::Committed>> committed = starts_.committed(to_run);
-  if (!committed.ok()) return committed.status();
-  auto next = committed->begin();
   for (TaskRecord* const record : wanted) {
+    if (!record->is_standby && !may_run) continue;
+    StartQuestion question;
+    question.changelogs = restorer_.changelogs_of(*record->task);
     if (!record->is_standby) {
-      Result<StartPosition> start = starts_.locate(*record->task, *next++);
-      if (!start.ok()) return start.status();
-      record->start = *std::move(start);
+      question.needs_ends = record->task->sub_topology().has_wall_timers();
+      for (const TaskInput& input : record->task->inputs()) {
+        question.inputs.push_back(input.partition);
+      }
     }
-    MILLRACE_RETURN_IF_ERROR(begin_restore(*record));
+    record->question = starts_.ask(std::move(question));
   }
-  backoff_.record_success();
-  did_something_ = true;
   return {};
 }
 
-Status TaskRoster::begin_restore(TaskRecord& record) {
-  Admin& admin = application_.admin();
-  if (record.is_standby) {
-    MILLRACE_RETURN_IF_ERROR(restorer_.begin(*record.task, RestoreGoal::kFollow, admin));
-    record.move_to(Stage::kFollowing);
-  } else if (is_ahead_of_group(*record.task, record.start)) {
-    return rebuild(record);
-  } else if (restorer_.contains(record.id)) {
-    MILLRACE_RETURN_IF_ERROR(restorer_.promote(record.id, admin));
-    record.move_to(Stage::kRestoring);
-  } else {
-    MILLRACE_RETURN_IF_ERROR(restorer_.begin(*record.task, RestoreGoal::kRun, admin));
-    record.move_to(Stage::kRestoring);
+std::vector<TaskRecord*> TaskRoster::next_to_ask() {
+  std::vector<TaskRecord*> wanted;
+  std::vector<TaskRecord*> patient;
+  size_t under_way = 0;
+  for (auto& [id, record] : records_) {
+    if (!record.is(Stage::kPreparing)) continue;
+    const bool is_patient = record.is_standby || record.backoff.attempts() > 0;
+    if (record.question != nullptr) {
+      under_way += is_patient ? 1 : 0;
+    } else if (record.backoff.is_due()) {
+      (is_patient ? patient : wanted).push_back(&record);
+    }
   }
+  std::stable_sort(patient.begin(), patient.end(), [](const TaskRecord* a, const TaskRecord* b) {
+    return std::pair(a->is_standby, a->backoff.due_ns()) <
+           std::pair(b->is_standby, b->backoff.due_ns());
+  });
+  patient.resize(std::min(patient.size(), kPatientMax - std::min(kPatientMax, under_way)));
+  wanted.insert(wanted.end(), patient.begin(), patient.end());
+  return wanted;
+}
+
+Result<bool> TaskRoster::may_ask_for_offsets() {
+  if (!backoff_.is_due()) return false;
+  if (Status opened = session_.open(); !opened.ok()) {
+    if (!is_passing(opened.code())) return opened;
+    if (backoff_.record_failure()) {
+      spdlog::warn("tasks wait to start attempt={} {}", backoff_.attempts(), opened.message());
+    }
+    return false;
+  }
+  return starts_.fence_dead();
+}
+
+Status TaskRoster::take_answers() {
+  for (auto& [id, record] : records_) {
+    if (record.question == nullptr || !record.question->is_there()) continue;
+    const auto question = std::exchange(record.question, nullptr);
+    const Result<StartAnswer>& answer = question->answer();
+    Status begun = answer.ok() ? begin(record, *answer) : answer.status();
+    if (begun.ok()) {
+      record.backoff.record_success();
+      did_something_ = true;
+    } else {
+      MILLRACE_RETURN_IF_ERROR(delay(record, std::move(begun)));
+    }
+  }
+  return {};
+}
+
+Status TaskRoster::begin(TaskRecord& record, const StartAnswer& answer) {
+  if (record.is_standby) {
+    MILLRACE_RETURN_IF_ERROR(
+        restorer_.begin(*record.task, RestoreGoal::kFollow, answer.changelogs));
+    record.move_to(Stage::kFollowing);
+    show(record);
+    return {};
+  }
+  record.start = answer.start;
+  if (is_ahead_of_group(*record.task, record.start)) return rebuild(record);
+  if (restorer_.contains(record.id)) {
+    MILLRACE_RETURN_IF_ERROR(restorer_.promote(record.id, answer.changelogs));
+  } else {
+    MILLRACE_RETURN_IF_ERROR(restorer_.begin(*record.task, RestoreGoal::kRun, answer.changelogs));
+  }
+  record.move_to(Stage::kRestoring);
   show(record);
   return {};
 }

@@ -65,21 +65,40 @@ bool Restorer::contains(TaskId task) const {
   return find(task) != nullptr;
 }
 
-Status Restorer::begin(Task& task, RestoreGoal goal, Admin& admin) {
+std::vector<PartitionOffset> Restorer::changelogs_of(Task& task) const {
+  std::vector<PartitionOffset> changelogs;
+  if (const TaskRestore* const restore = find(task.id()); restore != nullptr) {
+    for (const StoreRestore& store : restore->stores) {
+      changelogs.push_back({store.partition, store.position});
+    }
+    return changelogs;
+  }
+  const auto& known = task.state().positions().changelog_end;
+  for (const ResolvedStore& store : task.sub_topology().stores) {
+    if (store.output < 0) continue;
+    const auto stored = known.find(store.spec->name);
+    changelogs.push_back({{store.changelog_topic, task.id().partition},
+                          stored == known.end() ? kFromTheStart : stored->second});
+  }
+  return changelogs;
+}
+
+Status Restorer::begin(Task& task, RestoreGoal goal, std::span<const ChangelogExtent> extents) {
+  MILLRACE_ASSERT(!contains(task.id()), "a restore is begun once");
+  const std::vector<PartitionOffset> changelogs = changelogs_of(task);
   auto restore = std::make_unique<TaskRestore>();
   restore->task = &task;
   restore->goal = goal;
   restore->started_ns = restore->logged_ns = clock_.steady_ns();
   for (const ResolvedStore& resolved : task.sub_topology().stores) {
     if (resolved.output < 0) continue;
+    const PartitionOffset& changelog = changelogs[restore->stores.size()];
     StoreRestore& store = restore->stores.emplace_back();
     store.store = &resolved;
-    store.partition = {resolved.changelog_topic, task.id().partition};
-    const auto& known = task.state().positions().changelog_end;
-    const auto stored = known.find(resolved.spec->name);
-    store.position = stored == known.end() ? kFromTheStart : stored->second;
+    store.partition = changelog.partition;
+    store.position = changelog.offset;
   }
-  MILLRACE_RETURN_IF_ERROR(locate(*restore, admin));
+  MILLRACE_RETURN_IF_ERROR(locate(*restore, extents));
   std::vector<PartitionOffset> starts;
   for (StoreRestore& store : restore->stores) {
     store.is_done = goal == RestoreGoal::kRun && store.position >= store.target;
@@ -93,11 +112,11 @@ Status Restorer::begin(Task& task, RestoreGoal goal, Admin& admin) {
   return {};
 }
 
-Status Restorer::promote(TaskId task, Admin& admin) {
+Status Restorer::promote(TaskId task, std::span<const ChangelogExtent> extents) {
   TaskRestore* const restore = find(task);
   MILLRACE_ASSERT(restore != nullptr && restore->goal == RestoreGoal::kFollow,
                   "only a standby can be promoted");
-  MILLRACE_RETURN_IF_ERROR(locate(*restore, admin));
+  MILLRACE_RETURN_IF_ERROR(locate(*restore, extents));
   restore->goal = RestoreGoal::kRun;
   restore->is_complete = false;
   restore->records = restore->bytes = 0;
@@ -106,11 +125,13 @@ Status Restorer::promote(TaskId task, Admin& admin) {
 }
 
 /// A changelog is compacted, never cut: what lies before its beginning or was at its end is lost,
-/// and neither the store nor a replay of the rest would be what the group's offsets say.
+/// and neither the store nor a replay of the rest would be what the group's offsets say. Judged by
+/// the position at which Kafka was asked: a standby may have gone on since.
 Status Restorer::check_position(TaskId task, const StoreRestore& store,
-                                const Admin::Watermarks& marks) {
-  const bool is_empty = store.position == kFromTheStart;
-  const int64_t first = is_empty ? 0 : store.position;
+                                const ChangelogExtent& extent) {
+  const Admin::Watermarks& marks = extent.marks;
+  const bool is_empty = extent.position == kFromTheStart;
+  const int64_t first = is_empty ? 0 : extent.position;
   if (first >= marks.low && first <= marks.high) return {};
   const std::string local = is_empty ? std::string("there is no local state")
                                      : fmt::format("local state is at {}", first);
@@ -126,13 +147,13 @@ Status Restorer::check_position(TaskId task, const StoreRestore& store,
           task.to_string())};
 }
 
-Status Restorer::locate(TaskRestore& restore, Admin& admin) {
-  for (StoreRestore& store : restore.stores) {
-    const Result<Admin::Watermarks> marks = admin.watermarks(store.partition);
-    if (!marks.ok()) return marks.status();
-    MILLRACE_RETURN_IF_ERROR(check_position(restore.task->id(), store, *marks));
-    if (store.position == kFromTheStart) store.position = marks->low;
-    store.target = marks->high;
+Status Restorer::locate(TaskRestore& restore, std::span<const ChangelogExtent> extents) {
+  MILLRACE_ASSERT(extents.size() == restore.stores.size(), "an extent for every changelog");
+  for (size_t i = 0; i < extents.size(); ++i) {
+    StoreRestore& store = restore.stores[i];
+    MILLRACE_RETURN_IF_ERROR(check_position(restore.task->id(), store, extents[i]));
+    if (store.position == kFromTheStart) store.position = extents[i].marks.low;
+    store.target = extents[i].marks.high;
   }
   return {};
 }

@@ -31,6 +31,12 @@ enum class RestoreGoal : unsigned char {
   kFollow,  ///< a standby: it keeps following them, until `promote` or `cancel`
 };
 
+/// Where a changelog begins and ends, as Kafka said when it was asked.
+struct ChangelogExtent {
+  int64_t position = -1;  ///< of the store at that time; −1: it was empty
+  Admin::Watermarks marks;
+};
+
 /// Brings the stores of tasks to the end of their changelogs, several tasks at once, in slices of
 /// the loop, and keeps those of standbys there.
 ///
@@ -40,13 +46,17 @@ class Restorer {
  public:
   Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock);
 
-  /// Begins with `task`, which must stay until it is finished or cancelled. Errors: `kConfig` when
-  /// a changelog does not hold all that its store lacks, for it was truncated or created again;
-  /// those of `Admin::watermarks` and `Fetcher::add`.
-  Status begin(Task& task, RestoreGoal goal, Admin& admin);
-  /// A standby is to run: takes where its changelogs end now, and finishes there. Errors as
-  /// `begin`.
-  Status promote(TaskId task, Admin& admin);
+  /// The changelogs of a task, each with its store's position (−1: the store is empty): what Kafka
+  /// is to be asked before `begin` and `promote`.
+  std::vector<PartitionOffset> changelogs_of(Task& task) const;
+  /// Begins with `task`, which must stay until it is finished or cancelled. `extents`: one a
+  /// changelog, in the order of `changelogs_of`. REQUIRES: it does not have the task. Errors:
+  /// `kConfig` when a changelog does not hold all that its store lacks, for it was truncated or
+  /// created again; those of `Fetcher::add`.
+  Status begin(Task& task, RestoreGoal goal, std::span<const ChangelogExtent> extents);
+  /// A standby is to run: it finishes where its changelogs ended. Errors: `kConfig` as `begin`.
+  /// REQUIRES: it follows.
+  Status promote(TaskId task, std::span<const ChangelogExtent> extents);
   void cancel(TaskId task);
   bool contains(TaskId task) const;
 
@@ -100,8 +110,8 @@ class Restorer {
 
   TaskRestore* find(TaskId task) const;
   static Status check_position(TaskId task, const StoreRestore& store,
-                               const Admin::Watermarks& marks);
-  static Status locate(TaskRestore& restore, Admin& admin);
+                               const ChangelogExtent& extent);
+  static Status locate(TaskRestore& restore, std::span<const ChangelogExtent> extents);
   Status poll(TaskRestore& restore, Outcome& outcome);
   /// After a slice: what is finished, caught up, or still to be told about.
   void settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicPartition>& done);

@@ -409,6 +409,8 @@ class MemoryClients final : public engine::ClientFactory {
  public:
   explicit MemoryClients(MemoryBroker& broker) : broker_(broker) {}
 
+  bool answers_at_once() const override { return true; }
+
   Result<std::unique_ptr<engine::Membership>> join(const std::vector<std::string>& topics,
                                                    const std::string& /*spare_topic*/,
                                                    const std::string& instance) override {

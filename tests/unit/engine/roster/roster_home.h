@@ -82,11 +82,14 @@ class RosterHome {
   }
 
   /// The next generation's plan, after what ran was suspended.
-  void give(std::vector<TaskId> active, std::vector<TaskId> standby = {}) {
+  void give(std::vector<TaskId> active, std::vector<TaskId> standby = {},
+            std::vector<std::string> dead = {}) {
     if (roster->has_plan()) roster->suspend();
     plane->set_generation(group_);
-    roster->take(
-        {.group = group_, .active = std::move(active), .standby = std::move(standby), .dead = {}});
+    roster->take({.group = group_,
+                  .active = std::move(active),
+                  .standby = std::move(standby),
+                  .dead = std::move(dead)});
   }
   /// A turn of the loop; the clock moves by a millisecond.
   Status turn() {
@@ -107,6 +110,7 @@ class RosterHome {
   bool turn_until(const std::function<bool()>& is_done) {
     for (int i = 0; i < kTurnsMax && !is_done(); ++i) {
       if (!turn()) return false;
+      plane->wait(1);  // for threads
     }
     return is_done();
   }

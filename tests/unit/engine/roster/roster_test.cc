@@ -1,8 +1,8 @@
 // Plans that a roster is given, whoever wrote them.
 #include <gmock/gmock.h>
 
-#include "roster_home.h"
-#include "small_topologies.h"
+#include "tests/unit/engine/roster/roster_home.h"
+#include "tests/unit/engine/small_topologies.h"
 
 namespace millrace::engine::roster_test {
 

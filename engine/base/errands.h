@@ -1,0 +1,71 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace millrace::engine {
+
+/// The answer that an errand brings: still under way, or there. Whoever asked polls it; dropping it
+/// takes the question back.
+template <class Answer>
+class Pending {
+ public:
+  bool is_there() const { return is_there_.load(std::memory_order_acquire); }
+  /// REQUIRES: `is_there()`.
+  const Answer& answer() const { return *answer_; }
+
+ private:
+  friend class Errands;
+  std::optional<Answer> answer_;  ///< written before `is_there_`
+  std::atomic<bool> is_there_ = false;
+};
+
+/// Runs what waits for others, such as questions to brokers, on a few threads of its own, begun in
+/// the order given. Thread-safe.
+class Errands {
+ public:
+  /// 0 threads: each errand runs at once, on the caller's thread.
+  explicit Errands(size_t threads);
+  /// Drops errands that have not begun, and waits for the others.
+  ~Errands();
+  Errands(const Errands&) = delete;
+  Errands& operator=(const Errands&) = delete;
+
+  /// Begins to work out an answer; calls `on_answer` once it is there, from the errand's thread.
+  /// Neither function throws. An errand whose result nobody holds any more before it begins is left
+  /// out.
+  template <class Work>
+  auto ask(Work work, std::function<void()> on_answer)
+      -> std::shared_ptr<const Pending<decltype(work())>> {
+    auto pending = std::make_shared<Pending<decltype(work())>>();
+    run([work = std::move(work), on_answer = std::move(on_answer),
+         wanted = std::weak_ptr(pending)]() mutable {
+      const auto held = wanted.lock();
+      if (held == nullptr) return;
+      held->answer_ = work();
+      held->is_there_.store(true, std::memory_order_release);
+      on_answer();
+    });
+    return pending;
+  }
+
+ private:
+  void run(std::function<void()> errand);
+  void work();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> errands_;
+  bool is_stopping_ = false;
+  std::vector<std::thread> threads_;  ///< last: they use the rest
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,133 @@
+// A task that waits for a broker: it waits alone.
+#include <atomic>
+#include <future>
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/engine/roster/asking_clients.h"
+#include "tests/unit/engine/roster/roster_home.h"
+#include "tests/unit/engine/small_topologies.h"
+
+namespace millrace::engine::waiting_test {
+
+using ::testing::ElementsAre;
+
+constexpr TaskId kGood{0, 0};
+constexpr TaskId kBad{0, 1};
+const TopicPartition kBadChangelog{"app-rows-changelog", 1};
+const Error kAway{ErrorCode::kRetriable, "no leader"};
+
+class Waiting : public ::testing::Test {
+ protected:
+  Waiting() : home_(scripted({.process = count_up, .with_store = true}).value(), 2) {
+    home_.clients = std::make_unique<AskingClients>(home_.broker.clients(), questions_);
+  }
+  void pipe_to(TaskId task) {
+    home_.broker.append({"left", task.partition},
+                        {.timestamp_ms = 1'000, .key = "k", .value = "v", .headers = {}});
+  }
+
+  Questions questions_;
+  RosterHome home_;
+};
+
+TEST_F(Waiting, AChangelogWithoutALeaderHoldsUpItsOwnTaskOnly) {
+  int asked = 0;
+  bool is_away = true;
+  questions_.watermarks = [&](const TopicPartition& partition) -> Status {
+    if (partition != kBadChangelog) return {};
+    ++asked;
+    if (is_away) return kAway;
+    return {};
+  };
+  ASSERT_TRUE(home_.open());
+  home_.give({kGood, kBad});
+  for (int second = 0; second < 20; ++second) {
+    pipe_to(kGood);
+    ASSERT_TRUE(home_.turns(1'000));
+  }
+  EXPECT_TRUE(home_.is_running(kGood));
+  EXPECT_EQ(home_.values("out").size(), 20U);
+  EXPECT_FALSE(home_.is_running(kBad));
+  // 50 ms doubled up to a second, whatever the other task committed meanwhile.
+  EXPECT_GT(asked, 10);
+  EXPECT_LT(asked, 30);
+  is_away = false;
+  pipe_to(kBad);
+  ASSERT_TRUE(home_.turns(2'000));
+  EXPECT_TRUE(home_.is_running(kBad));
+  EXPECT_EQ(home_.values("out").size(), 21U);
+}
+
+TEST_F(Waiting, OffsetsThatATransactionHidesHoldUpTheirOwnTaskOnly) {
+  questions_.committed = [](std::span<const TopicPartition> partitions) -> Status {
+    for (const TopicPartition& partition : partitions) {
+      if (partition == TopicPartition{"left", 1}) return kAway;
+    }
+    return {};
+  };
+  ASSERT_TRUE(home_.open());
+  home_.give({kGood, kBad});
+  pipe_to(kGood);
+  ASSERT_TRUE(home_.turns(500));
+  EXPECT_FALSE(home_.is_running(kBad));
+  EXPECT_THAT(home_.values("out"), ElementsAre("1"));
+}
+
+TEST_F(Waiting, ABrokerThatDoesNotAnswerDoesNotHoldUpTheLoop) {
+  std::promise<void> answer;
+  std::shared_future<void> answered = answer.get_future().share();
+  questions_.answers_at_once = false;
+  questions_.watermarks = [&](const TopicPartition& partition) -> Status {
+    if (partition == kBadChangelog) answered.wait();
+    return {};
+  };
+  ASSERT_TRUE(home_.open());
+  home_.give({kGood, kBad});
+  pipe_to(kGood);
+  EXPECT_TRUE(home_.turn_until([&] { return home_.values("out").size() == 1; }));
+  EXPECT_FALSE(home_.is_running(kBad));
+  pipe_to(kBad);
+  answer.set_value();
+  EXPECT_TRUE(home_.turn_until([&] { return home_.values("out").size() == 2; }));
+}
+
+TEST_F(Waiting, AnAnswerToAQuestionOfAnEarlierPlanIsOfNoUse) {
+  std::promise<void> answer;
+  std::shared_future<void> answered = answer.get_future().share();
+  std::atomic<int> asked = 0;
+  questions_.answers_at_once = false;
+  questions_.watermarks = [&](const TopicPartition& partition) -> Status {
+    if (partition == kBadChangelog && ++asked == 1) {
+      answered.wait();
+      return Error{ErrorCode::kRefused, "of the earlier plan"};
+    }
+    return {};
+  };
+  ASSERT_TRUE(home_.open());
+  home_.give({kBad});
+  ASSERT_TRUE(home_.turn_until([&] { return asked == 1; }));
+  home_.give({kBad});
+  answer.set_value();
+  pipe_to(kBad);
+  EXPECT_TRUE(home_.turn_until([&] { return home_.values("out").size() == 1; }));
+}
+
+TEST_F(Waiting, ADeadInstanceThatCannotBeFencedHoldsUpNothingThatRuns) {
+  std::atomic<bool> is_away = true;
+  questions_.producer = [&](const std::string& id) -> Status {
+    if (is_away && id == "app-dead") return kAway;
+    return {};
+  };
+  ASSERT_TRUE(home_.open());
+  home_.give({kGood}, {kBad}, {"dead"});
+  pipe_to(kGood);
+  ASSERT_TRUE(home_.turns(500));
+  EXPECT_FALSE(home_.is_running(kGood)) << "the dead may still change its offsets";
+  EXPECT_EQ(home_.stage(kBad), TaskStage::kStandby);
+  is_away = false;
+  ASSERT_TRUE(home_.turns(2'000));
+  EXPECT_THAT(home_.values("out"), ElementsAre("1"));
+}
+
+}  // namespace millrace::engine::waiting_test
