@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "engine/base/secret_names.h"
+
 namespace millrace::engine {
 namespace {
 
@@ -95,6 +97,11 @@ Status ConfigFlags::apply(const char* const* environment) {
   }
   for (const auto& [name, value] : map_values_) {
     MILLRACE_RETURN_IF_ERROR(table_.set(name, value, "flag --" + name));
+    if (!may_be_secret(name)) continue;
+    table_.warn(
+        fmt::format("--{} is on the command line, which other users of this machine see: "
+                    "put it in the file of --config or in the environment",
+                    name));
   }
   return table_.validate();
 }

@@ -2,21 +2,28 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/syslog.h>
+#include <unistd.h>
 
+#include "engine/base/secret_names.h"
 #include "engine/kafka/errors.h"
 
 namespace millrace::engine::kafka {
 namespace {
 
-/// Properties on which exactly once, the barrier or the position bookkeeping rest.
+/// Properties on which exactly once, the barrier or the position bookkeeping rest, sizes, which
+/// follow from the topics' limits, and the name by which the group knows an instance.
 constexpr auto kOwnProperties = std::to_array<std::string_view>({
     "auto.offset.reset",
+    "batch.size",
+    "client.id",
     "enable.auto.commit",
     "enable.auto.offset.store",
     "enable.idempotence",
@@ -27,16 +34,28 @@ constexpr auto kOwnProperties = std::to_array<std::string_view>({
     "isolation.level",
     "max.in.flight",
     "max.in.flight.requests.per.connection",
+    "message.max.bytes",
     "partition.assignment.strategy",
     "transactional.id",
 });
 
-bool may_be_secret(std::string_view name) {
-  constexpr auto kMarks = std::to_array<std::string_view>(
-      {"password", "secret", "key", "pem", "jaas", "token", "credential", "oauth"});
-  return std::any_of(kMarks.begin(), kMarks.end(), [name](std::string_view mark) {
-    return name.find(mark) != std::string_view::npos;
-  });
+/// Of files, which librdkafka does not name when it cannot read them.
+constexpr auto kFileProperties = std::to_array<std::string_view>({
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.crl.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+});
+
+/// Of certificates that librdkafka looks for on its own.
+constexpr std::string_view kProbe = "probe";
+
+Status check_file(std::string_view name, const std::string& file) {
+  if (std::ranges::find(kFileProperties, name) == kFileProperties.end()) return {};
+  if (file.empty() || file == kProbe || access(file.c_str(), R_OK) == 0) return {};
+  return Error{ErrorCode::kConfig, fmt::format("kafka.{} = {}: the file cannot be read: {}", name,
+                                               file, std::strerror(errno))};
 }
 
 std::string without_value(std::string text, std::string_view name, std::string_view value) {
@@ -158,6 +177,7 @@ Status check_options(const KafkaOptions& options) {
           ErrorCode::kConfig,
           fmt::format("librdkafka property {} is the engine's own and cannot be set", name)};
     }
+    MILLRACE_RETURN_IF_ERROR(check_file(name, value));
   }
   for (const ClientKind kind : {ClientKind::kConsumer, ClientKind::kProducer}) {
     MILLRACE_RETURN_IF_ERROR(ClientConfig(options, kind, "").check());

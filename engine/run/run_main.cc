@@ -86,16 +86,18 @@ class Program {
     const Topology described = *topology;
     const Result<KafkaClients> clients = KafkaClients::create(options_);
     if (!clients.ok()) return usage_fault(clients.status());
-    if (extras_.new_topics) {
-      MILLRACE_RETURN_IF_ERROR(create(extras_.new_topics(options_), clients->factory()));
-    }
     auto engine = Engine::create(std::move(topology), options_, clients->factory(), system_clock());
     if (!engine.ok()) return engine.status();
     auto server = serve(**engine, described);
     if (!server.ok()) return usage_fault(server.status());
-    signals_.on_stop([&running = **engine] { running.request_stop(); });
-    Status status = (*engine)->run();
-    signals_.on_stop({});
+    // Nothing is made on the brokers before the faults of this machine are known.
+    Status status;
+    if (extras_.new_topics) status = create(extras_.new_topics(options_), clients->factory());
+    if (status.ok()) {
+      signals_.on_stop([&running = **engine] { running.request_stop(); });
+      status = (*engine)->run();
+      signals_.on_stop({});
+    }
     if (!status.ok()) signals_.limit_end(exit_code(status.error()));
     if (*server != nullptr) (*server)->stop();
     return status;
@@ -111,6 +113,7 @@ class Program {
       return admin.ok() ? (*admin)->create_topics(topics) : admin.status();
     });
   }
+
   Status usage_fault(Status status) {
     is_usage_fault_ = status.code() == ErrorCode::kConfig;
     return status;

@@ -7,6 +7,7 @@
 namespace millrace::engine::config_cli_test {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class Flags : public ::testing::Test {
  protected:
@@ -41,6 +42,16 @@ TEST_F(Flags, PassKafkaPropertiesThrough) {
           .ok());
   EXPECT_EQ(options_.kafka.at("sasl.username"), "joe");
   EXPECT_EQ(options_.kafka.at("sasl.password"), "a=b");
+}
+
+TEST_F(Flags, WarnOfASecretOnTheCommandLine) {
+  ASSERT_TRUE(
+      parse({"--application.id=a", "--kafka.sasl.username=joe", "--kafka.sasl.password=xyz"},
+            {"MILLRACE_KAFKA_SSL_KEY_PASSWORD=xyz"})
+          .ok());
+  ASSERT_EQ(table_.warnings().size(), 1U);
+  EXPECT_THAT(table_.warnings()[0], HasSubstr("--kafka.sasl.password is on the command line"));
+  EXPECT_THAT(table_.warnings()[0], Not(HasSubstr("xyz")));
 }
 
 TEST_F(Flags, ABareBooleanMeansTrue) {

@@ -5,6 +5,7 @@
 
 namespace millrace::engine::config_test {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -40,7 +41,8 @@ TEST(KafkaConfig, NamesAWrongPropertyWithLibrdkafkasText) {
 
 TEST(KafkaConfig, KeepsThePropertiesThatCarryTheGuarantees) {
   for (const char* name : {"isolation.level", "enable.auto.commit", "consumer.group.id",
-                           "kafka.producer.transactional.id", "auto.offset.reset"}) {
+                           "kafka.producer.transactional.id", "auto.offset.reset", "client.id",
+                           "producer.message.max.bytes", "batch.size"}) {
     EXPECT_THAT(refusal(with({{name, "x"}})), HasSubstr("engine's own")) << name;
   }
 }
@@ -67,9 +69,16 @@ TEST(KafkaConfig, KnowsFromItsVersionWhetherLibrdkafkaHasABackoffOfFullQueues) {
       << "what the loaded library takes";
 }
 
+TEST(KafkaConfig, NamesAFileThatCannotBeRead) {
+  for (const char* name : {"ssl.ca.location", "kafka.consumer.ssl.key.location"}) {
+    EXPECT_THAT(refusal(with({{"security.protocol", "ssl"}, {name, "/nonexistent/file.pem"}})),
+                AllOf(HasSubstr("location = /nonexistent/file.pem"), HasSubstr("No such file")));
+  }
+}
+
 TEST(KafkaConfig, AClientThatCannotBeMadeSaysWhy) {
-  const auto factory = make_kafka_clients(
-      with({{"security.protocol", "ssl"}, {"ssl.ca.location", "/nonexistent/ca.pem"}}));
+  const auto factory =
+      make_kafka_clients(with({{"security.protocol", "ssl"}, {"ssl.ca.location", "/dev/null"}}));
   ASSERT_TRUE(factory.ok());
   const auto producer = (*factory.value()).producer("");
   ASSERT_FALSE(producer.ok());

@@ -93,6 +93,8 @@ class ConfigTable {
   /// `MILLRACE_COMMIT_INTERVAL_MS` sets `commit.interval.ms`; `variables` as in `environ`, ends
   /// with null. Variables with our prefix that fit no property are listed in `warnings`.
   Status apply_environment(const char* const* variables);
+  /// Adds to `warnings`.
+  void warn(std::string text) { warnings_.push_back(std::move(text)); }
   /// Required properties and checks. Call once, after all sources.
   Status validate() const;
 
