@@ -1,5 +1,6 @@
 #include "apps/cli/dead_letter_replay.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -28,6 +29,18 @@ Status send(engine::Producer& producer, int32_t topic, const engine::DeadLetter&
                         .headers = headers});
 }
 
+engine::ProducerLimits limits_for(const std::vector<engine::DeadLetter>& letters) {
+  constexpr size_t kOverheadBytes = 128;  // of a record in a batch
+  engine::ProducerLimits limits;
+  for (const engine::DeadLetter& letter : letters) {
+    std::vector<Header> headers;
+    for (const auto& [name, value] : letter.headers) headers.push_back({name, Bytes(value)});
+    const size_t bytes = engine::record_bytes(view_of(letter.key), view_of(letter.value), headers);
+    limits.record_bytes_max = std::max(limits.record_bytes_max, bytes + kOverheadBytes);
+  }
+  return limits;
+}
+
 }  // namespace
 
 Result<std::vector<engine::SealingKey>> load_keys(const std::vector<std::filesystem::path>& files) {
@@ -54,6 +67,10 @@ Result<ReplayOutcome> replay_dead_letters(const ReplayOptions& options,
       ++outcome.passed_over;
       return true;
     }
+    if (!letter->cut.empty()) {
+      ++outcome.cut;
+      return true;
+    }
     opened = engine::open_dead_letter(*letter, keys);
     if (!opened.ok()) {
       opened = Error{opened.code(), fmt::format("{}/{}@{}: {}", options.topic, partition,
@@ -65,7 +82,7 @@ Result<ReplayOutcome> replay_dead_letters(const ReplayOptions& options,
   };
   MILLRACE_RETURN_IF_ERROR(read_topic(clients, options.topic, options.timeout_s * 1'000, take));
   MILLRACE_RETURN_IF_ERROR(opened);
-  auto producer = clients.producer("");
+  auto producer = clients.producer("", limits_for(letters));
   if (!producer.ok()) return producer.status();
   std::map<std::string, int32_t> handles;
   for (const engine::DeadLetter& letter : letters) {

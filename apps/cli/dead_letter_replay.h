@@ -23,6 +23,7 @@ struct ReplayOptions {
 struct ReplayOutcome {
   int64_t replayed = 0;
   int64_t passed_over = 0;  ///< no dead letters, or out of range
+  int64_t cut = 0;          ///< passed over: the whole record is not in the letter
 };
 
 /// Loads the keys in `files`.

@@ -33,6 +33,7 @@ Json dead_letter_json(const engine::DeadLetter& letter, const LetterView& view) 
             {"task", letter.task},
             {"timestamp_ms", letter.timestamp_ms}};
   if (letter.is_sealed()) json["sealed_with"] = letter.key_id;
+  if (!letter.cut.empty()) json["cut"] = letter.cut;
   json["key"] = part_json(letter.key, letter.is_sealed(), view);
   json["value"] = part_json(letter.value, letter.is_sealed(), view);
   json["headers"] = Json::array();

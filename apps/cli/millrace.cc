@@ -65,7 +65,8 @@ Status replay(const ReplayFlags& flags, Connection& connection) {
   if (!clients.ok()) return clients.status();
   const Result<ReplayOutcome> outcome = replay_dead_letters(flags.replay, *keys, **clients);
   if (!outcome.ok()) return outcome.status();
-  fmt::print("replayed={} passed_over={}\n", outcome->replayed, outcome->passed_over);
+  fmt::print("replayed={} passed_over={} cut={}\n", outcome->replayed, outcome->passed_over,
+             outcome->cut);
   return {};
 }
 

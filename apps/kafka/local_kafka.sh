@@ -22,11 +22,13 @@ dir=
 nodes=1
 node=  # the only one that is meant; empty: all
 extra_listeners=()
+extra_settings=()
 
 usage() {
   cat <<TEXT
 Usage: apps/kafka/local_kafka.sh start|stop|kill|status|wipe [--port PORT] [--dir DIR]
                                   [--nodes N] [--node K] [--listener PORT:ADVERTISED]...
+                                  [--set KEY=VALUE]...
 
 A Kafka $VERSION (KRaft) of one or more nodes on 127.0.0.1. Several run side by side on different
 ports. Node K listens on PORT + K - 1. Node 1 is the controller too.
@@ -46,6 +48,9 @@ ports. Node K listens on PORT + K - 1. Node 1 is the controller too.
                one more listener on PORT, whose clients are told to connect to ADVERTISED on
                127.0.0.1, where a proxy of the caller's hands them on to PORT. Node K has both
                K - 1 higher
+
+  --set KEY=VALUE
+               a property of every node's broker, beside those of a stock one
 
 Environment:
   MILLRACE_KAFKA_VERSION  version of the server (default $DEFAULT_VERSION, e.g. 3.9.2)
@@ -164,6 +169,7 @@ write_properties() {
     advertised+=,$name://127.0.0.1:$((${pair#*:} + k - 1))
     settings+=listener.name.${name,,}.num.network.threads=1$'\n'
   done
+  for pair in "${extra_settings[@]}"; do settings+=$pair$'\n'; done
   cat >"$home/server.properties" <<TEXT
 process.roles=$roles
 node.id=$k
@@ -354,6 +360,11 @@ main() {
       --nodes | --node)
         [[ ${2:-} =~ ^[1-$NODES_MAX]$ ]] || die "$1 needs a number from 1 to $NODES_MAX"
         if [[ $1 == --nodes ]]; then nodes=$2; else node=$2; fi
+        shift
+        ;;
+      --set)
+        [[ ${2:-} =~ ^[a-z.]+=.+$ ]] || die "--set needs KEY=VALUE"
+        extra_settings+=("$2")
         shift
         ;;
       --listener)

@@ -97,6 +97,13 @@ struct OutgoingRecord {
   std::span<const Header> headers;
 };
 
+/// Sizes of a producer, fixed for its life. A batch holds records up to `batch_bytes_max`, or one
+/// larger record.
+struct ProducerLimits {
+  size_t record_bytes_max = 1'048'588;  ///< of the largest record, with its overhead in a batch
+  size_t batch_bytes_max = 1'000'000;
+};
+
 /// The one producer of an instance. `send` from many threads, the rest from the loop's thread.
 ///
 /// At-least-once use leaves out the transaction's calls and uses `flush` and `commit_offsets`.
@@ -112,16 +119,17 @@ class Producer {
   virtual Status init_transactions() = 0;
   virtual Status begin_transaction() = 0;
   /// Copies the record. A full queue blocks (bounded by the client's delivery time-out). Delivery
-  /// failures show at the next `flush` or `commit_transaction`. Errors: `kRefused` for this record
-  /// (too large, unknown partition): nothing was queued; others as for `commit_transaction`.
+  /// failures show at the next `flush` or `commit_transaction`. Errors: `kRefused` for a record
+  /// that no broker was asked about (too large, unknown partition) and as for `commit_transaction`:
+  /// when the transaction has failed, its cause.
   virtual Status send(const OutgoingRecord& record) = 0;
   /// Waits until all is delivered. Errors as `commit_transaction`.
   virtual Status flush() = 0;
   virtual Status send_offsets(std::span<const PartitionOffset> offsets,
                               const GroupMetadata& group) = 0;
   /// Flushes and commits. Errors: `kAborted` (abort, then continue), `kFenced`, `kRefused` (a
-  /// record the broker will not take: abort), `kTimedOut` (outcome unknown: re-create the
-  /// producer).
+  /// record that the broker will not take, a right that is missing: abort), `kTimedOut` (outcome
+  /// unknown: re-create the producer).
   virtual Status commit_transaction() = 0;
   virtual Status abort_transaction() = 0;
   /// At least once only. Errors: `kAborted` when the generation is over, `kRetriable`.
@@ -194,7 +202,12 @@ class ClientFactory {
   virtual Result<std::unique_ptr<Fetcher>> fetcher(const std::string& purpose,
                                                    RecordHeaders headers) = 0;
   /// `transactional_id` empty: idempotent, no transactions. From any thread.
-  virtual Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id) = 0;
+  virtual Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id,
+                                                     const ProducerLimits& limits) = 0;
+  /// With the limits that fit topics of Kafka's default settings.
+  Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id) {
+    return producer(transactional_id, ProducerLimits{});
+  }
   virtual Result<std::unique_ptr<Admin>> admin() = 0;
 };
 

@@ -19,7 +19,8 @@ ProducerSession::ProducerSession(ClientFactory& clients, std::string transaction
 Status ProducerSession::open() {
   if (is_ready_) return {};
   if (producer_ == nullptr) {
-    Result<std::unique_ptr<Producer>> made = clients_.producer(transactional_id_);
+    Result<std::unique_ptr<Producer>> made =
+        clients_.producer(transactional_id_, outputs_.producer_limits());
     if (!made.ok()) return made.status();
     producer_ = std::move(*made);
   }

@@ -132,6 +132,9 @@ void add_errors(ConfigTable& table, EngineOptions& options) {
 void add_kafka_side(ConfigTable& table, EngineOptions& options) {
   table.add_integer("replication.factor", options.replication_factor, {-1, 1000},
                     "Replicas of internal topics; -1: the broker's default.");
+  table.add_integer("min.insync.replicas", options.min_insync_replicas, {-1, 1000},
+                    "Replicas that must have a record of an internal topic before it counts as "
+                    "written; -1: the broker's default.");
   table.add_bool("allow.orphans", options.allow_orphans,
                  "Start although internal topics exist that the topology does not use any more.");
   table.add_integer("session.timeout.ms", options.session_timeout_ms, {500, 30 * kMinute, "ms"},

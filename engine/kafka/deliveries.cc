@@ -4,9 +4,19 @@
 
 #include <fmt/format.h>
 
+#include "millrace/core/partitioner.h"
+
 #include "engine/kafka/errors.h"
 
 namespace millrace::engine::kafka {
+namespace {
+
+std::string told(const OutputTopic& topic, const rd_kafka_message_t& message) {
+  const Bytes key(message.key, message.key == nullptr ? 0 : message.key_len);
+  return kafka::told(topic, message.partition, key, message.key_len + message.len);
+}
+
+}  // namespace
 
 OutputTopic::OutputTopic(std::string name, TopicHandle handle, int32_t partitions)
     : name_(std::move(name)),
@@ -30,7 +40,16 @@ int64_t OutputTopic::take_end(int32_t partition) {
 }
 
 void OutputTopic::forget() {
+  is_written_.store(false, std::memory_order_relaxed);
   for (int32_t i = 0; i < partitions_; ++i) ends_[static_cast<size_t>(i)] = -1;
+}
+
+std::string told(const OutputTopic& topic, int32_t partition, Bytes key, size_t bytes) {
+  const std::string hash = key.is_null()
+                               ? std::string("none")
+                               : fmt::format("{:08x}", static_cast<uint32_t>(murmur2(key)));
+  return fmt::format("a record to {}/{} (key hash {}, {} bytes)", topic.name(), partition, hash,
+                     bytes);
 }
 
 void DeliveryFailure::record(const OutputTopic& topic, const rd_kafka_message_t& message) {
@@ -39,15 +58,17 @@ void DeliveryFailure::record(const OutputTopic& topic, const rd_kafka_message_t&
       message.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
     return;
   }
-  Error error =
-      make_error(fmt::format("delivery to {}/{}", topic.name(), message.partition), message.err);
+  // A broker refuses a batch as a whole.
+  Error error = make_error(
+      fmt::format("delivery of {}, or of another record of its batch", told(topic, message)),
+      message.err);
   error.code = delivery_code(message.err);
   keep(std::move(error));
 }
 
 void DeliveryFailure::record_unknown(const OutputTopic& topic, const rd_kafka_message_t& message) {
-  keep({ErrorCode::kAborted, fmt::format("delivery to {}/{}: not known whether the broker has it",
-                                         topic.name(), message.partition)});
+  keep({ErrorCode::kAborted,
+        fmt::format("delivery of {}: not known whether the broker has it", told(topic, message))});
 }
 
 void DeliveryFailure::keep(Error error) {

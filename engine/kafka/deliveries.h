@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "millrace/core/bytes.h"
 #include "millrace/core/result.h"
 
 #include "engine/kafka/handles.h"
@@ -27,12 +28,23 @@ class OutputTopic {
   int64_t take_end(int32_t partition);
   void forget();
 
+  /// Whether a record was sent since the last `forget`. From any thread.
+  bool is_written() const { return is_written_.load(std::memory_order_relaxed); }
+  void set_written() {
+    if (!is_written()) is_written_.store(true, std::memory_order_relaxed);
+  }
+
  private:
   const std::string name_;
   const TopicHandle handle_;
   const int32_t partitions_;
+  std::atomic<bool> is_written_ = false;
   const std::unique_ptr<std::atomic<int64_t>[]> ends_;
 };
+
+/// A record as errors name it: with a hash of its key (the partitioner's, in hexadecimal), for keys
+/// are personal data.
+std::string told(const OutputTopic& topic, int32_t partition, Bytes key, size_t bytes);
 
 /// The first delivery that failed since the last `clear`. From any thread.
 class DeliveryFailure {

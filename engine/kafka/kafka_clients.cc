@@ -25,8 +25,9 @@ class KafkaClientFactory final : public ClientFactory {
                                            RecordHeaders headers) override {
     return kafka::KafkaFetcher::make(options_, purpose, headers);
   }
-  Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id) override {
-    return kafka::KafkaProducer::make(options_, transactional_id, slot_);
+  Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id,
+                                             const ProducerLimits& limits) override {
+    return kafka::KafkaProducer::make(options_, transactional_id, limits, slot_);
   }
   Result<std::unique_ptr<Admin>> admin() override { return kafka::KafkaAdmin::make(options_); }
 

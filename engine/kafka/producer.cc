@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "millrace/core/assert.h"
 
@@ -34,6 +35,17 @@ constexpr milliseconds kTopicWait{5'000};  ///< for a topic that was created jus
 constexpr milliseconds kTopicRetryPause{50};
 constexpr int kQuestionMinMs = 1'000;
 constexpr milliseconds kGrace{1'000};
+/// Of values that librdkafka accepts.
+struct Range {
+  int64_t min;
+  int64_t max;
+};
+constexpr Range kMessageBytes{1'000, 1'000'000'000};
+constexpr Range kBatchBytes{1, 2'147'483'647};
+
+int64_t within(size_t value, const Range& range) {
+  return std::clamp(static_cast<int64_t>(value), range.min, range.max);
+}
 
 int remaining_ms(Clock::time_point deadline) {
   const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now()).count();
@@ -77,12 +89,15 @@ KafkaError produce(rd_kafka_t* client, OutputTopic& topic, const OutgoingRecord&
 
 Result<std::unique_ptr<Producer>> KafkaProducer::make(const KafkaOptions& options,
                                                       const std::string& transactional_id,
+                                                      const ProducerLimits& limits,
                                                       std::shared_ptr<GroupSlot> group) {
   const bool transactional = !transactional_id.empty();
   ClientConfig config(options, ClientKind::kProducer, "output");
   config.set("enable.idempotence", "true");
   config.set("linger.ms", kLingerMs);
   config.set("retry.backoff.ms", kRetryBackoffMs);
+  config.set("message.max.bytes", within(limits.record_bytes_max, kMessageBytes));
+  config.set("batch.size", within(limits.batch_bytes_max, kBatchBytes));
   config.set("queue.buffering.max.messages", kQueuedMessagesMax);
   config.set("queue.buffering.max.kbytes", static_cast<int64_t>(options.send_buffer_bytes / 1024));
   if (transactional) {
@@ -172,9 +187,7 @@ Status KafkaProducer::call(std::string_view name, Call&& once) {
     const KafkaError error(once(remaining_ms(deadline)));
     if (error == nullptr) return {};
     Error result = make_transaction_error(name, *error);
-    // The record that broke the transaction says more than the transaction does.
-    if (result.code == ErrorCode::kAborted) return failure_.get().value_or(std::move(result));
-    if (result.code != ErrorCode::kRetriable) return result;
+    if (result.code != ErrorCode::kRetriable) return explained(std::move(result));
     if (Clock::now() >= deadline) {
       result.code = ErrorCode::kTimedOut;
       return result;
@@ -208,6 +221,7 @@ Status KafkaProducer::send(const OutgoingRecord& record) {
     return Error{ErrorCode::kRefused,
                  fmt::format("{} has no partition {}", topic.name(), record.partition)};
   }
+  topic.set_written();
   Headers headers = copy_headers(record.headers);
   const Clock::time_point now = Clock::now();
   const auto deadline =
@@ -236,8 +250,10 @@ Status KafkaProducer::send(const OutgoingRecord& record) {
 Status KafkaProducer::send_failed(const OutgoingRecord& record, const rd_kafka_error_t& error) {
   const OutputTopic& topic = *topics_[static_cast<size_t>(record.topic)];
   const rd_kafka_resp_err_t code = rd_kafka_error_code(&error);
-  Error result = make_error(fmt::format("send to {}/{}", topic.name(), record.partition), code,
-                            rd_kafka_error_string(&error));
+  Error result =
+      make_error(fmt::format("send of {}", told(topic, record.partition, record.key,
+                                                record.key.size() + record.value.size())),
+                 code, rd_kafka_error_string(&error));
   if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
     result.code = ErrorCode::kRefused;
   }
@@ -249,8 +265,38 @@ Status KafkaProducer::send_failed(const OutgoingRecord& record, const rd_kafka_e
     result.code = code_of(fatal) == ErrorCode::kFenced ? ErrorCode::kFenced : ErrorCode::kTimedOut;
   } else {
     result.code = ErrorCode::kAborted;
+    if (transactional_ && code == RD_KAFKA_RESP_ERR__STATE) {
+      if (std::optional<Error> cause = transaction_failure()) return *std::move(cause);
+    }
   }
   return result;
+}
+
+std::optional<Error> KafkaProducer::transaction_failure() {
+  const std::lock_guard lock(cause_mutex_);
+  // No transaction can begin while one is open; if that one has failed, the refusal says why.
+  const KafkaError refusal(rd_kafka_begin_transaction(client_.get()));
+  if (refusal == nullptr || rd_kafka_error_txn_requires_abort(refusal.get()) == 0) {
+    return std::nullopt;
+  }
+  return explained(make_transaction_error("the transaction failed", *refusal));
+}
+
+Error KafkaProducer::explained(Error error) const {
+  const bool is_refused = error.code == ErrorCode::kRefused;
+  if (!is_refused && error.code != ErrorCode::kAborted) return error;
+  // The record that broke the transaction says more than the transaction does.
+  if (std::optional<Error> failure = failure_.get()) return *std::move(failure);
+  if (!is_refused) return error;
+  std::vector<std::string_view> written;
+  for (size_t i = 0; i < topics_count_; ++i) {
+    if (topics_[i]->is_written()) written.push_back(topics_[i]->name());
+  }
+  error.message += fmt::format(
+      ". This user needs the rights Write and Describe on the topics that the transaction writes "
+      "('{}') and Read on the group",
+      fmt::join(written, "', '"));
+  return error;
 }
 
 Status KafkaProducer::flush() {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ class KafkaProducer final : public Producer {
   /// `transactional_id` empty: idempotent only. `group` carries `commit_offsets`. Error: `kConfig`.
   static Result<std::unique_ptr<Producer>> make(const KafkaOptions& options,
                                                 const std::string& transactional_id,
+                                                const ProducerLimits& limits,
                                                 std::shared_ptr<GroupSlot> group);
   ~KafkaProducer() override;
 
@@ -41,6 +43,10 @@ class KafkaProducer final : public Producer {
   KafkaProducer(const KafkaOptions& options, bool transactional, std::shared_ptr<GroupSlot> group);
   static void on_delivery(rd_kafka_t* client, const rd_kafka_message_t* message, void* opaque);
   Status send_failed(const OutgoingRecord& record, const rd_kafka_error_t& error);
+  /// Why the open transaction has failed; nullopt: it has not, as far as librdkafka tells.
+  std::optional<Error> transaction_failure();
+  /// Says more about an error of the transaction, where more is known.
+  Error explained(Error error) const;
   /// Repeats a call of the transaction's while librdkafka says it may be repeated, within the
   /// transaction's time-out; what is still not done then is `kTimedOut`.
   template <class Call>
@@ -51,7 +57,8 @@ class KafkaProducer final : public Producer {
   const std::shared_ptr<GroupSlot> group_;
   std::atomic<uint32_t> sends_ = 0;
   std::atomic<std::chrono::steady_clock::time_point> polled_{};
-  std::mutex poll_mutex_;  ///< one sender at a time runs the callbacks
+  std::mutex poll_mutex_;   ///< one sender at a time runs the callbacks
+  std::mutex cause_mutex_;  ///< and one asks why the transaction failed
   DeliveryFailure failure_;
 
   // Destroyed from the last to the first: topic handles before the client.

@@ -101,6 +101,16 @@ Status InputPump::reposition(const Input& pumped) {
                              "topics",
                              input.partition.to_string(), marks->high, input.position)};
   }
+  if (input.node->kind == NodeKind::kExchange && marks->low > input.position) {
+    return Error{
+        ErrorCode::kConfig,
+        fmt::format("exchange {} begins at {} but this application has read to {} only: records "
+                    "between its own tasks are lost, by kafka-delete-records, retention or a "
+                    "broker's data loss, and continuing would give wrong results. Reset the "
+                    "application: stop all instances, delete its internal topics, its group's "
+                    "offsets and the state directories",
+                    input.partition.to_string(), marks->low, input.position)};
+  }
   spdlog::error("records gone by retention before they were read {} from={} to={}",
                 input.partition.to_string(), input.position, marks->low);
   metrics_.dropped("expired").add(

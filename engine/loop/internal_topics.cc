@@ -3,50 +3,20 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
-#include "engine/group/group_log.h"
+#include "engine/loop/internal_settings.h"
+#include "engine/output/topic_limits.h"
 
 namespace millrace::engine {
 namespace {
 
-using Config = std::map<std::string, std::string>;
 using Counts = std::map<std::string, int32_t>;
-
-Config wanted_config(bool is_changelog) {
-  if (is_changelog) {
-    return {{"cleanup.policy", "compact"},
-            {"segment.bytes", "67108864"},
-            {"min.cleanable.dirty.ratio", "0.25"},
-            // Longer than local state is trusted (`state_max_age_ms`): else deleted keys come back.
-            {"delete.retention.ms", "604800000"}};
-  }
-  return {{"cleanup.policy", "delete"}, {"retention.ms", "-1"}};
-}
-
-/// The topics by which the instances are a group. Every start reads compacted ones whole, so they
-/// stay small; its times are the broker's, which refuses those of an instance whose clock is far
-/// ahead.
-std::vector<NewTopic> wanted_group_topics(const std::string& application_id) {
-  const GroupTopics group = group_topics(application_id);
-  const Config empty = {{"cleanup.policy", "delete"}};
-  const Config compacted = {{"cleanup.policy", "compact"},
-                            {"segment.bytes", "1048576"},
-                            {"segment.ms", "3600000"},
-                            {"message.timestamp.type", "LogAppendTime"},
-                            {"min.cleanable.dirty.ratio", "0.1"}};
-  return {{group.control, 1, empty},
-          {group.spare, 1, empty},
-          {group.plan, 1, compacted},
-          {group.instances, 1, compacted}};
-}
-
-/// Those that decide about correctness; the rest is the operator's to tune.
-constexpr std::string_view kChecked[] = {"cleanup.policy", "retention.ms"};
 
 Status missing_topics(const Topology& topology, const Counts& existing) {
   std::vector<std::string> missing;
@@ -98,39 +68,76 @@ Status orphans(const std::string& application_id, const ResolvedTopology& resolv
                   application_id, fmt::join(found, "', '"))};
 }
 
-Status check_config(Admin& admin, const std::string& topic, const Config& wanted) {
-  Result<TopicDescription> described = admin.describe_topic(topic);
-  if (!described.ok()) return described.status();
-  for (const std::string_view name : kChecked) {
-    const auto value = wanted.find(std::string(name));
-    const auto found = described->config.find(std::string(name));
-    if (value == wanted.end() || found == described->config.end()) continue;
-    if (found->second == value->second) continue;
-    return Error{ErrorCode::kConfig,
-                 fmt::format("internal topic '{}' has {}={} but needs {}, or state is lost. Change "
-                             "it with kafka-configs, e.g. --alter --add-config {}={}",
-                             topic, name, found->second, value->second, name, value->second)};
+/// Limits of topics that are not ours, as far as they decide about those that are.
+struct External {
+  std::map<std::string, std::string> settings;  ///< of one of them, to see which the broker knows
+  size_t message_bytes_max = 0;                 ///< of the largest record in any of them
+};
+
+/// Of raw inputs the instance may read no settings: they are left out then.
+Result<External> describe_external(Admin& admin, const Topology& topology) {
+  std::set<std::string> may_be_hidden;
+  std::set<std::string> names;
+  for (const Node& node : topology.nodes()) {
+    if (node.kind == NodeKind::kSource) may_be_hidden.insert(node.topic.name);
+    if (node.kind == NodeKind::kSink) names.insert(node.topic.name);
   }
-  return {};
+  for (const TopicUse& broadcast : topology.broadcasts()) names.insert(broadcast.name);
+  names.insert(may_be_hidden.begin(), may_be_hidden.end());
+  External external;
+  for (const std::string& name : names) {
+    Result<TopicDescription> described = admin.describe_topic(name);
+    if (!described.ok() && described.code() == ErrorCode::kRefused && may_be_hidden.contains(name))
+      continue;
+    if (!described.ok()) return described.status();
+    external.message_bytes_max =
+        std::max(external.message_bytes_max, limits_of(described->config).batch_bytes_max);
+    if (!described->config.empty()) external.settings = std::move(described->config);
+  }
+  return external;
 }
 
-Status check_existing(Admin& admin, const InternalTopic& topic, int32_t partitions) {
-  if (partitions != topic.partitions) {
+Status wrong_partitions(const NewTopic& topic, int32_t partitions, bool is_of_the_group) {
+  if (partitions == topic.partitions) return {};
+  if (is_of_the_group) {
     return Error{ErrorCode::kConfig,
-                 fmt::format("internal topic '{}' has {} partitions but the topology needs {}: the "
-                             "partition count of an input changed. Give the input its old count, "
-                             "or reset the application: delete its internal topics and offsets",
+                 fmt::format("internal topic '{}' has {} partitions but an application's instances "
+                             "need {}: stop all of them and delete it",
                              topic.name, partitions, topic.partitions)};
   }
-  return check_config(admin, topic.name, wanted_config(topic.is_changelog));
+  return Error{ErrorCode::kConfig,
+               fmt::format("internal topic '{}' has {} partitions but the topology needs {}: the "
+                           "partition count of an input changed. Give the input its old count, "
+                           "or reset the application: delete its internal topics and offsets",
+                           topic.name, partitions, topic.partitions)};
 }
 
-Status check_group_topic(Admin& admin, const NewTopic& topic, int32_t partitions) {
-  if (partitions == topic.partitions) return check_config(admin, topic.name, topic.config);
-  return Error{ErrorCode::kConfig,
-               fmt::format("internal topic '{}' has {} partitions but an application's instances "
-                           "need {}: stop all of them and delete it",
-                           topic.name, partitions, topic.partitions)};
+Status wrong_settings(Admin& admin, std::span<const InternalSettings> existing,
+                      const std::string& bootstrap_servers) {
+  std::vector<std::string> wrong;
+  for (const InternalSettings& topic : existing) {
+    const Result<TopicDescription> described = admin.describe_topic(topic.name);
+    if (!described.ok()) return described.status();
+    std::vector<std::string> found;
+    std::vector<std::string> needed;
+    for (const auto& [name, value] : topic.guarantees) {
+      const auto setting = described->config.find(name);
+      if (setting == described->config.end() || setting->second == value) continue;
+      found.push_back(fmt::format("{}={}", name, setting->second));
+      needed.push_back(fmt::format("{}={}", name, value));
+    }
+    if (found.empty()) continue;
+    wrong.push_back(fmt::format(
+        "internal topic '{}' has {} (kafka-configs.sh --bootstrap-server {} "
+        "--alter --entity-type topics --entity-name {} --add-config {})",
+        topic.name, fmt::join(found, ", "), bootstrap_servers, topic.name, fmt::join(needed, ",")));
+  }
+  if (wrong.empty()) return {};
+  return Error{
+      ErrorCode::kConfig,
+      fmt::format("settings with which records or their times are lost: {}. Run what stands "
+                  "in brackets",
+                  fmt::join(wrong, "; "))};
 }
 
 }  // namespace
@@ -162,25 +169,39 @@ Result<ResolvedTopology> prepare_topics(Admin& admin, const Topology& topology,
     MILLRACE_RETURN_IF_ERROR(orphans(options.application_id, *resolved, existing));
   }
 
+  const Result<External> external = describe_external(admin, topology);
+  if (!external.ok()) return external.status();
+  const SettingsSource source(options, external->settings, external->message_bytes_max);
   std::vector<NewTopic> wanted;
+  std::vector<InternalSettings> kept;
+  const auto want = [&](InternalSettings topic, int32_t partitions,
+                        bool is_of_the_group) -> Status {
+    NewTopic made{topic.name, partitions, topic.created_with()};
+    const auto found = existing.find(topic.name);
+    if (found == existing.end()) {
+      wanted.push_back(std::move(made));
+      return {};
+    }
+    kept.push_back(std::move(topic));
+    return wrong_partitions(made, found->second, is_of_the_group);
+  };
   for (const InternalTopic& topic : resolved->internal_topics) {
-    if (const auto found = existing.find(topic.name); found != existing.end()) {
-      MILLRACE_RETURN_IF_ERROR(check_existing(admin, topic, found->second));
+    MILLRACE_RETURN_IF_ERROR(
+        want(topic.is_changelog ? source.changelog(topic.name) : source.exchange(topic.name),
+             topic.partitions, false));
+  }
+  for (InternalSettings& topic : source.group()) {
+    MILLRACE_RETURN_IF_ERROR(want(std::move(topic), 1, true));
+  }
+  if (const std::string letters = dead_letter_topic(options); !letters.empty()) {
+    InternalSettings topic = source.dead_letters(letters);
+    if (existing.contains(letters)) {
+      kept.push_back(std::move(topic));
     } else {
-      wanted.push_back({topic.name, topic.partitions, wanted_config(topic.is_changelog)});
+      wanted.push_back({letters, 1, topic.created_with()});
     }
   }
-  if (const std::string letters = dead_letter_topic(options);
-      !letters.empty() && !existing.contains(letters)) {
-    wanted.push_back({letters, 1, {{"cleanup.policy", "delete"}}});
-  }
-  for (NewTopic& topic : wanted_group_topics(options.application_id)) {
-    if (const auto found = existing.find(topic.name); found != existing.end()) {
-      MILLRACE_RETURN_IF_ERROR(check_group_topic(admin, topic, found->second));
-    } else {
-      wanted.push_back(std::move(topic));
-    }
-  }
+  MILLRACE_RETURN_IF_ERROR(wrong_settings(admin, kept, options.bootstrap_servers));
   if (wanted.empty()) return resolved;
   MILLRACE_RETURN_IF_ERROR(admin.create_topics(wanted));
   for (const NewTopic& topic : wanted) {

@@ -19,21 +19,30 @@ void Collector::undo_unit() {
   arena_.rollback(unit_arena_);
 }
 
-bool Collector::fits(int32_t topic, const Record& record) {
-  size_t size = record.key.size() + record.value.size();
-  for (const Header& header : record.headers) size += header.name.size() + header.value.size();
-  if (size <= topics_[topic].record_bytes_max) [[likely]]
+bool Collector::admits(int32_t topic, const Record& record) {
+  std::string why =
+      refusal_of(topic, record.key, record_bytes(record.key, record.value, record.headers),
+                 record.timestamp_ms);
+  if (why.empty()) [[likely]]
     return true;
-  refuse(topic, size);
+  refuse({ErrorCode::kRefused, std::move(why)});
   return false;
 }
 
-void Collector::refuse(int32_t topic, size_t size) {
-  if (!unit_status_.ok()) return;
-  unit_status_ = Error{ErrorCode::kRefused,
-                       fmt::format("an output of {} bytes is larger than topic '{}' takes "
-                                   "(max.message.bytes leaves {})",
-                                   size, topics_[topic].name, topics_[topic].record_bytes_max)};
+void Collector::refuse(Error error) {
+  if (unit_status_.ok()) unit_status_ = std::move(error);
+}
+
+std::string Collector::refusal_of(int32_t topic, Bytes key, size_t bytes, int64_t timestamp_ms) {
+  const TopicLimits& limits = topics_[topic].limits;
+  // Most records are of the past, so a time seen before settles it.
+  if (bytes <= limits.record_bytes_max() && !(limits.needs_keys && key.is_null()) &&
+      limits.before_ms_max == TopicLimits::kNoBound && timestamp_ms <= limits.latest_ms(now_ms_))
+      [[likely]] {
+    return {};
+  }
+  now_ms_ = clock_.now_ms();
+  return refusal(limits, topics_[topic].name, key, bytes, timestamp_ms, now_ms_);
 }
 
 int32_t Collector::partition_for(int32_t topic, const PartitionKey& partition_key, Bytes key) {
@@ -47,7 +56,7 @@ void Collector::stage(int32_t topic, const PartitionKey& partition_key, const Re
 }
 
 void Collector::stage(int32_t topic, int32_t partition, const Record& record) {
-  if (!fits(topic, record)) return;
+  if (!admits(topic, record)) return;
   Staged& staged = staged_.emplace_back();
   staged.topic = topic;
   staged.partition = partition;
@@ -71,19 +80,15 @@ Status Collector::send(Producer& producer, int32_t topic, OutgoingRecord record)
   return {};
 }
 
-Status Collector::flush(Producer& producer, const RefusedHandler& refused) {
+Status Collector::flush(Producer& producer) {
   for (const Staged& staged : staged_) {
-    Status status =
+    MILLRACE_RETURN_IF_ERROR(
         send(producer, staged.topic,
              {.partition = staged.partition,
               .key = staged.key,
               .value = staged.value,
               .timestamp_ms = staged.timestamp_ms,
-              .headers = std::span(headers_).subspan(staged.first_header, staged.header_count)});
-    if (!status.ok() && status.code() == ErrorCode::kRefused) {
-      status = refused(topics_[staged.topic], status.error());
-    }
-    if (!status.ok()) return status;
+              .headers = std::span(headers_).subspan(staged.first_header, staged.header_count)}));
   }
   staged_.clear();
   headers_.clear();
@@ -94,16 +99,19 @@ Status Collector::flush(Producer& producer, const RefusedHandler& refused) {
 Status Collector::send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
                            int64_t timestamp_ms, Producer& producer,
                            const RefusedHandler& refused) {
-  Status status = send(producer, topic,
-                       {.partition = partition_for(topic, partition_key, key),
-                        .key = key,
-                        .value = value,
-                        .timestamp_ms = timestamp_ms,
-                        .headers = {}});
-  if (!status.ok() && status.code() == ErrorCode::kRefused) {
-    return refused(topics_[topic], status.error());
+  const int32_t partition = partition_for(topic, partition_key, key);
+  if (std::string why = refusal_of(topic, key, key.size() + value.size(), timestamp_ms);
+      !why.empty()) {
+    return refused(topics_[topic],
+                   {ErrorCode::kRefused, fmt::format("partition {}, key hash {:08x}: {}", partition,
+                                                     static_cast<uint32_t>(murmur2(key)), why)});
   }
-  return status;
+  return send(producer, topic,
+              {.partition = partition,
+               .key = key,
+               .value = value,
+               .timestamp_ms = timestamp_ms,
+               .headers = {}});
 }
 
 void Collector::clear() {

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "millrace/core/arena.h"
+#include "millrace/core/clock.h"
 #include "millrace/core/record.h"
 #include "millrace/core/result.h"
 #include "millrace/core/topology.h"
@@ -22,26 +24,31 @@ namespace millrace::engine {
 /// While an earlier commit is still on its way to Kafka everything is held here.
 class Collector {
  public:
-  explicit Collector(const OutputTopics& topics) : topics_(topics) {}
+  /// Both outlive this.
+  Collector(const OutputTopics& topics, const Clock& clock) : topics_(topics), clock_(clock) {}
 
   void begin_unit();
   /// Takes back all that was staged since `begin_unit`.
   void undo_unit();
-  /// First output of the unit that its topic would refuse, as an error of code `kRefused`.
+  /// First output or row of the unit that its topic would refuse.
   const Status& unit_status() const { return unit_status_; }
-  /// Notes such an output, or a row that its topic would refuse.
-  void refuse(int32_t topic, size_t size);
+  /// Notes why the unit must be undone; the first counts.
+  void refuse(Error error);
+  /// Whether the topic takes such a record; else the unit's status says why not, with `kRefused`.
+  bool admits(int32_t topic, const Record& record);
 
-  /// Stages a record for one partition.
+  /// Stages a record for one partition, if its topic takes it.
   void stage(int32_t topic, int32_t partition, const Record& record);
   /// The same where the partition follows from the key: murmur2 of `partition_key` of it; records
   /// without a key are spread.
   void stage(int32_t topic, const PartitionKey& partition_key, const Record& record);
-  /// Sends what is staged. REQUIRES: no unit open. `refused` decides on a record that the client
-  /// refuses: an OK status drops it. After any other error the caller must `clear`.
+  /// Sends what is staged. REQUIRES: no unit open. Errors: the producer's, all of which concern the
+  /// whole transaction, since every record was measured; then the caller must `clear`.
+  Status flush(Producer& producer);
+  /// Sends a row of a table sink. It was measured when it was staged; its topic may refuse it all
+  /// the same when the row's time is not that of the record which made it. `refused` decides then:
+  /// an OK status leaves it out.
   using RefusedHandler = std::function<Status(const OutputTopic& topic, const Error& error)>;
-  Status flush(Producer& producer, const RefusedHandler& refused);
-  /// Sends a row of a table sink.
   Status send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
                   int64_t timestamp_ms, Producer& producer, const RefusedHandler& refused);
   /// Drops everything (I4).
@@ -70,13 +77,16 @@ class Collector {
     uint32_t header_count = 0;
   };
 
-  bool fits(int32_t topic, const Record& record);
+  /// Why the topic would refuse it; empty: it takes it.
+  std::string refusal_of(int32_t topic, Bytes key, size_t bytes, int64_t timestamp_ms);
   int32_t partition_for(int32_t topic, const PartitionKey& partition_key, Bytes key);
 
   static constexpr ArenaBlocks kArenaBlocks{
       .block_bytes_min = 128 << 10, .block_bytes_max = 128 << 10, .kept_bytes_max = 4 << 20};
 
   const OutputTopics& topics_;
+  const Clock& clock_;
+  int64_t now_ms_ = 0;  ///< when a timestamp needed it last
   Arena arena_{kArenaBlocks};
   std::vector<Staged> staged_;
   std::vector<Header> headers_;

@@ -16,15 +16,29 @@
 
 namespace millrace::engine {
 
+/// Where dead letters go, and how they are made. All outlive it.
+struct LetterBox {
+  Collector& collector;
+  const OutputTopics& topics;
+  int32_t topic = 0;                ///< among `topics`
+  const SealingKey* key = nullptr;  ///< null: letters are in clear
+  int64_t now_ms = 0;
+};
+
 /// Stages a dead letter: the original key, value, timestamp and headers, followed by headers
 /// `millrace.error` (code), `millrace.reason` (text), `millrace.topic`, `millrace.partition`,
 /// `millrace.offset` and `millrace.task` (decimal, ids as in logs).
 ///
 /// With a `key` the original's key, value and headers' values are sealed, each in the context of
-/// what it is and where it came from, and a header `millrace.key` (the key's id) comes last.
-void stage_dead_letter(Collector& collector, int32_t topic, int32_t topic_partitions,
-                       const FetchedRecord& original, const RecordPosition& position, TaskId task,
-                       const Error& reason, const SealingKey* key);
+/// what it is and where it came from, and a header `millrace.key` (the key's id) follows.
+///
+/// A letter that its topic would refuse is cut to what the topic takes: headers that do not fit are
+/// left out, the value, or if need be the key, is its own beginning, and a timestamp out of bounds
+/// is the nearest one in them. A last header `millrace.cut` then tells what was cut; the whole
+/// record is only at its position. Of a topic that does not even take the metadata the unit's
+/// status tells.
+void stage_dead_letter(const LetterBox& box, const FetchedRecord& original,
+                       const RecordPosition& position, TaskId task, const Error& reason);
 
 /// A dead letter taken apart.
 struct DeadLetter {
@@ -35,6 +49,7 @@ struct DeadLetter {
   int64_t offset = 0;
   std::string task;
   std::string key_id;  ///< empty: not sealed
+  std::string cut;     ///< what of the record is not in the letter; empty: all is
   /// The record as it was, or as it is sealed.
   int64_t timestamp_ms = 0;
   std::optional<std::string> key;  ///< nullopt: null

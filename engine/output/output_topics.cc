@@ -1,27 +1,16 @@
 #include "engine/output/output_topics.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
 
 namespace millrace::engine {
 namespace {
 
-/// Kafka's default of max.message.bytes.
-constexpr size_t kMessageBytesMaxDefault = 1'048'588;
-/// Bytes that the batch of a single record adds at most: batch header, lengths, offsets, timestamp.
-constexpr size_t kBatchOverheadBytes = 128;
-
-size_t record_bytes_max(const TopicDescription& topic) {
-  size_t limit = kMessageBytesMaxDefault;
-  if (const auto found = topic.config.find("max.message.bytes"); found != topic.config.end()) {
-    const std::string& text = found->second;
-    std::from_chars(text.data(), text.data() + text.size(), limit);
-  }
-  return limit - std::min(limit, kBatchOverheadBytes);
-}
+/// Below it batches are so small that sending is noticeably slower.
+constexpr size_t kSmallBatchBytes = 65'536;
 
 }  // namespace
 
@@ -44,17 +33,39 @@ Status OutputTopics::describe(Admin& admin) {
     const Result<TopicDescription> described = admin.describe_topic(topic.name);
     if (described.ok()) {
       topic.partitions = described->partitions;
-      topic.record_bytes_max = record_bytes_max(*described);
+      topic.limits = limits_of(described->config);
     } else if (described.code() == ErrorCode::kNotFound || described.code() == ErrorCode::kConfig) {
       missing.push_back(topic.name);
     } else {
       return described.status();
     }
   }
-  if (missing.empty()) return {};
+  if (missing.empty()) {
+    warn_of_small_batches();
+    return {};
+  }
   return Error{ErrorCode::kConfig,
                fmt::format("output topics do not exist: '{}'. Create them first",
                            fmt::join(missing, "', '"))};
+}
+
+void OutputTopics::warn_of_small_batches() const {
+  for (const OutputTopic& topic : topics_) {
+    if (topic.limits.batch_bytes_max >= kSmallBatchBytes) continue;
+    spdlog::warn(
+        "topic '{}' takes batches of {} bytes only, so this instance sends no larger ones to any "
+        "topic: raise its max.message.bytes for throughput",
+        topic.name, topic.limits.batch_bytes_max);
+  }
+}
+
+ProducerLimits OutputTopics::producer_limits() const {
+  ProducerLimits limits;
+  for (const OutputTopic& topic : topics_) {
+    limits.record_bytes_max = std::max(limits.record_bytes_max, topic.limits.batch_bytes_max);
+    limits.batch_bytes_max = std::min(limits.batch_bytes_max, topic.limits.batch_bytes_max);
+  }
+  return limits;
 }
 
 Status OutputTopics::bind(Producer& producer) {

@@ -7,6 +7,7 @@
 #include "millrace/core/result.h"
 
 #include "engine/clients/clients.h"
+#include "engine/output/topic_limits.h"
 
 namespace millrace::engine {
 
@@ -14,8 +15,8 @@ namespace millrace::engine {
 struct OutputTopic {
   std::string name;
   int32_t partitions = 0;
-  size_t record_bytes_max = 0;  ///< of key, value and headers
-  int32_t handle = -1;          ///< of the present producer
+  TopicLimits limits;
+  int32_t handle = -1;  ///< of the present producer
 };
 
 /// All topics an instance writes: sinks, exchanges, changelogs, dead letters. Tasks know them by
@@ -31,6 +32,8 @@ class OutputTopics {
   /// Asks for partitions and limits of all. Errors: `kConfig` naming every topic that is missing,
   /// `kRetriable`.
   Status describe(Admin& admin);
+  /// Of a producer for all of these. REQUIRES: described.
+  ProducerLimits producer_limits() const;
   /// Handles of a new producer.
   Status bind(Producer& producer);
 
@@ -38,6 +41,8 @@ class OutputTopics {
   size_t size() const { return topics_.size(); }
 
  private:
+  void warn_of_small_batches() const;
+
   std::vector<OutputTopic> topics_;
 };
 

@@ -25,6 +25,9 @@ class SealingKey {
   /// 16 hexadecimal digits that tell which key it is, and nothing else about it.
   const std::string& id() const { return id_; }
 
+  /// By how much a sealed part is longer than the part.
+  static constexpr size_t kOverheadBytes = 28;
+
   /// A random nonce of 12 bytes, as many bytes as `plain` has, a tag of 16 bytes. `context` says
   /// what the bytes are and must be given again to open them; it is not in the result.
   /// One key is good for 2^32 seals (NIST SP 800-38D, 8.3).

@@ -58,7 +58,7 @@ Task::Task(TaskId id, const SubTopology& sub_topology, const TaskEnvironment& en
     : sub_topology_(sub_topology),
       environment_(environment),
       state_(std::move(state)),
-      collector_(*environment.outputs),
+      collector_(*environment.outputs, *environment.clock),
       rows_(sub_topology, id.partition, *environment.outputs, *state_, collector_) {
   scope_.task = id;
   scope_.sub_topology = &sub_topology_;
@@ -167,9 +167,7 @@ Status Task::process_slice(Producer* producer) {
   }
   MILLRACE_RETURN_IF_ERROR(failure_);
   if (producer == nullptr) return {};
-  return collector_.flush(*producer, [this](const OutputTopic& topic, const Error& error) {
-    return handle_refused(topic, error);
-  });
+  return collector_.flush(*producer);
 }
 
 void Task::prefetch() {
@@ -414,17 +412,22 @@ void Task::handle_failure(TaskInput& input, const Error& error) {
   }
   const std::string_view reason = drop_reason(error.code);
   ++counts_.dropped[std::string(reason)];
-  spdlog::warn("record skipped task={} reason={} {}", scope_.task.to_string(), reason,
-               located.message);
-  if (decision != OnError::kDeadLetter) return;
-  const int32_t topic = environment_.dead_letters;
-  const auto refused = run_unit([&] {
-    stage_dead_letter(collector_, topic, (*environment_.outputs)[topic].partitions,
-                      input.queue.front(), scope_.position, scope_.task, error,
-                      environment_.letter_key);
-  });
+  if (decision != OnError::kDeadLetter) {
+    spdlog::warn("record skipped task={} reason={} {}", scope_.task.to_string(), reason,
+                 located.message);
+    return;
+  }
+  const LetterBox box{.collector = collector_,
+                      .topics = *environment_.outputs,
+                      .topic = environment_.dead_letters,
+                      .key = environment_.letter_key,
+                      .now_ms = environment_.clock->now_ms()};
+  const auto refused = run_unit(
+      [&] { stage_dead_letter(box, input.queue.front(), scope_.position, scope_.task, error); });
   if (!refused) {
     ++counts_.dead_lettered[std::string(reason)];
+    spdlog::warn("record sent to the dead letters task={} reason={} {}", scope_.task.to_string(),
+                 reason, located.message);
     return;
   }
   ++counts_.dropped["dead_letter_refused"];

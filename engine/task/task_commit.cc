@@ -22,11 +22,10 @@ void Task::freeze() {
 }
 
 Status Task::send_frozen(Producer& producer) {
-  const auto refused = [this](const OutputTopic& topic, const Error& error) {
+  MILLRACE_RETURN_IF_ERROR(collector_.flush(producer));
+  return rows_.send_frozen(producer, [this](const OutputTopic& topic, const Error& error) {
     return handle_refused(topic, error);
-  };
-  MILLRACE_RETURN_IF_ERROR(collector_.flush(producer, refused));
-  return rows_.send_frozen(producer, refused);
+  });
 }
 
 void Task::take_delivered_ends(Producer& producer) {

@@ -178,9 +178,14 @@ void TaskProcessors::exchange(const ResolvedNode& resolved, const Record& record
 /// A row stands for several inputs, so headers stay behind.
 void TaskProcessors::sink(uint32_t node, const Record& record) {
   const ResolvedNode& resolved = scope_.sub_topology->nodes[node];
-  if (resolved.rows_in_store) return;
   KeyValueStore* const outbox = outboxes_[node];
-  if (outbox == nullptr || record.key.is_null()) {
+  const bool is_row = resolved.rows_in_store || (outbox != nullptr && !record.key.is_null());
+  if (is_row) {
+    Record row = record;
+    row.headers = {};
+    if (!scope_.collector->admits(resolved.output, row) || resolved.rows_in_store) return;
+  }
+  if (!is_row) {
     scope_.collector->stage(resolved.output, resolved.node->partition_key, record);
   } else if (record.value.is_null()) {
     outbox->erase(record.key, record.timestamp_ms);

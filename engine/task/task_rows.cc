@@ -3,33 +3,35 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "millrace/core/assert.h"
 
 namespace millrace::engine {
 
 TaskRows::TaskRows(const SubTopology& sub_topology, int32_t partition, const OutputTopics& outputs,
                    TaskState& state, Collector& collector)
-    : partition_(partition), state_(state), collector_(collector) {
+    : partition_(partition), outputs_(outputs), state_(state), collector_(collector) {
   for (const ResolvedNode& node : sub_topology.nodes) {
     if (node.outbox.empty()) continue;
     state_.add_outbox(node.outbox);
-    add({.store = node.outbox, .sinks = {&node}}, outputs);
+    add({.store = node.outbox, .sinks = {&node}});
   }
   for (const ResolvedStore& store : sub_topology.stores) {
     Sent sent{.store = store.spec->name, .sinks = {}, .changelog = store.output};
     for (const uint32_t sink : store.sinks) sent.sinks.push_back(&sub_topology.nodes[sink]);
-    if (sent.changelog >= 0 || !sent.sinks.empty()) add(std::move(sent), outputs);
+    if (sent.changelog >= 0 || !sent.sinks.empty()) add(std::move(sent));
   }
 }
 
-void TaskRows::add(Sent sent, const OutputTopics& outputs) {
+void TaskRows::add(Sent sent) {
   std::vector<int32_t> topics;
-  if (sent.changelog >= 0) topics.push_back(sent.changelog);
   for (const ResolvedNode* const sink : sent.sinks) topics.push_back(sink->output);
-  sent.narrowest = *std::min_element(topics.begin(), topics.end(), [&](int32_t a, int32_t b) {
-    return outputs[a].record_bytes_max < outputs[b].record_bytes_max;
-  });
-  state_.limit_rows(sent.store, outputs[sent.narrowest].record_bytes_max);
+  if (sent.changelog >= 0) topics.push_back(sent.changelog);
+  const auto room = [this](int32_t topic) { return outputs_[topic].limits.record_bytes_max(); };
+  sent.narrowest = *std::min_element(topics.begin(), topics.end(),
+                                     [&](int32_t a, int32_t b) { return room(a) < room(b); });
+  state_.limit_rows(sent.store, room(sent.narrowest));
   sent_.push_back(std::move(sent));
 }
 
@@ -40,7 +42,15 @@ void TaskRows::check_unit() {
   const auto sent = std::find_if(sent_.begin(), sent_.end(),
                                  [&](const Sent& s) { return s.store == refused->store; });
   MILLRACE_ASSERT(sent != sent_.end(), "a row was refused that no topic takes");
-  collector_.refuse(sent->narrowest, refused->bytes);
+  const OutputTopic& topic = outputs_[sent->narrowest];
+  const bool is_output = sent->narrowest != sent->changelog;
+  const std::string what =
+      is_output ? "an output" : fmt::format("a row of store '{}'", sent->store);
+  collector_.refuse(
+      {is_output ? ErrorCode::kRefused : ErrorCode::kUserCode,
+       fmt::format("{} of {} bytes is larger than topic '{}' takes (max.message.bytes and "
+                   "segment.bytes leave {})",
+                   what, refused->bytes, topic.name, topic.limits.record_bytes_max())});
 }
 
 Status TaskRows::send_frozen(Producer& producer, const Collector::RefusedHandler& refused) {

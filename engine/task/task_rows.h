@@ -24,9 +24,10 @@ class TaskRows {
   TaskRows(const SubTopology& sub_topology, int32_t partition, const OutputTopics& outputs,
            TaskState& state, Collector& collector);
 
-  /// Before a unit ends: notes a row that was too large as the unit's status.
+  /// Before a unit ends: notes a row that was too large as the unit's status: `kRefused` when a
+  /// table sink's topic would refuse it, `kUserCode` when only the changelog would.
   void check_unit();
-  /// Sends the frozen rows. `refused`: as of `Collector::flush`.
+  /// Sends the frozen rows. `refused`: as of `Collector::send_row`.
   Status send_frozen(Producer& producer, const Collector::RefusedHandler& refused);
 
  private:
@@ -37,11 +38,12 @@ class TaskRows {
     int32_t narrowest = -1;  ///< the topic that takes the smallest records of all these
   };
 
-  void add(Sent sent, const OutputTopics& outputs);
+  void add(Sent sent);
   Status send_row(const Sent& sent, const ChangelogRecord& row, Producer& producer,
                   const Collector::RefusedHandler& refused);
 
   const int32_t partition_;
+  const OutputTopics& outputs_;
   TaskState& state_;
   Collector& collector_;
   std::vector<Sent> sent_;

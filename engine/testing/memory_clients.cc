@@ -209,7 +209,7 @@ class MemoryProducer final : public engine::Producer {
     if (broker_.find(partition) == nullptr) {
       return Error{ErrorCode::kRefused, partition.to_string() + " does not exist"};
     }
-    MILLRACE_RETURN_IF_ERROR(check_size(record, partition));
+    MILLRACE_RETURN_IF_ERROR(check_record(record, partition));
     StoredRecord stored{.timestamp_ms = record.timestamp_ms,
                         .key = owned(record.key),
                         .value = owned(record.value),
@@ -292,8 +292,12 @@ class MemoryProducer final : public engine::Producer {
     return status;
   }
 
-  Status check_size(const engine::OutgoingRecord& record, const TopicPartition& partition) {
+  Status check_record(const engine::OutgoingRecord& record, const TopicPartition& partition) {
     const auto& config = broker_.topics_.find(partition.topic)->second.config;
+    const auto cleanup = config.find("cleanup.policy");
+    if (record.key.is_null() && cleanup != config.end() && cleanup->second == "compact") {
+      return Error{ErrorCode::kRefused, "a compacted topic takes no record without a key"};
+    }
     const auto limit = config.find("max.message.bytes");
     if (limit == config.end() ||
         record.key.size() + record.value.size() <= std::stoull(limit->second)) {
@@ -421,7 +425,8 @@ class MemoryClients final : public engine::ClientFactory {
                                                    engine::RecordHeaders) override {
     return std::unique_ptr<engine::Fetcher>(std::make_unique<MemoryFetcher>(broker_));
   }
-  Result<std::unique_ptr<engine::Producer>> producer(const std::string& transactional_id) override {
+  Result<std::unique_ptr<engine::Producer>> producer(const std::string& transactional_id,
+                                                     const engine::ProducerLimits&) override {
     return std::unique_ptr<engine::Producer>(
         std::make_unique<MemoryProducer>(broker_, transactional_id));
   }

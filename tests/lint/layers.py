@@ -27,7 +27,7 @@ ROOMS = {
 CONFINED = [
     (
         re.compile(r"^(librdkafka/)?rdkafka"),
-        re.compile(r"^(engine|tests/unit)/kafka/"),
+        re.compile(r"^(engine|tests/unit|tests/broker)/kafka/"),
         "librdkafka",
     ),
     (

@@ -210,18 +210,18 @@ TEST_F(TooLarge, AnOutputStopsTheEngineUnderPolicyFail) {
   EXPECT_THAT(status.message(), HasSubstr("'out'"));
 }
 
-TEST_F(TooLarge, ARowIsRefusedLikeAnOutput) {
+TEST_F(TooLarge, ARowForTheChangelogFailsItsUnitLikeAUserError) {
   TopologyDriver driver(scripted({.process =
                                       [](ProcessorContext& context, const Record& record) {
                                         context.store("rows").put(record.key, record.value, 1);
                                       },
                                   .with_store = true}),
-                        with(OnError::kFail, OnError::kFail, OnError::kDeadLetter));
+                        with(OnError::kFail, OnError::kDeadLetter));
   driver.pipe_bytes("left", "k", std::string(2'000'000, 'b'), 1);
   driver.run();
   EXPECT_EQ(driver.store_bytes("rows", "k"), std::nullopt);
-  // Not even the dead-letter topic takes it: counted and logged, not lost in silence.
-  EXPECT_EQ(driver.engine().metrics().dropped("dead_letter_refused").value(), 1);
+  EXPECT_EQ(driver.read_bytes("test-dead-letters").size(), 1U);
+  EXPECT_EQ(driver.engine().metrics().dropped("user_code").value(), 1);
 }
 
 }  // namespace millrace::engine::errors_test

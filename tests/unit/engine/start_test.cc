@@ -51,7 +51,7 @@ TEST(Start, RefusesTopicsOfTheGroupThatAreNotWhatTheyHaveToBe) {
   Cluster forgetful(counting, 3);
   forgetful.broker.create_topic("app-plan", 1, {{"cleanup.policy", "delete"}});
   ASSERT_TRUE(forgetful.start("a"));
-  EXPECT_THAT(forgetful.settle().message(), HasSubstr("cleanup.policy=delete but needs compact"));
+  EXPECT_THAT(forgetful.settle().message(), HasSubstr("cleanup.policy=delete (kafka-configs.sh"));
   Cluster split(counting, 3);
   split.broker.create_topic("app-control", 2);
   ASSERT_TRUE(split.start("a"));
@@ -89,7 +89,7 @@ TEST(Start, RefusesAChangelogThatDeletes) {
   Cluster cluster(counting, 1);
   cluster.broker.create_topic("app-rows-changelog", 1, {{"cleanup.policy", "delete"}});
   ASSERT_TRUE(cluster.start("a"));
-  EXPECT_THAT(cluster.settle().message(), HasSubstr("cleanup.policy=delete but needs compact"));
+  EXPECT_THAT(cluster.settle().message(), HasSubstr("cleanup.policy=delete (kafka-configs.sh"));
 }
 
 TEST(Start, NamesOrphansUnlessTheyAreAllowed) {

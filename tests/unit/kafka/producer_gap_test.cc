@@ -23,7 +23,8 @@ TEST(ProducerGap, ARecordOnlyTakenForDeliveredGivesUpTheTransaction) {
   ASSERT_EQ(shown(send(*producer, "lost")), "ok");
   const Status committed = producer->commit_transaction();
   EXPECT_EQ(committed.code(), ErrorCode::kAborted);
-  EXPECT_THAT(committed.message(), HasSubstr("t/0: not known whether the broker has it"));
+  EXPECT_THAT(committed.message(),
+              HasSubstr("to t/0 (key hash none, 4 bytes): not known whether the broker has it"));
   ASSERT_EQ(shown(producer->abort_transaction()), "ok");
 
   const auto fetcher = clients->fetcher("test", RecordHeaders::kRead).value();

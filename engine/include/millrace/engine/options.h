@@ -52,8 +52,9 @@ struct EngineOptions {
   std::string dead_letter_topic;               ///< empty: "<application id>-dead-letters"
   std::filesystem::path dead_letter_key_file;  ///< encrypts dead letters; empty: none
 
-  int32_t replication_factor = -1;  ///< of internal topics; −1: the broker's default
-  bool allow_orphans = false;       ///< start although internal topics exist that nothing uses
+  int32_t replication_factor = -1;   ///< of internal topics; −1: the broker's default
+  int32_t min_insync_replicas = -1;  ///< of internal topics; −1: the broker's default
+  bool allow_orphans = false;        ///< start although internal topics exist that nothing uses
   int64_t state_max_age_ms = 3LL * 24 * 3600 * 1000;  ///< older local state is rebuilt
 
   /// Holds copies of tasks' state, each application's in a directory of its own. Empty: none.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "engine/task/input_queue.h"
+#include "engine/testing/manual_clock.h"
 #include "engine/testing/memory_broker.h"
 
 namespace millrace::engine::collector_test {
@@ -35,28 +36,29 @@ class CollectorTest : public ::testing::Test {
   std::unique_ptr<ClientFactory> clients_;
   std::unique_ptr<Producer> producer_;
   OutputTopics topics_;
+  testing::ManualClock clock_{1'700'000'000'000};
   int32_t topic_ = 0;
 };
 
 TEST_F(CollectorTest, AnUndoneUnitLeavesWhatWasBefore) {
-  Collector collector(topics_);
+  Collector collector(topics_, clock_);
   collector.begin_unit();
   collector.stage(topic_, 0, record("k", "stays"));
   collector.begin_unit();
   collector.stage(topic_, 0, record("k", std::string(300'000, 'x')));
   collector.stage(topic_, 1, record("k", "goes"));
   collector.undo_unit();
-  ASSERT_TRUE(collector.flush(*producer_, [](const auto&, const Error& e) { return Status(e); }));
+  ASSERT_TRUE(collector.flush(*producer_));
   EXPECT_TRUE(collector.empty());
   EXPECT_THAT(sent(0), ElementsAre("stays"));
   EXPECT_THAT(sent(1), IsEmpty());
 }
 
 TEST_F(CollectorTest, SpreadsRecordsWithoutAKey) {
-  Collector collector(topics_);
+  Collector collector(topics_, clock_);
   collector.begin_unit();
   for (int i = 0; i < 4; ++i) collector.stage(topic_, PartitionKey(), record({}, "v"));
-  ASSERT_TRUE(collector.flush(*producer_, [](const auto&, const Error& e) { return Status(e); }));
+  ASSERT_TRUE(collector.flush(*producer_));
   EXPECT_EQ(sent(0).size(), 2U);
   EXPECT_EQ(sent(1).size(), 2U);
 }

@@ -67,9 +67,10 @@ class AskingClients final : public ClientFactory {
                                            RecordHeaders headers) override {
     return clients_->fetcher(purpose, headers);
   }
-  Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id) override {
+  Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id,
+                                             const ProducerLimits& limits) override {
     if (questions_.producer) MILLRACE_RETURN_IF_ERROR(questions_.producer(transactional_id));
-    return clients_->producer(transactional_id);
+    return clients_->producer(transactional_id, limits);
   }
   Result<std::unique_ptr<Admin>> admin() override {
     Result<std::unique_ptr<Admin>> made = clients_->admin();

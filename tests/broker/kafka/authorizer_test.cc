@@ -1,0 +1,108 @@
+// Rights that are taken away while an engine runs. For a broker with an authorizer that lets
+// everybody do what no rule is about.
+#include <gmock/gmock.h>
+#include <librdkafka/rdkafka.h>
+
+#include "tests/broker/kafka/engine_runner.h"
+
+namespace millrace::engine::kafka::authorizer_test {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class AuthorizerTest : public BrokerTest {
+ protected:
+  void SetUp() override {
+    BrokerTest::SetUp();
+    rd_kafka_conf_t* const conf = rd_kafka_conf_new();
+    char text[512];
+    rd_kafka_conf_set(conf, "bootstrap.servers", options().bootstrap_servers.c_str(), text,
+                      sizeof text);
+    client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+    ASSERT_NE(client_, nullptr) << text;
+  }
+  void TearDown() override {
+    if (client_ != nullptr) rd_kafka_destroy(client_);
+  }
+
+  /// Once a topic has a rule, nobody may do what no rule allows: Write is taken away.
+  void leave_only_describe(const std::string& topic) {
+    char text[512];
+    rd_kafka_AclBinding_t* rule = rd_kafka_AclBinding_new(
+        RD_KAFKA_RESOURCE_TOPIC, topic.c_str(), RD_KAFKA_RESOURCE_PATTERN_LITERAL, "User:ANONYMOUS",
+        "*", RD_KAFKA_ACL_OPERATION_DESCRIBE, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, text,
+        sizeof text);
+    ASSERT_NE(rule, nullptr) << text;
+    rd_kafka_queue_t* const queue = rd_kafka_queue_new(client_);
+    rd_kafka_CreateAcls(client_, &rule, 1, nullptr, queue);
+    rd_kafka_event_t* const event = rd_kafka_queue_poll(queue, 30'000);
+    ASSERT_NE(event, nullptr);
+    EXPECT_EQ(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR)
+        << rd_kafka_event_error_string(event);
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_AclBinding_destroy(rule);
+  }
+
+  rd_kafka_t* client_ = nullptr;
+};
+
+TEST_F(AuthorizerTest, WriteRevokedOnAnOutputEndsTheEngineWithTheCauseUnderEveryPolicy) {
+  const std::string in = make_topic("in");
+  for (const OnError policy : {OnError::kFail, OnError::kDeadLetter}) {
+    const std::string out = make_topic(policy == OnError::kFail ? "out" : "out2");
+    EngineOptions own = forgiving(options());
+    own.on_refused_output = policy;
+    own.allow_orphans = true;
+    const auto factory = clients();
+    auto engine = must(Engine::create(forwarding(in, out, type_info<std::string>()), own, *factory,
+                                      system_clock()));
+    Status status;
+    write(in, {"before"});
+    ASSERT_TRUE(turn_until(*engine, status, [&] {
+      return must(admin_->watermarks({out, 0})).high > 0;
+    }));
+    ASSERT_OK(status);
+    leave_only_describe(out);
+    int turns = 0;
+    EXPECT_TRUE(turn_until(*engine, status, [&] {
+      if (++turns % 20 == 0) write(in, {"after"});
+      return false;
+    }));
+    EXPECT_CODE(status, ErrorCode::kRefused);
+    EXPECT_THAT(status.message(), AllOf(HasSubstr(out), HasSubstr("AUTHORIZATION_FAILED")));
+    EXPECT_EQ(engine->state(), EngineState::kFailed);
+  }
+}
+
+/// librdkafka takes no records then and says only that it does not.
+TEST_F(AuthorizerTest, ARecordAfterTheTransactionFailedTellsItsCause) {
+  const std::string open = make_topic("open");
+  const std::string closed = make_topic("closed");
+  leave_only_describe(closed);
+  const auto factory = clients();
+  const auto producer = must(factory->producer(unique("tx")));
+  ASSERT_OK(producer->init_transactions());
+  OutgoingRecord record;
+  record.timestamp_ms = 1;
+  record.value = "x";
+  const int32_t open_topic = must(producer->topic_handle(open));
+  const int32_t closed_topic = must(producer->topic_handle(closed));
+  ASSERT_OK(producer->begin_transaction());
+  record.topic = closed_topic;
+  ASSERT_OK(producer->send(record));
+  record.topic = open_topic;
+  Status status;
+  ASSERT_TRUE(eventually([&] {
+    status = producer->send(record);
+    return !status.ok();
+  }));
+  EXPECT_CODE(status, ErrorCode::kRefused);
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("TOPIC_AUTHORIZATION_FAILED"), HasSubstr(closed)));
+  ASSERT_OK(producer->abort_transaction());
+  ASSERT_OK(producer->begin_transaction());
+  ASSERT_OK(producer->send(record));
+  EXPECT_OK(producer->commit_transaction());
+}
+
+}  // namespace millrace::engine::kafka::authorizer_test

@@ -1,0 +1,172 @@
+// Topics of ours rest on no default of the broker.
+#include "engine/loop/internal_topics.h"
+
+#include <gmock/gmock.h>
+
+#include "engine/testing/memory_broker.h"
+#include "tests/unit/engine/cluster.h"
+#include "tests/unit/testing/counting_topology.h"
+
+namespace millrace::engine::internal_topics_test {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using Settings = std::map<std::string, std::string>;
+
+constexpr const char* kAnyTime = "9223372036854775807";
+
+Result<Topology> by_value() {
+  return testing::counting_topology(true);
+}
+
+class InternalTopics : public ::testing::Test {
+ protected:
+  InternalTopics() {
+    options_.application_id = "app";
+    broker_.create_topic("words", 3, words_);
+    broker_.create_topic("counts", 3);
+  }
+  Status prepare() { return prepare_topics(*admin_, *topology_, options_).status(); }
+  Settings settings(const std::string& topic) { return admin_->describe_topic(topic)->config; }
+  std::string setting(const std::string& topic, const std::string& name) {
+    const Settings found = settings(topic);
+    return found.contains(name) ? found.at(name) : "inherited";
+  }
+
+  const Settings words_ = {{"max.message.bytes", "4000000"},
+                           {"message.timestamp.before.max.ms", kAnyTime},
+                           {"message.timestamp.after.max.ms", "3600000"},
+                           {"message.timestamp.difference.max.ms", kAnyTime}};
+  EngineOptions options_;
+  testing::MemoryBroker broker_;
+  std::unique_ptr<Admin> admin_ = broker_.clients()->admin().value();
+  const Result<Topology> topology_ = by_value();
+};
+
+TEST_F(InternalTopics, InheritNothingThatAGuaranteeRestsOn) {
+  options_.min_insync_replicas = 2;
+  ASSERT_TRUE(prepare());
+  for (const char* topic : {"app-counts-changelog", "app-by-value-exchange", "app-dead-letters"}) {
+    for (const char* bound : {"before", "after", "difference"}) {
+      EXPECT_EQ(setting(topic, std::string("message.timestamp.") + bound + ".max.ms"), kAnyTime)
+          << topic;
+    }
+    EXPECT_EQ(setting(topic, "message.timestamp.type"), "CreateTime") << topic;
+    EXPECT_EQ(setting(topic, "max.message.bytes"), "4065536") << topic;
+  }
+  for (const char* topic : {"app-by-value-exchange", "app-dead-letters", "app-control"}) {
+    EXPECT_EQ(setting(topic, "cleanup.policy"), "delete") << topic;
+    EXPECT_EQ(setting(topic, "retention.ms"), "-1") << topic;
+    EXPECT_EQ(setting(topic, "retention.bytes"), "-1") << topic;
+  }
+  for (const char* topic : {"app-counts-changelog", "app-plan", "app-instances"}) {
+    EXPECT_EQ(setting(topic, "cleanup.policy"), "compact") << topic;
+    EXPECT_EQ(setting(topic, "min.compaction.lag.ms"), "0") << topic;
+    EXPECT_NE(setting(topic, "delete.retention.ms"), "inherited") << topic;
+  }
+  for (const char* topic : {"app-plan", "app-instances"}) {
+    EXPECT_EQ(setting(topic, "message.timestamp.type"), "LogAppendTime") << topic;
+  }
+  for (const std::string& topic : broker_.topics()) {
+    if (!topic.starts_with("app-")) continue;
+    EXPECT_EQ(setting(topic, "min.insync.replicas"), "2") << topic;
+    EXPECT_EQ(setting(topic, "unclean.leader.election.enable"), "false") << topic;
+    EXPECT_NE(setting(topic, "max.message.bytes"), "inherited") << topic;
+  }
+}
+
+TEST_F(InternalTopics, AreMadeWithSettingsThatTheBrokerKnows) {
+  broker_.delete_topic("words");
+  broker_.delete_topic("counts");
+  for (const char* topic : {"words", "counts"}) {
+    broker_.create_topic(topic, 3, {{"message.timestamp.difference.max.ms", "1000"}});
+  }
+  ASSERT_TRUE(prepare());
+  EXPECT_EQ(setting("app-by-value-exchange", "message.timestamp.difference.max.ms"), kAnyTime);
+  EXPECT_EQ(setting("app-by-value-exchange", "message.timestamp.after.max.ms"), "inherited");
+}
+
+TEST_F(InternalTopics, ThatInheritedWhatLosesRecordsAreAllRefusedWithTheCommandsThatMendThem) {
+  ASSERT_TRUE(prepare());
+  for (const auto& [topic, changed] :
+       std::map<std::string, Settings>{{"app-by-value-exchange", {{"retention.bytes", "1000000"}}},
+                                       {"app-counts-changelog",
+                                        {{"message.timestamp.type", "LogAppendTime"},
+                                         {"message.timestamp.after.max.ms", "3600000"}}}}) {
+    Settings wrong = settings(topic);
+    for (const auto& [name, value] : changed) wrong[name] = value;
+    broker_.delete_topic(topic);
+    broker_.create_topic(topic, 3, wrong);
+  }
+  options_.bootstrap_servers = "kafka:9092";
+  const Status status = prepare();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(
+      status.message(),
+      AllOf(HasSubstr("'app-by-value-exchange' has retention.bytes=1000000"),
+            HasSubstr("kafka-configs.sh --bootstrap-server kafka:9092 --alter --entity-type topics "
+                      "--entity-name app-by-value-exchange --add-config retention.bytes=-1)"),
+            HasSubstr("--entity-name app-counts-changelog --add-config "
+                      "message.timestamp.after.max.ms=9223372036854775807,"
+                      "message.timestamp.type=CreateTime)")));
+}
+
+TEST_F(InternalTopics, WhatIsTheOperatorsToTuneIsNotRefused) {
+  ASSERT_TRUE(prepare());
+  for (const auto& [topic, name, value] :
+       {std::tuple("app-dead-letters", "retention.ms", "86400000"),
+        std::tuple("app-counts-changelog", "segment.bytes", "1048576")}) {
+    Settings tuned = settings(topic);
+    tuned[name] = value;
+    const int32_t partitions = broker_.partitions(topic);
+    broker_.delete_topic(topic);
+    broker_.create_topic(topic, partitions, tuned);
+  }
+  EXPECT_TRUE(prepare());
+}
+
+TEST(Exchange, WithAHoleEndsTheInstance) {
+  Cluster cluster(by_value, 1);
+  const TopicPartition exchange{"app-by-value-exchange", 0};
+  ASSERT_TRUE(cluster.start("a"));
+  for (int i = 0; i < 5; ++i) cluster.pipe("words", "k", "v" + std::to_string(i));
+  ASSERT_TRUE(cluster.settle());
+  const int64_t read_to = cluster.broker.committed_offset(exchange);
+  ASSERT_TRUE(cluster["a"].close());
+  cluster.kill("a");
+  const auto admin = cluster.broker.clients()->admin().value();
+  for (int i = 0; i < 3; ++i) {
+    cluster.broker.append(exchange, {.timestamp_ms = 1, .key = "x", .value = "x", .headers = {}});
+  }
+  const std::vector<PartitionOffset> cut{{exchange, read_to + 2}};
+  ASSERT_TRUE(admin->delete_records(cut));
+  ASSERT_TRUE(cluster.start("a"));
+  const Status status = cluster.settle();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("app-by-value-exchange/0 begins at"),
+                                      HasSubstr("are lost"), HasSubstr("Reset the application")));
+}
+
+/// An input's retention is its owner's: what it took is counted, and the rest is read.
+TEST(Exchange, AHoleInAnInputIsNotOne) {
+  Cluster cluster(by_value, 1);
+  cluster.pipe("words", "k", "gone");
+  cluster.pipe("words", "k", "there");
+  const auto admin = cluster.broker.clients()->admin().value();
+  ASSERT_TRUE(cluster.start("a"));
+  ASSERT_TRUE(cluster.settle());
+  cluster.pipe("words", "k", "gone too");
+  cluster.pipe("words", "k", "there too");
+  ASSERT_TRUE(cluster["a"].close());
+  cluster.kill("a");
+  const std::vector<PartitionOffset> cut{{{"words", 0}, 3}};
+  ASSERT_TRUE(admin->delete_records(cut));
+  ASSERT_TRUE(cluster.start("a"));
+  ASSERT_TRUE(cluster.settle());
+  EXPECT_TRUE(cluster.values("counts").contains("there too"));
+  EXPECT_FALSE(cluster.values("counts").contains("gone too"));
+}
+
+}  // namespace millrace::engine::internal_topics_test
