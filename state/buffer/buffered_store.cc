@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <stdexcept>
 #include <utility>
 
 #include "millrace/core/assert.h"
@@ -24,6 +25,12 @@ std::string prefix_end(Bytes prefix) {
   return end;
 }
 
+/// No assertion: the keys of records reach user code, and what it does with them is its own error.
+void require(bool holds, const char* otherwise) {
+  if (!holds) [[unlikely]]
+    throw std::invalid_argument(otherwise);
+}
+
 }  // namespace
 
 BufferedStore::BufferedStore(std::string name, BufferMemory& memory, Backend& backend, size_t index,
@@ -36,7 +43,7 @@ BufferedStore::BufferedStore(std::string name, BufferMemory& memory, Backend& ba
       buffer_(memory) {}
 
 Row BufferedStore::get(Bytes key) {
-  MILLRACE_ASSERT(!key.is_null(), "get needs a key");
+  require(!key.is_null(), "a row without a key was asked for");
   if (const StoredRow* const stored = buffer_.find(key)) return stored->row();
   const StoredRow* const read = read_through({&key, 1});
   if (read == nullptr) return {};
@@ -46,12 +53,12 @@ Row BufferedStore::get(Bytes key) {
 }
 
 void BufferedStore::put(Bytes key, Bytes value, int64_t timestamp_ms) {
-  MILLRACE_ASSERT(!key.is_null() && !value.is_null(), "put needs a key and a value");
+  require(!key.is_null() && !value.is_null(), "a row was put without a key or a value");
   write(key, value, timestamp_ms);
 }
 
 void BufferedStore::erase(Bytes key, int64_t timestamp_ms) {
-  MILLRACE_ASSERT(!key.is_null(), "erase needs a key");
+  require(!key.is_null(), "a row without a key was erased");
   write(key, Bytes(), timestamp_ms);
 }
 

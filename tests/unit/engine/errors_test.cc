@@ -156,6 +156,25 @@ TEST(Errors, UserCodeThatThrowsLeavesNeitherRowNorOutput) {
   EXPECT_EQ(driver.engine().metrics().dropped("user_code").value(), 1);
 }
 
+TEST(Errors, ANullKeyForAStoreIsAUserError) {
+  for (const auto& use : std::vector<std::function<void(KeyValueStore&, Bytes)>>{
+           [](KeyValueStore&rows, Bytes key) { rows.put(key, "v", 1); },
+           [](KeyValueStore&rows, Bytes key) { rows.put("k", key, 1); },
+           [](KeyValueStore&rows, Bytes key) { rows.erase(key, 1); },
+           [](KeyValueStore&rows, Bytes key) { static_cast<void>(rows.get(key)); }}) {
+    TopologyDriver driver(scripted({.process =
+                                        [use](ProcessorContext& context, const Record& record) {
+                                          use(context.store("rows"), record.key);
+                                        },
+                                    .with_store = true}),
+                          with(OnError::kFail, OnError::kSkip));
+    driver.pipe_bytes("left", std::nullopt, "keyless", 1);
+    driver.run();
+    EXPECT_EQ(driver.engine().metrics().dropped("user_code").value(), 1);
+    EXPECT_EQ(driver.broker().committed_offset({"left", 0}), 1);
+  }
+}
+
 TEST(Errors, APunctuationThatThrowsLeavesNothing) {
   const Script script{.init =
                           [](ProcessorContext& context) {

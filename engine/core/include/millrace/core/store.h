@@ -39,7 +39,7 @@ class KeyValueStore {
  public:
   virtual ~KeyValueStore() = default;
   virtual Row get(Bytes key) = 0;
-  /// REQUIRES: neither is null; an empty value is a row. Both are copied.
+  /// Copies both; an empty value is a row. Any null but `range`'s throws `std::invalid_argument`.
   virtual void put(Bytes key, Bytes value, int64_t timestamp_ms) = 0;
   virtual void erase(Bytes key, int64_t timestamp_ms) = 0;
   /// Rows with from <= key < to; a null bound is open.
