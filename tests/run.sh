@@ -15,11 +15,12 @@ readonly SANITIZERS_TIMEOUT_S=1500
 readonly LINT_TIMEOUT_S=3900
 readonly BROKER_TIMEOUT_S=2400
 readonly FAULTS_TIMEOUT_S=1500
+readonly SIMULATION_TIMEOUT_S=900
 
 usage() {
   cat <<TEXT
 Usage: tests/run.sh [--all] [--unit] [--lint] [--tidy] [--broker] [--install]
-                    [--faults] [--sanitizers] [--kafka VERSION]
+                    [--simulation] [--faults] [--sanitizers] [--kafka VERSION]
 
 Installs what is missing (apps/setup.sh), builds everything with the preset "release" into
 .build/release, and runs the tests that carry the labels asked for; ctest's own summary is the last
@@ -32,9 +33,10 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
   --broker      against a local Kafka of its own, started with an empty data folder and wiped at
                 the end
   --install     installs into a prefix and builds an outside project against it; no broker
+  --simulation  20,000 faults in simulated worlds (tests/simulation); no broker; about a minute
   --faults      kills, cuts and damage under load, against a Kafka of its own; about five minutes;
                 not part of --all
-  --all         --lint, --unit, --install, --broker, --tidy, in this order
+  --all         --lint, --unit, --simulation, --install, --broker, --tidy, in this order
   --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan" (of
                 parts that have threads); not part of --all, as both are builds of their own
   --kafka VERSION
@@ -94,7 +96,7 @@ run_label() {
 # Broker tests have one broker and measure time; the others have the machine.
 jobs_of() {
   case $1 in
-    broker | install | faults) echo 1 ;;
+    broker | install | faults | simulation) echo 1 ;;
     *) nproc ;;
   esac
 }
@@ -155,13 +157,15 @@ main() {
   (($#)) || set -- --all
   while (($#)); do
     case $1 in
-      --unit | --lint | --tidy | --broker | --install | --faults | --sanitizers) want[${1#--}]=1 ;;
+      --unit | --lint | --tidy | --broker | --install | --simulation | --faults | --sanitizers)
+        want[${1#--}]=1
+        ;;
       --kafka)
         [[ ${2:-} =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "--kafka needs a version, like 3.9.2"
         export MILLRACE_KAFKA_VERSION=$2
         shift
         ;;
-      --all) want+=([lint]=1 [unit]=1 [install]=1 [broker]=1 [tidy]=1) ;;
+      --all) want+=([lint]=1 [unit]=1 [simulation]=1 [install]=1 [broker]=1 [tidy]=1) ;;
       -h | --help)
         usage
         return 0
@@ -182,7 +186,7 @@ main() {
   trap 'exit 130' INT TERM HUP
   "$ROOT/apps/setup.sh"
   local label
-  for label in lint unit install broker faults tidy; do
+  for label in lint unit simulation install broker faults tidy; do
     if [[ -n ${want[$label]:-} ]]; then
       build release
       break
@@ -190,6 +194,9 @@ main() {
   done
   if [[ -n ${want[lint]:-} ]]; then run_label release lint "$LINT_TIMEOUT_S"; fi
   if [[ -n ${want[unit]:-} ]]; then run_label release unit "$UNIT_TIMEOUT_S"; fi
+  if [[ -n ${want[simulation]:-} ]]; then
+    run_label release simulation "$SIMULATION_TIMEOUT_S"
+  fi
   if [[ -n ${want[install]:-} ]]; then run_label release install "$BROKER_TIMEOUT_S"; fi
   if [[ -n ${want[broker]:-} ]]; then
     start_kafka

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include "millrace/core/assert.h"
 
 namespace millrace::testing {
+namespace {
+
+/// Kafka's default of delete.retention.ms.
+constexpr int64_t kTombstoneRetentionMs = 24LL * 3600 * 1000;
+
+}  // namespace
 
 void MemoryBroker::create_topic(const std::string& name, int32_t partitions,
                                 std::map<std::string, std::string> config) {
@@ -109,21 +113,48 @@ void MemoryBroker::forget_offsets() {
   group_offsets_.clear();
 }
 
-void MemoryBroker::compact(const std::string& topic) {
+void MemoryBroker::compact(const std::string& topic, int64_t now_ms) {
   const std::lock_guard lock(mutex_);
   const auto found = topics_.find(topic);
   MILLRACE_ASSERT(found != topics_.end(), "compaction of a topic that does not exist");
+  const auto configured = found->second.config.find("delete.retention.ms");
+  const int64_t retention_ms = configured == found->second.config.end()
+                                   ? kTombstoneRetentionMs
+                                   : std::stoll(configured->second);
   for (Log& log : found->second.logs) {
     const int64_t end = last_stable(log);
     std::map<std::string, int64_t> newest;
     for (const StoredRecord& record : log.records) {
       if (record.offset < end && is_visible(record)) newest[record.key.value()] = record.offset;
     }
-    std::erase_if(log.records, [&](const StoredRecord& record) {
+    std::erase_if(log.records, [&](StoredRecord& record) {
       if (record.offset >= end) return false;
-      return !is_visible(record) || newest.at(record.key.value()) != record.offset;
+      if (!is_visible(record) || newest.at(record.key.value()) != record.offset) return true;
+      if (record.value) return false;
+      if (record.delete_at_ms < 0) record.delete_at_ms = now_ms + retention_ms;
+      return now_ms > record.delete_at_ms;
     });
   }
+}
+
+int64_t MemoryBroker::last_stable_offset(const TopicPartition& partition) const {
+  const std::lock_guard lock(mutex_);
+  const Log* const log = find(partition);
+  return log == nullptr ? -1 : last_stable(*log);
+}
+
+std::map<std::string, int64_t> MemoryBroker::open_transactions() const {
+  const std::lock_guard lock(mutex_);
+  return {open_transaction_.begin(), open_transaction_.end()};
+}
+
+void MemoryBroker::time_out_transaction(const std::string& transactional_id) {
+  const std::lock_guard lock(mutex_);
+  const auto open = open_transaction_.find(transactional_id);
+  if (open == open_transaction_.end()) return;
+  ++producer_epochs_[transactional_id];
+  finish(open->second, TransactionState::kAborted);
+  open_transaction_.erase(open);
 }
 
 MemoryBroker::Log* MemoryBroker::find(const TopicPartition& partition) {
@@ -168,60 +199,6 @@ void MemoryBroker::write_markers(int64_t id, TransactionState state) {
     find(partition)->undecided.erase(id);
     append_locked(partition, {.key = {}, .value = {}, .headers = {}, .is_control = true});
   }
-}
-
-void MemoryBroker::start_rebalance() {
-  rebalancing_ = true;
-  for (auto& [id, member] : members_) {
-    if (!member.has_assignment || member.owes_acknowledgement) continue;
-    member.owes_acknowledgement = true;
-    member.events.push_back({engine::MembershipEvent::Kind::kRevoked, {}, {}});
-  }
-  finish_rebalance_if_acknowledged();
-  changed_.notify_all();
-}
-
-void MemoryBroker::finish_rebalance_if_acknowledged() {
-  if (!rebalancing_) return;
-  for (const auto& [id, member] : members_) {
-    if (member.owes_acknowledgement) return;
-  }
-  rebalancing_ = false;
-  ++generation_;
-  // Range assignment, topic by topic: blocks of partitions over the members in order.
-  std::map<int64_t, std::vector<TopicPartition>> assigned;
-  std::set<std::string> topics;
-  for (const auto& [id, member] : members_)
-    topics.insert(member.topics.begin(), member.topics.end());
-  for (const std::string& topic : topics) {
-    const auto found = topics_.find(topic);
-    if (found == topics_.end()) continue;
-    const size_t count = found->second.logs.size();
-    size_t index = 0;
-    for (const auto& [id, member] : members_) {
-      const size_t base = count / members_.size();
-      const size_t extra = count % members_.size();
-      const size_t first = index * base + std::min(index, extra);
-      const size_t last = first + base + (index < extra ? 1 : 0);
-      for (size_t p = first; p < last; ++p) {
-        assigned[id].push_back({topic, static_cast<int32_t>(p)});
-      }
-      ++index;
-    }
-  }
-  for (auto& [id, member] : members_) {
-    member.has_assignment = true;
-    member.events.push_back({engine::MembershipEvent::Kind::kAssigned,
-                             {generation_, fmt::format("{}", id)},
-                             assigned[id]});
-  }
-  changed_.notify_all();
-}
-
-Status MemoryBroker::check_generation(int64_t member, const engine::GroupMetadata& group) const {
-  if (members_.contains(member) && group.generation == generation_) return {};
-  return Error{ErrorCode::kAborted, fmt::format("generation {} is over, the group is at {}",
-                                                group.generation, generation_)};
 }
 
 }  // namespace millrace::testing

@@ -22,8 +22,9 @@ struct StoredRecord {
   std::optional<std::string> key;
   std::optional<std::string> value;
   std::vector<std::pair<std::string, std::optional<std::string>>> headers;
-  int64_t transaction = 0;  ///< 0: none
-  bool is_control = false;  ///< a commit or abort marker: takes an offset, is never delivered
+  int64_t transaction = 0;    ///< 0: none
+  bool is_control = false;    ///< a commit or abort marker: takes an offset, is never delivered
+  int64_t delete_at_ms = -1;  ///< a compacted tombstone: when it may go
 };
 
 /// A client's request to the broker; `inject` makes one fail.
@@ -70,8 +71,32 @@ class MemoryBroker {
   void delete_topic(const std::string& name);
   /// The group's offsets are gone, as after their retention or a reset.
   void forget_offsets();
-  /// Keeps only the newest record of each key below the last stable offset.
-  void compact(const std::string& topic);
+  /// Keeps only the newest record of each key below the last stable offset, at `now_ms` of the
+  /// broker's clock. As on a real broker, a tombstone outlives its first compaction by the topic's
+  /// `delete.retention.ms` (a day by default) and goes with the first one after that.
+  void compact(const std::string& topic, int64_t now_ms = 0);
+  /// Before it, all transactions are decided. −1: there is no such partition.
+  int64_t last_stable_offset(const TopicPartition& partition) const;
+
+  /// How the group treats a member whose client is gone without `close`.
+  enum class Sessions : unsigned char {
+    kEndAtOnce,  ///< it leaves
+    kDynamic,    ///< it stays until `end_session`; who comes back is another member
+    kStatic,     ///< it stays until `end_session`; who comes back takes over its assignment
+  };
+  void set_sessions(Sessions sessions);
+  enum class Whose : unsigned char { kAny, kGone };
+  /// The group continues without the members of this instance; `kGone`: without those whose client
+  /// is gone. One whose client lives has lost its assignment, and joins again once that is
+  /// acknowledged.
+  void end_session(const std::string& instance, Whose whose = Whose::kAny);
+  /// Aborts the open transaction of this id, as the coordinator does after the time-out: the
+  /// producer that began it is fenced. No-op when none is open.
+  void time_out_transaction(const std::string& transactional_id);
+  /// Open transactions by their ids, each with a number that no other has.
+  std::map<std::string, int64_t> open_transactions() const;
+  /// Starts a new generation, as any member may at any time.
+  void rebalance();
 
   /// Clients of one instance; the broker must outlive them.
   std::unique_ptr<engine::ClientFactory> clients();
@@ -103,8 +128,10 @@ class MemoryBroker {
     std::string instance;
     std::vector<std::string> topics;
     std::deque<engine::MembershipEvent> events;
+    std::vector<TopicPartition> assigned;
     bool owes_acknowledgement = false;
     bool has_assignment = false;
+    bool is_orphan = false;  ///< its client is gone
   };
 
   // All below: REQUIRES mutex_ held.
@@ -116,6 +143,9 @@ class MemoryBroker {
   void finish(int64_t transaction, TransactionState state);
   void write_markers(int64_t transaction, TransactionState state);
   int64_t append_locked(const TopicPartition& partition, StoredRecord record);
+  int64_t join(std::vector<std::string> topics, std::string instance);
+  /// The client of this member is gone; `is_orderly`: it left.
+  void leave(int64_t member, bool is_orderly);
   void start_rebalance();
   void finish_rebalance_if_acknowledged();
   Status check_generation(int64_t member, const engine::GroupMetadata& group) const;
@@ -129,6 +159,8 @@ class MemoryBroker {
   std::map<std::string, int64_t, std::less<>> open_transaction_;  // by transactional id
   std::map<TopicPartition, int64_t> group_offsets_;
   std::map<int64_t, Member> members_;
+  std::map<int64_t, Member> expelled_;  // whose session has ended and who does not know yet
+  Sessions sessions_ = Sessions::kEndAtOnce;
   int64_t next_member_ = 1;
   int32_t generation_ = 0;
   bool rebalancing_ = false;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 
 #include <fmt/format.h>
@@ -40,26 +41,36 @@ class MemoryMembership final : public engine::Membership {
   MemoryMembership(MemoryBroker& broker, std::vector<std::string> topics, std::string instance)
       : broker_(broker) {
     const std::lock_guard lock(broker_.mutex_);
-    id_ = broker_.next_member_++;
-    broker_.members_[id_].topics = std::move(topics);
-    broker_.members_[id_].instance = std::move(instance);
-    broker_.start_rebalance();
+    id_ = broker_.join(std::move(topics), std::move(instance));
   }
-  ~MemoryMembership() override { close(); }
+  ~MemoryMembership() override {
+    const std::lock_guard lock(broker_.mutex_);
+    broker_.leave(id_, false);
+  }
 
   Result<std::optional<MembershipEvent>> poll() override {
     const std::lock_guard lock(broker_.mutex_);
-    const auto member = broker_.members_.find(id_);
-    if (member == broker_.members_.end() || member->second.events.empty()) {
-      return std::optional<MembershipEvent>();
+    auto member = broker_.expelled_.find(id_);
+    if (member == broker_.expelled_.end()) {
+      member = broker_.members_.find(id_);
+      if (member == broker_.members_.end()) return fenced();
     }
+    if (member->second.events.empty()) return std::optional<MembershipEvent>();
     std::optional<MembershipEvent> event(std::move(member->second.events.front()));
     member->second.events.pop_front();
+    knows_of_loss_ = event->kind == MembershipEvent::Kind::kLost;
     return event;
   }
 
   void acknowledge_revoked() override {
     const std::lock_guard lock(broker_.mutex_);
+    if (const auto lost = broker_.expelled_.find(id_); lost != broker_.expelled_.end()) {
+      if (!std::exchange(knows_of_loss_, false)) return;
+      MemoryBroker::Member member = std::move(lost->second);
+      broker_.expelled_.erase(lost);
+      id_ = broker_.join(std::move(member.topics), std::move(member.instance));
+      return;
+    }
     const auto member = broker_.members_.find(id_);
     if (member == broker_.members_.end()) return;
     member->second.owes_acknowledgement = false;
@@ -69,17 +80,26 @@ class MemoryMembership final : public engine::Membership {
 
   void request_rebalance() override {
     const std::lock_guard lock(broker_.mutex_);
-    if (!broker_.rebalancing_) broker_.start_rebalance();
+    if (!broker_.rebalancing_ && broker_.members_.contains(id_)) broker_.start_rebalance();
   }
 
   void close() override {
     const std::lock_guard lock(broker_.mutex_);
-    if (broker_.members_.erase(id_) > 0 && !broker_.members_.empty()) broker_.start_rebalance();
+    is_closed_ = true;
+    broker_.leave(id_, true);
   }
 
  private:
+  /// Nothing after `close`; else another process with the same static identity took the place.
+  Result<std::optional<MembershipEvent>> fenced() const {
+    if (is_closed_) return std::optional<MembershipEvent>();
+    return Error{ErrorCode::kFenced, "another member uses this instance id"};
+  }
+
   MemoryBroker& broker_;
   int64_t id_ = 0;
+  bool knows_of_loss_ = false;
+  bool is_closed_ = false;
 };
 
 class MemoryFetcher final : public engine::Fetcher {
@@ -360,10 +380,14 @@ class MemoryAdmin final : public engine::Admin {
     const std::lock_guard lock(broker_.mutex_);
     MILLRACE_RETURN_IF_ERROR(failure(broker_.take_fault(Operation::kCommitted)));
     for (const auto& [id, transaction] : broker_.transactions_) {
-      if (transaction.state == MemoryBroker::TransactionState::kOpen &&
-          !transaction.offsets.empty()) {
-        return Error{ErrorCode::kRetriable, "an open transaction hides the committed offsets"};
-      }
+      const bool is_decided = transaction.state == MemoryBroker::TransactionState::kCommitted ||
+                              transaction.state == MemoryBroker::TransactionState::kAborted;
+      const bool hides =
+          !is_decided && std::any_of(partitions.begin(), partitions.end(),
+                                     [&offsets = transaction.offsets](const auto& p) {
+                                       return offsets.contains(p);
+                                     });
+      if (hides) return Error{ErrorCode::kRetriable, "a transaction hides the committed offsets"};
     }
     std::vector<PartitionOffset> offsets;
     for (const TopicPartition& partition : partitions) {

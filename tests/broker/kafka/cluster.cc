@@ -25,6 +25,7 @@ void BrokerTest::SetUp() {
   ASSERT_NE(bootstrap, nullptr) << "set MILLRACE_TEST_BOOTSTRAP to a Kafka for tests, e.g. of "
                                    "apps/kafka/local_kafka.sh start";
   bootstrap_ = bootstrap;
+  if (bootstrap_ == "memory") memory_ = std::make_unique<testing::MemoryBroker>();
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   prefix_ =
       fmt::format("mrt-{}-{}-{}", ::testing::UnitTest::GetInstance()->current_test_info()->name(),
@@ -44,7 +45,7 @@ KafkaOptions BrokerTest::options() const {
 }
 
 std::unique_ptr<ClientFactory> BrokerTest::clients(const KafkaOptions& options) {
-  return must(make_kafka_clients(options));
+  return memory_ != nullptr ? memory_->clients() : must(make_kafka_clients(options));
 }
 
 std::string BrokerTest::make_topic(const std::string& suffix, int32_t partitions,

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/kafka/kafka_clients.h"
+#include "engine/testing/memory_broker.h"
 
 namespace millrace::engine::kafka {
 
@@ -51,8 +52,10 @@ struct ReadResult {
   std::optional<int64_t> end_offset;
 };
 
-/// The Kafka under test. Every test has topics, groups and transactional ids of its own, so tests
-/// may run side by side and again and again on one broker.
+/// The Kafka under test; the address "memory" stands for the broker in memory of `engine/testing`,
+/// a new one for each test, which has to pass what it can of the same assertions. Every test has
+/// topics, groups and transactional ids of its own, so tests may run side by side and again and
+/// again on one broker.
 class BrokerTest : public ::testing::Test {
  protected:
   void SetUp() override;
@@ -78,6 +81,7 @@ class BrokerTest : public ::testing::Test {
   std::unique_ptr<Admin> admin_;
 
  private:
+  static inline std::unique_ptr<testing::MemoryBroker> memory_;  ///< null: a Kafka is tested
   std::string bootstrap_;
   std::string prefix_;
 };

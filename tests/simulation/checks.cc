@@ -1,0 +1,83 @@
+#include "checks.h"
+
+#include <fmt/format.h>
+
+namespace millrace::simulation {
+
+Checks::Checks(testing::MemoryBroker& broker, const Topology& topology, std::string application)
+    : broker_(broker), topology_(topology), application_(std::move(application)) {}
+
+Finding Checks::committed(const std::string& instance, int32_t generation,
+                          std::span<const engine::PartitionOffset> offsets) {
+  for (const engine::PartitionOffset& offset : offsets) {
+    const auto [last, is_first] = committed_.try_emplace(offset.partition, offset.offset);
+    if (!is_first && offset.offset < last->second) {
+      return fmt::format("{} commits {}@{} in generation {}, after {}", instance,
+                         offset.partition.to_string(), offset.offset, generation, last->second);
+    }
+    last->second = offset.offset;
+    const auto [owner, is_new] = owners_.try_emplace({offset.partition, generation}, instance);
+    if (!is_new && owner->second != instance) {
+      return fmt::format("{} and {} both commit {} in generation {}", owner->second, instance,
+                         offset.partition.to_string(), generation);
+    }
+  }
+  return {};
+}
+
+const Checks::Fold* Checks::fold_until(const TopicPartition& changelog, int64_t end) {
+  Fold& fold = folds_[changelog];
+  if (end < fold.end || end > broker_.last_stable_offset(changelog)) return nullptr;
+  for (const testing::StoredRecord& record : broker_.read_committed(changelog, fold.end)) {
+    if (record.offset >= end) break;
+    if (record.value) {
+      fold.rows[record.key.value()] = *record.value;
+    } else {
+      fold.rows.erase(record.key.value());
+    }
+  }
+  fold.end = end;
+  return &fold;
+}
+
+void Checks::read_changelogs() {
+  for (const StoreSpec& spec : topology_.stores()) {
+    const std::string topic = changelog_topic_name(application_, spec.name);
+    for (int32_t p = 0; p < broker_.partitions(topic); ++p) {
+      fold_until({topic, p}, broker_.last_stable_offset({topic, p}));
+    }
+  }
+}
+
+Finding Checks::stores(const std::string& instance, const Engine& engine) {
+  for (const TaskInfo& task : engine.queries().tasks()) {
+    if (task.stage != TaskStage::kRunning) continue;
+    for (const StoreSpec& spec : topology_.stores()) {
+      if (!spec.changelog) continue;
+      if (Finding found = store(instance, engine, spec, task)) return found;
+    }
+  }
+  return {};
+}
+
+Finding Checks::store(const std::string& instance, const Engine& engine, const StoreSpec& spec,
+                      const TaskInfo& task) {
+  const TopicPartition changelog{changelog_topic_name(application_, spec.name),
+                                 task.position.task.partition};
+  const auto position = task.position.changelogs.find(changelog);
+  if (position == task.position.changelogs.end()) return {};
+  const Fold* const fold = fold_until(changelog, position->second);
+  if (fold == nullptr) return {};
+  std::map<std::string, std::string> rows;
+  const Result<StatePosition> scanned = engine.queries().scan_partition(
+      spec.name, changelog.partition, {}, {}, [&](TaskId, Bytes key, const Row& row) {
+        rows.emplace(key.to_string(), row.value.to_string());
+        return true;
+      });
+  if (!scanned.ok()) return {};
+  if (rows == fold->rows) return {};
+  return fmt::format("store {} of {} has {} rows, {} up to {} has {}", spec.name, instance,
+                     rows.size(), changelog.to_string(), position->second, fold->rows.size());
+}
+
+}  // namespace millrace::simulation

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/engine/engine.h"
+
+#include "faults.h"
+#include "world.h"
+
+namespace millrace::simulation {
+
+/// One of a world's instances, up or down.
+struct World::Instance {
+  std::string name;
+  std::unique_ptr<engine::ClientFactory> kafka;
+  std::unique_ptr<engine::ClientFactory> link;
+  std::unique_ptr<Engine> engine;  ///< null: it is down
+  int life = 0;                    ///< so often it was started
+  bool is_in_turn = false;
+  bool is_dead = false;  ///< killed within a call: nothing that it does has an effect any more
+  bool has_committed = false;   ///< since the last look
+  bool has_damage = false;      ///< its disk was hit: it may say so
+  int64_t down_ms = 0;          ///< of one that is dead
+  int64_t frozen_until_ms = 0;  ///< by steady time
+  int64_t cut_until_ms = 0;
+  std::vector<Strike> armed;  ///< to come within calls
+};
+
+}  // namespace millrace::simulation

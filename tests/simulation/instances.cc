@@ -1,0 +1,141 @@
+// How a world's instances begin, end and reach the broker.
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "instance.h"
+
+namespace millrace::simulation {
+namespace {
+
+constexpr int64_t kSessionMs = 10'000;
+
+bool is_of_commit(Call call) {
+  return call == Call::kFlush || call == Call::kSendOffsets || call == Call::kCommit ||
+         call == Call::kAbort || call == Call::kStep;
+}
+
+}  // namespace
+
+void World::start(Instance& instance) {
+  EngineOptions options;
+  options.application_id = "app";
+  options.instance_id = instance.name;
+  options.state_dir = root_.empty() ? root_ : root_ / instance.name;
+  options.worker_threads = 1;
+  options.poll_wait_ms = 0;
+  options.commit_pipelined = false;
+  options.commit_interval_ms = plan_.commit_interval_ms;
+  options.commit_bytes_max = plan_.commit_bytes_max;
+  options.slice_records = plan_.slice_records;
+  options.standby_replicas = plan_.standby_replicas;
+  options.session_timeout_ms = kSessionMs;
+  EngineHooks hooks;
+  hooks.on_commit_step = [this, &instance](CommitStep) -> Status {
+    const Fate fate = on_call(instance, Call::kStep);
+    return instance.is_dead && fate.before ? Status(*fate.before) : Status();
+  };
+  Result<std::unique_ptr<Engine>> made =
+      Engine::create(job_->topology(), options, *instance.link, clock_, std::move(hooks));
+  if (!made.ok()) return note(fmt::format("{} does not start: {}", instance.name, made.message()));
+  instance.engine = std::move(*made);
+  ++instance.life;
+}
+
+void World::stop(Instance& instance, int64_t down_ms) {
+  instance.is_in_turn = true;
+  const Status status = instance.engine->close();
+  instance.is_in_turn = false;
+  if (!status.ok()) {
+    note(fmt::format("{} does not stop in order: {}", instance.name, status.message()));
+  }
+  instance.down_ms = down_ms;
+  bury(instance);
+}
+
+void World::kill(Instance& instance, int64_t down_ms) {
+  instance.down_ms = down_ms;
+  if (instance.is_in_turn) {
+    instance.is_dead = true;
+  } else {
+    bury(instance);
+  }
+}
+
+void World::bury(Instance& instance) {
+  instance.engine.reset();
+  instance.is_dead = false;
+  instance.has_committed = false;
+  instance.frozen_until_ms = 0;
+  instance.armed.clear();
+  const int life = instance.life;
+  later(instance.down_ms, [this, &instance, life] {
+    if (instance.engine == nullptr && instance.life == life) start(instance);
+  });
+  later(kSessionMs, [this, &instance] {
+    broker_.end_session(instance.name, testing::MemoryBroker::Whose::kGone);
+  });
+}
+
+void World::freeze(Instance& instance, int64_t ms) {
+  instance.frozen_until_ms = steady_ms() + ms;
+  if (ms < kSessionMs) return;
+  const int life = instance.life;
+  later(kSessionMs, [this, &instance, life] {
+    if (instance.life != life || instance.frozen_until_ms < steady_ms()) return;
+    broker_.end_session(instance.name);
+  });
+}
+
+Phase World::phase_of(const Instance& instance, std::optional<Call> call) const {
+  if (instance.engine == nullptr) return Phase::kDown;
+  if (call && is_of_commit(*call)) return Phase::kCommitting;
+  switch (instance.engine->state()) {
+    case EngineState::kRebalancing:
+      return Phase::kRebalancing;
+    case EngineState::kRestoring:
+      return Phase::kRestoring;
+    case EngineState::kRunning:
+      return instance.engine->has_uncommitted() ? Phase::kProcessing : Phase::kIdle;
+    default:
+      return Phase::kStarting;
+  }
+}
+
+LinkHooks World::hooks_of(Instance& instance) {
+  LinkHooks hooks;
+  hooks.on_call = [this, &instance](Call call) { return on_call(instance, call); };
+  hooks.has_leader = [this](const TopicPartition& partition) {
+    return !leaderless_.contains(partition);
+  };
+  hooks.on_committed = [this, &instance](int32_t generation,
+                                         std::span<const engine::PartitionOffset> offsets) {
+    instance.has_committed = true;
+    note(checks_->committed(instance.name, generation, offsets));
+  };
+  hooks.on_wait = [this, &instance](int64_t ms) { go_on(instance, ms); };
+  return hooks;
+}
+
+Fate World::on_call(Instance& instance, Call call) {
+  const Error dead{ErrorCode::kInternal, "the process is gone"};
+  if (instance.is_dead) return {.before = dead};
+  Fate fate;
+  for (size_t i = 0; i < instance.armed.size() && !is_nested_; ++i) {
+    Strike& armed = instance.armed[i];
+    if (armed.calls > 1) {
+      --armed.calls;
+    } else if (!fate.before && !fate.after && applies(armed.kind, call)) {
+      const Strike strike = armed;
+      instance.armed.erase(instance.armed.begin() + static_cast<std::ptrdiff_t>(i--));
+      fate = strike_in_call(instance, strike, call);
+      if (instance.is_dead && !fate.before && !fate.after) return {.before = dead};
+    }
+  }
+  if (fate.before || fate.after) return fate;
+  if (is_away_ || instance.cut_until_ms > steady_ms()) return {.before = lost(call)};
+  return {};
+}
+
+}  // namespace millrace::simulation

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/ids.h"
+#include "millrace/core/topology.h"
+
+#include "engine/testing/memory_broker.h"
+#include "tests/simulation/draws.h"
+
+namespace millrace::simulation {
+
+/// The result of a check; empty: nothing is wrong.
+using Finding = std::optional<std::string>;
+
+/// How the keys of poison begin.
+constexpr std::string_view kPoisonKey = "poison-";
+
+/// A record to be put into a topic, in the partition of its key.
+struct Input {
+  std::string topic;
+  std::string key;
+  std::optional<std::string> value;
+  int64_t timestamp_ms = 0;
+};
+
+/// A topology, its inputs, and all that is known of its outputs. It sees every visible input but
+/// poison, and every visible output, once and in the order of offsets; an input before its outputs.
+class Job {
+ public:
+  virtual ~Job() = default;
+
+  virtual Result<Topology> topology() const = 0;
+  /// Topics that the world creates, and whether they are compacted.
+  virtual std::map<std::string, bool> topics() const = 0;
+  /// Those of `topics` whose committed records `accept` and `observe` want.
+  virtual std::vector<std::string> inputs() const = 0;
+  virtual std::vector<std::string> outputs() const = 0;
+  /// Some inputs more, at this time of day.
+  virtual std::vector<Input> make_inputs(Draws& draws, int64_t now_ms) = 0;
+  /// An input that is no record, under a key `kPoisonKey`… that no other input has: the engine
+  /// makes a dead letter of it. Nothing: this job has none.
+  virtual std::optional<Input> make_poison(int64_t /*now_ms*/) { return {}; }
+
+  /// An input is visible in its topic.
+  virtual void accept(const TopicPartition& partition, const testing::StoredRecord& record) = 0;
+  /// An output is visible. Finds what no order of the inputs and no fault allows. `now_ms` is the
+  /// latest time of day that there was.
+  virtual Finding observe(const TopicPartition& partition, const testing::StoredRecord& record,
+                          int64_t now_ms) = 0;
+  /// Everything is processed, and nothing is due: finds what is missing.
+  virtual Finding check_end(int64_t now_ms) = 0;
+  /// How far the time of day has to go until nothing is due any more; 0: nothing is.
+  virtual int64_t due_ms() const { return 0; }
+};
+
+std::vector<std::string> job_names();
+/// REQUIRES: one of `job_names()`.
+std::unique_ptr<Job> make_job(const std::string& name);
+
+}  // namespace millrace::simulation

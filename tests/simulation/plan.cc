@@ -1,0 +1,109 @@
+#include "plan.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "draws.h"
+#include "jobs/job.h"
+
+namespace millrace::simulation {
+namespace {
+
+constexpr int kStrikesMin = 10;
+constexpr int kStrikesMax = 60;
+constexpr int kStepsBetween = 8;
+constexpr int kCallsMax = 40;
+
+/// Calls within which a kind can strike; the others strike between turns only.
+bool strikes_in_calls(Kind kind) {
+  switch (kind) {
+    case Kind::kStop:
+    case Kind::kPause:
+    case Kind::kPoison:
+    case Kind::kDay:
+    case Kind::kForeignReport:
+    case Kind::kDiskLost:
+    case Kind::kDiskTorn:
+      return false;
+    default:
+      return true;
+  }
+}
+
+bool needs_a_call(Kind kind) {
+  return kind == Kind::kRequestLost || kind == Kind::kAnswerLost || kind == Kind::kAborted ||
+         kind == Kind::kLate;
+}
+
+}  // namespace
+
+WorldPlan make_plan(uint64_t seed, const PlanOptions& options) {
+  Draws draws(seed);
+  WorldPlan plan;
+  plan.seed = seed;
+  const std::vector<std::string> jobs = job_names();
+  plan.job = draws.one_of(jobs);
+  if (!options.job.empty()) plan.job = options.job;
+  plan.instances = 1 + draws.below(3);
+  plan.partitions = static_cast<int32_t>(draws.between(1, 4));
+  plan.standby_replicas = static_cast<int>(draws.below(3)) % 2;
+  plan.is_static = draws.one_in(2);
+  plan.on_disk = draws.one_in(12);
+  plan.slice_records = static_cast<int32_t>(draws.between(1, 20));
+  plan.commit_interval_ms = draws.between(1, 200);
+  plan.commit_bytes_max = draws.one_in(4) ? 500 : 64 << 20;
+  std::vector<Kind> kinds;
+  for (size_t k = 0; k < kKinds; ++k) {
+    const auto kind = static_cast<Kind>(k);
+    // A world without some kinds gets deeper into the others.
+    const bool is_of_disk = kind == Kind::kDiskLost || kind == Kind::kDiskTorn;
+    const bool is_left_out = draws.one_in(4) || (is_of_disk && !plan.on_disk);
+    if (!is_left_out && std::ranges::find(options.without, kind) == options.without.end()) {
+      kinds.push_back(kind);
+    }
+  }
+  const auto strikes = draws.between(kStrikesMin, kStrikesMax);
+  plan.steps = static_cast<int>(strikes + 1) * kStepsBetween;
+  for (int64_t i = 0; i < strikes && !kinds.empty(); ++i) {
+    Strike strike;
+    strike.step = static_cast<int>(draws.below(static_cast<uint64_t>(plan.steps)));
+    strike.kind = draws.one_of(kinds);
+    strike.victim = draws.below(plan.instances);
+    const bool in_call = draws.below(4) != 0;
+    const int calls = static_cast<int>(draws.between(1, kCallsMax));
+    strike.calls =
+        needs_a_call(strike.kind) || (in_call && strikes_in_calls(strike.kind)) ? calls : 0;
+    strike.salt = draws.salt();
+    plan.strikes.push_back(strike);
+  }
+  std::ranges::stable_sort(plan.strikes, {}, &Strike::step);
+  return plan;
+}
+
+WorldPlan reduced(const WorldPlan& plan, const std::vector<size_t>& kept) {
+  WorldPlan fewer = plan;
+  fewer.strikes.clear();
+  for (const size_t index : kept) {
+    if (index < plan.strikes.size()) fewer.strikes.push_back(plan.strikes[index]);
+  }
+  return fewer;
+}
+
+std::string describe(const WorldPlan& plan) {
+  return fmt::format(
+      "job={} instances={} partitions={} standbys={} static={} disk={} slice={} commit_ms={} "
+      "commit_bytes={} steps={} strikes={}",
+      plan.job, plan.instances, plan.partitions, plan.standby_replicas, plan.is_static,
+      plan.on_disk, plan.slice_records, plan.commit_interval_ms, plan.commit_bytes_max, plan.steps,
+      plan.strikes.size());
+}
+
+std::string describe(const Strike& strike) {
+  const std::string where =
+      strike.calls == 0 ? std::string("between turns") : fmt::format("in call {}", strike.calls);
+  return fmt::format("step={} {} of instance {} {}", strike.step, to_string(strike.kind),
+                     strike.victim, where);
+}
+
+}  // namespace millrace::simulation

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "faults.h"
+
+namespace millrace::simulation {
+
+/// All that a seed decides before the world begins.
+struct WorldPlan {
+  uint64_t seed = 0;
+  std::string job;
+  size_t instances = 1;
+  int32_t partitions = 1;
+  int standby_replicas = 0;
+  bool is_static = false;  ///< members keep their places in the group over restarts
+  bool on_disk = false;
+  int32_t slice_records = 1;
+  int64_t commit_interval_ms = 1;
+  size_t commit_bytes_max = 1;
+  int steps = 0;
+  std::vector<Strike> strikes;  ///< by step
+};
+
+/// The caller fixes this of all plans.
+struct PlanOptions {
+  std::string job = {};       ///< empty: the seed decides
+  std::vector<Kind> without;  ///< kinds that never strike
+};
+
+WorldPlan make_plan(uint64_t seed, const PlanOptions& options);
+/// The plan with those of its strikes whose indices are in `kept`, ascending.
+WorldPlan reduced(const WorldPlan& plan, const std::vector<size_t>& kept);
+std::string describe(const WorldPlan& plan);
+std::string describe(const Strike& strike);
+
+}  // namespace millrace::simulation
