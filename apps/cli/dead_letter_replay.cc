@@ -34,6 +34,7 @@ engine::ProducerLimits limits_for(const std::vector<engine::DeadLetter>& letters
   engine::ProducerLimits limits;
   for (const engine::DeadLetter& letter : letters) {
     std::vector<Header> headers;
+    headers.reserve(letter.headers.size());
     for (const auto& [name, value] : letter.headers) headers.push_back({name, Bytes(value)});
     const size_t bytes = engine::record_bytes(view_of(letter.key), view_of(letter.value), headers);
     limits.record_bytes_max = std::max(limits.record_bytes_max, bytes + kOverheadBytes);

@@ -26,6 +26,7 @@ TaskRows::TaskRows(const SubTopology& sub_topology, int32_t partition, const Out
 
 void TaskRows::add(Sent sent) {
   std::vector<int32_t> topics;
+  topics.reserve(sent.sinks.size() + 1);
   for (const ResolvedNode* const sink : sent.sinks) topics.push_back(sink->output);
   if (sent.changelog >= 0) topics.push_back(sent.changelog);
   const auto room = [this](int32_t topic) { return outputs_[topic].limits.record_bytes_max(); };
