@@ -31,7 +31,7 @@ SnapshotKeeper::SnapshotKeeper(const EngineOptions& options, const StateDirector
       metrics_(metrics),
       clock_(clock) {
   if (!options_.snapshot_dir.empty()) {
-    snapshotter_.emplace(SnapshotDirectory(snapshot_root(options_), directory_.instance()),
+    snapshotter_.emplace(SnapshotDirectory(snapshot_root(options_), directory_.instance(), clock_),
                          SnapshotterOptions{.application_id = options_.application_id,
                                             .scratch = directory_.root(),
                                             .retain = options_.snapshot_retain},

@@ -12,8 +12,8 @@ namespace {
 
 class DirectoryOrigin final : public SnapshotOrigin {
  public:
-  DirectoryOrigin(std::filesystem::path root, std::stop_token stop)
-      : store_(std::move(root), {}), stop_(std::move(stop)) {}
+  DirectoryOrigin(std::filesystem::path root, std::stop_token stop, const Clock& clock)
+      : store_(std::move(root), {}, clock), stop_(std::move(stop)) {}
 
   Result<std::string> manifest(TaskId task) override {
     const Result<SnapshotManifest> newest = store_.newest(task);
@@ -48,8 +48,8 @@ class DirectoryOrigin final : public SnapshotOrigin {
 }  // namespace
 
 std::unique_ptr<SnapshotOrigin> open_directory_origin(std::filesystem::path root,
-                                                      std::stop_token stop) {
-  return std::make_unique<DirectoryOrigin>(std::move(root), std::move(stop));
+                                                      std::stop_token stop, const Clock& clock) {
+  return std::make_unique<DirectoryOrigin>(std::move(root), std::move(stop), clock);
 }
 
 }  // namespace millrace::engine

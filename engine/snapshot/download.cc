@@ -24,7 +24,6 @@ constexpr int kFruitlessBreaksMax = 3;  // in a row that brought no byte
 constexpr std::chrono::milliseconds kPauseFirst{50};
 constexpr uint64_t kBytesPerSecondMin = 256 << 10;
 constexpr std::chrono::seconds kSlowStart{60};
-constexpr int64_t kClockSkewMaxMs = 5 * 60'000;
 
 /// How often a transfer may break.
 class Patience {

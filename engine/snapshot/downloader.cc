@@ -181,7 +181,7 @@ Result<SnapshotManifest> SnapshotDownloader::download_from(const SnapshotAddress
   const std::stop_token stop = job.stop.get_token();
   std::unique_ptr<SnapshotOrigin> origin;
   if (address.endpoint.empty()) {
-    origin = open_directory_origin(address.directory, stop);
+    origin = open_directory_origin(address.directory, stop, clock_);
   } else {
     auto opened = open_http_origin(address.endpoint, options_.timeouts, stop, options_.token);
     if (!opened.ok()) return opened.status();

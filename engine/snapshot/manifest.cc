@@ -8,9 +8,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "millrace/core/assert.h"
 #include "millrace/core/topology.h"
 #include "millrace/state/task_state.h"
 
+#include "engine/base/numbers.h"
 #include "engine/snapshot/digest.h"
 
 namespace millrace::engine {
@@ -178,6 +180,13 @@ bool is_snapshot_id(std::string_view text) {
   return text.size() == kIdDigits && text[kIdTimeDigits] == '-' &&
          consists_of(text.substr(0, kIdTimeDigits), "0123456789") &&
          consists_of(text.substr(kIdTimeDigits + 1), "0123456789abcdef");
+}
+
+int64_t snapshot_time_ms(std::string_view id) {
+  MILLRACE_ASSERT(is_snapshot_id(id), "the id of a snapshot");
+  int64_t time_ms = 0;
+  read_number(id.substr(0, kIdTimeDigits), time_ms);  // 15 digits always fit
+  return time_ms;
 }
 
 }  // namespace millrace::engine

@@ -53,5 +53,7 @@ Result<SnapshotManifest> decode_manifest(std::string_view text);
 /// Time in 15 digits and 8 random hexadecimal ones, so that ids sort by time and never meet.
 std::string make_snapshot_id(int64_t created_at_ms);
 bool is_snapshot_id(std::string_view text);
+/// When it was made. REQUIRES: `is_snapshot_id`.
+int64_t snapshot_time_ms(std::string_view id);
 
 }  // namespace millrace::engine

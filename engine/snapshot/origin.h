@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "millrace/core/clock.h"
 #include "millrace/core/ids.h"
 #include "millrace/core/result.h"
 
@@ -42,6 +43,7 @@ Result<std::unique_ptr<SnapshotOrigin>> open_http_origin(const std::string& endp
                                                          std::string token = "");
 /// A directory as `SnapshotDirectory` keeps it.
 std::unique_ptr<SnapshotOrigin> open_directory_origin(std::filesystem::path root,
-                                                      std::stop_token stop);
+                                                      std::stop_token stop,
+                                                      const Clock& clock = system_clock());
 
 }  // namespace millrace::engine

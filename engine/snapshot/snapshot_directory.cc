@@ -64,8 +64,12 @@ fs::path snapshot_root(const EngineOptions& options) {
   return options.snapshot_dir / options.application_id / "snapshots";
 }
 
-SnapshotDirectory::SnapshotDirectory(fs::path root, std::string writer)
-    : root_(std::move(root)), writer_(std::move(writer)) {}
+SnapshotDirectory::SnapshotDirectory(fs::path root, std::string writer, const Clock& clock)
+    : root_(std::move(root)), writer_(std::move(writer)), clock_(&clock) {}
+
+bool SnapshotDirectory::is_ahead(int64_t time_ms) const {
+  return time_ms - kClockSkewMaxMs > clock_->now_ms();
+}
 
 fs::path SnapshotDirectory::unfinished(TaskId task, const std::string& snapshot) const {
   return task_folder(task) / fmt::format("{}{}-{}", kUnfinishedPrefix, writer_, snapshot);
@@ -149,8 +153,10 @@ bool SnapshotDirectory::is_complete(const SnapshotManifest& manifest) const {
 
 Result<SnapshotManifest> SnapshotDirectory::newest(TaskId task) const {
   for (const std::string& snapshot : list(task)) {
+    if (is_ahead(snapshot_time_ms(snapshot))) continue;
     Result<SnapshotManifest> manifest = open(task, snapshot);
-    if (manifest.ok() && is_complete(*manifest)) return manifest;
+    if (!manifest.ok() || is_ahead(manifest->committed_at_ms)) continue;
+    if (is_complete(*manifest)) return manifest;
   }
   return Error{ErrorCode::kNotFound, fmt::format("no snapshot of task {}", task.to_string())};
 }
@@ -167,9 +173,18 @@ bool SnapshotDirectory::is_leased(TaskId task, const std::string& snapshot) cons
   return age_of(task_folder(task) / snapshot / kLeaseName) < std::chrono::seconds(kLeaseSeconds);
 }
 
-// By renaming first: no reader finds half a snapshot.
 Status SnapshotDirectory::prune(TaskId task, int retain) const {
   const std::vector<std::string> ids = list(task);
+  const auto past = std::partition_point(ids.begin(), ids.end(), [this](const std::string& id) {
+    return is_ahead(snapshot_time_ms(id));
+  });
+  MILLRACE_RETURN_IF_ERROR(prune_older(task, {ids.begin(), past}, retain));
+  return prune_older(task, {past, ids.end()}, retain);
+}
+
+// By renaming first: no reader finds half a snapshot.
+Status SnapshotDirectory::prune_older(TaskId task, std::span<const std::string> ids,
+                                      int retain) const {
   int leased = 0;
   for (size_t i = static_cast<size_t>(retain); i < ids.size(); ++i) {
     if (leased < kLeasedMax && is_leased(task, ids[i])) {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "millrace/core/clock.h"
 #include "millrace/core/ids.h"
 #include "millrace/core/result.h"
 #include "millrace/engine/options.h"
@@ -18,13 +20,18 @@ namespace millrace::engine {
 /// is the one of the state. Empty: no snapshots are kept.
 std::filesystem::path snapshot_root(const EngineOptions& options);
 
+/// By how much the clocks of two instances may differ.
+inline constexpr int64_t kClockSkewMaxMs = 5 * 60'000;
+
 /// Snapshots in a directory, which instances may share: `<root>/<task>/<snapshot>/`, with the files
 /// of the task's state and their manifest. A snapshot appears whole, by renaming, and never
 /// changes. All methods may be called from any thread; those that change a task from one at a time.
 class SnapshotDirectory {
  public:
-  /// `writer` names this instance, so that it clears away only what it left behind itself.
-  SnapshotDirectory(std::filesystem::path root, std::string writer);
+  /// `writer` names this instance, so that it clears away only what it left behind itself. `clock`
+  /// outlives this and its copies.
+  SnapshotDirectory(std::filesystem::path root, std::string writer,
+                    const Clock& clock = system_clock());
 
   /// Takes over what `checkpointer` made in `checkpoint` (a task directory on a file system of any
   /// kind) as a new snapshot. `draft` says what it is, without files and id; what comes back is
@@ -38,7 +45,9 @@ class SnapshotDirectory {
   std::vector<std::string> list(TaskId task) const;
   /// Error: `kNotFound`, `kInvalidRecord`, `kStoreIo`.
   Result<SnapshotManifest> open(TaskId task, std::string_view snapshot) const;
-  /// The newest that has a valid manifest and files of the sizes it says. Error: `kNotFound`.
+  /// The newest that has a valid manifest and files of the sizes it says. One whose times are
+  /// further ahead than clocks differ (`kClockSkewMaxMs`) is passed over: who wrote it had another
+  /// day. Error: `kNotFound`.
   Result<SnapshotManifest> newest(TaskId task) const;
   /// Where a file of a snapshot is. REQUIRES: the manifest, which was verified, has such a file.
   std::filesystem::path file_path(const SnapshotManifest& manifest, const SnapshotFile& file) const;
@@ -46,6 +55,7 @@ class SnapshotDirectory {
   /// Keeps the snapshot from being pruned for `kLeaseSeconds`, in all processes; best effort.
   void lease(TaskId task, std::string_view snapshot) const;
   /// Removes all snapshots of a task but the newest `retain`, and at most two older ones in use.
+  /// Those that are ahead of the clock count by themselves: they drive out no good one.
   Status prune(TaskId task, int retain) const;
   /// Removes what a crash left unfinished: ours, and what others did not touch for a day.
   void remove_leftovers() const;
@@ -59,9 +69,12 @@ class SnapshotDirectory {
               SnapshotManifest& manifest, const std::stop_token& stop) const;
   bool is_complete(const SnapshotManifest& manifest) const;
   bool is_leased(TaskId task, const std::string& snapshot) const;
+  bool is_ahead(int64_t time_ms) const;
+  Status prune_older(TaskId task, std::span<const std::string> ids, int retain) const;
 
   std::filesystem::path root_;
   std::string writer_;
+  const Clock* clock_;
 };
 
 }  // namespace millrace::engine

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/snapshot/snapshotter.h"
+#include "engine/testing/manual_clock.h"
 #include "tests/unit/snapshot/snapshot_fixture.h"
 
 namespace millrace::engine::snapshot_directory_test {
@@ -57,6 +58,24 @@ TEST_F(SnapshotDirectoryTest, TheNewestIsTheNewestOfUse) {
   EXPECT_EQ(store_.newest(kTask)->snapshot, first.snapshot);
   fs::rename(folder(first), root_ / kTask.to_string() / make_snapshot_id(kNowMs + 9));
   EXPECT_EQ(store_.newest(kTask).code(), ErrorCode::kNotFound);
+}
+
+TEST_F(SnapshotDirectoryTest, OnesAheadOfTheClockHideNoGoodOnes) {
+  constexpr int64_t kHourMs = 3'600'000;
+  const testing::ManualClock clock(kNowMs);
+  const SnapshotDirectory store(root_, "me", clock);
+  const auto publish_at = [&](int64_t time_ms) {
+    make_files(checkpoint_, {{"000001.sst", "rows"}});
+    return store.publish(checkpoint_, draft_at(time_ms), {}).value();
+  };
+  publish_at(kNowMs - 2);
+  const SnapshotManifest good = publish_at(kNowMs - 1);
+  publish_at(kNowMs + kHourMs);
+  const SnapshotManifest ahead = publish_at(kNowMs + 2 * kHourMs);
+  EXPECT_EQ(store.newest(kTask)->snapshot, good.snapshot);
+  ASSERT_TRUE(store.prune(kTask, 1));
+  EXPECT_THAT(store.list(kTask), ElementsAre(ahead.snapshot, good.snapshot));
+  EXPECT_EQ(store.newest(kTask)->snapshot, good.snapshot);
 }
 
 TEST_F(SnapshotDirectoryTest, AFileThatDidNotChangeIsNotReadAgain) {
