@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/loop/changelog_checks.h"
 #include "engine/loop/internal_settings.h"
 #include "engine/output/topic_limits.h"
 
@@ -202,6 +203,7 @@ Result<ResolvedTopology> prepare_topics(Admin& admin, const Topology& topology,
     }
   }
   MILLRACE_RETURN_IF_ERROR(wrong_settings(admin, kept, options.bootstrap_servers));
+  MILLRACE_RETURN_IF_ERROR(check_changelogs(admin, *resolved, options, wanted));
   if (wanted.empty()) return resolved;
   MILLRACE_RETURN_IF_ERROR(admin.create_topics(wanted));
   for (const NewTopic& topic : wanted) {

@@ -23,7 +23,7 @@ std::string dead_letter_topic(const EngineOptions& options);
 /// that are not co-partitioned, internal topics with another partition count or with settings that
 /// lose records or their times, internal topics of this application that the topology does not use
 /// (unless `allow_orphans`; a longer application id that begins with ours keeps its own, told by
-/// its control topic); those of `Admin`.
+/// its control topic); those of `check_changelogs` and of `Admin`.
 Result<ResolvedTopology> prepare_topics(Admin& admin, const Topology& topology,
                                         const EngineOptions& options);
 

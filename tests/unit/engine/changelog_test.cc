@@ -68,9 +68,55 @@ TEST_F(Changelog, ThatWasCutBeforeAStoresPositionIsOfUseToThatStore) {
   EXPECT_EQ(cluster_["b"].queries().get("rows", "k0")->row->value, "3");
 }
 
+TEST_F(Changelog, ThatIsGoneIsNotMadeAnewInTheMiddleOfItsInputs) {
+  run_with("a", 5);
+  cluster_.broker.delete_topic("app-rows-changelog");
+  ASSERT_TRUE(cluster_.start("b"));
+  const Status status = cluster_.settle();
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("changelog 'app-rows-changelog' of store 'rows'"),
+                                      HasSubstr("committed offset 5 of left/0"),
+                                      HasSubstr("kafka-topics --create --topic "
+                                                "app-rows-changelog --partitions 1 --config")));
+  EXPECT_EQ(cluster_.broker.partitions("app-rows-changelog"), 0);
+}
+
+TEST_F(Changelog, OfANewStoreIsTakenFromWhoMadeIt) {
+  run_with("a", 5);
+  cluster_.broker.delete_topic("app-rows-changelog");
+  cluster_.broker.create_topic("app-rows-changelog", 1, {{"cleanup.policy", "compact"}});
+  run_with("b", 1);
+  EXPECT_EQ(cluster_.values("out").at("k0").back(), "1");
+}
+
+TEST_F(Changelog, ThatForgetsDeletionsBeforeLocalStateIsTooOldIsRefused) {
+  cluster_.broker.create_topic(
+      "app-rows-changelog", 1,
+      {{"cleanup.policy", "compact"}, {"delete.retention.ms", "86400000"}});
+  ASSERT_TRUE(cluster_.start("a"));
+  const Status status = cluster_.settle();
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(status.message(),
+              AllOf(HasSubstr("'app-rows-changelog' has delete.retention.ms=86400000"),
+                    HasSubstr("state.max.age.ms=259200000")));
+  cluster_.kill("a");
+  cluster_.options.state_max_age_ms = 3'600'000;
+  ASSERT_TRUE(cluster_.start("a"));
+  EXPECT_TRUE(cluster_.settle());
+}
+
+TEST_F(Changelog, IsMadeToKeepDeletionsLongerThanLocalStateIsUsed) {
+  constexpr int64_t kThirtyDaysMs = 30LL * 24 * 3600 * 1000;
+  cluster_.options.state_max_age_ms = kThirtyDaysMs;
+  run_with("a", 1);
+  const auto described = admin_->describe_topic("app-rows-changelog");
+  EXPECT_GT(std::stoll(described->config.at("delete.retention.ms")), kThirtyDaysMs);
+}
+
 TEST_F(Changelog, ThatLostItsEndIsNotFilledUpAgain) {
   run_with("a", 5);
   cluster_.broker.delete_topic("app-rows-changelog");
+  cluster_.broker.create_topic("app-rows-changelog", 1, {{"cleanup.policy", "compact"}});
   expect_refused("a", "holds offsets 0 to 0, but local state is at");
 }
 
