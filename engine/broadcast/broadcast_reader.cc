@@ -135,6 +135,13 @@ bool BroadcastReader::is_loaded() const {
                      [](const auto& topic) { return topic->copy.is_loaded(); });
 }
 
+std::vector<std::pair<std::string, int32_t>> BroadcastReader::partitions() const {
+  std::vector<std::pair<std::string, int32_t>> found;
+  found.reserve(topics_.size());
+  for (const auto& topic : topics_) found.emplace_back(topic->use->name, topic->copy.partitions());
+  return found;
+}
+
 const BroadcastTopic& BroadcastReader::topic(std::string_view name) const {
   for (const auto& topic : topics_) {
     if (topic->use->name == name) return *topic;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "millrace/core/result.h"
@@ -49,6 +50,8 @@ class BroadcastReader {
   /// Whether all was read that the topics held at first. Tasks start only then.
   bool is_loaded() const;
 
+  /// Partitions of every topic, as they are read.
+  std::vector<std::pair<std::string, int32_t>> partitions() const;
   /// REQUIRES: the topology has a broadcast table of this name.
   const BroadcastTopic& topic(std::string_view name) const;
   /// Forgets versions below the floors that `lower` finds: called for each topic with the ends of

@@ -12,12 +12,18 @@ namespace {
 
 constexpr std::chrono::milliseconds kHousekeepingInterval{5'000};
 
+std::vector<std::pair<std::string, int32_t>> partitions_of(const BroadcastReader* broadcasts) {
+  if (broadcasts == nullptr) return {};
+  return broadcasts->partitions();
+}
+
 }  // namespace
 
 DataPlane::DataPlane(Instance& instance, Application& application, ProducerSession& session,
                      FailPoint& fail_point, std::unique_ptr<Fetcher> input)
     : instance_(instance),
       broadcasts_(application.broadcasts()),
+      table_watch_(instance, application.admin(), partitions_of(application.broadcasts())),
       session_(session),
       pump_(std::move(input), application.admin(), instance.options, instance.metrics),
       feed_(instance.metrics, application.outputs(), instance.clock),
@@ -55,6 +61,7 @@ Status DataPlane::poll() {
   inputs_at_end_ = inputs->is_at_end;
   queued_bytes_ = inputs->queued_bytes;
   if (broadcasts_ == nullptr) return {};
+  MILLRACE_RETURN_IF_ERROR(table_watch_.check());
   const Result<BroadcastReader::Outcome> tables = broadcasts_->poll();
   if (!tables.ok()) return tables.status();
   did_something_ |= tables->records > 0;

@@ -17,6 +17,7 @@
 #include "engine/loop/housekeeper.h"
 #include "engine/loop/input_pump.h"
 #include "engine/loop/instance.h"
+#include "engine/loop/table_watch.h"
 #include "engine/metrics/metrics_feed.h"
 #include "engine/task/task.h"
 
@@ -42,8 +43,8 @@ class DataPlane {
   /// Commits from now on are for this generation. REQUIRES: nothing is uncommitted.
   void set_generation(GroupMetadata group);
 
-  // The phases of a turn. Errors: those of `InputPump`, `BroadcastReader`, `Task::process_slice`
-  // and `Committer`.
+  // The phases of a turn. Errors: those of `InputPump`, `BroadcastReader`, `TableWatch`,
+  // `Task::process_slice` and `Committer`.
   Status poll();
   Status process();
   /// Finishes a commit whose round trip has ended, and begins the next when it is due.
@@ -85,6 +86,7 @@ class DataPlane {
 
   Instance& instance_;
   BroadcastReader* const broadcasts_;  ///< null: the topology has none
+  TableWatch table_watch_;
   ProducerSession& session_;
   InputPump pump_;
   MetricsFeed feed_;

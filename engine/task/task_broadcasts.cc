@@ -26,7 +26,29 @@ std::string row_key(const std::string& topic, int32_t partition) {
   return key;
 }
 
+int64_t offset_of(const Row& row) {
+  return Serde<int64_t>::view(Bytes(row.value.data(), sizeof(int64_t)));
+}
+
 }  // namespace
+
+bool is_behind_cursors(const SubTopology& sub_topology, TaskState& state,
+                       const BroadcastReader& reader, std::span<const PartitionOffset> table_ends) {
+  for (const ResolvedNode& resolved : sub_topology.nodes) {
+    for (const std::string& table : resolved.node->broadcasts) {
+      KeyValueStore& cursors = state.store(resolved.node->cursors);
+      for (const PartitionOffset& end : table_ends) {
+        if (end.partition.topic != table) continue;
+        const int32_t p = end.partition.partition;
+        const Row row = cursors.get(Bytes(row_key(table, p)));
+        if (!row) continue;
+        const int64_t at = offset_of(row);
+        if (at > reader.topic(table).copy.end(p) && at <= end.offset) return true;
+      }
+    }
+  }
+  return false;
+}
 
 /// Rows of the node's store: topic, 0, partition (4 bytes) → offset, wall clock in ms (8 bytes
 /// each, all big-endian).
@@ -44,7 +66,7 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
     for (int32_t p = 0; p < topic.copy.partitions(); ++p) {
       const Row row = store.get(Bytes(row_key(topic.use->name, p)));
       is_new.push_back(!row);
-      at.push_back(row ? Serde<int64_t>::view(Bytes(row.value.data(), sizeof(int64_t))) : 0);
+      at.push_back(row ? offset_of(row) : 0);
       kept_ms.push_back(
           row ? Serde<int64_t>::view(Bytes(row.value.data() + sizeof(int64_t), sizeof(int64_t)))
               : now_ms);

@@ -8,13 +8,22 @@
 #include <vector>
 
 #include "millrace/core/broadcast.h"
+#include "millrace/state/task_state.h"
 
 #include "engine/broadcast/broadcast_reader.h"
+#include "engine/clients/clients.h"
+#include "engine/core/resolved_topology.h"
 
 namespace millrace::engine {
 
 class TaskProcessors;
 struct TaskScope;
+
+/// Whether the instance has read less of a broadcast table than a cursor of this task has met, for
+/// another instance had read more. A task that starts now would meet all of the table anew.
+/// `table_ends`: where the topics ended lately; a cursor beyond is of a topic that is gone.
+bool is_behind_cursors(const SubTopology& sub_topology, TaskState& state,
+                       const BroadcastReader& reader, std::span<const PartitionOffset> table_ends);
 
 /// Where the nodes of a task stand in the broadcast tables that they read. A cursor, one a node and
 /// table, is rows of the node's store of cursors, so a change is committed with what it led to.

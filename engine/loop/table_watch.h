@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/clock.h"
+#include "millrace/core/result.h"
+
+#include "engine/base/errands.h"
+#include "engine/clients/clients.h"
+#include "engine/loop/instance.h"
+
+namespace millrace::engine {
+
+/// Looks now and then whether a broadcast topic was given more partitions, which nobody reads. The
+/// group notices that of its inputs, but it has not subscribed to these. Loop's thread only.
+class TableWatch {
+ public:
+  /// `partitions`: of each broadcast topic, as it is read. The others must outlive this.
+  TableWatch(const Instance& instance, Admin& admin,
+             std::vector<std::pair<std::string, int32_t>> partitions);
+
+  /// Never waits. Error: `kConfig` once a topic has more partitions. A question that fails is asked
+  /// again later.
+  Status check();
+
+ private:
+  Status look() const;
+
+  const Clock& clock_;
+  Admin& admin_;
+  const std::vector<std::pair<std::string, int32_t>> partitions_;
+  int64_t due_ns_ = 0;
+  std::shared_ptr<const Pending<Status>> answer_;  ///< null: nothing is asked
+  Errands errands_;                                ///< last: its thread uses the rest
+};
+
+}  // namespace millrace::engine
