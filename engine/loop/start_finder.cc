@@ -90,14 +90,19 @@ Result<StartPosition> StartFinder::locate(const StartQuestion& question) const {
   StartPosition start;
   for (const PartitionOffset& known : *committed) {
     int64_t offset = known.offset;
-    if (offset >= 0) start.has_offsets = true;
     if (offset < 0 || question.needs_ends) {
       const Result<Admin::Watermarks> marks = admin_.watermarks(known.partition);
       if (!marks.ok()) return marks.status();
+      if (offset < 0 && marks->low < marks->high) start.unknown.push_back(known.partition);
       if (offset < 0) offset = marks->low;
       if (question.needs_ends) start.backlog_ends.push_back(marks->high);
     }
     start.offsets.push_back(offset);
+  }
+  for (const TopicPartition& table : question.tables) {
+    const Result<Admin::Watermarks> marks = admin_.watermarks(table);
+    if (!marks.ok()) return marks.status();
+    start.table_ends.push_back({table, marks->high});
   }
   return start;
 }

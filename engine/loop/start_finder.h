@@ -23,13 +23,16 @@ namespace millrace::engine {
 struct StartPosition {
   std::vector<int64_t> offsets;       ///< one an input
   std::vector<int64_t> backlog_ends;  ///< one an input, for timers on the wall clock; else empty
-  bool has_offsets = false;           ///< the group had committed some for this task
+  /// Inputs that hold records and of which the group knows no offset: never read, or forgotten.
+  std::vector<TopicPartition> unknown;
+  std::vector<PartitionOffset> table_ends;  ///< where the broadcast tables of the question end
 };
 
 /// A question about one task.
 struct StartQuestion {
   std::vector<TopicPartition> inputs;       ///< of a task that is to run; else empty
   bool needs_ends = false;                  ///< where the inputs end is of interest
+  std::vector<TopicPartition> tables;       ///< of the broadcast tables that it reads
   std::vector<PartitionOffset> changelogs;  ///< of `Restorer::changelogs_of`
 };
 

@@ -34,6 +34,7 @@ void TaskRecord::move_to(Stage stage) {
   MILLRACE_ASSERT((task == nullptr) == (stage == Stage::kUnopened), "it has state unless unopened");
   stage_ = stage;
   question.reset();
+  restored_records.reset();
 }
 
 TaskInfo TaskRecord::info(const std::optional<RestoreStatus>& restore, bool is_caught_up) const {

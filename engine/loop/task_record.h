@@ -49,8 +49,13 @@ class TaskRecord {
   bool is_standby;
   bool starts_empty = false;   ///< what is on disk is not to be used
   std::unique_ptr<Task> task;  ///< null exactly while kUnopened
-  StartPosition start;         ///< from where to run; from kRestoring on
-  Backoff backoff;             ///< of what keeps this task alone from going on
+  /// Wall clock at which its stores last held all that their changelogs did, as far as is known;
+  /// 0: they are empty.
+  int64_t current_ms = 0;
+  StartPosition start;  ///< from where to run; from kRestoring on
+  /// At kRestoring: its stores are complete, after so many records; what is left is to start it.
+  std::optional<int64_t> restored_records;
+  Backoff backoff;  ///< of what keeps this task alone from going on
   /// To Kafka, under way or answered; null except at kPreparing. A step takes it back.
   std::shared_ptr<const StartFinder::Answer> question;
   bool shown_as_caught_up = false;

@@ -1,6 +1,7 @@
 #include "engine/loop/task_roster.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
@@ -23,7 +24,8 @@ TaskRoster::TaskRoster(Instance& instance, Parts parts)
       backoff_(parts.backoff),
       state_(std::move(parts.state)),
       snapshots_(std::move(parts.snapshots)),
-      restorer_(std::move(parts.changelogs), instance.scheduler, instance.clock),
+      restorer_(std::move(parts.changelogs), instance.scheduler, instance.clock,
+                instance.options.state_max_age_ms),
       starts_(instance, parts.application.admin(), parts.session, [this] {
         restorer_.fetcher().wake();
         plane_.wake();
@@ -93,7 +95,10 @@ void TaskRoster::go_back() {
 void TaskRoster::reset_active(Stage stage) {
   for (auto& [id, record] : records_) {
     if (record.is_standby || record.is(Stage::kUnopened)) continue;
-    if (record.is(Stage::kRunning)) plane_.remove(*record.task);
+    if (record.is(Stage::kRunning)) {
+      plane_.remove(*record.task);
+      record.current_ms = instance_.clock.now_ms();
+    }
     restorer_.cancel(id);  // also what it followed as a standby until it was given to run
     record.task->reset();
     record.move_to(stage);
@@ -139,7 +144,10 @@ void TaskRoster::show(TaskRecord& record) {
 
 void TaskRoster::do_chores() {
   if (snapshots_) snapshots_->take_due(plane_.tasks());
-  if (has_plan_) state_.remove_old(snapshots_.get());
+  if (!has_plan_) return;
+  std::set<TaskId> ours;
+  for (const auto& [id, record] : records_) ours.insert(id);
+  state_.remove_old(ours, snapshots_.get());
 }
 
 std::map<TaskId, int64_t> TaskRoster::held() const {

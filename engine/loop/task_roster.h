@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -59,7 +60,8 @@ class TaskRoster {
   /// task: it is logged, and the task's backoff decides when the next attempt is due.
   Status prepare();
   /// Reads changelogs for a slice and starts the tasks that are complete. Errors: those of
-  /// `Restorer::run_slice` and `Task::start`; `kConfig` when rows are there but no offsets.
+  /// `Restorer::run_slice` and `Task::start`; `kConfig` when a task has state and the offset of one
+  /// of its inputs is lost.
   Status restore_slice();
   /// Shows queries the positions that a commit moved.
   void show_committed(std::span<Task* const> tasks);
@@ -93,8 +95,8 @@ class TaskRoster {
   void warn_of_unknown(const Ownership& ownership) const;
   void take_task(TaskId id, bool is_standby);
   void reset_active(Stage stage);
-  /// Opens what is to run; a standby only when nothing that is to run was opened or is next, and
-  /// one a turn.
+  /// Opens what is to run; a standby only when nothing that is to run was opened or is asked about,
+  /// and one a turn.
   Status open_tasks();
   Status open(TaskRecord& record);
   /// Whether the task is to be opened later, from a snapshot that is being downloaded. Looks for
@@ -112,9 +114,18 @@ class TaskRoster {
   Status begin(TaskRecord& record, const StartAnswer& answer);
   /// Passes on what ends the engine; else the task waits, and only it.
   static Status delay(TaskRecord& record, Status failure);
+  /// Whether deletions in its changelogs may have gone before its stores took them in.
+  bool is_outdated(const TaskRecord& record, const StartAnswer& answer) const;
   /// Closes a task whose state is of no use, to be opened empty.
-  Status rebuild(TaskRecord& record);
-  Status start(TaskRecord& record, int64_t restored_records);
+  Status rebuild(TaskRecord& record, std::string_view why);
+  Status take_outcome(const Restorer::Outcome& outcome);
+  /// Starts the tasks whose stores are complete.
+  Status start_restored();
+  /// Whether the instance still has to read broadcast tables up to the task's cursors.
+  bool waits_for_tables(const TaskRecord& record) const;
+  /// Whether inputs without offsets are new to the task. Error: `kConfig` when they are not.
+  Status check_offsets(const TaskRecord& record) const;
+  Status start(TaskRecord& record);
   /// Closes the task and forgets it. Returns the place after it.
   Records::iterator remove(Records::iterator place);
   void show(TaskRecord& record);

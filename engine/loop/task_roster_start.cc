@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cstdlib>
+#include <set>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -27,6 +29,29 @@ bool is_ahead_of_group(Task& task, const StartPosition& start) {
     if (known != local.end() && known->second > start.offsets[i]) return true;
   }
   return false;
+}
+
+/// Whether any store that comes from a changelog has a row.
+bool holds_rows(Task& task) {
+  const auto& stores = task.sub_topology().stores;
+  return std::any_of(stores.begin(), stores.end(), [&](const ResolvedStore& store) {
+    return store.output >= 0 && task.state().store(store.spec->name).range({}, {})->valid();
+  });
+}
+
+/// Partitions of the broadcast tables that a sub-topology reads.
+std::vector<TopicPartition> tables_of(const SubTopology& sub_topology,
+                                      const BroadcastReader* broadcasts) {
+  std::set<std::string> names;
+  for (const ResolvedNode& resolved : sub_topology.nodes) {
+    names.insert(resolved.node->broadcasts.begin(), resolved.node->broadcasts.end());
+  }
+  std::vector<TopicPartition> tables;
+  for (const std::string& name : names) {
+    const int32_t partitions = broadcasts->topic(name).copy.partitions();
+    for (int32_t p = 0; p < partitions; ++p) tables.push_back({name, p});
+  }
+  return tables;
 }
 
 }  // namespace
@@ -93,6 +118,7 @@ Status TaskRoster::open(TaskRecord& record) {
       record.id, sub_topology, {.starts_empty = record.starts_empty, .tasks = records_.size()});
   if (!state.ok()) return state.status();
   record.starts_empty = false;
+  record.current_ms = (*state)->positions().committed_at_ms;
   record.task = std::make_unique<Task>(record.id, sub_topology, application_.environment(),
                                        std::move(*state));
   record.move_to(Stage::kPreparing);
@@ -118,6 +144,7 @@ Status TaskRoster::ask() {
     StartQuestion question;
     question.changelogs = restorer_.changelogs_of(*record->task);
     if (!record->is_standby) {
+      question.tables = tables_of(record->task->sub_topology(), application_.broadcasts());
       question.needs_ends = record->task->sub_topology().has_wall_timers();
       for (const TaskInput& input : record->task->inputs()) {
         question.inputs.push_back(input.partition);
@@ -179,6 +206,9 @@ Status TaskRoster::take_answers() {
 }
 
 Status TaskRoster::begin(TaskRecord& record, const StartAnswer& answer) {
+  if (is_outdated(record, answer)) {
+    return rebuild(record, "it was not current for longer than state.max.age.ms");
+  }
   if (record.is_standby) {
     MILLRACE_RETURN_IF_ERROR(
         restorer_.begin(*record.task, RestoreGoal::kFollow, answer.changelogs));
@@ -187,7 +217,9 @@ Status TaskRoster::begin(TaskRecord& record, const StartAnswer& answer) {
     return {};
   }
   record.start = answer.start;
-  if (is_ahead_of_group(*record.task, record.start)) return rebuild(record);
+  if (is_ahead_of_group(*record.task, record.start)) {
+    return rebuild(record, "it holds inputs that the group has not committed");
+  }
   if (restorer_.contains(record.id)) {
     MILLRACE_RETURN_IF_ERROR(restorer_.promote(record.id, answer.changelogs));
   } else {
@@ -198,9 +230,20 @@ Status TaskRoster::begin(TaskRecord& record, const StartAnswer& answer) {
   return {};
 }
 
-Status TaskRoster::rebuild(TaskRecord& record) {
-  spdlog::warn("local state holds inputs that the group has not committed, rebuilding task={}",
-               record.id.to_string());
+bool TaskRoster::is_outdated(const TaskRecord& record, const StartAnswer& answer) const {
+  const int64_t max_age_ms = instance_.options.state_max_age_ms;
+  const int64_t age_ms = std::abs(instance_.clock.now_ms() - record.current_ms);
+  if (record.current_ms == 0 || max_age_ms <= 0 || age_ms <= max_age_ms) return false;
+  // The end of the transaction that wrote the last row is no row.
+  const int64_t marker = session_.is_transactional() ? 1 : 0;
+  return std::any_of(
+      answer.changelogs.begin(), answer.changelogs.end(), [&](const ChangelogExtent& changelog) {
+        return changelog.position >= 0 && changelog.position + marker < changelog.marks.high;
+      });
+}
+
+Status TaskRoster::rebuild(TaskRecord& record, std::string_view why) {
+  spdlog::warn("local state is rebuilt, for {} task={}", why, record.id.to_string());
   restorer_.cancel(record.id);
   if (snapshots_) snapshots_->forget(record.id);
   registry_.remove(record.id);
@@ -212,43 +255,86 @@ Status TaskRoster::rebuild(TaskRecord& record) {
 }
 
 Status TaskRoster::restore_slice() {
-  if (!restorer_.is_active()) return {};
-  const Result<Restorer::Outcome> outcome = restorer_.run_slice();
-  if (!outcome.ok()) return outcome.status();
-  did_something_ |= outcome->fetched || !outcome->finished.empty();
-  for (const auto& [task, records] : outcome->finished) {
+  if (restorer_.is_active()) {
+    const Result<Restorer::Outcome> outcome = restorer_.run_slice();
+    if (!outcome.ok()) return outcome.status();
+    MILLRACE_RETURN_IF_ERROR(take_outcome(*outcome));
+  }
+  return start_restored();
+}
+
+Status TaskRoster::take_outcome(const Restorer::Outcome& outcome) {
+  did_something_ |= outcome.fetched || !outcome.finished.empty();
+  for (const auto& [task, records] : outcome.finished) {
     instance_.metrics.clear_restore(task->id());
     instance_.metrics.restored_records().add(static_cast<double>(records));
-    MILLRACE_RETURN_IF_ERROR(start(records_.at(task->id()), records));
+    records_.at(task->id()).restored_records = records;
   }
-  for (const Task* const task : outcome->out_of_range) {
+  for (const Task* const task : outcome.out_of_range) {
     records_.at(task->id()).move_to(Stage::kPreparing);
   }
-  for (const Task* const task : outcome->progressed) {
+  for (const Task* const task : outcome.outdated) {
+    TaskRecord& record = records_.at(task->id());
+    record.move_to(Stage::kPreparing);
+    MILLRACE_RETURN_IF_ERROR(
+        rebuild(record, "nothing came from its changelogs for longer than state.max.age.ms"));
+  }
+  for (const Task* const task : outcome.progressed) {
     TaskRecord& record = records_.at(task->id());
     show(record);
-    if (!record.is(Stage::kRestoring)) continue;
     const RestoreStatus now = *restorer_.status(task->id());
+    if (now.remaining_records == 0) record.current_ms = instance_.clock.now_ms();
+    if (!record.is(Stage::kRestoring)) continue;
     instance_.metrics.set_restore(
         now.task, {now.records, now.bytes, now.remaining_records, now.records_per_second});
   }
-  has_news_ |= !outcome->caught_up.empty();
+  has_news_ |= !outcome.caught_up.empty();
   return {};
 }
 
-Status TaskRoster::start(TaskRecord& record, int64_t restored_records) {
-  if (restored_records > 0 && !record.start.has_offsets && session_.is_transactional()) {
+Status TaskRoster::start_restored() {
+  for (auto& [id, record] : records_) {
+    if (!record.restored_records || waits_for_tables(record)) continue;
+    MILLRACE_RETURN_IF_ERROR(start(record));
+  }
+  return {};
+}
+
+bool TaskRoster::waits_for_tables(const TaskRecord& record) const {
+  const BroadcastReader* const broadcasts = application_.broadcasts();
+  return broadcasts != nullptr &&
+         is_behind_cursors(record.task->sub_topology(), record.task->state(), *broadcasts,
+                           record.start.table_ends);
+}
+
+Status TaskRoster::check_offsets(const TaskRecord& record) const {
+  const std::vector<TopicPartition>& unknown = record.start.unknown;
+  if (unknown.empty() || !session_.is_transactional()) return {};
+  const auto& known = record.task->state().positions().inputs;
+  if (*record.restored_records == 0 && known.empty() && !holds_rows(*record.task)) return {};
+  const bool is_all_here = *record.restored_records == 0 && !known.empty();
+  for (const TopicPartition& input : unknown) {
+    // State that a commit on this disk completed tells whether the task ever read the input.
+    if (is_all_here && !known.contains(input)) continue;
     return Error{
         ErrorCode::kConfig,
-        fmt::format("the changelogs of task {} hold rows but the group '{}' has no offsets "
-                    "for its inputs: they expired or were deleted, and reading from the "
-                    "beginning would apply everything twice. Reset the application: "
-                    "delete its internal topics too, or set the group's offsets",
-                    record.id.to_string(), instance_.options.application_id)};
+        fmt::format(
+            "task {0} has state, but the group '{1}' has no offsets for its input {2}: they "
+            "expired or were deleted, and reading from the beginning would apply its records "
+            "twice. Set the group's offset for {2} to where the application had read, or reset the "
+            "application: delete its internal topics and the group's offsets. Only if the input is "
+            "new to the topology, set its offset to the beginning",
+            record.id.to_string(), instance_.options.application_id, input.to_string())};
   }
+  return {};
+}
+
+Status TaskRoster::start(TaskRecord& record) {
+  MILLRACE_RETURN_IF_ERROR(check_offsets(record));
   MILLRACE_RETURN_IF_ERROR(record.task->start(record.start.offsets, record.start.backlog_ends));
   MILLRACE_RETURN_IF_ERROR(plane_.add(*record.task));
   record.move_to(Stage::kRunning);
+  did_something_ = true;
   show(record);
   spdlog::info("task running task={}", record.id.to_string());
   return {};

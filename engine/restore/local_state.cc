@@ -90,7 +90,10 @@ std::map<TaskId, int64_t> LocalState::held() const {
   return held;
 }
 
-void LocalState::remove_old(const SnapshotKeeper* snapshots) {
+void LocalState::remove_old(const std::set<TaskId>& ours, const SnapshotKeeper* snapshots) {
+  for (auto& [task, closed] : closed_) {
+    if (ours.contains(task)) closed.since_ns = clock_.steady_ns();
+  }
   const int64_t oldest_ns = clock_.steady_ns() - options_.state_cleanup_delay_ms * kNsPerMs;
   std::erase_if(closed_, [&](const auto& entry) {
     const auto& [task, closed] = entry;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 
@@ -47,9 +48,9 @@ class LocalState {
   bool is_on_disk(TaskId task) const { return directory_.has_task(task); }
   /// Of each task with closed state: how far it is (`held_of`).
   std::map<TaskId, int64_t> held() const;
-  /// Removes state that has been closed for `state_cleanup_delay_ms`, unless `snapshots` (null:
-  /// there are none) are still being taken of it.
-  void remove_old(const SnapshotKeeper* snapshots);
+  /// Removes state that has been closed for `state_cleanup_delay_ms` while its task was not among
+  /// `ours`, unless `snapshots` (null: there are none) are still being taken of it.
+  void remove_old(const std::set<TaskId>& ours, const SnapshotKeeper* snapshots);
 
  private:
   struct Closed {

@@ -1,6 +1,7 @@
 #include "engine/restore/restorer.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,8 +40,9 @@ Status check_row(const StoreSpec& spec, const TopicPartition& partition,
 
 }  // namespace
 
-Restorer::Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock)
-    : fetcher_(std::move(fetcher)), scheduler_(scheduler), clock_(clock) {}
+Restorer::Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock,
+                   int64_t max_age_ms)
+    : fetcher_(std::move(fetcher)), scheduler_(scheduler), clock_(clock), max_age_ms_(max_age_ms) {}
 
 int64_t Restorer::TaskRestore::remaining() const {
   int64_t sum = 0;
@@ -185,6 +187,7 @@ Result<Restorer::Outcome> Restorer::run_slice() {
   }
   if (!done.empty()) MILLRACE_RETURN_IF_ERROR(fetcher_->remove(done));
   for (Task* const task : outcome.out_of_range) cancel(task->id());
+  for (Task* const task : outcome.outdated) cancel(task->id());
   for (const auto& finished : outcome.finished) {
     std::erase_if(tasks_, [&](const auto& restore) { return restore->task == finished.task; });
   }
@@ -199,6 +202,13 @@ void Restorer::settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicP
     return;
   }
   const bool has_progressed = std::exchange(restore.has_progressed, false);
+  if (restore.is_complete && (has_progressed || restore.current_ms == 0)) {
+    if (is_outdated(restore)) {
+      outcome.outdated.push_back(restore.task);
+      return;
+    }
+    restore.current_ms = clock_.now_ms();
+  }
   if (restore.goal == RestoreGoal::kRun) {
     for (StoreRestore& store : restore.stores) {
       if (store.is_done || store.position < store.target) continue;
@@ -217,6 +227,13 @@ void Restorer::settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicP
     outcome.caught_up.push_back(restore.task);
   }
   if (has_progressed) outcome.progressed.push_back(restore.task);
+}
+
+/// A standby that is cut off from Kafka gets nothing, and so does one whose task has nothing to do:
+/// they look alike, so both are judged by the silence.
+bool Restorer::is_outdated(const TaskRestore& restore) const {
+  if (restore.goal != RestoreGoal::kFollow || restore.current_ms == 0) return false;
+  return max_age_ms_ > 0 && std::abs(clock_.now_ms() - restore.current_ms) > max_age_ms_;
 }
 
 Status Restorer::poll(TaskRestore& restore, Outcome& outcome) {

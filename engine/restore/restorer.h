@@ -44,7 +44,9 @@ struct ChangelogExtent {
 /// owners were fenced; the last stable offset would leave out a commit whose markers are pending.
 class Restorer {
  public:
-  Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock);
+  /// `max_age_ms`: how long Kafka keeps deletions at least; 0: for ever.
+  Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock,
+           int64_t max_age_ms);
 
   /// The changelogs of a task, each with its store's position (−1: the store is empty): what Kafka
   /// is to be asked before `begin` and `promote`.
@@ -71,6 +73,9 @@ class Restorer {
     std::vector<Task*> caught_up;     ///< standbys that reached the end for the first time
     std::vector<Task*> progressed;    ///< not finished, and with another `status` than before
     std::vector<Task*> out_of_range;  ///< a changelog moved away meanwhile; cancelled
+    /// Standbys to which something came after so long a silence that deletions before it may have
+    /// been missed; cancelled.
+    std::vector<Task*> outdated;
   };
   /// One bounded slice. Errors: `kConfig` (rows that are none of the store's type), `kStoreIo`,
   /// those of `Fetcher::poll`.
@@ -104,6 +109,7 @@ class Restorer {
     bool is_complete = false;     ///< reached the end once; all of it is readable
     bool is_announced = false;    ///< as caught up
     bool is_out_of_range = false;
+    int64_t current_ms = 0;  ///< wall clock when a complete one last had news; of a standby
     Status status;
     int64_t remaining() const;
   };
@@ -115,6 +121,8 @@ class Restorer {
   Status poll(TaskRestore& restore, Outcome& outcome);
   /// After a slice: what is finished, caught up, or still to be told about.
   void settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicPartition>& done);
+  /// Whether a standby that has news had none for longer than Kafka keeps deletions.
+  bool is_outdated(const TaskRestore& restore) const;
   static void feed(TaskRestore& restore);
   static Status feed_store(TaskRestore& restore, StoreRestore& store);
   void log_progress(TaskRestore& restore, std::string_view what);
@@ -123,6 +131,7 @@ class Restorer {
   std::unique_ptr<Fetcher> fetcher_;
   Scheduler& scheduler_;
   const Clock& clock_;
+  const int64_t max_age_ms_;
   std::vector<std::unique_ptr<TaskRestore>> tasks_;
 };
 

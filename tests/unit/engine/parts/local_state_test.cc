@@ -42,12 +42,27 @@ TEST_F(LocalStateTest, OnDiskStaysUntilTheCleanUpDelayIsOver) {
   LocalState local = opened_and_closed(folder.path());
   EXPECT_THAT(local.held(), ElementsAre(Key(kTask)));
   clock_.advance(options_.state_cleanup_delay_ms);
-  local.remove_old(nullptr);
+  local.remove_old({}, nullptr);
   EXPECT_TRUE(local.is_on_disk(kTask));
   clock_.advance(1);
-  local.remove_old(nullptr);
+  local.remove_old({}, nullptr);
   EXPECT_FALSE(local.is_on_disk(kTask));
   EXPECT_THAT(local.held(), IsEmpty());
+}
+
+TEST_F(LocalStateTest, StaysWhileItsTaskWaitsHereToBeOpened) {
+  const TempDirectory folder;
+  LocalState local = opened_and_closed(folder.path());
+  for (int i = 0; i < 3; ++i) {
+    clock_.advance(options_.state_cleanup_delay_ms);
+    local.remove_old({kTask}, nullptr);
+  }
+  clock_.advance(1);
+  local.remove_old({}, nullptr);
+  EXPECT_TRUE(local.is_on_disk(kTask)) << "the delay begins when the task goes";
+  clock_.advance(options_.state_cleanup_delay_ms);
+  local.remove_old({}, nullptr);
+  EXPECT_FALSE(local.is_on_disk(kTask));
 }
 
 TEST_F(LocalStateTest, InMemoryIsGoneOnceItIsClosed) {

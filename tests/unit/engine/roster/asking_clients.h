@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,6 +20,10 @@ struct Questions {
   std::function<Status(const TopicPartition&)> watermarks;
   std::function<Status(std::span<const TopicPartition>)> committed;
   std::function<Status(const std::string& transactional_id)> producer;
+  /// Changes an answer of the broker.
+  std::function<void(std::vector<PartitionOffset>&)> change_committed;
+  /// Records of a broadcast topic's partition that are shown, as if more had not come yet.
+  size_t table_records_max = SIZE_MAX;
   bool answers_at_once = true;
 };
 
@@ -35,7 +42,9 @@ class AskingAdmin final : public Admin {
   Result<std::vector<PartitionOffset>> committed(
       std::span<const TopicPartition> partitions) override {
     if (questions_.committed) MILLRACE_RETURN_IF_ERROR(questions_.committed(partitions));
-    return admin_->committed(partitions);
+    Result<std::vector<PartitionOffset>> answer = admin_->committed(partitions);
+    if (answer.ok() && questions_.change_committed) questions_.change_committed(*answer);
+    return answer;
   }
   Result<Watermarks> watermarks(const TopicPartition& partition) override {
     if (questions_.watermarks) MILLRACE_RETURN_IF_ERROR(questions_.watermarks(partition));
@@ -49,6 +58,38 @@ class AskingAdmin final : public Admin {
  private:
   std::unique_ptr<Admin> admin_;
   const Questions& questions_;
+};
+
+/// Shows the first records of each partition only. For topics without transactions.
+class ShortFetcher final : public Fetcher {
+ public:
+  ShortFetcher(std::unique_ptr<Fetcher> fetcher, const Questions& questions)
+      : fetcher_(std::move(fetcher)), questions_(questions) {}
+
+  Status add(std::span<const PartitionOffset> partitions) override {
+    return fetcher_->add(partitions);
+  }
+  Status remove(std::span<const TopicPartition> partitions) override {
+    return fetcher_->remove(partitions);
+  }
+  Result<FetchOutcome> poll(const TopicPartition& partition, size_t max_records,
+                            RecordBatch& batch) override {
+    size_t& shown = shown_[partition];
+    const size_t most = questions_.table_records_max;
+    const size_t left = most - std::min(most, shown);
+    if (left == 0) return FetchOutcome{0, static_cast<int64_t>(shown)};
+    Result<FetchOutcome> polled = fetcher_->poll(partition, std::min(left, max_records), batch);
+    if (polled.ok()) shown += polled->records;
+    return polled;
+  }
+  void wait(int64_t timeout_ms) override { fetcher_->wait(timeout_ms); }
+  void wake() override { fetcher_->wake(); }
+  void set_catching_up(bool catching_up) override { fetcher_->set_catching_up(catching_up); }
+
+ private:
+  std::unique_ptr<Fetcher> fetcher_;
+  const Questions& questions_;
+  std::map<TopicPartition, size_t> shown_;
 };
 
 /// `questions` outlives this and what it makes.
@@ -65,7 +106,9 @@ class AskingClients final : public ClientFactory {
   }
   Result<std::unique_ptr<Fetcher>> fetcher(const std::string& purpose,
                                            RecordHeaders headers) override {
-    return clients_->fetcher(purpose, headers);
+    Result<std::unique_ptr<Fetcher>> made = clients_->fetcher(purpose, headers);
+    if (!made.ok() || purpose != "broadcast") return made;
+    return std::unique_ptr<Fetcher>(std::make_unique<ShortFetcher>(std::move(*made), questions_));
   }
   Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id,
                                              const ProducerLimits& limits) override {

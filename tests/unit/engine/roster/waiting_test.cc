@@ -60,13 +60,13 @@ TEST_F(Waiting, AChangelogWithoutALeaderHoldsUpItsOwnTaskOnly) {
 }
 
 TEST_F(Waiting, OffsetsThatATransactionHidesHoldUpTheirOwnTaskOnly) {
+  ASSERT_TRUE(home_.open());
   questions_.committed = [](std::span<const TopicPartition> partitions) -> Status {
     for (const TopicPartition& partition : partitions) {
       if (partition == TopicPartition{"left", 1}) return kAway;
     }
     return {};
   };
-  ASSERT_TRUE(home_.open());
   home_.give({kGood, kBad});
   pipe_to(kGood);
   ASSERT_TRUE(home_.turns(500));

@@ -1,0 +1,98 @@
+// Starting beside broadcast tables of which this instance has read less than another, or not all.
+#include <gmock/gmock.h>
+
+#include "tests/unit/engine/cluster.h"
+#include "tests/unit/engine/roster/asking_clients.h"
+#include "tests/unit/engine/roster/roster_home.h"
+#include "tests/unit/engine/small_topologies.h"
+
+namespace millrace::engine::table_start_test {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr TaskId kTask{0, 0};
+
+/// Says the rows of the table at every record, and each reset.
+Script saying_rules(int& resets) {
+  return {.process =
+              [](ProcessorContext& context, const Record& record) {
+                int rows = 0;
+                context.broadcast("rules").for_each([&](Bytes, Row) { ++rows; });
+                const std::string said = std::to_string(rows);
+                Record output = record;
+                output.value = Bytes(said);
+                context.forward(output);
+              },
+          .broadcast = "rules",
+          .on_reset = [&resets](ProcessorContext&, std::string_view) { ++resets; }};
+}
+
+class TableStart : public ::testing::Test {
+ protected:
+  TableStart() : home_(scripted(saying_rules(resets_)).value(), 1) {
+    home_.clients = std::make_unique<AskingClients>(home_.broker.clients(), questions_);
+  }
+
+  int resets_ = 0;
+  Questions questions_;
+  RosterHome home_;
+};
+
+TEST_F(TableStart, ATaskWaitsForWhatAnotherInstanceHadReadOfATable) {
+  home_.pipe("rules", "one");
+  home_.pipe("rules", "two");
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  home_.pipe("left", "k");
+  ASSERT_TRUE(home_.turns(20));
+  home_.close();
+  questions_.table_records_max = 1;  // the second change reaches this instance later
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  home_.pipe("left", "k");
+  ASSERT_TRUE(home_.turns(20));
+  EXPECT_FALSE(home_.is_running(kTask));
+  questions_.table_records_max = 10;
+  ASSERT_TRUE(home_.turns(20));
+  EXPECT_THAT(home_.values("out"), ElementsAre("2", "2"));
+  EXPECT_EQ(resets_, 0);
+}
+
+TEST_F(TableStart, ATableThatWasMadeAnewIsMetAnew) {
+  home_.pipe("rules", "one");
+  home_.pipe("rules", "two");
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  home_.pipe("left", "k");
+  ASSERT_TRUE(home_.turns(20));
+  home_.close();
+  home_.broker.delete_topic("rules");
+  home_.broker.create_topic("rules", 1, {{"cleanup.policy", "compact"}});
+  home_.pipe("rules", "three");
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  home_.pipe("left", "k");
+  ASSERT_TRUE(home_.turns(20));
+  EXPECT_THAT(home_.values("out"), ElementsAre("2", "1"));
+  EXPECT_EQ(resets_, 1);
+}
+
+TEST(TableGrowth, EndsAnInstanceThatDoesNotReadTheNewPartitions) {
+  int resets = 0;
+  Cluster cluster([&] { return scripted(saying_rules(resets)); }, 1);
+  ASSERT_TRUE(cluster.start("a"));
+  ASSERT_TRUE(cluster.settle());
+  cluster.broker.add_partitions("rules", 2);
+  cluster.clock.advance(60'000);
+  const Status status = cluster.turn(10);
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(status.message(),
+              AllOf(HasSubstr("broadcast topic 'rules' has 2 partitions"), HasSubstr("reads 1")));
+  cluster.kill("a");
+  ASSERT_TRUE(cluster.start("a"));
+  EXPECT_TRUE(cluster.settle());
+}
+
+}  // namespace millrace::engine::table_start_test
