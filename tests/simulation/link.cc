@@ -225,6 +225,7 @@ class Link final : public ClientFactory {
  public:
   Link(ClientFactory& inner, LinkHooks hooks) : inner_(inner), hooks_(std::move(hooks)) {}
 
+  bool answers_at_once() const override { return inner_.answers_at_once(); }
   Result<std::unique_ptr<Membership>> join(const std::vector<std::string>& topics,
                                            const std::string& spare_topic,
                                            const std::string& instance) override {
