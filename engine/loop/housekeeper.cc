@@ -1,6 +1,5 @@
 #include "engine/loop/housekeeper.h"
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -8,9 +7,13 @@
 
 namespace millrace::engine {
 
-Housekeeper::Housekeeper(ClientFactory& clients, Metrics& metrics,
+Housekeeper::Housekeeper(ClientFactory& clients, Metrics& metrics, const Clock& clock,
                          std::chrono::milliseconds interval)
-    : clients_(clients), metrics_(metrics), interval_(interval), thread_([this] { run(); }) {}
+    : clients_(clients),
+      metrics_(metrics),
+      clock_(clock),
+      interval_(interval),
+      thread_([this] { run(); }) {}
 
 Housekeeper::~Housekeeper() {
   {
@@ -28,7 +31,7 @@ void Housekeeper::purge_before(std::span<const PartitionOffset> positions) {
   }
 }
 
-void Housekeeper::set_positions(std::vector<PartitionOffset> positions) {
+void Housekeeper::set_positions(std::vector<InputPosition> positions) {
   const std::lock_guard lock(mutex_);
   positions_ = std::move(positions);
 }
@@ -38,7 +41,7 @@ void Housekeeper::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_.wait_for(lock, interval_, [this] { return stop_; })) {
     std::map<TopicPartition, int64_t> purge = std::exchange(purge_, {});
-    const std::vector<PartitionOffset> positions = positions_;
+    const std::vector<InputPosition> positions = positions_;
     lock.unlock();
     if (admin == nullptr) {
       if (Result<std::unique_ptr<Admin>> made = clients_.admin(); made.ok()) {
@@ -51,7 +54,7 @@ void Housekeeper::run() {
 }
 
 void Housekeeper::do_round(Admin& admin, std::map<TopicPartition, int64_t> purge,
-                           const std::vector<PartitionOffset>& positions) {
+                           const std::vector<InputPosition>& positions) {
   Status status;
   if (!purge.empty()) {
     std::vector<PartitionOffset> before;
@@ -60,13 +63,13 @@ void Housekeeper::do_round(Admin& admin, std::map<TopicPartition, int64_t> purge
     status = admin.delete_records(before);
   }
   std::vector<PartitionLag> lags;
-  for (const PartitionOffset& position : positions) {
+  for (const InputPosition& position : positions) {
     const Result<Admin::Watermarks> marks = admin.watermarks(position.partition);
     if (!marks.ok()) {
       status = marks.status();
       break;
     }
-    lags.push_back({position.partition, std::max<int64_t>(marks->high - position.offset, 0)});
+    lags.push_back(hidden_.see(position, marks->high, clock_.now_ms()));
   }
   if (status.ok()) metrics_.set_lags(lags);
   if (!status.ok() && !failed_) spdlog::warn("housekeeping waits: {}", status.message());

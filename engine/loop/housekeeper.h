@@ -8,9 +8,11 @@
 #include <thread>
 #include <vector>
 
+#include "millrace/core/clock.h"
 #include "millrace/engine/metrics.h"
 
 #include "engine/clients/clients.h"
+#include "engine/loop/hidden_records.h"
 
 namespace millrace::engine {
 
@@ -19,8 +21,9 @@ namespace millrace::engine {
 /// a round that fails is logged once and tried again with newer positions.
 class Housekeeper {
  public:
-  /// Rounds are `interval` apart. `clients` and `metrics` must outlive this.
-  Housekeeper(ClientFactory& clients, Metrics& metrics, std::chrono::milliseconds interval);
+  /// Rounds are `interval` apart. All must outlive this.
+  Housekeeper(ClientFactory& clients, Metrics& metrics, const Clock& clock,
+              std::chrono::milliseconds interval);
   ~Housekeeper();
   Housekeeper(const Housekeeper&) = delete;
   Housekeeper& operator=(const Housekeeper&) = delete;
@@ -28,21 +31,23 @@ class Housekeeper {
   /// Committed positions of exchange topics: what is before them may go.
   void purge_before(std::span<const PartitionOffset> positions);
   /// Positions of all inputs of this instance, for the lag.
-  void set_positions(std::vector<PartitionOffset> positions);
+  void set_positions(std::vector<InputPosition> positions);
 
  private:
   void run();
   void do_round(Admin& admin, std::map<TopicPartition, int64_t> purge,
-                const std::vector<PartitionOffset>& positions);
+                const std::vector<InputPosition>& positions);
 
   ClientFactory& clients_;
   Metrics& metrics_;
+  const Clock& clock_;
   std::chrono::milliseconds interval_;
   std::mutex mutex_;
   std::condition_variable stopping_;
   bool stop_ = false;
   std::map<TopicPartition, int64_t> purge_;
-  std::vector<PartitionOffset> positions_;
+  std::vector<InputPosition> positions_;
+  HiddenRecords hidden_;  ///< housekeeper's thread only
   bool failed_ = false;  ///< the latest round; housekeeper's thread only
   std::thread thread_;   ///< last: it uses the rest
 };

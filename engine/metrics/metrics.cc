@@ -168,6 +168,9 @@ struct Metrics::Impl {
   Gauge& lag_sum = plain_gauge("millrace_lag_records", "Records not yet processed, all inputs.");
   Family<Gauge>& lag_family =
       gauges("millrace_partition_lag_records", "Records of an input partition not yet processed.");
+  Family<Gauge>& hidden_family =
+      gauges("millrace_partition_hidden_records",
+             "Records of an input partition behind another producer's open transaction.");
   Counter& restored = counters("millrace_restored_records_total",
                                "Changelog records that tasks read before they ran.")
                           .Add({});
@@ -189,8 +192,28 @@ struct Metrics::Impl {
       gauges("millrace_restore_records_per_second", "Speed of a task's restore.");
   Family<Gauge>& state_family = gauges("millrace_state", "1 for the instance's state, else 0.");
 
+  /// Makes `series` those of `lags`. REQUIRES: `mutex` is held.
+  static void set_series(Family<Gauge>& family, std::span<const PartitionLag> lags,
+                         std::map<TopicPartition, Gauge*>& series) {
+    std::map<TopicPartition, Gauge*> kept;
+    for (const PartitionLag& lag : lags) {
+      if (kept.size() >= kLagPartitionsMax) break;
+      auto node = series.extract(lag.partition);
+      Gauge* gauge =
+          node ? node.mapped()
+               : &family.Add({{"topic", lag.partition.topic},
+                              {"partition", std::to_string(lag.partition.partition)}});
+      gauge->Set(static_cast<double>(lag.records));
+      kept.emplace(lag.partition, gauge);
+    }
+    for (const auto& [partition, gauge] : series) family.Remove(gauge);
+    series = std::move(kept);
+  }
+
   std::mutex mutex;  // of what follows
   std::map<TopicPartition, Gauge*> lags;
+  std::map<TopicPartition, Gauge*> hidden;
+  std::vector<PartitionLag> hidden_inputs;
   std::map<TaskId, TaskRestore> restores;
   std::map<std::string, Gauge*, std::less<>> states;
   std::vector<std::function<void()>> collectors;
@@ -262,22 +285,20 @@ MetricGauge Metrics::active_tasks() {
 void Metrics::set_lags(std::span<const PartitionLag> lags) {
   const std::lock_guard lock(impl_->mutex);
   int64_t sum = 0;
-  std::map<TopicPartition, Gauge*> kept;
+  impl_->hidden_inputs.clear();
   for (const PartitionLag& lag : lags) {
     sum += lag.records;
-    if (kept.size() >= kLagPartitionsMax) continue;
-    auto node = impl_->lags.extract(lag.partition);
-    Gauge* gauge =
-        node ? node.mapped()
-             : &impl_->lag_family.Add({{"topic", lag.partition.topic},
-                                       {"partition", std::to_string(lag.partition.partition)}});
-    gauge->Set(static_cast<double>(lag.records));
-    kept.emplace(lag.partition, gauge);
+    if (lag.hidden) impl_->hidden_inputs.push_back(lag);
   }
-  for (const auto& [partition, gauge] : impl_->lags) impl_->lag_family.Remove(gauge);
-  impl_->lags = std::move(kept);
+  impl_->set_series(impl_->lag_family, lags, impl_->lags);
+  impl_->set_series(impl_->hidden_family, impl_->hidden_inputs, impl_->hidden);
   impl_->lag_records = sum;
   impl_->lag_sum.Set(static_cast<double>(sum));
+}
+
+std::vector<PartitionLag> Metrics::hidden_inputs() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->hidden_inputs;
 }
 
 int64_t Metrics::lag_records() const {

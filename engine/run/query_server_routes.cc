@@ -50,11 +50,23 @@ json task_json(const TaskInfo& task) {
   return object;
 }
 
-HttpAnswer health(const Engine& engine) {
+/// Inputs of which records are behind the open transaction of another producer.
+json hidden_json(const std::vector<PartitionLag>& inputs) {
+  json object = json::object();
+  for (const PartitionLag& input : inputs) {
+    object[input.partition.to_string()] = {{"records", input.records},
+                                           {"last_stable_offset", input.hidden->last_stable_offset},
+                                           {"since_ms", input.hidden->since_ms}};
+  }
+  return object;
+}
+
+HttpAnswer health(Engine& engine) {
   const EngineState state = engine.state();
   int64_t lag = 0;
   int64_t freshness = 0;
-  bool caught_up = state == EngineState::kRunning;
+  const std::vector<PartitionLag> hidden = engine.metrics().hidden_inputs();
+  bool caught_up = state == EngineState::kRunning && hidden.empty();
   json tasks = json::array();
   for (const TaskInfo& task : engine.queries().tasks()) {
     if (task.stage == TaskStage::kStandby) {
@@ -70,7 +82,7 @@ HttpAnswer health(const Engine& engine) {
   const json body{{"state", to_string(state)},    {"caught_up", caught_up},
                   {"lag_records", lag},           {"freshness_ms", freshness},
                   {"paused", engine.is_paused()}, {"drained", engine.is_drained()},
-                  {"tasks", std::move(tasks)}};
+                  {"tasks", std::move(tasks)},    {"hidden_inputs", hidden_json(hidden)}};
   return {.status = state == EngineState::kRunning ? 200U : 503U, .body = text_of(body)};
 }
 

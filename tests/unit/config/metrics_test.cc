@@ -39,6 +39,20 @@ TEST(Metrics, LagOfARevokedPartitionIsGone) {
   EXPECT_THAT(text, HasSubstr("millrace_lag_records 6"));
 }
 
+TEST(Metrics, HiddenRecordsOfAnInputShowUntilTheyAreGone) {
+  Metrics metrics("a");
+  metrics.set_lags(std::vector<PartitionLag>{{{"t", 0}, 5, HiddenBehind{20, 1'000}}, {{"u", 0}, 7}});
+  const std::vector<PartitionLag> hidden = metrics.hidden_inputs();
+  ASSERT_EQ(hidden.size(), 1U);
+  EXPECT_EQ(hidden[0].partition, (TopicPartition{"t", 0}));
+  EXPECT_EQ(hidden[0].hidden->last_stable_offset, 20);
+  EXPECT_THAT(metrics.text(),
+              HasSubstr("millrace_partition_hidden_records{partition=\"0\",topic=\"t\"} 5"));
+  metrics.set_lags(std::vector<PartitionLag>{{{"t", 0}, 0}});
+  EXPECT_TRUE(metrics.hidden_inputs().empty());
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("millrace_partition_hidden_records{")));
+}
+
 TEST(Metrics, LagSeriesAreBoundedAndTheSumIsNot) {
   Metrics metrics("a");
   std::vector<PartitionLag> lags;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,10 +57,19 @@ class MetricHistogram {
   prometheus::Histogram* series_;
 };
 
+/// The last stable offset of a partition that stands still before the end of its log.
+struct HiddenBehind {
+  int64_t last_stable_offset = 0;
+  int64_t since_ms = 0;  ///< wall clock when that was first seen
+};
+
 /// Lag of one input partition: its high watermark − the instance's committed position, in records.
 struct PartitionLag {
   TopicPartition partition;
   int64_t records = 0;
+  /// Set: all of them lie behind the last stable offset, the place where the open transaction of
+  /// another producer begins. Nobody who reads committed records gets any of them before it ends.
+  std::optional<HiddenBehind> hidden = {};
 };
 
 /// Progress of one task's restore.
@@ -120,6 +130,8 @@ class Metrics {
   /// Replaces the lag of all partitions: those not named are gone.
   void set_lags(std::span<const PartitionLag> lags);
   int64_t lag_records() const;
+  /// Those of them that have something hidden.
+  std::vector<PartitionLag> hidden_inputs() const;
   /// Changelog records that tasks read between their assignment to this instance and their start.
   MetricCounter restored_records();
   MetricCounter snapshots_taken();

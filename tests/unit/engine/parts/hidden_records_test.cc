@@ -1,0 +1,44 @@
+#include "engine/loop/hidden_records.h"
+
+#include <gtest/gtest.h>
+
+namespace millrace::engine::hidden_records_test {
+
+const TopicPartition kInput{"t", 0};
+
+InputPosition at(int64_t offset, bool is_at_end = true) {
+  return {kInput, offset, is_at_end};
+}
+
+TEST(HiddenRecords, AreThoseThatStayBehindTheSameOffset) {
+  HiddenRecords records;
+  EXPECT_FALSE(records.see(at(10), 10, 1'000).hidden);
+  // Something came; whether it will be given shows the next time.
+  EXPECT_FALSE(records.see(at(10), 14, 2'000).hidden);
+  const PartitionLag lag = records.see(at(10), 17, 3'000);
+  EXPECT_EQ(lag.records, 7);
+  ASSERT_TRUE(lag.hidden);
+  EXPECT_EQ(lag.hidden->last_stable_offset, 10);
+  EXPECT_EQ(lag.hidden->since_ms, 2'000);
+  EXPECT_EQ(records.see(at(10), 20, 4'000).hidden->since_ms, 2'000);
+  // The transaction has ended.
+  EXPECT_FALSE(records.see(at(12, false), 20, 5'000).hidden);
+  EXPECT_FALSE(records.see(at(20), 20, 6'000).hidden);
+  EXPECT_FALSE(records.see(at(20), 21, 7'000).hidden);
+}
+
+TEST(HiddenRecords, OfTheNextTransactionBeginAnew) {
+  HiddenRecords records;
+  records.see(at(10), 12, 1'000);
+  EXPECT_FALSE(records.see(at(15), 18, 2'000).hidden);
+  EXPECT_EQ(records.see(at(15), 18, 3'000).hidden->since_ms, 2'000);
+}
+
+TEST(HiddenRecords, AreNotWhatIsOnlyNotReadYet) {
+  HiddenRecords records;
+  for (int64_t now_ms = 1'000; now_ms < 5'000; now_ms += 1'000) {
+    EXPECT_FALSE(records.see(at(10, false), 100, now_ms).hidden);
+  }
+}
+
+}  // namespace millrace::engine::hidden_records_test
