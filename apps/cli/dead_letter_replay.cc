@@ -20,7 +20,9 @@ Bytes view_of(const std::optional<std::string>& part) {
 Status send(engine::Producer& producer, int32_t topic, const engine::DeadLetter& letter) {
   std::vector<Header> headers;
   headers.reserve(letter.headers.size());
-  for (const auto& [name, value] : letter.headers) headers.push_back({name, Bytes(value)});
+  for (const auto& [name, value] : letter.headers) {
+    headers.push_back({name, value ? Bytes(*value) : Bytes()});
+  }
   return producer.send({.topic = topic,
                         .partition = letter.partition,
                         .key = view_of(letter.key),

@@ -222,11 +222,12 @@ std::optional<DeadLetter> read_dead_letter(const FetchedRecord& record) {
                     .key = copy_of(record.key),
                     .value = copy_of(record.value)};
   if (!read_number(ours[kPartition].value.view(), letter.partition) ||
-      !read_number(ours[kOffset].value.view(), letter.offset)) {
+      !read_number(ours[kOffset].value.view(), letter.offset) || letter.partition < 0 ||
+      letter.offset < 0) {
     return std::nullopt;
   }
   for (const Header& header : rest) {
-    letter.headers.emplace_back(header.name, header.value.to_string());
+    letter.headers.emplace_back(header.name, copy_of(header.value));
   }
   return letter;
 }
@@ -243,8 +244,7 @@ Status open_dead_letter(DeadLetter& letter, std::span<const SealingKey> keys) {
   if (letter.value) MILLRACE_RETURN_IF_ERROR(open_part(*key, "value", position, *letter.value));
   for (size_t i = 0; i < letter.headers.size(); ++i) {
     auto& [name, value] = letter.headers[i];
-    if (value.empty()) continue;  // it was null, which has nothing to seal
-    MILLRACE_RETURN_IF_ERROR(open_part(*key, header_part(i, name), position, value));
+    if (value) MILLRACE_RETURN_IF_ERROR(open_part(*key, header_part(i, name), position, *value));
   }
   letter.key_id.clear();
   return {};

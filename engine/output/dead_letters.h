@@ -54,7 +54,7 @@ struct DeadLetter {
   int64_t timestamp_ms = 0;
   std::optional<std::string> key;  ///< nullopt: null
   std::optional<std::string> value;
-  std::vector<std::pair<std::string, std::string>> headers{};
+  std::vector<std::pair<std::string, std::optional<std::string>>> headers{};
 
   bool is_sealed() const { return !key_id.empty(); }
 };

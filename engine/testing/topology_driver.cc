@@ -39,7 +39,7 @@ DriverRecord to_driver_record(int32_t partition, StoredRecord&& stored) {
   DriverRecord record{
       partition, stored.offset, stored.timestamp_ms, std::move(stored.key), std::move(stored.value),
       {}};
-  for (auto& [name, value] : stored.headers) record.headers[name] = value.value_or("");
+  for (auto& [name, value] : stored.headers) record.headers[name] = std::move(value);
   return record;
 }
 
@@ -115,7 +115,7 @@ TopologyDriver::~TopologyDriver() = default;
 
 void TopologyDriver::pipe_bytes(std::string_view topic, const std::optional<std::string>& key,
                                 Bytes value, int64_t timestamp_ms, std::optional<int32_t> partition,
-                                const std::map<std::string, std::string>& headers) {
+                                const DriverHeaders& headers) {
   const std::string name(topic);
   const int32_t partitions = impl_->broker.partitions(name);
   MILLRACE_ASSERT(partitions > 0, "pipe to a topic that the topology does not use");

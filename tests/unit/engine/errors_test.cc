@@ -16,6 +16,7 @@ using testing::DriverOptions;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using testing::TopologyDriver;
 
 std::vector<std::string> outputs(TopologyDriver& driver) {
@@ -79,10 +80,11 @@ std::optional<DeadLetter> letter_of(const testing::DriverRecord& record) {
   std::vector<Header> headers;
   // The driver sorts headers by name; ours begin all the same and stand at the end here.
   for (const char* last :
-       {"trace", "millrace.error", "millrace.reason", "millrace.topic", "millrace.partition",
+       {"none", "trace", "millrace.error", "millrace.reason", "millrace.topic", "millrace.partition",
         "millrace.offset", "millrace.task", "millrace.key"}) {
     const auto header = record.headers.find(last);
-    if (header != record.headers.end()) headers.push_back({header->first, header->second});
+    if (header == record.headers.end()) continue;
+    headers.push_back({header->first, header->second ? Bytes(*header->second) : Bytes()});
   }
   RecordBatch batch;
   batch.add(record.offset, record.timestamp_ms, Bytes(*record.key), Bytes(*record.value), headers);
@@ -94,7 +96,8 @@ TEST(Errors, ASealedDeadLetterGivesItsRecordToTheKeyAlone) {
   DriverOptions options = with(OnError::kDeadLetter);
   options.engine.dead_letter_key_file = files.write("key", std::string(64, '7'));
   TopologyDriver driver(scripted({.value = kEven}), options);
-  driver.pipe_bytes("left", std::string("jane"), "odd", 5, std::nullopt, {{"trace", "7"}});
+  driver.pipe_bytes("left", std::string("jane"), "odd", 5, std::nullopt,
+                    {{"trace", "7"}, {"none", std::nullopt}});
   driver.run();
   const auto letters = driver.read_bytes("test-dead-letters");
   ASSERT_EQ(letters.size(), 1U);
@@ -102,7 +105,7 @@ TEST(Errors, ASealedDeadLetterGivesItsRecordToTheKeyAlone) {
   ASSERT_TRUE(letter && letter->is_sealed());
   EXPECT_NE(letter->key, "jane");
   EXPECT_NE(letter->value, "odd");
-  EXPECT_NE(letter->headers.front().second, "7");
+  EXPECT_NE(letter->headers.back().second, "7");
   EXPECT_EQ(letter->reason, "an odd number of bytes");
   EXPECT_EQ(letter->topic, "left");
 
@@ -115,7 +118,7 @@ TEST(Errors, ASealedDeadLetterGivesItsRecordToTheKeyAlone) {
   ASSERT_TRUE(open_dead_letter(*letter, {&*key, 1}).ok());
   EXPECT_EQ(letter->key, "jane");
   EXPECT_EQ(letter->value, "odd");
-  EXPECT_THAT(letter->headers, ElementsAre(std::pair<std::string, std::string>("trace", "7")));
+  EXPECT_THAT(letter->headers, ElementsAre(Pair("none", std::nullopt), Pair("trace", "7")));
 }
 
 TEST(Errors, AKeyFileThatCannotBeReadEndsTheStart) {
@@ -143,6 +146,26 @@ TEST(Errors, AFailedEngineCommitsNothingWhenItCloses) {
   EXPECT_FALSE(driver.engine().close().ok());
   EXPECT_THAT(outputs(driver), IsEmpty());
   EXPECT_EQ(driver.broker().committed_offset({"left", 0}), -1);
+}
+
+Status throw_at_odd(Bytes bytes) {
+  if (bytes.size() % 2 == 0) return {};
+  throw std::runtime_error("told so");
+}
+
+TEST(Errors, AValidatorThatThrowsRefusesTheRecord) {
+  const Script script{.value = {"even", &throw_at_odd}};
+  TopologyDriver driver(scripted(script), with(OnError::kSkip));
+  for (const char* value : {"ok", "odd", "okay"}) driver.pipe_bytes("left", "k", value, 1);
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("ok", "okay"));
+  EXPECT_EQ(driver.engine().metrics().dropped("invalid_record").value(), 1);
+
+  TopologyDriver strict(scripted(script), with(OnError::kFail));
+  strict.pipe_bytes("left", "k", "odd", 1);
+  const Status status = strict.try_run();
+  EXPECT_EQ(status.code(), ErrorCode::kInvalidRecord);
+  EXPECT_THAT(status.message(), HasSubstr("left/0@0: told so"));
 }
 
 TEST(Errors, UserCodeThatThrowsLeavesNeitherRowNorOutput) {

@@ -22,6 +22,9 @@ namespace millrace::testing {
 
 class MemoryBroker;
 
+/// By name; a value of nullopt is null.
+using DriverHeaders = std::map<std::string, std::optional<std::string>>;
+
 /// A record that the driver read from an output topic.
 struct DriverRecord {
   int32_t partition = 0;
@@ -29,7 +32,7 @@ struct DriverRecord {
   int64_t timestamp_ms = 0;
   std::optional<std::string> key;    ///< bytes; nullopt: null
   std::optional<std::string> value;  ///< bytes; nullopt: a tombstone
-  std::map<std::string, std::string> headers;
+  DriverHeaders headers;
 };
 
 /// An output record of typed keys and values; the views live as long as this.
@@ -108,7 +111,7 @@ class TopologyDriver {
   /// Pipes any bytes to any partition; without one, to that of the key (null keys: partition 0).
   void pipe_bytes(std::string_view topic, const std::optional<std::string>& key, Bytes value,
                   int64_t timestamp_ms, std::optional<int32_t> partition = std::nullopt,
-                  const std::map<std::string, std::string>& headers = {});
+                  const DriverHeaders& headers = {});
 
   /// Processes all input and everything that follows from it, and commits. Aborts when the engine
   /// fails.

@@ -1,0 +1,46 @@
+#include "apps/cli/dead_letter_replay.h"
+
+#include <gmock/gmock.h>
+
+#include "engine/output/dead_letters.h"
+#include "engine/testing/memory_broker.h"
+
+namespace millrace::apps::dead_letter_replay_test {
+
+using ::testing::ElementsAre;
+using ::testing::Pair;
+using ::testing::SizeIs;
+
+/// A record goes to the topic of dead letters as a task sends it, and comes back from there.
+TEST(DeadLetterReplay, GivesBackTheRecordWithItsNulls) {
+  testing::MemoryBroker broker;
+  broker.create_topic("in", 1);
+  broker.create_topic("letters", 1);
+  const auto clients = broker.clients();
+  const auto producer = std::move(*clients->producer(""));
+  engine::OutputTopics topics({"letters"});
+  ASSERT_TRUE(topics.describe(**clients->admin()).ok());
+  ASSERT_TRUE(topics.bind(*producer).ok());
+  engine::Collector collector(topics);
+  const std::vector<Header> headers{{"null", Bytes()}, {"empty", Bytes("")}, {"trace", "7"}};
+  collector.begin_unit();
+  engine::stage_dead_letter(
+      collector, 0, 1,
+      {.offset = 3, .timestamp_ms = 5, .key = Bytes(), .value = Bytes(""), .headers = headers},
+      {"in", 0, 3}, {0, 0}, Error{ErrorCode::kUserCode, "told so"}, nullptr);
+  const auto never = [](const engine::OutputTopic&, const Error& error) { return Status(error); };
+  ASSERT_TRUE(collector.flush(*producer, never).ok());
+
+  const Result<ReplayOutcome> outcome = replay_dead_letters({.topic = "letters"}, {}, *clients);
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  EXPECT_EQ(outcome->replayed, 1);
+  const auto records = broker.read_committed({"in", 0});
+  ASSERT_THAT(records, SizeIs(1));
+  EXPECT_EQ(records[0].key, std::nullopt);
+  EXPECT_EQ(records[0].value, "");
+  EXPECT_EQ(records[0].timestamp_ms, 5);
+  EXPECT_THAT(records[0].headers, ElementsAre(Pair("null", std::nullopt), Pair("empty", ""),
+                                              Pair("trace", "7")));
+}
+
+}  // namespace millrace::apps::dead_letter_replay_test
