@@ -130,7 +130,9 @@ AggregateFunction count_function(int64_t step) {
   return [step](Bytes, Bytes, Bytes current, std::string& out) {
     const int64_t count = current.is_null() ? 0 : Serde<int64_t>::view(current);
     out.clear();
-    Serde<int64_t>::encode(count + step, out);
+    // Wraps, since the stored count may be anything.
+    const auto next = static_cast<uint64_t>(count) + static_cast<uint64_t>(step);
+    Serde<int64_t>::encode(static_cast<int64_t>(next), out);
     return true;
   };
 }

@@ -8,6 +8,15 @@
 #include "millrace/operators/detail/operators.h"
 
 namespace millrace::operators {
+namespace {
+
+/// Nodes behind an exchange rely on the keys, and senders drop records without one.
+Status check_keyed(Bytes key, Bytes /*value*/) {
+  if (!key.is_null()) return {};
+  return Error{ErrorCode::kInvalidRecord, "a record of an exchange without a key"};
+}
+
+}  // namespace
 
 NodeIndex TopologyDraft::add(Node node, const std::vector<NodeIndex>& parents) {
   const auto index = static_cast<NodeIndex>(nodes_.size());
@@ -76,7 +85,7 @@ NodeIndex TopologyDraft::add_exchange(const std::vector<NodeIndex>& parents, Typ
   Node node;
   node.name = free_node_name(options.name + ".exchange");
   node.kind = NodeKind::kExchange;
-  node.topic = {std::move(options.name), key, value};
+  node.topic = {std::move(options.name), key, value, &check_keyed};
   node.partitions = options.partitions;
   node.partition_key = std::move(options.partition_key);
   return add(std::move(node), parents);

@@ -10,11 +10,14 @@
 #include "crm/account_aggregator.h"
 #include "crm/account_row.h"
 #include "crm/change_decoder.h"
+#include "crm/checks/record_checks.h"
+#include "crm/checks/row_checks.h"
 #include "crm/children/child_topology.h"
 #include "crm/entitlement/entitlement_topology.h"
 #include "crm/erasure/erasure_topology.h"
 #include "crm/ids.h"
 #include "crm/member_router.h"
+#include "crm/merge_forest.h"
 #include "crm/merge_resolver.h"
 #include "crm/row_materializer.h"
 #include "crm/signals/signal_topology.h"
@@ -57,7 +60,7 @@ void add_merge_resolution(Nodes& nodes, UnmergedChildren children) {
   const NodeIndex source = nodes.source("merge-facts", facts);
   const NodeIndex keyed = nodes.processor("merge-fact-keys", key_by_value(&victim_id), {source});
   const NodeIndex exchange =
-      nodes.exchange("merge-facts-to-resolver", type_info<MergeFact>(), {keyed}, 1);
+      nodes.exchange<MergeFact>("merge-facts-to-resolver", &check_merge_fact_record, {keyed}, 1);
   const NodeIndex resolver =
       nodes.processor("merge-resolver", merge_resolver(std::string(kForestStore), children),
                       {exchange}, {kForestStore});
@@ -82,7 +85,7 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
     decoders.push_back(nodes.processor("decode-" + topic, change_decoder(mapping, i), {source}));
   }
   DecodedTopics decoded;
-  decoded.accounts = nodes.exchange("accounts-by-id", type_info<AccountChange>(), decoders);
+  decoded.accounts = nodes.exchange<AccountChange>("accounts-by-id", &check_account_change, decoders);
   for (size_t i = 0; i < mapping->topics.size(); ++i) {
     // Our own format has accounts only, and no way to say that a resync is needed.
     if (mapping->topics[i].format == RawFormat::kFlatbuffers) continue;
@@ -91,7 +94,7 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
   }
   if (has_children) {
     decoded.children =
-        nodes.exchange("children-by-id", type_info<AccountChange>(), std::move(of_sources));
+        nodes.exchange<AccountChange>("children-by-id", &check_child_change, std::move(of_sources));
   }
   return decoded;
 }
@@ -119,12 +122,15 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
   nodes[materializer].keeps_key = true;
   const NodeIndex from_row = nodes.processor("row-router", row_router(redirects), {materializer},
                                              {kRedirectStore}, {kRedirectStore});
-  const NodeIndex redirect_source = nodes.source("redirects", nodes.output(use_of(kRedirects)));
+  TopicUse redirect_topic = nodes.output(use_of(kRedirects));
+  redirect_topic.check = &check_redirect;
+  const NodeIndex redirect_source = nodes.source("redirects", std::move(redirect_topic));
   const NodeIndex from_redirect =
       nodes.processor("redirect-router", redirect_router(redirects, rows), {redirect_source},
                       {kRedirectStore, kRowStore}, {kRedirectStore, kRowStore});
   const NodeIndex by_root =
-      nodes.exchange("members-by-root", type_info<MemberUpdate>(), {from_row, from_redirect});
+      nodes.exchange<MemberUpdate>("members-by-root", &check_member_update,
+                                   {from_row, from_redirect});
   AccountFlow flow;
   AggregatorStores stores{.members = std::string(kMemberStore),
                           .states = std::string(kAccountStateStore),
@@ -197,9 +203,9 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
   add_merge_resolution(nodes, options.unmerged_children);
   const AccountFlow flow = add_account_flow(
       nodes, std::make_shared<const Mapping>(std::move(mapping)), *parents, *signals, options);
-  std::vector<StoreSpec> stores{store_of<RawBytes>(kForestStore),
+  std::vector<StoreSpec> stores{store_of<RawBytes>(kForestStore, &MergeForest::check_row),
                                 store_of<AccountRow>(kRowStore),
-                                store_of<Redirect>(kRedirectStore),
+                                store_of<Redirect>(kRedirectStore, &check_redirect_row),
                                 store_of<MemberUpdate>(kMemberStore),
                                 store_of<AccountState>(kAccountStateStore),
                                 store_of<Erasure>(kErasureStore),

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "millrace/core/invalid_record.h"
 #include "millrace/core/serde.h"
 
 #include "crm/encode.h"
@@ -75,6 +76,17 @@ std::optional<OwnedMergeFact> without_erased(KeyValueStore& store, const OwnedMe
   return left;
 }
 
+Status check_node(const ForestNode& node) {
+  if (node.fact() == nullptr) {
+    if (!node.active()) return {};
+    return Error{ErrorCode::kInvalidRecord, "an id that is merged by no fact"};
+  }
+  const Result<OwnedMergeFact> fact = read_merge_fact(*node.fact());
+  if (!fact.ok()) return fact.status();
+  if (!node.active() || fact->kind == MergeFactKind::Merge) return {};
+  return Error{ErrorCode::kInvalidRecord, "an id that is merged by a fact of another kind"};
+}
+
 ForestEntry decode_node(Bytes bytes) {
   const auto& node = *flatbuffers::GetRoot<ForestNode>(bytes.data());
   ForestEntry entry{.root = node.root()->str(), .active = node.active()};
@@ -134,6 +146,7 @@ class ForestEdit {
   void judge(const std::string& victim);
   void decide(const std::string& victim_id, std::optional<OwnedMergeFact> fact);
   bool reopens_cycle(const std::string& root, const std::string& victim);
+  const std::string& survivor_of(const std::string& id, size_t& steps);
   std::string end_of_path(std::string id);
   std::string oldest_edge_of_cycle(const std::string& victim);
   void relabel(const std::string& top, const std::string& root);
@@ -289,16 +302,26 @@ void ForestEdit::decide(const std::string& victim_id, std::optional<OwnedMergeFa
 bool ForestEdit::reopens_cycle(const std::string& root, const std::string& victim) {
   const ForestEntry& top = load(root).now;
   if (!top.is_inactive_edge()) return false;
-  for (std::string id = top.fact->survivor; id != root; id = load(id).now.fact->survivor) {
+  size_t steps = 0;
+  for (std::string id = top.fact->survivor; id != root; id = survivor_of(id, steps)) {
     if (id == victim) return true;
   }
   return false;
 }
 
-std::string ForestEdit::end_of_path(std::string id) {
-  for (const ForestEntry* entry = &load(id).now; entry->active; entry = &load(id).now) {
-    id = entry->fact->survivor;
+/// The next id on a path that is `steps` long so far; all on it are loaded. Throws when the nodes
+/// contradict each other, as they do only if somebody else wrote them: there is none, or the path
+/// would not end.
+const std::string& ForestEdit::survivor_of(const std::string& id, size_t& steps) {
+  const ForestEntry& entry = load(id).now;
+  if (!entry.is_merge() || ++steps > touched_.size()) {
+    throw InvalidRecord("the stored merges contradict each other");
   }
+  return entry.fact->survivor;
+}
+
+std::string ForestEdit::end_of_path(std::string id) {
+  for (size_t steps = 0; load(id).now.active;) id = survivor_of(id, steps);
   return id;
 }
 
@@ -309,8 +332,8 @@ std::string ForestEdit::oldest_edge_of_cycle(const std::string& victim) {
     return std::pair(load(id).now.fact->version.view(), std::string_view(id));
   };
   std::string oldest = victim;
-  for (std::string id = load(victim).now.fact->survivor; id != victim;
-       id = load(id).now.fact->survivor) {
+  size_t steps = 0;
+  for (std::string id = survivor_of(victim, steps); id != victim; id = survivor_of(id, steps)) {
     if (age(id) < age(oldest)) oldest = id;
   }
   return oldest;
@@ -323,7 +346,9 @@ void ForestEdit::relabel(const std::string& top, const std::string& root) {
     const std::string id = std::move(pending.back());
     pending.pop_back();
     load(id).now.root = root;
-    for (std::string& child : active_children(id)) pending.push_back(std::move(child));
+    for (std::string& child : active_children(id)) {
+      if (load(child).now.root != root) pending.push_back(std::move(child));
+    }
   }
 }
 
@@ -449,6 +474,24 @@ ForestChanges MergeForest::erase(const std::string& id, int64_t through_ms, int6
     return std::ranges::find(conflict.ids, id) != conflict.ids.end();
   });
   return changes;
+}
+
+Status MergeForest::check_row(Bytes key, Bytes value) {
+  if (value.is_null()) return {};
+  switch (key.empty() ? '\0' : key.view().front()) {
+    case 'n':
+      MILLRACE_RETURN_IF_ERROR(Serde<ForestNode>::validate(value));
+      return check_node(*flatbuffers::GetRoot<ForestNode>(value.data()));
+    case 'f':
+      MILLRACE_RETURN_IF_ERROR(Serde<MergeFact>::validate(value));
+      return read_merge_fact(*flatbuffers::GetRoot<MergeFact>(value.data())).status();
+    case 'i':
+      return {};
+    case 'e':
+      return Serde<int64_t>::validate(value);
+    default:
+      return Error{ErrorCode::kInvalidRecord, "no row of a forest of merges"};
+  }
 }
 
 std::optional<OwnedRedirect> MergeForest::find(std::string_view id) {

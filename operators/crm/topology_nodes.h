@@ -53,12 +53,14 @@ class Nodes {
     node.reads_at_key.assign(reads_at_key.begin(), reads_at_key.end());
     return add(std::move(node), std::move(parents));
   }
-  NodeIndex exchange(std::string name, TypeInfo value, std::vector<NodeIndex> parents,
-                     int32_t partitions = 0) {
+  /// Of tables `Value`. `check`: of what comes from the topic, which anybody may have written.
+  template <class Value>
+  NodeIndex exchange(std::string name, Status (*check)(Bytes key, Bytes value),
+                     std::vector<NodeIndex> parents, int32_t partitions = 0) {
     Node node;
     node.name = name;
     node.kind = NodeKind::kExchange;
-    node.topic = {std::move(name), type_info<std::string>(), std::move(value)};
+    node.topic = {std::move(name), type_info<std::string>(), type_info<Value>(), check};
     node.partitions = partitions;
     return add(std::move(node), std::move(parents));
   }
@@ -91,10 +93,13 @@ class Nodes {
   std::vector<Node> nodes_;
 };
 
-/// A store with text as keys.
+/// A store with text as keys. `check`: of rows from its changelog.
 template <class Value>
-StoreSpec store_of(std::string_view name) {
-  return {.name = std::string(name), .key = type_info<std::string>(), .value = type_info<Value>()};
+StoreSpec store_of(std::string_view name, PairCheck check = {}) {
+  return {.name = std::string(name),
+          .key = type_info<std::string>(),
+          .value = type_info<Value>(),
+          .check = std::move(check)};
 }
 
 /// A store of timers on the wall clock.

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "millrace/core/assert.h"
+#include "millrace/core/invalid_record.h"
 
 #include "child_counts_generated.h"
 #include "child_update_generated.h"
@@ -87,7 +87,9 @@ class ChildCounter final : public Processor {
   }
 
   static void add(uint64_t& number, int64_t change) {
-    MILLRACE_ASSERT(change > 0 || number > 0, "a child that was not counted goes");
+    if (change < 0 && number == 0) {
+      throw InvalidRecord("a child that was not counted goes: the stores contradict each other");
+    }
     number += static_cast<uint64_t>(change);
   }
 

@@ -7,6 +7,8 @@
 #include "child_counts_generated.h"
 #include "child_update_generated.h"
 #include "crm/account_topology.h"
+#include "crm/checks/record_checks.h"
+#include "crm/checks/row_checks.h"
 #include "crm/children/child_counter.h"
 #include "crm/children/child_index.h"
 #include "crm/children/child_router.h"
@@ -26,9 +28,9 @@ ChildIndexStores index_stores() {
 }  // namespace
 
 std::vector<StoreSpec> child_stores() {
-  return {store_of<AccountRow>(kChildRowStore),
-          store_of<ChildUpdate>(kChildEntryStore),
-          store_of<std::string>(kChildMoveStore),
+  return {store_of<AccountRow>(kChildRowStore, &check_child_row),
+          store_of<ChildUpdate>(kChildEntryStore, &check_child_entry),
+          store_of<std::string>(kChildMoveStore, &check_child_move),
           store_of<ChildUpdate>(kRootChildStore),
           store_of<ChildCounts>(kChildCountStore),
           store_of<Erasure>(kChildErasureStore),
@@ -44,7 +46,7 @@ NodeIndex add_child_index(Nodes& nodes, NodeIndex by_id, ParentFields parents) {
   const NodeIndex router =
       nodes.processor("child-router", child_router(std::move(parents)), {rows});
   const NodeIndex by_account =
-      nodes.exchange("children-by-account", type_info<ChildUpdate>(), {router});
+      nodes.exchange<ChildUpdate>("children-by-account", &check_child_update, {router});
   return nodes.processor("child-index", child_index(index_stores()), {by_account},
                          {kChildEntryStore, kRedirectStore}, {kRedirectStore});
 }
@@ -55,7 +57,7 @@ NodeIndex add_child_counter(Nodes& nodes, NodeIndex child_index, NodeIndex redir
       nodes.processor("child-mover", child_mover(index_stores(), move_slice), {redirect_router},
                       {kChildEntryStore, kRedirectStore, kChildMoveStore, kChildMoveTimers});
   const NodeIndex by_root =
-      nodes.exchange("children-by-root", type_info<ChildUpdate>(), {child_index, mover});
+      nodes.exchange<ChildUpdate>("children-by-root", &check_child_of_root, {child_index, mover});
   return nodes.processor("child-counter",
                          child_counter(std::string(kRootChildStore), std::string(kChildCountStore)),
                          {by_root}, {kRootChildStore, kChildCountStore}, {kChildCountStore});

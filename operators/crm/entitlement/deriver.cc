@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -27,7 +28,7 @@ enum Due : uint8_t {
 constexpr size_t kManySources = 100;
 constexpr size_t kSourcesPerMs = 10;
 
-const FeatureEntitlement& entitlement_in(const std::string& bytes) {
+const FeatureEntitlement& entitlement_in(Bytes bytes) {
   return *flatbuffers::GetRoot<FeatureEntitlement>(bytes.data());
 }
 
@@ -56,6 +57,26 @@ class SourcesOfRoot {
   std::deque<std::string> buffers_;
   std::vector<SourceView> views_;
 };
+
+/// Checks of rows from changelogs; null: erased.
+Status check_source_row(Bytes /*key*/, Bytes value) {
+  if (value.is_null()) return {};
+  MILLRACE_RETURN_IF_ERROR(validate_entitlement_input(value));
+  const auto kind = flatbuffers::GetRoot<EntitlementInput>(value.data())->kind();
+  if (kind == EntitlementInputKind::Source) return {};
+  return Error{ErrorCode::kInvalidRecord, "an input that is no source is not kept"};
+}
+
+Status check_size_row(Bytes /*key*/, Bytes value) {
+  if (value.is_null()) return {};
+  const int64_t sources = Serde<int64_t>::view(value);
+  if (sources >= 0 && sources <= std::numeric_limits<int32_t>::max()) return {};
+  return Error{ErrorCode::kInvalidRecord, "no number of sources"};
+}
+
+Status check_state_row(Bytes /*key*/, Bytes value) {
+  return value.is_null() ? Status() : check_entitlement(entitlement_in(value));
+}
 
 class EntitlementDeriver final : public Processor {
  public:
@@ -321,13 +342,18 @@ std::vector<StoreSpec> entitlement_stores() {
   return {
       {.name = std::string(kEntitlementSourceStore),
        .key = text,
-       .value = type_info<EntitlementInput>()},
+       .value = type_info<EntitlementInput>(),
+       .check = &check_source_row},
       {.name = std::string(kEntitlementZoneStore), .key = text, .value = text},
       {.name = std::string(kEntitlementProductStore), .key = text, .value = type_info<RawBytes>()},
-      {.name = std::string(kEntitlementSizeStore), .key = text, .value = type_info<int64_t>()},
+      {.name = std::string(kEntitlementSizeStore),
+       .key = text,
+       .value = type_info<int64_t>(),
+       .check = &check_size_row},
       {.name = std::string(kEntitlementStateStore),
        .key = text,
-       .value = type_info<FeatureEntitlement>()},
+       .value = type_info<FeatureEntitlement>(),
+       .check = &check_state_row},
       {.name = std::string(kEntitlementTimerStore),
        .key = {},
        .value = {},

@@ -85,6 +85,23 @@ Timeline read_timeline(const FeatureEntitlement& entitlement) {
   return timeline;
 }
 
+Status check_entitlement(const FeatureEntitlement& entitlement) {
+  const auto is_known = [](auto kind) { return kind >= decltype(kind)::MIN && kind <= decltype(kind)::MAX; };
+  bool fits = is_known(entitlement.kind());
+  if (entitlement.segments() != nullptr) {
+    for (const EntitlementSegment* each : *entitlement.segments()) {
+      fits = fits && is_known(each->status());
+    }
+  }
+  if (entitlement.shares() != nullptr) {
+    for (const EntitlementShare* each : *entitlement.shares()) {
+      fits = fits && is_known(each->status()) && is_known(each->precedence());
+    }
+  }
+  if (fits) return {};
+  return Error{ErrorCode::kInvalidRecord, "an entitlement of a kind that this version does not know"};
+}
+
 Status validate_entitlement_input(Bytes bytes) {
   MILLRACE_RETURN_IF_ERROR(Serde<EntitlementInput>::validate(bytes));
   const EntitlementInput& input = Serde<EntitlementInput>::view(bytes);

@@ -21,6 +21,9 @@ flatbuffers::Offset<FeatureEntitlement> write_entitlement(flatbuffers::FlatBuffe
 /// The timeline that was written, ranks left out. Lives as long as the buffer of `entitlement`.
 Timeline read_timeline(const FeatureEntitlement& entitlement);
 
+/// Whether all kinds in a verified table are known. Error: `kInvalidRecord`.
+Status check_entitlement(const FeatureEntitlement& entitlement);
+
 /// Whether the bytes are an `EntitlementInput` with all fields that its kind needs. Error:
 /// `kInvalidRecord`.
 Status validate_entitlement_input(Bytes bytes);

@@ -58,9 +58,10 @@ void add_erasure(Nodes& nodes, const ParentFields& parents, UnmergedChildren chi
   const NodeIndex source = nodes.source("erasures", std::move(erasures));
   const NodeIndex router = nodes.processor(
       "erasure-router", [parents] { return std::make_unique<ErasureRouter>(parents); }, {source});
-  const NodeIndex by_id = nodes.exchange("erasures-by-id", type_info<Erasure>(), {router});
+  const NodeIndex by_id =
+      nodes.exchange<Erasure>("erasures-by-id", &check_erasure_record, {router});
   const NodeIndex to_resolver =
-      nodes.exchange("erasures-to-resolver", type_info<Erasure>(), {router}, 1);
+      nodes.exchange<Erasure>("erasures-to-resolver", &check_erasure_record, {router}, 1);
   add_row_eraser(nodes, "account-eraser",
                  {.rows = std::string(kRowStore),
                   .erasures = std::string(kErasureStore),
@@ -74,7 +75,8 @@ void add_erasure(Nodes& nodes, const ParentFields& parents, UnmergedChildren chi
   nodes.connect(merges, nodes.find("conflicts-out"));
   nodes.sink("merge-eraser-reports", use_of(kErasureReports), merges, false);
   if (parents == ParentFields{}) return;
-  const NodeIndex by_child = nodes.exchange("erasures-by-child", type_info<Erasure>(), {router});
+  const NodeIndex by_child =
+      nodes.exchange<Erasure>("erasures-by-child", &check_child_erasure, {router});
   add_row_eraser(nodes, "child-eraser",
                  {.rows = std::string(kChildRowStore), .erasures = std::string(kChildErasureStore)},
                  by_child, nodes.find("child-router"));

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "child_update_generated.h"
+#include "crm/checks/record_checks.h"
+#include "crm/checks/row_checks.h"
 #include "crm/children/child_topology.h"
 #include "crm/signals/account_signals.h"
 #include "crm/signals/child_moves.h"
@@ -37,7 +39,8 @@ Result<SignalSources> signal_sources(const Mapping& mapping, const ParentFields&
 
 std::vector<StoreSpec> signal_stores(const SignalSources& sources) {
   if (!sources.transactions) return {};
-  return {store_of<RawBytes>(kTransactionStore), store_of<PastParent>(kPastParentStore),
+  return {store_of<RawBytes>(kTransactionStore, &check_transaction_row),
+          store_of<PastParent>(kPastParentStore, &check_past_parent),
           timer_store(kTransactionTimers), timer_store(kPastParentTimers)};
 }
 
@@ -59,7 +62,8 @@ void add_signals(Nodes& nodes, const SignalSources& sources, const ParentFields&
       {*child_changes}, {kChildRowStore, kChildErasureStore, kPastParentStore, kPastParentTimers},
       {kChildRowStore});
   const NodeIndex by_transaction =
-      nodes.exchange("merge-transactions", type_info<TransactionPart>(), {accounts, moves});
+      nodes.exchange<TransactionPart>("merge-transactions", &check_transaction_part,
+                                      {accounts, moves});
   const NodeIndex merges = nodes.processor(
       "transaction-merges",
       transaction_merges(

@@ -72,6 +72,18 @@ std::string pack(const std::vector<std::string>& entries) {
   return packed;
 }
 
+bool is_packed(std::string_view packed) {
+  while (packed.size() >= sizeof(Length)) {
+    Length length = 0;
+    packed.copy(reinterpret_cast<char*>(&length), sizeof length);
+    packed.remove_prefix(sizeof length);
+    if (packed.size() < length) return false;
+    packed.remove_prefix(length);
+  }
+  return packed.empty();
+}
+
+/// REQUIRES: is_packed(packed).
 std::vector<std::string> unpack(std::string_view packed) {
   std::vector<std::string> entries;
   while (!packed.empty()) {
@@ -174,6 +186,11 @@ IndexRange AccountIndex::range_of_territory(std::string_view territory) {
 
 IndexRange AccountIndex::all_accounts() {
   return starting_with("r");
+}
+
+Status AccountIndex::check_row(Bytes key, Bytes value) {
+  if (!key.view().starts_with('r') || is_packed(value.view())) return {};
+  return Error{ErrorCode::kInvalidRecord, "the entries of an account are cut off"};
 }
 
 std::string_view AccountIndex::root_of(std::string_view key) {

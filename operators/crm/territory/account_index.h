@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "millrace/core/result.h"
 #include "millrace/core/store.h"
 
 #include "crm/territory/access.h"
@@ -42,6 +43,9 @@ class AccountIndex {
   static std::optional<IndexRange> range_of(std::string_view field, const AccessKey& key);
   static IndexRange range_of_territory(std::string_view territory);
   static IndexRange all_accounts();
+
+  /// Whether the store can have such a row "r", "v" or "m". Error: `kInvalidRecord`.
+  static Status check_row(Bytes key, Bytes value);
 
   /// Root of a row in one of these ranges.
   static std::string_view root_of(std::string_view key);

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "crm/territory/number_text.h"
+
 namespace millrace::crm::territory {
 namespace {
 
@@ -20,7 +22,16 @@ AccountTerritories::AccountTerritories(Stores stores, AccountSource& accounts, F
 
 uint64_t AccountTerritories::stored_version() const {
   const Row row = stores_.index.get(kVersionKey);
-  return row ? std::stoull(row.value.to_string()) : 0;
+  return row ? number_in(row.value.view()).value_or(0) : 0;
+}
+
+Status AccountTerritories::check_index_row(Bytes key, Bytes value) {
+  if (value.is_null()) return {};
+  if (key == Bytes(kVersionKey) && !number_in(value.view())) {
+    return Error{ErrorCode::kInvalidRecord, "the version of rules is no number"};
+  }
+  MILLRACE_RETURN_IF_ERROR(AccountIndex::check_row(key, value));
+  return Realignment::check_row(key, value);
 }
 
 void AccountTerritories::store_version(uint64_t version, int64_t timestamp_ms) {

@@ -53,6 +53,9 @@ class AccountTerritories {
   std::vector<RuleProblem> change(uint64_t version, std::span<const RuleSetChange> changes,
                                   int64_t timestamp_ms);
 
+  /// Whether the index store can have such a row; null: erased. Error: `kInvalidRecord`.
+  static Status check_index_row(Bytes key, Bytes value);
+
   /// Matches all accounts again, for a reason outside the rules.
   void doubt_all(int64_t timestamp_ms);
   /// Version of the stores.

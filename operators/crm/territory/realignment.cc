@@ -1,10 +1,9 @@
 #include "crm/territory/realignment.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
-#include "millrace/core/assert.h"
+#include "crm/territory/number_text.h"
 
 namespace millrace::crm::territory {
 namespace {
@@ -13,6 +12,7 @@ constexpr std::string_view kEpochKey = "e";
 constexpr std::string_view kPendingKey = "p";
 constexpr size_t kScansPerSlice = 256;
 constexpr char kSeparator = '\0';
+constexpr char kScanRow = 's';
 
 std::string key_of(char kind, std::string_view name) {
   return std::string(1, kind).append(name);
@@ -26,6 +26,16 @@ std::string pack(const std::string& to, const std::vector<std::string>& fields) 
   return packed + kSeparator + to;
 }
 
+bool is_scan(std::string_view packed) {
+  while (!packed.empty() && packed.front() != kSeparator) {
+    const size_t end = packed.find(kSeparator);
+    if (end == std::string_view::npos) return false;
+    packed.remove_prefix(end + 1);
+  }
+  return !packed.empty();
+}
+
+/// REQUIRES: is_scan(packed).
 void unpack(std::string_view packed, std::string& to, std::vector<std::string>& fields) {
   while (packed.front() != kSeparator) {
     fields.emplace_back(packed.substr(0, packed.find(kSeparator)));
@@ -61,7 +71,7 @@ std::vector<std::string> Realignment::names(char kind) const {
 
 std::vector<Realignment::Scan> Realignment::scans(std::string_view from, size_t scans_max) const {
   std::vector<Scan> found;
-  const auto it = store_.prefix(key_of('s', from));
+  const auto it = store_.prefix(key_of(kScanRow, from));
   for (; it->valid() && found.size() < scans_max; it->next()) {
     Scan& scan = found.emplace_back();
     scan.range.from = it->key().view().substr(1);
@@ -126,7 +136,7 @@ void Realignment::start(const AffectedAccounts& affected, int64_t timestamp_ms) 
 
 /// Together with one from the same key that is already there.
 void Realignment::add(Scan scan, int64_t timestamp_ms) {
-  if (const Row row = store_.get(key_of('s', scan.range.from))) {
+  if (const Row row = store_.get(key_of(kScanRow, scan.range.from))) {
     std::string to;
     unpack(row.value.view(), to, scan.fields);
     scan.range.to = std::max(scan.range.to, to);
@@ -137,7 +147,7 @@ void Realignment::add(Scan scan, int64_t timestamp_ms) {
 }
 
 void Realignment::put(const Scan& scan, int64_t timestamp_ms) {
-  store_.put(key_of('s', scan.range.from), pack(scan.range.to, scan.fields), timestamp_ms);
+  store_.put(key_of(kScanRow, scan.range.from), pack(scan.range.to, scan.fields), timestamp_ms);
   if (!is_pending()) store_.put(kPendingKey, Bytes(""), timestamp_ms);
 }
 
@@ -163,7 +173,7 @@ void Realignment::advance(Scan scan, size_t accounts_max, std::vector<std::strin
     }
     roots.emplace_back(AccountIndex::root_of(it->key().view()));
   }
-  store_.erase(key_of('s', scan.range.from), timestamp_ms);
+  store_.erase(key_of(kScanRow, scan.range.from), timestamp_ms);
   if (next) {
     scan.range.from = std::move(*next);
     return add(std::move(scan), timestamp_ms);
@@ -179,12 +189,15 @@ bool Realignment::is_pending() const {
 
 uint64_t Realignment::epoch() const {
   const Row row = store_.get(kEpochKey);
-  if (!row) return 0;
-  const std::string_view text = row.value.view();
-  uint64_t epoch = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), epoch);
-  MILLRACE_ASSERT(parsed.ec == std::errc(), "the epoch in the store is a number");
-  return epoch;
+  return row ? number_in(row.value.view()).value_or(0) : 0;
+}
+
+Status Realignment::check_row(Bytes key, Bytes value) {
+  const bool fits = key == Bytes(kEpochKey)            ? number_in(value.view()).has_value()
+                    : key.view().starts_with(kScanRow) ? is_scan(value.view())
+                                                       : true;
+  if (fits) return {};
+  return Error{ErrorCode::kInvalidRecord, "neither the number of a run nor a scan"};
 }
 
 }  // namespace millrace::crm::territory

@@ -32,6 +32,9 @@ class Realignment {
   /// caller must match each one, or find it gone, and put it into the AccountIndex again.
   std::vector<std::string> next_slice(size_t accounts_max, int64_t timestamp_ms);
 
+  /// Whether the store can have such a row "e", "p", "s" or "c". Error: `kInvalidRecord`.
+  static Status check_row(Bytes key, Bytes value);
+
   bool is_pending() const;  ///< costs one read
   /// Counts the runs, from 0 before the first; never goes back.
   uint64_t epoch() const;

@@ -31,6 +31,43 @@ std::string_view name_of(std::string_view key) {
   return key.substr(1, key.size() - 1 - 1 - kNumberSize);
 }
 
+template <class Table>
+Status check_as(Bytes value) {
+  MILLRACE_RETURN_IF_ERROR(Serde<Table>::validate(value));
+  return read_definition(*flatbuffers::GetRoot<Table>(value.data())).status();
+}
+
+/// `name`: the kind's digit and the id.
+Status check_definition(std::string_view name, Bytes value) {
+  switch (name.empty() ? '\0' : name.front()) {
+    case kFirstKind + static_cast<char>(DefinitionKind::kModel):
+      return check_as<TerritoryModel>(value);
+    case kFirstKind + static_cast<char>(DefinitionKind::kTerritory):
+      return check_as<Territory>(value);
+    case kFirstKind + static_cast<char>(DefinitionKind::kRule):
+      return check_as<TerritoryRule>(value);
+    case kFirstKind + static_cast<char>(DefinitionKind::kAssociation):
+      return check_as<RuleTerritory>(value);
+    default:
+      return Error{ErrorCode::kInvalidRecord, "a definition of an unknown kind"};
+  }
+}
+
+Status check_waiting(std::string_view key, Bytes value) {
+  constexpr size_t kShortest = 1 + 1 + 1 + kNumberSize;  // row, kind, NUL, number
+  if (key.size() < kShortest || key[key.size() - kNumberSize - 1] != '\0' ||
+      value.size() < kNumberSize) {
+    return Error{ErrorCode::kInvalidRecord, "a change without its number or time"};
+  }
+  const Bytes definition(value.data() + kNumberSize, value.size() - kNumberSize);
+  if (!definition.empty()) return check_definition(name_of(key), definition);
+  const char kind = key[1];
+  if (kind >= kFirstKind && kind <= kFirstKind + static_cast<char>(DefinitionKind::kAssociation)) {
+    return {};
+  }
+  return Error{ErrorCode::kInvalidRecord, "a removal of an unknown kind"};
+}
+
 template <class Definition, class Table>
 RuleSetChange read_as(std::string_view id, Bytes value) {
   Result<Definition> definition = read_definition(*flatbuffers::GetRoot<Table>(value.data()));
@@ -58,6 +95,18 @@ RuleSetChange change_of(std::string_view name, Bytes value) {
 }
 
 }  // namespace
+
+Status RuleFeed::check_row(Bytes key, Bytes value) {
+  if (value.is_null()) return {};
+  const std::string_view row = key.view();
+  bool fits = row == kDueKey;
+  if (row == kTakenKey) fits = value.size() == kNumberSize;
+  if (row == kSignalKey) fits = value.size() == 2 * kNumberSize;
+  if (fits) return {};
+  if (row.starts_with(kApplied)) return check_definition(row.substr(1), value);
+  if (row.starts_with(kWaiting)) return check_waiting(row, value);
+  return Error{ErrorCode::kInvalidRecord, "no row of a feed of rules"};
+}
 
 std::vector<RuleSetChange> RuleFeed::applied() const {
   std::vector<RuleSetChange> definitions;

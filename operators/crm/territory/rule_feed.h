@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "millrace/core/broadcast.h"
+#include "millrace/core/result.h"
 #include "millrace/core/store.h"
 
 #include "crm/territory/definitions.h"
@@ -32,6 +33,9 @@ class RuleFeed {
  public:
   /// `store` must outlive this.
   RuleFeed(KeyValueStore& store, RuleRuns runs) : store_(store), runs_(runs) {}
+
+  /// Whether the store can have such a row; null: erased. Error: `kInvalidRecord`.
+  static Status check_row(Bytes key, Bytes value);
 
   /// All definitions as applied.
   std::vector<RuleSetChange> applied() const;

@@ -33,11 +33,20 @@ enum class NodeKind : unsigned char {
   kSink,       ///< writes a topic
 };
 
+/// Whether a key and a value, each of its type or null, mean something together. What it throws
+/// counts as a refusal.
+using PairCheck = std::function<Status(Bytes key, Bytes value)>;
+
 /// A topic as a source, sink or exchange uses it.
 struct TopicUse {
   std::string name;  ///< of an exchange: the name without application id; see `exchange_topic_name`
   TypeInfo key;
   TypeInfo value;
+  /// Where records are read. Empty: all that the types say are welcome, nulls too.
+  PairCheck check = {};
+
+  /// Whether types and check take a record. Error: `kInvalidRecord`.
+  Status check_record(Bytes record_key, Bytes record_value) const;
 };
 
 /// Partitions a record by something else than its whole key (composite keys): returns the bytes of
@@ -82,6 +91,12 @@ struct StoreSpec {
   bool in_memory = false;
   /// Set: its rows are timers on this clock, those of the one node that uses it; see `Timers`.
   std::optional<TimeKind> timers = {};
+  /// Where rows are read back from the changelog: tombstones have a null value. Empty: all that the
+  /// types say are welcome. Not of timers.
+  PairCheck check = {};
+
+  /// Whether types and check take a row of the changelog. Error: `kInvalidRecord`.
+  Status check_row(Bytes row_key, Bytes row_value) const;
 };
 
 /// A validated DAG: plain data, immutable. Made by `TopologyBuilder` (operators) or from nodes.

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "millrace/core/bytes.h"
+#include "millrace/core/result.h"
+
+namespace millrace::crm {
+
+/// Checks of rows from the changelogs of stores, as `StoreSpec::check`. Errors: `kInvalidRecord`.
+
+/// `child_key` → AccountRow.
+Status check_child_row(Bytes key, Bytes value);
+/// id → Redirect.
+Status check_redirect_row(Bytes key, Bytes value);
+/// account, `child_key` → ChildUpdate with the root last sent.
+Status check_child_entry(Bytes key, Bytes value);
+/// account → key of the last entry that a move has handled.
+Status check_child_move(Bytes key, Bytes value);
+/// `child_key`, version, account → PastParent.
+Status check_past_parent(Bytes key, Bytes value);
+/// transaction → number of parts; transaction, part → its contents.
+Status check_transaction_row(Bytes key, Bytes value);
+
+}  // namespace millrace::crm
