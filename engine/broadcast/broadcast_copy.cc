@@ -18,7 +18,7 @@ void BroadcastCopy::append(int32_t partition, const FetchedRecord& record) {
   Version& version = row->second.emplace_back();
   version.partition = partition;
   version.offset = record.offset;
-  version.timestamp_ms = record.timestamp_ms;
+  version.timestamp_ms = std::min(record.timestamp_ms, kEventTimeMaxMs);
   version.is_deleted = record.value.is_null();
   version.size = record.value.size();
   version.words.resize(version.size / sizeof(uint64_t) + 1);

@@ -96,11 +96,8 @@ Status BroadcastReader::append(Partition& from, const FetchedRecord& record) {
   Status status;
   if (record.key.is_null()) {
     status = Error{ErrorCode::kInvalidRecord, "a row of a table needs a key"};
-  } else if (use.key.validate != nullptr) {
-    status = use.key.validate(record.key);
-  }
-  if (status.ok() && !record.value.is_null() && use.value.validate != nullptr) {
-    status = use.value.validate(record.value);
+  } else {
+    status = use.check_record(record.key, record.value);
   }
   if (status.ok()) {
     from.topic->copy.append(from.partition.partition, record);

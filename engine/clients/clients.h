@@ -31,6 +31,9 @@ struct GroupMetadata {
 struct PartitionOffset {
   TopicPartition partition;
   int64_t offset = 0;  ///< the next record to read
+  /// Of committed offsets: the stream time of the task that read up to there, kept with the offset;
+  /// −1: none, or somebody else committed it.
+  int64_t stream_time_ms = -1;
 };
 
 /// A rebalance as the engine's loop sees it.

@@ -39,7 +39,7 @@ Status Committer::begin(std::vector<Task*> tasks, const GroupMetadata& group,
   RoundTrip trip{.offsets = {}, .group = group, .on_done = std::move(on_done)};
   for (Task* const task : tasks) {
     for (const TaskInput& input : task->inputs()) {
-      trip.offsets.push_back({input.partition, input.frozen_position});
+      trip.offsets.push_back({input.partition, input.frozen_position, task->frozen_time_ms()});
     }
   }
   tasks_ = std::move(tasks);

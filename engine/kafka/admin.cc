@@ -235,7 +235,11 @@ Result<std::vector<PartitionOffset>> KafkaAdmin::committed(
   if (!status.ok()) return repeatable(status.error());
   offsets.reserve(partitions.size());
   for (const auto& element : std::span(list->elems, static_cast<size_t>(list->cnt))) {
-    offsets.push_back({{element.topic, element.partition}, std::max<int64_t>(element.offset, -1)});
+    const std::string_view metadata(static_cast<const char*>(element.metadata),
+                                    element.metadata == nullptr ? 0 : element.metadata_size);
+    offsets.push_back({{element.topic, element.partition},
+                       std::max<int64_t>(element.offset, -1),
+                       stream_time_in(metadata)});
   }
   return offsets;
 }

@@ -156,11 +156,11 @@ void KafkaFetcher::use_client(Client client, size_t room) {
 }
 
 Status KafkaFetcher::add(std::span<const PartitionOffset> partitions) {
-  for (const auto& [name, offset] : partitions) {
-    if (offset < 0 || partitions_.contains(name)) {
+  for (const PartitionOffset& start : partitions) {
+    if (start.offset < 0 || partitions_.contains(start.partition)) {
       return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("fetch of {} from {}: {}", name.to_string(), offset,
-                               offset < 0 ? "not an offset" : "it is being fetched already")};
+                   fmt::format("fetch of {} from {}: {}", start.partition.to_string(), start.offset,
+                               start.offset < 0 ? "not an offset" : "it is being fetched already")};
     }
   }
   const size_t total = partitions_.size() + partitions.size();
@@ -185,9 +185,10 @@ Status KafkaFetcher::add(std::span<const PartitionOffset> partitions) {
 
 Status KafkaFetcher::assign(std::span<const PartitionOffset> partitions) {
   std::map<TopicPartition, Partition> added;
-  for (const auto& [name, offset] : partitions) {
+  for (const PartitionOffset& start : partitions) {
+    const TopicPartition& name = start.partition;
     Partition& partition = added[name];
-    partition.position = offset;
+    partition.position = start.offset;
     partition.queue.reset(
         rd_kafka_queue_get_partition(client_.get(), name.topic.c_str(), name.partition));
     MILLRACE_ASSERT(partition.queue != nullptr, "a consumer has a queue for every partition");

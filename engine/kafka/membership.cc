@@ -140,7 +140,7 @@ Status KafkaMembership::commit(std::span<const PartitionOffset> offsets,
                    fmt::format("commit of offsets: generation {} is over", group.generation)};
     }
   }
-  const PartitionList list = to_list(offsets);
+  const PartitionList list = to_commit_list(offsets);
   const Queue queue(rd_kafka_queue_new(client_.get()));
   auto error = rd_kafka_commit_queue(client_.get(), list.get(), queue.get(), nullptr, nullptr);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return make_error("commit of offsets", error);

@@ -321,7 +321,7 @@ Status KafkaProducer::send_offsets(std::span<const PartitionOffset> offsets,
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("group metadata: {}", rd_kafka_error_string(unreadable.get()))};
   }
-  const PartitionList list = to_list(offsets);
+  const PartitionList list = to_commit_list(offsets);
   Status status = call("send_offsets", [&](int timeout_ms) {
     return rd_kafka_send_offsets_to_transaction(client_.get(), list.get(), metadata.get(),
                                                 timeout_ms);

@@ -29,7 +29,8 @@ DataPlane::DataPlane(Instance& instance, Application& application, ProducerSessi
       feed_(instance.metrics, application.outputs(), instance.clock),
       pacer_(instance.options),
       housekeeper_(
-          std::make_unique<Housekeeper>(instance.clients, instance.metrics, kHousekeepingInterval)),
+          std::make_unique<Housekeeper>(instance.clients, instance.metrics, instance.clock,
+                                        kHousekeepingInterval)),
       committer_(session, instance.scheduler, fail_point, instance.metrics, instance.clock,
                  instance.options.commit_pipelined) {}
 
@@ -83,8 +84,7 @@ Status DataPlane::process() {
   std::erase_if(runnable, [](const Task* task) { return !task->has_work(); });
   if (runnable.empty()) return {};
   did_something_ = true;
-  if (committer_.is_under_way() &&
-      dirty_bytes() - frozen_bytes_ >= instance_.options.commit_bytes_max) {
+  if (committer_.is_under_way() && unfrozen_bytes() >= instance_.options.commit_bytes_max) {
     MILLRACE_RETURN_IF_ERROR(finish_commit());
   }
   // While a transaction is on its way, what comes after it is held.
@@ -119,7 +119,6 @@ Status DataPlane::begin_commit() {
   std::vector<Task*> dirty = dirty_tasks();
   if (dirty.empty()) return {};
   did_something_ = true;
-  frozen_bytes_ = dirty_bytes();
   MILLRACE_RETURN_IF_ERROR(
       committer_.begin(std::move(dirty), group_, [this] { pump_.fetcher().wake(); }));
   return instance_.options.commit_pipelined ? Status() : finish_commit();
@@ -154,14 +153,15 @@ Status DataPlane::commit_now() {
 
 void DataPlane::report(bool is_idle) {
   int64_t oldest_event_ms = -1;
-  std::vector<PartitionOffset> positions;
+  std::vector<InputPosition> positions;
   for (Task* const task : tasks_) {
     const int64_t event_ms = task->committed_event_time_ms();
     if (!is_idle && event_ms >= 0 && (oldest_event_ms < 0 || event_ms < oldest_event_ms)) {
       oldest_event_ms = event_ms;
     }
     for (const TaskInput& input : task->inputs()) {
-      positions.push_back({input.partition, input.committable()});
+      positions.push_back(
+          {input.partition, input.committable(), input.queue.empty() && input.is_at_end});
     }
   }
   feed_.set_memory(dirty_bytes(), queued_bytes_, tasks_.size());
@@ -178,6 +178,12 @@ std::vector<Task*> DataPlane::dirty_tasks() const {
 size_t DataPlane::dirty_bytes() const {
   size_t bytes = 0;
   for (const Task* const task : tasks_) bytes += task->dirty_bytes();
+  return bytes;
+}
+
+size_t DataPlane::unfrozen_bytes() const {
+  size_t bytes = 0;
+  for (const Task* const task : tasks_) bytes += task->unfrozen_bytes();
   return bytes;
 }
 

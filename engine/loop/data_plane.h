@@ -82,6 +82,7 @@ class DataPlane {
  private:
   Status begin_commit();
   size_t dirty_bytes() const;
+  size_t unfrozen_bytes() const;
   std::vector<Task*> dirty_tasks() const;
 
   Instance& instance_;
@@ -96,7 +97,6 @@ class DataPlane {
   GroupMetadata group_;
   std::vector<Task*> tasks_;  ///< ascending by id
   std::vector<Task*> committed_;
-  size_t frozen_bytes_ = 0;  ///< of the commit that is under way
   size_t queued_bytes_ = 0;
   bool inputs_at_end_ = false;
   bool may_forget_ = false;  ///< versions of broadcast tables became superfluous

@@ -1,5 +1,6 @@
 #include "engine/loop/start_finder.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -90,6 +91,7 @@ Result<StartPosition> StartFinder::locate(const StartQuestion& question) const {
   StartPosition start;
   for (const PartitionOffset& known : *committed) {
     int64_t offset = known.offset;
+    start.stream_time_ms = std::max(start.stream_time_ms, known.stream_time_ms);
     if (offset < 0 || question.needs_ends) {
       const Result<Admin::Watermarks> marks = admin_.watermarks(known.partition);
       if (!marks.ok()) return marks.status();

@@ -23,6 +23,7 @@ namespace millrace::engine {
 struct StartPosition {
   std::vector<int64_t> offsets;       ///< one an input
   std::vector<int64_t> backlog_ends;  ///< one an input, for timers on the wall clock; else empty
+  int64_t stream_time_ms = -1;        ///< as of `PartitionOffset`
   /// Inputs that hold records and of which the group knows no offset: never read, or forgotten.
   std::vector<TopicPartition> unknown;
   std::vector<PartitionOffset> table_ends;  ///< where the broadcast tables of the question end

@@ -331,7 +331,8 @@ Status TaskRoster::check_offsets(const TaskRecord& record) const {
 
 Status TaskRoster::start(TaskRecord& record) {
   MILLRACE_RETURN_IF_ERROR(check_offsets(record));
-  MILLRACE_RETURN_IF_ERROR(record.task->start(record.start.offsets, record.start.backlog_ends));
+  MILLRACE_RETURN_IF_ERROR(record.task->start(record.start.offsets, record.start.backlog_ends,
+                                              record.start.stream_time_ms));
   MILLRACE_RETURN_IF_ERROR(plane_.add(*record.task));
   record.move_to(Stage::kRunning);
   did_something_ = true;

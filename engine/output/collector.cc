@@ -4,6 +4,8 @@
 
 #include "millrace/core/partitioner.h"
 
+#include "engine/core/thrown.h"
+
 namespace millrace::engine {
 
 void Collector::begin_unit() {
@@ -98,13 +100,18 @@ Status Collector::flush(Producer& producer) {
 
 Status Collector::send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
                            int64_t timestamp_ms, Producer& producer,
-                           const RefusedHandler& refused) {
-  const int32_t partition = partition_for(topic, partition_key, key);
+                           const UnsentHandler& unsent) {
+  int32_t partition = 0;
+  try {
+    partition = partition_for(topic, partition_key, key);
+  } catch (...) {
+    return unsent(topics_[topic], {ErrorCode::kUserCode, what_was_thrown()});
+  }
   if (std::string why = refusal_of(topic, key, key.size() + value.size(), timestamp_ms);
       !why.empty()) {
-    return refused(topics_[topic],
-                   {ErrorCode::kRefused, fmt::format("partition {}, key hash {:08x}: {}", partition,
-                                                     static_cast<uint32_t>(murmur2(key)), why)});
+    return unsent(topics_[topic],
+                  {ErrorCode::kRefused, fmt::format("partition {}, key hash {:08x}: {}", partition,
+                                                    static_cast<uint32_t>(murmur2(key)), why)});
   }
   return send(producer, topic,
               {.partition = partition,

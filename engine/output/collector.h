@@ -46,11 +46,11 @@ class Collector {
   /// whole transaction, since every record was measured; then the caller must `clear`.
   Status flush(Producer& producer);
   /// Sends a row of a table sink. It was measured when it was staged; its topic may refuse it all
-  /// the same when the row's time is not that of the record which made it. `refused` decides then:
-  /// an OK status leaves it out.
-  using RefusedHandler = std::function<Status(const OutputTopic& topic, const Error& error)>;
+  /// the same when the row's time is not that of the record which made it (`kRefused`), or its
+  /// partitioner may throw (`kUserCode`). `unsent` decides then: an OK status leaves it out.
+  using UnsentHandler = std::function<Status(const OutputTopic& topic, const Error& error)>;
   Status send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
-                  int64_t timestamp_ms, Producer& producer, const RefusedHandler& refused);
+                  int64_t timestamp_ms, Producer& producer, const UnsentHandler& unsent);
   /// Drops everything (I4).
   void clear();
 

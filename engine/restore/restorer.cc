@@ -10,6 +10,7 @@
 #include "millrace/core/assert.h"
 
 #include "engine/base/backoff.h"
+#include "engine/task/stored_rows.h"
 
 namespace millrace::engine {
 namespace {
@@ -19,23 +20,15 @@ constexpr size_t kSliceRecords = 4'096;
 constexpr int64_t kLogIntervalNs = 5'000'000'000;
 constexpr int64_t kFromTheStart = -1;
 
-Status check_row(const StoreSpec& spec, const TopicPartition& partition,
-                 const FetchedRecord& record) {
-  Status status;
-  if (record.key.is_null()) {
-    status = Error{ErrorCode::kInvalidRecord, "the key is null"};
-  } else if (spec.key.validate != nullptr) {
-    status = spec.key.validate(record.key);
-  }
-  if (status.ok() && !record.value.is_null() && spec.value.validate != nullptr) {
-    status = spec.value.validate(record.value);
-  }
+Status check_record(const Task& task, const ResolvedStore& store, const TopicPartition& partition,
+                    const FetchedRecord& record) {
+  const Status status = check_stored_row(task.sub_topology(), store, record.key, record.value);
   if (status.ok()) return {};
   return Error{ErrorCode::kConfig,
                fmt::format("changelog {}@{} holds no row of store '{}': {}. Somebody else wrote to "
                            "it, or the store's type was changed: give the store another name, or "
                            "delete its changelog",
-                           partition.to_string(), record.offset, spec.name, status.message())};
+                           partition.to_string(), record.offset, store.spec->name, status.message())};
 }
 
 }  // namespace
@@ -273,7 +266,7 @@ Status Restorer::feed_store(TaskRestore& restore, StoreRestore& store) {
   int64_t end = store.position;
   for (const FetchedRecord& record : store.batch.records()) {
     if (record.offset < store.position) continue;
-    MILLRACE_RETURN_IF_ERROR(check_row(*store.store->spec, store.partition, record));
+    MILLRACE_RETURN_IF_ERROR(check_record(*restore.task, *store.store, store.partition, record));
     store.records.push_back({record.key, record.value, record.timestamp_ms});
     restore.bytes += static_cast<int64_t>(record.key.size() + record.value.size());
     end = record.offset + 1;

@@ -1,28 +1,33 @@
 #include "engine/task/punctuations.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
-
-#include "millrace/core/assert.h"
 
 namespace millrace::engine {
 
-void Punctuations::add(TimeKind kind, int64_t interval_ms, int64_t now_ms, Callback callback) {
-  MILLRACE_ASSERT(interval_ms > 0, "the interval of a punctuation must be positive");
-  const int64_t due_ms =
-      kind == TimeKind::kWall ? now_ms + interval_ms : (now_ms / interval_ms + 1) * interval_ms;
+int64_t Punctuations::after(int64_t time_ms, int64_t interval_ms) {
+  return time_ms > kNever - interval_ms ? kNever : time_ms + interval_ms;
+}
+
+void Punctuations::add(TimeKind kind, int64_t interval_ms, int64_t elapsed_ms, Callback callback) {
+  if (interval_ms <= 0) {
+    throw std::invalid_argument("the interval of a punctuation must be positive");
+  }
+  const int64_t due_ms = kind == TimeKind::kWall ? after(elapsed_ms, interval_ms) : 0;
   entries_.push_back({kind, interval_ms, due_ms, std::move(callback)});
   find_next(kind);
 }
 
 void Punctuations::run_due(TimeKind kind, int64_t now_ms,
                            const std::function<void(const Callback&)>& unit) {
-  // By index: a callback may schedule more, which moves the entries.
-  for (size_t i = 0; i < entries_.size(); ++i) {
+  // By index: a callback may schedule more, which moves the entries. Those are due later.
+  const size_t count = entries_.size();
+  for (size_t i = 0; i < count; ++i) {
     if (entries_[i].kind != kind || entries_[i].due_ms > now_ms) continue;
     const int64_t interval_ms = entries_[i].interval_ms;
     const int64_t passed = (now_ms - entries_[i].due_ms) / interval_ms;
-    entries_[i].due_ms += (passed + 1) * interval_ms;
+    entries_[i].due_ms = after(entries_[i].due_ms + passed * interval_ms, interval_ms);
     const Callback callback = entries_[i].callback;
     unit(callback);
   }

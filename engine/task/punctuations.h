@@ -19,9 +19,8 @@ class Punctuations {
   /// interval.
   static int64_t elapsed_ms(const Clock& clock) { return clock.steady_ns() / kNsPerMs; }
 
-  /// `now_ms`: `elapsed_ms` or the stream's time; the first call comes an interval later (for
-  /// stream time, which may not have begun, at the first multiple of the interval).
-  void add(TimeKind kind, int64_t interval_ms, int64_t now_ms, Callback callback);
+  /// As of `ProcessorContext::schedule`; `elapsed_ms`: of now.
+  void add(TimeKind kind, int64_t interval_ms, int64_t elapsed_ms, Callback callback);
 
   /// Earliest time at which something is due; the largest int64 when nothing is.
   int64_t next_due_ms(TimeKind kind) const { return next_due_ms_[index(kind)]; }
@@ -37,6 +36,8 @@ class Punctuations {
     Callback callback;
   };
   static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+  /// A sum that ends at `kNever`.
+  static int64_t after(int64_t time_ms, int64_t interval_ms);
   static size_t index(TimeKind kind) { return static_cast<size_t>(kind); }
   void find_next(TimeKind kind);
 

@@ -10,6 +10,7 @@
 #include "millrace/core/assert.h"
 #include "millrace/core/invalid_record.h"
 
+#include "engine/core/thrown.h"
 #include "engine/output/dead_letters.h"
 
 namespace millrace::engine {
@@ -39,10 +40,8 @@ Error from_current_exception(const Node* thrower) {
     throw;
   } catch (const InvalidRecord& thrown) {
     return error(ErrorCode::kInvalidRecord, thrown.what());
-  } catch (const std::exception& thrown) {
-    return error(ErrorCode::kUserCode, thrown.what());
   } catch (...) {
-    return error(ErrorCode::kUserCode, "an exception that is no std::exception");
+    return error(ErrorCode::kUserCode, what_was_thrown());
   }
 }
 
@@ -73,7 +72,8 @@ Task::Task(TaskId id, const SubTopology& sub_topology, const TaskEnvironment& en
   }
 }
 
-Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> backlog_ends) {
+Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> backlog_ends,
+                   int64_t stream_time_ms) {
   MILLRACE_ASSERT(offsets.size() == inputs_.size(), "a task starts with one offset an input");
   MILLRACE_ASSERT(backlog_ends.empty() ? !sub_topology_.has_wall_timers()
                                        : backlog_ends.size() == inputs_.size(),
@@ -86,6 +86,8 @@ Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> ba
     inputs_[i].backlog_end = backlog_ends.empty() ? 0 : backlog_ends[i];
   }
   has_passed_backlog_ = false;
+  scope_.stream_time_ms = stream_time_ms;
+  committed_event_time_ms_ = stream_time_ms;
   scope_.timers = &timers_.emplace(scope_);
   scope_.broadcasts =
       &broadcasts_.emplace(scope_, environment_.broadcasts, environment_.clock->now_ms());
@@ -117,6 +119,7 @@ void Task::reset() {
   }
   failure_ = {};
   dirty_units_ = 0;
+  frozen_bytes_ = 0;
 }
 
 void Task::accept(TaskInput& input, RecordBatch batch, const FetchOutcome& outcome) {
@@ -220,13 +223,7 @@ bool Task::prepare_head(TaskInput& input) {
 
 Status Task::check_front(TaskInput& input) {
   const FetchedRecord& record = input.queue.front();
-  const TopicUse& topic = input.node->topic;
-  if (!record.key.is_null() && topic.key.validate != nullptr) {
-    MILLRACE_RETURN_IF_ERROR(topic.key.validate(record.key));
-  }
-  if (!record.value.is_null() && topic.value.validate != nullptr) {
-    MILLRACE_RETURN_IF_ERROR(topic.value.validate(record.value));
-  }
+  MILLRACE_RETURN_IF_ERROR(input.node->topic.check_record(record.key, record.value));
   input.head_time_ms = record.timestamp_ms;
   if (input.node->event_time) {
     try {
@@ -235,6 +232,7 @@ Status Task::check_front(TaskInput& input) {
       return from_current_exception(input.node);
     }
   }
+  input.head_time_ms = std::min(input.head_time_ms, kEventTimeMaxMs);
   if (input.head_time_ms >= 0) return {};
   return Error{ErrorCode::kInvalidRecord,
                fmt::format("its event time {} ms is negative", input.head_time_ms)};
@@ -243,11 +241,9 @@ Status Task::check_front(TaskInput& input) {
 void Task::process_front(TaskInput& input) {
   const FetchedRecord& fetched = input.queue.front();
   set_position(input);
-  if (input.head_time_ms > scope_.stream_time_ms) {
-    scope_.stream_time_ms = input.head_time_ms;
-    run_stream_punctuations();
-    if (!failure_.ok()) return;
-  }
+  scope_.stream_time_ms = std::max(scope_.stream_time_ms, input.head_time_ms);
+  run_stream_punctuations();
+  if (!failure_.ok()) return;
   const Record record{.key = fetched.key,
                       .value = fetched.value,
                       .old_value = {},
@@ -435,9 +431,9 @@ void Task::handle_failure(TaskInput& input, const Error& error) {
                 scope_.position.to_string(), refused->message);
 }
 
-Status Task::handle_refused(const OutputTopic& topic, const Error& error) {
-  if (environment_.options->on_refused_output == OnError::kFail) {
-    return Error{error.code, fmt::format("task {}: topic '{}' refuses an output: {}",
+Status Task::handle_unsent(const OutputTopic& topic, const Error& error) {
+  if (policy(error.code) == OnError::kFail) {
+    return Error{error.code, fmt::format("task {}: an output to topic '{}' cannot be sent: {}",
                                          scope_.task.to_string(), topic.name, error.message)};
   }
   ++counts_.dropped[std::string(drop_reason(error.code))];

@@ -80,9 +80,10 @@ class Task {
   std::vector<TaskInput>& inputs() { return inputs_; }
 
   /// Makes the processors and begins at these offsets, one an input. `backlog_ends`: where the
-  /// inputs end now; empty, unless the sub-topology has timers on the wall clock. Error:
-  /// `kUserCode`.
-  Status start(std::span<const int64_t> offsets, std::span<const int64_t> backlog_ends = {});
+  /// inputs end now; empty, unless the sub-topology has timers on the wall clock. `stream_time_ms`:
+  /// where the last commit left it; −1: nowhere. Error: `kUserCode`.
+  Status start(std::span<const int64_t> offsets, std::span<const int64_t> backlog_ends,
+               int64_t stream_time_ms);
   /// Drops queues, processors and all that was not committed (I4).
   void reset();
 
@@ -96,11 +97,15 @@ class Task {
 
   bool is_dirty() const { return dirty_units_ > 0; }
   size_t dirty_bytes() const { return state_->dirty_bytes() + collector_.used_bytes(); }
+  /// Those of them that came after what is frozen.
+  size_t unfrozen_bytes() const { return dirty_bytes() - frozen_bytes_; }
 
   /// Ends the present generation of changes: freezes input positions and dirty rows.
   void freeze();
   /// Sends outputs, rows of table sinks and changelog records of what was frozen.
   Status send_frozen(Producer& producer);
+  /// Stream time of what was frozen, for the commit to keep.
+  int64_t frozen_time_ms() const { return frozen_event_time_ms_; }
   /// After Kafka committed: learns where the changelogs end now. Loop's thread only.
   void take_delivered_ends(Producer& producer);
   /// After Kafka committed: what this instance sent to inputs of this task is there to be fetched,
@@ -145,7 +150,8 @@ class Task {
   bool run_call(std::string_view what, Work&& work);
   /// Applies the policy for the record at the front of `input`.
   void handle_failure(TaskInput& input, const Error& error);
-  Status handle_refused(const OutputTopic& topic, const Error& error);
+  /// Applies the policy for an output that is not sent, at the end of a slice or at a commit.
+  Status handle_unsent(const OutputTopic& topic, const Error& error);
   void set_position(const TaskInput& input);
   OnError policy(ErrorCode code) const;
 
@@ -163,6 +169,7 @@ class Task {
   std::unique_ptr<TaskProcessors> processors_;  ///< null until `start`
   Status failure_;                              ///< first that the policies do not forgive
   uint64_t dirty_units_ = 0;
+  size_t frozen_bytes_ = 0;  ///< of `dirty_bytes`, once the outputs were sent
   std::vector<Bytes> keys_;  ///< scratch of `prefetch`
   TaskPositions frozen_positions_;
   int64_t frozen_event_time_ms_ = -1;

@@ -119,6 +119,22 @@ TaskBroadcasts::TaskBroadcasts(TaskScope& scope, const BroadcastReader* reader, 
 
 TaskBroadcasts::~TaskBroadcasts() = default;
 
+Status TaskBroadcasts::check_row(Bytes key, Bytes value) {
+  constexpr size_t kPartitionBytes = sizeof(char) + sizeof(int32_t);
+  if (key.size() <= kPartitionBytes || key.view()[key.size() - kPartitionBytes] != '\0') {
+    return Error{ErrorCode::kInvalidRecord, "the key of a cursor is no topic and partition"};
+  }
+  if (value.is_null()) return {};
+  if (value.size() != 2 * sizeof(int64_t)) {
+    return Error{ErrorCode::kInvalidRecord, "a cursor is no offset and time"};
+  }
+  const auto number = [&](size_t i) {
+    return Serde<int64_t>::view(Bytes(value.data() + i * sizeof(int64_t), sizeof(int64_t)));
+  };
+  if (number(0) >= 0 && number(1) >= 0) return {};
+  return Error{ErrorCode::kInvalidRecord, "the offset or time of a cursor is negative"};
+}
+
 const BroadcastRows& TaskBroadcasts::rows(const Node* node, std::string_view table) const {
   for (const auto& cursor : cursors_) {
     if (scope_.sub_topology->nodes[cursor->node].node == node && cursor->topic.use->name == table) {

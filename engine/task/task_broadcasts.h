@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "millrace/core/broadcast.h"
+#include "millrace/core/result.h"
 #include "millrace/state/task_state.h"
 
 #include "engine/broadcast/broadcast_reader.h"
@@ -35,6 +36,9 @@ class TaskBroadcasts {
   ~TaskBroadcasts();
   TaskBroadcasts(const TaskBroadcasts&) = delete;
   TaskBroadcasts& operator=(const TaskBroadcasts&) = delete;
+
+  /// Whether a cursor can be read from this row of a changelog. Error: `kInvalidRecord`.
+  static Status check_row(Bytes key, Bytes value);
 
   bool empty() const { return cursors_.empty(); }
   /// REQUIRES: `node` reads `table`.

@@ -6,9 +6,8 @@
 namespace millrace::engine {
 
 void Task::freeze() {
-  if (!timers_->empty() || !broadcasts_->empty()) {
+  if (!broadcasts_->empty()) {
     state_->begin_unit();
-    timers_->save_clock();
     broadcasts_->freeze(environment_.clock->now_ms());
     state_->end_unit();
   }
@@ -16,16 +15,19 @@ void Task::freeze() {
     // Never back over control records that a commit went past: a purge may have followed it.
     input.frozen_position = std::max(input.frozen_position, input.committable());
   }
-  frozen_event_time_ms_ = std::max(scope_.stream_time_ms, committed_event_time_ms_);
+  frozen_event_time_ms_ = scope_.stream_time_ms;
   state_->freeze();
   dirty_units_ = 0;
 }
 
 Status Task::send_frozen(Producer& producer) {
   MILLRACE_RETURN_IF_ERROR(collector_.flush(producer));
-  return rows_.send_frozen(producer, [this](const OutputTopic& topic, const Error& error) {
-    return handle_refused(topic, error);
-  });
+  MILLRACE_RETURN_IF_ERROR(
+      rows_.send_frozen(producer, [this](const OutputTopic& topic, const Error& error) {
+        return handle_unsent(topic, error);
+      }));
+  frozen_bytes_ = dirty_bytes();
+  return {};
 }
 
 void Task::take_delivered_ends(Producer& producer) {
@@ -54,6 +56,7 @@ Status Task::apply_frozen() {
   frozen_positions_.committed_at_ms = environment_.clock->now_ms();
   committed_event_time_ms_ = frozen_event_time_ms_;
   MILLRACE_RETURN_IF_ERROR(state_->apply_frozen(frozen_positions_));
+  frozen_bytes_ = 0;
   broadcasts_->apply_frozen();
   return {};
 }

@@ -58,9 +58,8 @@ class TaskProcessors::Context final : public ProcessorContext {
 
   void schedule(TimeKind kind, int64_t interval_ms,
                 std::function<void(int64_t now_ms)> callback) override {
-    const int64_t now_ms = kind == TimeKind::kWall ? Punctuations::elapsed_ms(*all_.scope_.clock)
-                                                   : std::max<int64_t>(stream_time_ms(), 0);
-    all_.scope_.punctuations.add(kind, interval_ms, now_ms,
+    all_.scope_.punctuations.add(kind, interval_ms,
+                                 Punctuations::elapsed_ms(*all_.scope_.clock),
                                  [this, callback = std::move(callback)](int64_t due_ms) {
                                    all_.run(*resolved_.node, [&] { callback(due_ms); });
                                  });
@@ -175,19 +174,22 @@ void TaskProcessors::exchange(const ResolvedNode& resolved, const Record& record
   scope_.collector->stage(resolved.output, partition_key, record);
 }
 
-/// A row stands for several inputs, so headers stay behind.
+/// A row stands for several inputs, so headers stay behind. The commit asks for its partition; a
+/// partitioner that throws shows here, where the unit can still be undone.
 void TaskProcessors::sink(uint32_t node, const Record& record) {
   const ResolvedNode& resolved = scope_.sub_topology->nodes[node];
   KeyValueStore* const outbox = outboxes_[node];
-  const bool is_row = resolved.rows_in_store || (outbox != nullptr && !record.key.is_null());
-  if (is_row) {
-    Record row = record;
-    row.headers = {};
-    if (!scope_.collector->admits(resolved.output, row) || resolved.rows_in_store) return;
+  const PartitionKey& partition_key = resolved.node->partition_key;
+  if (!resolved.rows_in_store && (outbox == nullptr || record.key.is_null())) {
+    scope_.collector->stage(resolved.output, partition_key, record);
+    return;
   }
-  if (!is_row) {
-    scope_.collector->stage(resolved.output, resolved.node->partition_key, record);
-  } else if (record.value.is_null()) {
+  Record row = record;
+  row.headers = {};
+  if (!scope_.collector->admits(resolved.output, row)) return;
+  if (partition_key && !record.key.is_null()) static_cast<void>(partition_key(record.key));
+  if (resolved.rows_in_store) return;
+  if (record.value.is_null()) {
     outbox->erase(record.key, record.timestamp_ms);
   } else {
     outbox->put(record.key, record.value, record.timestamp_ms);

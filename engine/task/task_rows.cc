@@ -54,11 +54,11 @@ void TaskRows::check_unit() {
                    what, refused->bytes, topic.name, topic.limits.record_bytes_max())});
 }
 
-Status TaskRows::send_frozen(Producer& producer, const Collector::RefusedHandler& refused) {
+Status TaskRows::send_frozen(Producer& producer, const Collector::UnsentHandler& unsent) {
   for (const Sent& sent : sent_) {
     Status status;
     state_.for_each_frozen(sent.store, [&](const ChangelogRecord& row) {
-      if (status.ok()) status = send_row(sent, row, producer, refused);
+      if (status.ok()) status = send_row(sent, row, producer, unsent);
     });
     MILLRACE_RETURN_IF_ERROR(status);
   }
@@ -66,10 +66,10 @@ Status TaskRows::send_frozen(Producer& producer, const Collector::RefusedHandler
 }
 
 Status TaskRows::send_row(const Sent& sent, const ChangelogRecord& row, Producer& producer,
-                          const Collector::RefusedHandler& refused) {
+                          const Collector::UnsentHandler& unsent) {
   for (const ResolvedNode* const sink : sent.sinks) {
     MILLRACE_RETURN_IF_ERROR(collector_.send_row(sink->output, sink->node->partition_key, row.key,
-                                                 row.value, row.timestamp_ms, producer, refused));
+                                                 row.value, row.timestamp_ms, producer, unsent));
   }
   if (sent.changelog < 0) return {};
   return collector_.send(producer, sent.changelog,

@@ -27,8 +27,8 @@ class TaskRows {
   /// Before a unit ends: notes a row that was too large as the unit's status: `kRefused` when a
   /// table sink's topic would refuse it, `kUserCode` when only the changelog would.
   void check_unit();
-  /// Sends the frozen rows. `refused`: as of `Collector::send_row`.
-  Status send_frozen(Producer& producer, const Collector::RefusedHandler& refused);
+  /// Sends the frozen rows. `unsent`: as of `Collector::send_row`.
+  Status send_frozen(Producer& producer, const Collector::UnsentHandler& unsent);
 
  private:
   struct Sent {
@@ -40,7 +40,7 @@ class TaskRows {
 
   void add(Sent sent);
   Status send_row(const Sent& sent, const ChangelogRecord& row, Producer& producer,
-                  const Collector::RefusedHandler& refused);
+                  const Collector::UnsentHandler& unsent);
 
   const int32_t partition_;
   const OutputTopics& outputs_;

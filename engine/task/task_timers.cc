@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <stdexcept>
+
+#include <fmt/format.h>
 
 #include "millrace/core/assert.h"
 
@@ -18,6 +21,10 @@ class TaskTimers::Queue final : public Timers {
         rows(scope.state->store(resolved.spec->name)) {}
 
   void set(Bytes key, uint8_t kind, int64_t time_ms) override {
+    if (key.is_null()) throw std::invalid_argument("a timer needs a key that is not null");
+    if (time_ms < 0) {
+      throw std::invalid_argument(fmt::format("a timer's time {} ms is negative", time_ms));
+    }
     rows.set(key, kind, time_ms, timestamp_ms());
   }
   bool cancel(Bytes key, uint8_t kind) override { return rows.cancel(key, kind, timestamp_ms()); }
@@ -39,15 +46,12 @@ class TaskTimers::Queue final : public Timers {
   TimerQueue rows;
 };
 
-TaskTimers::TaskTimers(TaskScope& scope) : scope_(scope) {
+TaskTimers::TaskTimers(TaskScope& scope) {
   for (const ResolvedStore& resolved : scope.sub_topology->stores) {
     if (!resolved.spec->timers) continue;
-    Queue& queue = *queues_.emplace_back(std::make_unique<Queue>(*this, scope, resolved));
-    if (queue.kind() == TimeKind::kStream) {
-      saved_clock_ms_ = std::max(saved_clock_ms_, queue.rows.saved_clock().value_or(-1));
-    }
+    queues_.push_back(std::make_unique<Queue>(*this, scope, resolved));
   }
-  clocks_ms_[index(TimeKind::kStream)] = saved_clock_ms_;
+  clocks_ms_[index(TimeKind::kStream)] = scope.stream_time_ms;
 }
 
 TaskTimers::~TaskTimers() = default;
@@ -94,16 +98,6 @@ Timer TaskTimers::take_due() {
 uint32_t TaskTimers::due_node() const {
   MILLRACE_ASSERT(due_ != nullptr, "no timer was found due");
   return due_->node();
-}
-
-void TaskTimers::save_clock() {
-  const int64_t clock_ms = scope_.stream_time_ms;
-  if (clock_ms <= saved_clock_ms_) return;
-  saved_clock_ms_ = clock_ms;
-  for (const auto& queue : queues_) {
-    if (queue->kind() != TimeKind::kStream) continue;
-    queue->rows.save_clock(clock_ms, queue->timestamp_ms());
-  }
 }
 
 void TaskTimers::begin_unit() {

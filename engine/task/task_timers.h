@@ -15,7 +15,7 @@ struct TaskScope;
 /// The timers of a task's processors, one queue a store, and where their clocks stand.
 class TaskTimers {
  public:
-  /// `scope` outlives this.
+  /// `scope` outlives this. Event time goes on from its stream time.
   explicit TaskTimers(TaskScope& scope);
   ~TaskTimers();
   TaskTimers(const TaskTimers&) = delete;
@@ -38,8 +38,6 @@ class TaskTimers {
   /// The node whose timer `find_due` found.
   uint32_t due_node() const;
 
-  /// Keeps the clock of event time as part of the open unit.
-  void save_clock();
   void begin_unit();
   void unit_undone();
 
@@ -47,12 +45,10 @@ class TaskTimers {
   class Queue;
   static size_t index(TimeKind kind) { return static_cast<size_t>(kind); }
 
-  TaskScope& scope_;
   std::vector<std::unique_ptr<Queue>> queues_;
   Queue* due_ = nullptr;
   TimerQueue::Taken taken_;
   int64_t clocks_ms_[2] = {-1, -1};
-  int64_t saved_clock_ms_ = -1;
 };
 
 }  // namespace millrace::engine

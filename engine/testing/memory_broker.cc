@@ -75,7 +75,7 @@ std::vector<std::string> MemoryBroker::topics() const {
 int64_t MemoryBroker::committed_offset(const TopicPartition& partition) const {
   const std::lock_guard lock(mutex_);
   const auto found = group_offsets_.find(partition);
-  return found == group_offsets_.end() ? -1 : found->second;
+  return found == group_offsets_.end() ? -1 : found->second.offset;
 }
 
 void MemoryBroker::inject(Fault fault) {

@@ -112,7 +112,7 @@ class MemoryBroker {
   struct Transaction {
     TransactionState state = TransactionState::kOpen;
     std::set<TopicPartition> partitions;
-    std::map<TopicPartition, int64_t> offsets;
+    std::map<TopicPartition, engine::PartitionOffset> offsets;
   };
   struct Log {
     std::deque<StoredRecord> records;  // ascending offsets, gaps after compaction
@@ -157,7 +157,7 @@ class MemoryBroker {
   int64_t next_transaction_ = 1;
   std::map<std::string, int32_t, std::less<>> producer_epochs_;
   std::map<std::string, int64_t, std::less<>> open_transaction_;  // by transactional id
-  std::map<TopicPartition, int64_t> group_offsets_;
+  std::map<TopicPartition, engine::PartitionOffset> group_offsets_;
   std::map<int64_t, Member> members_;
   std::map<int64_t, Member> expelled_;  // whose session has ended and who does not know yet
   Sessions sessions_ = Sessions::kEndAtOnce;

@@ -258,7 +258,7 @@ class MemoryProducer final : public engine::Producer {
         must_abort_if(broker_.check_generation(std::stoll(group.encoded), group)));
     auto& transaction = broker_.transactions_.at(transaction_);
     for (const PartitionOffset& offset : offsets) {
-      transaction.offsets[offset.partition] = offset.offset;
+      transaction.offsets[offset.partition] = offset;
     }
     return {};
   }
@@ -286,7 +286,7 @@ class MemoryProducer final : public engine::Producer {
     const std::lock_guard lock(broker_.mutex_);
     MILLRACE_RETURN_IF_ERROR(broker_.check_generation(std::stoll(group.encoded), group));
     for (const PartitionOffset& offset : offsets) {
-      broker_.group_offsets_[offset.partition] = offset.offset;
+      broker_.group_offsets_[offset.partition] = offset;
     }
     return {};
   }
@@ -392,7 +392,8 @@ class MemoryAdmin final : public engine::Admin {
     std::vector<PartitionOffset> offsets;
     for (const TopicPartition& partition : partitions) {
       const auto found = broker_.group_offsets_.find(partition);
-      offsets.push_back({partition, found == broker_.group_offsets_.end() ? -1 : found->second});
+      offsets.push_back(found == broker_.group_offsets_.end() ? PartitionOffset{partition, -1}
+                                                              : found->second);
     }
     return offsets;
   }

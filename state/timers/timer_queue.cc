@@ -1,5 +1,6 @@
 #include "millrace/state/timer_queue.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -9,7 +10,6 @@
 namespace millrace {
 namespace {
 
-constexpr char kClock = '\x00';
 constexpr char kMark = '\x01';
 constexpr char kIndex = '\x02';
 constexpr char kDue = '\x03';
@@ -37,12 +37,42 @@ void make_index_key(Bytes key, uint8_t kind, std::string& out) {
 }
 
 /// Zero for a key that only begins like one of a due row.
-int64_t time_of(const std::string& due_key) {
+int64_t time_of(Bytes due_key) {
   if (due_key.size() < kDueKeyOffset) return 0;
   return Serde<int64_t>::view(Bytes(due_key.data() + 1, kTimeBytes));
 }
 
+bool is_time(int64_t time_ms) {
+  return time_ms >= 0 && time_ms < TimerQueue::kNever;
+}
+
+bool is_due_key(Bytes key) {
+  return key.size() > kDueKeyOffset && key.view().front() == kDue && is_time(time_of(key));
+}
+
 }  // namespace
+
+Status TimerQueue::check_row(Bytes key, Bytes value) {
+  bool is_row = false;
+  switch (key.empty() ? '\0' : key.view().front()) {
+    case kMark:  // of an empty queue the first place that there is
+      is_row = key.size() == sizeof kMark &&
+               (value.is_null() || value == one(kDue) || is_due_key(value));
+      break;
+    case kIndex:
+      is_row = key.size() > sizeof kIndex &&
+               (value.is_null() ||
+                (value.size() == kTimeBytes && is_time(Serde<int64_t>::view(value))));
+      break;
+    case kDue:
+      is_row = is_due_key(key);
+      break;
+    default:
+      break;
+  }
+  if (is_row) return {};
+  return Error{ErrorCode::kInvalidRecord, "neither a timer nor the mark of a queue of timers"};
+}
 
 std::string TimerQueue::index_key(Bytes key, uint8_t kind) {
   std::string made;
@@ -67,6 +97,7 @@ void TimerQueue::unit_undone() {
 void TimerQueue::set(Bytes key, uint8_t kind, int64_t time_ms, int64_t timestamp_ms) {
   MILLRACE_ASSERT(!key.is_null(), "a timer needs a key");
   MILLRACE_ASSERT(time_ms >= 0, "a timer needs a time that is not negative");
+  time_ms = std::min(time_ms, kNever - 1);
   open();
   if (const std::optional<int64_t> before = find(key, kind)) {
     if (*before == time_ms) return;
@@ -152,18 +183,6 @@ void TimerQueue::write_mark(const std::string& due_key, int64_t timestamp_ms) {
   taken_since_mark_ = 0;
   mark_ = due_key;
   store_.put(one(kMark), mark_, timestamp_ms);
-}
-
-void TimerQueue::save_clock(int64_t clock_ms, int64_t timestamp_ms) {
-  std::string time;
-  Serde<int64_t>::encode(clock_ms, time);
-  store_.put(one(kClock), time, timestamp_ms);
-}
-
-std::optional<int64_t> TimerQueue::saved_clock() {
-  const Row row = store_.get(one(kClock));
-  if (!row) return std::nullopt;
-  return Serde<int64_t>::view(row.value);
 }
 
 }  // namespace millrace

@@ -59,12 +59,14 @@ TEST_F(ExactlyOnceTest, ACopyCommitsRecordsAndOffsetsTogether) {
     const std::vector<Header> headers{{"from", Bytes(position)}};
     ASSERT_OK(producer->send({handle, 0, {}, Bytes(*record.value), record.timestamp_ms, headers}));
   }
-  const std::vector<PartitionOffset> offsets{{{input, 0}, 3}};
+  const std::vector<PartitionOffset> offsets{{{input, 0}, 3, 1'234}};
   ASSERT_OK(producer->send_offsets(offsets, assigned.group));
   ASSERT_OK(producer->commit_transaction());
 
   EXPECT_EQ(producer->delivered_end(handle, 0), 3);
   EXPECT_EQ(committed({input, 0}), 3);
+  const std::vector<TopicPartition> asked{{input, 0}};
+  EXPECT_EQ(must(admin_->committed(asked)).front().stream_time_ms, 1'234);
   const ReadResult read = read_until(output, 4);
   EXPECT_THAT(read.records, ElementsAre(ReadRecord{0, 1, std::nullopt, "a", {{"from", "0"}}},
                                         ReadRecord{1, 1, std::nullopt, "b", {{"from", "1"}}},
@@ -217,8 +219,10 @@ TEST_F(ExactlyOnceTest, AtLeastOnceCommitsOffsetsInItsGenerationOnly) {
   const MembershipEvent assigned = next_assignment(*membership);
   const auto producer = must(factory->producer(""));
   ASSERT_OK(
-      producer->commit_offsets(std::vector<PartitionOffset>{{{topic, 0}, 5}}, assigned.group));
+      producer->commit_offsets(std::vector<PartitionOffset>{{{topic, 0}, 5, 77}}, assigned.group));
   EXPECT_EQ(committed({topic, 0}), 5);
+  const std::vector<TopicPartition> asked{{topic, 0}};
+  EXPECT_EQ(must(admin_->committed(asked)).front().stream_time_ms, 77);
 
   GroupMetadata older = assigned.group;
   older.generation--;

@@ -70,6 +70,7 @@ struct Script {
   TypeInfo value = type_info<std::string>();
   bool coalesce = false;  ///< at the sink
   std::string forwards_rows_of = {};
+  PartitionKey partition_key = {};            ///< at the sink
   std::optional<TimeKind> timers = {};  ///< a store of them called "timers"
   ScriptedProcessor::OnTimer on_timer = {};
   std::string broadcast = {};  ///< a topic of strings, read as a broadcast table
@@ -124,6 +125,7 @@ inline Result<Topology> scripted(const Script& script) {
   sink.kind = NodeKind::kSink;
   sink.parents = {step};
   sink.coalesce = script.coalesce;
+  sink.partition_key = script.partition_key;
   sink.topic = {"out", type_info<std::string>(), type_info<std::string>()};
   nodes.push_back(std::move(sink));
   return Topology::create("scripted", std::move(nodes), std::move(stores), std::move(broadcasts));

@@ -14,7 +14,9 @@ namespace millrace::engine::table_sink_test {
 
 using testing::DriverOptions;
 using testing::DriverRecord;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 using ::testing::SizeIs;
 using testing::TopologyDriver;
 
@@ -106,6 +108,51 @@ TEST(TableSink, ARowThatOnlyTheSinksTopicWouldRefuseFailsItsRecord) {
   const Status status = driver.try_run();
   EXPECT_EQ(status.code(), ErrorCode::kRefused);
   EXPECT_THAT(status.message(), HasSubstr("an output of 2000001 bytes is larger than topic 'out'"));
+}
+
+/// A table sink whose partitioner is a function of the test.
+Result<Topology> partitioned(bool rows_in_store, PartitionKey partition_key) {
+  Script script{.process = write_row, .with_store = true, .coalesce = true};
+  if (rows_in_store) script.forwards_rows_of = "rows";
+  script.partition_key = std::move(partition_key);
+  return scripted(script);
+}
+
+TEST(TableSink, APartitionerThatThrowsFailsTheRecord) {
+  const PartitionKey throws_at_bad = [](Bytes key) {
+    if (key == Bytes("bad")) throw std::runtime_error("no partition");
+    return key;
+  };
+  for (const bool rows_in_store : {true, false}) {
+    TopologyDriver driver(partitioned(rows_in_store, throws_at_bad), skipping());
+    for (const char* key : {"good", "bad", "fine"}) driver.pipe_bytes("left", key, Bytes("v"), 1);
+    driver.run();
+    EXPECT_THAT(driver.table_bytes("out"), ElementsAre(Pair("fine", "v"), Pair("good", "v")));
+    EXPECT_EQ(driver.store_bytes("rows", "bad"), std::nullopt);
+    EXPECT_EQ(driver.engine().metrics().dropped("user_code").value(), 1);
+  }
+}
+
+TEST(TableSink, APartitionerThatThrowsAtTheCommitAloneFollowsThePolicyForUserErrors) {
+  for (const bool rows_in_store : {true, false}) {
+    int calls = 0;
+    const PartitionKey throws_later = [&calls](Bytes key) {
+      if (key == Bytes("bad") && ++calls > 1) throw std::runtime_error("no partition");
+      return key;
+    };
+    TopologyDriver driver(partitioned(rows_in_store, throws_later), skipping());
+    for (const char* key : {"good", "bad"}) driver.pipe_bytes("left", key, Bytes("v"), 1);
+    driver.run();
+    EXPECT_THAT(driver.table_bytes("out"), ElementsAre(Pair("good", "v")));
+    EXPECT_EQ(driver.engine().metrics().dropped("user_code").value(), 1);
+
+    calls = 0;
+    TopologyDriver strict(partitioned(rows_in_store, throws_later));
+    strict.pipe_bytes("left", "bad", Bytes("v"), 1);
+    const Status status = strict.try_run();
+    EXPECT_EQ(status.code(), ErrorCode::kUserCode);
+    EXPECT_THAT(status.message(), HasSubstr("topic 'out' cannot be sent: no partition"));
+  }
 }
 
 TEST(TableSink, ACrashAfterTheCommitSendsNoRowAgain) {

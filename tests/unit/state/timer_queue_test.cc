@@ -126,9 +126,6 @@ TEST_P(TimerQueueTest, GoesOnBehindWhatWasTakenAfterReopening) {
 }
 
 TEST_P(TimerQueueTest, KeepsAClock) {
-  EXPECT_EQ(queue_->saved_clock(), std::nullopt);
-  unit([&] { queue_->save_clock(77, 1); });
-  EXPECT_EQ(queue_->saved_clock(), 77);
   EXPECT_THAT(take_until(1'000), IsEmpty());
 }
 

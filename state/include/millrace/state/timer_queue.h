@@ -6,13 +6,13 @@
 #include <set>
 #include <string>
 
+#include "millrace/core/result.h"
 #include "millrace/core/store.h"
 
 namespace millrace {
 
 /// Timers as rows of a store, which makes them durable, transactional and restored like any row.
 ///
-///     0x00                              → the clock, see `save_clock`
 ///     0x01                              → a due row's key: no due row is before it
 ///     0x02, key, kind (1 byte)          → time (8 bytes, big-endian)
 ///     0x03, time (8 bytes), key, kind   → nothing
@@ -31,7 +31,8 @@ class TimerQueue {
   /// `store` outlives this; nobody else writes it.
   explicit TimerQueue(KeyValueStore& store) : store_(store) {}
 
-  /// `timestamp_ms` here and below is that of the written rows, not the timer's.
+  /// `kNever` counts as the time before it. `timestamp_ms` here and below is that of the written
+  /// rows, not the timer's. REQUIRES: a key that is not null, a time that is not negative.
   void set(Bytes key, uint8_t kind, int64_t time_ms, int64_t timestamp_ms);
   /// Returns whether there was one.
   bool cancel(Bytes key, uint8_t kind, int64_t timestamp_ms);
@@ -50,13 +51,13 @@ class TimerQueue {
   /// Removes the earliest timer. REQUIRES: after `load`, `next_due_ms()` is not `kNever`.
   void take(Taken& taken, int64_t timestamp_ms);
 
-  /// Keeps the time of the clock that drives the timers, for the next run.
-  void save_clock(int64_t clock_ms, int64_t timestamp_ms);
-  std::optional<int64_t> saved_clock();
-
   void begin_unit() { has_changed_ = false; }
   /// Drops the window if the unit wrote: its writes are gone from the store.
   void unit_undone();
+
+  /// Whether this row of a changelog can be one of a queue. Rows that contradict each other are no
+  /// harm: a due row alone fires once, an index row alone never. Error: `kInvalidRecord`.
+  static Status check_row(Bytes key, Bytes value);
 
   /// Key of the row that holds the time of (key, kind), for tests that look it up.
   static std::string index_key(Bytes key, uint8_t kind);

@@ -39,11 +39,21 @@ class ProcessorContext {
   virtual TaskId task() const = 0;
   virtual int32_t partition_count() const = 0;         ///< tasks of this sub-topology
   virtual const RecordPosition& position() const = 0;  ///< of the input record being processed
-  virtual int64_t stream_time_ms() const = 0;          ///< −1 before the first record
+  /// The largest event time of the task's records so far; −1 before the first. Committed with the
+  /// inputs' positions, so it goes on after a restart, wherever the task runs then.
+  virtual int64_t stream_time_ms() const = 0;
   virtual int64_t wall_time_ms() const = 0;
 
-  /// Calls `callback(now_ms)` about every `interval_ms`: `kStream` as time advances, `kWall` by the
-  /// steady clock. A punctuation's puts and outputs are one unit, like a record's.
+  /// Calls `callback(now_ms)` about every `interval_ms`, which may be as long as int64 holds.
+  ///
+  /// `kStream`, by stream time: first before the next record that the task takes, whatever its time;
+  /// then before each record with which stream time reaches or passes a multiple of `interval_ms`,
+  /// counted from 1970. So a schedule made in `init` is met by the first record after each start.
+  /// `kWall`, by the steady clock: first after `interval_ms`. Either way one call however many
+  /// intervals have passed.
+  ///
+  /// A punctuation's puts and outputs are one unit, like a record's. Throws `std::invalid_argument`
+  /// when `interval_ms` is not positive.
   virtual void schedule(TimeKind kind, int64_t interval_ms,
                         std::function<void(int64_t now_ms)> callback) = 0;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -10,8 +11,12 @@ namespace millrace {
 
 struct Header {
   std::string_view name;
-  Bytes value;
+  Bytes value;  ///< null is not empty
 };
+
+/// The largest event time, about 146 million years from 1970. Later ones count as this one, so that
+/// the sum of an event time and an interval that is no longer stays within int64.
+inline constexpr int64_t kEventTimeMaxMs = std::numeric_limits<int64_t>::max() / 2;
 
 /// A record on an edge of the topology: views only, valid while `process` runs.
 ///
@@ -22,7 +27,8 @@ struct Record {
   Bytes key;
   Bytes value;
   Bytes old_value;
-  int64_t timestamp_ms = 0;  ///< event time, ms since 1970-01-01 UTC, never negative
+  /// Event time, ms since 1970-01-01 UTC. Of a record from an input: 0 to `kEventTimeMaxMs`.
+  int64_t timestamp_ms = 0;
   std::span<const Header> headers;
 };
 

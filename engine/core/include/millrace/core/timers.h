@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "millrace/core/bytes.h"
+#include "millrace/core/invalid_record.h"
 #include "millrace/core/serde.h"
 
 namespace millrace {
@@ -22,9 +23,12 @@ struct Timer {
   uint8_t kind = 0;
   int64_t time_ms = 0;  ///< for when it was set
 
-  /// REQUIRES: the key was set as a `K`.
+  /// Throws `InvalidRecord` when the key is no `K`: somebody else wrote the timer's row.
   template <class K>
   ViewOf<K> key_as() const {
+    if (const Status valid = validate_as<K>(key); !valid.ok()) {
+      throw InvalidRecord("the key of a timer: " + valid.message());
+    }
     return view_of<K>(key);
   }
 };
@@ -48,8 +52,9 @@ struct Timer {
 class Timers {
  public:
   virtual ~Timers() = default;
-  /// Replaces the timer of (key, kind) if there is one. REQUIRES: a key that is not null, and
-  /// `time_ms` >= 0, ms since 1970-01-01 UTC.
+  /// Replaces the timer of (key, kind) if there is one. `time_ms`: since 1970-01-01 UTC; the largest
+  /// int64 counts as the time before it. Throws `std::invalid_argument` for a null key or a negative
+  /// time.
   virtual void set(Bytes key, uint8_t kind, int64_t time_ms) = 0;
   /// Returns whether there was one.
   virtual bool cancel(Bytes key, uint8_t kind) = 0;

@@ -17,7 +17,12 @@ struct Topic {
 /// The type of a key or value as the byte core sees it.
 struct TypeInfo {
   std::string_view name = "bytes";
-  std::function<Status(Bytes)> validate = {};  ///< empty: any bytes are valid
+  /// Empty: any bytes are valid. Readers call `check` instead.
+  std::function<Status(Bytes)> validate = {};
+
+  /// Whether `bytes` are of the type; null is. A `validate` that throws refuses them. Error:
+  /// `kInvalidRecord`.
+  Status check(Bytes bytes) const;
 
   friend bool operator==(const TypeInfo& a, const TypeInfo& b) { return a.name == b.name; }
 };
