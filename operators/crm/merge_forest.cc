@@ -76,15 +76,22 @@ std::optional<OwnedMergeFact> without_erased(KeyValueStore& store, const OwnedMe
   return left;
 }
 
-Status check_node(const ForestNode& node) {
-  if (node.fact() == nullptr) {
-    if (!node.active()) return {};
-    return Error{ErrorCode::kInvalidRecord, "an id that is merged by no fact"};
+/// Of a fact as it is kept: what is left of a signal whose survivor was erased is an un-merge.
+Status check_fact(const MergeFact& fact) {
+  const bool has_names = fact.victim()->size() > 0 &&
+                         (fact.kind() != MergeFactKind::Merge || !text_of(fact.survivor()).empty());
+  if (has_names && fact.kind() >= MergeFactKind::MIN && fact.kind() <= MergeFactKind::MAX &&
+      fact.authority() >= MergeAuthority::MIN && fact.authority() <= MergeAuthority::MAX) {
+    return {};
   }
-  const Result<OwnedMergeFact> fact = read_merge_fact(*node.fact());
-  if (!fact.ok()) return fact.status();
-  if (!node.active() || fact->kind == MergeFactKind::Merge) return {};
-  return Error{ErrorCode::kInvalidRecord, "an id that is merged by a fact of another kind"};
+  return Error{ErrorCode::kInvalidRecord, "a merge fact of an unknown kind, or without its ids"};
+}
+
+Status check_node(const ForestNode& node) {
+  if (node.fact() != nullptr) MILLRACE_RETURN_IF_ERROR(check_fact(*node.fact()));
+  if (!node.active()) return {};
+  if (node.fact() != nullptr && node.fact()->kind() == MergeFactKind::Merge) return {};
+  return Error{ErrorCode::kInvalidRecord, "an id that no fact merges, and yet is merged"};
 }
 
 ForestEntry decode_node(Bytes bytes) {
@@ -484,7 +491,7 @@ Status MergeForest::check_row(Bytes key, Bytes value) {
       return check_node(*flatbuffers::GetRoot<ForestNode>(value.data()));
     case 'f':
       MILLRACE_RETURN_IF_ERROR(Serde<MergeFact>::validate(value));
-      return read_merge_fact(*flatbuffers::GetRoot<MergeFact>(value.data())).status();
+      return check_fact(*flatbuffers::GetRoot<MergeFact>(value.data()));
     case 'i':
       return {};
     case 'e':

@@ -63,7 +63,7 @@ DriverOptions driver_options() {
   options.engine.on_invalid_record = OnError::kSkip;
   options.engine.on_user_error = OnError::kSkip;
   options.engine.on_refused_output = OnError::kSkip;
-  options.engine.log_level = "off";
+  options.engine.log_level = "error";
   return options;
 }
 

@@ -102,7 +102,6 @@ TEST_P(ForgedRows, OfTimersAndCursorsDoNoHarm) {
 }
 
 TEST_P(ForgedRows, ThatAreNoneEndTheStartWithTheirPlace) {
-  pipe(1);
   for (const char* const changelog : {kTimers, kCursors}) {
     TopologyDriver driver(scripted(timed_and_told(GetParam())), forgiving());
     driver.run();

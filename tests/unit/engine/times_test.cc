@@ -15,7 +15,6 @@ namespace millrace::engine::times_test {
 using testing::DriverOptions;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using testing::TopologyDriver;
 
 constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
@@ -149,21 +148,11 @@ TEST(StreamTime, GoesOnAfterARestart) {
   EXPECT_THAT(outputs(driver), ElementsAre("100", "100", "100"));
 }
 
-TEST(StreamTime, OfWhatWasNotCommittedIsForgotten) {
-  TopologyDriver driver(scripted(telling_stream_time()));
-  driver.pipe(kLeft, "k", "v", 100);
-  driver.run();
-  driver.broker().inject({testing::Operation::kCommitTransaction, ErrorCode::kAborted, false, 1});
-  driver.pipe(kLeft, "k", "v", 200);
-  driver.run();
-  driver.pipe(kLeft, "k", "v", 5);
-  driver.run();
-  EXPECT_THAT(outputs(driver), ElementsAre("100", "200", "200"));
-}
-
 TEST(StreamTime, GoesAlongWhenTheTaskMoves) {
   for (const int32_t standbys : {0, 1}) {
-    Cluster cluster([] { return scripted(telling_stream_time()); }, 1);
+    Script script = telling_stream_time();
+    script.with_store = standbys > 0;
+    Cluster cluster([script] { return scripted(script); }, 1);
     cluster.options.standby_replicas = standbys;
     ASSERT_TRUE(cluster.start("a").ok());
     ASSERT_TRUE(cluster.settle().ok());

@@ -125,8 +125,41 @@ TEST_P(TimerQueueTest, GoesOnBehindWhatWasTakenAfterReopening) {
   EXPECT_EQ(take_until(1'000'000).size(), 1'498U);
 }
 
-TEST_P(TimerQueueTest, KeepsAClock) {
-  EXPECT_THAT(take_until(1'000), IsEmpty());
+TEST_P(TimerQueueTest, TheLargestTimeIsNotNever) {
+  set("a", 0, TimerQueue::kNever);
+  EXPECT_EQ(queue_->find("a", 0), TimerQueue::kNever - 1);
+  EXPECT_THAT(take_until(TimerQueue::kNever - 2), IsEmpty());
+  EXPECT_EQ(take_until(TimerQueue::kNever - 1).size(), 1U);
+  EXPECT_EQ(queue_->next_due_ms(), TimerQueue::kNever);
+}
+
+TEST_P(TimerQueueTest, KnowsItsOwnRows) {
+  for (int i = 0; i < 600; ++i) set("k" + std::to_string(i), 1, i);
+  EXPECT_EQ(take_until(550).size(), 551U);
+  cancel("k580", 1);
+  size_t rows = 0;
+  for (const auto it = state_->store("rows").range({}, {}); it->valid(); it->next()) {
+    EXPECT_TRUE(TimerQueue::check_row(it->key(), it->row().value).ok());
+    EXPECT_TRUE(TimerQueue::check_row(it->key(), Bytes()).ok());
+    ++rows;
+  }
+  EXPECT_EQ(rows, 2U * 48 + 1);
+}
+
+TEST_P(TimerQueueTest, RefusesOtherRows) {
+  const std::string time(8, '\1');
+  const std::string never = "\x7f" + std::string(7, '\xff');
+  const std::string late(8, '\xff');
+  for (const std::string& key :
+       {std::string(), std::string(1, '\0'), std::string("\x01k"), std::string("\x02"),
+        std::string("\x03"), "\x03" + time, "\x03" + never + "k", "\x03" + late + "k",
+        std::string("\x04k")}) {
+    EXPECT_FALSE(TimerQueue::check_row(Bytes(key), Bytes("")).ok());
+  }
+  for (const std::string& value : {std::string("short"), never, late, time + time}) {
+    EXPECT_FALSE(TimerQueue::check_row("\x02k", Bytes(value)).ok());
+    EXPECT_FALSE(TimerQueue::check_row("\x01", Bytes(value)).ok());
+  }
 }
 
 TEST_P(TimerQueueTest, AgreesWithAModelUnderRandomCalls) {
