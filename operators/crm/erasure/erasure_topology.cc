@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "crm/account_topology.h"
+#include "crm/checks/record_checks.h"
 #include "crm/children/child_topology.h"
 #include "crm/erasure/row_eraser.h"
 #include "crm/merge_resolver.h"
