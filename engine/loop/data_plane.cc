@@ -28,9 +28,8 @@ DataPlane::DataPlane(Instance& instance, Application& application, ProducerSessi
       pump_(std::move(input), application.admin(), instance.options, instance.metrics),
       feed_(instance.metrics, application.outputs(), instance.clock),
       pacer_(instance.options),
-      housekeeper_(
-          std::make_unique<Housekeeper>(instance.clients, instance.metrics, instance.clock,
-                                        kHousekeepingInterval)),
+      housekeeper_(std::make_unique<Housekeeper>(instance.clients, instance.metrics, instance.clock,
+                                                 kHousekeepingInterval)),
       committer_(session, instance.scheduler, fail_point, instance.metrics, instance.clock,
                  instance.options.commit_pipelined) {}
 

@@ -9,11 +9,9 @@ namespace millrace::engine {
 
 Housekeeper::Housekeeper(ClientFactory& clients, Metrics& metrics, const Clock& clock,
                          std::chrono::milliseconds interval)
-    : clients_(clients),
-      metrics_(metrics),
-      clock_(clock),
-      interval_(interval),
-      thread_([this] { run(); }) {}
+    : clients_(clients), metrics_(metrics), clock_(clock), interval_(interval), thread_([this] {
+        run();
+      }) {}
 
 Housekeeper::~Housekeeper() {
   {

@@ -48,8 +48,8 @@ class Housekeeper {
   std::map<TopicPartition, int64_t> purge_;
   std::vector<InputPosition> positions_;
   HiddenRecords hidden_;  ///< housekeeper's thread only
-  bool failed_ = false;  ///< the latest round; housekeeper's thread only
-  std::thread thread_;   ///< last: it uses the rest
+  bool failed_ = false;   ///< the latest round; housekeeper's thread only
+  std::thread thread_;    ///< last: it uses the rest
 };
 
 }  // namespace millrace::engine

@@ -199,10 +199,9 @@ struct Metrics::Impl {
     for (const PartitionLag& lag : lags) {
       if (kept.size() >= kLagPartitionsMax) break;
       auto node = series.extract(lag.partition);
-      Gauge* gauge =
-          node ? node.mapped()
-               : &family.Add({{"topic", lag.partition.topic},
-                              {"partition", std::to_string(lag.partition.partition)}});
+      Gauge* gauge = node ? node.mapped()
+                          : &family.Add({{"topic", lag.partition.topic},
+                                         {"partition", std::to_string(lag.partition.partition)}});
       gauge->Set(static_cast<double>(lag.records));
       kept.emplace(lag.partition, gauge);
     }

@@ -99,8 +99,7 @@ Status Collector::flush(Producer& producer) {
 }
 
 Status Collector::send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
-                           int64_t timestamp_ms, Producer& producer,
-                           const UnsentHandler& unsent) {
+                           int64_t timestamp_ms, Producer& producer, const UnsentHandler& unsent) {
   int32_t partition = 0;
   try {
     partition = partition_for(topic, partition_key, key);

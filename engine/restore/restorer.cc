@@ -24,11 +24,12 @@ Status check_record(const Task& task, const ResolvedStore& store, const TopicPar
                     const FetchedRecord& record) {
   const Status status = check_stored_row(task.sub_topology(), store, record.key, record.value);
   if (status.ok()) return {};
-  return Error{ErrorCode::kConfig,
-               fmt::format("changelog {}@{} holds no row of store '{}': {}. Somebody else wrote to "
-                           "it, or the store's type was changed: give the store another name, or "
-                           "delete its changelog",
-                           partition.to_string(), record.offset, store.spec->name, status.message())};
+  return Error{
+      ErrorCode::kConfig,
+      fmt::format("changelog {}@{} holds no row of store '{}': {}. Somebody else wrote to "
+                  "it, or the store's type was changed: give the store another name, or "
+                  "delete its changelog",
+                  partition.to_string(), record.offset, store.spec->name, status.message())};
 }
 
 }  // namespace

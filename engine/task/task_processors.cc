@@ -58,8 +58,7 @@ class TaskProcessors::Context final : public ProcessorContext {
 
   void schedule(TimeKind kind, int64_t interval_ms,
                 std::function<void(int64_t now_ms)> callback) override {
-    all_.scope_.punctuations.add(kind, interval_ms,
-                                 Punctuations::elapsed_ms(*all_.scope_.clock),
+    all_.scope_.punctuations.add(kind, interval_ms, Punctuations::elapsed_ms(*all_.scope_.clock),
                                  [this, callback = std::move(callback)](int64_t due_ms) {
                                    all_.run(*resolved_.node, [&] { callback(due_ms); });
                                  });

@@ -85,7 +85,8 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
     decoders.push_back(nodes.processor("decode-" + topic, change_decoder(mapping, i), {source}));
   }
   DecodedTopics decoded;
-  decoded.accounts = nodes.exchange<AccountChange>("accounts-by-id", &check_account_change, decoders);
+  decoded.accounts =
+      nodes.exchange<AccountChange>("accounts-by-id", &check_account_change, decoders);
   for (size_t i = 0; i < mapping->topics.size(); ++i) {
     // Our own format has accounts only, and no way to say that a resync is needed.
     if (mapping->topics[i].format == RawFormat::kFlatbuffers) continue;
@@ -128,9 +129,8 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
   const NodeIndex from_redirect =
       nodes.processor("redirect-router", redirect_router(redirects, rows), {redirect_source},
                       {kRedirectStore, kRowStore}, {kRedirectStore, kRowStore});
-  const NodeIndex by_root =
-      nodes.exchange<MemberUpdate>("members-by-root", &check_member_update,
-                                   {from_row, from_redirect});
+  const NodeIndex by_root = nodes.exchange<MemberUpdate>("members-by-root", &check_member_update,
+                                                         {from_row, from_redirect});
   AccountFlow flow;
   AggregatorStores stores{.members = std::string(kMemberStore),
                           .states = std::string(kAccountStateStore),

@@ -278,8 +278,7 @@ std::vector<TopicUse> territory_tables() {
 
 std::vector<StoreSpec> territory_stores() {
   return {store_of<RawBytes>(kTerritoryRuleStore, &territory::RuleFeed::check_row),
-          store_of<RawBytes>(kTerritoryIndexStore,
-                             &territory::AccountTerritories::check_index_row),
+          store_of<RawBytes>(kTerritoryIndexStore, &territory::AccountTerritories::check_index_row),
           store_of<AccountTerritory>(kAccountTerritoryStore),
           StoreSpec{.name = cursor_store(), .key = {}, .value = {}}};
 }

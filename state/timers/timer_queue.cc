@@ -60,9 +60,9 @@ Status TimerQueue::check_row(Bytes key, Bytes value) {
                (value.is_null() || value == one(kDue) || is_due_key(value));
       break;
     case kIndex:
-      is_row = key.size() > sizeof kIndex &&
-               (value.is_null() ||
-                (value.size() == kTimeBytes && is_time(Serde<int64_t>::view(value))));
+      is_row =
+          key.size() > sizeof kIndex &&
+          (value.is_null() || (value.size() == kTimeBytes && is_time(Serde<int64_t>::view(value))));
       break;
     case kDue:
       is_row = is_due_key(key);

@@ -39,8 +39,8 @@ class Mutator {
         return static_cast<void>(bytes.assign(other));
       case 3: {
         const size_t at = up_to(bytes.size());
-        return static_cast<void>(bytes.replace(at, up_to(16), other, std::min(at, other.size()),
-                                               up_to(16)));
+        return static_cast<void>(
+            bytes.replace(at, up_to(16), other, std::min(at, other.size()), up_to(16)));
       }
       case 4:
         return drop_field(bytes);

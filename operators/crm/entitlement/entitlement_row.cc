@@ -86,7 +86,9 @@ Timeline read_timeline(const FeatureEntitlement& entitlement) {
 }
 
 Status check_entitlement(const FeatureEntitlement& entitlement) {
-  const auto is_known = [](auto kind) { return kind >= decltype(kind)::MIN && kind <= decltype(kind)::MAX; };
+  const auto is_known = [](auto kind) {
+    return kind >= decltype(kind)::MIN && kind <= decltype(kind)::MAX;
+  };
   bool fits = is_known(entitlement.kind());
   if (entitlement.segments() != nullptr) {
     for (const EntitlementSegment* each : *entitlement.segments()) {
@@ -99,7 +101,8 @@ Status check_entitlement(const FeatureEntitlement& entitlement) {
     }
   }
   if (fits) return {};
-  return Error{ErrorCode::kInvalidRecord, "an entitlement of a kind that this version does not know"};
+  return Error{ErrorCode::kInvalidRecord,
+               "an entitlement of a kind that this version does not know"};
 }
 
 Status validate_entitlement_input(Bytes bytes) {

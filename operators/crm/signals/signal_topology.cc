@@ -61,9 +61,8 @@ void add_signals(Nodes& nodes, const SignalSources& sources, const ParentFields&
                   sources.window_ms),
       {*child_changes}, {kChildRowStore, kChildErasureStore, kPastParentStore, kPastParentTimers},
       {kChildRowStore});
-  const NodeIndex by_transaction =
-      nodes.exchange<TransactionPart>("merge-transactions", &check_transaction_part,
-                                      {accounts, moves});
+  const NodeIndex by_transaction = nodes.exchange<TransactionPart>(
+      "merge-transactions", &check_transaction_part, {accounts, moves});
   const NodeIndex merges = nodes.processor(
       "transaction-merges",
       transaction_merges(

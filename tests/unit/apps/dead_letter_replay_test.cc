@@ -39,8 +39,8 @@ TEST(DeadLetterReplay, GivesBackTheRecordWithItsNulls) {
   EXPECT_EQ(records[0].key, std::nullopt);
   EXPECT_EQ(records[0].value, "");
   EXPECT_EQ(records[0].timestamp_ms, 5);
-  EXPECT_THAT(records[0].headers, ElementsAre(Pair("null", std::nullopt), Pair("empty", ""),
-                                              Pair("trace", "7")));
+  EXPECT_THAT(records[0].headers,
+              ElementsAre(Pair("null", std::nullopt), Pair("empty", ""), Pair("trace", "7")));
 }
 
 }  // namespace millrace::apps::dead_letter_replay_test

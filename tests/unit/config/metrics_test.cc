@@ -41,7 +41,8 @@ TEST(Metrics, LagOfARevokedPartitionIsGone) {
 
 TEST(Metrics, HiddenRecordsOfAnInputShowUntilTheyAreGone) {
   Metrics metrics("a");
-  metrics.set_lags(std::vector<PartitionLag>{{{"t", 0}, 5, HiddenBehind{20, 1'000}}, {{"u", 0}, 7}});
+  metrics.set_lags(
+      std::vector<PartitionLag>{{{"t", 0}, 5, HiddenBehind{20, 1'000}}, {{"u", 0}, 7}});
   const std::vector<PartitionLag> hidden = metrics.hidden_inputs();
   ASSERT_EQ(hidden.size(), 1U);
   EXPECT_EQ(hidden[0].partition, (TopicPartition{"t", 0}));

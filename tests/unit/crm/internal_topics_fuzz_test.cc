@@ -71,7 +71,8 @@ DriverOptions driver_options() {
 class FuzzedFlow {
  public:
   explicit FuzzedFlow(uint32_t seed)
-      : mutator_(seed), topology_(account_topology(mapping(), account_options())),
+      : mutator_(seed),
+        topology_(account_topology(mapping(), account_options())),
         driver_(topology_, driver_options()) {
     for (const std::string city : {"Ulm", "Bonn"}) {
       pipe(record_of(TerritoryDefinition{"s:" + city, "s:m"}));
@@ -96,12 +97,11 @@ class FuzzedFlow {
       driver_.pipe_bytes(topic, std::to_string(up_to(99)), Bytes(value), driver_.now_ms());
     }
     const std::string letter(1, static_cast<char>('a' + up_to(4)));
-    const RawChange asset{.entity = "Asset",
-                          .id = sf_id("02i", letter[0]),
-                          .ms = static_cast<int64_t>(seed),
-                          .fields = {{"AccountId", sf_id("001", letter[0])},
-                                     {"Product", "p"},
-                                     {"Quantity", "3"}}};
+    const RawChange asset{
+        .entity = "Asset",
+        .id = sf_id("02i", letter[0]),
+        .ms = static_cast<int64_t>(seed),
+        .fields = {{"AccountId", sf_id("001", letter[0])}, {"Product", "p"}, {"Quantity", "3"}}};
     driver_.pipe_bytes(kRawTopic, "k", Bytes(asset.event()), driver_.now_ms());
     ErasureT erasure;
     erasure.id = "sf:" + sf_id("001", letter[0]);

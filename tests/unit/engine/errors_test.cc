@@ -80,8 +80,8 @@ std::optional<DeadLetter> letter_of(const testing::DriverRecord& record) {
   std::vector<Header> headers;
   // The driver sorts headers by name; ours begin all the same and stand at the end here.
   for (const char* last :
-       {"none", "trace", "millrace.error", "millrace.reason", "millrace.topic", "millrace.partition",
-        "millrace.offset", "millrace.task", "millrace.key"}) {
+       {"none", "trace", "millrace.error", "millrace.reason", "millrace.topic",
+        "millrace.partition", "millrace.offset", "millrace.task", "millrace.key"}) {
     const auto header = record.headers.find(last);
     if (header == record.headers.end()) continue;
     headers.push_back({header->first, header->second ? Bytes(*header->second) : Bytes()});

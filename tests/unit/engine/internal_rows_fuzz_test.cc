@@ -105,7 +105,10 @@ TEST_P(ForgedRows, ThatAreNoneEndTheStartWithTheirPlace) {
   for (const char* const changelog : {kTimers, kCursors}) {
     TopologyDriver driver(scripted(timed_and_told(GetParam())), forgiving());
     driver.run();
-    driver.broker().append({changelog, 0}, {.key = "\x03" "abc", .value = "", .headers = {}});
+    driver.broker().append({changelog, 0}, {.key = "\x03"
+                                                   "abc",
+                                            .value = "",
+                                            .headers = {}});
     driver.crash_and_restart();
     const Status status = driver.try_run();
     EXPECT_EQ(status.code(), ErrorCode::kConfig);

@@ -70,7 +70,7 @@ struct Script {
   TypeInfo value = type_info<std::string>();
   bool coalesce = false;  ///< at the sink
   std::string forwards_rows_of = {};
-  PartitionKey partition_key = {};            ///< at the sink
+  PartitionKey partition_key = {};      ///< at the sink
   std::optional<TimeKind> timers = {};  ///< a store of them called "timers"
   ScriptedProcessor::OnTimer on_timer = {};
   std::string broadcast = {};  ///< a topic of strings, read as a broadcast table

@@ -20,11 +20,8 @@ using testing::TopologyDriver;
 constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
 
 void say(ProcessorContext& context, const std::string& what) {
-  context.forward({.key = Bytes("k"),
-                   .value = Bytes(what),
-                   .old_value = {},
-                   .timestamp_ms = 1,
-                   .headers = {}});
+  context.forward(
+      {.key = Bytes("k"), .value = Bytes(what), .old_value = {}, .timestamp_ms = 1, .headers = {}});
 }
 
 std::vector<std::string> outputs(TopologyDriver& driver) {
@@ -99,13 +96,14 @@ TEST(Times, ATimerWithoutAKeyIsAUserError) {
 /// Says when punctuations come, two kinds of them with the same interval.
 Script punctual(int64_t interval_ms) {
   return {.process = [](ProcessorContext&, const Record&) {},
-          .init = [interval_ms](ProcessorContext& context) {
-            context.schedule(TimeKind::kStream, interval_ms, [&context](int64_t now_ms) {
-              say(context, "stream " + std::to_string(now_ms));
-            });
-            context.schedule(TimeKind::kWall, interval_ms,
-                             [&context](int64_t) { say(context, "wall"); });
-          }};
+          .init =
+              [interval_ms](ProcessorContext& context) {
+                context.schedule(TimeKind::kStream, interval_ms, [&context](int64_t now_ms) {
+                  say(context, "stream " + std::to_string(now_ms));
+                });
+                context.schedule(TimeKind::kWall, interval_ms,
+                                 [&context](int64_t) { say(context, "wall"); });
+              }};
 }
 
 TEST(Times, AnEndlessIntervalDoesNotComeRound) {

@@ -150,10 +150,9 @@ TEST_P(TimerQueueTest, RefusesOtherRows) {
   const std::string time(8, '\1');
   const std::string never = "\x7f" + std::string(7, '\xff');
   const std::string late(8, '\xff');
-  for (const std::string& key :
-       {std::string(), std::string(1, '\0'), std::string("\x01k"), std::string("\x02"),
-        std::string("\x03"), "\x03" + time, "\x03" + never + "k", "\x03" + late + "k",
-        std::string("\x04k")}) {
+  for (const std::string& key : {std::string(), std::string(1, '\0'), std::string("\x01k"),
+                                 std::string("\x02"), std::string("\x03"), "\x03" + time,
+                                 "\x03" + never + "k", "\x03" + late + "k", std::string("\x04k")}) {
     EXPECT_FALSE(TimerQueue::check_row(Bytes(key), Bytes("")).ok());
   }
   for (const std::string& value : {std::string("short"), never, late, time + time}) {

@@ -46,11 +46,11 @@ class ProcessorContext {
 
   /// Calls `callback(now_ms)` about every `interval_ms`, which may be as long as int64 holds.
   ///
-  /// `kStream`, by stream time: first before the next record that the task takes, whatever its time;
-  /// then before each record with which stream time reaches or passes a multiple of `interval_ms`,
-  /// counted from 1970. So a schedule made in `init` is met by the first record after each start.
-  /// `kWall`, by the steady clock: first after `interval_ms`. Either way one call however many
-  /// intervals have passed.
+  /// `kStream`, by stream time: first before the next record that the task takes, whatever its
+  /// time; then before each record with which stream time reaches or passes a multiple of
+  /// `interval_ms`, counted from 1970. So a schedule made in `init` is met by the first record
+  /// after each start. `kWall`, by the steady clock: first after `interval_ms`. Either way one call
+  /// however many intervals have passed.
   ///
   /// A punctuation's puts and outputs are one unit, like a record's. Throws `std::invalid_argument`
   /// when `interval_ms` is not positive.

@@ -52,9 +52,9 @@ struct Timer {
 class Timers {
  public:
   virtual ~Timers() = default;
-  /// Replaces the timer of (key, kind) if there is one. `time_ms`: since 1970-01-01 UTC; the largest
-  /// int64 counts as the time before it. Throws `std::invalid_argument` for a null key or a negative
-  /// time.
+  /// Replaces the timer of (key, kind) if there is one. `time_ms`: since 1970-01-01 UTC; the
+  /// largest int64 counts as the time before it. Throws `std::invalid_argument` for a null key or a
+  /// negative time.
   virtual void set(Bytes key, uint8_t kind, int64_t time_ms) = 0;
   /// Returns whether there was one.
   virtual bool cancel(Bytes key, uint8_t kind) = 0;
