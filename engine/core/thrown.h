@@ -4,7 +4,7 @@
 
 namespace millrace {
 
-/// What the exception that is being handled says. REQUIRES: within a catch block.
+/// The message of the exception that is being handled. REQUIRES: within a catch block.
 std::string what_was_thrown();
 
 }  // namespace millrace

@@ -15,7 +15,7 @@ struct TaskScope;
 /// The timers of a task's processors, one queue a store, and where their clocks stand.
 class TaskTimers {
  public:
-  /// `scope` outlives this. Event time goes on from its stream time.
+  /// `scope` outlives this. Event time continues from its stream time.
   explicit TaskTimers(TaskScope& scope);
   ~TaskTimers();
   TaskTimers(const TaskTimers&) = delete;

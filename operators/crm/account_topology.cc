@@ -203,7 +203,7 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
   add_merge_resolution(nodes, options.unmerged_children);
   const AccountFlow flow = add_account_flow(
       nodes, std::make_shared<const Mapping>(std::move(mapping)), *parents, *signals, options);
-  std::vector<StoreSpec> stores{store_of<RawBytes>(kForestStore, &MergeForest::check_row),
+  std::vector<StoreSpec> stores{store_of<RawBytes>(kForestStore, &check_forest_row),
                                 store_of<AccountRow>(kRowStore),
                                 store_of<Redirect>(kRedirectStore, &check_redirect_row),
                                 store_of<MemberUpdate>(kMemberStore),

@@ -76,24 +76,6 @@ std::optional<OwnedMergeFact> without_erased(KeyValueStore& store, const OwnedMe
   return left;
 }
 
-/// Of a fact as it is kept: what is left of a signal whose survivor was erased is an un-merge.
-Status check_fact(const MergeFact& fact) {
-  const bool has_names = fact.victim()->size() > 0 &&
-                         (fact.kind() != MergeFactKind::Merge || !text_of(fact.survivor()).empty());
-  if (has_names && fact.kind() >= MergeFactKind::MIN && fact.kind() <= MergeFactKind::MAX &&
-      fact.authority() >= MergeAuthority::MIN && fact.authority() <= MergeAuthority::MAX) {
-    return {};
-  }
-  return Error{ErrorCode::kInvalidRecord, "a merge fact of an unknown kind, or without its ids"};
-}
-
-Status check_node(const ForestNode& node) {
-  if (node.fact() != nullptr) MILLRACE_RETURN_IF_ERROR(check_fact(*node.fact()));
-  if (!node.active()) return {};
-  if (node.fact() != nullptr && node.fact()->kind() == MergeFactKind::Merge) return {};
-  return Error{ErrorCode::kInvalidRecord, "an id that no fact merges, and yet is merged"};
-}
-
 ForestEntry decode_node(Bytes bytes) {
   const auto& node = *flatbuffers::GetRoot<ForestNode>(bytes.data());
   ForestEntry entry{.root = node.root()->str(), .active = node.active()};
@@ -481,24 +463,6 @@ ForestChanges MergeForest::erase(const std::string& id, int64_t through_ms, int6
     return std::ranges::find(conflict.ids, id) != conflict.ids.end();
   });
   return changes;
-}
-
-Status MergeForest::check_row(Bytes key, Bytes value) {
-  if (value.is_null()) return {};
-  switch (key.empty() ? '\0' : key.view().front()) {
-    case 'n':
-      MILLRACE_RETURN_IF_ERROR(Serde<ForestNode>::validate(value));
-      return check_node(*flatbuffers::GetRoot<ForestNode>(value.data()));
-    case 'f':
-      MILLRACE_RETURN_IF_ERROR(Serde<MergeFact>::validate(value));
-      return check_fact(*flatbuffers::GetRoot<MergeFact>(value.data()));
-    case 'i':
-      return {};
-    case 'e':
-      return Serde<int64_t>::validate(value);
-    default:
-      return Error{ErrorCode::kInvalidRecord, "no row of a forest of merges"};
-  }
 }
 
 std::optional<OwnedRedirect> MergeForest::find(std::string_view id) {

@@ -102,10 +102,6 @@ class MergeForest {
   /// Nullopt for an id that no fact has named.
   std::optional<OwnedRedirect> find(std::string_view id);
 
-  /// Whether the store can have such a row; null: erased. Rows that contradict each other are met
-  /// with `InvalidRecord` where that shows. Error: `kInvalidRecord`.
-  static Status check_row(Bytes key, Bytes value);
-
  private:
   KeyValueStore& store_;
   UnmergedChildren children_;

@@ -9,6 +9,7 @@
 #include "crm/children/child_key.h"
 #include "crm/composite_key.h"
 #include "crm/encode.h"
+#include "forest_node_generated.h"
 #include "merge_signal_generated.h"
 
 namespace millrace::crm {
@@ -18,7 +19,43 @@ Error no_row(const char* what) {
   return Error{ErrorCode::kInvalidRecord, what};
 }
 
+/// Of a fact as it is kept: what is left of a signal whose survivor was erased is an un-merge.
+Status check_fact(const MergeFact& fact) {
+  const bool has_names = fact.victim()->size() > 0 &&
+                         (fact.kind() != MergeFactKind::Merge || !text_of(fact.survivor()).empty());
+  if (has_names && fact.kind() >= MergeFactKind::MIN && fact.kind() <= MergeFactKind::MAX &&
+      fact.authority() >= MergeAuthority::MIN && fact.authority() <= MergeAuthority::MAX) {
+    return {};
+  }
+  return no_row("a merge fact of an unknown kind, or without its ids");
+}
+
+Status check_node(const ForestNode& node) {
+  if (node.fact() != nullptr) MILLRACE_RETURN_IF_ERROR(check_fact(*node.fact()));
+  if (!node.active()) return {};
+  if (node.fact() != nullptr && node.fact()->kind() == MergeFactKind::Merge) return {};
+  return no_row("an id that no fact merges, and yet is merged");
+}
+
 }  // namespace
+
+Status check_forest_row(Bytes key, Bytes value) {
+  if (value.is_null()) return {};
+  switch (key.empty() ? '\0' : key.view().front()) {
+    case 'n':
+      MILLRACE_RETURN_IF_ERROR(Serde<ForestNode>::validate(value));
+      return check_node(*flatbuffers::GetRoot<ForestNode>(value.data()));
+    case 'f':
+      MILLRACE_RETURN_IF_ERROR(Serde<MergeFact>::validate(value));
+      return check_fact(*flatbuffers::GetRoot<MergeFact>(value.data()));
+    case 'i':
+      return {};
+    case 'e':
+      return Serde<int64_t>::validate(value);
+    default:
+      return no_row("no row of a forest of merges");
+  }
+}
 
 Status check_child_row(Bytes key, Bytes value) {
   if (value.is_null() || kind_in_child_key(key.view())) return {};

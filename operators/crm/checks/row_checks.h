@@ -7,6 +7,8 @@ namespace millrace::crm {
 
 /// Checks of rows from the changelogs of stores, as `StoreSpec::check`. Errors: `kInvalidRecord`.
 
+/// See `MergeForest`, which answers rows that contradict each other with `InvalidRecord`.
+Status check_forest_row(Bytes key, Bytes value);
 /// `child_key` → AccountRow.
 Status check_child_row(Bytes key, Bytes value);
 /// id → Redirect.

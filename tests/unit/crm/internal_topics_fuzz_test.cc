@@ -1,4 +1,4 @@
-// What others may have written to topics of our own: any bytes are refused, or do no harm.
+// Any bytes that others may have written to topics of our own are refused, or do no harm.
 #include <algorithm>
 #include <cstring>
 #include <limits>

@@ -1,5 +1,5 @@
-// What others may have written to changelogs of timers and cursors, and to the topic of dead
-// letters: any bytes are refused, or do no harm.
+// Any bytes that others may have written to changelogs of timers and cursors, or to the topic of
+// dead letters, are refused, or do no harm.
 #include <cstring>
 #include <vector>
 

@@ -119,7 +119,7 @@ class GatedClients final : public ClientFactory {
   Gate& gate_;
 };
 
-/// What a commit has sent or frozen is no work that came after it, whatever of it stays in memory.
+/// Work that a commit has sent or frozen did not come after it, even if some stays in memory.
 TEST(Pipelined, TheLoopProcessesWhileACommitIsOnItsWay) {
   for (const bool has_rows : {true, false}) {
     int64_t processed = 0;

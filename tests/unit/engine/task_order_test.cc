@@ -56,7 +56,7 @@ TEST(TaskOrder, CallsStreamPunctuationsBeforeTheRecordThatMovesTime) {
   for (const int64_t time : {1, 5, 12, 13, 47}) driver.pipe(kLeft, "k", "v", time);
   driver.run();
   EXPECT_THAT(outputs(driver), ElementsAre("0 by 1", "2 by 12", "4 by 47"));
-  // The first record after a start is met, though it is late; then the grid goes on.
+  // The first record after a start is met, though it is late; then the grid continues.
   driver.restart();
   for (const int64_t time : {3, 49, 50, 59}) driver.pipe(kLeft, "k", "v", time);
   driver.run();

@@ -40,7 +40,7 @@ class ProcessorContext {
   virtual int32_t partition_count() const = 0;         ///< tasks of this sub-topology
   virtual const RecordPosition& position() const = 0;  ///< of the input record being processed
   /// The largest event time of the task's records so far; −1 before the first. Committed with the
-  /// inputs' positions, so it goes on after a restart, wherever the task runs then.
+  /// inputs' positions, so it continues after a restart, wherever the task runs then.
   virtual int64_t stream_time_ms() const = 0;
   virtual int64_t wall_time_ms() const = 0;
 

@@ -33,7 +33,7 @@ enum class NodeKind : unsigned char {
   kSink,       ///< writes a topic
 };
 
-/// Whether a key and a value, each of its type or null, mean something together. What it throws
+/// Whether a key and a value, each of its type or null, mean something together. An exception
 /// counts as a refusal.
 using PairCheck = std::function<Status(Bytes key, Bytes value)>;
 

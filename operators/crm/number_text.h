@@ -6,7 +6,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace millrace::crm::territory {
+namespace millrace::crm {
 
 /// The decimal number that is the whole text.
 inline std::optional<uint64_t> number_in(std::string_view text) {
@@ -17,4 +17,4 @@ inline std::optional<uint64_t> number_in(std::string_view text) {
   return number;
 }
 
-}  // namespace millrace::crm::territory
+}  // namespace millrace::crm
