@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "engine/output/dead_letters.h"
+#include "engine/testing/manual_clock.h"
 #include "engine/testing/memory_broker.h"
 
 namespace millrace::apps::dead_letter_replay_test {
@@ -21,15 +22,16 @@ TEST(DeadLetterReplay, GivesBackTheRecordWithItsNulls) {
   engine::OutputTopics topics({"letters"});
   ASSERT_TRUE(topics.describe(**clients->admin()).ok());
   ASSERT_TRUE(topics.bind(*producer).ok());
-  engine::Collector collector(topics);
+  testing::ManualClock clock{1'700'000'000'000};
+  engine::Collector collector(topics, clock);
   const std::vector<Header> headers{{"null", Bytes()}, {"empty", Bytes("")}, {"trace", "7"}};
   collector.begin_unit();
   engine::stage_dead_letter(
-      collector, 0, 1,
+      {.collector = collector, .topics = topics, .now_ms = clock.now_ms()},
       {.offset = 3, .timestamp_ms = 5, .key = Bytes(), .value = Bytes(""), .headers = headers},
-      {"in", 0, 3}, {0, 0}, Error{ErrorCode::kUserCode, "told so"}, nullptr);
-  const auto never = [](const engine::OutputTopic&, const Error& error) { return Status(error); };
-  ASSERT_TRUE(collector.flush(*producer, never).ok());
+      {"in", 0, 3}, {0, 0}, Error{ErrorCode::kUserCode, "told so"});
+  ASSERT_TRUE(collector.unit_status().ok());
+  ASSERT_TRUE(collector.flush(*producer).ok());
 
   const Result<ReplayOutcome> outcome = replay_dead_letters({.topic = "letters"}, {}, *clients);
   ASSERT_TRUE(outcome.ok()) << outcome.status().message();

@@ -124,7 +124,7 @@ TEST(ForgedDeadLetters, AreLettersOrNot) {
     std::vector<std::pair<std::string, Mutator::MaybeBytes>> parts{
         {"trace", "7"},           {"millrace.error", "user_code"}, {"millrace.reason", "no"},
         {"millrace.topic", "in"}, {"millrace.partition", "3"},     {"millrace.offset", "12"},
-        {"millrace.task", "0_3"}, {"millrace.key", "00ff"}};
+        {"millrace.task", "0_3"}, {"millrace.key", "00ff"},        {"millrace.cut", "headers"}};
     parts.resize(mutator.up_to(parts.size()));
     std::vector<Header> headers;
     for (auto& [name, value] : parts) {

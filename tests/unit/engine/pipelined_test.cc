@@ -97,8 +97,9 @@ class GatedClients final : public ClientFactory {
   GatedClients(std::unique_ptr<ClientFactory> clients, Gate& gate)
       : clients_(std::move(clients)), gate_(gate) {}
 
-  Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id) override {
-    auto made = clients_->producer(transactional_id);
+  Result<std::unique_ptr<Producer>> producer(const std::string& transactional_id,
+                                             const ProducerLimits& limits) override {
+    auto made = clients_->producer(transactional_id, limits);
     if (!made.ok()) return made.status();
     return std::unique_ptr<Producer>(std::make_unique<GatedProducer>(std::move(*made), gate_));
   }
