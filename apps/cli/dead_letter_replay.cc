@@ -17,12 +17,15 @@ Bytes view_of(const std::optional<std::string>& part) {
   return part ? Bytes(*part) : Bytes();
 }
 
-Status send(engine::Producer& producer, int32_t topic, const engine::DeadLetter& letter) {
+std::vector<Header> headers_of(const engine::DeadLetter& letter) {
   std::vector<Header> headers;
   headers.reserve(letter.headers.size());
-  for (const auto& [name, value] : letter.headers) {
-    headers.push_back({name, value ? Bytes(*value) : Bytes()});
-  }
+  for (const auto& [name, value] : letter.headers) headers.push_back({name, view_of(value)});
+  return headers;
+}
+
+Status send(engine::Producer& producer, int32_t topic, const engine::DeadLetter& letter) {
+  const std::vector<Header> headers = headers_of(letter);
   return producer.send({.topic = topic,
                         .partition = letter.partition,
                         .key = view_of(letter.key),
@@ -35,10 +38,8 @@ engine::ProducerLimits limits_for(const std::vector<engine::DeadLetter>& letters
   constexpr size_t kOverheadBytes = 128;  // of a record in a batch
   engine::ProducerLimits limits;
   for (const engine::DeadLetter& letter : letters) {
-    std::vector<Header> headers;
-    headers.reserve(letter.headers.size());
-    for (const auto& [name, value] : letter.headers) headers.push_back({name, Bytes(value)});
-    const size_t bytes = engine::record_bytes(view_of(letter.key), view_of(letter.value), headers);
+    const size_t bytes =
+        engine::record_bytes(view_of(letter.key), view_of(letter.value), headers_of(letter));
     limits.record_bytes_max = std::max(limits.record_bytes_max, bytes + kOverheadBytes);
   }
   return limits;
