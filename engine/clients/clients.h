@@ -39,7 +39,7 @@ struct PartitionOffset {
 /// A rebalance as the engine's loop sees it.
 struct MembershipEvent {
   enum class Kind : unsigned char {
-    kAssigned,  ///< a new generation: run the tasks of `partitions`
+    kAssigned,  ///< a new generation: run the tasks of `partitions`; −1: it is over already
     kRevoked,   ///< barrier: finish, commit, suspend, then call `acknowledge_revoked`
     kLost,      ///< like kRevoked, but the group continued without us: abort, drop, suspend
   };
@@ -57,7 +57,8 @@ class Membership {
   virtual Result<std::optional<MembershipEvent>> poll() = 0;
   /// Lets the rebalance continue after a kRevoked or kLost was handled.
   virtual void acknowledge_revoked() = 0;
-  /// Makes the group start a new generation; nothing more while one is starting. From any thread.
+  /// Makes the group start a new generation; nothing while one is starting, that is, between an
+  /// acknowledged revocation and the assignment. From any thread.
   virtual void request_rebalance() = 0;
   /// Leaves the group (static members only stop) and ends the thread.
   virtual void close() = 0;
@@ -161,8 +162,8 @@ struct GroupMember {
 };
 
 /// Questions and changes that are not on the record's way. Blocking, with a bounded time, unless
-/// `ClientFactory::answers_at_once`. `describe_topic`, `committed` and `watermarks` from any
-/// thread, several at a time; the rest from one.
+/// `ClientFactory::answers_at_once`. `describe_topic`, `committed`, `watermarks` and
+/// `group_members` from any thread, several at a time; the rest from one.
 class Admin {
  public:
   virtual ~Admin() = default;

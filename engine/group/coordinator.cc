@@ -63,18 +63,27 @@ Coordinator::Coordinator(ClientFactory& clients, Admin& admin, const EngineOptio
       options_(options),
       instance_(std::move(instance)),
       clock_(clock),
-      patience_ns_(patience_of(instance_)) {}
+      lives_(instance_),
+      members_(clients, admin, clock) {}
 
 Coordinator::~Coordinator() = default;
 
 Status Coordinator::open(std::span<const SubTopology> sub_topologies) {
   sub_topologies_ = sub_topologies;
   tasks_ = weigh(sub_topologies);
+  if (tasks_.size() > kPlanTasksMax) {
+    return Error{
+        ErrorCode::kConfig,
+        fmt::format("the inputs have so many partitions that there are {} tasks, and a plan "
+                    "takes {}: use input topics with fewer partitions",
+                    tasks_.size(), kPlanTasksMax)};
+  }
   if (log_ == nullptr) {
     Result<std::unique_ptr<GroupLog>> log =
         GroupLog::open(clients_, admin_, options_.application_id);
     if (!log.ok()) return log.status();
     log_ = std::move(*log);
+    if (watches_lives()) log_->show_reports_to(lives_);
   }
   MILLRACE_RETURN_IF_ERROR(read_log());
   if (!log_->incarnation().empty()) return {};
@@ -100,11 +109,13 @@ Status Coordinator::read_log() {
   return {};
 }
 
-Status Coordinator::join(const InstanceReport& report) {
+Status Coordinator::join(InstanceReport report) {
   plans_from_ = log_->plans_end();
+  if (watches_lives()) lives_.sign(report);
   // A leader that does not know what this instance holds would let it start from nothing.
   MILLRACE_RETURN_IF_ERROR(log_->publish(report));
   MILLRACE_RETURN_IF_ERROR(log_->flush());
+  reported_.last = std::move(report);
   may_resume_ = !options_.instance_id.empty();
   const GroupTopics topics = group_topics(options_.application_id);
   std::vector<std::string> subscribed = topics_to_join(sub_topologies_);
@@ -125,7 +136,8 @@ Result<std::optional<OwnershipEvent>> Coordinator::poll() {
   Result<bool> news = log_->poll();
   if (!news.ok() && !is_passing(news.code())) return news.status();
   has_news_ |= news.ok() && *news;
-  if (std::exchange(is_report_missing_, false)) MILLRACE_RETURN_IF_ERROR(check_topics());
+  MILLRACE_RETURN_IF_ERROR(check_lives());
+  if (std::exchange(reported_.is_missing, false)) MILLRACE_RETURN_IF_ERROR(check_topics());
   if (!is_waiting_) {
     if (is_leader_) {
       reconsider();
@@ -135,13 +147,17 @@ Result<std::optional<OwnershipEvent>> Coordinator::poll() {
   }
   Result<std::optional<OwnershipEvent>> taken = take_plan();
   if (taken.ok() ? taken->has_value() : !is_passing(taken.code())) return taken;
-  if (taken.ok() && is_waiting_ && is_leader_ && !is_published_) {
+  // While this one may resume, only a generation that has no plan yet is to be led.
+  const bool may_lead = is_leader_ && !is_published_ &&
+                        (!may_resume_ || log_->plan_of(group_.generation, 0) == nullptr);
+  if (taken.ok() && is_waiting_ && may_lead) {
     if (const Status led = lead(); !led.ok() && !is_passing(led.code())) return led;
   }
-  if (clock_.steady_ns() - waiting_since_ns_ > patience_ns_) {
+  if (const int64_t patience_ns = patience_of(instance_);
+      clock_.steady_ns() - waiting_since_ns_ > patience_ns) {
     MILLRACE_RETURN_IF_ERROR(check_topics());
     spdlog::warn("no plan after {} ms, asking for a new generation generation={}",
-                 patience_ns_ / kNsPerMs, group_.generation);
+                 patience_ns / kNsPerMs, group_.generation);
     waiting_since_ns_ = clock_.steady_ns();
     membership_->request_rebalance();
   }
@@ -151,7 +167,9 @@ Result<std::optional<OwnershipEvent>> Coordinator::poll() {
 std::optional<OwnershipEvent> Coordinator::take(MembershipEvent event) {
   is_leader_ = false;
   is_waiting_ = false;
+  members_.drop();
   if (event.kind != MembershipEvent::Kind::kAssigned) {
+    is_member_ = is_member_ && event.kind != MembershipEvent::Kind::kLost;
     return OwnershipEvent{event.kind == MembershipEvent::Kind::kLost
                               ? OwnershipEvent::Kind::kLost
                               : OwnershipEvent::Kind::kRevoked,
@@ -159,8 +177,15 @@ std::optional<OwnershipEvent> Coordinator::take(MembershipEvent event) {
   }
   group_ = std::move(event.group);
   is_waiting_ = true;
+  is_member_ = true;
   is_published_ = false;
   waiting_since_ns_ = clock_.steady_ns();
+  if (group_.generation < 0) {
+    // The group continued while the client took this in: it is a member of no generation.
+    spdlog::warn("assigned tasks of no generation, joining once more");
+    membership_->request_rebalance();
+    return std::nullopt;
+  }
   const std::string control = group_topics(options_.application_id).control;
   is_leader_ = std::any_of(event.partitions.begin(), event.partitions.end(),
                            [&](const TopicPartition& p) { return p.topic == control; });
@@ -231,11 +256,13 @@ Result<std::optional<OwnershipEvent>> Coordinator::take_plan() {
 Result<const GroupLog::PlanEntry*> Coordinator::plan_to_resume() {
   const GroupLog::PlanEntry* const first = log_->plan_of(group_.generation, 0);
   if (first == nullptr) return nullptr;  // the generation is new
-  const Result<std::vector<GroupMember>> members = admin_.group_members();
-  if (!members.ok()) return members.status();
+  const Result<std::optional<MemberQuestion::Members>> answer = members_.poll();
+  if (!answer.ok()) return answer.status();
+  if (!answer->has_value()) return nullptr;  // asked again in the next turn
+  const MemberQuestion::Members& members = **answer;
   const auto is_unchanged = [&](const Plan& plan) {
-    return plan.members.size() == members->size() &&
-           std::all_of(members->begin(), members->end(), [&](const GroupMember& member) {
+    return plan.members.size() == members.size() &&
+           std::all_of(members.begin(), members.end(), [&](const GroupMember& member) {
              const auto known = plan.members.find(member.instance);
              return known != plan.members.end() &&
                     (member.instance == instance_ || known->second == member.member_id);
@@ -243,7 +270,7 @@ Result<const GroupLog::PlanEntry*> Coordinator::plan_to_resume() {
   };
   for (const GroupLog::PlanEntry& entry : log_->plans()) {
     if (entry.plan.generation != group_.generation || !is_unchanged(entry.plan)) continue;
-    publish_for_next_to_resume(entry.plan, *members);
+    publish_for_next_to_resume(entry.plan, members);
     return &entry;
   }
   // Others may be at work by that plan, or it is of another life: only a new generation is safe.
@@ -263,34 +290,49 @@ void Coordinator::publish_for_next_to_resume(Plan plan, const std::vector<GroupM
   }
 }
 
-Ownership Coordinator::ownership_of(const GroupLog::PlanEntry& entry) const {
+Ownership Coordinator::ownership_of(const GroupLog::PlanEntry& entry) {
   Ownership ownership{.group = group_, .active = {}, .standby = {}, .dead = {}};
   const auto contains = [](const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
-  std::set<std::string> dead;
-  const Plan* const previous = log_->before(entry);
   for (const Placement& placement : entry.plan.placements) {
     if (placement.active == instance_) {
       ownership.active.push_back(placement.task);
-      const Placement* const before =
-          previous == nullptr ? nullptr : previous->find(placement.task);
-      if (before == nullptr || entry.plan.members.contains(before->active)) continue;
-      dead.insert(before->active);
     } else if (contains(placement.standbys, instance_) || contains(placement.warmups, instance_)) {
       ownership.standby.push_back(placement.task);
     }
   }
-  ownership.dead.assign(dead.begin(), dead.end());
+  ownership.dead = dead_before(entry, ownership.active);
   return ownership;
+}
+
+std::vector<std::string> Coordinator::dead_before(const GroupLog::PlanEntry& entry,
+                                                  std::span<const TaskId> active) {
+  std::erase_if(known_dead_, [&](const auto& known) {
+    return known.second < log_->plans().front().offset;  // no plan that is remembered is older
+  });
+  std::set<std::string> dead;
+  for (const GroupLog::PlanEntry& earlier : log_->plans()) {
+    if (earlier.offset >= entry.offset) break;
+    for (const TaskId task : active) {
+      const Placement* const before = earlier.plan.find(task);
+      if (before == nullptr || entry.plan.members.contains(before->active)) continue;
+      const auto known = known_dead_.find(before->active);
+      if (known != known_dead_.end() && earlier.offset <= known->second) continue;
+      dead.insert(before->active);
+    }
+  }
+  for (const std::string& name : dead) known_dead_[name] = entry.offset;
+  return {dead.begin(), dead.end()};
 }
 
 Status Coordinator::lead() {
   if (!log_->is_current()) return {};
+  const Result<std::optional<MemberQuestion::Members>> members = members_.poll();
+  if (!members.ok()) return members.status();
+  if (!members->has_value()) return {};
   const Plan* const previous = log_->plans().empty() ? nullptr : &log_->plans().back().plan;
-  Result<Plan> plan = plan_with(previous);
-  if (!plan.ok()) return plan.status();
-  MILLRACE_RETURN_IF_ERROR(log_->publish(*plan));
+  MILLRACE_RETURN_IF_ERROR(log_->publish(plan_with(**members, previous)));
   is_published_ = true;
   return {};
 }
@@ -298,11 +340,12 @@ Status Coordinator::lead() {
 void Coordinator::reconsider() {
   const int64_t now_ns = clock_.steady_ns();
   if (!has_news_ || !plan_ || now_ns - considered_ns_ < kConsiderIntervalNs) return;
+  const Result<std::optional<MemberQuestion::Members>> members = members_.poll();
+  if (members.ok() && !members->has_value()) return;
   considered_ns_ = now_ns;
-  const Result<Plan> better = plan_with(&*plan_);
-  if (!better.ok()) return;  // a rebalance is under way, most likely
+  if (!members.ok()) return;  // the next generation ends with this error
   has_news_ = false;
-  if (better->placements == plan_->placements) return;
+  if (plan_with(**members, &*plan_).placements == plan_->placements) return;
   spdlog::info("a better plan is possible, asking for a new generation generation={}",
                group_.generation);
   membership_->request_rebalance();
@@ -317,14 +360,12 @@ void Coordinator::remove_old_reports() {
   }
 }
 
-Result<Plan> Coordinator::plan_with(const Plan* previous) {
-  const Result<std::vector<GroupMember>> members = admin_.group_members();
-  if (!members.ok()) return members.status();
+Plan Coordinator::plan_with(const MemberQuestion::Members& members, const Plan* previous) const {
   PlannerInput input;
   input.generation = group_.generation;
   input.writer = instance_;
   std::map<std::string, std::string> ids;
-  for (const GroupMember& member : *members) {
+  for (const GroupMember& member : members) {
     // An instance is listed twice while the membership of its former process has not expired.
     if (!ids.emplace(member.instance, member.member_id).second) continue;
     const auto report = log_->reports().find(member.instance);
@@ -345,18 +386,40 @@ Result<Plan> Coordinator::plan_with(const Plan* previous) {
   return plan;
 }
 
-void Coordinator::report(const InstanceReport& report) {
+Status Coordinator::check_lives() {
+  const bool is_found = lives_.take_found();
+  // Without a place in the group this process may be the one that was taken for gone.
+  if (lives_.is_called_out() || (is_found && !is_member_)) {
+    return Error{ErrorCode::kFenced,
+                 fmt::format("another process runs as instance '{}' of this application: its state "
+                             "directory was copied, or is shared between machines. Give each "
+                             "process a state directory of its own; in a copy, delete the file "
+                             "'instance'",
+                             instance_)};
+  }
+  if (is_found) {
+    spdlog::error(
+        "another process was started as instance '{}', on a copy of this state directory "
+        "or on the same one: telling it to end",
+        instance_);
+    report(reported_.last);
+  }
+  return {};
+}
+
+void Coordinator::report(InstanceReport report) {
+  if (watches_lives()) lives_.sign(report);
   // A leader that took this instance for gone may have removed it.
-  if (report == reported_ && log_->reports().contains(instance_)) return;
+  if (report == reported_.last && log_->reports().contains(instance_)) return;
   const Status sent = log_->publish(report);
   if (sent.ok()) {
-    reported_ = report;
+    reported_.last = std::move(report);
     return;
   }
   const int64_t now_ns = clock_.steady_ns();
-  if (report_failed_ns_ != 0 && now_ns - report_failed_ns_ < kReportFailureIntervalNs) return;
-  report_failed_ns_ = now_ns;
-  is_report_missing_ = true;
+  if (reported_.failed_ns != 0 && now_ns - reported_.failed_ns < kReportFailureIntervalNs) return;
+  reported_.failed_ns = now_ns;
+  reported_.is_missing = true;
   spdlog::warn("state not reported: {}", sent.message());
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +16,8 @@
 #include "engine/core/resolved_topology.h"
 #include "engine/group/gone_reports.h"
 #include "engine/group/group_log.h"
+#include "engine/group/life_watch.h"
+#include "engine/group/member_question.h"
 #include "engine/group/plan.h"
 #include "engine/group/planner.h"
 
@@ -25,8 +28,8 @@ struct Ownership {
   GroupMetadata group;
   std::vector<TaskId> active;   ///< ascending
   std::vector<TaskId> standby;  ///< ascending; warm-ups included
-  /// Instances that ran some of `active` and are no members any more: what they left open has to be
-  /// fenced before offsets are read.
+  /// Instances that ran some of `active` and are no members any more, except those that were named
+  /// before: what they left open has to be fenced before offsets are read.
   std::vector<std::string> dead;
 };
 
@@ -45,7 +48,7 @@ struct OwnershipEvent {
 ///
 /// The leader is the member that was assigned the one partition of the control topic. It also
 /// watches the reports, and starts a new generation when they allow a better plan. Calls from the
-/// loop's thread; the leader's questions to Kafka block it for milliseconds.
+/// loop's thread, which no question about the members blocks.
 class Coordinator {
  public:
   Coordinator(ClientFactory& clients, Admin& admin, const EngineOptions& options,
@@ -57,15 +60,16 @@ class Coordinator {
   /// See `GroupLog::incarnation`. REQUIRES: is open.
   const std::string& incarnation() const { return log_->incarnation(); }
   /// Makes `report` known and joins. REQUIRES: is open. Errors: those of the clients.
-  Status join(const InstanceReport& report);
+  Status join(InstanceReport report);
 
-  /// Next event, if there is one. Errors as `Membership::poll`, and `kConfig` when the partitions
-  /// of a source topic have changed, or a topic of the group was deleted.
+  /// Next event, if there is one. Errors as `Membership::poll`, `kFenced` also when another process
+  /// runs on a copy of this one's state directory, and `kConfig` when the partitions of a source
+  /// topic have changed, or a topic of the group was deleted.
   Result<std::optional<OwnershipEvent>> poll();
   void acknowledge_revoked();
 
   /// Makes this instance's state known to the others, if it is news.
-  void report(const InstanceReport& report);
+  void report(InstanceReport report);
   /// Query servers of other members that hold state of `task` and offer snapshots: those that are
   /// furthest, the furthest first.
   std::vector<std::string> snapshot_peers(TaskId task) const;
@@ -79,6 +83,11 @@ class Coordinator {
   /// word.
   Status check_topics();
   Status check_partitions(const MembershipEvent& event) const;
+  /// Answers another process that uses our name. Error: `kFenced` when it is this one that has to
+  /// end.
+  Status check_lives();
+  /// Whether only this process's random life tells it from a copy: Kafka guards static members.
+  bool watches_lives() const { return options_.instance_id.empty(); }
   /// The plan of the present generation, once it is in the log.
   Result<std::optional<OwnershipEvent>> take_plan();
   /// A static member that comes back may find the others at work by a plan that is older than its
@@ -87,15 +96,18 @@ class Coordinator {
   /// The same plan with the ids that the members have now: Kafka gave this one another, and whoever
   /// comes back next looks for a plan of the present ones. It changes nothing for those at work.
   void publish_for_next_to_resume(Plan plan, const std::vector<GroupMember>& members);
-  Ownership ownership_of(const GroupLog::PlanEntry& entry) const;
+  Ownership ownership_of(const GroupLog::PlanEntry& entry);
+  /// See `Ownership::dead`; of every plan that is remembered.
+  std::vector<std::string> dead_before(const GroupLog::PlanEntry& entry,
+                                       std::span<const TaskId> active);
   /// Leader only: one step towards a published plan.
   Status lead();
   /// Leader only: starts a new generation when the reports allow a better plan.
   void reconsider();
   /// Leader only: takes out of the log what instances reported that are gone.
   void remove_old_reports();
-  /// The plan of the present members, as they reported last.
-  Result<Plan> plan_with(const Plan* previous);
+  /// The plan of these members, as they reported last.
+  Plan plan_with(const MemberQuestion::Members& members, const Plan* previous) const;
 
   ClientFactory& clients_;
   Admin& admin_;
@@ -105,25 +117,32 @@ class Coordinator {
 
   std::span<const SubTopology> sub_topologies_;
   std::vector<TaskWeight> tasks_;
+  LifeWatch lives_;
   std::unique_ptr<GroupLog> log_;
   std::unique_ptr<Membership> membership_;
+  MemberQuestion members_;
 
   GroupMetadata group_;
+  bool is_member_ = false;  ///< since the first generation, until the place is lost
   bool is_leader_ = false;
   bool is_waiting_ = false;
   bool is_published_ = false;  ///< a plan of ours, of this generation
   bool may_resume_ = false;    ///< a static member whose first generation this is
   int64_t plans_from_ = 0;     ///< offset before which no plan is of the generation to come
   int64_t waiting_since_ns_ = 0;
-  int64_t patience_ns_ = 0;
   std::optional<Plan> plan_;  ///< that is being run, or was run last
   bool has_news_ = false;     ///< of reports, since the leader last looked
   int64_t considered_ns_ = 0;
   GoneReports gone_;
+  /// Dead that were named already: with the plan of that time, by its place in the log.
+  std::map<std::string, int64_t> known_dead_;
 
-  InstanceReport reported_;  ///< as published last
-  int64_t report_failed_ns_ = 0;
-  bool is_report_missing_ = false;  ///< could not be sent: the topics are to be checked
+  struct Reported {
+    InstanceReport last;  ///< as published
+    int64_t failed_ns = 0;
+    bool is_missing = false;  ///< could not be sent: the topics are to be checked
+  };
+  Reported reported_;
 };
 
 }  // namespace millrace::engine

@@ -133,6 +133,9 @@ void GroupLog::take_plan(const Topic& topic, const FetchedRecord& record) {
   if (record.value.is_null()) return;  // a plan that nobody needs any more
   Result<Plan> plan = decode_plan(record.value);
   if (!plan.ok()) return pass_over(topic, record, plan.status());
+  if (record.key.view() != key_of(*plan)) {
+    return pass_over(topic, record, Error{ErrorCode::kInvalidRecord, "its key is another plan's"});
+  }
   plans_.push_back({record.offset, *std::move(plan)});
   if (plans_.size() > kPlansKept) plans_.pop_front();
 }
@@ -148,6 +151,7 @@ void GroupLog::take_report(const Topic& topic, const FetchedRecord& record) {
     return pass_over(topic, record,
                      Error{ErrorCode::kInvalidRecord, "its key is another instance's"});
   }
+  if (lives_ != nullptr) lives_->see(*report);
   std::string instance = report->instance;
   reports_.insert_or_assign(std::move(instance), ReportEntry{record.offset, std::move(*report)});
 }
@@ -167,13 +171,6 @@ const GroupLog::PlanEntry* GroupLog::plan_of(int32_t generation, int64_t offset)
     return entry.offset >= offset && entry.plan.generation == generation;
   });
   return found == plans_.end() ? nullptr : &*found;
-}
-
-const Plan* GroupLog::before(const PlanEntry& entry) const {
-  const auto found = std::find_if(plans_.rbegin(), plans_.rend(), [&](const PlanEntry& other) {
-    return other.offset < entry.offset && other.plan.generation != entry.plan.generation;
-  });
-  return found == plans_.rend() ? nullptr : &found->plan;
 }
 
 Status GroupLog::publish(const Plan& plan) {

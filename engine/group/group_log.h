@@ -10,6 +10,7 @@
 #include "millrace/core/result.h"
 
 #include "engine/clients/clients.h"
+#include "engine/group/life_watch.h"
 #include "engine/group/plan.h"
 
 namespace millrace::engine {
@@ -43,6 +44,8 @@ class GroupLog {
   static Result<std::unique_ptr<GroupLog>> open(ClientFactory& clients, Admin& admin,
                                                 const std::string& application_id);
 
+  /// Shows `lives` every report from now on; it must outlive the log.
+  void show_reports_to(LifeWatch& lives) { lives_ = &lives; }
   /// Takes in what came; never blocks. Whether something did. Errors: those of `Fetcher::poll`;
   /// `kConfig` when one of the topics was deleted meanwhile.
   Result<bool> poll();
@@ -61,8 +64,6 @@ class GroupLog {
   const std::deque<PlanEntry>& plans() const { return plans_; }
   /// First plan of that generation from `offset` on; null while there is none.
   const PlanEntry* plan_of(int32_t generation, int64_t offset) const;
-  /// The latest plan of another generation before `entry`; null when there is none.
-  const Plan* before(const PlanEntry& entry) const;
   /// Names the life of the application's internal topics: it changes when they are deleted and
   /// created again, and then all earlier local state is another's. Empty while the log has none.
   const std::string& incarnation() const { return incarnation_; }
@@ -113,6 +114,7 @@ class GroupLog {
   std::string incarnation_;
   std::deque<PlanEntry> plans_;
   std::map<std::string, ReportEntry> reports_;
+  LifeWatch* lives_ = nullptr;  ///< null: nobody watches
   int64_t passed_over_ = 0;
   int64_t passed_over_logged_ns_ = 0;
 };

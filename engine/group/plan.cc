@@ -11,6 +11,7 @@
 
 #include "millrace/core/topology.h"
 
+#include "engine/base/random_id.h"
 #include "engine/clients/clients.h"
 
 namespace millrace::engine {
@@ -56,6 +57,10 @@ bool is_endpoint(std::string_view text) {
   return is_host && port && *port > 0 && *port <= kPortMax;
 }
 
+bool is_life(std::string_view text) {
+  return text.empty() || is_random_id(text);
+}
+
 bool are_distinct_instances(const Names& names) {
   return std::all_of(names.begin(), names.end(), is_instance) &&
          std::set<std::string_view>(names.begin(), names.end()).size() == names.size();
@@ -76,9 +81,14 @@ Status check(const Placement& placement) {
   return invalid(fmt::format("placement of task {} is not sound", placement.task.to_string()));
 }
 
+bool are_members(const Plan& plan, const Names& names) {
+  return std::all_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return plan.members.contains(name); });
+}
+
 Status check(const Plan& plan) {
   if (plan.generation < 0) return invalid("generation");
-  if (!is_instance(plan.writer)) return invalid("writer is no legal name");
+  if (!plan.members.contains(plan.writer)) return invalid("writer is no member");
   if (plan.members.size() > kPlanInstancesMax) return invalid("too many members");
   for (const auto& [instance, id] : plan.members) {
     if (!is_instance(instance) || id.size() > kMemberIdLengthMax) return invalid("members");
@@ -90,6 +100,10 @@ Status check(const Plan& plan) {
       return invalid("tasks are not ascending");
     }
     MILLRACE_RETURN_IF_ERROR(check(placement));
+    if (!plan.members.contains(placement.active) || !are_members(plan, placement.standbys) ||
+        !are_members(plan, placement.warmups)) {
+      return invalid(fmt::format("task {} is given to no member", placement.task.to_string()));
+    }
     previous = &placement;
   }
   return {};
@@ -97,6 +111,7 @@ Status check(const Plan& plan) {
 
 Status check(const InstanceReport& report) {
   if (!is_instance(report.instance)) return invalid("instance is no legal name");
+  if (!is_life(report.life) || !is_life(report.rival)) return invalid("life");
   if (!report.endpoint.empty() && !is_endpoint(report.endpoint)) return invalid("endpoint");
   if (!report.rack.empty() && !is_instance(report.rack)) return invalid("rack is no legal name");
   if (report.capacity < 1 || report.capacity > kCapacityMax) return invalid("capacity");
@@ -131,7 +146,8 @@ class NameTable {
 };
 
 Result<std::string> dump(const Json& json) {
-  std::string text = json.dump();
+  // An id of a member is whatever Kafka gave it.
+  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() <= kGroupRecordBytesMax) return text;
   return Error{ErrorCode::kInvalidArgument, fmt::format("{} bytes are too many", text.size())};
 }
@@ -155,6 +171,10 @@ class PlanReader {
   std::string text(const char* name) {
     const Json* const found = find(name, [](const Json& j) { return j.is_string(); });
     return found == nullptr ? std::string() : found->get<std::string>();
+  }
+  /// Of a field that later versions added.
+  std::string text_if_any(const char* name) {
+    return json_.contains(name) ? text(name) : std::string();
   }
   bool flag(const char* name) {
     const Json* const found = find(name, [](const Json& j) { return j.is_boolean(); });
@@ -293,6 +313,8 @@ Result<std::string> encode_report(const InstanceReport& report) {
   }
   return dump({{"version", kVersion},
                {"instance", report.instance},
+               {"life", report.life},
+               {"rival", report.rival},
                {"endpoint", report.endpoint},
                {"snapshots", report.has_snapshots},
                {"rack", report.rack},
@@ -307,6 +329,8 @@ Result<InstanceReport> decode_report(Bytes value) {
   PlanReader reader(*json);
   InstanceReport report;
   report.instance = reader.text("instance");
+  report.life = reader.text_if_any("life");
+  report.rival = reader.text_if_any("rival");
   report.endpoint = reader.text("endpoint");
   report.has_snapshots = reader.flag("snapshots");
   report.rack = reader.text("rack");

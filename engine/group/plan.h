@@ -44,6 +44,10 @@ struct Plan {
 /// An instance's report about itself to the others.
 struct InstanceReport {
   std::string instance;
+  /// Random, of the process: of two that use the name they tell which one wrote. Empty: by a
+  /// version that has none, or of an instance whose name Kafka guards.
+  std::string life;
+  std::string rival;           ///< a younger life under the same name, which is to end; empty: none
   std::string endpoint;        ///< "host:port" of its query server; empty: none
   bool has_snapshots = false;  ///< that server offers snapshots of tasks' state
   std::string rack;            ///< empty: unknown
@@ -63,8 +67,9 @@ inline constexpr size_t kPlanInstancesMax = 2'000;
 inline constexpr int32_t kCapacityMax = 1'000'000;
 
 /// Values of the records, in JSON; the topics may be written by anybody, so decoding checks
-/// everything: names, ranges, order, sizes. Members that are not known are left out, so that later
-/// versions can add some. Errors: `kInvalidArgument` for what may not be encoded, `kInvalidRecord`.
+/// everything: names, ranges, order, sizes, that only members are given tasks. Fields that are not
+/// known are left out, so that later versions can add some. Errors: `kInvalidArgument` for what may
+/// not be encoded, `kInvalidRecord`.
 Result<std::string> encode_plan(const Plan& plan);
 Result<Plan> decode_plan(Bytes value);
 Result<std::string> encode_report(const InstanceReport& report);

@@ -24,6 +24,8 @@ constexpr int kTimeoutMs = 10'000;
 /// Short: whoever finds offsets hidden by a dead instance's transaction has something better to do
 /// than to wait for its end.
 constexpr int kCommittedTimeoutMs = 2'000;
+/// Below the time after which members without a plan ask for another generation.
+constexpr int kMembersTimeoutMs = 2'000;
 constexpr milliseconds kUsableWait{10'000};
 constexpr milliseconds kUsablePause{20};
 constexpr std::string_view kStableGroup = "Stable";
@@ -75,10 +77,7 @@ Result<std::unique_ptr<Admin>> KafkaAdmin::make(const KafkaOptions& options) {
 }
 
 KafkaAdmin::KafkaAdmin(Client offsets_client, Client client, const KafkaOptions& options)
-    : offsets_client_(std::move(offsets_client)),
-      client_(std::move(client)),
-      replication_factor_(options.replication_factor),
-      group_(options.application_id) {}
+    : offsets_client_(std::move(offsets_client)), client_(std::move(client)), options_(options) {}
 
 Result<TopicMetadata> KafkaAdmin::metadata(rd_kafka_topic_t* topic, int timeout_ms) const {
   const rd_kafka_metadata_t* raw = nullptr;
@@ -181,7 +180,7 @@ Status KafkaAdmin::create_topics(std::span<const NewTopic> topics) {
   std::vector<NewTopicHandle> handles;
   std::vector<rd_kafka_NewTopic_t*> raw;
   for (const NewTopic& topic : topics) {
-    auto handle = to_handle(topic, replication_factor_);
+    auto handle = to_handle(topic, options_.replication_factor);
     if (!handle.ok()) return handle.status();
     raw.push_back(handle->get());
     handles.push_back(std::move(handle).value());
@@ -256,22 +255,33 @@ Result<Admin::Watermarks> KafkaAdmin::watermarks(const TopicPartition& partition
 }
 
 Result<std::vector<GroupMember>> KafkaAdmin::group_members() {
+  // rd_kafka_list_groups asks every broker that the client has ever heard of, and waits for all of
+  // them. A client of its own hears only of those that live now.
   // Not by rd_kafka_DescribeConsumerGroups: when the coordinator's connection goes down at the
   // wrong moment, it uses memory that it has freed and ends the process (librdkafka's pull request
-  // 5397).
+  // 5397, which no release up to 2.15.0 holds).
+  ClientConfig config(options_, ClientKind::kConsumer, "members");
+  config.set("socket.timeout.ms", kMembersTimeoutMs);
+  const auto client = config.create();
+  if (!client.ok()) return client.status();
+  const std::string& group = options_.application_id;
   const rd_kafka_group_list* raw = nullptr;
-  const auto error = rd_kafka_list_groups(client_.get(), group_.c_str(), &raw, kTimeoutMs);
+  const auto error = rd_kafka_list_groups(client->get(), group.c_str(), &raw, kMembersTimeoutMs);
   const GroupList list(raw);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return failed("members of group " + group_, error);
+  // A partial answer lacks that of some broker: a dead one is listed until its session is over. The
+  // group is there, and whole, if its coordinator answered.
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR__PARTIAL) {
+    return failed("members of group " + group, error);
+  }
   if (list->group_cnt != 1) {
-    return Error{ErrorCode::kRetriable, fmt::format("group {} does not exist yet", group_)};
+    return Error{ErrorCode::kRetriable, fmt::format("group {} does not exist yet", group)};
   }
   const rd_kafka_group_info& found = list->groups[0];
   if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return failed("members of group " + group_, found.err);
+    return failed("members of group " + group, found.err);
   }
   if (found.state != kStableGroup) {
-    return Error{ErrorCode::kRetriable, fmt::format("group {} is not stable yet", group_)};
+    return Error{ErrorCode::kRetriable, fmt::format("group {} is not stable yet", group)};
   }
   std::vector<GroupMember> members;
   for (const auto& member : std::span(found.members, static_cast<size_t>(found.member_cnt))) {
@@ -280,7 +290,7 @@ Result<std::vector<GroupMember>> KafkaAdmin::group_members() {
     return Error{ErrorCode::kConfig,
                  fmt::format("group {} has a member that is no instance of this application "
                              "(client.id '{}' at {}): give that program another group.id",
-                             group_, members.back().instance, member.client_host)};
+                             group, members.back().instance, member.client_host)};
   }
   return members;
 }

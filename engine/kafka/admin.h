@@ -12,7 +12,8 @@ namespace millrace::engine::kafka {
 
 /// `Admin` over two consumers that fetch nothing. Their isolation level decides what a broker
 /// answers: committed offsets are stable only for a read_committed one, and the end of a partition
-/// is the high watermark only for a read_uncommitted one.
+/// is the high watermark only for a read_uncommitted one. The members of the group are asked for by
+/// a client that lives no longer than the question.
 class KafkaAdmin final : public Admin {
  public:
   /// Error: `kConfig`.
@@ -40,8 +41,7 @@ class KafkaAdmin final : public Admin {
 
   const Client offsets_client_;  ///< read_committed
   const Client client_;          ///< read_uncommitted
-  const int32_t replication_factor_;
-  const std::string group_;
+  const KafkaOptions options_;
 };
 
 }  // namespace millrace::engine::kafka

@@ -110,8 +110,8 @@ void KafkaMembership::request_rebalance() {
 void KafkaMembership::rebalance_if_asked() {
   {
     const std::lock_guard lock(mutex_);
-    // Without a generation one is starting anyway.
-    if (!std::exchange(rebalance_asked_, false) || generation_ < 0) return;
+    // Without an assignment a generation is starting anyway.
+    if (!std::exchange(rebalance_asked_, false) || !is_assigned_) return;
   }
   with_spare_topic_ = !with_spare_topic_;
   if (const Status status = subscribe(); !status.ok()) {
@@ -182,6 +182,7 @@ void KafkaMembership::assigned(const rd_kafka_topic_partition_list_t& partitions
                event.partitions.size());
   const std::lock_guard lock(mutex_);
   generation_ = event.group.generation;
+  is_assigned_ = true;
   report(std::move(event));
 }
 
@@ -196,6 +197,7 @@ void KafkaMembership::revoked() {
   const bool handled = changed_.wait_until(lock, start + barrier_patience_,
                                            [this] { return unacknowledged_ == 0 || closing_; });
   generation_ = -1;
+  is_assigned_ = false;
   rebalance_asked_ = false;  // this is one
   if (!handled) {
     MembershipEvent late;

@@ -67,8 +67,9 @@ class KafkaMembership final : public Membership, private OffsetCommitter {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<MembershipEvent> events_;
-  int unacknowledged_ = 0;   ///< kRevoked and kLost reported and not yet handled
-  int32_t generation_ = -1;  ///< in which offsets may be committed
+  int unacknowledged_ = 0;    ///< kRevoked and kLost reported and not yet handled
+  int32_t generation_ = -1;   ///< in which offsets may be committed
+  bool is_assigned_ = false;  ///< between an assignment and a revocation
   Status failed_;
   bool closing_ = false;
   bool rebalance_asked_ = false;

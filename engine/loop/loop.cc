@@ -110,7 +110,10 @@ Status Loop::follow_group() {
       // Whoever took our place in the group owns our tasks: nothing of ours may be committed.
       lose();
       if (polled.code() == ErrorCode::kRetriable) return {};
-      return Error{ErrorCode::kConfig, fmt::format("membership: {}", polled.status().message())};
+      const bool is_plain =
+          polled.code() == ErrorCode::kFenced || polled.code() == ErrorCode::kRefused;
+      return fail(Error{is_plain ? polled.code() : ErrorCode::kConfig,
+                        fmt::format("membership: {}", polled.status().message())});
     }
     if (!polled->has_value()) return {};
     did_something_ = true;
@@ -178,6 +181,7 @@ std::filesystem::path Loop::snapshot_directory() const {
 }
 
 Status Loop::handle(Status failure) {
+  MILLRACE_RETURN_IF_ERROR(failure_);  // it has ended
   if (is_connected()) {
     if (const Status ended = plane_->finish_commit(); !ended.ok()) {
       session_.recover_from(ended.error());
@@ -189,10 +193,14 @@ Status Loop::handle(Status failure) {
     recover(failure.error());
     return {};
   }
-  failure_ = failure;
+  return fail(std::move(failure));
+}
+
+Status Loop::fail(Status failure) {
+  failure_ = std::move(failure);
   set_state(EngineState::kFailed);
-  spdlog::error("engine failed code={} {}", to_string(failure.code()), failure.message());
-  return failure;
+  spdlog::error("engine failed code={} {}", to_string(failure_.code()), failure_.message());
+  return failure_;
 }
 
 void Loop::recover(const Error& failure) {

@@ -87,6 +87,8 @@ class Loop {
   /// After a phase failed: recovers from what passes (I4), or ends the engine with the error.
   Status handle(Status failure);
   void recover(const Error& failure);
+  /// Ends the engine: nothing to recover from.
+  Status fail(Status failure);
   /// Sees to what has no phase of its own: the state, reports, chores.
   void finish_turn();
   /// Whether any part did something since the last call.

@@ -29,7 +29,7 @@ constexpr std::string_view kExitCodes = R"(Exit codes:
   0    stopped in an orderly way (SIGTERM, SIGINT), or asked only for help or a description
   2    command line or configuration is wrong
   3    topology or topics do not fit
-  4    fenced: another process uses this instance.id
+  4    fenced: another process uses this instance.id, or a copy of this state directory
   5    a record failed (invalid, or an operator's function threw) and the policy is "fail"
   6    a store's disk failed, is full or cannot be written
   7    the broker refused an output or a right

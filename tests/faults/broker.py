@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 COMMAND_TIMEOUT_S = 300
 START_ATTEMPTS = 2
-KILL_TIMEOUT_S = 30
 FIRST_PORT, LAST_PORT, PORT_STEP = 29092, 39092, 100
 # Beside the broker's port and the controller's, which is the next one.
 PROXY_OFFSET, LISTENER_OFFSET, LISTENERS_MAX = 8, 38, 30
@@ -27,14 +23,9 @@ def is_free(port: int) -> bool:
     return True
 
 
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_ports(proxies: int) -> int:
+def free_ports(proxies: int, nodes: int = 1) -> int:
     """A broker's port around which all others are free too."""
-    offsets = [0, 1]
+    offsets = list(range(max(nodes, 2)))
     for number in range(proxies):
         offsets += [PROXY_OFFSET + number, LISTENER_OFFSET + number]
     for port in range(FIRST_PORT, LAST_PORT, PORT_STEP):
@@ -56,10 +47,11 @@ class Broker:
         """Where the proxy listens, and where it goes."""
         return self.port + PROXY_OFFSET + number, self.port + LISTENER_OFFSET + number
 
-    def start(self) -> None:
+    def start(self, nodes: int = 1) -> None:
+        """Starts those of the first so many nodes that do not run."""
         for attempt in range(START_ATTEMPTS):
             try:
-                self._command("start", *self.listeners)
+                self._command("start", "--nodes", str(nodes), *self.listeners)
                 return
             except RuntimeError:  # a busy machine: it gave up waiting
                 if attempt + 1 == START_ATTEMPTS:
@@ -68,14 +60,9 @@ class Broker:
     def stop(self) -> None:
         self._command("stop")
 
-    def kill(self) -> None:
+    def kill(self, node: int = 1) -> None:
         """Returns when it is gone and its port is free."""
-        os.kill(int((self.folder / "kafka.pid").read_text()), signal.SIGKILL)
-        end = time.monotonic() + KILL_TIMEOUT_S
-        while listens(self.port):
-            if time.monotonic() > end:
-                raise RuntimeError("a killed Kafka still listens")
-            time.sleep(0.05)
+        self._command("kill", "--node", str(node))
 
     def wipe(self) -> None:
         self._command("wipe")

@@ -36,8 +36,12 @@ PlannerInput Fleet::input() const {
   made.warmups_max = warmups_max;
   for (const auto& [name, instance] : instances) {
     if (!instance.is_up) continue;
-    made.members.push_back(
-        {name, "", false, instance.rack, instance.capacity, instance.is_draining, instance.disk});
+    InstanceReport& report = made.members.emplace_back();
+    report.instance = name;
+    report.rack = instance.rack;
+    report.capacity = instance.capacity;
+    report.is_draining = instance.is_draining;
+    report.held = instance.disk;
   }
   return made;
 }
@@ -53,8 +57,11 @@ std::string Fleet::replan() {
   if (wrong.empty() && make_plan(given).placements != next.placements) {
     wrong = "the next plan differs, though nothing happened";
   }
-  const auto encoded = encode_plan(next);
-  if (wrong.empty() && (!encoded.ok() || decode_plan(Bytes(*encoded)).value() != next)) {
+  Plan told = next;
+  told.members[told.writer] = "id";
+  for (const InstanceReport& member : given.members) told.members[member.instance] = "id";
+  const auto encoded = encode_plan(told);
+  if (wrong.empty() && (!encoded.ok() || decode_plan(Bytes(*encoded)).value() != told)) {
     wrong = "the plan cannot be told";
   }
   plan = next;

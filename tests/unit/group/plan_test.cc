@@ -8,7 +8,7 @@ using ::testing::HasSubstr;
 
 Plan some_plan() {
   Plan plan;
-  plan.members = {{"a", "a-1"}, {"b", "b-2"}};
+  plan.members = {{"a", "a-1"}, {"b", "b-2"}, {"c", "c-1"}};
   plan.generation = 17;
   plan.writer = "a";
   plan.placements = {
@@ -19,6 +19,8 @@ Plan some_plan() {
 InstanceReport some_report() {
   InstanceReport report;
   report.instance = "a";
+  report.life = "0123456789abcdef0123456789abcdef";
+  report.rival = "fedcba9876543210fedcba9876543210";
   report.endpoint = "[::1]:8080";
   report.rack = "r1";
   report.capacity = 2;
@@ -48,7 +50,9 @@ TEST(PlanCodec, APlanOfManyTasksFitsARecord) {
   Plan plan = some_plan();
   plan.placements.clear();
   for (int32_t i = 0; i < 20'000; ++i) {
-    plan.placements.push_back({{0, i}, "instance-" + std::to_string(i % 100), {"standby"}, {}});
+    const std::string active = "instance-" + std::to_string(i % 100);
+    plan.members[active] = active + "-1";
+    plan.placements.push_back({{0, i}, active, {"c"}, {}});
   }
   const auto encoded = encode_plan(plan);
   ASSERT_TRUE(encoded.ok());
@@ -58,6 +62,24 @@ TEST(PlanCodec, APlanOfManyTasksFitsARecord) {
 TEST(PlanCodec, MembersOfLaterVersionsAreLeftOut) {
   const std::string plan = encode_plan(some_plan()).value();
   EXPECT_EQ(decode_plan(Bytes(with(plan, "{", R"({"mood":[1,{}],)"))).value(), some_plan());
+}
+
+TEST(PlanCodec, AReportOfAVersionWithoutLivesIsTaken) {
+  InstanceReport report = some_report();
+  std::string text = encode_report(report).value();
+  text = with(text, R"("life":"0123456789abcdef0123456789abcdef",)", "");
+  text = with(text, R"("rival":"fedcba9876543210fedcba9876543210",)", "");
+  report.life.clear();
+  report.rival.clear();
+  EXPECT_EQ(decode_report(Bytes(text)).value(), report);
+}
+
+TEST(PlanCodec, IdsOfMembersNeedNotBeText) {
+  Plan plan = some_plan();
+  plan.members["b"] = "b-\xff";
+  const auto encoded = encode_plan(plan);
+  ASSERT_TRUE(encoded.ok());
+  EXPECT_TRUE(decode_plan(Bytes(*encoded)).ok());
 }
 
 TEST(PlanCodec, RefusesWhatIsNotAPlan) {
@@ -80,6 +102,9 @@ TEST(PlanCodec, RefusesWhatIsNotAPlan) {
       with(good, R"(["a","b","c"])", R"(["a","b","a"])"),
       with(good, R"(["a","b","c"])", R"(["a","b",7])"),
       with(good, R"(["a","b","c"])", R"(["a","b"])"),
+      with(good, R"(["a","b","c"])", R"(["a","b","d"])"),
+      with(good, R"(["a","b","c"])", R"(["a","d","c"])"),
+      with(good, R"("writer":"a")", R"("writer":"d")"),
       with(good, R"("0_1")", R"("0_0")"),
       with(good, R"("0_1")", R"("0_01")"),
       with(good, R"("0_1")", R"("0_-1")"),
@@ -113,6 +138,9 @@ TEST(PlanCodec, RefusesWhatIsNotAReport) {
       with(good, R"("endpoint":"[::1]:8080")", R"("endpoint":"a b:80")"),
       with(good, R"("endpoint":"[::1]:8080")", R"("endpoint":"user@host:80")"),
       with(good, R"("rack":"r1")", R"("rack":"r 1")"),
+      with(good, R"("life":"0123)", R"("life":"012)"),
+      with(good, R"("life":"0123)", R"("life":"012X)"),
+      with(good, R"("rival":"fedc)", R"("rival":"../c)"),
       with(good, R"("capacity":2)", R"("capacity":0)"),
       with(good, R"("capacity":2)", R"("capacity":1000001)"),
       with(good, R"("draining":true)", R"("draining":1)"),

@@ -75,7 +75,8 @@ class Engine {
   /// `options.poll_wait_ms` when there is nothing to do. The engine handles temporary failures
   /// itself (a broker that is away, an aborted commit, a lost assignment). Errors end the engine:
   /// `kConfig` (topics do not fit), `kInvalidRecord`, `kUserCode`, `kRefused` (policy `fail`),
-  /// `kStoreIo`, `kFenced` (another process uses this instance id).
+  /// `kStoreIo`, `kFenced` (another process uses this instance id or, without one, a copy of this
+  /// state directory: the one that was started later ends).
   Status run_once();
   /// Turns until `request_stop`, then closes. Errors as `run_once` and `close`.
   Status run();

@@ -37,7 +37,7 @@ enum class ExitCode : int {
   kOk = 0,             ///< stopped in an orderly way, or printed only help or a description
   kUsage = 2,          ///< command line or configuration
   kTopology = 3,       ///< topology or topics do not fit
-  kFenced = 4,         ///< another process uses this instance id
+  kFenced = 4,         ///< another process uses this instance id, or a copy of the state directory
   kRecord = 5,         ///< a record failed (invalid, or user code threw) and the policy is `fail`
   kStore = 6,          ///< a store's disk failed, is full or cannot be written
   kRefused = 7,        ///< the broker refused an output or a right

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""Instances on a Kafka of two nodes, one of which dies and holds nothing of theirs.
+
+    nodes_test.py --bin DIR --tally FILE --kafka apps/kafka/local_kafka.sh
+
+--bin has millrace; --tally is tally_job. Exit code 0: all as it must be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(HERE.parents[1] / "faults"), str(HERE.parent / "crm")]
+
+from broker import Broker, free_ports  # noqa: E402
+from fleet import Fleet  # noqa: E402
+from instances_test import SHORT_SESSION, expect_exact, stop_all  # noqa: E402
+
+EVENTS = 200
+
+
+def run(fleet: Fleet, broker: Broker) -> None:
+    # All topics, Kafka's own too, are made while there is one node.
+    fleet.start_load(rate=200, keys=300)
+    fleet.add()
+    fleet.wait_balanced()
+    fleet.wait_committed(EVENTS)
+    fleet.stop(fleet.instances[0])
+    broker.start(nodes=2)
+    fleet.start(fleet.instances[0])  # its clients hear of both nodes
+    fleet.wait_balanced()
+    fleet.wait_committed(EVENTS)
+    broker.kill(node=2)
+    fleet.wait_committed(EVENTS)
+    fleet.add()  # the cluster still lists the dead node
+    fleet.wait_balanced()
+    fleet.wait_committed(EVENTS)
+    fleet.stop(fleet.instances[0])  # and now it does not, but clients may remember
+    fleet.wait_balanced()
+    fleet.wait_committed(EVENTS)
+    expect_exact(fleet)
+    stop_all(fleet)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", type=Path, required=True)
+    parser.add_argument("--tally", type=Path, required=True)
+    parser.add_argument("--kafka", type=Path, required=True)
+    args = parser.parse_args()
+    work = Path(tempfile.mkdtemp(prefix="millrace-nodes-"))
+    broker = Broker(args.kafka, work / "kafka", free_ports(0, nodes=2), 0)
+    fleet, is_good = None, False
+    try:
+        broker.start()
+        fleet = Fleet(args.bin, args.tally, broker.address, work, "nodes", SHORT_SESSION)
+        run(fleet, broker)
+        is_good = True
+    finally:
+        if fleet is not None:
+            fleet.end()
+        broker.wipe()
+        if is_good:
+            shutil.rmtree(work)
+        else:
+            print(f"logs are in {work}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

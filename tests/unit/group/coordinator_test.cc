@@ -1,0 +1,231 @@
+#include "engine/group/coordinator.h"
+
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "group_member.h"
+
+namespace millrace::engine::coordinator_test {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr int kTurnsMax = 1'000;
+
+class CoordinatorTest : public ::testing::Test {
+ protected:
+  using Member = GroupMemberUnderTest;
+
+  std::unique_ptr<Member> joined(const std::string& name, bool is_static = false) {
+    auto member = std::make_unique<Member>(world_, name, is_static);
+    EXPECT_TRUE(member->join().ok());
+    return member;
+  }
+  /// Turns all of them until each of them owns something by a plan of one generation.
+  Status settle(const std::vector<Member*>& members) {
+    for (int i = 0; i < kTurnsMax; ++i) {
+      for (Member* const member : members) MILLRACE_RETURN_IF_ERROR(member->turn());
+      const bool is_settled = std::all_of(members.begin(), members.end(), [&](Member* member) {
+        return member->owned && !member->owned->active.empty() &&
+               member->owned->group.generation == members[0]->owned->group.generation;
+      });
+      if (is_settled) return {};
+      world_.clock.advance(1);
+    }
+    return Error{ErrorCode::kInternal, "no plan gives everybody something"};
+  }
+
+  GroupWorld world_{4};
+};
+
+TEST_F(CoordinatorTest, AnAssignmentOfNoGenerationIsAskedForOnceMore) {
+  const auto a = std::make_unique<Member>(world_, "a");
+  a->bends.assignments_of_nothing = 2;
+  ASSERT_TRUE(a->join().ok());
+  const Status settled = settle({a.get()});
+  ASSERT_TRUE(settled.ok()) << settled.message();
+  EXPECT_EQ(a->bends.assignments_of_nothing, 0);
+  EXPECT_GE(a->owned->group.generation, 0);
+  EXPECT_EQ(a->owned->active.size(), 4U);
+}
+
+TEST_F(CoordinatorTest, EveryDeadPredecessorIsNamed) {
+  auto a = joined("a");
+  ASSERT_TRUE(settle({a.get()}));
+  a.reset();
+  auto b = joined("b");
+  ASSERT_TRUE(settle({b.get()}));
+  EXPECT_THAT(b->owned->dead, ElementsAre("a"));
+  b.reset();  // before it fenced anybody
+  const auto c = joined("c");
+  ASSERT_TRUE(settle({c.get()}));
+  EXPECT_THAT(c->owned->dead, ElementsAre("a", "b"));
+}
+
+TEST_F(CoordinatorTest, ADeadPredecessorIsNamedOnceForEachOfItsLives) {
+  auto a = joined("a");
+  ASSERT_TRUE(settle({a.get()}));
+  a.reset();
+  const auto b = joined("b");
+  ASSERT_TRUE(settle({b.get()}));
+  ASSERT_THAT(b->owned->dead, ElementsAre("a"));
+  a = joined("a");
+  ASSERT_TRUE(settle({a.get(), b.get()}));
+  EXPECT_THAT(b->owned->dead, IsEmpty());
+  a.reset();
+  b->owned.reset();
+  ASSERT_TRUE(settle({b.get()}));
+  EXPECT_THAT(b->owned->dead, ElementsAre("a"));
+  const auto c = joined("c");
+  b->owned.reset();
+  ASSERT_TRUE(settle({b.get(), c.get()}));
+  EXPECT_THAT(b->owned->dead, IsEmpty());
+  EXPECT_THAT(c->owned->dead, ElementsAre("a"));
+}
+
+TEST_F(CoordinatorTest, AQuestionAboutTheMembersHoldsUpNoTurn) {
+  std::promise<void> asked;
+  std::promise<void> may_answer;
+  bool was_released = false;
+  bool is_first = true;
+  Member slow(world_, "a", false, [&](Admin& admin) -> Result<std::vector<GroupMember>> {
+    if (std::exchange(is_first, false)) {
+      asked.set_value();
+      was_released =
+          may_answer.get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+    }
+    return admin.group_members();
+  });
+  ASSERT_TRUE(slow.join().ok());
+  const auto is_asked = asked.get_future();
+  while (is_asked.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
+    ASSERT_TRUE(slow.turn().ok());
+  }
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(slow.turn().ok());
+  EXPECT_FALSE(slow.owned);
+  may_answer.set_value();
+  while (!slow.owned) ASSERT_TRUE(slow.turn().ok());
+  EXPECT_TRUE(was_released);
+}
+
+TEST_F(CoordinatorTest, AnAnswerOfAnEarlierGenerationIsNotUsed) {
+  std::promise<void> asked;
+  std::promise<void> may_answer;
+  std::atomic<int> questions = 0;
+  const auto members = [&](Admin& admin) -> Result<std::vector<GroupMember>> {
+    if (++questions > 1) return admin.group_members();
+    const auto first = admin.group_members();
+    asked.set_value();
+    may_answer.get_future().wait_for(std::chrono::seconds(30));
+    return first;
+  };
+  Member a(world_, "a", false, members);
+  Member b(world_, "b", false, members);
+  ASSERT_TRUE(a.join().ok());
+  const auto is_asked = asked.get_future();
+  while (is_asked.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
+    ASSERT_TRUE(a.turn().ok());
+  }
+  ASSERT_TRUE(b.join().ok());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(a.turn().ok());
+  may_answer.set_value();
+  while (!a.owned || !b.owned) {
+    ASSERT_TRUE(a.turn().ok());
+    ASSERT_TRUE(b.turn().ok());
+  }
+  EXPECT_EQ(a.owned->active.size(), 2U);
+  EXPECT_EQ(b.owned->active.size(), 2U);
+}
+
+TEST_F(CoordinatorTest, FailedQuestionsAboutTheMembersAreRepeatedAfterGrowingPauses) {
+  int questions = 0;
+  Member a(world_, "a");
+  a.bends.members = [&](Admin& admin) -> Result<std::vector<GroupMember>> {
+    if (++questions < 6) return Error{ErrorCode::kRetriable, "a broker is away"};
+    return admin.group_members();
+  };
+  ASSERT_TRUE(a.join().ok());
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(a.turn().ok());
+  EXPECT_EQ(questions, 2) << "one more at once, the others later";
+  ASSERT_TRUE(settle({&a}));
+  EXPECT_EQ(questions, 6);
+}
+
+TEST_F(CoordinatorTest, AForeignMemberEndsTheLeader) {
+  Member a(world_, "a");
+  a.bends.members = [](Admin&) -> Result<std::vector<GroupMember>> {
+    return Error{ErrorCode::kConfig, "a member that is no instance"};
+  };
+  ASSERT_TRUE(a.join().ok());
+  const Status status = settle({&a});
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(status.message(), HasSubstr("no instance"));
+}
+
+TEST_F(CoordinatorTest, OfTwoProcessesWithOneNameTheLaterOneEnds) {
+  const auto first = joined("same");
+  ASSERT_TRUE(settle({first.get()}));
+  const auto second = joined("same");
+  Status ended;
+  for (int i = 0; i < kTurnsMax && ended.ok(); ++i) {
+    ASSERT_TRUE(first->turn().ok());
+    ended = second->turn();
+    world_.clock.advance(1);
+  }
+  ASSERT_FALSE(ended.ok());
+  EXPECT_EQ(ended.code(), ErrorCode::kFenced);
+  EXPECT_THAT(ended.message(), HasSubstr("another process runs as instance 'same'"));
+}
+
+TEST_F(CoordinatorTest, AProcessThatIsGoneIsNoRivalOfItsSuccessor) {
+  auto first = joined("same");
+  ASSERT_TRUE(settle({first.get()}));
+  first->report(5);
+  first.reset();
+  const auto second = joined("same");
+  ASSERT_TRUE(settle({second.get()}));
+  second->report(6);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(second->turn().ok());
+}
+
+TEST_F(CoordinatorTest, AProcessWithoutAPlaceEndsWhenAnotherTookItsName) {
+  auto first = joined("same");
+  ASSERT_TRUE(settle({first.get()}));
+  first->bends.loses_place = true;
+  ASSERT_TRUE(first->turn().ok());
+  first->bends.holds_events = true;
+  const auto second = joined("same");
+  Status ended;
+  for (int i = 0; i < 10 && ended.ok(); ++i) ended = first->turn();
+  ASSERT_FALSE(ended.ok());
+  EXPECT_EQ(ended.code(), ErrorCode::kFenced);
+  first.reset();
+  ASSERT_TRUE(settle({second.get()}));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(second->turn().ok());
+}
+
+TEST_F(CoordinatorTest, KafkaAloneGuardsTheNamesOfStaticMembers) {
+  const auto first = joined("same", true);
+  ASSERT_TRUE(settle({first.get()}));
+  const auto second = joined("same", true);
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(first->turn().ok());
+    ASSERT_TRUE(second->turn().ok());
+    world_.clock.advance(1);
+  }
+}
+
+TEST(CoordinatorLimits, MoreTasksThanAPlanTakesAreRefusedAtTheStart) {
+  GroupWorld world(1);
+  world.sub_topologies[0].partitions = static_cast<int32_t>(kPlanTasksMax) + 1;
+  GroupMemberUnderTest member(world, "a");
+  const Status status = member.join();
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(status.message(), HasSubstr("fewer partitions"));
+}
+
+}  // namespace millrace::engine::coordinator_test
