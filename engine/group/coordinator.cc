@@ -64,7 +64,7 @@ Coordinator::Coordinator(ClientFactory& clients, Admin& admin, const EngineOptio
       instance_(std::move(instance)),
       clock_(clock),
       lives_(instance_),
-      members_(clients, admin, clock) {}
+      members_(clients, admin, clock, instance_) {}
 
 Coordinator::~Coordinator() = default;
 

@@ -1,5 +1,6 @@
 #include "engine/group/member_question.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -13,9 +14,11 @@ constexpr size_t kThreads = 2;
 
 }  // namespace
 
-MemberQuestion::MemberQuestion(const ClientFactory& clients, Admin& admin, const Clock& clock)
+MemberQuestion::MemberQuestion(const ClientFactory& clients, Admin& admin, const Clock& clock,
+                               const std::string& instance)
     : admin_(admin),
       clock_(clock),
+      instance_(instance),
       backoff_(std::in_place, clock, kPauseMaxMs),
       errands_(clients.answers_at_once() ? 0 : kThreads) {}
 
@@ -32,16 +35,20 @@ Result<std::optional<MemberQuestion::Members>> MemberQuestion::poll() {
   if (!answer_->is_there()) return std::optional<Members>();
   const auto answered = std::exchange(answer_, nullptr);
   const Result<Members>& members = answered->answer();
-  if (members.ok()) {
+  const bool is_listed =
+      members.ok() && std::ranges::find(members.value(), instance_, &GroupMember::instance) !=
+                          members.value().end();
+  if (is_listed) {
     backoff_->record_success();
     return std::optional<Members>(members.value());
   }
-  if (!is_passing(members.code())) return members.status();
+  if (!members.ok() && !is_passing(members.code())) return members.status();
   // Right after a generation begins, Kafka may not list its members yet.
   const bool is_usual = backoff_->attempts() == 0;
   if (backoff_->record_failure()) {
     spdlog::log(is_usual ? spdlog::level::debug : spdlog::level::warn,
-                "the group's members are not known yet: {}", members.message());
+                "the group's members are not known yet: {}",
+                members.ok() ? "this instance is not among them" : members.message());
   }
   return std::optional<Members>();
 }

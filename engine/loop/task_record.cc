@@ -35,6 +35,7 @@ void TaskRecord::move_to(Stage stage) {
   stage_ = stage;
   question.reset();
   restored_records.reset();
+  has_asked_again = false;
 }
 
 TaskInfo TaskRecord::info(const std::optional<RestoreStatus>& restore, bool is_caught_up) const {

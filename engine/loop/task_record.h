@@ -55,8 +55,11 @@ class TaskRecord {
   StartPosition start;  ///< from where to run; from kRestoring on
   /// At kRestoring: its stores are complete, after so many records; what is left is to start it.
   std::optional<int64_t> restored_records;
+  /// At kRestoring: the group was asked once more, after the stores were complete.
+  bool has_asked_again = false;
   Backoff backoff;  ///< of what keeps this task alone from going on
-  /// To Kafka, under way or answered; null except at kPreparing. A step takes it back.
+  /// To Kafka, under way or answered; null except at kPreparing and, when the stores are complete,
+  /// at kRestoring. A step takes it back.
   std::shared_ptr<const StartFinder::Answer> question;
   bool shown_as_caught_up = false;
 

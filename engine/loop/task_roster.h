@@ -109,8 +109,13 @@ class TaskRoster {
   std::vector<TaskRecord*> next_to_ask();
   /// Whether nothing can change the offsets of tasks that are to run any more.
   Result<bool> may_ask_for_offsets();
+  StartQuestion question_about(const TaskRecord& record);
+  /// Asks the group for the offsets of a task whose stores are complete: another process may have
+  /// committed since the first answer, and its rows are in the stores.
+  Status ask_again(TaskRecord& record);
   /// Begins with the tasks about which Kafka has answered.
   Status take_answers();
+  Status take(TaskRecord& record, const StartAnswer& answer);
   Status begin(TaskRecord& record, const StartAnswer& answer);
   /// Passes on what ends the engine; else the task waits, and only it.
   static Status delay(TaskRecord& record, Status failure);

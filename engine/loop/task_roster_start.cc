@@ -141,17 +141,26 @@ Status TaskRoster::ask() {
   }
   for (TaskRecord* const record : wanted) {
     if (!record->is_standby && !may_run) continue;
-    StartQuestion question;
-    question.changelogs = restorer_.changelogs_of(*record->task);
-    if (!record->is_standby) {
-      question.tables = tables_of(record->task->sub_topology(), application_.broadcasts());
-      question.needs_ends = record->task->sub_topology().has_wall_timers();
-      for (const TaskInput& input : record->task->inputs()) {
-        question.inputs.push_back(input.partition);
-      }
-    }
-    record->question = starts_.ask(std::move(question));
+    record->question = starts_.ask(question_about(*record));
   }
+  return {};
+}
+
+StartQuestion TaskRoster::question_about(const TaskRecord& record) {
+  StartQuestion question;
+  question.changelogs = restorer_.changelogs_of(*record.task);
+  if (record.is_standby) return question;
+  question.tables = tables_of(record.task->sub_topology(), application_.broadcasts());
+  question.needs_ends = record.task->sub_topology().has_wall_timers();
+  for (const TaskInput& input : record.task->inputs()) question.inputs.push_back(input.partition);
+  return question;
+}
+
+Status TaskRoster::ask_again(TaskRecord& record) {
+  if (!record.backoff.is_due()) return {};
+  const Result<bool> may_ask = may_ask_for_offsets();
+  if (!may_ask.ok()) return may_ask.status();
+  if (*may_ask) record.question = starts_.ask(question_about(record));
   return {};
 }
 
@@ -194,7 +203,7 @@ Status TaskRoster::take_answers() {
     if (record.question == nullptr || !record.question->is_there()) continue;
     const auto question = std::exchange(record.question, nullptr);
     const Result<StartAnswer>& answer = question->answer();
-    Status begun = answer.ok() ? begin(record, *answer) : answer.status();
+    Status begun = answer.ok() ? take(record, *answer) : answer.status();
     if (begun.ok()) {
       record.backoff.record_success();
       did_something_ = true;
@@ -202,6 +211,13 @@ Status TaskRoster::take_answers() {
       MILLRACE_RETURN_IF_ERROR(delay(record, std::move(begun)));
     }
   }
+  return {};
+}
+
+Status TaskRoster::take(TaskRecord& record, const StartAnswer& answer) {
+  if (!record.is(Stage::kRestoring)) return begin(record, answer);
+  record.start = answer.start;
+  record.has_asked_again = true;
   return {};
 }
 
@@ -294,7 +310,9 @@ Status TaskRoster::take_outcome(const Restorer::Outcome& outcome) {
 
 Status TaskRoster::start_restored() {
   for (auto& [id, record] : records_) {
-    if (!record.restored_records || waits_for_tables(record)) continue;
+    if (!record.restored_records || record.question != nullptr || waits_for_tables(record)) {
+      continue;
+    }
     MILLRACE_RETURN_IF_ERROR(start(record));
   }
   return {};
@@ -330,7 +348,9 @@ Status TaskRoster::check_offsets(const TaskRecord& record) const {
 }
 
 Status TaskRoster::start(TaskRecord& record) {
-  MILLRACE_RETURN_IF_ERROR(check_offsets(record));
+  if (const Status lost = check_offsets(record); !lost.ok()) {
+    return record.has_asked_again ? lost : ask_again(record);
+  }
   MILLRACE_RETURN_IF_ERROR(record.task->start(record.start.offsets, record.start.backlog_ends,
                                               record.start.stream_time_ms));
   MILLRACE_RETURN_IF_ERROR(plane_.add(*record.task));

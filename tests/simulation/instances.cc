@@ -47,7 +47,7 @@ void World::stop(Instance& instance, int64_t down_ms) {
   instance.is_in_turn = true;
   const Status status = instance.engine->close();
   instance.is_in_turn = false;
-  if (!status.ok()) {
+  if (!status.ok() && !instance.is_dead) {
     note(fmt::format("{} does not stop in order: {}", instance.name, status.message()));
   }
   instance.down_ms = down_ms;

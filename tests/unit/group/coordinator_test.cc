@@ -155,6 +155,18 @@ TEST_F(CoordinatorTest, FailedQuestionsAboutTheMembersAreRepeatedAfterGrowingPau
   EXPECT_EQ(questions, 6);
 }
 
+TEST_F(CoordinatorTest, AnAnswerWithoutTheAskerIsNotUsed) {
+  int questions = 0;
+  Member a(world_, "a");
+  a.bends.members = [&](Admin& admin) -> Result<std::vector<GroupMember>> {
+    if (++questions < 4) return std::vector<GroupMember>{{"other", "other-1"}};
+    return admin.group_members();
+  };
+  ASSERT_TRUE(a.join().ok());
+  ASSERT_TRUE(settle({&a}));
+  EXPECT_EQ(questions, 4);
+}
+
 TEST_F(CoordinatorTest, AForeignMemberEndsTheLeader) {
   Member a(world_, "a");
   a.bends.members = [](Admin&) -> Result<std::vector<GroupMember>> {

@@ -68,6 +68,24 @@ TEST_F(LostOffsets, OfOneInputAreNotAppliedTwiceToStateOnDisk) {
   expect_refused(folder_.path());
 }
 
+TEST_F(LostOffsets, AreConfirmedAfterTheRestore) {
+  count_three_and_two({});
+  int answers = 0;
+  questions_.change_committed = [&](std::vector<PartitionOffset>& offsets) {
+    // As before the commit of another process, whose rows the restore then reads.
+    if (++answers > 1) return;
+    for (PartitionOffset& known : offsets) known.offset = -1;
+  };
+  ASSERT_TRUE(home_.open({}));
+  home_.give({kTask});
+  ASSERT_TRUE(home_.turns(20));
+  home_.pipe("left", "k");
+  ASSERT_TRUE(home_.turns(20));
+  EXPECT_EQ(answers, 2);
+  EXPECT_EQ(home_.values("out").back(), "6");
+  home_.close();
+}
+
 TEST_F(LostOffsets, OfATaskWithoutStateBeginAtTheBeginning) {
   forget_right();
   home_.pipe("right", "k");
