@@ -110,8 +110,8 @@ class TaskRoster {
   /// Whether nothing can change the offsets of tasks that are to run any more.
   Result<bool> may_ask_for_offsets();
   StartQuestion question_about(const TaskRecord& record);
-  /// Asks the group for the offsets of a task whose stores are complete: another process may have
-  /// committed since the first answer, and its rows are in the stores.
+  /// Asks once more about a task whose stores are complete: another process may have committed
+  /// since the first answer, and its rows are in the stores.
   Status ask_again(TaskRecord& record);
   /// Begins with the tasks about which Kafka has answered.
   Status take_answers();
@@ -126,8 +126,7 @@ class TaskRoster {
   Status take_outcome(const Restorer::Outcome& outcome);
   /// Starts the tasks whose stores are complete.
   Status start_restored();
-  /// Whether the instance still has to read broadcast tables up to the task's cursors.
-  bool waits_for_tables(const TaskRecord& record) const;
+  CursorPlace place_of_cursors(const TaskRecord& record) const;
   /// Whether inputs without offsets are new to the task. Error: `kConfig` when they are not.
   Status check_offsets(const TaskRecord& record) const;
   Status start(TaskRecord& record);

@@ -310,19 +310,20 @@ Status TaskRoster::take_outcome(const Restorer::Outcome& outcome) {
 
 Status TaskRoster::start_restored() {
   for (auto& [id, record] : records_) {
-    if (!record.restored_records || record.question != nullptr || waits_for_tables(record)) {
-      continue;
-    }
-    MILLRACE_RETURN_IF_ERROR(start(record));
+    if (!record.restored_records || record.question != nullptr) continue;
+    const CursorPlace cursors = place_of_cursors(record);
+    if (cursors == CursorPlace::kAhead) continue;
+    const bool is_doubtful = cursors == CursorPlace::kBeyondEnds && !record.has_asked_again;
+    MILLRACE_RETURN_IF_ERROR(is_doubtful ? ask_again(record) : start(record));
   }
   return {};
 }
 
-bool TaskRoster::waits_for_tables(const TaskRecord& record) const {
+CursorPlace TaskRoster::place_of_cursors(const TaskRecord& record) const {
   const BroadcastReader* const broadcasts = application_.broadcasts();
-  return broadcasts != nullptr &&
-         is_behind_cursors(record.task->sub_topology(), record.task->state(), *broadcasts,
-                           record.start.table_ends);
+  if (broadcasts == nullptr) return CursorPlace::kRead;
+  return engine::place_of_cursors(record.task->sub_topology(), record.task->state(), *broadcasts,
+                                  record.start.table_ends);
 }
 
 Status TaskRoster::check_offsets(const TaskRecord& record) const {

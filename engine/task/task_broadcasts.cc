@@ -32,8 +32,10 @@ int64_t offset_of(const Row& row) {
 
 }  // namespace
 
-bool is_behind_cursors(const SubTopology& sub_topology, TaskState& state,
-                       const BroadcastReader& reader, std::span<const PartitionOffset> table_ends) {
+CursorPlace place_of_cursors(const SubTopology& sub_topology, TaskState& state,
+                             const BroadcastReader& reader,
+                             std::span<const PartitionOffset> table_ends) {
+  CursorPlace place = CursorPlace::kRead;
   for (const ResolvedNode& resolved : sub_topology.nodes) {
     for (const std::string& table : resolved.node->broadcasts) {
       KeyValueStore& cursors = state.store(resolved.node->cursors);
@@ -43,11 +45,12 @@ bool is_behind_cursors(const SubTopology& sub_topology, TaskState& state,
         const Row row = cursors.get(Bytes(row_key(table, p)));
         if (!row) continue;
         const int64_t at = offset_of(row);
-        if (at > reader.topic(table).copy.end(p) && at <= end.offset) return true;
+        if (at <= reader.topic(table).copy.end(p)) continue;
+        place = std::max(place, at > end.offset ? CursorPlace::kBeyondEnds : CursorPlace::kAhead);
       }
     }
   }
-  return false;
+  return place;
 }
 
 /// Rows of the node's store: topic, 0, partition (4 bytes) → offset, wall clock in ms (8 bytes
@@ -70,6 +73,7 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
       kept_ms.push_back(
           row ? Serde<int64_t>::view(Bytes(row.value.data() + sizeof(int64_t), sizeof(int64_t)))
               : now_ms);
+      first_end.push_back(topic.copy.end(p));
       needs_reset = needs_reset || (row && cannot_go_on(p, now_ms));
     }
     committed = frozen = at;
@@ -90,6 +94,9 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
   bool needs_reset = false;
   std::vector<bool> is_new;  ///< by partition: this task has met nothing of it before
   std::vector<int64_t> at;
+  /// What this instance had read when the task started. The task meets it before any record: the
+  /// version of a row at the cursor may have been compacted away before this instance read on.
+  std::vector<int64_t> first_end;
   std::vector<int64_t> kept_ms;  ///< wall clock of the row
   std::vector<int64_t> frozen;
   std::vector<int64_t> committed;
@@ -162,7 +169,7 @@ std::optional<TaskBroadcasts::Next> TaskBroadcasts::next() const {
                        .partition = p,
                        .offset = offset,
                        .timestamp_ms = copy.timestamp_ms(p, offset),
-                       .is_first = offset < copy.loaded_end(p)};
+                       .is_first = offset < cursor.first_end[static_cast<size_t>(p)]};
       const auto order = [](const Next& n) { return std::pair(!n.is_first, n.timestamp_ms); };
       if (!earliest || order(found) < order(*earliest)) earliest = found;
     }
@@ -206,14 +213,18 @@ void TaskBroadcasts::call(const Next& next, TaskProcessors& processors) const {
     processors.broadcast_reset(cursor.node, table);
     return;
   }
-  const BroadcastCopy::Change change = cursor.topic.copy.change(next.partition, next.offset);
+  const BroadcastCopy& copy = cursor.topic.copy;
+  const BroadcastCopy::Change change = copy.change(next.partition, next.offset);
+  const auto p = static_cast<size_t>(next.partition);
+  const bool may_lack_versions =
+      next.offset >= copy.loaded_end(next.partition) && next.offset < cursor.first_end[p];
   processors.broadcast_changed(
       cursor.node,
       {.table = table,
        .key = change.key,
        .value = change.row.value,
        .old_value = change.row_before.value,
-       .is_old_known = change.is_old_known || cursor.is_new[static_cast<size_t>(next.partition)],
+       .is_old_known = cursor.is_new[p] || (change.is_old_known && !may_lack_versions),
        .timestamp_ms = change.row.timestamp_ms});
 }
 

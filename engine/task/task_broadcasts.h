@@ -20,11 +20,17 @@ namespace millrace::engine {
 class TaskProcessors;
 struct TaskScope;
 
-/// Whether the instance has read less of a broadcast table than a cursor of this task has met, for
-/// another instance had read more. A task that starts now would meet all of the table anew.
-/// `table_ends`: where the topics ended lately; a cursor beyond is of a topic that is gone.
-bool is_behind_cursors(const SubTopology& sub_topology, TaskState& state,
-                       const BroadcastReader& reader, std::span<const PartitionOffset> table_ends);
+/// Where the cursors of a task stand beside the copies of this instance.
+enum class CursorPlace : unsigned char {
+  kRead,        ///< the instance has read as far
+  kAhead,       ///< another instance had read more: a task that starts now would meet all anew
+  kBeyondEnds,  ///< behind the ends of the topics: these are older, or the topics are new
+};
+
+/// Of the cursor that is furthest out. `table_ends`: where the topics ended when Kafka was asked.
+CursorPlace place_of_cursors(const SubTopology& sub_topology, TaskState& state,
+                             const BroadcastReader& reader,
+                             std::span<const PartitionOffset> table_ends);
 
 /// Where the nodes of a task stand in the broadcast tables that they read. A cursor, one a node and
 /// table, is rows of the node's store of cursors, so a change is committed with what it led to.

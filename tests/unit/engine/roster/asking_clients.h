@@ -22,6 +22,7 @@ struct Questions {
   std::function<Status(const std::string& transactional_id)> producer;
   /// Changes an answer of the broker.
   std::function<void(std::vector<PartitionOffset>&)> change_committed;
+  std::function<void(const TopicPartition&, Admin::Watermarks&)> change_watermarks;
   /// Records of a broadcast topic's partition that are shown, as if more had not come yet.
   size_t table_records_max = SIZE_MAX;
   bool answers_at_once = true;
@@ -48,7 +49,11 @@ class AskingAdmin final : public Admin {
   }
   Result<Watermarks> watermarks(const TopicPartition& partition) override {
     if (questions_.watermarks) MILLRACE_RETURN_IF_ERROR(questions_.watermarks(partition));
-    return admin_->watermarks(partition);
+    Result<Watermarks> answer = admin_->watermarks(partition);
+    if (answer.ok() && questions_.change_watermarks) {
+      questions_.change_watermarks(partition, *answer);
+    }
+    return answer;
   }
   Result<std::vector<GroupMember>> group_members() override { return admin_->group_members(); }
   Status delete_records(std::span<const PartitionOffset> before) override {
