@@ -5,6 +5,7 @@
 
 #include "engine/testing/memory_broker.h"
 #include "tests/unit/engine/cluster.h"
+#include "tests/unit/engine/roster/asking_clients.h"
 #include "tests/unit/testing/counting_topology.h"
 
 namespace millrace::engine::internal_topics_test {
@@ -42,6 +43,17 @@ class InternalTopics : public ::testing::Test {
   std::unique_ptr<Admin> admin_ = broker_.clients()->admin().value();
   const Result<Topology> topology_ = by_value();
 };
+
+TEST_F(InternalTopics, ThatAnotherInstanceMakesMeanwhileAreNotTakenForDeleted) {
+  Questions questions;
+  questions.change_committed = [&](std::vector<PartitionOffset>& offsets) {
+    broker_.create_topic("app-counts-changelog", 3, {{"cleanup.policy", "compact"}});
+    offsets.front().offset = 5;
+  };
+  admin_ = std::make_unique<AskingAdmin>(std::move(admin_), questions);
+  const Status prepared = prepare();
+  EXPECT_TRUE(prepared.ok()) << prepared.message();
+}
 
 TEST_F(InternalTopics, InheritNothingThatAGuaranteeRestsOn) {
   options_.min_insync_replicas = 2;
