@@ -28,7 +28,8 @@ class MemberQuestion {
   void drop();
   /// The members, if they are known: asks, and hands out each answer once. After a failure that
   /// passes it asks again, after growing pauses; so after an answer without this instance, which
-  /// Kafka does not list yet, or has taken for gone without its own client's knowledge so far. Error: `kConfig` as `Admin::group_members`.
+  /// Kafka does not list yet, or has taken for gone without its own client's knowledge so far.
+  /// Error: `kConfig` as `Admin::group_members`.
   Result<std::optional<Members>> poll();
 
  private:

@@ -94,8 +94,8 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
   bool needs_reset = false;
   std::vector<bool> is_new;  ///< by partition: this task has met nothing of it before
   std::vector<int64_t> at;
-  /// What this instance had read when the task started. The task meets it before any record: the
-  /// version of a row at the cursor may have been compacted away before this instance read on.
+  /// The end of this instance's copy when the task started. The task meets it before any record:
+  /// the version of a row at the cursor may have been compacted away before this instance read on.
   std::vector<int64_t> first_end;
   std::vector<int64_t> kept_ms;  ///< wall clock of the row
   std::vector<int64_t> frozen;
@@ -213,18 +213,14 @@ void TaskBroadcasts::call(const Next& next, TaskProcessors& processors) const {
     processors.broadcast_reset(cursor.node, table);
     return;
   }
-  const BroadcastCopy& copy = cursor.topic.copy;
-  const BroadcastCopy::Change change = copy.change(next.partition, next.offset);
-  const auto p = static_cast<size_t>(next.partition);
-  const bool may_lack_versions =
-      next.offset >= copy.loaded_end(next.partition) && next.offset < cursor.first_end[p];
+  const BroadcastCopy::Change change = cursor.topic.copy.change(next.partition, next.offset);
   processors.broadcast_changed(
       cursor.node,
       {.table = table,
        .key = change.key,
        .value = change.row.value,
        .old_value = change.row_before.value,
-       .is_old_known = cursor.is_new[p] || (change.is_old_known && !may_lack_versions),
+       .is_old_known = change.is_old_known || cursor.is_new[static_cast<size_t>(next.partition)],
        .timestamp_ms = change.row.timestamp_ms});
 }
 

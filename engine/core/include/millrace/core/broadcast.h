@@ -15,9 +15,9 @@ struct BroadcastChange {
   std::string_view table;  ///< name of the topic
   Bytes key;
   Bytes value;      ///< null: deleted
-  Bytes old_value;  ///< as `BroadcastRows` had it before; null: there was no row
-  /// False: the node may have met a later version than `old_value`, which compaction removed before
-  /// this instance read it. Only for changes that the task meets when it starts.
+  Bytes old_value;  ///< null: there was no row
+  /// False, with a null `old_value`: compaction removed the previous row before any instance read
+  /// it. Only after a restart.
   bool is_old_known = true;
   int64_t timestamp_ms = 0;
 
