@@ -48,9 +48,12 @@ final class Topics {
     if (admin.listTopics().names().get().contains(topic)) {
       return;
     }
+    // Millrace refuses changelogs that bound times or forget deletions early.
     Map<String, String> config = Map.of(
         TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_COMPACT,
-        TopicConfig.MIN_COMPACTION_LAG_MS_CONFIG, Long.toString(Long.MAX_VALUE));
+        TopicConfig.MIN_COMPACTION_LAG_MS_CONFIG, Long.toString(Long.MAX_VALUE),
+        TopicConfig.MESSAGE_TIMESTAMP_AFTER_MAX_MS_CONFIG, Long.toString(Long.MAX_VALUE),
+        TopicConfig.DELETE_RETENTION_MS_CONFIG, "604800000");
     admin.createTopics(List.of(new NewTopic(topic, Layout.PARTITIONS, (short) 1).configs(config)))
         .all().get();
   }
