@@ -13,6 +13,7 @@
 
 #include "engine/base/file.h"
 #include "engine/snapshot/digest.h"
+#include "engine/snapshot/snapshot_directory.h"
 
 namespace millrace::engine {
 namespace {
