@@ -5,7 +5,7 @@
 
 namespace millrace::operators {
 
-/// Counts a record with a null that is not taken as dropped; true: go no further.
+/// Counts a record with an untaken null as dropped; true: go no further.
 inline bool drop_untaken_null(bool takes_null_key, bool takes_null_value, const Record& record,
                               ProcessorContext& context) {
   if (record.key.is_null() && !takes_null_key) {

@@ -1,6 +1,6 @@
 #pragma once
 
-/// Everything a program needs to say what its topology is.
+/// Everything a program needs to declare its topology.
 
 #include "millrace/operators/process.h"
 #include "millrace/operators/stream.h"

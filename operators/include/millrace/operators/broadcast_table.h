@@ -10,8 +10,8 @@
 
 namespace millrace {
 
-/// A table that every task can read whole (Kafka Streams: a global table). A handle, kept by
-/// processors to get at the rows.
+/// A table that every task can read whole (Kafka Streams: a global table). A handle that
+/// processors keep to read the rows.
 template <class K, class V>
 class BroadcastTable {
  public:

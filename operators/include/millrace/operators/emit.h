@@ -12,7 +12,7 @@ namespace operators {
 /// The byte core of `Emit`: forwards records to a range of the node's children.
 class RawEmit {
  public:
-  /// `answered` must outlive this: its timestamp and headers go with what is emitted.
+  /// `answered` must outlive this: its timestamp and headers go with every emitted record.
   explicit RawEmit(const Record& answered) : answered_(&answered) {}
 
   /// To all children from the `first` on.
@@ -29,24 +29,24 @@ class RawEmit {
   const Record* answered_;
   ProcessorContext* context_ = nullptr;
   size_t first_ = 0;
-  size_t last_ = 0;  ///< the one behind
+  size_t last_ = 0;  ///< one past the last
 };
 
 }  // namespace operators
 
-/// Emits records of types `K` and `V` from `flat_map` and `process`: each is pushed through all
-/// that follows before the call returns. Timestamp (unless given) and headers are the input
+/// Emits records of types `K` and `V` from `flat_map` and `process`: each passes all operators that
+/// follow before the call returns. Timestamp (unless given) and headers are the input
 /// record's.
 template <class K, class V>
 class Emit {
   static_assert(sizeof(NeedsSerde<K>) > 0 && sizeof(NeedsSerde<V>) > 0);
 
  public:
-  /// The buffers outlive this; they are kept between records so that none is allocated.
+  /// The buffers must outlive this; keeping them between records avoids allocations.
   Emit(const operators::RawEmit& raw, std::string& key_buffer, std::string& value_buffer)
       : raw_(raw), key_(key_buffer), value_(value_buffer) {}
 
-  /// Each an `OwnedOf` or, for text and raw bytes, a view; a value that is `std::nullopt` is null.
+  /// Takes each as `OwnedOf` or, for text and raw bytes, as a view; a value `std::nullopt` is null.
   template <class Key, class Value>
   void operator()(const Key& key, const Value& value) {
     raw_.forward(encoded_key(key), encoded_value(value));

@@ -19,8 +19,8 @@ class Table;
 /// aggregate. Null key, null value: dropped and counted "null_key" or "null_value". Out of order:
 /// aggregated like any record; the aggregate's timestamp is the larger of its own and the record's.
 ///
-/// `name` is that of the store, of its changelog, and of the exchange in front when a key was
-/// changed: keep it when the program changes. A call without a name does not compile.
+/// `name` names the store, its changelog, and the exchange in front if a key was changed: keep it
+/// when the program changes. A call without a name does not compile.
 template <class K, class V>
 class GroupedStream {
  public:
@@ -98,12 +98,12 @@ class GroupedStream {
   operators::StreamCore core_;
 };
 
-/// A table whose rows are grouped by a key of their own making; names are as in `GroupedStream`.
+/// A table whose rows are grouped by a key computed from each; names are as in `GroupedStream`.
 ///
-/// The old row is subtracted from the aggregate (if there is one) before the new one is added, and
-/// one change is emitted for both; a row that moves to another group is subtracted there first.
+/// A change subtracts the old row from the aggregate (if there is one), then adds the new one, and
+/// emits one change for both; a row that moves to another group leaves its old group first.
 /// Timestamp: the larger of the aggregate's and the change's. Out of order and between rows: the
-/// order of arrival. A function that returns `std::nullopt` deletes the aggregate.
+/// order of arrival counts. A function that returns `std::nullopt` deletes the aggregate.
 template <class K, class V>
 class GroupedTable {
  public:

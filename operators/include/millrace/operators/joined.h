@@ -7,7 +7,7 @@
 
 namespace millrace {
 
-/// Both sides of an inner join that was given no function.
+/// Both sides of an inner join without a function.
 template <class L, class R>
 struct Joined {};
 

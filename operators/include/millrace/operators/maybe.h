@@ -45,9 +45,9 @@ class Maybe {
   Bytes bytes_;
 };
 
-/// The serde type of what a user function returns: `Flat<Table>` is a `Table`, text a
-/// `std::string`, an optional what it holds. Specialise it for an `Owned` type of your own that is
-/// not its own serde type, or name the type in the call: `map_values<Mine>(…)`.
+/// The serde type that a user function's result stands for: `Table` for `Flat<Table>`,
+/// `std::string` for text; an optional counts as its value. Specialise it for an `Owned` type of
+/// yours that is not its own serde type, or name the type in the call: `map_values<Mine>(…)`.
 template <class R>
 struct SerdeTypeOf {
   using Type = R;

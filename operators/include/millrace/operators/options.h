@@ -16,35 +16,35 @@ struct StoreOptions {
 };
 
 struct TableOptions {
-  /// Of the store, and so of its changelog; empty: "<topic>-table".
+  /// Names the store, and so its changelog; empty: "<topic>-table".
   std::string name = {};
   StoreOptions store = {};
 };
 
 struct ExchangeOptions {
-  /// Of the exchange topic; empty: derived from what leads here, see `Stream::exchange`.
+  /// Names the exchange topic; empty: derived from the path to it, see `Stream::exchange`.
   std::string name = {};
-  int32_t partitions = 0;  ///< wanted; 0: as many as what it is joined with, else what feeds it
+  int32_t partitions = 0;           ///< wanted; 0: as many as its join partner has, else its inputs
   PartitionKey partition_key = {};  ///< the part of the key's bytes that decides; empty: all
 };
 
 struct JoinOptions {
-  /// Of the join, and of the exchange or the stores that it needs; empty: derived.
+  /// Names the join, and the exchange or the stores that it needs; empty: derived.
   std::string name = {};
 };
 
 struct ProcessOptions {
   std::vector<std::string> stores = {};
-  /// Those of `stores` that are read at the record's key, so that rows can be fetched ahead.
+  /// Those of `stores` that it reads at the record's key, so that the engine can fetch rows ahead.
   std::vector<std::string> reads_at_key = {};
   /// Names of broadcast tables that it reads, and whose changes call it.
   std::vector<std::string> broadcasts = {};
-  /// It forwards only records with the key it was given. Else a stateful operator behind it is
-  /// preceded by an exchange.
+  /// It forwards records only with the key of its input. Otherwise an exchange precedes a stateful
+  /// operator behind it.
   bool keeps_key = false;
 };
 
-/// Of a topic with values `V` that is read.
+/// For a topic with values `V` that the topology reads.
 template <class V>
 struct SourceOptions {
   std::string name = {};  ///< of the node; empty: the topic's
@@ -54,7 +54,7 @@ struct SourceOptions {
   std::function<Status(ViewOf<V>)> validate = {};
 };
 
-/// Of a topic with keys `K` and values `V` that every task reads whole.
+/// For a topic with keys `K` and values `V` that every task reads whole.
 template <class K, class V>
 struct BroadcastOptions {
   /// As in `SourceOptions`, of a key and of a value.
@@ -66,7 +66,7 @@ struct SinkOptions {
   /// The part of the key's bytes that decides the partition; empty: all of it.
   PartitionKey partition_key = {};
   std::string name = {};  ///< of the node; empty: derived from the topic
-  /// Of each commit write only the latest record per key, as `Table::to` always does.
+  /// Writes only the latest record per key of each commit, as `Table::to` always does.
   bool coalesce = false;
 };
 

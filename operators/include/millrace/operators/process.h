@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-/// Base of a user's processor with typed input and output; one object a task, single-threaded.
+/// Base of a user's processor with typed input and output; one object per task, single-threaded.
 ///
 ///     class Latest final : public mr::TypedProcessor<AccountId, crm::Event, AccountId, crm::Row> {
 ///       void on_start() override { rows_.emplace(store<AccountId, crm::Row>("rows")); }
@@ -23,8 +23,8 @@ namespace millrace {
 ///
 /// `process` takes such a factory, a factory of plain `Processor`s (then with both output types:
 /// `process<K2, V2>`), or a function like that of `flat_map`, which reaches stores through
-/// `emit.context()`. Nulls reach a processor as they are; a function only those it takes as
-/// `Maybe<T>`, others are dropped and counted "null_key" or "null_value".
+/// `emit.context()`. A processor gets nulls as they are. A function gets only those it takes as
+/// `Maybe<T>`; records with others are dropped and counted "null_key" or "null_value".
 ///
 /// `SideOutputs`: further outputs, each an `Output`, by which the processor forwards and from which
 /// the topology continues. A record to a side output that no node reads is dropped.
@@ -48,13 +48,13 @@ class TypedProcessor : public operators::ProcessorBase<KOut, VOut, SideOutputs..
   }
 
  protected:
-  /// `record.old_value` is what the record replaces, where the processor before says so.
+  /// `record.old_value` is the value that the record replaces, where the processor before gives it.
   virtual void on_record(Maybe<KIn> key, Maybe<VIn> value, const Record& record) = 0;
 };
 
 namespace operators {
 
-/// A processor's part for one of its inputs.
+/// The part of a processor that handles one of its inputs.
 template <class I>
 class InputHandler {
  public:
@@ -67,8 +67,8 @@ class InputHandler {
 
 }  // namespace operators
 
-/// As `TypedProcessor`, with several inputs of different types. It overrides `on_record` once an
-/// input, told apart by the first parameter.
+/// As `TypedProcessor`, with several inputs of different types. It overrides `on_record` once per
+/// input; the first parameter tells the inputs apart.
 ///
 ///     using Orders = mr::Input<"orders", OrderId, Order>;
 ///     using Payments = mr::Input<"payments", OrderId, Payment>;
@@ -82,7 +82,7 @@ class InputHandler {
 ///     builder.process("matching", [] { return std::make_unique<Matching>(); }, {},
 ///                     orders.as<Orders>(), payments.as<Payments>());
 ///
-/// All inputs have the same partitions, as the sides of a join; the record with the lowest time
+/// All inputs have the same partitions, like the sides of a join; the record with the lowest time
 /// among their heads comes first.
 template <class AllInputs, class KOut, class VOut, class... SideOutputs>
 class MultiInputProcessor;

@@ -23,18 +23,18 @@ class ProcessedStream;
 
 /// Records of types `K` and `V`, each a fact of its own. A handle: cheap to copy, used while its
 /// `TopologyBuilder` lives and has not built. Every method adds to the topology and returns what
-/// comes out. Headers and timestamps stay, and records out of order are treated as any, where a
-/// method says nothing else.
+/// comes out. Headers and timestamps stay, and records out of order are treated like any others,
+/// unless a method says otherwise.
 ///
 /// User functions take (key, value) or (value), each as `ViewOf<T>` or `Maybe<T>`, and return
-/// `OwnedOf<T>`, an optional of it, or for text a view. They are copied for every task and called
-/// by several threads, but each copy by one at a time. They may throw; see `Processor`.
+/// `OwnedOf<T>`, an optional of it, or for text a view. Every task has copies of its own; several
+/// threads call a copy, but one at a time. They may throw; see `Processor`.
 ///
-/// A function that asks for `ViewOf<T>` does not take nulls: "untaken" ones, below. "Dropped"
-/// records are counted by reason: "null_key" or "null_value", unless another is named.
+/// A function that asks for `ViewOf<T>` does not take nulls, called "untaken" below. "Dropped"
+/// records are counted by reason: "null_key" or "null_value", unless a method names another.
 ///
-/// `name` is the node's, for people and metrics; empty: derived. Names of stores and exchanges are
-/// those of their topics: keep them when the program changes.
+/// `name` is the node's, for people and metrics; empty: derived. The name of a store or an exchange
+/// also names its topic: keep it when the program changes.
 template <class K, class V>
 class Stream {
   static_assert(sizeof(NeedsSerde<K>) > 0 && sizeof(NeedsSerde<V>) > 0);
@@ -56,8 +56,8 @@ class Stream {
     }
   }
 
-  /// Other values. `Explicit`: their type, when the function's result does not tell. Untaken null
-  /// key: dropped. Untaken null value: stays null. `std::nullopt` makes a value null.
+  /// Replaces values. `Explicit`: their type, if the function's result does not imply it. Untaken
+  /// null key: dropped. Untaken null value: stays null. `std::nullopt` makes a value null.
   template <class Explicit = void, class F>
   auto map_values(F mapper, std::string name = {}) const {
     if constexpr (operators::is_value_mapper<Explicit, K, V, F>()) {
@@ -72,12 +72,12 @@ class Stream {
     }
   }
 
-  /// Other keys and values, one record for one: the function returns a `std::pair` of both. Untaken
-  /// nulls: dropped.
+  /// Replaces keys and values, one record for one: the function returns a `std::pair` of both.
+  /// Untaken nulls: dropped.
   template <class ExplicitKey = void, class ExplicitValue = void, class F>
   auto map(F mapper, std::string name = {}) const;
 
-  /// Other keys. Untaken nulls: dropped; so is a record whose new key is `std::nullopt`, as
+  /// Replaces keys. Untaken nulls: dropped; so is a record whose new key is `std::nullopt`, as
   /// "no_new_key".
   template <class ExplicitKey = void, class F>
   auto key_by(F selector, std::string name = {}) const {
@@ -93,7 +93,7 @@ class Stream {
     }
   }
 
-  /// Any number of records for one, with its timestamp and headers: the function takes
+  /// Makes any number of records of one, with its timestamp and headers: the function takes
   /// `Emit<NewKey, NewValue>&` after the key and value. Untaken nulls: dropped.
   template <class NewKey, class NewValue, class F>
   auto flat_map(F expander, std::string name = {}) const {
@@ -109,8 +109,8 @@ class Stream {
   }
 
   /// Shows records to `observer` and passes them on; those with an untaken null pass unseen.
-  /// Effects of the observer outside are not undone with the record's transaction, and happen again
-  /// then.
+  /// An aborted transaction does not undo outside effects of the observer; they happen again when
+  /// the record is processed again.
   template <class F>
   auto peek(F observer, std::string name = {}) const {
     if constexpr (operators::is_observer<K, V, F>()) {
@@ -123,7 +123,7 @@ class Stream {
     }
   }
 
-  /// Records of both, in the order in which each comes.
+  /// Records of both streams, in the order in which they come.
   Stream merge(const Stream& other) const { return Stream(core_.merge(other.core_)); }
 
   /// As many streams as predicates and one more: each record goes to that of the first predicate
@@ -211,10 +211,10 @@ class Stream {
   requires operators::Nameless<Args...>
   auto aggregate(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
-  /// Sends every record to the task that owns its key. Operators that need this behind one that
-  /// changes keys do it themselves; call it to name the topic, to choose the number of partitions,
-  /// or to share one exchange between several operators. Without a name: "<anchor>-by-key", where
-  /// the anchor is the last name given, else the topic. A null key is dropped and counted
+  /// Sends every record to the task that owns its key. Operators that need an exchange behind one
+  /// that changes keys add it themselves; call this to name the topic, to choose the number of
+  /// partitions, or to share one exchange between operators. Without a name: "<anchor>-by-key",
+  /// where the anchor is the last name given, else the topic. A null key is dropped and counted
   /// "null_key".
   Stream exchange(ExchangeOptions options = {}) const {
     const bool is_derived = options.name.empty();
@@ -227,8 +227,8 @@ class Stream {
     return exchange(std::move(options));
   }
 
-  /// Runs a user's processor; see `process.h`. Nothing is exchanged before it: a processor that
-  /// keeps state by a key that was changed needs an `exchange()` first. Returns the main output, as
+  /// Runs a user's processor; see `process.h`. It adds no exchange: a processor that keeps state by
+  /// a key that was changed needs an `exchange()` first. Returns the main output, as
   /// a `ProcessedStream` where the processor has side outputs.
   template <class NewKey = void, class NewValue = void, class F>
   auto process(std::string name, F factory, ProcessOptions options = {}) const;
@@ -349,7 +349,7 @@ auto Stream<K, V>::branch(Fs... predicates) const {
         core_.then({.operation = "branch",
                     .factory = operators::branch(
                         {operators::make_predicate<K, V>(std::move(predicates))...})});
-    // One fixed child a branch, whatever the user hangs on it, since children have numbers.
+    // One fixed child per branch, whatever the user attaches to it, since children have numbers.
     const auto arm = [&](size_t) {
       return Stream(split.then({.operation = "arm", .factory = operators::pass()}));
     };

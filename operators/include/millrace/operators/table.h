@@ -51,7 +51,7 @@ class Table {
     }
   }
 
-  /// Other rows. A function that returns `std::nullopt` leaves the row out; a change whose two
+  /// Replaces values. A function that returns `std::nullopt` leaves the row out; a change whose two
   /// sides are left out emits nothing.
   template <class Explicit = void, class F>
   auto map_values(F mapper, std::string name = {}) const {
@@ -74,8 +74,8 @@ class Table {
         {.name = std::move(name), .operation = "to_stream", .factory = operators::pass()}));
   }
 
-  /// Rows that both tables have at a key; a change of either emits one of the joined row, and
-  /// nothing when there is none before and after. Timestamp: the larger of both sides'. Out of
+  /// Rows that both tables have at a key. A change of either emits a change of the joined row, or
+  /// none if there is no joined row before or after. Timestamp: the larger of both sides'. Out of
   /// order: the order of offsets wins. Without a function the value is a `Joined<V, R>`.
   template <class K2, class R>
   auto join(const Table<K2, R>& other, JoinOptions options = {}) const {
@@ -136,7 +136,7 @@ class Table {
     }
   }
 
-  /// Writes rows to a topic, of each commit only the latest per key; deletes as tombstones.
+  /// Writes rows to a topic, only the latest per key of each commit; deletes as tombstones.
   template <class K2, class V2>
   void to(Topic<K2, V2> topic, SinkOptions options = {}) const {
     static_assert(std::is_same_v<K, K2>, "the topic's key type is not the table's");

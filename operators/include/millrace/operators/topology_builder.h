@@ -22,13 +22,13 @@ namespace millrace {
 ///            .aggregate("activity-totals", add_activity).to(kSummaries);
 ///     mr::Result<mr::Topology> topology = std::move(builder).build();
 ///
-/// Streams and tables made from it are used until `build`.
+/// Use streams and tables made from it only until `build`.
 class TopologyBuilder {
  public:
   explicit TopologyBuilder(std::string name)
       : draft_(std::make_unique<operators::TopologyDraft>(std::move(name))) {}
 
-  /// Records of a topic; a topic is read once, so keep what this returns.
+  /// Records of a topic. A topology reads a topic once, so keep what this returns.
   template <class K, class V>
   Stream<K, V> stream(Topic<K, V> topic, std::type_identity_t<SourceOptions<V>> options = {}) {
     return source(topic, {}, std::move(options));
@@ -79,7 +79,7 @@ class TopologyBuilder {
   }
 
   /// Runs a user's processor with several inputs, each fed by a stream: `stream.as<Input>()`, in
-  /// any order; see `MultiInputProcessor`. Else as `Stream::process`.
+  /// any order; see `MultiInputProcessor`. Otherwise as `Stream::process`.
   template <class F, class... Is>
   auto process(std::string name, F factory, ProcessOptions options,
                const operators::FedInput<Is>&... inputs) {

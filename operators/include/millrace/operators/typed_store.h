@@ -37,11 +37,11 @@ class TypedIterator {
   std::unique_ptr<StoreIterator> rows_;
 };
 
-/// A task's keyed store with keys `K` and values `V`. Keys and values are given as `OwnedOf<T>` or,
-/// for text and raw bytes, as views; `Bytes` of a record's key do as well, unencoded.
+/// A task's keyed store with keys `K` and values `V`. Give keys and values as `OwnedOf<T>` or, for
+/// text and raw bytes, as views. `Bytes` of a record's key are taken as they are.
 ///
-/// A view from `get` dies at the next call of any method, also one that an operator behind makes
-/// on the same store: copy what is to be forwarded.
+/// A view from `get` dies at the next call of any method, even of one that an operator behind makes
+/// on the same store: copy what you forward.
 template <class K, class V>
 class TypedStore {
  public:

@@ -11,8 +11,8 @@
 
 namespace millrace::operators {
 
-/// Makes the new aggregate of `current` (null: none yet) in `out`; false: there is none any more.
-/// `out` is another buffer than `current`.
+/// Writes the aggregate that follows `current` (null: none yet) to `out`; false: delete it. `out`
+/// is another buffer than `current`.
 using AggregateFunction =
     std::function<bool(Bytes key, Bytes value, Bytes current, std::string& out)>;
 
@@ -32,8 +32,8 @@ AggregateFunction reduce_function(AggregateFunction combine);
 /// Adds `step` to an aggregate that is an `int64_t` in the bytes of its serde.
 AggregateFunction count_function(int64_t step);
 
-/// The type of an aggregate: `Explicit`, or what the initial value or the function called for it
-/// tells.
+/// The type of an aggregate: `Explicit`, or the type of the initial value, which may come from a
+/// function.
 template <class Explicit, class Init>
 struct AggregateType : TypeIs<Explicit> {};
 template <class Init>
@@ -126,7 +126,7 @@ std::string initial_bytes(const Init& init) {
   return bytes;
 }
 
-/// Of `f(aggregate, value)` without a key, as `reduce` takes it.
+/// Checks `f(aggregate, value)` without a key, the form that `reduce` takes.
 template <class V, class F>
 constexpr bool is_combine_function() {
   using Combine = Call<F, TypeList<V, V>>;

@@ -14,7 +14,7 @@
 
 namespace millrace::operators {
 
-/// How a user function takes what it is to be called with.
+/// How a user function takes the arguments that an operator gives it.
 enum class Fit : unsigned char {
   kRight,
   kTextAsString,  ///< text as `std::string`, which a view does not turn into by itself
@@ -44,7 +44,7 @@ struct Unwrapped : TypeIs<T> {};
 template <class T>
 struct Unwrapped<std::optional<T>> : TypeIs<T> {};
 
-/// Whether one of the parameters, in order, cannot hold each value of the view it is given.
+/// Whether one of the parameters, in order, cannot hold each value of the view it gets.
 template <class... Ts, class... Parameters>
 constexpr bool has_narrower(TypeList<Ts...>, TypeList<Parameters...>) {
   if constexpr (sizeof...(Ts) != sizeof...(Parameters)) {
@@ -144,7 +144,7 @@ struct KeyedCall<F, K, TypeList<Vs...>, Extras...> {
   }
 };
 
-/// Refuses what is wrong with single parameters. The operator's own check says what it takes.
+/// Refuses single parameters that do not fit. The operator's own check says what it takes.
 template <class Call>
 constexpr bool takes_its_arguments() {
   static_assert(Call::kFit != Fit::kTextAsString,
@@ -174,7 +174,7 @@ auto keyed_result() {
 template <class F, class K, class... Vs>
 using KeyedResult = typename decltype(keyed_result<F, K, Vs...>())::Type;
 
-/// `Explicit` unless it is void, else what the returned `R` stands for.
+/// `Explicit` unless it is void, else the serde type of the returned `R`.
 template <class Explicit, class R>
 using OutputType =
     typename std::conditional_t<std::is_void_v<Explicit>, SerdeTypeOf<R>, TypeIs<Explicit>>::Type;

@@ -34,7 +34,7 @@ constexpr Encoding encoding_of() {
   }
 }
 
-/// Refuses, once a pair of types, an `R` that cannot be written as a `T`.
+/// Refuses, once per pair of types, an `R` that cannot be written as a `T`.
 template <class T, class R>
 struct Encodable {
   static constexpr Encoding kEncoding = encoding_of<T, R>();
@@ -56,8 +56,8 @@ struct Encodable {
   }
 };
 
-/// Replaces `out` by the bytes of `value`; false when it is null. Text and raw bytes are taken as
-/// views as well, so that no string has to be made for them.
+/// Replaces `out` by the bytes of `value`; false when it is null. Takes text and raw bytes as views
+/// too, so that callers need not make a string.
 template <class T, class R>
 bool encode_to(const R& value, std::string& out) {
   if constexpr (!Encodable<T, R>::is_right()) {
@@ -77,7 +77,7 @@ bool encode_to(const R& value, std::string& out) {
   }
 }
 
-/// The bytes of a key of serde type `K`: those given, or `key` encoded into `buffer`.
+/// The bytes of a key of serde type `K`: the given ones, or `key` encoded into `buffer`.
 template <class K, class Key>
 Bytes key_bytes(const Key& key, std::string& buffer) {
   if constexpr (std::same_as<Key, Bytes>) {

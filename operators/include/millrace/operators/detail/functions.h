@@ -14,7 +14,7 @@
 /// with.
 namespace millrace::operators {
 
-/// A user function as a byte core sees it, with what it may be called with.
+/// A user function as a byte core sees it, with the nulls that it takes.
 template <class Signature>
 struct UserFunction {
   std::function<Signature> call;
@@ -42,8 +42,8 @@ enum class JoinKind : unsigned char {
   kOuter,  ///< a side is there
 };
 
-/// Makes a join's value of both sides' (null: no row) in `out`; false: there is no value. It is
-/// called only with the nulls that the kind of join lets through.
+/// Writes the value joined from both sides (null: no row) to `out`; false: there is no value. It
+/// gets only the nulls that the kind of join lets through.
 using Joiner = std::function<bool(Bytes key, Bytes left, Bytes right, std::string& out)>;
 
 /// The joiner of an inner join without a function: a `Joined<L, R>`.
@@ -58,7 +58,7 @@ constexpr bool has_key_of() {
 }
 
 // Each check below refuses a function that does not fit, in one sentence, and returns whether it
-// does; each `make_…` REQUIRES that.
+// fits; each `make_…` REQUIRES that it does.
 
 template <class K, class V, class F>
 constexpr bool is_predicate() {
@@ -104,7 +104,7 @@ Observer make_observer(F f) {
 template <class Explicit, class F, class K, class... Vs>
 using ResultOf = OutputType<Explicit, KeyedResult<F, K, Vs...>>;
 
-/// Whether a function that can be called returns what can be written.
+/// Whether a function takes its arguments and returns a value that can be written.
 template <class Explicit, class F, class K, class... Vs>
 constexpr bool makes_a_value() {
   if constexpr (takes_its_arguments<KeyedCall<F, K, TypeList<Vs...>>>()) {
@@ -237,7 +237,7 @@ EventTime make_event_time(F f) {
   };
 }
 
-/// The type, with what has to hold of its values beyond the serde.
+/// The type, with a check of its values beyond the serde.
 template <class T>
 TypeInfo checked_type(std::function<Status(ViewOf<T>)> validate) {
   TypeInfo type = type_info<T>();

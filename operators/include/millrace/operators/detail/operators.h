@@ -9,7 +9,7 @@
 #include "millrace/operators/detail/table_view.h"
 
 /// The processors behind the methods of `Stream`, `Table` and their groups, which say what each
-/// does with nulls and records out of order. One a source: `filter_stream` is in `filter.cc`.
+/// does with nulls and records out of order. Each has a source: `filter_stream` is in `filter.cc`.
 namespace millrace::operators {
 
 ProcessorFactory filter_stream(Predicate predicate);
@@ -25,8 +25,8 @@ ProcessorFactory flat_map(RecordExpander expander);
 ProcessorFactory key_by(KeySelector selector);
 ProcessorFactory peek(Observer observer);
 
-/// Passes a record to the child of the first predicate that is true, else to the last child, of
-/// which there is one more than predicates.
+/// Passes a record to the child of the first predicate that is true, else to the last child. There
+/// is one child more than predicates.
 ProcessorFactory branch(std::vector<Predicate> predicates);
 
 /// Passes records on as those of a stream, without the old value of a table's change. Null values
@@ -39,19 +39,19 @@ ProcessorFactory relay();
 /// Passes records with a key; a null key has no partition: dropped and counted "null_key".
 ProcessorFactory pass_keyed();
 
-/// Keeps the latest value per key in `store` and emits each change with the row it replaces: what
-/// makes a table of a topic or a stream.
+/// Turns a topic or a stream into a table: keeps the latest value per key in `store` and emits each
+/// change with the row it replaces.
 ProcessorFactory table_store(std::string store);
 
 /// Keeps an aggregate per key of a stream in `store` and emits each of its changes.
 ProcessorFactory aggregate_stream(std::string store, Aggregator aggregator);
 
-/// Gives the changes of a table to the groups of its rows: the value becomes a `Change` (see
+/// Sends the changes of a table to the groups of its rows: the value becomes a `Change` (see
 /// `pair_codec.h`), the key the group's.
 ///
-/// A row that stays in its group is one record (old, new); one that moves is two, first the old to
-/// the old group, then the new to the new one. A row whose selector returns `std::nullopt` is in no
-/// group. Timestamp and headers are the change's.
+/// A row that stays in its group makes one record (old, new). A row that moves makes two: the old
+/// row to the old group, then the new row to the new one. A row whose selector returns
+/// `std::nullopt` is in no group. Timestamp and headers are the change's.
 ProcessorFactory regroup_table(KeySelector selector);
 
 /// Keeps an aggregate per group in `store`, from the records of `regroup_table`.
@@ -66,8 +66,8 @@ ProcessorFactory stream_broadcast_join(JoinKind kind, std::string table, KeySele
 enum class JoinSide : unsigned char { kLeft, kRight };
 
 /// One side of a table–table join: a change of `side` against the row that the other side has now.
-/// Both sides must not change by one and the same record (a table joined with what was computed
-/// from it): `Table::join` then gives each side a store of its own.
+/// One record must not change both sides, as it does where a table is joined with one computed from
+/// it: `Table::join` then gives each side a store of its own.
 ProcessorFactory table_table_join(JoinKind kind, JoinSide side, TableView other, Joiner joiner);
 TableView join_view(JoinKind kind, TableView left, TableView right, Joiner joiner);
 

@@ -31,7 +31,7 @@ void encode_pair(BytesPair pair, std::string& out);
 /// Error: `kInvalidRecord` when `bytes` have another layout.
 Status validate_pair(Bytes bytes);
 
-/// Views into `bytes`. REQUIRES: bytes that `validate_pair` takes.
+/// Views into `bytes`. REQUIRES: bytes that `validate_pair` accepts.
 BytesPair decode_pair(Bytes bytes);
 
 /// A table's change as the value of an exchange topic.
@@ -45,7 +45,7 @@ Status validate_parts(Bytes bytes, Status (*first)(Bytes), Status (*second)(Byte
 
 }  // namespace operators
 
-/// Both null: nothing changed, which is never sent.
+/// Both null would mean that nothing changed; no operator sends that.
 template <class V>
 struct Serde<Change<V>> {
   using View = BytesPair;

@@ -45,7 +45,7 @@ struct SidePort : OutputPort<typename Output::Key, typename Output::Value> {
 
 /// The common part of typed processors, whatever their inputs: outputs, stores, timers, tables.
 ///
-/// The side outputs are the first children of the node, one each; all others are of the main one.
+/// The first children of the node are the side outputs, one each; the others are the main output's.
 template <class KOut, class VOut, class... Outputs>
 class ProcessorBase : public Processor {
   static_assert(have_own_names<Outputs...>(), "two side outputs of a processor have one name");
@@ -78,10 +78,10 @@ class ProcessorBase : public Processor {
  protected:
   /// Before the first record: look up stores, schedule punctuations.
   virtual void on_start() {}
-  /// A timer is due; what this emits has the timer's time. See `Processor::on_timer`.
+  /// A timer is due; records emitted here have the timer's time. See `Processor::on_timer`.
   virtual void on_due(const Timer& timer) { Processor::on_timer(timer); }
 
-  /// A broadcast table has changed; what this emits has the change's time. See `Processor`.
+  /// A broadcast table has changed; records emitted here have the change's time. See `Processor`.
   virtual void on_table_change(const BroadcastChange& /*change*/) {}
   virtual void on_table_reset(std::string_view /*table*/) {}
 
@@ -115,7 +115,7 @@ class ProcessorBase : public Processor {
   TypedTimers<K> timers(std::string_view name) {
     return TypedTimers<K>(context().timers(name));
   }
-  /// Calls `callback(now_ms)` about every `interval_ms`; what it emits has the timestamp now_ms.
+  /// Calls `callback(now_ms)` about every `interval_ms`; its records have the timestamp now_ms.
   void schedule(TimeKind kind, int64_t interval_ms, std::function<void(int64_t now_ms)> callback) {
     context().schedule(kind, interval_ms, [this, callback = std::move(callback)](int64_t now_ms) {
       answer_at(now_ms);

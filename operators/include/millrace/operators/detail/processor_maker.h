@@ -61,7 +61,7 @@ requires requires {
 }
 struct SideOutputsOf<P> : TypeIs<typename P::SideOutputs> {};
 
-/// Tells what a user gave to `process` and makes a factory of it.
+/// Finds out what a user gave to `process` and makes a factory of it.
 template <class K, class V, class NewKey, class NewValue, class F>
 struct ProcessorMaker {
   using OutKey = NewKey;
@@ -124,7 +124,7 @@ constexpr bool feeds_each_once(Inputs<Is...>, TypeList<Fed...>) {
   return sizeof...(Is) == sizeof...(Fed) && ((kCountOf<Is, Fed...> == 1) && ...);
 }
 
-/// As `ProcessorMaker`, of a processor with several inputs that streams for `Fed` are given to.
+/// As `ProcessorMaker`, for a processor with several inputs; `Fed` are those that get a stream.
 template <class F, class... Fed>
 struct MultiInputMaker {
   static constexpr bool is_right() {

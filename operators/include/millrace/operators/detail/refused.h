@@ -16,7 +16,7 @@ namespace millrace::operators {
 /// so that one mistake gives one error.
 ///
 /// `A` and `B` stand for types that a call may name. Options have overloads of their own, because
-/// braces tell no type.
+/// braces have no type.
 struct Refused {
   template <class T>
   operator T() const {  // NOLINT(google-explicit-constructor): it passes for anything
@@ -142,7 +142,7 @@ constexpr bool kIsNamed<First, Rest...> =
 template <class... Args>
 concept Nameless = !kIsNamed<Args...>;
 
-/// Refuses a call whose first argument would have to be a name.
+/// Refuses a call whose first argument is not the name that it needs.
 template <class... Args>
 Refused refuse_nameless() {
   static_assert(kIsNamed<Args...>,

@@ -49,7 +49,7 @@ struct SignatureOf<R (C::*)(Args...) const> : SignatureOf<R (*)(Args...)> {};
 template <class R, class C, class... Args>
 struct SignatureOf<R (C::*)(Args...) const noexcept> : SignatureOf<R (*)(Args...)> {};
 
-/// Whether a number of type `From` may be another one as a `To`.
+/// Whether a number of type `From` may change when it becomes a `To`.
 template <class From, class To>
 constexpr bool is_narrower() {
   if constexpr (!std::is_arithmetic_v<From> || !std::is_arithmetic_v<To> ||

@@ -9,16 +9,16 @@
 
 namespace millrace::operators {
 
-/// Reads the rows of a table by key, also of one that is not stored as such: a filtered, mapped or
-/// joined table is computed from the stores it comes from. One object a processor.
+/// Reads the rows of a table by key, and computes those of a filtered, mapped or joined table from
+/// the stores it comes from. Each processor has an object of its own.
 class RowView {
  public:
   virtual ~RowView() = default;
-  /// The view dies at the next `get` and when a store it comes from is used.
+  /// The row dies at the next `get` and at the next use of a store it comes from.
   virtual Row get(Bytes key) = 0;
 };
 
-/// How a processor gets at a table's rows.
+/// How a processor reads a table's rows.
 struct TableView {
   std::vector<std::string> stores;  ///< that the processor's node must declare
   std::function<std::unique_ptr<RowView>(ProcessorContext&)> open;

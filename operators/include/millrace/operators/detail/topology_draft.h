@@ -14,14 +14,14 @@ namespace millrace::operators {
 
 /// A processor's node as an operator wants it.
 struct ProcessorUse {
-  std::string name = {};  ///< empty: "<anchor>.<operation>", with a counter when it is taken
+  std::string name = {};  ///< empty: "<anchor>.<operation>", with a counter when that is taken
   std::string_view operation = {};
   ProcessorFactory factory = {};
   std::vector<std::string> stores = {};
   std::vector<std::string> reads_at_key = {};
   bool keeps_key = true;
   std::string forwards_rows_of = {};
-  /// With these it needs a name of its own, after which its store of cursors is called.
+  /// With these it needs a name of its own, which also names its store of cursors.
   std::vector<std::string> broadcasts = {};
 };
 
@@ -35,11 +35,11 @@ class TopologyDraft {
  public:
   explicit TopologyDraft(std::string name) : name_(std::move(name)) {}
 
-  /// `name`: empty: the topic's.
+  /// An empty `name` stands for the topic's.
   NodeIndex add_source(std::string name, TopicUse topic, decltype(Node::event_time) event_time);
   NodeIndex add_processor(const std::vector<NodeIndex>& parents, std::string_view anchor,
                           ProcessorUse use);
-  /// `options.name` is set; `is_derived`: not by the user.
+  /// REQUIRES: `options.name`. `is_derived`: the user did not give that name.
   NodeIndex add_exchange(const std::vector<NodeIndex>& parents, TypeInfo key, TypeInfo value,
                          ExchangeOptions options, bool is_derived);
   void add_sink(const std::vector<NodeIndex>& parents, TopicUse topic, SinkOptions options);
@@ -53,7 +53,7 @@ class TopologyDraft {
   /// Whether one input record can reach both sets of nodes.
   bool have_common_source(const std::vector<NodeIndex>& a, const std::vector<NodeIndex>& b) const;
 
-  /// The parts are taken: nothing may be added afterwards. Error: `kConfig`, naming every fault.
+  /// Takes the parts: add nothing afterwards. Error: `kConfig`, naming every fault.
   Result<Topology> build();
 
  private:
@@ -85,7 +85,7 @@ struct StreamCore {
   /// As `then`, for operators whose results have other keys.
   StreamCore then_rekeyed(ProcessorUse use) const;
   StreamCore exchange(TypeInfo key, TypeInfo value, ExchangeOptions options, bool is_derived) const;
-  /// Through an exchange called `name` when a key was changed before.
+  /// Adds an exchange called `name` if an operator before may have changed a key.
   StreamCore at_its_key(TypeInfo key, TypeInfo value, std::string name) const;
   /// REQUIRES: both of the same builder.
   StreamCore merge(const StreamCore& other) const;
@@ -98,7 +98,7 @@ struct StreamCore {
 StreamCore add_processor(const StreamCore& stream, std::string name, ProcessorFactory factory,
                          ProcessOptions options);
 
-/// The streams of a processor's inputs, each with the input's number, as one.
+/// The streams of a processor's inputs as one, with the number of each input.
 struct MergedInputs {
   StreamCore stream;
   std::vector<uint8_t> inputs;  ///< of each of its nodes
