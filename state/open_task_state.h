@@ -11,7 +11,7 @@ class Env;
 
 namespace millrace {
 
-/// `TaskState::open` with the file system's seam open: tests make it fail. Null: the machine's.
+/// `TaskState::open` over a file system that tests can make fail. Null: the machine's.
 Result<std::unique_ptr<TaskState>> open_task_state(const TaskStateOptions& options,
                                                    std::span<const StoreSpec> stores,
                                                    rocksdb::Env* env);

@@ -13,8 +13,8 @@ namespace millrace {
 
 class Backend;
 
-/// Rows that a read found, one a key and in the order of the keys; a null value: there is no such
-/// row. Their bytes lie in the back end, which holds them while this lives; read again only then.
+/// Rows that a read found, one per key and in the order of the keys; a null value: there is no such
+/// row. The back end holds their bytes while this lives; read again only after that.
 class FoundRows {
  public:
   FoundRows(Backend& backend, std::span<const Row> rows) : holder_(&backend), rows_(rows) {}
@@ -36,24 +36,24 @@ struct StoreChanges {
   std::span<const SortedRow> rows;
 };
 
-/// Where committed rows live: RocksDB or memory. Stores go by their index in the list the back end
-/// was made with. Not thread-safe, but for the readers it gives away.
+/// Holds committed rows, in RocksDB or in memory. Callers name a store by its index in the list
+/// that the back end was made with. Not thread-safe, except for the readers it returns.
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  /// As stored with the last commit or restored records.
+  /// Those of the last commit or of the latest restored records.
   virtual const TaskPositions& positions() const = 0;
   /// Most keys of one read; bounds what it holds.
   static constexpr size_t kReadKeysMax = 256;
-  /// REQUIRES: `keys` ascend and are 1 to `kReadKeysMax`; what was found before is let go.
+  /// REQUIRES: `keys` ascend and are 1 to `kReadKeysMax`; no `FoundRows` lives.
   virtual Result<FoundRows> read(size_t store, std::span<const Bytes> keys) = 0;
-  /// Rows with from <= key < to; a null bound is open. A failure ends the walk early and is put
-  /// into `status`, which outlives the iterator.
+  /// Rows with from <= key < to; a null bound is open. A failure ends the walk early and goes into
+  /// `status`, which must outlive the iterator.
   virtual std::unique_ptr<StoreIterator> range(size_t store, Bytes from, Bytes to,
                                                Status& status) = 0;
-  /// All changes and the positions, or nothing. Positions of stores that are not the back end's are
-  /// left out; those of its stores that `positions` does not name stay.
+  /// Writes all changes and the positions, or nothing. Leaves out positions of stores that are not
+  /// the back end's, and keeps those of its stores that `positions` does not name.
   virtual Status commit(std::span<const StoreChanges> changes, const TaskPositions& positions) = 0;
   virtual std::shared_ptr<const StoreReader> reader(size_t store) const = 0;
   virtual std::shared_ptr<const StateCheckpointer> checkpointer() const { return nullptr; }

@@ -69,7 +69,7 @@ class MemoryReader final : public StoreReader {
     return OwnedRow{row.value.to_string(), row.timestamp_ms};
   }
 
-  // Visiting may take long: the lock is held only to copy keys and pointers.
+  // Visiting may take long, so the lock covers only the copy of keys and pointers.
   Status scan(Bytes from, Bytes to,
               const std::function<bool(Bytes key, Row row)>& visit) const override {
     std::vector<std::pair<std::string, MemoryBackend::OwnedValue>> found;

@@ -25,7 +25,7 @@ class MemoryBackend final : public Backend {
   Status finish_restore() override { return {}; }
   Status close() override { return {}; }
 
-  /// Values are shared with scans, which copy the pointers under the lock and not the bytes.
+  /// Scans share values: under the lock they copy the pointers, not the bytes.
   struct OwnedValue {
     std::shared_ptr<const std::vector<uint64_t>> words;
     size_t size = 0;
@@ -36,7 +36,7 @@ class MemoryBackend final : public Backend {
     }
   };
   using Rows = std::map<std::string, OwnedValue, std::less<>>;
-  /// Written by the task under the lock; the task itself reads without it.
+  /// The task writes under the lock and reads without it.
   struct Table {
     mutable std::shared_mutex mutex;
     Rows rows;
@@ -46,7 +46,7 @@ class MemoryBackend final : public Backend {
   std::vector<std::string> names_;
   std::vector<std::shared_ptr<Table>> tables_;
   TaskPositions positions_;
-  std::vector<Row> found_;  ///< by the latest read
+  std::vector<Row> found_;  ///< of the latest read
 };
 
 }  // namespace millrace

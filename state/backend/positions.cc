@@ -22,7 +22,7 @@ void append_text(std::string& out, std::string_view text) {
   out.append(text);
 }
 
-/// Takes values off the front; after a value that is not there, `ok` stays false.
+/// Takes values off the front; after a missing value, `ok` stays false.
 struct Cursor {
   std::string_view rest;
   bool ok = true;

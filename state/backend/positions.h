@@ -8,8 +8,8 @@
 
 namespace millrace {
 
-/// Takes over what a commit says: its inputs and time, and the changelog ends of those of `stores`
-/// that it names.
+/// Takes over a commit's positions: its inputs and time, and the changelog ends that it names of
+/// `stores`.
 void merge_positions(const TaskPositions& from, std::span<const std::string> stores,
                      TaskPositions& into);
 

@@ -12,7 +12,7 @@
 namespace millrace {
 namespace {
 
-// A unit may read any number of rows, and only its end evicts; this bounds it meanwhile.
+// A unit may read any number of rows, and evicts at its end only; this bounds it meanwhile.
 constexpr size_t kFarOverFactor = 2;
 // Less than a quarter of the smallest table, so that one call never comes round to a slot again.
 constexpr size_t kFarOverEvictSlots = 16;
@@ -25,7 +25,7 @@ std::string prefix_end(Bytes prefix) {
   return end;
 }
 
-/// No assertion: the keys of records reach user code, and what it does with them is its own error.
+/// No assertion: the keys of records reach user code, and misusing them is the user's error.
 void require(bool holds, const char* otherwise) {
   if (!holds) [[unlikely]]
     throw std::invalid_argument(otherwise);
@@ -109,7 +109,7 @@ const StoredRow* BufferedStore::read_through(std::span<const Bytes> keys) {
   return last;
 }
 
-// The row just read is marked as used, so a clock that does not come round leaves it where it is.
+// The row just read is marked as used, so a clock that does not come round keeps it.
 void BufferedStore::evict_when_far_over() {
   if (memory_.used_bytes <= memory_.limit_bytes * kFarOverFactor) return;
   buffer_.evict(kFarOverEvictSlots);

@@ -18,7 +18,7 @@ namespace millrace {
 /// A task's store: the commit buffer above its back end.
 class BufferedStore final : public KeyValueStore {
  public:
-  /// All outlive this. `refused`: the open unit's, which all stores of the task share.
+  /// All must outlive this. `refused` is the open unit's; all stores of the task share it.
   BufferedStore(std::string name, BufferMemory& memory, Backend& backend, size_t index,
                 std::optional<TaskState::RefusedRow>& refused);
 
@@ -40,13 +40,13 @@ class BufferedStore final : public KeyValueStore {
   const Status& status() const { return failure_; }
   void clear_status() { failure_ = Status(); }
 
-  /// Feeds changelog records to the back end; rows cached of their keys are dropped.
+  /// Feeds changelog records to the back end and drops cached rows of their keys.
   Status restore(std::span<const ChangelogRecord> records, int64_t end_offset);
 
  private:
   /// A null value deletes.
   void write(Bytes key, Bytes value, int64_t timestamp_ms);
-  /// Of `keys` the last one's row, now in the buffer; null: the read failed, as `status` says.
+  /// The row of the last of `keys`, now in the buffer; null: the read failed, see `status`.
   const StoredRow* read_through(std::span<const Bytes> keys);
   void evict_when_far_over();
 

@@ -147,7 +147,7 @@ Status BufferedTaskState::commit_to(Backend& backend, const TaskPositions& posit
   return backend.commit(changes, positions);
 }
 
-// The disk first: it may fail, memory cannot.
+// Commits the disk first: it may fail, memory cannot.
 Status BufferedTaskState::apply_frozen(const TaskPositions& positions) {
   MILLRACE_ASSERT(!unit_open_ && frozen_, "apply_frozen needs closed units and a generation 1");
   MILLRACE_RETURN_IF_ERROR(status());

@@ -17,7 +17,7 @@ namespace millrace {
 /// The stores of a task over a disk and a memory back end.
 class BufferedTaskState final : public TaskState {
  public:
-  /// `disk` holds the stores that are on disk, in the order of the specs; null when there are none.
+  /// `disk` holds the stores on disk, in the order of the specs; null when there are none.
   BufferedTaskState(const TaskStateOptions& options, std::span<const StoreSpec> stores,
                     std::unique_ptr<Backend> disk);
 

@@ -65,7 +65,7 @@ void CommitBuffer::grow() {
   }
 }
 
-// Moves the slots behind back instead of leaving a gravestone, so probing never degrades.
+// Moves the slots behind back instead of leaving a tombstone, so probing never degrades.
 void CommitBuffer::remove_slot(Slot* slot) {
   const size_t mask = slots_.size() - 1;
   size_t hole = static_cast<size_t>(slot - slots_.data());

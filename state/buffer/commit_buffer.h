@@ -14,7 +14,7 @@
 
 namespace millrace {
 
-/// Memory that the commit buffers of one task share, and what they use of it.
+/// Memory that the commit buffers of one task share, and how much they use.
 struct BufferMemory {
   Slab slab;
   size_t limit_bytes = 0;
@@ -26,7 +26,7 @@ struct BufferMemory {
 ///
 /// A row is clean (as in the back end, or known to be absent there), dirty (generation 2) or frozen
 /// (generation 1). A write never changes a row in place: it makes a new one and swaps it in, so the
-/// row before stays whole for the unit that may be undone or the commit that is under way.
+/// previous row stays whole for an undo of the unit or for the commit that is under way.
 /// Not thread-safe. Rows returned stay valid until the next write, `evict`, `forget` or `discard`;
 /// inside a unit, rows that the unit replaces stay valid until it ends.
 class CommitBuffer {
@@ -39,16 +39,16 @@ class CommitBuffer {
   /// The latest row of `key`; null when the buffer does not know it.
   const StoredRow* find(Bytes key);
   /// Touches the rows of all `keys` together, which hides most of the memory's latency; appends the
-  /// indexes of those it does not know to `missing`.
+  /// indexes of keys it does not know to `missing`.
   void find_all(std::span<const Bytes> keys, std::vector<uint32_t>& missing);
   /// A null value deletes.
   void write(Bytes key, Bytes value, int64_t timestamp_ms);
-  /// Adds what the back end said. A null value: it has no such row. A row already known stays.
+  /// Adds a row that the back end returned. A null value: it has none. A row already known stays.
   const StoredRow* cache(Bytes key, Row row);
   /// Drops the cached row of `key`. REQUIRES: it is not dirty.
   void forget(Bytes key);
-  /// Drops clean rows that were not used lately until the memory is within its limit, looking at
-  /// `slots_max` slots at most.
+  /// Drops clean rows without recent use until the memory is within its limit; looks at `slots_max`
+  /// slots at most.
   void evict(size_t slots_max);
 
   void begin_unit();
@@ -59,9 +59,9 @@ class CommitBuffer {
   void freeze();
   /// Generation 1 in key order.
   std::span<const SortedRow> frozen() const { return frozen_.rows(); }
-  /// The back end has generation 1 now: its rows become clean. REQUIRES: no unit open.
+  /// The back end has generation 1 now: makes its rows clean. REQUIRES: no unit open.
   void applied();
-  /// Generation 1 was sent, and no back end takes it. REQUIRES: no unit open.
+  /// Drops generation 1, which was sent and which no back end takes. REQUIRES: no unit open.
   void drop_frozen();
   /// Drops generations 1 and 2.
   void discard();

@@ -60,7 +60,7 @@ void MergedIterator::next() {
   settle();
 }
 
-// A key that the buffer has is passed in all three layers at once.
+// Passes a key that the buffer has in all three layers at once.
 void MergedIterator::pass(Bytes key) {
   const StoredRow* const in_dirty = dirty();
   const StoredRow* const in_frozen = frozen();

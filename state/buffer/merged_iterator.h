@@ -9,8 +9,8 @@
 
 namespace millrace {
 
-/// The rows of a back end as the commit buffer changes them, in key order: generation 2 hides
-/// generation 1, which hides the back end. Its cost is that of the rows it passes.
+/// Walks the rows of a back end as the commit buffer changes them, in key order: generation 2 hides
+/// generation 1, which hides the back end. Its cost grows with the rows it passes.
 class MergedIterator final : public StoreIterator {
  public:
   /// `committed` covers the same range [from, to); a null bound is open.

@@ -21,9 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kFlushIntervalMs = 30'000;
-// A smaller run is written like a commit: a file of its own would cost the reads more.
+// The back end writes a smaller run like a commit: a file of its own would cost reads more.
 constexpr size_t kIngestBytesMin = 1 << 20;
-// Bytes gathered for a database that has rows already: the batch holds them a second time.
+// Bytes to gather for a database that has rows already: the batch holds them a second time.
 constexpr size_t kBatchRunBytes = 32 << 20;
 constexpr size_t kBatchBytesPerRow = 32;
 
@@ -107,7 +107,7 @@ Result<std::unique_ptr<RocksDbBackend>> RocksDbBackend::open(const TaskStateOpti
   return backend;
 }
 
-// Opens, or starts anew when what is there is damaged.
+// Opens the database, or removes a damaged one and starts with an empty one.
 Status RocksDbBackend::open_database(const SharedStateMemory& memory, rocksdb::Env* env) {
   for (bool again = false;; again = true) {
     Result<Database::Opened> opened = Database::open(path_, memory, env);
@@ -186,7 +186,7 @@ Result<std::string> RocksDbBackend::load() {
   if (!stored_meta_.contains(kPositionsKey)) return std::string("no positions");
   Result<TaskPositions> positions = decode_positions(text_of(stored_meta_, kPositionsKey));
   if (!positions.ok()) return positions.message();
-  // A commit that far ahead was made by a clock that was wrong, or is read by one: it has no age.
+  // A commit that far ahead means that a clock is or was wrong: its age is unknown.
   const int64_t age_ms = opened_at_ms_ - positions->committed_at_ms;
   if (max_age_ms_ > 0 && std::abs(age_ms) > max_age_ms_) {
     return fmt::format("last commit {} ms ago, limit {} ms", age_ms, max_age_ms_);
@@ -195,8 +195,8 @@ Result<std::string> RocksDbBackend::load() {
   return std::string();
 }
 
-// Stores keep their number as long as their rows can be used. Others get a new one, and what is
-// under the old goes in the batch that stores the new.
+// Stores keep their number as long as their rows can be used. Others get a new one; the batch that
+// writes it deletes the rows under the old one.
 void RocksDbBackend::assign_numbers(std::span<const StoreSpec> stores) {
   StoreNumber newest = kMetaStore;
   std::map<std::string, StoreNumber, std::less<>> known;
@@ -244,7 +244,7 @@ Result<FoundRows> RocksDbBackend::read(size_t store, std::span<const Bytes> keys
   return found;
 }
 
-// Into `values_` and `statuses_`.
+// Reads into `values_` and `statuses_`.
 void RocksDbBackend::look_up(StoreNumber number, std::span<const Bytes> keys) {
   const StorePrefix prefix = store_prefix(number);
   size_t bytes = 0;
@@ -342,7 +342,7 @@ Status RocksDbBackend::commit(std::span<const StoreChanges> changes,
 }
 
 // Bounds the tail that a restart after a crash has to replay. A failure stops the database, so the
-// next commit reports it; this one is written.
+// next commit reports it; the current one is written.
 void RocksDbBackend::flush_when_due() {
   const int64_t now = std::max(positions_.committed_at_ms, now_ms());
   if (std::abs(now - flushed_at_ms_) < kFlushIntervalMs) return;  // the clock may be set back

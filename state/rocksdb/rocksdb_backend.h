@@ -18,14 +18,14 @@
 
 namespace millrace {
 
-/// Rows of a task in one RocksDB database, one column family, without a write-ahead log: rows,
-/// positions and everything else a commit says are one batch in one memtable, and memtables reach
-/// the disk in order, so that after a crash the database stands at some earlier commit, whole.
+/// Rows of a task in one RocksDB database, one column family, without a write-ahead log. Rows,
+/// positions and the rest of a commit are one batch in one memtable, and memtables reach the disk
+/// in order, so that after a crash the database stands at some earlier commit, whole.
 class RocksDbBackend final : public Backend {
  public:
-  /// Opens `<options.directory>/db`. State that is damaged, too old, of another incarnation or of
-  /// another format is removed (with a log line) and the stores start empty. So does a store with
-  /// a changelog that has no position: its rows are what a crash left of a restore.
+  /// Opens `<options.directory>/db`. Removes state that is damaged, too old, of another incarnation
+  /// or of another format (with a log line); the stores then start empty. So does a changelogged
+  /// store without a position: its rows are the remains of a restore that a crash ended.
   /// `env`: null for the machine's; tests inject faults with it.
   /// Errors: as `TaskState::open`; `kRetriable` while queries hold a database that must go.
   static Result<std::unique_ptr<RocksDbBackend>> open(const TaskStateOptions& options,
@@ -51,7 +51,7 @@ class RocksDbBackend final : public Backend {
 
   Status open_database(const SharedStateMemory& memory, rocksdb::Env* env);
   Status remove_database(const std::string& reason);
-  /// Reads the meta rows; the reason why this state is not to be used, empty when it is.
+  /// Reads the meta rows; returns the reason not to use this state, empty when there is none.
   Result<std::string> load();
   Result<Meta> read_meta() const;
   void assign_numbers(std::span<const StoreSpec> stores);
@@ -76,9 +76,9 @@ class RocksDbBackend final : public Backend {
   size_t run_bytes_;
 
   std::shared_ptr<Database> database_;
-  Meta stored_meta_;                  // as found at opening
+  Meta stored_meta_;                  // as opening found it
   Meta new_meta_;                     // goes with the next write
-  std::vector<StoreNumber> dropped_;  // numbers whose rows go with the next write
+  std::vector<StoreNumber> dropped_;  // the next write deletes the rows of these numbers
   std::vector<std::string> names_;
   std::vector<StoreNumber> numbers_;
   TaskPositions positions_;

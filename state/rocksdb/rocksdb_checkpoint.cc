@@ -20,8 +20,8 @@ bool is_file_number(std::string_view text) {
 }
 
 rocksdb::Status copy(rocksdb::DB& db, const std::string& folder) {
-  // There is no write-ahead log to take along. The checkpoint's own flush is left out: it would
-  // first wait for compactions when there are many files.
+  // There is no write-ahead log to copy. The checkpoint's own flush is switched off: it would first
+  // wait for compactions when there are many files.
   rocksdb::FlushOptions flush;
   flush.allow_write_stall = true;
   rocksdb::Status status = db.Flush(flush);
@@ -33,7 +33,7 @@ rocksdb::Status copy(rocksdb::DB& db, const std::string& folder) {
   return checkpoint->CreateCheckpoint(folder, std::numeric_limits<uint64_t>::max());
 }
 
-/// Of the positions; not found: the database holds none.
+/// Not found: the database holds no positions.
 rocksdb::Status read_positions(const rocksdb::Options& like, const std::string& folder,
                                std::string& positions) {
   rocksdb::Options options = like;

@@ -10,7 +10,7 @@
 
 namespace millrace {
 
-/// Copies a database under its task's feet. The copy needs no agreement with the task: rows and
+/// Copies a database while its task runs. The copy needs no agreement with the task: rows and
 /// their positions share a write batch, and memtables reach the files in order.
 class RocksDbCheckpointer final : public StateCheckpointer {
  public:

@@ -13,9 +13,9 @@
 
 namespace millrace {
 
-/// An open database directory. The task holds it, and so does every reader given to a query: the
-/// database closes when the last of them lets go. A task that comes back meanwhile takes over the
-/// open database.
+/// An open database directory. The task holds it, and so does every reader of a query: the
+/// database closes when the last of them lets go. A task that opens it again meanwhile takes over
+/// the open database.
 class Database {
  public:
   /// The result of opening.
@@ -25,7 +25,7 @@ class Database {
     std::string damage;
   };
   /// Opens the database under `path` for a task. Errors: `kConfig` when another process or task has
-  /// it, `kRetriable` when queries still hold one that failed, `kStoreIo`.
+  /// it open, `kRetriable` when queries still hold one that failed, `kStoreIo`.
   static Result<Opened> open(const std::filesystem::path& path, const SharedStateMemory& memory,
                              rocksdb::Env* env);
 
@@ -42,8 +42,8 @@ class Database {
   /// The task lets go; another may take over.
   void release() { owned_.store(false); }
 
-  /// As a `kStoreIo` error saying what was done. Damage is remembered in the directory, so that the
-  /// next opening rebuilds the state.
+  /// A `kStoreIo` error that names the failed operation. Marks the directory when its data is
+  /// damaged, so that the next opening rebuilds the state.
   Error failure(const char* what, const rocksdb::Status& status) const;
 
  private:

@@ -8,14 +8,14 @@
 
 namespace millrace {
 
-/// A group is all rows of a store whose keys are the same up to their first NUL, it included; rows
-/// whose keys have no NUL are in none. Files and memtables know by their filters which groups are
-/// not in them, so that a scan within one group reads where it is and nowhere else.
+/// A group is all rows of a store whose keys are the same up to and including their first NUL; rows
+/// whose keys have no NUL are in none. Filters of files and memtables tell which groups are not in
+/// them, so that a scan within one group reads only the files that may hold it.
 ///
-/// Of database keys. Changing it needs another name: files note by which they were written.
+/// Takes database keys. A change of it needs another name: files record the one that wrote them.
 std::shared_ptr<const rocksdb::SliceTransform> group_of_key();
 
-/// Whether any key of a store with from <= key < to is of the group of `from`. A null bound is
+/// Whether every key of a store with from <= key < to is of the group of `from`. A null bound is
 /// open.
 bool is_in_one_group(Bytes from, Bytes to);
 

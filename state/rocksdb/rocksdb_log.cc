@@ -26,11 +26,11 @@ class DatabaseLog final : public rocksdb::Logger {
     std::string_view text(line.data());
     while (text.ends_with('\n')) text.remove_suffix(1);
     const bool is_error = level >= rocksdb::InfoLogLevel::ERROR_LEVEL;
-    // Its warnings are of its daily work: stalls, files of restores, checkpoints that overlap.
+    // Its warnings are routine: stalls, files of restores, checkpoints that overlap.
     spdlog::log(is_error ? spdlog::level::warn : spdlog::level::debug, "rocksdb path={} {}", path_,
                 text);
   }
-  /// Settings and versions, at every opening.
+  /// Drops settings and versions, which RocksDB logs at every opening.
   void LogHeader(const char* /*format*/, va_list /*arguments*/) override {}
 
  private:

@@ -13,11 +13,11 @@
 
 namespace millrace {
 
-/// Walks a store's committed rows as they were when it was made.
+/// Walks a store's committed rows as they were when the iterator was created.
 class RocksDbIterator final : public StoreIterator {
  public:
-  /// Rows with from <= key < to; a null bound is open. A failure ends the walk and is put into
-  /// `status`, which outlives this.
+  /// Rows with from <= key < to; a null bound is open. A failure ends the walk and goes into
+  /// `status`, which must outlive this.
   RocksDbIterator(std::shared_ptr<Database> database, StoreNumber number, Bytes from, Bytes to,
                   Status& status);
 

@@ -8,7 +8,7 @@
 namespace millrace {
 namespace {
 
-/// Writes rows; tombstones too unless there is nothing they could hide.
+/// Writes rows; also tombstones, unless there is nothing they could hide.
 rocksdb::Status write_rows(rocksdb::SstFileWriter& writer, StoreNumber store,
                            std::span<const SortedRow> rows, bool tombstones) {
   const StorePrefix prefix = store_prefix(store);

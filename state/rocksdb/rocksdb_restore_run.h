@@ -15,10 +15,10 @@
 
 namespace millrace {
 
-/// Rows of a changelog on their way into a database: gathered in memory, of each key the newest,
-/// and sorted. Brought into an empty database as one file, which is several times cheaper than
-/// writing them one by one; else written in the order of their keys, which is cheaper than in any
-/// other.
+/// Rows of a changelog on their way into a database: gathers the newest row per key in memory and
+/// sorts them. An empty database ingests them as one file, several times cheaper than writing them
+/// one by one; another gets them written in the order of their keys, which is cheaper than any
+/// other order.
 ///
 /// A run carries the positions that belong to its rows, so it is a commit of its own: after a crash
 /// the database stands at the end of some run.
@@ -29,16 +29,16 @@ class RestoreRun {
     stores_[store].add(records);
   }
   size_t bytes() const;
-  /// Whether more than `bytes` are taken, also after replaced rows are dropped where that pays.
+  /// Whether the run takes more than `bytes`, even after it dropped replaced rows if that pays.
   bool is_above(size_t bytes);
 
   /// Brings the rows and `meta` (key within the meta store → value) into the database, and starts
-  /// the next run. REQUIRES: nothing was ever written to the database by other means, for a file
-  /// must not meet a memtable: later runs hide earlier ones by the order in which they come.
+  /// the next run. REQUIRES: nothing else has ever written to the database, since a file must not
+  /// meet a memtable: later runs hide earlier ones by the order in which they come.
   Status ingest(const Database& database, const std::string& file,
                 const std::map<std::string, std::string, std::less<>>& meta);
 
-  /// Visits the rows, store by store in key order, for a run that is written.
+  /// Visits the rows, store by store in key order, to write a run as a batch.
   void for_each(const std::function<void(StoreNumber, const StoredRow&)>& visit) const;
   void clear() { stores_.clear(); }
 

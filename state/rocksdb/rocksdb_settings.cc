@@ -30,8 +30,8 @@ rocksdb::BlockBasedTableOptions table_options(const SharedStateMemory& memory) {
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
-  // In pieces, since a file's whole index is larger than what a small cache keeps of one block:
-  // each read would fetch all of it.
+  // In pieces, since a small cache does not keep a block as large as a file's whole index: each
+  // read would fetch all of it.
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
   table.partition_filters = true;
   table.metadata_block_size = kIndexPieceBytes;
@@ -60,25 +60,25 @@ rocksdb::Options database_options(const SharedStateMemory& memory, rocksdb::Env*
   options.write_buffer_size = kWriteBufferBytes;
   options.max_write_buffer_number = kWriteBuffersMax;
 
-  // A skip list, since the rows of unflushed commits are read: by the cache's misses and by
-  // queries; a vector memtable sorts itself anew for every such read. A commit comes sorted, so an
-  // insertion that starts where the one before ended is nearly as cheap.
+  // A skip list, since cache misses and queries read the rows of unflushed commits; a vector
+  // memtable sorts itself again for every such read. A commit comes sorted, so an insertion that
+  // starts where the one before ended is nearly as cheap.
   options.memtable_insert_with_hint_prefix_extractor.reset(
       rocksdb::NewFixedPrefixTransform(kStorePrefixBytes));
   options.allow_concurrent_memtable_write = false;  // one writer; hints need it
   options.enable_write_thread_adaptive_yield = false;
-  // A cache miss mostly looks for what is not in a memtable: spares it the skip list.
+  // A cache miss mostly looks for a row that is in no memtable: this spares it the skip list.
   options.memtable_prefix_bloom_size_ratio = kMemtableBloomShare;
   options.memtable_whole_key_filtering = true;
 
-  // With one flush thread and no retry, memtables reach the disk in the order of their writes: what
-  // is flushed is all commits up to one of them. Before 7.9.0 RocksDB can misorder the retried
+  // With one flush thread and no retry, memtables reach the disk in the order of their writes: the
+  // flushed rows are all commits up to one of them. Before 7.9.0 RocksDB can misorder the retried
   // flushes of several threads.
   options.max_background_flushes = 1;
   options.max_background_compactions = 1;
   options.max_bgerror_resume_count = 0;
 
-  // The upper levels are rewritten soon; below, a row rests long enough to pay for compression.
+  // Compactions soon rewrite the upper levels; below, a row rests long enough to repay compression.
   options.compression_per_level.assign(static_cast<size_t>(options.num_levels),
                                        rocksdb::kNoCompression);
   const auto supported = rocksdb::GetSupportedCompressions();
@@ -87,7 +87,7 @@ rocksdb::Options database_options(const SharedStateMemory& memory, rocksdb::Env*
               options.compression_per_level.end(), rocksdb::kLZ4Compression);
   }
 
-  options.max_open_files = -1;  // every file is looked at when opening: damage shows at once
+  options.max_open_files = -1;  // opening looks at every file: damage shows at once
   options.skip_stats_update_on_db_open = true;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;

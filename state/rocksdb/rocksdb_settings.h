@@ -24,7 +24,7 @@ class SharedStateMemory {
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
 };
 
-/// How a task's database is set up; the reasons stand beside the settings.
+/// The settings of a task's database; the reasons stand beside them in the source.
 rocksdb::Options database_options(const SharedStateMemory& memory, rocksdb::Env* env);
 
 /// For files that a restore ingests: written once in bulk and soon compacted.

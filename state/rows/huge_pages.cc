@@ -18,7 +18,7 @@ class HugePages final : public std::pmr::memory_resource {
 
   void* do_allocate(size_t bytes, size_t alignment) override {
     void* const memory = ::operator new(bytes, alignment_of(bytes, alignment));
-    // Only advice: without huge pages everything works the same, slower.
+    // Only advice: without huge pages everything works the same, but slower.
     if (bytes >= kHugePageBytes) ::madvise(memory, bytes & ~(kHugePageBytes - 1), MADV_HUGEPAGE);
     return memory;
   }

@@ -7,8 +7,8 @@ namespace millrace {
 
 constexpr size_t kHugePageBytes = 2 << 20;
 
-/// Memory that is touched at random: from `kHugePageBytes` on it starts at a huge page's boundary
-/// and the system is asked for huge pages, which spares most of a look-up's address translations.
+/// Memory for random access: blocks from `kHugePageBytes` on start at a huge page's boundary and
+/// ask the system for huge pages, which spares most of a look-up's address translations.
 std::pmr::memory_resource* huge_pages();
 
 }  // namespace millrace

@@ -10,7 +10,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kLineBytes = 64;
-/// Bytes of a row to prefetch before it is written over; the processor follows a longer one.
+/// Bytes of a row to prefetch before overwriting it; the processor follows a longer one.
 constexpr size_t kRowPrefetchBytesMax = 512;
 
 size_t block_bytes(size_t key_size, size_t value_size) {

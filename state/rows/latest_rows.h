@@ -14,25 +14,25 @@
 
 namespace millrace {
 
-/// The newest row of every key of what a changelog said about one store. A row that comes again
-/// replaces the one before, in its place where it fits, so that memory follows the number of keys,
-/// not of records.
+/// The newest row of every key of one store, by its changelog. A newer row of a key replaces the
+/// one before, in its place where it fits, so that memory follows the number of keys, not of
+/// records.
 class LatestRows {
  public:
   LatestRows();
 
-  /// In the order of the changelog; a null value is a row too: a tombstone. The bytes are copied.
+  /// Copies records in the order of the changelog; a null value makes a tombstone, a row too.
   void add(std::span<const ChangelogRecord> records);
 
   /// Memory taken, replaced rows included.
   size_t bytes() const { return arena_.reserved_bytes() + slots_.size() * sizeof(Slot); }
   /// Whether a good part of the memory holds replaced rows, so that `compact` is worth its copy.
   bool is_loose() const { return arena_.reserved_bytes() > 2 * live_bytes_ + kBlockBytes; }
-  /// Drops replaced rows; needs room for the others once more while it runs.
+  /// Drops replaced rows; while it runs, the others take their room twice.
   void compact();
 
   size_t size() const { return rows_; }
-  /// All rows, one a key, in key order; valid until the next change.
+  /// All rows, one per key, in key order; valid until the next change.
   SortedRows sorted() const;
 
  private:

@@ -12,11 +12,11 @@ namespace millrace {
 
 /// Sizes of the tables of rows: open addressing, linear probing.
 inline constexpr size_t kFirstSlots = 64;
-// Grown at three quarters: linear probing stays at two slots a look-up, mostly in one cache line.
+// Tables grow at three quarters: a look-up stays at two slots, mostly in one cache line.
 inline constexpr size_t kLoadNumerator = 3;
 inline constexpr size_t kLoadDenominator = 4;
 
-/// Keys come from outside; a seed of its own keeps a table's from being chosen to collide.
+/// Keys come from outside; with a random seed nobody can choose them to collide.
 inline uint64_t random_hash_seed() {
   std::random_device device;
   return (uint64_t{device()} << 32) | device();

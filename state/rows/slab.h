@@ -11,8 +11,8 @@
 
 namespace millrace {
 
-/// Memory for the rows of a task: blocks of size classes, reused last-in first-out, so that the
-/// block a write takes is the one the write before gave back, still in the processor's cache.
+/// Memory for the rows of a task: blocks of size classes, reused last-in first-out, so that a write
+/// takes the block that the write before gave back, still in the processor's cache.
 ///
 /// The slab returns its memory to the system only when it dies. Blocks above
 /// `kLargestClassBytes` come straight from the system. Not thread-safe.
@@ -44,8 +44,8 @@ class Slab {
   struct FreeBlock {
     FreeBlock* next;
   };
-  // Up to `kFineBytes` there is a class every `kStepBytes`, then there are 8 a doubling. As all are
-  // multiples of `kStepBytes`, blocks are aligned to it.
+  // Up to `kFineBytes` there is a class every `kStepBytes`, then there are 8 per doubling. As all
+  // are multiples of `kStepBytes`, blocks are aligned to it.
   static constexpr size_t kStepBytes = 16;
   static constexpr size_t kFineBytes = 1024;
   static constexpr size_t kFineClasses = kFineBytes / kStepBytes;

@@ -8,7 +8,7 @@
 namespace millrace {
 namespace {
 
-/// Bounds how often prefixes are computed again.
+/// Bounds how often `add` computes prefixes again.
 constexpr size_t kCommonMax = 64;
 
 uint64_t load_prefix(std::string_view bytes) {

@@ -9,7 +9,7 @@
 
 namespace millrace {
 
-/// How many rows ahead loops over scattered rows ask the memory for.
+/// How many rows ahead a loop over scattered rows prefetches.
 constexpr size_t kPrefetchDistance = 8;
 
 inline void prefetch_row(const StoredRow* row) {
@@ -18,11 +18,11 @@ inline void prefetch_row(const StoredRow* row) {
   __builtin_prefetch(line + 64);
 }
 
-/// Rows that are gathered to be sorted by key. REQUIRES: each of another key.
+/// Gathers rows and sorts them by key. REQUIRES: no two have the same key.
 ///
-/// Keys of a store often begin alike ("account-…"): the list learns while it grows how far they do
-/// and keeps what follows beside each row, so that sorting hardly ever looks at the rows, which lie
-/// scattered in memory.
+/// Keys of a store often begin alike ("account-…"): the list finds their common beginning while it
+/// grows and keeps the bytes that follow beside each row, so that sorting hardly ever looks at the
+/// rows, which lie scattered in memory.
 class SortedRows {
  public:
   void add(StoredRow* row);
@@ -41,7 +41,7 @@ class SortedRows {
   void shorten_common(size_t common);
 
   std::vector<SortedRow> rows_;
-  std::string first_key_;  ///< as far as `kCommonMax`
+  std::string first_key_;  ///< up to `kCommonMax`
   size_t common_ = 0;      ///< how many bytes all keys begin with
   size_t shortest_key_ = 0;
   size_t longest_key_ = 0;

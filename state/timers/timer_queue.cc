@@ -22,7 +22,7 @@ Bytes one(const char& prefix) {
   return {&prefix, 1};
 }
 
-// Times are not negative, so the order of their bytes is theirs.
+// Times are not negative, so their bytes sort as they do.
 void make_due_key(Bytes key, uint8_t kind, int64_t time_ms, std::string& out) {
   out.assign(1, kDue);
   Serde<int64_t>::encode(time_ms, out);
@@ -55,7 +55,7 @@ bool is_due_key(Bytes key) {
 Status TimerQueue::check_row(Bytes key, Bytes value) {
   bool is_row = false;
   switch (key.empty() ? '\0' : key.view().front()) {
-    case kMark:  // of an empty queue the first place that there is
+    case kMark:  // an empty queue has the first possible one
       is_row = key.size() == sizeof kMark &&
                (value.is_null() || value == one(kDue) || is_due_key(value));
       break;

@@ -31,13 +31,13 @@ struct TaskStateOptions {
   /// Names the changelogs this state belongs to (cluster id and topic ids or creation mark).
   /// Opening removes state with another incarnation, and the stores start empty.
   std::string incarnation;
-  /// Opening removes existing state first, e.g. since it contradicts its changelog.
+  /// Opening removes existing state first, e.g. because it contradicts its changelog.
   bool starts_empty = false;
   /// Bound on cached and uncommitted rows of all stores of the task together. Above it the buffer
   /// evicts clean rows; dirty ones count in `dirty_bytes`.
   size_t cache_bytes = 64 << 20;
   int64_t now_ms = 0;      ///< wall clock at opening
-  int64_t max_age_ms = 0;  ///< state last committed longer ago is rebuilt; 0: no limit
+  int64_t max_age_ms = 0;  ///< opening rebuilds state last committed longer ago; 0: no limit
   /// Bytes that a restore into an empty database gathers in memory before it writes a sorted file.
   size_t restore_run_bytes = 64 << 20;
 };
@@ -66,10 +66,10 @@ class StateCheckpointer {
   virtual ~StateCheckpointer() = default;
   /// Makes `directory` a task directory (see `TaskStateOptions`) at one commit, the last one or one
   /// made meanwhile, and returns its positions. During a restore these are the positions of the
-  /// rows on disk. Files are hard links within one file system; takes as long as writing out the
-  /// rows that no file holds yet. REQUIRES: `directory` does not exist, its parent does.
+  /// rows on disk. Files are hard links within one file system; the call lasts as long as writing
+  /// the rows that no file holds yet. REQUIRES: `directory` does not exist, its parent does.
   ///
-  /// Errors: `kNotFound`: nothing was committed; `kRetriable`: the state is closed; `kStoreIo`.
+  /// Errors: `kNotFound`: there is no commit yet; `kRetriable`: the state is closed; `kStoreIo`.
   /// After an error the directory may exist, with anything in it.
   virtual Result<TaskPositions> checkpoint(const std::filesystem::path& directory) const = 0;
 };
@@ -106,7 +106,7 @@ class TaskState {
   virtual void end_unit() = 0;
   virtual void undo_unit() = 0;
 
-  /// A change that was not staged, since its row is larger than `limit_rows` lets it be.
+  /// A change that was not staged, because its row is larger than `limit_rows` allows.
   struct RefusedRow {
     std::string_view store;
     size_t bytes = 0;  ///< key and value
@@ -153,7 +153,7 @@ class TaskState {
 
 /// The folder in a task directory that holds the files of a checkpoint, and nothing else.
 std::filesystem::path state_files(const std::filesystem::path& task_directory);
-/// Whether a file of a checkpoint can have this name. No such name leads out of a folder.
+/// Whether a file of a checkpoint can have this name. No such name leads out of its folder.
 bool is_state_file(std::string_view name);
 
 }  // namespace millrace

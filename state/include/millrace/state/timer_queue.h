@@ -28,13 +28,13 @@ class TimerQueue {
  public:
   static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
-  /// `store` outlives this; nobody else writes it.
+  /// `store` must outlive this; nobody else writes it.
   explicit TimerQueue(KeyValueStore& store) : store_(store) {}
 
   /// `kNever` counts as the time before it. `timestamp_ms` here and below is that of the written
   /// rows, not the timer's. REQUIRES: a key that is not null, a time that is not negative.
   void set(Bytes key, uint8_t kind, int64_t time_ms, int64_t timestamp_ms);
-  /// Returns whether there was one.
+  /// Returns whether there was such a timer.
   bool cancel(Bytes key, uint8_t kind, int64_t timestamp_ms);
   std::optional<int64_t> find(Bytes key, uint8_t kind);
 
@@ -55,8 +55,8 @@ class TimerQueue {
   /// Drops the window if the unit wrote: its writes are gone from the store.
   void unit_undone();
 
-  /// Whether this row of a changelog can be one of a queue. Rows that contradict each other are no
-  /// harm: a due row alone fires once, an index row alone never. Error: `kInvalidRecord`.
+  /// Checks that this row of a changelog can be one of a queue. Rows that contradict each other do
+  /// no harm: a due row alone fires once, an index row alone never. Error: `kInvalidRecord`.
   static Status check_row(Bytes key, Bytes value);
 
   /// Key of the row that holds the time of (key, kind), for tests that look it up.
