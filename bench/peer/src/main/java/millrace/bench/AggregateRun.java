@@ -25,7 +25,7 @@ import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.common.utils.Bytes;
 
-/** Runs the aggregate once over the whole input and prints what it cost. */
+/** Runs the aggregate once over the whole input and prints its cost. */
 final class AggregateRun {
   private static final Serde<byte[]> BYTES = Serdes.ByteArray();
   private static final int CHECK_INTERVAL_MS = 5;
@@ -33,7 +33,7 @@ final class AggregateRun {
 
   private AggregateRun() {}
 
-  /** What the processing threads tell the measuring one. */
+  /** The progress that the processing threads report to the measuring one. */
   private record Progress(LongAdder processed, Map<Integer, Long> lastOffsets) {}
 
   static void run(Options options) throws Exception {
@@ -67,7 +67,7 @@ final class AggregateRun {
     return builder.build();
   }
 
-  /** Counts, and asks for a commit after the last record instead of waiting for the interval. */
+  /** Counts records; requests a commit after the last one instead of waiting for the interval. */
   private static final class ProgressCounter
       extends ContextualFixedKeyProcessor<byte[], byte[], byte[]> {
     private final Progress progress;
@@ -119,7 +119,7 @@ final class AggregateRun {
     startAndAwaitRunning(streams, deadline, (now, before) -> {});
   }
 
-  /** {@code listener} hears of every change of state, also later. */
+  /** {@code listener} gets every change of state, even after this returns. */
   static void startAndAwaitRunning(KafkaStreams streams, long deadline,
       KafkaStreams.StateListener listener) throws InterruptedException {
     CountDownLatch running = new CountDownLatch(1);
@@ -147,7 +147,7 @@ final class AggregateRun {
     }
   }
 
-  /** The group's committed offsets are what a transaction made visible. */
+  /** Waits for the group's committed offsets, which a transaction makes visible. */
   private static void awaitCommitted(KafkaStreams streams, Admin admin, String group,
       Map<TopicPartition, Long> ends, long deadline) throws Exception {
     while (true) {

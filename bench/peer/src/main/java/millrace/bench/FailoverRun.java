@@ -14,8 +14,8 @@ import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 
 /**
- * One of two instances. Says when it is ready; then, when the other is killed, how long it took to
- * go on with that one's tasks.
+ * One of two instances. Prints when it is ready, and, after the other was killed, how long it took
+ * to continue that one's tasks.
  */
 final class FailoverRun {
   private static final int OWN_TASKS = Layout.PARTITIONS / 2;
@@ -25,7 +25,7 @@ final class FailoverRun {
 
   private FailoverRun() {}
 
-  /** What the processing threads and the state listener tell. */
+  /** The times that the processing threads and the state listener report. */
   private static final class Watch {
     private volatile boolean ready;
     private final AtomicLong noticedNanos = new AtomicLong();
@@ -95,7 +95,7 @@ final class FailoverRun {
     return lost;
   }
 
-  /** Notes each partition's first record since the group noticed. */
+  /** Notes the time of each partition's first record since this instance noticed. */
   private static final class Observer
       extends ContextualFixedKeyProcessor<byte[], byte[], byte[]> {
     private final Watch watch;

@@ -6,7 +6,7 @@ import java.util.Arrays;
 interface KeyChooser {
   int next(SplitMix64 random);
 
-  /** {@code uniform}, or {@code zipf}: the account of rank r is chosen with weight 1/r. */
+  /** {@code uniform}, or {@code zipf}, where the account of rank r has the weight 1/r. */
   static KeyChooser of(String distribution, int keys, long seed) {
     return switch (distribution) {
       case "uniform" -> random -> random.below(keys);
@@ -31,7 +31,7 @@ interface KeyChooser {
     };
   }
 
-  /** Hot accounts must not be neighbours in key order. */
+  /** Shuffles accounts, so that hot ones are not neighbours in key order. */
   private static int[] shuffled(int count, long seed) {
     SplitMix64 random = new SplitMix64(seed ^ 0x5eedL);
     int[] numbers = new int[count];

@@ -5,7 +5,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
-/** The bytes of keys, input values and the aggregate, as bench/README.md tells them. */
+/** The bytes of keys, input values and the aggregate, as bench/README.md describes them. */
 final class Layout {
   static final int PARTITIONS = 4;
   static final int VALUE_BYTES = 200;
@@ -38,7 +38,7 @@ final class Layout {
     return String.format("account-%08d", number).getBytes(StandardCharsets.US_ASCII);
   }
 
-  /** Adds a record to {@code state}, in place; null starts a new one. */
+  /** Adds a record to {@code state} in place; null starts a new state. */
   static byte[] aggregate(byte[] state, byte[] value) {
     if (value.length != VALUE_BYTES) {
       throw new IllegalArgumentException("a value of " + value.length + " bytes");

@@ -40,9 +40,9 @@ final class Loader {
   }
 
   /**
-   * Adds rows to a changelog, which is made when it does not exist: a later row of a key replaces
-   * an earlier one, as an aggregate's do. Nothing is compacted, so that every restore reads the
-   * same records.
+   * Adds rows to a changelog, and creates it first if it does not exist. A later row of a key
+   * replaces an earlier one, as an aggregate's do. The broker compacts nothing, so that every
+   * restore reads the same records.
    */
   static void runChangelog(Options options) throws Exception {
     String topic = options.text("topic");
@@ -120,7 +120,7 @@ final class Loader {
     return value;
   }
 
-  /** Text of a small vocabulary, so that payloads compress about as CRM fields do. */
+  /** Words of a small vocabulary, so that payloads compress about as CRM fields do. */
   private static byte[][] words(SplitMix64 random) {
     byte[][] words = new byte[WORDS][];
     for (int i = 0; i < WORDS; i++) {

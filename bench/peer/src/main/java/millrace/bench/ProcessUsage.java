@@ -6,7 +6,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** What this process has used, as the kernel counts it: every thread, JIT and GC included. */
+/** The usage of this process as the kernel counts it: every thread, JIT and GC included. */
 final class ProcessUsage {
   private static final OperatingSystemMXBean SYSTEM =
       (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();

@@ -15,7 +15,7 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.QueryableStoreTypes;
 import org.apache.kafka.streams.state.ReadOnlyKeyValueStore;
 
-/** Starts an instance, waits until all its tasks run, and prints what that took. */
+/** Starts an instance, waits until all its tasks run, and prints the cost. */
 final class RestoreRun {
   private RestoreRun() {}
 
@@ -63,7 +63,7 @@ final class RestoreRun {
     }
   }
 
-  /** From the first store's beginning to the last one's end. */
+  /** The restore from the first store's beginning to the last one's end. */
   private static final class Progress implements StateRestoreListener {
     private final AtomicLong firstNanos = new AtomicLong();
     private final AtomicLong lastNanos = new AtomicLong();

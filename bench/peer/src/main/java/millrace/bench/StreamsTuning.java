@@ -6,7 +6,7 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.streams.StreamsConfig;
 
-/** The peer's configuration; bench/README.md says what was tried and why each stands. */
+/** The peer's configuration; bench/README.md gives the trials and the reason for each setting. */
 final class StreamsTuning {
   private StreamsTuning() {}
 
@@ -58,7 +58,7 @@ final class StreamsTuning {
     properties.put(prefix + ProducerConfig.BUFFER_MEMORY_CONFIG, 64 << 20);
     properties.put(prefix + ProducerConfig.SEND_BUFFER_CONFIG, 1 << 20);
     properties.put(prefix + ProducerConfig.COMPRESSION_TYPE_CONFIG, compression);
-    // A busy machine must not fence the peer; the time is spent only when a producer dies.
+    // A busy machine must not fence the peer; only a dead producer costs this time.
     properties.put(prefix + ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, 60_000);
   }
 }

@@ -20,7 +20,7 @@ final class TableDigest {
 
   private TableDigest() {}
 
-  /** Of the latest value per key in an output topic, committed records only. */
+  /** Digests the latest value per key in an output topic, committed records only. */
   static void ofTable(Options options) {
     Map<ByteBuffer, byte[]> table = new HashMap<>();
     long records = readAll(options, record -> {
@@ -33,7 +33,7 @@ final class TableDigest {
     print(table, records);
   }
 
-  /** Of the table that an input topic must give, computed here by a plain loop. */
+  /** Digests the table that an input topic must give, computed here by a plain loop. */
   static void ofInput(Options options) {
     Map<ByteBuffer, byte[]> table = new HashMap<>();
     long records = readAll(options, record -> table.compute(
@@ -92,7 +92,7 @@ final class TableDigest {
         records);
   }
 
-  /** What a row adds to the digest of its table. */
+  /** The part of a table's digest that a row adds. */
   static long ofRow(byte[] key, byte[] value) {
     return fnv1a(fnv1a(0xcbf29ce484222325L, key), value);
   }

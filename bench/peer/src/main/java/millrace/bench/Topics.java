@@ -15,7 +15,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.TopicConfig;
 
-/** Makes and deletes the topics of a run, the same way for both engines. */
+/** Creates and deletes the topics of a run, the same way for both engines. */
 final class Topics {
   private Topics() {}
 
@@ -25,7 +25,7 @@ final class Topics {
     return Admin.create(properties);
   }
 
-  /** {@code --topic T}: a compacted table. Fails when it exists. */
+  /** {@code --topic T}: creates a compacted table. Fails when it exists. */
   static void create(Options options) throws Exception {
     try (Admin admin = admin(options)) {
       create(admin, options.text("topic"), TopicConfig.CLEANUP_POLICY_COMPACT);
@@ -35,7 +35,7 @@ final class Topics {
 
   static void create(Admin admin, String topic, String cleanupPolicy)
       throws ExecutionException, InterruptedException {
-    // The records' times lie in the past: retention by time would delete them.
+    // Records have times in the past: retention by time would delete them.
     Map<String, String> config = Map.of(
         TopicConfig.CLEANUP_POLICY_CONFIG, cleanupPolicy,
         TopicConfig.RETENTION_MS_CONFIG, "-1");
@@ -58,7 +58,7 @@ final class Topics {
         .all().get();
   }
 
-  /** {@code --application-id A --input T}: the group has read the topic to its present end. */
+  /** {@code --application-id A --input T}: commits the topic's present end for the group. */
   static void commitOffsets(Options options) throws Exception {
     try (Admin admin = admin(options)) {
       Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
@@ -69,7 +69,7 @@ final class Topics {
     }
   }
 
-  /** {@code --prefix P}: every topic whose name starts with it, with the run's changelogs. */
+  /** {@code --prefix P}: deletes every topic whose name starts with it, changelogs included. */
   static void delete(Options options) throws Exception {
     try (Admin admin = admin(options)) {
       List<String> names = admin.listTopics().names().get().stream()
