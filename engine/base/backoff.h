@@ -14,7 +14,7 @@ inline bool is_passing(ErrorCode code) {
          code == ErrorCode::kAborted || code == ErrorCode::kFenced;
 }
 
-/// When to try again what failed: at once, then after 50 ms, doubling up to a limit.
+/// When to retry after a failure: at once, then after 50 ms, doubling up to a limit.
 class Backoff {
  public:
   Backoff(const Clock& clock, int64_t delay_ms_max) : clock_(clock), delay_ms_max_(delay_ms_max) {}
@@ -22,7 +22,7 @@ class Backoff {
   bool is_due() const { return clock_.steady_ns() >= next_ns_; }
   int64_t due_ns() const { return next_ns_; }  ///< on the steady clock
   int64_t attempts() const { return attempts_; }
-  /// Whether this failure deserves a log line: the first, then about one each ten seconds.
+  /// Whether this failure deserves a log line: the first, then about one every ten seconds.
   bool record_failure() {
     const int64_t now_ns = clock_.steady_ns();
     const int64_t delay_ms = attempts_ == 0 ? 0 : std::min(delay_ms_max_, kFirstMs << shift());

@@ -13,8 +13,8 @@
 
 namespace millrace::engine {
 
-/// The answer that an errand brings: still under way, or there. Whoever asked polls it; dropping it
-/// takes the question back.
+/// The answer of an errand, which may still be under way. The asker polls it; dropping it cancels
+/// the question.
 template <class Answer>
 class Pending {
  public:
@@ -28,8 +28,8 @@ class Pending {
   std::atomic<bool> is_there_ = false;
 };
 
-/// Runs what waits for others, such as questions to brokers, on a few threads of its own, begun in
-/// the order given. Thread-safe.
+/// Runs work that waits for others, such as questions to brokers, on a few threads of its own.
+/// Begins it in the order given. Thread-safe.
 class Errands {
  public:
   /// 0 threads: each errand runs at once, on the caller's thread.
@@ -39,9 +39,9 @@ class Errands {
   Errands(const Errands&) = delete;
   Errands& operator=(const Errands&) = delete;
 
-  /// Begins to work out an answer; calls `on_answer` once it is there, from the errand's thread.
-  /// Neither function throws. An errand whose result nobody holds any more before it begins is left
-  /// out.
+  /// Starts to compute an answer; calls `on_answer` from the errand's thread once it is there.
+  /// Neither function may throw. Skips the errand if nobody holds its result any more when its turn
+  /// comes.
   template <class Work>
   auto ask(Work work, std::function<void()> on_answer)
       -> std::shared_ptr<const Pending<decltype(work())>> {

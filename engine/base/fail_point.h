@@ -11,7 +11,7 @@
 namespace millrace::engine {
 
 /// Lets tests end the engine at a step of a commit: by a hook, or for a whole process by
-/// `MILLRACE_FAIL_POINT=<step>:<n>`, which exits with 137 at the n-th time the step is reached.
+/// `MILLRACE_FAIL_POINT=<step>:<n>`, which exits with 137 when it reaches the step the n-th time.
 /// Thread-safe.
 class FailPoint {
  public:

@@ -38,7 +38,7 @@ Error File::failure(const char* what) const {
 }
 
 Result<File> File::open(const std::filesystem::path& path) {
-  // Not blocking: the name may be that of a pipe.
+  // Does not block: the name may be that of a pipe.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0) return failure_of(path, "opening");
   File file(path, descriptor, 0);

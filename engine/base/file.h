@@ -15,19 +15,19 @@ namespace millrace::engine {
 /// An open file. It stays readable after its name is removed. Reading is thread-safe.
 class File {
  public:
-  /// Only a regular file, and none that a symbolic link leads to. Errors: `kNotFound`, `kStoreIo`.
+  /// Opens a regular file, but not through a symbolic link. Errors: `kNotFound`, `kStoreIo`.
   static Result<File> open(const std::filesystem::path& path);
-  /// A file that is not there yet, to be written. Error: `kStoreIo`.
+  /// Creates a new file to write. Error: `kStoreIo`, also when it exists.
   static Result<File> create(const std::filesystem::path& path);
   File(File&& other) noexcept;
   File& operator=(File&&) = delete;
   ~File();
 
-  uint64_t size() const { return size_; }  ///< when it was opened, and what was appended since
-  /// How many bytes there were from `offset` on; fewer than asked only at the end.
+  uint64_t size() const { return size_; }  ///< at opening, and what was appended since
+  /// Returns how many bytes it read from `offset` on; fewer than asked only at the end.
   Result<size_t> read_at(uint64_t offset, std::span<char> into) const;
   Status append(std::string_view bytes);
-  /// Brings what was written to the disk.
+  /// Flushes the written bytes to the disk.
   Status sync();
 
  private:
@@ -53,13 +53,13 @@ Status read_pieces(const File& file, uint64_t offset, Piece&& piece) {
   }
 }
 
-/// `kStoreIo` that names the path and what the system said of it.
+/// A `kStoreIo` error with the path and the system's message.
 Error io_error(const std::filesystem::path& path, const std::error_code& error);
-/// Brings the names in a directory to the disk.
+/// Flushes the names in a directory to the disk.
 Status sync_directory(const std::filesystem::path& path);
-/// Removes a file or a whole directory; a failure is logged.
+/// Removes a file or a whole directory; logs a failure.
 void remove_logged(const std::filesystem::path& path);
-/// Whole content, at most `bytes_max`. Errors: as `File::open`; `kInvalidRecord`: larger.
+/// Reads the whole content, at most `bytes_max`. Errors: as `File::open`; `kInvalidRecord`: larger.
 Result<std::string> read_file(const std::filesystem::path& path, size_t bytes_max);
 
 }  // namespace millrace::engine

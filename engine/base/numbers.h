@@ -6,7 +6,7 @@
 
 namespace millrace::engine {
 
-/// Reads a decimal number that is the whole text; false: it is not, or it does not fit.
+/// Reads a text that is one decimal number; false: it is none, or it does not fit.
 template <class Number>
 bool read_number(std::string_view text, Number& number) {
   const char* const end = text.data() + text.size();

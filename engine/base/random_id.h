@@ -19,7 +19,7 @@ inline std::string random_id() {
   return text;
 }
 
-/// Whether `text` has the form of one.
+/// Whether `text` has the form of such an id.
 inline bool is_random_id(std::string_view text) {
   return text.size() == kRandomIdLength && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');

@@ -9,7 +9,7 @@ namespace millrace::engine {
 /// Runs pieces of work side by side in an arena of its own and returns when all are done.
 class Scheduler {
  public:
-  /// 0: one thread a core; 1, or `MILLRACE_SERIAL=1` in the environment: one after the other on
+  /// 0: one thread per core; 1, or `MILLRACE_SERIAL=1` in the environment: one after the other on
   /// the caller's thread, in order.
   explicit Scheduler(int worker_threads);
   ~Scheduler();

@@ -15,20 +15,20 @@
 
 namespace millrace::engine {
 
-/// The copy of a broadcast topic that the tasks of an instance share: of every row the versions
+/// The copy of a broadcast topic that the tasks of an instance share: for every row the versions
 /// that some task's cursor may still have to see, and the changes that some cursor has not passed.
 ///
-/// A cursor is an offset for each partition: what is before it is seen. Written by the loop's
-/// thread between slices, read by tasks in slices, so there are no locks. Views live until `append`
-/// or `prune`.
+/// A cursor holds an offset per partition and has seen all changes before it. The loop's thread
+/// writes the copy between slices, and tasks read it in slices, so there are no locks. Views live
+/// until `append` or `prune`.
 class BroadcastCopy {
  public:
   explicit BroadcastCopy(int32_t partitions) : logs_(static_cast<size_t>(partitions)) {}
 
-  /// The next record of a partition. REQUIRES: it has a key.
+  /// Adds the next record of a partition. REQUIRES: it has a key.
   void append(int32_t partition, const FetchedRecord& record);
-  /// The topic ends at `end_offset` now; what was appended before the first call is what it held
-  /// when it was read first.
+  /// Notes that the topic ends at `end_offset` now; the records before the first call are the
+  /// topic's content at the first read.
   void mark_loaded(int32_t partition, int64_t end_offset);
   bool is_loaded() const;
   int32_t partitions() const { return static_cast<int32_t>(logs_.size()); }
@@ -37,7 +37,7 @@ class BroadcastCopy {
     int64_t offset = 0;
     Bytes key;
     Row row;         ///< null value: deleted
-    Row row_before;  ///< null value: none, or none that is known
+    Row row_before;  ///< null value: none, or it is unknown
     bool is_old_known = true;
   };
   /// Offset of the first change at or after `offset`; −1: there is none.
@@ -50,14 +50,14 @@ class BroadcastCopy {
   void for_each(std::span<const int64_t> cursor,
                 const std::function<void(Bytes key, Row row)>& visit) const;
 
-  /// Where the topic ended when it was read first.
+  /// Where the topic ended at the first read.
   int64_t loaded_end(int32_t partition) const { return log(partition).loaded_end; }
-  /// A cursor below cannot be served any more.
+  /// The copy cannot serve a cursor below this any more.
   int64_t floor(int32_t partition) const { return log(partition).floor; }
   /// Where the topic ends, as far as it was read.
   int64_t end(int32_t partition) const { return log(partition).end; }
 
-  /// Forgets what no cursor at or after `floors` (one a partition) can see.
+  /// Forgets what no cursor at or after `floors` (one per partition) can see.
   void prune(std::span<const int64_t> floors);
   size_t rows() const { return rows_.size(); }
   size_t versions() const { return versions_; }
@@ -73,7 +73,7 @@ class BroadcastCopy {
 
     Row row() const;
   };
-  using Versions = std::vector<Version>;  ///< as they were read
+  using Versions = std::vector<Version>;  ///< in the order of reading
   using Rows = std::map<std::string, Versions, std::less<>>;
   struct Entry {
     int64_t offset = 0;

@@ -113,7 +113,7 @@ Status BroadcastReader::append(Partition& from, const FetchedRecord& record) {
 
 Status BroadcastReader::reposition(Partition& from) {
   const Result<Admin::Watermarks> marks = admin_.watermarks(from.partition);
-  if (!marks.ok()) return {};  // asked again at the next poll
+  if (!marks.ok()) return {};  // the next poll asks again
   if (from.position > marks->high) {
     return Error{ErrorCode::kConfig,
                  fmt::format("{} ends at {} but this instance has read to {}: the topic was made "

@@ -23,21 +23,21 @@ namespace millrace::engine {
 /// A broadcast topic and the instance's copy of it.
 struct BroadcastTopic {
   const TopicUse* use = nullptr;
-  /// How long Kafka keeps the record that says a key was deleted.
+  /// How long Kafka keeps the tombstone of a deleted key.
   int64_t tombstone_retention_ms = 0;
   BroadcastCopy copy;
 };
 
-/// Reads the broadcast topics of an instance, each once, whole and then on and on. Loop's thread
-/// only; the copies are read by tasks in slices.
+/// Reads the broadcast topics of an instance, each once: its content, then its changes as they
+/// come. Loop's thread only; tasks read the copies in slices.
 class BroadcastReader {
  public:
-  /// `topology` outlives this, as do the others.
+  /// All must outlive this.
   BroadcastReader(std::unique_ptr<Fetcher> fetcher, Admin& admin, const EngineOptions& options,
                   Metrics& metrics);
 
-  /// Begins with every topic. Errors: `kConfig` when a topic is not compacted; those of `Admin` and
-  /// of `Fetcher::add`.
+  /// Starts to read every topic of `topology`, which must outlive this. Errors: `kConfig` when a
+  /// topic is not compacted; those of `Admin` and of `Fetcher::add`.
   Status open(const Topology& topology, const ResolvedTopology& resolved);
 
   struct Outcome {
@@ -47,15 +47,15 @@ class BroadcastReader {
   /// One bounded round. Errors: `kConfig` when a topic was created again, `kInvalidRecord` under
   /// policy fail, `kRefused`.
   Result<Outcome> poll();
-  /// Whether all was read that the topics held at first. Tasks start only then.
+  /// Whether it has read all that the topics held at the start. Tasks start only then.
   bool is_loaded() const;
 
-  /// Partitions of every topic, as they are read.
+  /// Every topic with the number of its partitions.
   std::vector<std::pair<std::string, int32_t>> partitions() const;
   /// REQUIRES: the topology has a broadcast table of this name.
   const BroadcastTopic& topic(std::string_view name) const;
-  /// Forgets versions below the floors that `lower` finds: called for each topic with the ends of
-  /// its partitions, which it lowers to the slowest cursor.
+  /// Forgets versions below the floors that `lower` finds. It gets each topic with the ends of its
+  /// partitions, and lowers these to the slowest cursor.
   void prune(const std::function<void(const BroadcastTopic&, std::span<int64_t> floors)>& lower);
 
  private:

@@ -39,7 +39,7 @@ struct PartitionOffset {
 /// A rebalance as the engine's loop sees it.
 struct MembershipEvent {
   enum class Kind : unsigned char {
-    kAssigned,  ///< a new generation: run the tasks of `partitions`; −1: it is over already
+    kAssigned,  ///< a new generation (−1: over already): run the tasks of `partitions`
     kRevoked,   ///< barrier: finish, commit, suspend, then call `acknowledge_revoked`
     kLost,      ///< like kRevoked, but the group continued without us: abort, drop, suspend
   };
@@ -57,8 +57,8 @@ class Membership {
   virtual Result<std::optional<MembershipEvent>> poll() = 0;
   /// Lets the rebalance continue after a kRevoked or kLost was handled.
   virtual void acknowledge_revoked() = 0;
-  /// Makes the group start a new generation; nothing while one is starting, that is, between an
-  /// acknowledged revocation and the assignment. From any thread.
+  /// Makes the group start a new generation; does nothing while one is starting, that is, between
+  /// an acknowledged revocation and the assignment. From any thread.
   virtual void request_rebalance() = 0;
   /// Leaves the group (static members only stop) and ends the thread.
   virtual void close() = 0;
@@ -108,7 +108,7 @@ struct ProducerLimits {
   size_t batch_bytes_max = 1'000'000;
 };
 
-/// The one producer of an instance. `send` from many threads, the rest from the loop's thread.
+/// The one producer of an instance. Call `send` from any thread, the rest from the loop's.
 ///
 /// At-least-once use leaves out the transaction's calls and uses `flush` and `commit_offsets`.
 class Producer {
@@ -152,7 +152,7 @@ struct TopicDescription {
   std::map<std::string, std::string> config;  ///< filled only when asked for
 };
 
-/// Of an instance's name.
+/// Longest name of an instance.
 inline constexpr size_t kInstanceLengthMax = 128;
 
 /// A member of the application's group.
@@ -161,7 +161,7 @@ struct GroupMember {
   std::string member_id;  ///< new at every join
 };
 
-/// Questions and changes that are not on the record's way. Blocking, with a bounded time, unless
+/// Questions and changes off the path of records. Blocking, with a bounded time, unless
 /// `ClientFactory::answers_at_once`. `describe_topic`, `committed`, `watermarks` and
 /// `group_members` from any thread, several at a time; the rest from one.
 class Admin {
@@ -195,10 +195,10 @@ enum class RecordHeaders : unsigned char { kRead, kSkip };
 class ClientFactory {
  public:
   virtual ~ClientFactory() = default;
-  /// Whether no client ever waits, so that the loop may ask by itself, in an order that repeats.
+  /// Whether no client ever waits: the loop then asks by itself, in an order that repeats.
   virtual bool answers_at_once() const { return false; }
   /// Joins the group as `instance`, subscribed to `topics`. REQUIRES: `spare_topic` exists and is
-  /// not among them: subscribing to it and back is what starts a new generation.
+  /// not among them: subscribing to it and back starts a new generation.
   virtual Result<std::unique_ptr<Membership>> join(const std::vector<std::string>& topics,
                                                    const std::string& spare_topic,
                                                    const std::string& instance) = 0;

@@ -30,7 +30,7 @@ class RecordBatch {
   void add(int64_t offset, int64_t timestamp_ms, Bytes key, Bytes value,
            std::span<const Header> headers);
 
-  /// Forgets the records, and keeps their memory for those to come.
+  /// Forgets the records, and keeps their memory for the next ones.
   void clear();
 
   std::span<const FetchedRecord> records() const { return records_; }

@@ -21,14 +21,14 @@
 
 namespace millrace::engine {
 
-/// Makes what tasks did since the last commit visible together, and durable.
+/// Makes the work of tasks since the last commit visible together, and durable.
 ///
 /// The invariants: stores get only what Kafka committed (I1), and offsets, changelogs and outputs
 /// become visible in one transaction (I2).
 ///
-/// A commit is `begin`, the transaction's round trip on a thread of the committer's, `finish`.
-/// Between the two the tasks may continue into the next generation of changes, with their outputs
-/// held: the session belongs to the round trip. All calls from the loop's thread.
+/// A commit is `begin`, then the transaction's round trip on the committer's own thread, then
+/// `finish`. Meanwhile the tasks may continue into the next generation of changes, but hold their
+/// outputs: the session belongs to the round trip. All calls from the loop's thread.
 class Committer {
  public:
   /// `is_pipelined` false: `begin` waits for the round trip.
@@ -38,16 +38,16 @@ class Committer {
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
 
-  /// Freezes and sends the changes of `tasks`, all of them dirty, which must stay until `finish`,
-  /// for the generation of `group`. `on_done` is called from the round trip's thread at its end.
-  /// After an error nothing is certain, and all tasks of the instance must be reset (I4). Errors:
-  /// those of `Producer`, whatever a fail point returns (fatal: `FailPoint::has_fired`).
+  /// Freezes and sends the changes of `tasks` for the generation of `group`. All tasks are dirty
+  /// and must stay until `finish`. The round trip's thread calls `on_done` at its end. After an
+  /// error nothing is certain, and all tasks of the instance must be reset (I4). Errors: those of
+  /// `Producer`, and whatever a fail point returns (fatal: `FailPoint::has_fired`).
   Status begin(std::vector<Task*> tasks, const GroupMetadata& group, std::function<void()> on_done);
-  /// Begun and not finished.
+  /// Whether a commit has begun and not finished.
   bool is_under_way() const { return !tasks_.empty(); }
   /// Whether `finish` would not wait.
   bool is_done() const;
-  /// Waits for the round trip, then writes what was frozen into the stores. Returns the tasks of
+  /// Waits for the round trip, then writes the frozen rows into the stores. Returns the tasks of
   /// the commit. REQUIRES: is_under_way(). Errors: as `begin`, and `kStoreIo` (fatal).
   Result<std::vector<Task*>> finish();
 
@@ -61,7 +61,7 @@ class Committer {
   Status make(const RoundTrip& trip);
   Status send_all(std::span<Task* const> tasks);
   Status apply_all(std::span<Task* const> tasks);
-  /// Runs `work` on all tasks side by side; the error of the first in order that failed.
+  /// Runs `work` on all tasks side by side; returns the error of the first in order that failed.
   Status for_all(std::span<Task* const> tasks, const std::function<Status(Task&)>& work);
 
   ProducerSession& session_;

@@ -15,8 +15,8 @@ namespace millrace::engine {
 /// Name of an instance's transactions in Kafka; empty: its guarantee has none.
 std::string transactional_id(const EngineOptions& options, std::string_view instance);
 
-/// The instance's producer and its transaction, over the producers' lives: after a failure the
-/// next one is made here. Loop's thread only, but for `producer().send`.
+/// The instance's producer and its transaction. Outlives single producers: after a failure it makes
+/// the next one. Loop's thread only, except for `producer().send`.
 class ProducerSession {
  public:
   /// An empty transactional id: at least once, no transactions.

@@ -29,8 +29,8 @@ class ConfigFlags {
   ConfigFlags& operator=(const ConfigFlags&) = delete;
 
   /// Takes `--kafka.x=y` and `--kafka.x y` out of the arguments (without the program's name), since
-  /// those names are not known beforehand, and says `=true` for a boolean alone. The rest is in the
-  /// reverse order that CLI11 wants.
+  /// those names are not known beforehand, and adds `=true` to a boolean without a value. Returns
+  /// the rest in the reverse order that CLI11 wants.
   std::vector<std::string> take_maps(std::vector<std::string> arguments);
   Status apply(const char* const* environment);
 

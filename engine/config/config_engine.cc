@@ -21,7 +21,7 @@ const std::vector<std::pair<std::string, OnError>>& on_error_choices() {
   return choices;
 }
 
-/// Of an instance or a rack.
+/// The rule for the name of an instance or a rack.
 ConfigTable::StringRule optional_name() {
   constexpr size_t kLengthMax = 128;
   return {

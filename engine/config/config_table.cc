@@ -301,7 +301,7 @@ std::vector<std::string> ConfigTable::changed() const {
   std::vector<std::string> lines;
   for (const auto& [name, value] : values_) {
     const ConfigEntry* entry = find(name);
-    const bool secret = entry == nullptr || entry->secret;  // of a map there is no entry by name
+    const bool secret = entry == nullptr || entry->secret;  // a map's properties have no entry
     lines.push_back(fmt::format("{}={} ({})", name, secret ? "***" : value.text, value.source));
   }
   return lines;

@@ -84,8 +84,8 @@ class SubTopologyMaker {
     }
   }
 
-  /// A table sink sends the rows of the store that changes exactly where and as the sink is written
-  /// to or, when there is none, those of an outbox of its own. The outbox's name is no store's.
+  /// A table sink sends the rows of the store whose changes are exactly its records. Without such a
+  /// store it sends those of an outbox of its own, which has a name that no store can have.
   void place_rows(ResolvedNode& sink) {
     const std::vector<NodeIndex>& parents = sink.node->parents;
     const std::string& store = topology_.nodes()[parents.front()].forwards_rows_of;
@@ -114,7 +114,7 @@ class SubTopologyMaker {
     add_reachable_stores(input.node, input.prefetch);
   }
 
-  /// Follows the ways on which a record keeps the key it came with.
+  /// Follows the edges on which a record keeps the key it came with.
   void add_reachable_stores(uint32_t from, std::vector<uint32_t>& found) const {
     for (const auto& [child, parent] : sub_.nodes[from].children) {
       const ResolvedNode& resolved = sub_.nodes[child];
@@ -183,7 +183,7 @@ class Resolver {
     std::vector<NodeIndex> inputs;
   };
 
-  /// Everything but the way into an exchange, which may be a topic, and users of the same store.
+  /// Joins users of a store, and neighbours but for the way into an exchange, which may be a topic.
   void join_direct_neighbours() {
     std::map<std::string_view, NodeIndex> store_user;
     for (NodeIndex i = 0; i < nodes_.size(); ++i) {

@@ -36,8 +36,8 @@ struct ResolvedInput {
   uint32_t node = 0;    ///< index into `SubTopology::nodes`
   std::string topic;    ///< whole name
   int32_t output = -1;  ///< kExchange: index into `ResolvedTopology::output_topics`
-  /// Stores (indices into `SubTopology::stores`) that a record is looked up in by the very key it
-  /// comes with, so that a slice's rows can be fetched together.
+  /// Stores (indices into `SubTopology::stores`) that nodes read at the very key of a record, so
+  /// that the task can fetch a slice's rows together.
   std::vector<uint32_t> prefetch;
 };
 
@@ -50,8 +50,8 @@ struct ResolvedStore {
   uint32_t timer_node = 0;  ///< of timers: index into `SubTopology::nodes` of the node they call
 };
 
-/// Part of the DAG connected without a topic between; it runs as `partitions` tasks, which share
-/// it. An exchange whose two sides are in different sub-topologies is a node of both.
+/// A part of the DAG that no topic divides; it runs as `partitions` tasks, which share it. An
+/// exchange whose two sides are in different sub-topologies is a node of both.
 struct SubTopology {
   int32_t index = 0;
   int32_t partitions = 0;
@@ -68,14 +68,14 @@ struct InternalTopic {
   bool is_changelog = false;  ///< else of an exchange
 };
 
-/// A topology on the partition counts that its topics really have. Points into the topology, which
-/// must outlive it.
+/// A topology with the partition counts that its topics really have. Points into the topology,
+/// which must outlive it.
 struct ResolvedTopology {
   std::vector<SubTopology> sub_topologies;
   std::vector<InternalTopic> internal_topics;
   /// Every topic that tasks write, once, by whole name.
   std::vector<std::string> output_topics;
-  /// Of every broadcast topic.
+  /// Every broadcast topic with its partition count.
   std::vector<std::pair<std::string, int32_t>> broadcast_partitions;
 };
 

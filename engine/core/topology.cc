@@ -17,7 +17,7 @@ static_assert(kApplicationIdLengthMax + 1 + kNameLengthMax +
                   kTopicNameLengthMax,
               "every internal topic's name must be one that Kafka takes");
 
-/// Collects everything that is wrong, so that one attempt shows all of it.
+/// Collects all faults, so that one attempt shows every one.
 class Validator {
  public:
   Validator(const std::string& name, const std::vector<Node>& nodes,
@@ -101,7 +101,7 @@ class Validator {
     }
   }
 
-  /// Peels off what is before and what is behind all cycles.
+  /// Peels off the nodes before and behind all cycles.
   void check_cycles() {
     std::vector<size_t> parents_left(nodes_.size());
     std::vector<size_t> children_left(nodes_.size());
@@ -236,7 +236,7 @@ class Validator {
     check_topic_types();
   }
 
-  /// A topic's types are what its source says, else what its first sink says.
+  /// A topic has the types that its source names, else those that its first sink names.
   void check_topic_types() {
     std::map<std::string_view, const Node*> deciding;
     for (const Node& node : nodes_) {
@@ -252,7 +252,7 @@ class Validator {
     }
   }
 
-  /// A processor's output is opaque, except that one that keeps keys keeps their type.
+  /// A processor's output is opaque, but a processor that keeps keys keeps their type.
   void check_types() {
     std::vector<const TypeInfo*> key_out(nodes_.size(), nullptr);
     for (const NodeIndex i : parents_first()) {

@@ -6,7 +6,7 @@
 namespace millrace {
 namespace {
 
-/// Of a check that may throw and that may give its error any code.
+/// The refusal by a check that may throw, and may give its error any code.
 template <class Check>
 Status refusal_of(Check&& check) {
   try {

@@ -19,7 +19,7 @@ class ActivePlacer {
 
   void run() {
     take_intentions();
-    // Those who have little choice first; the others fill up what is left.
+    // First the tasks that have little choice; the others fill up the rest.
     for (const bool has_choice : {false, true}) {
       for (size_t t = 0; t < tasks_.size(); ++t) {
         if (has_everybody(t) == has_choice) find_home(t);
@@ -46,8 +46,8 @@ class ActivePlacer {
     }
   }
 
-  /// An active member that is gone, or may not keep the task, or lost its state, is replaced by one
-  /// that can continue at once; one that is gone by any member.
+  /// Replaces an active member that may not keep the task, or lost its state, by one that can
+  /// continue at once; and one that is gone by any member.
   void find_home(size_t t) {
     PlannedTask& task = tasks_[t];
     const bool is_gone = task.active == kNobody;
@@ -87,7 +87,7 @@ class ActivePlacer {
     return table_.lag(t, a) < table_.lag(t, b);
   }
 
-  /// Makes one task of a draining member warm up elsewhere; those that can go at once have gone.
+  /// Makes one task of a draining member warm up elsewhere; those that can move at once have moved.
   bool evacuate() {
     if (warmups_ >= warmups_max_) return false;
     for (size_t t = 0; t < tasks_.size(); ++t) {
@@ -118,8 +118,8 @@ class ActivePlacer {
     return false;
   }
 
-  /// The heaviest; of those the one of the sub-topology that the two differ most in, so that a
-  /// sub-topology's tasks are spread too; of those the one that `to` holds most of. The number of
+  /// The heaviest; among equals the one of the sub-topology in which the two differ most, so that
+  /// a sub-topology's tasks spread too; among these the one that `to` holds most of. The number of
   /// tasks: none.
   size_t best_to_move(int from, int to, Way way) const {
     size_t best = tasks_.size();
@@ -163,7 +163,7 @@ class ActivePlacer {
     return true;
   }
 
-  /// Tasks of t's sub-topology that m is to run.
+  /// The number of tasks of t's sub-topology that m is to run.
   int count(size_t t, int m) const {
     const auto& counts = counts_[static_cast<size_t>(m)];
     const auto found = counts.find(tasks_[t].about.task.sub_topology);

@@ -13,7 +13,7 @@
 namespace millrace::engine {
 namespace {
 
-/// How long the others give a leader to publish, and how far apart they lose their patience.
+/// How long the others give a leader to publish, and by how much their patience differs.
 constexpr int64_t kPatienceNs = 3'000 * kNsPerMs;
 constexpr int64_t kPatienceSpreadNs = 2'000 * kNsPerMs;
 constexpr int64_t kLogWaitMs = 10;
@@ -22,7 +22,7 @@ constexpr int64_t kLogTimeoutNs = 10'000 * kNsPerMs;
 constexpr int64_t kConsiderIntervalNs = 200 * kNsPerMs;
 /// How often to log a report that cannot be sent, and to look for the cause.
 constexpr int64_t kReportFailureIntervalNs = 10'000 * kNsPerMs;
-/// Asking more of them takes longer than it can save.
+/// Asking more peers takes longer than it can save.
 constexpr size_t kSnapshotPeersMax = 3;
 
 /// Different members lose their patience at different times.
@@ -112,7 +112,7 @@ Status Coordinator::read_log() {
 Status Coordinator::join(InstanceReport report) {
   plans_from_ = log_->plans_end();
   if (watches_lives()) lives_.sign(report);
-  // A leader that does not know what this instance holds would let it start from nothing.
+  // Without the report a leader would let this instance start from nothing.
   MILLRACE_RETURN_IF_ERROR(log_->publish(report));
   MILLRACE_RETURN_IF_ERROR(log_->flush());
   reported_.last = std::move(report);
@@ -147,7 +147,7 @@ Result<std::optional<OwnershipEvent>> Coordinator::poll() {
   }
   Result<std::optional<OwnershipEvent>> taken = take_plan();
   if (taken.ok() ? taken->has_value() : !is_passing(taken.code())) return taken;
-  // While this one may resume, only a generation that has no plan yet is to be led.
+  // While this instance may resume, it leads only a generation that has no plan yet.
   const bool may_lead = is_leader_ && !is_published_ &&
                         (!may_resume_ || log_->plan_of(group_.generation, 0) == nullptr);
   if (taken.ok() && is_waiting_ && may_lead) {
@@ -258,7 +258,7 @@ Result<const GroupLog::PlanEntry*> Coordinator::plan_to_resume() {
   if (first == nullptr) return nullptr;  // the generation is new
   const Result<std::optional<MemberQuestion::Members>> answer = members_.poll();
   if (!answer.ok()) return answer.status();
-  if (!answer->has_value()) return nullptr;  // asked again in the next turn
+  if (!answer->has_value()) return nullptr;  // the next turn asks again
   const MemberQuestion::Members& members = **answer;
   const auto is_unchanged = [&](const Plan& plan) {
     return plan.members.size() == members.size() &&
@@ -273,7 +273,7 @@ Result<const GroupLog::PlanEntry*> Coordinator::plan_to_resume() {
     publish_for_next_to_resume(entry.plan, members);
     return &entry;
   }
-  // Others may be at work by that plan, or it is of another life: only a new generation is safe.
+  // Others may run that plan, or it is of another life: only a new generation is safe.
   may_resume_ = false;
   is_waiting_ = false;
   spdlog::info("the group has changed, asking for a new generation generation={}",
@@ -309,7 +309,7 @@ Ownership Coordinator::ownership_of(const GroupLog::PlanEntry& entry) {
 std::vector<std::string> Coordinator::dead_before(const GroupLog::PlanEntry& entry,
                                                   std::span<const TaskId> active) {
   std::erase_if(known_dead_, [&](const auto& known) {
-    return known.second < log_->plans().front().offset;  // no plan that is remembered is older
+    return known.second < log_->plans().front().offset;  // all remembered plans are newer
   });
   std::set<std::string> dead;
   for (const GroupLog::PlanEntry& earlier : log_->plans()) {
@@ -355,7 +355,7 @@ void Coordinator::remove_old_reports() {
   if (!plan_ || plan_->generation != group_.generation) return;
   for (const std::string& instance : gone_.find(*log_, *plan_, clock_.steady_ns())) {
     const Status sent = log_->remove_report(instance);
-    if (!sent.ok()) return;  // found again at the next look
+    if (!sent.ok()) return;  // the next look finds it again
     spdlog::info("report removed, its instance is gone instance={}", instance);
   }
 }
@@ -388,7 +388,7 @@ Plan Coordinator::plan_with(const MemberQuestion::Members& members, const Plan* 
 
 Status Coordinator::check_lives() {
   const bool is_found = lives_.take_found();
-  // Without a place in the group this process may be the one that was taken for gone.
+  // Without a place in the group this process may be the one that the others took for gone.
   if (lives_.is_called_out() || (is_found && !is_member_)) {
     return Error{ErrorCode::kFenced,
                  fmt::format("another process runs as instance '{}' of this application: its state "

@@ -28,8 +28,8 @@ struct Ownership {
   GroupMetadata group;
   std::vector<TaskId> active;   ///< ascending
   std::vector<TaskId> standby;  ///< ascending; warm-ups included
-  /// Instances that ran some of `active` and are no members any more, except those that were named
-  /// before: what they left open has to be fenced before offsets are read.
+  /// Instances that ran some of `active` and are no members any more, except those named before:
+  /// fence their open transactions before you read offsets.
   std::vector<std::string> dead;
 };
 
@@ -43,10 +43,10 @@ struct OwnershipEvent {
   Ownership ownership;  ///< kGiven
 };
 
-/// An instance's part in its group: membership, barrier and fence by Kafka's consumer group, who
-/// runs what by the plan that the leader of a generation publishes.
+/// An instance's part in its group. Kafka's consumer group gives membership, barrier and fence; the
+/// plan that the leader of a generation publishes says who runs what.
 ///
-/// The leader is the member that was assigned the one partition of the control topic. It also
+/// The leader is the member that has the one partition of the control topic. It also
 /// watches the reports, and starts a new generation when they allow a better plan. Calls from the
 /// loop's thread, which no question about the members blocks.
 class Coordinator {
@@ -59,7 +59,7 @@ class Coordinator {
   Status open(std::span<const SubTopology> sub_topologies);
   /// See `GroupLog::incarnation`. REQUIRES: is open.
   const std::string& incarnation() const { return log_->incarnation(); }
-  /// Makes `report` known and joins. REQUIRES: is open. Errors: those of the clients.
+  /// Publishes `report` and joins. REQUIRES: is open. Errors: those of the clients.
   Status join(InstanceReport report);
 
   /// Next event, if there is one. Errors as `Membership::poll`, `kFenced` also when another process
@@ -68,10 +68,10 @@ class Coordinator {
   Result<std::optional<OwnershipEvent>> poll();
   void acknowledge_revoked();
 
-  /// Makes this instance's state known to the others, if it is news.
+  /// Publishes this instance's state to the others, if it is news.
   void report(InstanceReport report);
-  /// Query servers of other members that hold state of `task` and offer snapshots: those that are
-  /// furthest, the furthest first.
+  /// Query servers of other members that hold state of `task` and offer snapshots: the furthest
+  /// ones, the very furthest first.
   std::vector<std::string> snapshot_peers(TaskId task) const;
   /// Leaves the group.
   void close();
@@ -83,30 +83,30 @@ class Coordinator {
   /// word.
   Status check_topics();
   Status check_partitions(const MembershipEvent& event) const;
-  /// Answers another process that uses our name. Error: `kFenced` when it is this one that has to
-  /// end.
+  /// Answers another process that uses our name. Error: `kFenced` when this process is the one that
+  /// has to end.
   Status check_lives();
   /// Whether only this process's random life tells it from a copy: Kafka guards static members.
   bool watches_lives() const { return options_.instance_id.empty(); }
   /// The plan of the present generation, once it is in the log.
   Result<std::optional<OwnershipEvent>> take_plan();
-  /// A static member that comes back may find the others at work by a plan that is older than its
-  /// return. That plan, or null when there is none or it is of another life of the group.
+  /// A static member that comes back may find the others at work by a plan from before its return.
+  /// Returns that plan, or null when there is none or it is of another life of the group.
   Result<const GroupLog::PlanEntry*> plan_to_resume();
-  /// The same plan with the ids that the members have now: Kafka gave this one another, and whoever
-  /// comes back next looks for a plan of the present ones. It changes nothing for those at work.
+  /// Publishes the same plan with the present ids of members: Kafka gave this one a new id, and the
+  /// next one to come back looks for a plan with the present ids. Members at work see no change.
   void publish_for_next_to_resume(Plan plan, const std::vector<GroupMember>& members);
   Ownership ownership_of(const GroupLog::PlanEntry& entry);
-  /// See `Ownership::dead`; of every plan that is remembered.
+  /// See `Ownership::dead`; looks at every remembered plan.
   std::vector<std::string> dead_before(const GroupLog::PlanEntry& entry,
                                        std::span<const TaskId> active);
   /// Leader only: one step towards a published plan.
   Status lead();
   /// Leader only: starts a new generation when the reports allow a better plan.
   void reconsider();
-  /// Leader only: takes out of the log what instances reported that are gone.
+  /// Leader only: removes from the log the reports of instances that are gone.
   void remove_old_reports();
-  /// The plan of these members, as they reported last.
+  /// The plan for these members, by their latest reports.
   Plan plan_with(const MemberQuestion::Members& members, const Plan* previous) const;
 
   ClientFactory& clients_;
@@ -128,19 +128,19 @@ class Coordinator {
   bool is_waiting_ = false;
   bool is_published_ = false;  ///< a plan of ours, of this generation
   bool may_resume_ = false;    ///< a static member whose first generation this is
-  int64_t plans_from_ = 0;     ///< offset before which no plan is of the generation to come
+  int64_t plans_from_ = 0;     ///< no plan before this offset is of the next generation
   int64_t waiting_since_ns_ = 0;
   std::optional<Plan> plan_;  ///< that is being run, or was run last
   bool has_news_ = false;     ///< of reports, since the leader last looked
   int64_t considered_ns_ = 0;
   GoneReports gone_;
-  /// Dead that were named already: with the plan of that time, by its place in the log.
+  /// Dead that were named already, with the offset of the plan of that time in the log.
   std::map<std::string, int64_t> known_dead_;
 
   struct Reported {
     InstanceReport last;  ///< as published
     int64_t failed_ns = 0;
-    bool is_missing = false;  ///< could not be sent: the topics are to be checked
+    bool is_missing = false;  ///< could not be sent: check the topics
   };
   Reported reported_;
 };

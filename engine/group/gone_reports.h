@@ -10,14 +10,14 @@
 
 namespace millrace::engine {
 
-/// Finds the reports of instances that are gone, so that the leader removes them: names that
-/// change with every start would else stay in the topic for ever.
+/// Finds the reports of instances that are gone, so that the leader removes them: otherwise names
+/// that change with every start would stay in the topic for ever.
 ///
 /// An instance that comes back reports before it joins, which counts as a sign of life.
 class GoneReports {
  public:
-  /// Names of those without a sign of life for ten minutes, a bounded number of them. `plan` is the
-  /// present generation's. Looks now and then only, so it may be called at any time.
+  /// Names of instances without a sign of life for ten minutes, a bounded number of them. `plan` is
+  /// the present generation's. Looks only now and then, so call it at any time.
   std::vector<std::string> find(const GroupLog& log, const Plan& plan, int64_t now_ns);
 
  private:

@@ -156,7 +156,7 @@ void GroupLog::take_report(const Topic& topic, const FetchedRecord& record) {
   reports_.insert_or_assign(std::move(instance), ReportEntry{record.offset, std::move(*report)});
 }
 
-/// Whoever may write to the topics may write any number of these.
+/// Anybody who may write to the topics may write any number of these records.
 void GroupLog::pass_over(const Topic& topic, const FetchedRecord& record, const Status& why) {
   ++passed_over_;
   const int64_t now_ns = system_clock().steady_ns();
@@ -206,7 +206,7 @@ Status GroupLog::flush() {
   return producer_ == nullptr ? Status() : keep_or_drop(producer_->flush());
 }
 
-/// A failure may be one for good, and nothing is at stake in the producer.
+/// A failure may be permanent, and a new producer loses nothing.
 Status GroupLog::keep_or_drop(Status status) {
   if (status.ok() || status.code() == ErrorCode::kRefused) return status;
   producer_.reset();

@@ -15,27 +15,27 @@
 
 namespace millrace::engine {
 
-/// Through which the instances of an application agree; one partition each.
+/// The topics through which the instances of an application agree; one partition each.
 struct GroupTopics {
-  std::string control;    ///< carries nothing: whoever is assigned it leads
-  std::string spare;      ///< carries nothing: subscribed to and left to start a new generation
+  std::string control;    ///< carries nothing: the member that has it leads
+  std::string spare;      ///< carries nothing: subscribing to it and back starts a generation
   std::string plan;       ///< compacted: who runs what, by generation and writer
   std::string instances;  ///< compacted: what each instance holds, by its name
 };
 GroupTopics group_topics(const std::string& application_id);
-/// `kConfig`: what to do when one of them was deleted under running instances.
+/// A `kConfig` error that says what to do when such a topic was deleted under running instances.
 Error group_topic_lost(const std::string& topic, std::string_view why);
 
 /// The exchange between the instances of an application: the plans of the latest generations and
 /// the report of each instance, read from two compacted topics.
 ///
-/// Of a generation the plan that comes first in the log counts, whoever writes later: a leader that
-/// was frozen changes nothing. Plans are keyed by generation and writer, so that compaction cannot
-/// remove the first in favour of a later one. Generations begin anew when Kafka forgets the group
-/// (it had no members and no offsets for a while), so a number alone does not name one: who asks
-/// says from where in the log on a plan can be its generation's.
+/// The first plan of a generation in the log counts, whoever writes later: a leader that was frozen
+/// changes nothing. Plans are keyed by generation and writer, so that compaction cannot remove the
+/// first in favour of a later one. Generations count from the beginning again when Kafka forgets
+/// the group (it had no members and no offsets for a while), so a number alone does not name one:
+/// a caller gives the offset from which on a plan can be of its generation.
 ///
-/// Records that do not decode are passed over; a line a minute at most says so, with a position.
+/// Passes over records that do not decode, and logs that once a minute at most, with a position.
 /// Not thread-safe.
 class GroupLog {
  public:
@@ -46,15 +46,15 @@ class GroupLog {
 
   /// Shows `lives` every report from now on; it must outlive the log.
   void show_reports_to(LifeWatch& lives) { lives_ = &lives; }
-  /// Takes in what came; never blocks. Whether something did. Errors: those of `Fetcher::poll`;
+  /// Takes in new records; never blocks. Returns whether any came. Errors: of `Fetcher::poll`;
   /// `kConfig` when one of the topics was deleted meanwhile.
   Result<bool> poll();
   void wait(int64_t timeout_ms) { fetcher_->wait(timeout_ms); }
-  /// From now on, current means: up to what is in the topics at this moment.
+  /// From now on, current means: up to the ends that the topics have at this moment.
   Status refresh(Admin& admin);
   bool is_current() const { return plans_log_.is_current() && reports_log_.is_current(); }
 
-  /// Where the next plan will be: no plan of a generation that is not joined yet lies before.
+  /// Offset of the next plan: no plan of a generation that we have not joined yet lies before it.
   int64_t plans_end() const { return plans_log_.position; }
   struct PlanEntry {
     int64_t offset = 0;
@@ -65,16 +65,16 @@ class GroupLog {
   /// First plan of that generation from `offset` on; null while there is none.
   const PlanEntry* plan_of(int32_t generation, int64_t offset) const;
   /// Names the life of the application's internal topics: it changes when they are deleted and
-  /// created again, and then all earlier local state is another's. Empty while the log has none.
+  /// created again; earlier local state then belongs to another life. Empty while the log has none.
   const std::string& incarnation() const { return incarnation_; }
-  /// Writes one. Where several instances do, the first in the log counts.
+  /// Writes an incarnation. If several instances do, the first in the log counts.
   Status propose_incarnation();
 
   struct ReportEntry {
     int64_t offset = 0;
     InstanceReport report;
   };
-  /// The latest of each instance, those included that are gone.
+  /// The latest report of each instance, also of those that are gone.
   const std::map<std::string, ReportEntry>& reports() const { return reports_; }
 
   /// Sends without waiting; whether it arrived shows in the log. Errors: `kRetriable`, `kRefused`,
@@ -82,9 +82,9 @@ class GroupLog {
   /// removes plans from the log that are too old to matter.
   Status publish(const Plan& plan);
   Status publish(const InstanceReport& report);
-  /// Takes an instance's report out of the topic.
+  /// Removes an instance's report from the topic.
   Status remove_report(const std::string& instance);
-  /// Waits until what was published is in the log. After an error it may or may not be.
+  /// Waits until all that was published is in the log. After an error it may or may not be there.
   Status flush();
 
  private:

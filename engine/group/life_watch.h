@@ -19,7 +19,7 @@ class LifeWatch {
 
   /// Puts our life into a report, and the life that is called out.
   void sign(InstanceReport& report) const;
-  /// A report of the log; all of them, in the log's order.
+  /// Takes a report of the log; call it for all of them, in the log's order.
   void see(const InstanceReport& report);
   /// Whether a younger life was seen since the last call.
   bool take_found();

@@ -24,11 +24,11 @@ class MemberQuestion {
   MemberQuestion(const ClientFactory& clients, Admin& admin, const Clock& clock,
                  const std::string& instance);
 
-  /// Another generation is about to begin: an answer that is under way is not of it.
+  /// Drops an answer that is under way: another generation is about to begin.
   void drop();
-  /// The members, if they are known: asks, and hands out each answer once. After a failure that
-  /// passes it asks again, after growing pauses; so after an answer without this instance, which
-  /// Kafka does not list yet, or has taken for gone without its own client's knowledge so far.
+  /// Asks for the members, and returns each answer once. Asks again after growing pauses when a
+  /// failure may pass, or when an answer lacks this instance: Kafka does not list it yet, or took
+  /// it for gone, which its own client does not know yet.
   /// Error: `kConfig` as `Admin::group_members`.
   Result<std::optional<Members>> poll();
 

@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::json;
 using Names = std::vector<std::string>;
 
-/// Of the form of the values; one that an older instance must not take is a new version.
+/// Version of the values' form; a form that older instances must not take is a new version.
 constexpr int kVersion = 1;
 constexpr int64_t kCountMax = int64_t{1} << 53;  // JSON of other writers may pass through doubles
 constexpr size_t kHostLengthMax = 253;
@@ -30,7 +30,7 @@ Error invalid(std::string_view what) {
   return {ErrorCode::kInvalidRecord, std::string(what)};
 }
 
-/// A whole number of the text in full, written as we would write it.
+/// The whole text as a number that is written as we would write it.
 template <class Integer>
 std::optional<Integer> parse_number(std::string_view text, int base = 10) {
   Integer value = 0;
@@ -162,8 +162,8 @@ Result<Json> parse(Bytes value) {
   return json;
 }
 
-/// A member of `json` that must be there and of type T; the first that isn't leaves a problem.
-/// Then the values read must not be used.
+/// Reads members of `json`, each of which must be there and of its type. The first that is not
+/// leaves an error in `status`: then do not use the values read.
 class PlanReader {
  public:
   explicit PlanReader(const Json& json) : json_(json) {}
@@ -219,7 +219,7 @@ Result<TaskId> parse_task(const std::string& text) {
   return task;
 }
 
-/// The instances that `numbers` stand for. Precondition of the whole: `names` are checked.
+/// The instances that `numbers` stand for. REQUIRES: `names` are checked.
 Result<Names> named(const Json& numbers, const Json& names) {
   if (!numbers.is_array() || numbers.size() > names.size()) return invalid("instances of a task");
   Names found;

@@ -31,7 +31,7 @@ struct Plan {
   int32_t generation = 0;
   std::string writer;  ///< instance
   /// By instance: the id that Kafka gave it when it joined. The same members with other ids are
-  /// another life of the group, in which generations may have begun anew.
+  /// another life of the group, in which generations may count from the beginning again.
   std::map<std::string, std::string> members;
   std::vector<Placement> placements;  ///< ascending by task
 
@@ -44,40 +44,40 @@ struct Plan {
 /// An instance's report about itself to the others.
 struct InstanceReport {
   std::string instance;
-  /// Random, of the process: of two that use the name they tell which one wrote. Empty: by a
-  /// version that has none, or of an instance whose name Kafka guards.
+  /// Random id of the process, to tell two apart that use the name. Empty: the writer's version has
+  /// none, or Kafka guards the instance's name.
   std::string life;
-  std::string rival;           ///< a younger life under the same name, which is to end; empty: none
+  std::string rival;           ///< a younger life under the same name, which must end; empty: none
   std::string endpoint;        ///< "host:port" of its query server; empty: none
   bool has_snapshots = false;  ///< that server offers snapshots of tasks' state
   std::string rack;            ///< empty: unknown
   int32_t capacity = 1;        ///< relative to the others'
   bool is_draining = false;
-  /// Of each task it has state of: the sum of the changelog positions of the task's stores.
+  /// For each task that it has state of: the sum of the changelog positions of the task's stores.
   std::map<TaskId, int64_t> held;
 
   friend bool operator==(const InstanceReport&, const InstanceReport&) = default;
 };
 
-/// Bounds of what is written and taken. A record fits a broker's default max.message.bytes.
+/// Bounds for writing and reading. A record fits a broker's default max.message.bytes.
 inline constexpr size_t kMemberIdLengthMax = 512;
 inline constexpr size_t kGroupRecordBytesMax = 1'000'000;
 inline constexpr size_t kPlanTasksMax = 50'000;
 inline constexpr size_t kPlanInstancesMax = 2'000;
 inline constexpr int32_t kCapacityMax = 1'000'000;
 
-/// Values of the records, in JSON; the topics may be written by anybody, so decoding checks
-/// everything: names, ranges, order, sizes, that only members are given tasks. Fields that are not
-/// known are left out, so that later versions can add some. Errors: `kInvalidArgument` for what may
-/// not be encoded, `kInvalidRecord`.
+/// Values of the records, in JSON. Anybody may have written to the topics, so decoding checks
+/// everything: names, ranges, order, sizes, and that only members get tasks. It ignores unknown
+/// fields, so that later versions can add some. Errors: `kInvalidArgument` for values that must not
+/// be encoded, `kInvalidRecord`.
 Result<std::string> encode_plan(const Plan& plan);
 Result<Plan> decode_plan(Bytes value);
 Result<std::string> encode_report(const InstanceReport& report);
 Result<InstanceReport> decode_report(Bytes value);
 
-/// Key of a plan's record: with the writer and the id of its membership, so that compaction leaves
-/// all plans that were written for a generation, and the first stays the first. A report's key is
-/// the instance's name.
+/// Key of a plan's record. It names the writer and the id of its membership, so that compaction
+/// keeps all plans written for a generation, and the first stays the first. A report's key is the
+/// instance's name.
 std::string key_of(const Plan& plan);
 
 }  // namespace millrace::engine

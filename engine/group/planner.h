@@ -22,17 +22,17 @@ struct PlannerInput {
   std::vector<InstanceReport> members;  ///< in any order, no name twice
   std::vector<TaskWeight> tasks;        ///< in any order, no task twice
   const Plan* previous = nullptr;       ///< the latest earlier one; null: none
-  int standby_replicas = 0;             ///< wanted of each stateful task
-  int64_t acceptable_lag = 0;           ///< in changelog positions, from which one has caught up
-  int warmups_max = 2;                  ///< tasks on their way at a time
+  int standby_replicas = 0;             ///< wanted for each stateful task
+  int64_t acceptable_lag = 0;           ///< in changelog positions; no more behind: caught up
+  int warmups_max = 2;                  ///< tasks that may warm up at a time
 };
 
-/// Who runs what from now on. A function of its input's values alone, and a fixed point: with its
-/// own result as the previous plan and the same reports it gives the same placements, so a leader
-/// may take a difference as the sign that a new generation is worth its pause.
+/// Decides who runs what. A function of its input's values alone, and a fixed point: with its own
+/// result as the previous plan and the same reports it gives the same placements, so a leader may
+/// take a difference as the sign that a new generation is worth its pause.
 ///
-/// - Every task is active exactly once; without members there is nothing in the plan.
-/// - How far a member is behind is the most that any member holds of a task, less what it holds; no
+/// - Every task is active exactly once; without members the plan is empty.
+/// - A member is behind by the most that any member holds of a task, less its own position; no
 ///   state is position 0. A member *has caught up* when that is at most `acceptable_lag`. Tasks
 ///   without state have caught up everywhere.
 /// - A task whose active member is gone goes to a member that has caught up: one that was its
@@ -40,13 +40,13 @@ struct PlannerInput {
 ///   is least behind.
 /// - Tasks stay where they are unless a move makes the load (weight by capacity) of two members
 ///   more even. So in the end two members differ by less than one task. Of equal tasks the one
-///   moves that its target holds most of. A move goes to who has caught up at once; else the target
-///   becomes a warmup, `warmups_max` at a time, and the task moves in the plan that finds it caught
-///   up.
+///   moves that its target holds most of. A task moves at once to a member that has caught up;
+///   otherwise the target becomes a warm-up, `warmups_max` at a time, and the task moves in the
+///   plan that finds it caught up.
 /// - Standbys are on other members than the active one, on other racks if there are any, and
-///   balanced. One that is replaced goes when its successor has caught up.
-/// - A draining member gets nothing new while others are there; its tasks go to who has caught up,
-///   else they warm up elsewhere first.
+///   balanced. A replaced one leaves when its successor has caught up.
+/// - A draining member gets nothing new while others are there; its tasks move to members that have
+///   caught up, or else warm up elsewhere first.
 Plan make_plan(const PlannerInput& input);
 
 }  // namespace millrace::engine

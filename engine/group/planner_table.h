@@ -8,7 +8,7 @@
 
 namespace millrace::engine {
 
-/// Instead of a member's number.
+/// Stands for no member where a member's number is expected.
 inline constexpr int kNobody = -1;
 
 struct PlannedTask {
@@ -26,7 +26,7 @@ class PlannerTable {
 
   int members() const { return static_cast<int>(members_.size()); }
   const InstanceReport& member(int m) const { return *members_[static_cast<size_t>(m)]; }
-  /// Whether the member may be given something: it isn't draining, or everybody is.
+  /// Whether the member may get tasks: it isn't draining, or everybody is.
   bool is_open(int m) const { return open_[static_cast<size_t>(m)]; }
   bool are_on_one_rack(int a, int b) const {
     return racks_[static_cast<size_t>(a)] == racks_[static_cast<size_t>(b)];
@@ -37,7 +37,7 @@ class PlannerTable {
   /// By index into `tasks`. 0 for tasks without state.
   int64_t lag(size_t task, int m) const;
   bool has_caught_up(size_t task, int m) const { return lag(task, m) <= acceptable_lag_; }
-  /// Whether some open member has.
+  /// Whether some open member has caught up.
   bool can_move_at_once(size_t task) const;
   bool holds_nothing(size_t task, int m) const;
 
@@ -51,7 +51,7 @@ class PlannerTable {
   std::vector<bool> open_;
   std::vector<size_t> racks_;  ///< numbers for names
   std::vector<PlannedTask> tasks_;
-  std::vector<int64_t> lags_;  ///< a row of members a task
+  std::vector<int64_t> lags_;  ///< a row of members per task
 };
 
 /// The loads of members, in weights, compared relative to their capacities and without rounding.

@@ -144,7 +144,7 @@ class StandbyPlacer {
     loads_.add(m, tasks_[t].about.weight);
   }
 
-  /// For every wanted standby that is still behind one of the earlier ones stays.
+  /// Keeps one of the earlier standbys for every wanted one that is still behind.
   void keep_until_replaced(size_t t) {
     Members& standbys = tasks_[t].standbys;
     auto behind = std::count_if(standbys.begin(), standbys.end(),

@@ -19,11 +19,11 @@
 
 namespace millrace::engine {
 
-/// The topology on the topics that the cluster has: what tasks are made from. Once `place` has
+/// The topology on the cluster's topics, from which the roster makes tasks. Once `place` has
 /// returned without an error, sub-topologies and outputs stay as they are.
 class Application {
  public:
-  /// `letter_key` seals dead letters; nothing: they are in clear. `instance` outlives this.
+  /// `letter_key` seals dead letters; nothing: they are in clear. `instance` must outlive this.
   Application(Topology topology, Instance& instance, std::optional<SealingKey> letter_key);
 
   /// Connects, creates and checks the topics, and resolves the topology; after an error the next
@@ -31,7 +31,7 @@ class Application {
   /// clients'.
   Status place();
 
-  // REQUIRES, for what follows: `place` has succeeded.
+  // REQUIRES, for all methods below: `place` has succeeded.
   Admin& admin() const { return *admin_; }
   std::span<const SubTopology> sub_topologies() const { return sub_topologies_; }
   /// Whether the topology has this task.

@@ -12,7 +12,7 @@ namespace millrace::engine {
 namespace {
 
 constexpr const char* kTombstoneRetention = "delete.retention.ms";
-/// How much longer than local state is trusted a changelog that is created keeps deletions.
+/// How much longer a new changelog keeps deletions than an instance trusts local state.
 constexpr int64_t kRetentionMarginMs = 24LL * 3600 * 1000;
 
 NewTopic* find(std::vector<NewTopic>& topics, const std::string& name) {
@@ -21,7 +21,7 @@ NewTopic* find(std::vector<NewTopic>& topics, const std::string& name) {
   return found == topics.end() ? nullptr : &*found;
 }
 
-/// The first input of the sub-topology that the group has read something of.
+/// The first input of the sub-topology of which the group has read anything.
 Result<std::optional<PartitionOffset>> committed_input(Admin& admin,
                                                        const SubTopology& sub_topology) {
   std::vector<TopicPartition> inputs;
@@ -52,7 +52,7 @@ Status check_that_nothing_was_read(Admin& admin, const SubTopology& sub_topology
   const Result<std::optional<PartitionOffset>> read = committed_input(admin, sub_topology);
   if (!read.ok()) return read.status();
   if (!read->has_value()) return {};
-  // Another instance may have created it, and committed, since the topics were listed.
+  // Another instance may have created it, and committed, since this one listed the topics.
   const Result<TopicDescription> made = admin.describe_topic(missing.name);
   if (made.ok()) return {};
   if (made.code() != ErrorCode::kNotFound) return made.status();

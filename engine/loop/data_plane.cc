@@ -66,7 +66,7 @@ Status DataPlane::poll() {
   if (!tables.ok()) return tables.status();
   did_something_ |= tables->records > 0;
   inputs_at_end_ &= tables->is_at_end;
-  // Without tasks there are no commits, which else make it forget.
+  // Without tasks there are no commits, which otherwise make copies forget.
   may_forget_ |= tables->records > 0 && tasks_.empty();
   return {};
 }
@@ -86,7 +86,7 @@ Status DataPlane::process() {
   if (committer_.is_under_way() && unfrozen_bytes() >= instance_.options.commit_bytes_max) {
     MILLRACE_RETURN_IF_ERROR(finish_commit());
   }
-  // While a transaction is on its way, what comes after it is held.
+  // While a transaction is on its way, tasks hold the outputs that come after it.
   Producer* producer = nullptr;
   if (!committer_.is_under_way()) {
     MILLRACE_RETURN_IF_ERROR(session_.begin());

@@ -26,17 +26,17 @@ namespace millrace::engine {
 /// A turn's work on the tasks that run: fetches their inputs, processes them, and commits the
 /// results. It knows nothing of how tasks come to run: the roster adds and removes them.
 ///
-/// Invariant: the work of any task since the last commit is committed together with that of all
-/// others, with the metadata of the generation they were given in. After an error nothing of it
-/// is certain: every task has to be removed and reset (I4). Loop's thread only.
+/// Invariant: a commit holds the work of all tasks since the last one, with the metadata of the
+/// generation that gave them to this instance. After an error nothing of it is certain: every task
+/// has to be removed and reset (I4). Loop's thread only.
 class DataPlane {
  public:
-  /// `input` fetches the tasks' inputs. All references outlive this. REQUIRES: the application is
-  /// placed.
+  /// `input` fetches the tasks' inputs. All references must outlive this. REQUIRES: the application
+  /// is placed.
   DataPlane(Instance& instance, Application& application, ProducerSession& session,
             FailPoint& fail_point, std::unique_ptr<Fetcher> input);
 
-  /// Begins with a task that was started; it stays until `remove`. Errors: those of `Fetcher::add`.
+  /// Begins with a started task; it stays until `remove`. Errors: those of `Fetcher::add`.
   Status add(Task& task);
   /// No-op when it was not added.
   void remove(Task& task);
@@ -50,16 +50,16 @@ class DataPlane {
   /// Finishes a commit whose round trip has ended, and begins the next when it is due.
   Status commit_if_due();
 
-  /// Commits all that was processed, and waits.
+  /// Commits all processed records, and waits.
   Status commit_now();
   /// Waits for the commit that is under way, if one is.
   Status finish_commit();
   /// Tasks whose changes were committed since the last call.
   std::vector<Task*> take_committed() { return std::exchange(committed_, {}); }
-  /// Lets the copies of broadcast tables forget what no task can go back to. REQUIRES: all tasks of
-  /// the instance that are to run do so, for others may go back further.
+  /// Lets the copies of broadcast tables forget what no task can go back to. REQUIRES: all tasks
+  /// that this instance is to run do so, since others may go back further.
   void prune_broadcasts();
-  /// Metrics that are values of now.
+  /// Sets the metrics of the present state.
   void report(bool is_idle);
   /// Ends the work beside the loop. Fetched and uncommitted records stay as they are.
   void close() { housekeeper_.reset(); }
@@ -71,7 +71,7 @@ class DataPlane {
   bool is_caught_up(Task& task) const;
   /// Whether all inputs were read and processed to their ends.
   bool is_at_end() const;
-  /// Whether anything was done since the last call.
+  /// Whether it did anything since the last call.
   bool take_activity() { return std::exchange(did_something_, false); }
   /// Shortens `wait_ms` to when the next commit is due.
   int64_t until_commit_ms(int64_t wait_ms) const;

@@ -17,8 +17,8 @@
 namespace millrace::engine {
 
 /// Work beside the loop that blocks on the broker, on a thread and an `Admin` of its own: deletes
-/// what was processed from exchange topics, and measures the lag of inputs. Both are best effort;
-/// a round that fails is logged once and tried again with newer positions.
+/// processed records from exchange topics, and measures the lag of inputs. Both are best effort;
+/// it logs the first of failing rounds, and tries again with newer positions.
 class Housekeeper {
  public:
   /// Rounds are `interval` apart. All must outlive this.
@@ -28,9 +28,9 @@ class Housekeeper {
   Housekeeper(const Housekeeper&) = delete;
   Housekeeper& operator=(const Housekeeper&) = delete;
 
-  /// Committed positions of exchange topics: what is before them may go.
+  /// Takes committed positions of exchange topics: records before them may go.
   void purge_before(std::span<const PartitionOffset> positions);
-  /// Positions of all inputs of this instance, for the lag.
+  /// Takes the positions of all inputs of this instance, for the lag.
   void set_positions(std::vector<InputPosition> positions);
 
  private:

@@ -93,7 +93,7 @@ Status InputPump::poll_input(Input& pumped, Outcome& outcome) {
 Status InputPump::reposition(const Input& pumped) {
   TaskInput& input = *pumped.input;
   const Result<Admin::Watermarks> marks = admin_.watermarks(input.partition);
-  if (!marks.ok()) return {};  // asked again at the next poll
+  if (!marks.ok()) return {};  // the next poll asks again
   if (input.position > marks->high) {
     return Error{ErrorCode::kConfig,
                  fmt::format("{} ends at {} but this application has read to {}: the topic was "

@@ -16,7 +16,7 @@
 namespace millrace::engine {
 
 /// Moves fetched records into the input queues of tasks, each queue within its share of the one
-/// configured budget: a queue that is full is not polled, so its partition is not fetched further.
+/// configured budget: it does not poll for a full queue, which ends the fetching of its partition.
 class InputPump {
  public:
   InputPump(std::unique_ptr<Fetcher> fetcher, Admin& admin, const EngineOptions& options,

@@ -11,8 +11,8 @@
 
 namespace millrace::engine {
 
-/// Settings, clients, clock, metrics and worker threads that the parts of one instance share;
-/// outlives them.
+/// Settings, clients, clock, metrics and worker threads that the parts of one instance share; must
+/// outlive them.
 struct Instance {
   Instance(EngineOptions settings, ClientFactory& kafka, const Clock& time)
       : options(std::move(settings)),

@@ -10,7 +10,7 @@ namespace {
 
 /// Kafka's default of max.message.bytes; the plan's bounds rest on it.
 constexpr size_t kMessageBytesMin = 1'048'588;
-/// By so much a row may be larger than the record it comes from, and a dead letter than its record.
+/// A row may be larger by this than the record it comes from, and a dead letter than its record.
 constexpr size_t kRoomBytes = 65'536;
 constexpr const char* kUnbounded = "9223372036854775807";
 
@@ -62,7 +62,7 @@ InternalSettings SettingsSource::changelog(std::string name) const {
   changelog.others["segment.bytes"] = "67108864";
   changelog.others["min.cleanable.dirty.ratio"] = "0.25";
   changelog.others["min.compaction.lag.ms"] = "0";
-  // Longer than local state is trusted (`state_max_age_ms`): else deleted keys come back.
+  // Longer than an instance trusts local state (`state_max_age_ms`): else deleted keys come back.
   changelog.others["delete.retention.ms"] = "604800000";
   return changelog;
 }

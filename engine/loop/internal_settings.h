@@ -9,30 +9,30 @@
 
 namespace millrace::engine {
 
-/// The settings of a topic of ours. Nothing that a guarantee rests on is left to the broker's
+/// The settings of one of our topics. They leave nothing that a guarantee rests on to the broker's
 /// defaults, which an operator may change at any time.
 struct InternalSettings {
   using Settings = std::map<std::string, std::string>;
 
   std::string name;
   Settings guarantees;  ///< checked at each start
-  Settings others;      ///< only the creation sets these: they are the operator's to tune
+  Settings others;      ///< only the creation sets these: the operator may tune them
 
   Settings created_with() const;
 };
 
-/// Makes them for one application on one cluster.
+/// Makes the settings for one application on one cluster.
 class SettingsSource {
  public:
   /// `known`: settings of any topic of the cluster, which show what its brokers know; empty: what
   /// Kafka 3.6 and newer ones know. `message_bytes_max`: of the largest record that the application
-  /// reads or writes. `options` and `known` outlive this.
+  /// reads or writes. `options` and `known` must outlive this.
   SettingsSource(const EngineOptions& options, const InternalSettings::Settings& known,
                  size_t message_bytes_max);
 
   InternalSettings changelog(std::string name) const;
   InternalSettings exchange(std::string name) const;
-  /// Retention is the operator's, for dead letters hold what people may want to be forgotten.
+  /// The operator sets the retention: dead letters hold what people may want to be forgotten.
   InternalSettings dead_letters(std::string name) const;
   /// The topics by which the instances are a group, of one partition each. Every start reads the
   /// compacted ones whole, so they stay small. Their times are the broker's, since an instance
@@ -41,7 +41,7 @@ class SettingsSource {
 
  private:
   InternalSettings topic(std::string name) const;
-  /// Any event time, as it is.
+  /// Lets the topic take any event time, as it is.
   void take_any_time(InternalSettings& topic) const;
   static void keep_all(InternalSettings& topic);
 

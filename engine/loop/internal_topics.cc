@@ -38,7 +38,7 @@ Status missing_topics(const Topology& topology, const Counts& existing) {
                            fmt::join(missing, ", "))};
 }
 
-/// Whether a topic that looks like one of ours is that of an application whose longer id begins
+/// Whether a topic that looks like one of ours belongs to an application whose longer id begins
 /// with ours ("crm" and "crm-eu"): every application has a control topic, which decides.
 bool is_of_a_longer_id(const std::string& name, const std::string& application_id,
                        const Counts& existing) {
@@ -69,13 +69,13 @@ Status orphans(const std::string& application_id, const ResolvedTopology& resolv
                   application_id, fmt::join(found, "', '"))};
 }
 
-/// Limits of topics that are not ours, as far as they decide about those that are.
+/// Limits of topics that are not ours, as far as our topics depend on them.
 struct External {
   std::map<std::string, std::string> settings;  ///< of one of them, to see which the broker knows
   size_t message_bytes_max = 0;                 ///< of the largest record in any of them
 };
 
-/// Of raw inputs the instance may read no settings: they are left out then.
+/// Leaves out raw inputs whose settings this instance may not read.
 Result<External> describe_external(Admin& admin, const Topology& topology) {
   std::set<std::string> may_be_hidden;
   std::set<std::string> names;

@@ -14,16 +14,16 @@ namespace millrace::engine {
 /// Where dead letters go; empty when no policy asks for them.
 std::string dead_letter_topic(const EngineOptions& options);
 
-/// Places the topology on the partitions its topics have and makes sure that all its topics exist
-/// and are what they have to be: creates changelogs (compacted), exchanges (kept until purged),
-/// the group's topics and the dead-letter topic, and checks those that exist
+/// Resolves the topology with the partition counts of its topics, and makes sure that all its
+/// topics exist and fit: creates changelogs (compacted), exchanges (kept until purged), the
+/// group's topics and the dead-letter topic, and checks those that exist
 /// (`internal_settings.h`).
 ///
 /// Errors: `kConfig` naming all topics at fault and the way out: missing sources and sinks, sources
 /// that are not co-partitioned, internal topics with another partition count or with settings that
 /// lose records or their times, internal topics of this application that the topology does not use
-/// (unless `allow_orphans`; a longer application id that begins with ours keeps its own, told by
-/// its control topic); those of `check_changelogs` and of `Admin`.
+/// (unless `allow_orphans`; topics of a longer application id that begins with ours do not count:
+/// its control topic shows that it exists); those of `check_changelogs` and of `Admin`.
 Result<ResolvedTopology> prepare_topics(Admin& admin, const Topology& topology,
                                         const EngineOptions& options);
 

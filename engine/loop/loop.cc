@@ -13,7 +13,7 @@ namespace millrace::engine {
 namespace {
 
 constexpr int64_t kReportIntervalNs = 1'000 * kNsPerMs;
-/// A rebalance is to be short: what it waits for is looked for this often.
+/// Longest pause between turns without a plan, since a rebalance should be short.
 constexpr int64_t kPlanWaitMs = 2;
 
 }  // namespace
@@ -107,7 +107,7 @@ Status Loop::follow_group() {
   for (;;) {
     const Result<std::optional<OwnershipEvent>> polled = coordinator_->poll();
     if (!polled.ok()) {
-      // Whoever took our place in the group owns our tasks: nothing of ours may be committed.
+      // Whoever took our place in the group owns our tasks: we must commit nothing.
       lose();
       if (polled.code() == ErrorCode::kRetriable) return {};
       const bool is_plain =
@@ -144,7 +144,7 @@ void Loop::revoke() {
 
 void Loop::lose() {
   spdlog::warn("assignment lost");
-  // A commit that Kafka accepted before the loss is kept; one that it refused is gone.
+  // A commit that Kafka accepted before the loss stays; one that it refused is gone.
   if (const Status ended = plane_->finish_commit(); !ended.ok()) {
     session_.recover_from(ended.error());
   }
@@ -181,7 +181,7 @@ std::filesystem::path Loop::snapshot_directory() const {
 }
 
 Status Loop::handle(Status failure) {
-  MILLRACE_RETURN_IF_ERROR(failure_);  // it has ended
+  MILLRACE_RETURN_IF_ERROR(failure_);  // the engine has ended
   if (is_connected()) {
     if (const Status ended = plane_->finish_commit(); !ended.ok()) {
       session_.recover_from(ended.error());

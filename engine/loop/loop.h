@@ -35,12 +35,12 @@ struct LoopSecrets {
   std::string query_token;  ///< of the peers' query servers; empty: none
 };
 
-/// One instance and the turn it takes: connects its parts, passes on what the group gives and
-/// takes, and decides after an error whether the instance recovers or ends. Tasks that run are the
-/// data plane's; how they come to run is the roster's. Start reading at `run_once` in loop.cc.
+/// One instance and its turn: connects its parts, passes on the tasks that the group gives and
+/// takes, and decides after an error whether the instance recovers or ends. The roster makes tasks
+/// run, and the data plane runs them. Start reading at `run_once` in loop.cc.
 ///
-/// Invariant: the group's revocations are acknowledged only after what the data plane processed was
-/// committed or dropped, and nothing runs. All methods but those of `Switches` are for one thread.
+/// Invariant: it acknowledges a revocation only after it has committed or dropped all processed
+/// records, and while nothing runs. All methods but those of `Switches` are for one thread.
 class Loop {
  public:
   Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
@@ -50,7 +50,7 @@ class Loop {
   Status run_once();
   Status commit();
   Status close();
-  /// Where others reach this instance's queries; before the first turn.
+  /// Sets where others reach this instance's queries; call it before the first turn.
   void advertise(std::string endpoint) { endpoint_ = std::move(endpoint); }
 
   /// State that other threads may set and see.
@@ -74,22 +74,22 @@ class Loop {
   Status connect();
   Status join();
   bool is_connected() const { return coordinator_ != nullptr; }
-  /// Answers the group: begins with what it gives, ends what it takes.
+  /// Answers the group: begins the tasks that it gives, ends those that it takes.
   Status follow_group();
-  /// The barrier of a rebalance: what is processed gets committed, then nothing runs.
+  /// The barrier of a rebalance: commits all processed records; then nothing runs.
   void revoke();
   void lose();
-  /// Shows what commits since the last call made visible.
+  /// Shows queries the effects of commits since the last call.
   void settle_commits();
-  /// Tells the group what state is here.
+  /// Reports this instance's state to the group.
   void report_state();
   InstanceReport state_report(const TaskRoster& roster) const;
-  /// After a phase failed: recovers from what passes (I4), or ends the engine with the error.
+  /// After a failed phase: recovers from an error that passes (I4), or ends the engine with it.
   Status handle(Status failure);
   void recover(const Error& failure);
   /// Ends the engine: nothing to recover from.
   Status fail(Status failure);
-  /// Sees to what has no phase of its own: the state, reports, chores.
+  /// Does the work that has no phase of its own: the state, reports, chores.
   void finish_turn();
   /// Whether any part did something since the last call.
   bool take_activity();
@@ -113,7 +113,7 @@ class Loop {
   std::unique_ptr<DataPlane> plane_;
   std::unique_ptr<TaskRoster> roster_;  ///< last: it uses both
 
-  Status failure_;  ///< what ended the engine
+  Status failure_;  ///< the error that ended the engine
   int64_t reported_ns_ = 0;
   bool did_something_ = false;
   bool is_idle_ = false;

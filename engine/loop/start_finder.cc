@@ -11,7 +11,7 @@
 namespace millrace::engine {
 namespace {
 
-/// Some may wait for brokers that are away while others are answered.
+/// Some threads may wait for brokers that are away while others get answers.
 constexpr size_t kThreads = 4;
 
 }  // namespace
@@ -83,7 +83,7 @@ Result<StartAnswer> StartFinder::find(const StartQuestion& question) const {
   return answer;
 }
 
-/// Where the group committed, else the beginning of the input.
+/// Finds the group's committed offsets, else the beginnings of the inputs.
 Result<StartPosition> StartFinder::locate(const StartQuestion& question) const {
   const Result<std::vector<PartitionOffset>> committed = admin_.committed(question.inputs);
   if (!committed.ok()) return committed.status();

@@ -19,11 +19,11 @@
 
 namespace millrace::engine {
 
-/// From where a task runs.
+/// Where a task starts to run.
 struct StartPosition {
-  std::vector<int64_t> offsets;       ///< one an input
-  std::vector<int64_t> backlog_ends;  ///< one an input, for timers on the wall clock; else empty
-  int64_t stream_time_ms = -1;        ///< as of `PartitionOffset`
+  std::vector<int64_t> offsets;       ///< one per input
+  std::vector<int64_t> backlog_ends;  ///< one per input, for timers on the wall clock; else empty
+  int64_t stream_time_ms = -1;        ///< see `PartitionOffset`
   /// Inputs that hold records and of which the group knows no offset: never read, or forgotten.
   std::vector<TopicPartition> unknown;
   std::vector<PartitionOffset> table_ends;  ///< where the broadcast tables of the question end
@@ -32,37 +32,37 @@ struct StartPosition {
 /// A question about one task.
 struct StartQuestion {
   std::vector<TopicPartition> inputs;       ///< of a task that is to run; else empty
-  bool needs_ends = false;                  ///< where the inputs end is of interest
+  bool needs_ends = false;                  ///< asks also where the inputs end
   std::vector<TopicPartition> tables;       ///< of the broadcast tables that it reads
   std::vector<PartitionOffset> changelogs;  ///< of `Restorer::changelogs_of`
 };
 
 struct StartAnswer {
   StartPosition start;                      ///< of a task that is to run
-  std::vector<ChangelogExtent> changelogs;  ///< one a changelog of the question
+  std::vector<ChangelogExtent> changelogs;  ///< one per changelog of the question
 };
 
 /// Asks Kafka from where tasks run and restore, on threads of its own: a question about one task
 /// waits for its brokers, and for nothing else. Calls from the loop's thread, none of which wait.
 ///
-/// Invariant: offsets are read after all that could still change them has ended, so they are those
-/// of the last commit; and where changelogs end is read after that.
+/// Invariant: it reads offsets after all that could still change them has ended, so they are those
+/// of the last commit; and it reads the ends of changelogs after that.
 class StartFinder {
  public:
   using Answer = Pending<Result<StartAnswer>>;
 
-  /// `on_answer` is called from any thread. All else must outlive this.
+  /// Any thread may call `on_answer`. All else must outlive this.
   StartFinder(Instance& instance, Admin& admin, const ProducerSession& session,
               std::function<void()> on_answer);
 
-  /// Instances that are gone: their transactions are ended before offsets are read.
+  /// Adds instances that are gone, whose transactions must end before it reads offsets.
   void add_dead(std::span<const std::string> instances);
-  /// Ends transactions of the dead. Whether all are ended: until then tasks that are to run must
-  /// wait. A failure that passes is logged, and tried again by and by. Errors:
+  /// Ends transactions of the dead. Returns whether all are ended: until then tasks that are to run
+  /// must wait. Logs a failure that passes, and tries again by and by. Errors:
   /// those of `ClientFactory::producer` and `Producer::init_transactions`.
   Result<bool> fence_dead();
 
-  /// REQUIRES for a task that is to run: the session is open and `fence_dead` has said true.
+  /// REQUIRES for a task that is to run: the session is open and `fence_dead` has returned true.
   /// Errors of the answer: those of `Admin::committed` and `Admin::watermarks`.
   std::shared_ptr<const Answer> ask(StartQuestion question);
 

@@ -16,16 +16,16 @@
 
 namespace millrace::engine {
 
-/// Looks now and then whether a broadcast topic was given more partitions, which nobody reads. The
-/// group notices that of its inputs, but it has not subscribed to these. Loop's thread only.
+/// Looks now and then whether a broadcast topic got more partitions, which nobody reads. The group
+/// notices that for its inputs, but it has not subscribed to these. Loop's thread only.
 class TableWatch {
  public:
-  /// `partitions`: of each broadcast topic, as it is read. The others must outlive this.
+  /// `partitions`: of each broadcast topic, as the instance reads it. The others must outlive this.
   TableWatch(const Instance& instance, Admin& admin,
              std::vector<std::pair<std::string, int32_t>> partitions);
 
-  /// Never waits. Error: `kConfig` once a topic has more partitions. A question that fails is asked
-  /// again later.
+  /// Never waits. Error: `kConfig` once a topic has more partitions. Later it asks a question again
+  /// that failed.
   Status check();
 
  private:

@@ -16,15 +16,15 @@ namespace millrace::engine {
 
 /// How far a task that the group gave to this instance is on its way to running.
 enum class Stage : unsigned char {
-  kUnopened,   ///< its state is still to be opened: a snapshot may be on its way
-  kPreparing,  ///< open; where it stands is to be asked
+  kUnopened,   ///< its state is not open yet: a snapshot may be on its way
+  kPreparing,  ///< open; asks Kafka where it stands
   kRestoring,  ///< reads its changelogs to their ends
   kRunning,    ///< in the data plane
   kFollowing,  ///< a standby that follows its changelogs
   kSuspended,  ///< taken away, or not given yet; the stores are open
 };
 
-/// A task of the roster. Whatever fails on its way to running delays this task alone. Its stage
+/// A task of the roster. A failure on its way to running delays this task alone. Its stage
 /// changes by `move_to` alone, along these ways:
 ///
 ///   kUnopened → kPreparing → kRestoring → kRunning      a task to run
@@ -47,19 +47,19 @@ class TaskRecord {
 
   const TaskId id;
   bool is_standby;
-  bool starts_empty = false;   ///< what is on disk is not to be used
+  bool starts_empty = false;   ///< it must not use the state on disk
   std::unique_ptr<Task> task;  ///< null exactly while kUnopened
   /// Wall clock at which its stores last held all that their changelogs did, as far as is known;
   /// 0: they are empty.
   int64_t current_ms = 0;
   StartPosition start;  ///< from where to run; from kRestoring on
-  /// At kRestoring: its stores are complete, after so many records; what is left is to start it.
+  /// At kRestoring: its stores are complete, after so many records; it is ready to start.
   std::optional<int64_t> restored_records;
-  /// At kRestoring: the group was asked once more, after the stores were complete.
+  /// At kRestoring: Kafka was asked once more, after the stores were complete.
   bool has_asked_again = false;
-  Backoff backoff;  ///< of what keeps this task alone from going on
-  /// To Kafka, under way or answered; null except at kPreparing and, when the stores are complete,
-  /// at kRestoring. A step takes it back.
+  Backoff backoff;  ///< for failures that hold up this task alone
+  /// The question to Kafka, under way or answered; null except at kPreparing and, when the stores
+  /// are complete, at kRestoring. A step drops it.
   std::shared_ptr<const StartFinder::Answer> question;
   bool shown_as_caught_up = false;
 

@@ -99,7 +99,7 @@ void TaskRoster::reset_active(Stage stage) {
       plane_.remove(*record.task);
       record.current_ms = instance_.clock.now_ms();
     }
-    restorer_.cancel(id);  // also what it followed as a standby until it was given to run
+    restorer_.cancel(id);  // also one that it began as a standby
     record.task->reset();
     record.move_to(stage);
     show(record);

@@ -35,29 +35,29 @@ namespace millrace::engine {
 /// follow are in the restorer, and queries see each task's stage. Loop's thread only.
 class TaskRoster {
  public:
-  /// All references outlive the roster.
+  /// All references must outlive the roster.
   struct Parts {
     const Application& application;
     const Coordinator& group;  ///< knows who may offer a snapshot
     ProducerSession& session;
     DataPlane& plane;
     QueryRegistry& registry;
-    Backoff& backoff;  ///< of the instance: no task that is to run is begun with before it is due
+    Backoff& backoff;  ///< of the instance: no task that is to run begins before it is due
     LocalState state;
     std::unique_ptr<SnapshotKeeper> snapshots;  ///< null: the state is in memory
     std::unique_ptr<Fetcher> changelogs;
   };
   TaskRoster(Instance& instance, Parts parts);
 
-  /// A plan of this generation is known: keeps what stays, closes what went, opens the rest later.
+  /// Takes the plan: keeps tasks that stay, closes those that went, opens the rest later.
   void take(const Ownership& ownership);
-  /// Nothing is to run until the next plan; stores stay open and standbys follow on.
+  /// Runs nothing until the next plan; stores stay open and standbys keep following.
   void suspend();
-  /// Drops what is uncommitted in every task (I4): all begin again from the last commit.
+  /// Drops the uncommitted work of every task (I4): all begin again from the last commit.
   void go_back();
 
-  /// Brings tasks on their way to where they restore or follow. A temporary failure delays the one
-  /// task: it is logged, and the task's backoff decides when the next attempt is due.
+  /// Brings tasks on their way to where they restore or follow. Logs a temporary failure, which
+  /// delays only its own task: that task's backoff decides when the next attempt is due.
   Status prepare();
   /// Reads changelogs for a slice and starts the tasks that are complete. Errors: those of
   /// `Restorer::run_slice` and `Task::start`; `kConfig` when a task has state and the offset of one
@@ -67,7 +67,7 @@ class TaskRoster {
   void show_committed(std::span<Task* const> tasks);
   /// Shows queries which tasks have caught up, or no longer have.
   void show_caught_up();
-  /// About once a second: takes snapshots, removes state that is not wanted here any more.
+  /// Call it about once a second: takes snapshots, removes state that is not wanted here any more.
   void do_chores();
   /// Closes all tasks.
   void close();
@@ -78,7 +78,7 @@ class TaskRoster {
   bool is_starting() const;
   /// Whether every task that is to run does so.
   bool is_settled() const { return has_plan_ && !is_starting(); }
-  /// How far the state of each task is that is here, open or closed.
+  /// How far each task's state is that is here, open or closed.
   std::map<TaskId, int64_t> held() const;
   /// Whether a standby has caught up since the last call, which the group is waiting for.
   bool take_news() { return std::exchange(has_news_, false); }
@@ -95,17 +95,17 @@ class TaskRoster {
   void warn_of_unknown(const Ownership& ownership) const;
   void take_task(TaskId id, bool is_standby);
   void reset_active(Stage stage);
-  /// Opens what is to run; a standby only when nothing that is to run was opened or is asked about,
-  /// and one a turn.
+  /// Opens tasks that are to run; a standby only when no task that is to run was opened or is asked
+  /// about, and one per turn.
   Status open_tasks();
   Status open(TaskRecord& record);
-  /// Whether the task is to be opened later, from a snapshot that is being downloaded. Looks for
-  /// one if there is no state here, and puts what came in its place.
+  /// Whether the task opens later, from a snapshot whose download is under way. Looks for one if
+  /// there is no state here, and installs one that has come.
   bool waits_for_snapshot(TaskRecord& record);
   /// Asks Kafka about tasks that are due.
   Status ask();
-  /// Those to ask about now. Standbys and tasks that have failed before wait for each other, so
-  /// that those which may get an answer do not wait for them.
+  /// The tasks to ask about now. Standbys and tasks that have failed before wait for each other, so
+  /// that tasks which may get an answer do not wait for them.
   std::vector<TaskRecord*> next_to_ask();
   /// Whether nothing can change the offsets of tasks that are to run any more.
   Result<bool> may_ask_for_offsets();
@@ -117,11 +117,11 @@ class TaskRoster {
   Status take_answers();
   Status take(TaskRecord& record, const StartAnswer& answer);
   Status begin(TaskRecord& record, const StartAnswer& answer);
-  /// Passes on what ends the engine; else the task waits, and only it.
+  /// Returns a failure that ends the engine; after any other only this task waits.
   static Status delay(TaskRecord& record, Status failure);
   /// Whether deletions in its changelogs may have gone before its stores took them in.
   bool is_outdated(const TaskRecord& record, const StartAnswer& answer) const;
-  /// Closes a task whose state is of no use, to be opened empty.
+  /// Closes a task whose state is of no use, so that it opens empty.
   Status rebuild(TaskRecord& record, std::string_view why);
   Status take_outcome(const Restorer::Outcome& outcome);
   /// Starts the tasks whose stores are complete.

@@ -10,7 +10,7 @@
 namespace millrace::engine {
 namespace {
 
-/// Questions at a time that need not be answered soon, or will hardly be.
+/// Most questions at a time that can wait for an answer, or will hardly get one.
 constexpr size_t kPatientMax = 2;
 
 /// Whether a snapshot of the task can save reading a changelog.
@@ -20,7 +20,7 @@ bool has_changelog_on_disk(const SubTopology& sub_topology) {
       [](const ResolvedStore& store) { return store.output >= 0 && !store.spec->in_memory; });
 }
 
-/// Whether a committed offset says that another history than the local state's is going on.
+/// Whether a committed offset shows that the group's history is another than the local state's.
 bool is_ahead_of_group(Task& task, const StartPosition& start) {
   const auto& local = task.state().positions().inputs;
   const std::vector<TaskInput>& inputs = task.inputs();

@@ -70,7 +70,7 @@ class Series {
   std::map<std::string, Metric*, std::less<>> known_;
 };
 
-/// A series of the application's own, by prometheus-cpp, which throws what it refuses.
+/// Adds a series of the application's own; prometheus-cpp throws when it refuses one.
 template <class Metric, class Builder, class... Args>
 Result<Metric> add_series(Builder builder, prometheus::Registry& registry, const std::string& name,
                           const std::string& help, const Metrics::Labels& labels,
@@ -209,7 +209,7 @@ struct Metrics::Impl {
     series = std::move(kept);
   }
 
-  std::mutex mutex;  // of what follows
+  std::mutex mutex;  // of all below
   std::map<TopicPartition, Gauge*> lags;
   std::map<TopicPartition, Gauge*> hidden;
   std::vector<PartitionLag> hidden_inputs;
@@ -335,8 +335,8 @@ void Metrics::set_restore(TaskId task, const RestoreProgress& progress) {
                 .first;
   }
   const Impl::TaskRestore& metrics = found->second;
-  // Negative increments are ignored by the library: a restore that starts anew stands still until
-  // it has passed where the former one was.
+  // The library ignores negative increments: the count of a restore that starts again stands still
+  // until it has passed the former one.
   metrics.records->Increment(static_cast<double>(progress.records) - metrics.records->Value());
   metrics.bytes->Increment(static_cast<double>(progress.bytes) - metrics.bytes->Value());
   metrics.remaining->Set(static_cast<double>(progress.remaining_records));

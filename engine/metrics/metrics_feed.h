@@ -13,8 +13,8 @@
 
 namespace millrace::engine {
 
-/// Carries what the loop and its tasks count into the metrics, once a slice or commit, with the
-/// series looked up once. Loop's thread only.
+/// Copies the counts of the loop and its tasks into the metrics, once per slice or commit. Looks up
+/// a series once. Loop's thread only.
 class MetricsFeed {
  public:
   MetricsFeed(Metrics& metrics, const OutputTopics& outputs, const Clock& clock);
@@ -22,7 +22,7 @@ class MetricsFeed {
   void add_slice(Task& task);
   /// `tasks`: those of a commit that is done.
   void add_commit(std::span<Task* const> tasks);
-  /// Values of now: freshness, memory, lag of nothing.
+  /// Sets the present values.
   void set_memory(size_t dirty_bytes, size_t queued_bytes, size_t active_tasks);
   /// `oldest_event_ms`: of the task that is furthest behind; −1 when all inputs are at their end.
   void set_freshness(int64_t oldest_event_ms);
@@ -40,7 +40,7 @@ class PhaseTimer {
  public:
   PhaseTimer(Metrics& metrics, const Clock& clock)
       : metrics_(metrics), clock_(clock), since_ns_(clock.steady_ns()) {}
-  /// The phase that began at construction, or with the previous call, ends.
+  /// Ends the phase that began at construction, or with the previous call.
   void end(std::string_view phase) {
     const int64_t now_ns = clock_.steady_ns();
     metrics_.commit_phase_seconds(phase).observe(static_cast<double>(now_ns - since_ns_) / 1e9);

@@ -37,7 +37,7 @@ void Collector::refuse(Error error) {
 
 std::string Collector::refusal_of(int32_t topic, Bytes key, size_t bytes, int64_t timestamp_ms) {
   const TopicLimits& limits = topics_[topic].limits;
-  // Most records are of the past, so a time seen before settles it.
+  // Most records have times in the past, so an earlier reading of the clock settles it.
   if (bytes <= limits.record_bytes_max() && !(limits.needs_keys && key.is_null()) &&
       limits.before_ms_max == TopicLimits::kNoBound && timestamp_ms <= limits.latest_ms(now_ms_))
       [[likely]] {

@@ -19,12 +19,12 @@ namespace millrace::engine {
 
 /// A task's outputs on their way to the producer.
 ///
-/// Records of a unit are staged here until the unit is known to stay, and handed to the producer at
+/// Stages the records of a unit until the unit is known to stay, and hands them to the producer at
 /// the end of the slice (`flush`).
-/// While an earlier commit is still on its way to Kafka everything is held here.
+/// While an earlier commit is still on its way to Kafka, it holds everything.
 class Collector {
  public:
-  /// Both outlive this.
+  /// Both must outlive this.
   Collector(const OutputTopics& topics, const Clock& clock) : topics_(topics), clock_(clock) {}
 
   void begin_unit();
@@ -39,11 +39,11 @@ class Collector {
 
   /// Stages a record for one partition, if its topic takes it.
   void stage(int32_t topic, int32_t partition, const Record& record);
-  /// The same where the partition follows from the key: murmur2 of `partition_key` of it; records
-  /// without a key are spread.
+  /// The same with the partition that follows from the key: murmur2 of its `partition_key`. Spreads
+  /// records without a key.
   void stage(int32_t topic, const PartitionKey& partition_key, const Record& record);
-  /// Sends what is staged. REQUIRES: no unit open. Errors: the producer's, all of which concern the
-  /// whole transaction, since every record was measured; then the caller must `clear`.
+  /// Sends the staged records. REQUIRES: no unit open. Errors: the producer's, all of which concern
+  /// the whole transaction, since every record was measured; then the caller must `clear`.
   Status flush(Producer& producer);
   /// Sends a row of a table sink. It was measured when it was staged; its topic may refuse it all
   /// the same when the row's time is not that of the record which made it (`kRefused`), or its
@@ -63,7 +63,7 @@ class Collector {
   };
   /// Sends `record` and counts it; changelog records go this way too.
   Status send(Producer& producer, int32_t topic, OutgoingRecord record);
-  /// By topic, since last asked.
+  /// By topic, since the last call.
   std::vector<Sent> take_sent() { return std::exchange(sent_, {}); }
 
  private:
@@ -77,7 +77,7 @@ class Collector {
     uint32_t header_count = 0;
   };
 
-  /// Why the topic would refuse it; empty: it takes it.
+  /// Why the topic would refuse the record; empty: it takes it.
   std::string refusal_of(int32_t topic, Bytes key, size_t bytes, int64_t timestamp_ms);
   int32_t partition_for(int32_t topic, const PartitionKey& partition_key, Bytes key);
 
@@ -86,7 +86,7 @@ class Collector {
 
   const OutputTopics& topics_;
   const Clock& clock_;
-  int64_t now_ms_ = 0;  ///< when a timestamp needed it last
+  int64_t now_ms_ = 0;  ///< as of the last timestamp that needed it
   Arena arena_{kArenaBlocks};
   std::vector<Staged> staged_;
   std::vector<Header> headers_;

@@ -9,15 +9,15 @@
 namespace millrace::engine {
 namespace {
 
-/// Ours, in the order in which they end a dead letter; the last two only of a letter that is sealed
-/// and of one that was cut.
+/// Our headers, in the order in which they end a dead letter; the last two only in a sealed letter
+/// and in one that was cut.
 constexpr std::string_view kNames[] = {"millrace.error",     "millrace.reason", "millrace.topic",
                                        "millrace.partition", "millrace.offset", "millrace.task",
                                        "millrace.key",       "millrace.cut"};
 enum Place : size_t { kError, kReason, kTopic, kPartition, kOffset, kTask, kKey, kCut };
 constexpr size_t kPlainHeaders = kKey;
 
-/// Of the reason, and of the account of what was cut, in a letter that is cut.
+/// Sizes of the reason, and of the account of the cuts, in a letter that is cut.
 constexpr size_t kReasonBytesMax = 1'024;
 constexpr size_t kCutTextBytesMax = 320;
 constexpr size_t kHeaderLengthsMax = 10;
@@ -73,7 +73,7 @@ class SealedParts {
 /// A record on its way into a letter, cut where the letters' topic would not take it whole.
 class LetterContent {
  public:
-  /// `metadata_bytes`: of our own headers. `box` and `original` outlive this.
+  /// `box` and `original` must outlive this. `metadata_bytes` below: the size of our own headers.
   LetterContent(const LetterBox& box, const FetchedRecord& original)
       : box_(box),
         limits_(box.topics[box.topic].limits),
@@ -127,7 +127,7 @@ class LetterContent {
     return told;
   }
 
-  /// Headers of the record, of which a letter's begin.
+  /// The record as it goes into the letter; a letter begins with its headers.
   const FetchedRecord& record() const { return content_; }
 
  private:

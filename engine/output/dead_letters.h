@@ -16,7 +16,7 @@
 
 namespace millrace::engine {
 
-/// Where dead letters go, and how they are made. All outlive it.
+/// Where dead letters go, and how they are made. All must outlive it.
 struct LetterBox {
   Collector& collector;
   const OutputTopics& topics;
@@ -32,11 +32,11 @@ struct LetterBox {
 /// With a `key` the original's key, value and headers' values are sealed, each in the context of
 /// what it is and where it came from, and a header `millrace.key` (the key's id) follows.
 ///
-/// A letter that its topic would refuse is cut to what the topic takes: headers that do not fit are
-/// left out, the value, or if need be the key, is its own beginning, and a timestamp out of bounds
-/// is the nearest one in them. A last header `millrace.cut` then tells what was cut; the whole
-/// record is only at its position. Of a topic that does not even take the metadata the unit's
-/// status tells.
+/// Cuts a letter that its topic would refuse to what the topic takes: leaves out headers that do
+/// not fit, keeps only the beginning of the value, or if need be of the key, and moves a timestamp
+/// to the nearest one in bounds. A last header `millrace.cut` then lists the cuts; the whole record
+/// is only at its position. If the topic does not even take the metadata, the unit's status
+/// says so.
 void stage_dead_letter(const LetterBox& box, const FetchedRecord& original,
                        const RecordPosition& position, TaskId task, const Error& reason);
 
@@ -49,7 +49,7 @@ struct DeadLetter {
   int64_t offset = 0;
   std::string task;
   std::string key_id;  ///< empty: not sealed
-  std::string cut;     ///< what of the record is not in the letter; empty: all is
+  std::string cut;     ///< the parts that are not in the letter; empty: none
   /// The record as it was, or as it is sealed.
   int64_t timestamp_ms = 0;
   std::optional<std::string> key;  ///< nullopt: null
@@ -63,7 +63,7 @@ struct DeadLetter {
 std::optional<DeadLetter> read_dead_letter(const FetchedRecord& record);
 
 /// Opens a sealed letter with the one of `keys` that it names; `is_sealed` is false afterwards.
-/// Errors: `kNotFound` when none is it, `kInvalidRecord` when the letter was changed.
+/// Errors: `kNotFound` when it names none of them, `kInvalidRecord` when the letter was changed.
 Status open_dead_letter(DeadLetter& letter, std::span<const SealingKey> keys);
 
 }  // namespace millrace::engine

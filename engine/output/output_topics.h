@@ -11,7 +11,7 @@
 
 namespace millrace::engine {
 
-/// A topic that tasks write, with what is needed to do so.
+/// A topic that tasks write, with all that they need for it.
 struct OutputTopic {
   std::string name;
   int32_t partitions = 0;
@@ -27,14 +27,14 @@ class OutputTopics {
   OutputTopics() = default;
   /// The index of each is its place in `names`.
   explicit OutputTopics(const std::vector<std::string>& names);
-  /// Index of the topic, added when it is new.
+  /// Returns the index of the topic; adds it when it is new.
   int32_t add(const std::string& name);
   /// Asks for partitions and limits of all. Errors: `kConfig` naming every topic that is missing,
   /// `kRetriable`.
   Status describe(Admin& admin);
-  /// Of a producer for all of these. REQUIRES: described.
+  /// The limits of a producer for all topics. REQUIRES: `describe`.
   ProducerLimits producer_limits() const;
-  /// Handles of a new producer.
+  /// Takes the handles of a new producer.
   Status bind(Producer& producer);
 
   const OutputTopic& operator[](int32_t index) const { return topics_[static_cast<size_t>(index)]; }

@@ -14,7 +14,7 @@ using Settings = std::map<std::string, std::string>;
 
 /// Kafka's default of max.message.bytes.
 constexpr int64_t kMessageBytesDefault = 1'048'588;
-/// A batch of a single record adds so much to it at most: header, lengths, offset, timestamp.
+/// A batch adds at most this to its single record: header, lengths, offset, timestamp.
 constexpr size_t kBatchOverheadBytes = 128;
 constexpr int64_t kMarginMsMax = 60'000;
 constexpr int64_t kMarginShare = 10;

@@ -11,8 +11,8 @@
 
 namespace millrace::engine {
 
-/// Bounds of a topic. A broker checks it when it appends a batch, and refuses the whole batch,
-/// which ends the transaction: so every record is measured here before it is part of a commit.
+/// Bounds of a topic. A broker checks them when it appends a batch, and refuses the whole batch,
+/// which ends the transaction: so the engine measures every record before it commits it.
 struct TopicLimits {
   static constexpr int64_t kNoBound = std::numeric_limits<int64_t>::max();
 
@@ -30,12 +30,12 @@ struct TopicLimits {
   int64_t latest_ms(int64_t now_ms) const;
 };
 
-/// From a topic's settings; those that are missing are Kafka's defaults, and no bound on
-/// timestamps. Bounds on timestamps are a tenth narrower, a minute at most: the broker's clock is
-/// another one, and a record may wait for its commit.
+/// From a topic's settings. Missing ones count as Kafka's defaults, or as no bound on timestamps.
+/// Bounds on timestamps are a tenth narrower, a minute at most: the broker's clock is another one,
+/// and a record may wait for its commit.
 TopicLimits limits_of(const std::map<std::string, std::string>& config);
 
-/// Bytes of key, value and headers, with what headers add for themselves.
+/// Bytes of key, value and headers, with the overhead of headers.
 inline size_t record_bytes(Bytes key, Bytes value, std::span<const Header> headers) {
   constexpr size_t kLengthsMax = 10;  // of name and value
   size_t bytes = key.size() + value.size();

@@ -62,8 +62,8 @@ std::optional<Endpoint> read_endpoint(std::string_view text) {
 
 }  // namespace
 
-/// Every operation is asynchronous underneath, which is how it has a limit in time and is stopped
-/// from outside; each is run to its end here.
+/// Every operation is asynchronous underneath, so that it has a limit in time and others can stop
+/// it; each runs to its end here.
 class HttpClient::Connection {
  public:
   Connection(Endpoint endpoint, std::string name, HttpTimeouts timeouts, std::stop_token stop,
@@ -137,7 +137,7 @@ class HttpClient::Connection {
         })));
     Parser parser;
     parser.header_limit(kAnswerHeadBytesMax);
-    // A longer answer is the caller's to refuse, by its head.
+    // The caller refuses a longer answer by its head.
     parser.body_limit(std::max(request.body_bytes_max, kRefusedBytesMax));
     MILLRACE_RETURN_IF_ERROR(outcome("reading the head", run([&](auto done) {
                                        http::async_read_header(
@@ -150,7 +150,7 @@ class HttpClient::Connection {
     return {};
   }
 
-  /// Passes on what came even when the rest of the piece did not.
+  /// Passes on the bytes that came even when the rest of the piece did not.
   Status read_piece(Parser& parser, const Sink& sink) {
     parser.get().body().data = piece_.data();
     parser.get().body().size = piece_.size();

@@ -23,7 +23,7 @@ class QueryRegistry final : public Queries {
   // From the loop's thread.
   void define_stores(std::span<const SubTopology> sub_topologies);
   using Readers = std::map<std::string, std::shared_ptr<const StoreReader>, std::less<>>;
-  /// A task is here; its stores can be read while its stage is kRunning.
+  /// Adds a task of this instance; its stores can be read while its stage is kRunning.
   void add(TaskId task, Readers readers);
   void set_info(TaskInfo info);
   void remove(TaskId task);
@@ -43,7 +43,7 @@ class QueryRegistry final : public Queries {
   const Queries& with_standbys() const override { return with_standbys_; }
 
  private:
-  /// Whose state may answer.
+  /// The tasks whose state may answer.
   enum class Source : unsigned char { kActive, kActiveOrStandby };
   class WithStandbys final : public Queries {
    public:

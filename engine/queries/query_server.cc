@@ -33,7 +33,7 @@ constexpr int kConnectionsMax = 256;
 constexpr std::chrono::seconds kTimeout{10};
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
-/// A Beast body that reads its file while it is sent, a piece at a time.
+/// A Beast body that reads its file while Beast sends it, a piece at a time.
 struct FilePartBody {
   using value_type = engine::FilePart;
   static uint64_t size(const engine::FilePart& part) { return part.bytes; }
@@ -72,8 +72,8 @@ struct FilePartBody {
   };
 };
 
-/// One connection: reads a request, answers it, and so on. Keeps itself alive by the operation
-/// that is under way; its strand keeps its handlers apart.
+/// One connection: reads a request, answers it, reads the next. The operation that is under way
+/// keeps it alive; its strand keeps its handlers apart.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(Tcp::socket socket, const engine::Router& router, const std::string& token,
@@ -112,7 +112,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (!is_post && request.method() != http::verb::get && request.method() != http::verb::head) {
       return write(error_answer(405, "only GET and POST are served here"), true);
     }
-    // A browser says where the page came from that makes it post.
+    // A browser names the origin of the page that makes it post.
     if (is_post && request.count(http::field::origin) > 0) {
       return write(error_answer(403, "web pages may not change anything here"), true);
     }
@@ -173,7 +173,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     write_some_of_file(last);
   }
 
-  // The time begins anew with every piece of the file, however large that is.
+  // The time limit starts again with every piece of the file, however large the file is.
   void write_some_of_file(bool last) {
     if (to_renew_ <= 0) {
       to_renew_ = engine::kFilePieceBytes;
@@ -211,7 +211,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   http::response<http::string_body> response_;
   http::response<FilePartBody> file_response_;
   std::optional<http::response_serializer<FilePartBody>> serializer_;
-  int64_t to_renew_ = 0;  ///< bytes to go until the time is renewed
+  int64_t to_renew_ = 0;  ///< bytes to send until the time limit starts again
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kUnit = "bytes=";
 
-/// First and last byte that are asked for; the last may be past the end.
+/// Reads the first and last byte asked for; the last may be past the end.
 bool read_range(std::string_view range, uint64_t& first, uint64_t& last) {
   if (!range.starts_with(kUnit)) return false;
   range.remove_prefix(kUnit.size());

@@ -20,7 +20,7 @@ struct FilePart {
   std::string content_range;  ///< the header's value; empty: none
 };
 
-/// Follows one range "bytes=N-" or "bytes=N-M"; any other is answered with the whole file, as HTTP
+/// Follows one range "bytes=N-" or "bytes=N-M"; answers any other with the whole file, as HTTP
 /// allows. 416 without bytes when it begins past the end.
 FilePart choose_part(std::string_view range, std::shared_ptr<const File> file);
 

@@ -10,7 +10,7 @@
 
 namespace millrace::engine {
 
-/// Decodes %XX; of a query string also '+' as a space. nullopt: a '%' without two hex digits.
+/// Decodes %XX; in a query string also '+' as a space. nullopt: a '%' without two hex digits.
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space);
 
 /// Finds the handler for a request's target. No regular expressions: their time and stack grow

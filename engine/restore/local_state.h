@@ -22,34 +22,34 @@ namespace millrace::engine {
 /// Sum of the changelog positions of a task's stores; −1: it has none.
 int64_t held_of(const SubTopology& sub_topology, const TaskPositions& positions);
 
-/// The state that lies on this machine's disk: opens it for tasks, keeps account of what is closed,
-/// and removes it when its task stays elsewhere. Without a state directory all of it is in memory,
-/// and closing it drops it.
+/// The state on this machine's disk: opens it for tasks, keeps account of closed state, and removes
+/// it when its task stays elsewhere. Without a state directory all state is in memory, and closing
+/// drops it.
 class LocalState {
  public:
-  /// `incarnation` is what state has to belong to. All else must outlive this.
+  /// State must belong to `incarnation`. All else must outlive this.
   LocalState(const EngineOptions& options, const Clock& clock, const StateDirectory& directory,
              std::string incarnation);
 
-  /// Opens what earlier runs left, once, to learn how far it is; removes what is empty, for a task
-  /// without a directory may start from a snapshot. Errors: those of `TaskState`.
+  /// Opens the state that earlier runs left, once, to learn how far it is. Removes empty state,
+  /// since a task without a directory may start from a snapshot. Errors: those of `TaskState`.
   Status find_closed(std::span<const SubTopology> sub_topologies);
 
   struct OpenMode {
     bool starts_empty = false;
-    size_t tasks = 1;  ///< that the instance's cache is divided among
+    size_t tasks = 1;  ///< that share the instance's cache
   };
   /// Errors: those of `TaskState::open`; `kRetriable` while queries still hold it.
   Result<std::unique_ptr<TaskState>> open(TaskId task, const SubTopology& sub_topology,
                                           OpenMode mode);
-  /// A failure is logged: the state is as a crash would leave it.
+  /// Logs a failure: the state is as a crash would leave it.
   void close(TaskId task, const SubTopology& sub_topology, TaskState& state);
 
   bool is_on_disk(TaskId task) const { return directory_.has_task(task); }
-  /// Of each task with closed state: how far it is (`held_of`).
+  /// For each task with closed state: how far it is (`held_of`).
   std::map<TaskId, int64_t> held() const;
   /// Removes state that has been closed for `state_cleanup_delay_ms` while its task was not among
-  /// `ours`, unless `snapshots` (null: there are none) are still being taken of it.
+  /// `ours`, unless `snapshots` (null: there are none) still takes one of it.
   void remove_old(const std::set<TaskId>& ours, const SnapshotKeeper* snapshots);
 
  private:

@@ -44,7 +44,7 @@ int64_t Restorer::TaskRestore::remaining() const {
     if (store.is_done) continue;
     const int64_t known = std::max<int64_t>(store.target - store.position, 0);
     // A standby's target is where the changelog ended when it began: later it is at the end, or
-    // behind by something.
+    // behind by at least one record.
     const int64_t following = store.is_at_end ? 0 : std::max<int64_t>(known, 1);
     sum += goal == RestoreGoal::kRun ? known : following;
   }
@@ -120,9 +120,9 @@ Status Restorer::promote(TaskId task, std::span<const ChangelogExtent> extents) 
   return {};
 }
 
-/// A changelog is compacted, never cut: what lies before its beginning or was at its end is lost,
-/// and neither the store nor a replay of the rest would be what the group's offsets say. Judged by
-/// the position at which Kafka was asked: a standby may have gone on since.
+/// A changelog is compacted, never cut: records before its beginning or beyond its end are lost,
+/// and neither the store nor a replay of the rest would fit the group's offsets. The position at
+/// the time of the question to Kafka counts: a standby may have read more since.
 Status Restorer::check_position(TaskId task, const StoreRestore& store,
                                 const ChangelogExtent& extent) {
   const Admin::Watermarks& marks = extent.marks;
@@ -224,7 +224,7 @@ void Restorer::settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicP
 }
 
 /// A standby that is cut off from Kafka gets nothing, and so does one whose task has nothing to do:
-/// they look alike, so both are judged by the silence.
+/// they look alike, so the silence decides for both.
 bool Restorer::is_outdated(const TaskRestore& restore) const {
   if (restore.goal != RestoreGoal::kFollow || restore.current_ms == 0) return false;
   return max_age_ms_ > 0 && std::abs(clock_.now_ms() - restore.current_ms) > max_age_ms_;
@@ -239,7 +239,7 @@ Status Restorer::poll(TaskRestore& restore, Outcome& outcome) {
       restore.is_out_of_range = true;
       continue;
     }
-    if (!polled.ok() && is_passing(polled.code())) continue;  // asked again in the next slice
+    if (!polled.ok() && is_passing(polled.code())) continue;  // the next slice asks again
     if (!polled.ok()) return polled.status();
     store.outcome = *polled;
     const bool may_be_the_end = restore.goal == RestoreGoal::kRun && polled->end_offset.has_value();

@@ -27,61 +27,61 @@ struct RestoreStatus {
 
 /// The end of a task's restore, when its stores have reached the end of their changelogs.
 enum class RestoreGoal : unsigned char {
-  kRun,     ///< it is finished, and leaves the restorer
+  kRun,     ///< it is finished, and the restorer drops it
   kFollow,  ///< a standby: it keeps following them, until `promote` or `cancel`
 };
 
-/// Where a changelog begins and ends, as Kafka said when it was asked.
+/// Where a changelog begins and ends, by Kafka's answer.
 struct ChangelogExtent {
-  int64_t position = -1;  ///< of the store at that time; −1: it was empty
+  int64_t position = -1;  ///< of the store at the question; −1: it was empty
   Admin::Watermarks marks;
 };
 
 /// Brings the stores of tasks to the end of their changelogs, several tasks at once, in slices of
 /// the loop, and keeps those of standbys there.
 ///
-/// A store is complete when its position reaches the high watermark that was taken after earlier
-/// owners were fenced; the last stable offset would leave out a commit whose markers are pending.
+/// A store is complete when its position reaches the high watermark from after the fencing of
+/// earlier owners; the last stable offset would leave out a commit whose markers are pending.
 class Restorer {
  public:
   /// `max_age_ms`: how long Kafka keeps deletions at least; 0: for ever.
   Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock,
            int64_t max_age_ms);
 
-  /// The changelogs of a task, each with its store's position (−1: the store is empty): what Kafka
-  /// is to be asked before `begin` and `promote`.
+  /// The changelogs of a task, each with its store's position (−1: the store is empty): ask Kafka
+  /// for their extents before `begin` and `promote`.
   std::vector<PartitionOffset> changelogs_of(Task& task) const;
-  /// Begins with `task`, which must stay until it is finished or cancelled. `extents`: one a
+  /// Begins with `task`, which must stay until it is finished or cancelled. `extents`: one per
   /// changelog, in the order of `changelogs_of`. REQUIRES: it does not have the task. Errors:
-  /// `kConfig` when a changelog does not hold all that its store lacks, for it was truncated or
+  /// `kConfig` when a changelog does not hold all that its store lacks, because it was truncated or
   /// created again; those of `Fetcher::add`.
   Status begin(Task& task, RestoreGoal goal, std::span<const ChangelogExtent> extents);
-  /// A standby is to run: it finishes where its changelogs ended. Errors: `kConfig` as `begin`.
-  /// REQUIRES: it follows.
+  /// Lets a standby finish at the ends of its changelogs, so that it can run. Errors: `kConfig` as
+  /// `begin`. REQUIRES: it follows.
   Status promote(TaskId task, std::span<const ChangelogExtent> extents);
   void cancel(TaskId task);
   bool contains(TaskId task) const;
 
   bool is_active() const { return !tasks_.empty(); }
   struct Outcome {
-    bool fetched = false;  ///< something came; call again soon
+    bool fetched = false;  ///< records came; call again soon
     struct Finished {
       Task* task = nullptr;
       int64_t records = 0;  ///< that the changelogs brought
     };
     std::vector<Finished> finished;   ///< complete and readable
     std::vector<Task*> caught_up;     ///< standbys that reached the end for the first time
-    std::vector<Task*> progressed;    ///< not finished, and with another `status` than before
+    std::vector<Task*> progressed;    ///< not finished, and their `status` has changed
     std::vector<Task*> out_of_range;  ///< a changelog moved away meanwhile; cancelled
-    /// Standbys to which something came after so long a silence that deletions before it may have
-    /// been missed; cancelled.
+    /// Standbys that got records after so long a silence that they may have missed deletions before
+    /// it; cancelled.
     std::vector<Task*> outdated;
   };
-  /// One bounded slice. Errors: `kConfig` (rows that are none of the store's type), `kStoreIo`,
+  /// Runs one bounded slice. Errors: `kConfig` (rows not of the store's type), `kStoreIo`,
   /// those of `Fetcher::poll`.
   Result<Outcome> run_slice();
 
-  /// Of a restore or standby; nothing when the task is neither.
+  /// The status of a restore or standby; nothing when the task is neither.
   std::optional<RestoreStatus> status(TaskId task) const;
   Fetcher& fetcher() { return *fetcher_; }
 
@@ -91,7 +91,7 @@ class Restorer {
     TopicPartition partition;
     int64_t position = 0;
     int64_t target = 0;
-    bool is_done = false;  ///< complete, and not fetched any more
+    bool is_done = false;  ///< complete; the fetcher reads it no more
     bool is_at_end = false;
     RecordBatch batch;
     FetchOutcome outcome;
@@ -109,7 +109,7 @@ class Restorer {
     bool is_complete = false;     ///< reached the end once; all of it is readable
     bool is_announced = false;    ///< as caught up
     bool is_out_of_range = false;
-    int64_t current_ms = 0;  ///< wall clock when a complete one last had news; of a standby
+    int64_t current_ms = 0;  ///< of a standby: wall clock when it last had news, once complete
     Status status;
     int64_t remaining() const;
   };
@@ -119,7 +119,7 @@ class Restorer {
                                const ChangelogExtent& extent);
   static Status locate(TaskRestore& restore, std::span<const ChangelogExtent> extents);
   Status poll(TaskRestore& restore, Outcome& outcome);
-  /// After a slice: what is finished, caught up, or still to be told about.
+  /// After a slice: adds a task to `outcome` that is finished, has caught up or has progressed.
   void settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicPartition>& done);
   /// Whether a standby that has news had none for longer than Kafka keeps deletions.
   bool is_outdated(const TaskRestore& restore) const;

@@ -10,7 +10,7 @@
 namespace millrace::engine {
 namespace {
 
-/// Whether it is worth a person's attention: not that there is none, or that the task has gone.
+/// Whether a person should see the failure: not if there is no snapshot, or the task has gone.
 bool is_fault(ErrorCode code) {
   return code != ErrorCode::kNotFound && code != ErrorCode::kAborted &&
          code != ErrorCode::kRetriable;
@@ -62,7 +62,7 @@ void SnapshotKeeper::take_due(std::span<Task* const> running) {
     auto checkpointer = has_news ? task->state().checkpointer() : nullptr;
     if (checkpointer != nullptr &&
         !snapshotter_->take(task->id(), incarnation_, std::move(checkpointer))) {
-      continue;  // the one before is not done yet
+      continue;  // the previous one is not done yet
     }
     schedule = {next_ns, positions};
   }

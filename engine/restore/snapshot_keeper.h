@@ -20,11 +20,11 @@ namespace millrace::engine {
 
 /// One instance's snapshots: takes those of running tasks when they are due, and downloads one
 /// where a task's state is not on this disk. The methods are for the loop's thread and do not wait;
-/// the work is done on threads of the library. A snapshot only saves time: whatever goes wrong with
-/// one, the changelogs are read instead.
+/// threads of the library do the work. A snapshot only saves time: whatever goes wrong with one,
+/// the restore reads the changelogs instead.
 class SnapshotKeeper {
  public:
-  /// `peer_token`: what peers' query servers ask for; empty: nothing.
+  /// `peer_token`: the bearer token that peers' query servers ask for; empty: none.
   /// REQUIRES: the state is on disk. All but the texts must outlive this.
   SnapshotKeeper(const EngineOptions& options, const StateDirectory& directory,
                  std::string incarnation, Metrics& metrics, const Clock& clock,
@@ -33,10 +33,10 @@ class SnapshotKeeper {
   SnapshotKeeper(const SnapshotKeeper&) = delete;
   SnapshotKeeper& operator=(const SnapshotKeeper&) = delete;
 
-  /// Begins snapshots of those of `running` that are due and have committed something since their
-  /// last one.
+  /// Begins a snapshot of each of `running` that is due and has committed something since its last
+  /// one.
   void take_due(std::span<Task* const> running);
-  /// The task goes: nothing more of it is taken.
+  /// The task leaves: takes no more snapshots of it.
   void forget(TaskId task);
   /// While this holds, the task's directory must stay.
   bool is_taking(TaskId task) const;
@@ -44,14 +44,14 @@ class SnapshotKeeper {
   enum class DownloadStage : unsigned char {
     kNone,
     kUnderWay,
-    kEnded,  ///< it may have brought something; `install` tells
+    kEnded,  ///< it may have brought a snapshot; call `install`
   };
   DownloadStage download_stage(TaskId task);
-  /// Begins to look for a snapshot of `task`: in the directory of snapshots, then at `peers`, which
+  /// Starts to look for a snapshot of `task`: in the directory of snapshots, then at `peers`, which
   /// are endpoints. False: there is nobody to ask. REQUIRES: its stage is kNone.
   bool start_download(TaskId task, const std::vector<std::string>& peers);
-  /// Makes what was downloaded, if anything, the task's state on disk. REQUIRES: its stage is
-  /// kEnded; the task has no directory.
+  /// Makes the downloaded snapshot, if there is one, the task's state on disk. REQUIRES: its stage
+  /// is kEnded; the task has no directory.
   void install(TaskId task);
   void cancel_download(TaskId task);
 
@@ -59,7 +59,7 @@ class SnapshotKeeper {
   /// Of a task that runs.
   struct Schedule {
     int64_t due_ns = 0;
-    TaskPositions taken;  ///< what the last snapshot holds
+    TaskPositions taken;  ///< of the last snapshot
   };
   void poll_taken();
   void poll_downloaded();

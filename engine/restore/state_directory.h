@@ -9,7 +9,7 @@
 
 namespace millrace::engine {
 
-/// `<state_dir>/<application_id>/`: a lock, this instance's identity, one directory a task.
+/// `<state_dir>/<application_id>/`: a lock, this instance's identity, one directory per task.
 ///
 /// Without a state directory everything is in memory and the identity is new at every start.
 class StateDirectory {

@@ -50,7 +50,7 @@ json task_json(const TaskInfo& task) {
   return object;
 }
 
-/// Inputs of which records are behind the open transaction of another producer.
+/// Inputs with records behind the open transaction of another producer.
 json hidden_json(const std::vector<PartitionLag>& inputs) {
   json object = json::object();
   for (const PartitionLag& input : inputs) {
@@ -90,7 +90,7 @@ HttpAnswer operations(const Engine& engine) {
   return {.body = text_of({{"paused", engine.is_paused()}, {"drained", engine.is_drained()}})};
 }
 
-/// Values are bytes of a type that only the application knows, so they are shown in hexadecimal.
+/// Values are bytes of a type that only the application knows, so answers show them in hexadecimal.
 std::string hexadecimal(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;

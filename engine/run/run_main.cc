@@ -90,7 +90,7 @@ class Program {
     if (!engine.ok()) return engine.status();
     auto server = serve(**engine, described);
     if (!server.ok()) return usage_fault(server.status());
-    // Nothing is made on the brokers before the faults of this machine are known.
+    // Creates nothing on the brokers before the faults of this machine are known.
     Status status;
     if (extras_.new_topics) status = create(extras_.new_topics(options_), clients->factory());
     if (status.ok()) {
@@ -206,7 +206,7 @@ ExitCode exit_code(const Error& error) {
 }
 
 int run_main(Result<Topology> topology, int argc, char** argv, RunExtras extras) {
-  // Of a topology that is not valid the id does not matter, but properties are looked at first.
+  // The id of an invalid topology does not matter, but properties are looked at first.
   const std::string name = topology.ok() ? topology->name() : "invalid";
   if (extras.description.empty())
     extras.description = fmt::format("Runs the topology \"{}\".", name);

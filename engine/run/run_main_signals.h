@@ -25,8 +25,8 @@ class SignalThread {
   bool stop_requested() const { return stop_requested_; }
   /// Replaces what the first signal calls; called at once if that signal has come. Empty: nothing.
   void on_stop(std::function<void()> stop);
-  /// The engine failed: from now on an end that takes longer than allowed is made by force too,
-  /// with this code. Whoever supervises the process waits for it.
+  /// The engine failed: from now on also ends the process by force, with this code, when its end
+  /// takes longer than allowed, since the supervisor of the process waits for the end.
   void limit_end(ExitCode code);
 
  private:

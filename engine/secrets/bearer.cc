@@ -15,7 +15,7 @@ constexpr std::string_view kScheme = "bearer ";
 
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
 
-/// Of texts of any length, so that the comparison does not tell how long the token is.
+/// Hashes texts of any length, so that the comparison does not reveal how long the token is.
 Digest digest_of(std::string_view text) {
   Digest digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());

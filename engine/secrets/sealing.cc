@@ -28,7 +28,7 @@ struct FreeContext {
 };
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 
-/// OpenSSL's calls fail here for want of memory, or since this program misuses them.
+/// OpenSSL's calls fail here for want of memory, or because this program misuses them.
 void must(int outcome) {
   MILLRACE_ASSERT(outcome == 1, "a call of libcrypto failed");
 }

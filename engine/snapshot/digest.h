@@ -6,8 +6,8 @@
 
 namespace millrace::engine {
 
-/// XXH3-128 of bytes that come in pieces: finds what a disk or a network did to them. It is no
-/// proof against somebody who makes up both the bytes and the digest.
+/// XXH3-128 of bytes that come in pieces: finds damage by a disk or a network. It is no proof
+/// against somebody who makes up both the bytes and the digest.
 class Digest {
  public:
   Digest();

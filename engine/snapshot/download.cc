@@ -31,8 +31,8 @@ class Patience {
  public:
   explicit Patience(std::stop_token stop) : stop_(std::move(stop)) {}
 
-  /// Calls `attempt` until it succeeds, fails for good or has broken too often. It gives how much
-  /// of what it is to bring is there.
+  /// Calls `attempt` until it succeeds, fails for good or has broken too often. It returns its
+  /// status and how many bytes are there.
   template <class Attempt>
   Status endure(Attempt&& attempt) {
     int fruitless = 0;
@@ -49,7 +49,7 @@ class Patience {
   }
 
  private:
-  /// Whether it lasted until its end.
+  /// Whether the pause lasted until its end.
   bool pause(std::chrono::milliseconds time) {
     std::mutex mutex;
     std::unique_lock lock(mutex);
@@ -93,7 +93,7 @@ Status check_space(const SnapshotManifest& manifest, const fs::path& parent) {
                                                 space.available, manifest.bytes())};
 }
 
-/// One transfer into a directory that is not yet what it will be.
+/// One transfer into a directory that gets its final name later.
 class Transfer {
  public:
   Transfer(SnapshotOrigin& origin, fs::path partial, const DownloadProgress& progress,
@@ -113,7 +113,7 @@ class Transfer {
   Status run(const SnapshotManifest& manifest) {
     const fs::path folder = state_files(partial_);
     std::error_code failed;
-    fs::remove_all(partial_, failed);  // what a crash left
+    fs::remove_all(partial_, failed);  // remains of a crash
     if (!failed) fs::create_directories(folder, failed);
     if (failed) return io_error(folder, failed);
     for (const SnapshotFile& file : manifest.files) {

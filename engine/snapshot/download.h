@@ -28,13 +28,12 @@ using DownloadProgress = std::function<void(uint64_t bytes_done, uint64_t bytes_
 
 /// Copies the newest snapshot of a task from `origin` to `into`, which becomes a task directory
 /// (see `TaskStateOptions`) by a rename, when every file has arrived with the digest that the
-/// manifest says. A transfer that breaks is resumed from the byte reached, a bounded number of
-/// times. On any doubt there is an error and no directory. REQUIRES: `into` does not exist; nobody
-/// else uses it or
-/// `<into>.partial`.
+/// manifest gives. Resumes a transfer that breaks at the byte reached, a bounded number of times.
+/// On any doubt there is an error and no directory. REQUIRES: `into` does not exist; nobody else
+/// uses it or `<into>.partial`.
 ///
-/// Errors: `kNotFound`, `kInvalidRecord` (not what was expected, or damaged), `kRetriable` (the
-/// peer is away), `kTimedOut` (it is silent or too slow), `kAborted`, `kStoreIo`.
+/// Errors: `kNotFound`, `kInvalidRecord` (not as expected, or damaged), `kRetriable` (the peer is
+/// away), `kTimedOut` (it is silent or too slow), `kAborted`, `kStoreIo`.
 Result<SnapshotManifest> download_snapshot(SnapshotOrigin& origin,
                                            const SnapshotExpectation& expected,
                                            const std::filesystem::path& into,

@@ -128,7 +128,7 @@ DownloadedSnapshot SnapshotDownloader::download(Job& job) {
   DownloadedSnapshot outcome;
   outcome.task = job.task;
   std::string reasons;
-  ErrorCode code = ErrorCode::kNotFound;  // else of the last that failed in another way
+  ErrorCode code = ErrorCode::kNotFound;  // or that of the last other failure
   for (const SnapshotAddress& address : job.addresses) {
     if (is_away(address.endpoint)) {
       reasons +=

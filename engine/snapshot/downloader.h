@@ -29,7 +29,7 @@ struct SnapshotAddress {
 };
 
 struct SnapshotDownloaderOptions {
-  /// Where the tasks' directories are: what is downloaded must become one of them by a rename.
+  /// Where the tasks' directories are: a download must become one of them by a rename.
   std::filesystem::path state_root;
   std::string application_id;
   int64_t max_age_ms = 0;  ///< see `SnapshotExpectation`
@@ -40,8 +40,8 @@ struct SnapshotDownloaderOptions {
 
 struct DownloadedSnapshot {
   TaskId task;
-  Status status;                    ///< ok, or why no origin had anything of use
-  std::filesystem::path directory;  ///< what was downloaded, see `install_downloaded`
+  Status status;                    ///< ok, or why no origin had a usable snapshot
+  std::filesystem::path directory;  ///< with the snapshot, see `install_downloaded`
   SnapshotManifest manifest;
   std::string origin;
   int64_t took_ms = 0;
@@ -57,22 +57,22 @@ struct DownloadedBytes {
 /// loop's thread and do not wait.
 class SnapshotDownloader {
  public:
-  /// Clears away what a crash left. `clock` must outlive this.
+  /// Removes what a crash left. `clock` must outlive this.
   SnapshotDownloader(SnapshotDownloaderOptions options, const Clock& clock);
-  ~SnapshotDownloader();  ///< gives up all that is under way
+  ~SnapshotDownloader();  ///< gives up all downloads under way
   SnapshotDownloader(const SnapshotDownloader&) = delete;
   SnapshotDownloader& operator=(const SnapshotDownloader&) = delete;
 
-  /// Tries the addresses in their order, the first that has a snapshot of use wins. A peer that was
-  /// away or silent costs its time-out once: it is left out for half a minute, so that many tasks
-  /// do not wait for it one after the other. REQUIRES: none of `task` is under way.
+  /// Tries the addresses in their order; the first with a usable snapshot wins. For half a minute
+  /// it leaves out a peer that was away or silent: that costs its time-out once, and many tasks do
+  /// not wait for it one after the other. REQUIRES: none of `task` is under way.
   void start(TaskId task, std::string incarnation, std::vector<SnapshotAddress> addresses);
-  /// Gives up on `task`: nothing of it will be polled.
+  /// Gives up on `task`: `poll` will return nothing of it.
   void cancel(TaskId task);
   bool is_downloading(TaskId task) const;
   std::vector<DownloadedBytes> progress() const;
-  /// The downloads that ended since the last call. Their directories belong to the caller from now
-  /// on.
+  /// The downloads that ended since the last call. From now on their directories belong to the
+  /// caller.
   std::vector<DownloadedSnapshot> poll();
 
  private:
@@ -88,7 +88,7 @@ class SnapshotDownloader {
   void run(const std::stop_token& stop);
   DownloadedSnapshot download(Job& job);
   Result<SnapshotManifest> download_from(const SnapshotAddress& address, Job& job) const;
-  /// Whether the peer was away when it was asked lately.
+  /// Whether the peer was away at a recent question.
   bool is_away(const std::string& endpoint) const;
   void remember_failure(const std::string& endpoint, ErrorCode failure);
 
@@ -104,8 +104,8 @@ class SnapshotDownloader {
   std::vector<std::jthread> threads_;  ///< last: they use the rest
 };
 
-/// Puts what was downloaded in the place of a task's directory. REQUIRES: nobody has that open.
-/// Error: `kStoreIo`; the downloaded directory is gone then, the task's may be.
+/// Puts a downloaded directory in the place of a task's. REQUIRES: nobody has that open. Error:
+/// `kStoreIo`; the downloaded directory is gone then, the task's may be.
 Status install_downloaded(const std::filesystem::path& downloaded,
                           const std::filesystem::path& task_directory);
 

@@ -45,7 +45,7 @@ bool is_digest(std::string_view text) {
   return text.size() == kDigestDigits && consists_of(text, "0123456789abcdef");
 }
 
-/// Takes fields out of a JSON object; after one that is not as it should be, `ok` stays false.
+/// Takes fields out of a JSON object; after a wrong one `ok` stays false.
 class JsonFields {
  public:
   explicit JsonFields(const json& object) : object_(object), ok_(object.is_object()) {}
@@ -155,8 +155,8 @@ std::string encode_manifest(const SnapshotManifest& manifest) {
   return dump(object);
 }
 
-// Writes the manifest again and compares: so there is one spelling, no member that nobody looked
-// at, none twice, and the checksum fits.
+// Writes the manifest again and compares: so there is one spelling, no member that nobody read,
+// none twice, and the checksum fits.
 Result<SnapshotManifest> decode_manifest(std::string_view text) {
   const Error no_manifest{ErrorCode::kInvalidRecord,
                           fmt::format("{} bytes are no manifest of a snapshot", text.size())};

@@ -18,7 +18,7 @@
 ///    "format": 1, "incarnation": "…", "snapshot": "001700000000123-0a1b2c3d", "task": "0_3"}
 ///
 /// Digests are XXH3-128 in hexadecimal; the checksum is that of the same JSON without it. A
-/// manifest has one spelling (sorted members, no spaces, no others), and only that is accepted.
+/// manifest has one spelling (sorted members, no spaces, no others); decoding accepts only that.
 namespace millrace::engine {
 
 constexpr size_t kManifestBytesMax = 1 << 20;
@@ -46,7 +46,7 @@ struct SnapshotManifest {
 };
 
 std::string encode_manifest(const SnapshotManifest& manifest);
-/// Names are file names of a task's state and nothing else; counts and sizes are bounded.
+/// Accepts only file names of a task's state, and bounds counts and sizes.
 /// Error: `kInvalidRecord`.
 Result<SnapshotManifest> decode_manifest(std::string_view text);
 

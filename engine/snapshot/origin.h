@@ -17,11 +17,11 @@
 
 namespace millrace::engine {
 
-/// Where a snapshot comes from. Nothing that it gives is to be believed unchecked. Not thread-safe.
+/// Where a snapshot comes from. Check everything that it gives. Not thread-safe.
 ///
 /// Errors of all methods: `kRetriable`: broken off, resume at the byte reached; `kTimedOut`: no
-/// answer; `kAborted`: asked to stop; `kNotFound`: there is none, or no longer; others: this origin
-/// is of no use.
+/// answer; `kAborted`: asked to stop; `kNotFound`: there is none, or no longer; others: try another
+/// origin.
 class SnapshotOrigin {
  public:
   using Sink = std::function<Status(std::string_view bytes)>;
@@ -29,8 +29,8 @@ class SnapshotOrigin {
   virtual ~SnapshotOrigin() = default;
   /// Text of the manifest of the newest snapshot of `task`, at most `kManifestBytesMax`.
   virtual Result<std::string> manifest(TaskId task) = 0;
-  /// Feeds the bytes of a file from `offset` on, never more than to the size that the manifest
-  /// says. An error of `sink` ends it and is returned.
+  /// Feeds the bytes of a file from `offset` on, never more than to the size in the manifest. Ends
+  /// at an error of `sink` and returns it.
   virtual Status read(const SnapshotManifest& manifest, const SnapshotFile& file, uint64_t offset,
                       const Sink& sink) = 0;
 };

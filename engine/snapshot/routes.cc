@@ -17,8 +17,8 @@ HttpAnswer newest_manifest(const SnapshotDirectory& store, const HttpRequest& re
   return {.body = encode_manifest(*manifest)};
 }
 
-/// Nothing of the request becomes a path: the snapshot's id has one form, and the file's name is
-/// looked up in the manifest.
+/// Nothing of the request becomes a path: the snapshot's id has one form, and the manifest must
+/// have the file's name.
 HttpAnswer snapshot_file(const SnapshotDirectory& store, const HttpRequest& request) {
   const Result<TaskId> task = TaskId::parse(request.arguments[0]);
   if (!task.ok()) return error_answer(task.error());

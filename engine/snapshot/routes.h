@@ -9,7 +9,7 @@ namespace millrace::engine {
 /// Serves snapshots to peers:
 ///   `GET /v1/snapshots/{task}`                     the manifest of the newest one
 ///   `GET /v1/snapshots/{task}/{snapshot}/{file}`   a file that its manifest names; ranges work
-/// A snapshot that is being read is not pruned (see `SnapshotDirectory::lease`).
+/// Pruning spares a snapshot that somebody reads (see `SnapshotDirectory::lease`).
 void add_snapshot_routes(QueryServer& server, const SnapshotDirectory& store,
                          RowAccess access = RowAccess::kOpen);
 

@@ -182,7 +182,7 @@ Status SnapshotDirectory::prune(TaskId task, int retain) const {
   return prune_older(task, {past, ids.end()}, retain);
 }
 
-// By renaming first: no reader finds half a snapshot.
+// Renames first: no reader finds half a snapshot.
 Status SnapshotDirectory::prune_older(TaskId task, std::span<const std::string> ids,
                                       int retain) const {
   int leased = 0;
@@ -194,7 +194,7 @@ Status SnapshotDirectory::prune_older(TaskId task, std::span<const std::string> 
     const fs::path going = unfinished(task, ids[i]);
     std::error_code failed;
     fs::rename(task_folder(task) / ids[i], going, failed);
-    if (failed == std::errc::no_such_file_or_directory) continue;  // another instance did
+    if (failed == std::errc::no_such_file_or_directory) continue;  // another instance removed it
     if (!failed) fs::remove_all(going, failed);
     if (failed) return io_error(going, failed);
   }

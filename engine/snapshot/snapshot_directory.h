@@ -16,8 +16,8 @@
 
 namespace millrace::engine {
 
-/// `<snapshot.dir>/<application id>/snapshots`: nothing else lies there, even where that directory
-/// is the one of the state. Empty: no snapshots are kept.
+/// `<snapshot.dir>/<application id>/snapshots`: nothing else lies there, even where `snapshot.dir`
+/// is the state's directory. Empty: the instance keeps no snapshots.
 std::filesystem::path snapshot_root(const EngineOptions& options);
 
 /// By how much the clocks of two instances may differ.
@@ -25,19 +25,19 @@ inline constexpr int64_t kClockSkewMaxMs = 5 * 60'000;
 
 /// Snapshots in a directory, which instances may share: `<root>/<task>/<snapshot>/`, with the files
 /// of the task's state and their manifest. A snapshot appears whole, by renaming, and never
-/// changes. All methods may be called from any thread; those that change a task from one at a time.
+/// changes. Call methods from any thread, but those that change a task from one at a time.
 class SnapshotDirectory {
  public:
-  /// `writer` names this instance, so that it clears away only what it left behind itself. `clock`
-  /// outlives this and its copies.
+  /// `writer` names this instance, so that it removes only what it left behind itself. `clock` must
+  /// outlive this and its copies.
   SnapshotDirectory(std::filesystem::path root, std::string writer,
                     const Clock& clock = system_clock());
 
-  /// Takes over what `checkpointer` made in `checkpoint` (a task directory on a file system of any
-  /// kind) as a new snapshot. `draft` says what it is, without files and id; what comes back is
-  /// complete. Files are linked where that is possible; those that the snapshot before has too, are
-  /// not read again. Errors: `kAborted` when asked to stop; `kStoreIo`; `kInvalidArgument`: more
-  /// than a manifest can say. Leaves nothing behind then.
+  /// Takes over a checkpoint in `checkpoint` (a task directory on a file system of any kind) as a
+  /// new snapshot. `draft` is its manifest without files and id; returns the complete one. Links
+  /// files where possible, and does not read those again that the previous snapshot has too.
+  /// Errors: `kAborted` when asked to stop; `kStoreIo`; `kInvalidArgument`: more than a manifest
+  /// can hold. Leaves nothing behind then.
   Result<SnapshotManifest> publish(const std::filesystem::path& checkpoint, SnapshotManifest draft,
                                    const std::stop_token& stop) const;
 
@@ -45,19 +45,19 @@ class SnapshotDirectory {
   std::vector<std::string> list(TaskId task) const;
   /// Error: `kNotFound`, `kInvalidRecord`, `kStoreIo`.
   Result<SnapshotManifest> open(TaskId task, std::string_view snapshot) const;
-  /// The newest that has a valid manifest and files of the sizes it says. One whose times are
-  /// further ahead than clocks differ (`kClockSkewMaxMs`) is passed over: who wrote it had another
-  /// day. Error: `kNotFound`.
+  /// The newest with a valid manifest and files of the sizes in it. Passes over one whose times are
+  /// further ahead than clocks differ (`kClockSkewMaxMs`): its writer's clock was wrong. Error:
+  /// `kNotFound`.
   Result<SnapshotManifest> newest(TaskId task) const;
   /// Where a file of a snapshot is. REQUIRES: the manifest, which was verified, has such a file.
   std::filesystem::path file_path(const SnapshotManifest& manifest, const SnapshotFile& file) const;
 
-  /// Keeps the snapshot from being pruned for `kLeaseSeconds`, in all processes; best effort.
+  /// Protects the snapshot from pruning for `kLeaseSeconds`, in all processes; best effort.
   void lease(TaskId task, std::string_view snapshot) const;
   /// Removes all snapshots of a task but the newest `retain`, and at most two older ones in use.
-  /// Those that are ahead of the clock count by themselves: they drive out no good one.
+  /// Counts those ahead of the clock by themselves: they drive out no good one.
   Status prune(TaskId task, int retain) const;
-  /// Removes what a crash left unfinished: ours, and what others did not touch for a day.
+  /// Removes unfinished snapshots of a crash: ours, and those that nobody touched for a day.
   void remove_leftovers() const;
 
   static constexpr int kLeaseSeconds = 600;

@@ -99,7 +99,7 @@ Result<SnapshotManifest> Snapshotter::checkpoint_and_publish(const Request& requ
   const fs::path scratch = options_.scratch / kScratchName;
   std::error_code failed;
   fs::create_directories(options_.scratch, failed);
-  if (!failed) fs::remove_all(scratch, failed);  // what a crash left
+  if (!failed) fs::remove_all(scratch, failed);  // remains of a crash
   if (failed) {
     return Error{ErrorCode::kStoreIo, scratch.string() + ": " + failed.message()};
   }

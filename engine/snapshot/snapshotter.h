@@ -32,7 +32,7 @@ struct SnapshotterOptions {
 struct SnapshotOutcome {
   TaskId task;
   Status status;  ///< `kNotFound`, `kRetriable`: there was nothing to take; else see the log line
-  SnapshotManifest manifest;  ///< when it was taken
+  SnapshotManifest manifest;  ///< empty unless it was taken
   int64_t took_ms = 0;
 };
 
@@ -40,15 +40,15 @@ struct SnapshotOutcome {
 /// The methods are for the loop's thread and never wait for a snapshot.
 class Snapshotter {
  public:
-  /// Clears away what a crash left. `clock` must outlive this.
+  /// Removes what a crash left. `clock` must outlive this.
   Snapshotter(SnapshotDirectory store, SnapshotterOptions options, const Clock& clock);
   ~Snapshotter();  ///< waits for the file or checkpoint under way
   Snapshotter(const Snapshotter&) = delete;
   Snapshotter& operator=(const Snapshotter&) = delete;
 
-  /// Queues a snapshot of `task`. False: one is queued or being taken; nothing was done.
+  /// Queues a snapshot of `task`. False: one is queued or under way already; does nothing.
   bool take(TaskId task, std::string incarnation, std::shared_ptr<const StateCheckpointer> state);
-  /// Drops what is queued for `task`; one being taken is finished.
+  /// Drops what is queued for `task`, but finishes a snapshot under way.
   void cancel(TaskId task);
   bool is_busy(TaskId task) const;
   /// The snapshots that ended since the last call.

@@ -11,7 +11,7 @@
 
 namespace millrace::engine {
 
-/// A file of the snapshot before that has the same name; empty: there is none.
+/// The file of the previous snapshot with the same name; empty: there is none.
 struct Known {
   std::filesystem::path path;
   uint64_t size = 0;
@@ -19,8 +19,8 @@ struct Known {
 };
 
 /// Makes `to` a file with the content of `from`, which does not change any more: by a link to
-/// `from`, or to `known` when that has the same content, else by copying. A file that `known`
-/// shares already is not read. Errors: `kAborted` when asked to stop, `kStoreIo`.
+/// `from`, or to `known` when that has the same content, else by copying. Does not read a file
+/// that `known` shares already. Errors: `kAborted` when asked to stop, `kStoreIo`.
 Result<SnapshotFile> take_over(const std::filesystem::path& from, const std::filesystem::path& to,
                                const Known& known, const std::stop_token& stop);
 

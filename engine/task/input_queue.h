@@ -8,8 +8,8 @@
 
 namespace millrace::engine {
 
-/// Records of one partition that were fetched and not processed yet, by batch. A batch's memory is
-/// freed as a whole, when its last record is popped.
+/// Fetched records of one partition that the task has not processed yet, by batch. Frees a batch's
+/// memory as a whole, with its last record.
 class InputQueue {
  public:
   InputQueue() = default;
@@ -25,7 +25,7 @@ class InputQueue {
   size_t memory_bytes() const { return memory_bytes_; }
   size_t size() const { return size_; }
 
-  /// Visits the keys of the records number `from` to `to`, counted from the front, that are there.
+  /// Visits the keys of records [from, to), counted from the front, as far as there are any.
   template <class Visit>
   void for_each_key(size_t from, size_t to, Visit&& visit) const {
     size_t index = next_;

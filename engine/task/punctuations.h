@@ -10,7 +10,7 @@
 
 namespace millrace::engine {
 
-/// The periodic calls a task's processors asked for.
+/// The periodic calls that a task's processors asked for.
 class Punctuations {
  public:
   using Callback = std::function<void(int64_t now_ms)>;
@@ -19,12 +19,12 @@ class Punctuations {
   /// interval.
   static int64_t elapsed_ms(const Clock& clock) { return clock.steady_ns() / kNsPerMs; }
 
-  /// As of `ProcessorContext::schedule`; `elapsed_ms`: of now.
+  /// As `ProcessorContext::schedule`; `elapsed_ms`: the present one.
   void add(TimeKind kind, int64_t interval_ms, int64_t elapsed_ms, Callback callback);
 
   /// Earliest time at which something is due; the largest int64 when nothing is.
   int64_t next_due_ms(TimeKind kind) const { return next_due_ms_[index(kind)]; }
-  /// Runs `unit(callback)` for each that is due and sets its next time: one call however many
+  /// Runs `unit(callback)` for each that is due and sets its next time: one call, however many
   /// intervals have passed.
   void run_due(TimeKind kind, int64_t now_ms, const std::function<void(const Callback&)>& unit);
 

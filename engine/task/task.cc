@@ -19,7 +19,7 @@ namespace {
 /// How many records a slice processes between two looks at the clock.
 constexpr int32_t kRecordsPerClockCheck = 16;
 
-/// Stable name of what happened to a record, for metrics.
+/// Stable name of the reason why a record was dropped, for metrics.
 std::string_view drop_reason(ErrorCode code) {
   switch (code) {
     case ErrorCode::kInvalidRecord:
@@ -311,7 +311,7 @@ void Task::run_punctuation(const Punctuations::Callback& callback, int64_t now_m
   const uint64_t units_before = dirty_units_;
   const size_t bytes_before = dirty_bytes();
   const bool stays = run_call("a punctuation", [&] { callback(now_ms); });
-  // One that found nothing to do is no reason for a commit.
+  // A punctuation that changed nothing is no reason for a commit.
   if (stays && dirty_bytes() == bytes_before) dirty_units_ = units_before;
 }
 

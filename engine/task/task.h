@@ -25,17 +25,17 @@
 
 namespace millrace::engine {
 
-/// The common environment of an instance's tasks; outlives them.
+/// The common environment of an instance's tasks; must outlive them.
 struct TaskEnvironment {
   const EngineOptions* options = nullptr;
   const OutputTopics* outputs = nullptr;
   const Clock* clock = nullptr;
-  const BroadcastReader* broadcasts = nullptr;  ///< null: no node reads a table of it
+  const BroadcastReader* broadcasts = nullptr;  ///< null: no node reads a broadcast table
   int32_t dead_letters = -1;               ///< index into `outputs`; −1: no policy asks for them
   const SealingKey* letter_key = nullptr;  ///< seals dead letters; null: they are in clear
 };
 
-/// Counts of a task since they were last taken.
+/// Counts of a task since the last `take_counts`.
 struct TaskCounts {
   uint64_t processed = 0;
   std::map<std::string, uint64_t, std::less<>> dropped;        ///< by reason
@@ -51,16 +51,16 @@ struct TaskInput {
   InputQueue queue;
   int64_t position = 0;     ///< offset of the next record to process
   int64_t end_offset = 0;   ///< where the broker last said that there is nothing more
-  int64_t backlog_end = 0;  ///< what is before it was there when the task started
-  bool is_at_end = false;   ///< nothing was fetched since it said so
+  int64_t backlog_end = 0;  ///< records before it were there at the task's start
+  bool is_at_end = false;   ///< no record came since it said so
   bool has_head = false;    ///< the front was validated and `head_time_ms` is its event time
   int64_t head_time_ms = 0;
-  size_t prefetched = 0;  ///< records from the front whose rows were already asked for
+  size_t prefetched = 0;  ///< records from the front whose rows were prefetched
   int64_t frozen_position = 0;
 
-  /// Whether what was there when the task started has been processed.
+  /// Whether the task has processed all records that were there at its start.
   bool is_past_backlog() const { return position >= backlog_end || (queue.empty() && is_at_end); }
-  /// Past control records when all was processed, so that lag shows as none.
+  /// Lies past control records when all is processed, so that there is no lag to see.
   int64_t committable() const {
     return queue.empty() && is_at_end && end_offset > position ? end_offset : position;
   }
@@ -68,7 +68,7 @@ struct TaskInput {
 
 /// One sub-topology × one partition: inputs, processors, state, outputs.
 ///
-/// Touched by the loop's thread or by exactly one worker, never both.
+/// Either the loop's thread or exactly one worker uses it, never both.
 class Task {
  public:
   Task(TaskId id, const SubTopology& sub_topology, const TaskEnvironment& environment,
@@ -79,42 +79,42 @@ class Task {
   TaskState& state() { return *state_; }
   std::vector<TaskInput>& inputs() { return inputs_; }
 
-  /// Makes the processors and begins at these offsets, one an input. `backlog_ends`: where the
+  /// Makes the processors and begins at these offsets, one per input. `backlog_ends`: where the
   /// inputs end now; empty, unless the sub-topology has timers on the wall clock. `stream_time_ms`:
-  /// where the last commit left it; −1: nowhere. Error: `kUserCode`.
+  /// that of the last commit; −1: none. Error: `kUserCode`.
   Status start(std::span<const int64_t> offsets, std::span<const int64_t> backlog_ends,
                int64_t stream_time_ms);
   /// Drops queues, processors and all that was not committed (I4).
   void reset();
 
-  /// Takes what was fetched for an input; records below its position are passed over.
+  /// Takes fetched records for an input; later skips those below its position.
   void accept(TaskInput& input, RecordBatch batch, const FetchOutcome& outcome);
   bool has_work() const;
-  /// Fires timers and processes records until the slice's bounds are met, an input has to be waited
-  /// for, or nothing is left; then sends the outputs, unless `producer` is null: they are held.
+  /// Fires timers and processes records until it reaches the slice's bounds, has to wait for an
+  /// input, or has nothing left. Then it sends the outputs; if `producer` is null, it holds them.
   /// Errors are fatal for the instance, or the producer's.
   Status process_slice(Producer* producer);
 
   bool is_dirty() const { return dirty_units_ > 0; }
   size_t dirty_bytes() const { return state_->dirty_bytes() + collector_.used_bytes(); }
-  /// Those of them that came after what is frozen.
+  /// Dirty bytes that came after the frozen ones.
   size_t unfrozen_bytes() const { return dirty_bytes() - frozen_bytes_; }
 
   /// Ends the present generation of changes: freezes input positions and dirty rows.
   void freeze();
-  /// Sends outputs, rows of table sinks and changelog records of what was frozen.
+  /// Sends the outputs, rows of table sinks and changelog records of the frozen changes.
   Status send_frozen(Producer& producer);
-  /// Stream time of what was frozen, for the commit to keep.
+  /// Stream time at the freeze, for the commit to keep.
   int64_t frozen_time_ms() const { return frozen_event_time_ms_; }
   /// After Kafka committed: learns where the changelogs end now. Loop's thread only.
   void take_delivered_ends(Producer& producer);
-  /// After Kafka committed: what this instance sent to inputs of this task is there to be fetched,
-  /// so these are not at their ends. Loop's thread only.
+  /// After Kafka committed: inputs of this task to which this instance sent records are not at
+  /// their ends any more. Loop's thread only.
   void expect_delivered(Producer& producer);
-  /// Then: rows and positions into the store, in one batch.
+  /// After that: writes rows and positions into the store, in one batch.
   Status apply_frozen();
 
-  /// Lowers `floors` to what this task may go back to; see `BroadcastReader::prune`.
+  /// Lowers `floors` to the offsets that this task may go back to; see `BroadcastReader::prune`.
   void lower_floors(const BroadcastTopic& topic, std::span<int64_t> floors) const;
 
   /// Event time of the newest processed record of the last commit; −1: none.
@@ -129,23 +129,23 @@ class Task {
   /// Where the wall clock of timers stands, unless an input's head holds it back.
   int64_t timers_wall_ms() const;
   bool is_past_backlog() const;
-  /// Fires the earliest timer that is due before `next` is taken (null: there is no record to be
-  /// taken); false: none is.
+  /// Fires the earliest timer that is due before `next` (null: there is no next record); false:
+  /// none is.
   bool fire_timer(const TaskInput* next);
-  /// Meets the change of a broadcast table that comes before `next`; false: there is none.
+  /// Takes the change of a broadcast table that comes before `next`; false: there is none.
   bool take_change(const TaskInput* next);
   void move_timer_clocks(const TaskInput* next);
-  /// Input with the earliest head; null when there is none or one has to be waited for.
+  /// Input with the earliest head; null when there is none or the task has to wait for one.
   TaskInput* next_input();
   bool prepare_head(TaskInput& input);
   Status check_front(TaskInput& input);
   void process_front(TaskInput& input);
   void pop_front(TaskInput& input);
-  /// Runs `work` so that all or nothing of it stays. The error is what user code threw or an
-  /// output that is too large.
+  /// Runs `work` so that all or nothing of it stays. The error is from user code, or an output that
+  /// its topic refuses.
   template <class Work>
   std::optional<Error> run_unit(Work&& work);
-  /// A unit that no record asked for. False: it failed, was undone, and the policy is applied.
+  /// Runs a unit without a record. False: it failed, was undone, and the policy is applied.
   template <class Work>
   bool run_call(std::string_view what, Work&& work);
   /// Applies the policy for the record at the front of `input`.

@@ -15,8 +15,8 @@
 namespace millrace::engine {
 namespace {
 
-/// A cursor is kept anew when its row is this part of the retention old, so that it looks as old as
-/// the task's last commit and not as the table's last change.
+/// The task writes a cursor again when its row is this part of the retention old, so that the row
+/// is about as old as the task's last commit, and not as the table's last change.
 constexpr int64_t kRefreshesPerRetention = 4;
 
 std::string row_key(const std::string& topic, int32_t partition) {
@@ -79,9 +79,9 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
     committed = frozen = at;
   }
 
-  /// Whether changes behind the cursor may be missing: deletions that Kafka has forgotten, and that
-  /// need not have left a record behind; versions that this instance has forgotten; or all, since
-  /// the topic was created again or this instance has not read as far.
+  /// Whether changes after the cursor may be missing: deletions that Kafka has forgotten, maybe
+  /// without a trace; versions that this instance has forgotten; or all, since the topic was
+  /// created again or this instance has not read as far.
   bool cannot_go_on(int32_t p, int64_t now_ms) const {
     const auto i = static_cast<size_t>(p);
     if (at[i] < topic.copy.floor(p) || at[i] > topic.copy.end(p)) return true;
@@ -92,7 +92,7 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
   const BroadcastTopic& topic;
   KeyValueStore& store;
   bool needs_reset = false;
-  std::vector<bool> is_new;  ///< by partition: this task has met nothing of it before
+  std::vector<bool> is_new;  ///< by partition: this task has met none of its changes before
   std::vector<int64_t> at;
   /// The end of this instance's copy when the task started. The task meets it before any record:
   /// the version of a row at the cursor may have been compacted away before this instance read on.
@@ -224,7 +224,7 @@ void TaskBroadcasts::call(const Next& next, TaskProcessors& processors) const {
        .timestamp_ms = change.row.timestamp_ms});
 }
 
-// So that what is there without being a change, such as marks of transactions, does not make the
+// Passes offsets without a change, such as marks of transactions, so that they do not make the
 // cursor look behind.
 void TaskBroadcasts::pass_nothing(Cursor& cursor, int32_t partition) {
   int64_t& at = cursor.at[static_cast<size_t>(partition)];

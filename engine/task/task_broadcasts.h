@@ -23,27 +23,27 @@ struct TaskScope;
 /// Where the cursors of a task stand beside the copies of this instance.
 enum class CursorPlace : unsigned char {
   kRead,        ///< the instance has read as far
-  kAhead,       ///< another instance had read more: a task that starts now would meet all anew
-  kBeyondEnds,  ///< behind the ends of the topics: these are older, or the topics are new
+  kAhead,       ///< another instance had read more: a task that starts now would meet all again
+  kBeyondEnds,  ///< beyond the ends of the topics: these are older, or the topics are new
 };
 
-/// Of the cursor that is furthest out. `table_ends`: where the topics ended when Kafka was asked.
+/// The place of the cursor that is furthest out. `table_ends`: where the topics end, as Kafka says.
 CursorPlace place_of_cursors(const SubTopology& sub_topology, TaskState& state,
                              const BroadcastReader& reader,
                              std::span<const PartitionOffset> table_ends);
 
-/// Where the nodes of a task stand in the broadcast tables that they read. A cursor, one a node and
-/// table, is rows of the node's store of cursors, so a change is committed with what it led to.
+/// Where the nodes of a task stand in the broadcast tables that they read. A cursor, one per node
+/// and table, is rows of the node's store, so a commit holds a change together with its effects.
 class TaskBroadcasts {
  public:
-  /// Reads the cursors. `scope` and `reader` outlive this; `reader` is loaded, and null only when
+  /// Reads the cursors. `scope` and `reader` must outlive this; `reader` is loaded; null only when
   /// no node reads a table.
   TaskBroadcasts(TaskScope& scope, const BroadcastReader* reader, int64_t now_ms);
   ~TaskBroadcasts();
   TaskBroadcasts(const TaskBroadcasts&) = delete;
   TaskBroadcasts& operator=(const TaskBroadcasts&) = delete;
 
-  /// Whether a cursor can be read from this row of a changelog. Error: `kInvalidRecord`.
+  /// Checks that this row of a changelog can be a cursor's. Error: `kInvalidRecord`.
   static Status check_row(Bytes key, Bytes value);
 
   bool empty() const { return cursors_.empty(); }
@@ -59,20 +59,20 @@ class TaskBroadcasts {
     int64_t timestamp_ms = 0;
     bool is_first = false;  ///< before any record: it happened while the task did not run
   };
-  /// The earliest; nullopt: every cursor is at the end.
+  /// The earliest one; nullopt: every cursor is at the end.
   std::optional<Next> next() const;
-  /// Moves the cursor past it; this is not undone with a unit.
+  /// Moves the cursor past it; the undo of a unit does not take that back.
   void pass(const Next& next);
   /// Keeps the cursor, as part of the open unit.
   void keep(const Next& next);
   /// Calls the node. May throw what user code throws.
   void call(const Next& next, TaskProcessors& processors) const;
 
-  /// Before the state is frozen, in a unit: keeps cursors that are to look young, and notes all.
+  /// Call before the state's freeze, in a unit: writes cursors again that grow old, and notes all.
   void freeze(int64_t now_ms);
-  /// The commit of what was frozen is done.
+  /// The commit of the frozen cursors is done.
   void apply_frozen();
-  /// Lowers `floors` (one a partition) to the committed cursors of the topic.
+  /// Lowers `floors` (one per partition) to the committed cursors of the topic.
   void lower_floors(const BroadcastTopic& topic, std::span<int64_t> floors) const;
 
  private:

@@ -12,7 +12,7 @@ void Task::freeze() {
     state_->end_unit();
   }
   for (TaskInput& input : inputs_) {
-    // Never back over control records that a commit went past: a purge may have followed it.
+    // Never goes back over control records that a commit passed: a purge may have followed it.
     input.frozen_position = std::max(input.frozen_position, input.committable());
   }
   frozen_event_time_ms_ = scope_.stream_time_ms;

@@ -104,7 +104,7 @@ TaskProcessors::TaskProcessors(TaskScope& scope) : scope_(scope) {
 
 TaskProcessors::~TaskProcessors() = default;
 
-/// An exception passes through the nodes that called the one that threw it: the first one counts.
+/// An exception passes through all nodes that called the one that threw it: that first one counts.
 template <class Code>
 void TaskProcessors::run(const Node& node, Code&& code) {
   try {
@@ -151,9 +151,9 @@ void TaskProcessors::push(const ResolvedChild& to, const Record& record) {
   });
 }
 
-/// Local first: when this very task owns the key, a direct call takes the record on. A (sender,
-/// key) pair always takes the same way, so the key's order holds. On both ways `old_value` stays
-/// behind: a topic could not carry it.
+/// When this very task owns the key, a direct call passes the record on. A (sender, key) pair
+/// always takes the same way, so the key's order holds. On both ways `old_value` stays behind: a
+/// topic could not carry it.
 void TaskProcessors::exchange(const ResolvedNode& resolved, const Record& record) {
   const PartitionKey& partition_key = resolved.node->partition_key;
   if (resolved.continues_here) {

@@ -39,14 +39,14 @@ struct TaskScope {
   TaskBroadcasts* broadcasts = nullptr;
   RecordPosition position;  ///< of the input record being processed
   int64_t stream_time_ms = -1;
-  std::map<std::string, uint64_t, std::less<>> dropped;  ///< by reason, since last asked
+  std::map<std::string, uint64_t, std::less<>> dropped;  ///< by reason, since the last take
   Thrown thrown;
 };
 
 /// A task's processors, wired by direct calls.
 ///
-/// All that runs user code may throw what that throws; `TaskScope::thrown` then says which node's
-/// it was.
+/// All methods that run user code may throw what it throws; `TaskScope::thrown` then names the
+/// node that threw.
 class TaskProcessors {
  public:
   /// `scope` must outlive this. Makes the processors, each knowing its context.
@@ -60,7 +60,7 @@ class TaskProcessors {
   void push_from(uint32_t input_node, const Record& record);
   /// Gives a timer to the processor that owns it.
   void fire(uint32_t node, const Timer& timer);
-  /// Tells a processor of a change of a broadcast table.
+  /// Calls a processor for a change of a broadcast table.
   void broadcast_changed(uint32_t node, const BroadcastChange& change);
   void broadcast_reset(uint32_t node, std::string_view table);
 

@@ -15,11 +15,11 @@
 namespace millrace::engine {
 
 /// The rows of a task that its commits send: those of stores to changelogs and table sinks, and
-/// those of outboxes to the table sinks behind which no store stands.
+/// those of outboxes to table sinks without a store.
 class TaskRows {
  public:
-  /// Adds the outboxes to `state`, and bounds every row by what the topics that it goes to take, so
-  /// that one that is too large fails its unit and not the commit. All outlive this; `outputs` are
+  /// Adds the outboxes to `state`, and bounds every row by the limits of its topics, so that a row
+  /// that is too large fails its unit and not the commit. All must outlive this; `outputs` are
   /// described.
   TaskRows(const SubTopology& sub_topology, int32_t partition, const OutputTopics& outputs,
            TaskState& state, Collector& collector);
@@ -27,7 +27,7 @@ class TaskRows {
   /// Before a unit ends: notes a row that was too large as the unit's status: `kRefused` when a
   /// table sink's topic would refuse it, `kUserCode` when only the changelog would.
   void check_unit();
-  /// Sends the frozen rows. `unsent`: as of `Collector::send_row`.
+  /// Sends the frozen rows. `unsent`: see `Collector::send_row`.
   Status send_frozen(Producer& producer, const Collector::UnsentHandler& unsent);
 
  private:
@@ -35,7 +35,7 @@ class TaskRows {
     std::string_view store;  ///< or outbox
     std::vector<const ResolvedNode*> sinks;
     int32_t changelog = -1;
-    int32_t narrowest = -1;  ///< the topic that takes the smallest records of all these
+    int32_t narrowest = -1;  ///< of these the topic with the smallest limit on records
   };
 
   void add(Sent sent);

@@ -34,7 +34,7 @@ class TaskTimers::Queue final : public Timers {
   TimeKind kind() const { return *resolved_.spec->timers; }
   std::string_view name() const { return resolved_.spec->name; }
   uint32_t node() const { return resolved_.timer_node; }
-  /// Of rows: not the timer's own time, since brokers refuse records of the future.
+  /// Time of the rows: not the timer's own, since brokers refuse records of the future.
   int64_t timestamp_ms() const { return std::max<int64_t>(scope_.stream_time_ms, 0); }
 
  private:

@@ -12,10 +12,10 @@ namespace millrace::engine {
 
 struct TaskScope;
 
-/// The timers of a task's processors, one queue a store, and where their clocks stand.
+/// The timers of a task's processors, one queue per store, and where their clocks stand.
 class TaskTimers {
  public:
-  /// `scope` outlives this. Event time continues from its stream time.
+  /// `scope` must outlive this. Event time continues from its stream time.
   explicit TaskTimers(TaskScope& scope);
   ~TaskTimers();
   TaskTimers(const TaskTimers&) = delete;
@@ -28,12 +28,12 @@ class TaskTimers {
   /// A clock of `kStream` never goes back.
   void set_clock(TimeKind kind, int64_t now_ms);
   int64_t clock_ms(TimeKind kind) const { return clocks_ms_[index(kind)]; }
-  /// Whether one may be due at `now_ms` of that clock.
+  /// Whether a timer may be due at `now_ms` of that clock.
   bool may_be_due(TimeKind kind, int64_t now_ms) const;
 
-  /// Finds the earliest that is due by the clocks as they stand; false: there is none.
+  /// Finds the earliest timer that is due by the present clocks; false: there is none.
   bool find_due();
-  /// Takes away what `find_due` found. The views live until the next call.
+  /// Removes the timer that `find_due` found. The views live until the next call.
   Timer take_due();
   /// The node whose timer `find_due` found.
   uint32_t due_node() const;

@@ -16,7 +16,7 @@ namespace millrace {
 struct ArenaBlocks {
   size_t block_bytes_min = 4 << 10;
   size_t block_bytes_max = 256 << 10;
-  size_t kept_bytes_max = SIZE_MAX;  ///< how much memory `clear` keeps for what is to come
+  size_t kept_bytes_max = SIZE_MAX;  ///< how much memory `clear` keeps for later
 };
 
 /// Gives out memory in blocks and takes it back as a whole, or back to a mark. It keeps
@@ -32,7 +32,7 @@ class Arena {
     char* next = nullptr;
   };
 
-  /// `upstream` gives the blocks and outlives the arena.
+  /// `upstream` gives the blocks and must outlive the arena.
   explicit Arena(ArenaBlocks sizes = {},
                  std::pmr::memory_resource* upstream = std::pmr::new_delete_resource())
       : sizes_(sizes), upstream_(upstream) {}
@@ -60,7 +60,7 @@ class Arena {
   }
 
   Mark mark() const { return {used_blocks_, next_}; }
-  /// REQUIRES: `mark` is not ahead, and nothing was cleared since.
+  /// REQUIRES: `mark` is not ahead, and no `clear` came since.
   void rollback(Mark mark);
   void clear();
 

@@ -17,7 +17,7 @@ struct BroadcastChange {
   Bytes value;      ///< null: deleted
   Bytes old_value;  ///< null: there was no row
   /// False, with a null `old_value`: compaction removed the previous row before any instance read
-  /// it. Only after a restart.
+  /// it. Happens only after a restart.
   bool is_old_known = true;
   int64_t timestamp_ms = 0;
 

@@ -25,8 +25,8 @@ class ProcessorContext {
   /// Pushes `record` through the `child`-th child, in the order in which children were declared.
   virtual void forward_to(size_t child, const Record& record) = 0;
   virtual size_t child_count() const = 0;
-  /// Which of the node's parents, in the order in which they were declared, the record being
-  /// processed comes from. REQUIRES: within `process`.
+  /// The number of the parent that the current record comes from, in the order of the parents'
+  /// declaration. REQUIRES: within `process`.
   virtual size_t parent() const = 0;
 
   /// REQUIRES: the node declares `name` among its stores.
@@ -49,8 +49,8 @@ class ProcessorContext {
   /// `kStream`, by stream time: first before the next record that the task takes, whatever its
   /// time; then before each record with which stream time reaches or passes a multiple of
   /// `interval_ms`, counted from 1970. So a schedule made in `init` is met by the first record
-  /// after each start. `kWall`, by the steady clock: first after `interval_ms`. Either way one call
-  /// however many intervals have passed.
+  /// after each start. `kWall`, by the steady clock: first after `interval_ms`. Either way it makes
+  /// one call, however many intervals have passed.
   ///
   /// A punctuation's puts and outputs are one unit, like a record's. Throws `std::invalid_argument`
   /// when `interval_ms` is not positive.
@@ -61,7 +61,7 @@ class ProcessorContext {
   virtual void count_dropped(std::string_view reason) = 0;
 };
 
-/// One node's code and private state, one object a task. Single-threaded.
+/// One node's code and private state, one object per task. Single-threaded.
 ///
 /// May throw: the task's edge catches it, undoes the record's puts and outputs, names the node that
 /// threw and asks the configured handler (fail, skip, dead-letter).

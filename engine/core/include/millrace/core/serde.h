@@ -37,8 +37,8 @@ concept HasSerde = requires(Bytes bytes, const typename Serde<T>::Owned& owned, 
   {Serde<T>::encode(owned, out)};
 };
 
-/// Refuses a `T` without a serde, once a type and in one sentence; whatever else names `T` then
-/// compiles, so that nothing follows that sentence.
+/// Refuses a `T` without a serde, once per type and in one sentence; all other uses of `T` then
+/// compile, so that nothing follows that sentence.
 template <class T>
 struct NeedsSerde {
   static constexpr bool kIsThere = HasSerde<T>;
@@ -51,7 +51,7 @@ struct NeedsSerde {
 
 namespace serde {
 
-/// Of a type without a serde they are itself, so that code about it compiles; see `NeedsSerde`.
+/// A type without a serde stands for itself, so that code about it compiles; see `NeedsSerde`.
 template <class T>
 struct Types {
   using View = std::add_lvalue_reference_t<const T>;
@@ -80,7 +80,7 @@ Status validate_as(Bytes bytes) {
   }
 }
 
-/// REQUIRES: bytes that `validate_as` takes. The view lives as long as they do.
+/// REQUIRES: bytes that `validate_as` accepts. The view lives as long as they do.
 template <class T>
 ViewOf<T> view_of(Bytes bytes) {
   if constexpr (NeedsSerde<T>::kIsThere) {
@@ -157,7 +157,7 @@ class Flat {
     builder.Finish(Table::Pack(builder, &object));
     bytes_.assign(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
   }
-  /// Copies the buffer that `root` is the root of. REQUIRES: `bytes` hold a verified `Table`.
+  /// Copies the buffer `bytes`. REQUIRES: it holds a verified `Table`.
   static Flat copy_of(Bytes bytes) { return Flat(bytes.to_string()); }
 
   const Table& operator*() const { return *flatbuffers::GetRoot<Table>(bytes_.data()); }

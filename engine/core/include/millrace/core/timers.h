@@ -21,7 +21,7 @@ struct Timer {
   std::string_view timers;  ///< name of the store
   Bytes key;                ///< 8-byte aligned
   uint8_t kind = 0;
-  int64_t time_ms = 0;  ///< for when it was set
+  int64_t time_ms = 0;  ///< the time it was set for
 
   /// Throws `InvalidRecord` when the key is no `K`: somebody else wrote the timer's row.
   template <class K>
@@ -56,7 +56,7 @@ class Timers {
   /// largest int64 counts as the time before it. Throws `std::invalid_argument` for a null key or a
   /// negative time.
   virtual void set(Bytes key, uint8_t kind, int64_t time_ms) = 0;
-  /// Returns whether there was one.
+  /// Returns whether there was such a timer.
   virtual bool cancel(Bytes key, uint8_t kind) = 0;
   /// The time at which the timer of (key, kind) is due; nullopt: there is none.
   virtual std::optional<int64_t> find(Bytes key, uint8_t kind) = 0;

@@ -33,8 +33,8 @@ enum class NodeKind : unsigned char {
   kSink,       ///< writes a topic
 };
 
-/// Whether a key and a value, each of its type or null, mean something together. An exception
-/// counts as a refusal.
+/// Whether a key and a value, each of its type or null, are valid together. An exception counts as
+/// a refusal.
 using PairCheck = std::function<Status(Bytes key, Bytes value)>;
 
 /// A topic as a source, sink or exchange uses it.
@@ -42,10 +42,10 @@ struct TopicUse {
   std::string name;  ///< of an exchange: the name without application id; see `exchange_topic_name`
   TypeInfo key;
   TypeInfo value;
-  /// Where records are read. Empty: all that the types say are welcome, nulls too.
+  /// Runs where records are read. Empty: all that the types allow are welcome, nulls too.
   PairCheck check = {};
 
-  /// Whether types and check take a record. Error: `kInvalidRecord`.
+  /// Whether types and check accept a record. Error: `kInvalidRecord`.
   Status check_record(Bytes record_key, Bytes record_value) const;
 };
 
@@ -68,7 +68,7 @@ struct Node {
 
   ProcessorFactory factory;         ///< kProcessor
   std::vector<std::string> stores;  ///< kProcessor: may be used by several nodes of a sub-topology
-  bool keeps_key = false;           ///< kProcessor: forwards only records with the key it was given
+  bool keeps_key = false;           ///< kProcessor: forwards only records with its input's key
   /// kProcessor: those of `stores` that it reads at the record's key, so that the engine can fetch
   /// a whole slice's rows together before the slice runs.
   std::vector<std::string> reads_at_key;
@@ -82,7 +82,7 @@ struct Node {
   std::string cursors;
 };
 
-/// A task's store, one changelog partition a task.
+/// A task's store, with one changelog partition per task.
 struct StoreSpec {
   std::string name;
   TypeInfo key;
@@ -91,11 +91,11 @@ struct StoreSpec {
   bool in_memory = false;
   /// Set: its rows are timers on this clock, those of the one node that uses it; see `Timers`.
   std::optional<TimeKind> timers = {};
-  /// Where rows are read back from the changelog: tombstones have a null value. Empty: all that the
-  /// types say are welcome. Not of timers.
+  /// Runs where rows are read back from the changelog: tombstones have a null value. Empty: all
+  /// that the types allow are welcome. Not for timers.
   PairCheck check = {};
 
-  /// Whether types and check take a row of the changelog. Error: `kInvalidRecord`.
+  /// Whether types and check accept a row of the changelog. Error: `kInvalidRecord`.
   Status check_row(Bytes row_key, Bytes row_value) const;
 };
 
