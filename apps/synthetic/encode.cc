@@ -48,6 +48,12 @@ std::string transaction_text(const EventVersion& version) {
   return fmt::format("{:016x}", version.transaction);
 }
 
+/// Its time in nanoseconds, as newer instances of Salesforce have it.
+int64_t commit_number(const EventVersion& version) {
+  constexpr int64_t kNsOfMs = 1'000'000;
+  return version.commit_ms * kNsOfMs + version.sequence;
+}
+
 json header_json(const RecordChange& change, const std::string& id) {
   json header{{"entityName", definition_of(change.kind).entity},
               {"recordIds", {id}},
@@ -56,7 +62,7 @@ json header_json(const RecordChange& change, const std::string& id) {
               {"transactionKey", transaction_text(change.version)},
               {"sequenceNumber", change.version.sequence},
               {"commitTimestamp", change.version.commit_ms},
-              {"commitNumber", change.version.commit_ms * 1000 + change.version.sequence},
+              {"commitNumber", commit_number(change.version)},
               {"commitUser", "005000000000001AAA"},
               {"nulledFields", json::array()},
               {"diffFields", json::array()},

@@ -53,8 +53,8 @@ bool raise(std::optional<VersionView>& version, VersionView to) {
 bool merge_existence(RowView& row, const ChangeView& change) {
   if (change.type == ChangeType::Gap) return false;
   const RowStatus status = change.type == ChangeType::Delete ? RowStatus::Deleted : RowStatus::Live;
-  if (row.existence_version &&
-      std::pair(*row.existence_version, row.status) >= std::pair(change.version, status)) {
+  if (row.existence_version && std::pair(*row.existence_version, row.status == RowStatus::Live) >=
+                                   std::pair(change.version, status == RowStatus::Live)) {
     return false;
   }
   row.existence_version = change.version;
@@ -92,12 +92,12 @@ std::vector<FieldView> merge_fields(const std::vector<FieldView>& row,
 }  // namespace
 
 VersionView RowView::newest_version() const {
-  VersionView newest;
+  LatestVersion latest;
   for (const auto& version : {existence_version, full_image_version, gap_version}) {
-    if (version) newest = std::max(newest, *version);
+    if (version) latest.take(*version);
   }
-  for (const FieldView& field : fields) newest = std::max(newest, field.version);
-  return newest;
+  for (const FieldView& field : fields) latest.take(field.version);
+  return latest.get().value_or(VersionView());
 }
 
 Result<ChangeView> read_change(const AccountChange& change) {
@@ -111,6 +111,7 @@ Result<ChangeView> read_change(const AccountChange& change) {
     return Error{ErrorCode::kInvalidRecord,
                  "this version does not know the type of the account change"};
   }
+  MILLRACE_RETURN_IF_ERROR(check_version(view.version));
   view.full_image = view.type == ChangeType::Create || view.type == ChangeType::Undelete ||
                     (view.type == ChangeType::Update && change.full_image());
   if (change.fields() == nullptr) return view;
@@ -141,8 +142,9 @@ RowView read_row(const AccountRow& row) {
   return view;
 }
 
-flatbuffers::Offset<AccountRow> write_row(flatbuffers::FlatBufferBuilder& builder,
-                                          const RowView& row) {
+flatbuffers::Offset<AccountRow> write_row(
+    flatbuffers::FlatBufferBuilder& builder, const RowView& row,
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<AccountRow>>> logs) {
   VersionWriter versions(builder);
   std::vector<flatbuffers::Offset<RowField>> fields;
   fields.reserve(row.fields.size());
@@ -157,7 +159,7 @@ flatbuffers::Offset<AccountRow> write_row(flatbuffers::FlatBufferBuilder& builde
   const auto full_image = versions.write(row.full_image_version);
   const auto gap = versions.write(row.gap_version);
   const auto all_fields = builder.CreateVector(fields);
-  return CreateAccountRow(builder, id, row.status, existence, full_image, gap, all_fields);
+  return CreateAccountRow(builder, id, row.status, existence, full_image, gap, all_fields, logs);
 }
 
 bool erase_through(RowView& row, int64_t through_ms) {

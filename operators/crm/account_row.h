@@ -32,7 +32,8 @@ struct ChangeView {
   std::vector<FieldView> fields{};  ///< sorted by name, each with the change's version
 };
 
-/// The parts of an `AccountRow`. Lives as long as all the buffers they were read from.
+/// The parts of an `AccountRow` but its `logs`. Lives as long as all the buffers they were read
+/// from.
 struct RowView {
   std::string_view id;
   RowStatus status = RowStatus::Unknown;
@@ -43,7 +44,7 @@ struct RowView {
 
   /// Whether it has a gap that no full image has closed yet.
   bool incomplete() const { return gap_version > full_image_version; }
-  /// The highest of all the versions in it.
+  /// The latest of all the versions in it.
   VersionView newest_version() const;
   friend bool operator==(const RowView&, const RowView&) = default;
 };
@@ -52,8 +53,10 @@ struct RowView {
 /// change is of a type that this program does not know. Fields need not be sorted.
 Result<ChangeView> read_change(const AccountChange& change);
 RowView read_row(const AccountRow& row);
-flatbuffers::Offset<AccountRow> write_row(flatbuffers::FlatBufferBuilder& builder,
-                                          const RowView& row);
+/// `logs`: see account_row.fbs.
+flatbuffers::Offset<AccountRow> write_row(
+    flatbuffers::FlatBufferBuilder& builder, const RowView& row,
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<AccountRow>>> logs = {});
 
 /// Removes the values of changes committed up to `through_ms`; returns whether that changed the
 /// row. Afterwards the row is as if only the later changes had come.
@@ -61,14 +64,17 @@ bool erase_through(RowView& row, int64_t through_ms);
 /// Whether nothing is known about the record.
 bool is_bare(const RowView& row);
 
-/// Merges `change` into `row` (of the same id) and returns whether that changed it.
+/// Merges `change` into `row` (of the same id and log) and returns whether that changed it.
+/// `order/logged_row.h` merges changes of several logs.
 ///
 /// The row is a function of the set of merged changes, never of their order:
 /// - the highest (version, value) of each field counts, null being the lowest value, so a late
 ///   change of one field applies although a newer change of another field came first;
 /// - a field older than the newest full image is gone;
-/// - the newest change that is no Gap decides whether the account exists; if versions are equal, a
-///   Delete wins. A deleted row keeps its fields and versions, for the changes still to come.
+/// - the newest change that is no Gap decides whether the account exists; of equal versions a
+/// Delete
+///   is the older: at one position a source may delete a row and create it again. A deleted row
+///   keeps its fields and versions, for the changes still to come.
 /// Error: `kInvalidRecord` when the row would have more than `kRowFieldsMax` fields; `row` is then
 /// unchanged.
 Result<bool> merge_change(RowView& row, const ChangeView& change);

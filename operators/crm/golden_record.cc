@@ -15,6 +15,7 @@ struct Candidate {
   const FieldView* field = nullptr;
 };
 
+/// Of one log.
 bool newer(const Candidate& a, const Candidate& b) {
   return std::tie(a.field->version, a.field->value, b.member) >
          std::tie(b.field->version, b.field->value, a.member);
@@ -25,48 +26,74 @@ size_t source_rank(const Candidate& candidate, const std::vector<std::string>& s
   return static_cast<size_t>(at - sources.begin());
 }
 
-/// Whether `a` is to be taken rather than `b`.
-bool preferred(const Candidate& a, const Candidate& b, std::string_view root,
-               const FieldPolicy& policy) {
-  const auto is_null = [](const Candidate& c) { return !c.field->value.has_value(); };
-  const auto foreign = [root](const Candidate& c) { return c.member != root; };
+/// The lowest rank is taken, whatever the versions.
+using Rank = std::pair<bool, size_t>;
+
+Rank rank_of(const Candidate& candidate, std::string_view root, const FieldPolicy& policy) {
+  const bool is_null = !candidate.field->value.has_value();
   switch (policy.rule) {
     case Survivorship::kMasterWins:
     case Survivorship::kMostRecent:
-      return newer(a, b);
-    case Survivorship::kSourcePriority: {
-      const auto rank_a = std::pair(is_null(a), source_rank(a, policy.sources));
-      const auto rank_b = std::pair(is_null(b), source_rank(b, policy.sources));
-      return rank_a != rank_b ? rank_a < rank_b : newer(a, b);
+      break;
+    case Survivorship::kSourcePriority:
+      return {is_null, source_rank(candidate, policy.sources)};
+    case Survivorship::kFillIfNull:
+      return {is_null, candidate.member != root ? size_t{1} : size_t{0}};
+  }
+  return {};
+}
+
+/// The candidate for one field: of the lowest rank the newest.
+class Choice {
+ public:
+  void take(const Candidate& candidate, const Rank& rank) {
+    if (of_logs_.empty() || rank < rank_) {
+      of_logs_.assign(1, candidate);
+      rank_ = rank;
+      return;
     }
-    case Survivorship::kFillIfNull: {
-      const auto rank_a = std::pair(is_null(a), foreign(a));
-      const auto rank_b = std::pair(is_null(b), foreign(b));
-      return rank_a != rank_b ? rank_a < rank_b : newer(a, b);
+    if (rank != rank_) return;
+    const auto same_log = [&](const Candidate& other) {
+      return other.field->version.log == candidate.field->version.log;
+    };
+    const auto known = std::ranges::find_if(of_logs_, same_log);
+    if (known == of_logs_.end()) {
+      of_logs_.push_back(candidate);
+    } else if (newer(candidate, *known)) {
+      *known = candidate;
     }
   }
-  return false;
-}
+
+  /// REQUIRES: one was taken.
+  const Candidate& newest() const {
+    return *std::ranges::max_element(of_logs_, is_before_by_clock,
+                                     [](const Candidate& c) { return c.field->version; });
+  }
+
+ private:
+  std::vector<Candidate> of_logs_;  ///< the newest of each log
+  Rank rank_{};
+};
 
 }  // namespace
 
 std::vector<GoldenFieldView> golden_fields(std::string_view root,
                                            std::span<const MemberView> members,
                                            const SurvivorshipPolicy& policy) {
-  std::map<std::string_view, Candidate> chosen;
+  std::map<std::string_view, Choice> chosen;
   for (const MemberView& member : members) {
     if (member.row == nullptr || member.row->status != RowStatus::Live) continue;
     for (const FieldView& field : member.row->fields) {
       const FieldPolicy& rule = policy.of(field.name);
       if (rule.rule == Survivorship::kMasterWins && member.id != root) continue;
       const Candidate candidate{member.id, &field};
-      const auto [it, first] = chosen.try_emplace(field.name, candidate);
-      if (!first && preferred(candidate, it->second, root, rule)) it->second = candidate;
+      chosen[field.name].take(candidate, rank_of(candidate, root, rule));
     }
   }
   std::vector<GoldenFieldView> golden;
   golden.reserve(chosen.size());
-  for (const auto& [name, candidate] : chosen) {
+  for (const auto& [name, choice] : chosen) {
+    const Candidate& candidate = choice.newest();
     golden.push_back({name, candidate.field->value, candidate.member, candidate.field->version});
   }
   return golden;

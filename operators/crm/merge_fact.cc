@@ -1,6 +1,8 @@
 #include "crm/merge_fact.h"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 #include "crm/encode.h"
 #include "crm/ids.h"
@@ -43,7 +45,8 @@ class Decision {
 
   /// Null: none.
   const OwnedMergeFact* fact() const {
-    if (signal_ != nullptr && (stated_ == nullptr || *stated_ < *signal_)) return signal_;
+    // Both are in the list of facts, where the later one is behind.
+    if (signal_ != nullptr && (stated_ == nullptr || stated_ < signal_)) return signal_;
     return stated_ != nullptr ? stated_ : taken_back_by_;
   }
 
@@ -52,6 +55,33 @@ class Decision {
   const OwnedMergeFact* signal_ = nullptr;
   const OwnedMergeFact* taken_back_by_ = nullptr;
 };
+
+/// Every log in its own order, and all of them merged by clocks that never step back in a log.
+void sort_by_time(std::vector<OwnedMergeFact>& facts) {
+  std::ranges::sort(facts);
+  const auto log_of = [](const OwnedMergeFact& fact) { return std::string_view(fact.version.log); };
+  if (facts.empty() || log_of(facts.front()) == log_of(facts.back())) return;
+  // By the index, since the clock of a fact may be that of another before it.
+  std::vector<std::pair<size_t, size_t>> order;
+  for (size_t i = 0; i < facts.size(); ++i) {
+    size_t clock = i;
+    if (i > 0 && log_of(facts[i - 1]) == log_of(facts[i])) {
+      const size_t before = order.back().first;
+      if (is_before_by_clock(facts[i].version.view(), facts[before].version.view())) clock = before;
+    }
+    order.emplace_back(clock, i);
+  }
+  std::ranges::stable_sort(
+      order,
+      [&](size_t a, size_t b) {
+        return is_before_by_clock(facts[a].version.view(), facts[b].version.view());
+      },
+      &std::pair<size_t, size_t>::first);
+  std::vector<OwnedMergeFact> sorted;
+  sorted.reserve(facts.size());
+  for (const auto& [clock, i] : order) sorted.push_back(std::move(facts[i]));
+  facts = std::move(sorted);
+}
 
 bool is_merge(const OwnedMergeFact* fact) {
   return fact != nullptr && fact->kind == MergeFactKind::Merge;
@@ -93,6 +123,7 @@ Result<OwnedMergeFact> read_merge_fact(const MergeFact& fact) {
   if (!std::ranges::all_of(copy.successors, is_internal_id)) {
     return invalid("a successor of a split is not source:id");
   }
+  MILLRACE_RETURN_IF_ERROR(check_version(copy.version.view()));
   MILLRACE_RETURN_IF_ERROR(check_authority(copy));
   return copy;
 }
@@ -111,7 +142,7 @@ flatbuffers::Offset<MergeFact> write_merge_fact(flatbuffers::FlatBufferBuilder& 
 }
 
 Verdict judge_facts(std::vector<OwnedMergeFact> facts) {
-  std::ranges::sort(facts);
+  sort_by_time(facts);
   Verdict verdict;
   Decision decision;
   const OwnedMergeFact* before = nullptr;

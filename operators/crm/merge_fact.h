@@ -12,7 +12,7 @@
 namespace millrace::crm {
 
 /// A merge fact that was checked. Ordered by version, authority, then kind and ids, so that of two
-/// facts about one victim the same one wins whichever came first.
+/// facts of one log about one victim the same one wins whichever came first.
 struct OwnedMergeFact {
   std::string victim;
   OwnedVersion version{};
@@ -52,6 +52,8 @@ struct Verdict {
 
 /// Computes the outcome of the facts about one victim, whatever their order.
 ///
+/// In time facts of one log follow each other as in the log, and the clock of each is at least that
+/// of the facts before it in its log; logs are merged by these clocks.
 /// An undelete takes back the signals (facts of authority Transaction or MasterRecord) up to its
 /// version, and so does a signal that is an Unmerge, since its survivor was erased. Of the other
 /// facts the highest decides; if there are none, but some were taken back, the fact that took them

@@ -40,14 +40,8 @@ std::string facts_prefix(std::string_view victim) {
 /// decide.
 std::string fact_key(const OwnedMergeFact& fact) {
   std::string key = facts_prefix(fact.victim);
-  std::string number;
-  for (const int64_t part : {fact.version.commit_timestamp_ms, fact.version.sequence_number}) {
-    number.clear();
-    Serde<int64_t>::encode(part, number);
-    key += number;
-  }
   key += static_cast<char>(fact.authority);
-  return key += fact.version.transaction_key;
+  return key += bytes_of(fact.version.view());
 }
 
 std::string erased_key(std::string_view id) {
@@ -314,18 +308,27 @@ std::string ForestEdit::end_of_path(std::string id) {
   return id;
 }
 
-/// The victim whose edge is the oldest. REQUIRES: the path from `victim`'s survivor ends at
-/// `victim`.
+/// The victim whose edge is the oldest: the oldest of each log, and of these by the clock.
+/// REQUIRES: the path from `victim`'s survivor ends at `victim`.
 std::string ForestEdit::oldest_edge_of_cycle(const std::string& victim) {
-  const auto age = [this](const std::string& id) {
-    return std::pair(load(id).now.fact->version.view(), std::string_view(id));
+  using Edge = std::pair<VersionView, std::string>;
+  std::vector<Edge> oldest_of_logs;
+  const auto take = [&](const std::string& id) {
+    Edge edge(load(id).now.fact->version.view(), id);
+    const auto same_log = [&](const Edge& other) { return other.first.log == edge.first.log; };
+    const auto known = std::ranges::find_if(oldest_of_logs, same_log);
+    if (known == oldest_of_logs.end()) {
+      oldest_of_logs.push_back(std::move(edge));
+    } else if (edge < *known) {
+      *known = std::move(edge);
+    }
   };
-  std::string oldest = victim;
+  take(victim);
   size_t steps = 0;
   for (std::string id = survivor_of(victim, steps); id != victim; id = survivor_of(id, steps)) {
-    if (age(id) < age(oldest)) oldest = id;
+    take(id);
   }
-  return oldest;
+  return std::ranges::min_element(oldest_of_logs, is_before_by_clock, &Edge::first)->second;
 }
 
 void ForestEdit::relabel(const std::string& top, const std::string& root) {

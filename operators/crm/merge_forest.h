@@ -72,10 +72,10 @@ struct ForestChanges {
 ///
 /// For each victim one fact decides (`judge_facts`); a deciding Merge is an edge victim → survivor.
 /// The edges of a component have at most one cycle, and its oldest edge (lowest version, then
-/// lowest victim) is inactive. The store's contents are a function of the set of applied facts,
-/// never of their order.
+/// lowest victim; of several logs the oldest of each, then by the clock) is inactive. The store's
+/// contents are a function of the set of applied facts, never of their order.
 ///
-/// In the store: "n" + id → ForestNode; "f" + victim + NUL + version and authority → MergeFact,
+/// In the store: "n" + id → ForestNode; "f" + victim + NUL + authority and version → MergeFact,
 /// each applied one; an empty row "i" + survivor + NUL + victim if any of these names the survivor;
 /// and "e" + id → the commit time up to which facts about an erased id are ignored. Holds nothing
 /// itself; single-threaded like the store.

@@ -6,9 +6,9 @@
 
 #include "millrace/core/invalid_record.h"
 
-#include "crm/account_row.h"
 #include "crm/encode.h"
 #include "crm/erasure/erasure_marks.h"
+#include "crm/order/logged_row.h"
 
 namespace millrace::crm {
 namespace {
@@ -33,11 +33,11 @@ class RowMaterializer final : public Processor {
       return context().count_dropped("erased");
     }
     const Row stored = rows_->get(record.key);
-    RowView row{.id = change->id};
-    if (stored) row = read_row(*flatbuffers::GetRoot<AccountRow>(stored.value.data()));
+    LoggedRow row{.row = {.id = change->id}};
+    if (stored) row = read_logged_row(*flatbuffers::GetRoot<AccountRow>(stored.value.data()));
     const Result<bool> changed = merge_change(row, *change);
     if (!changed.ok()) throw InvalidRecord(changed.message());
-    if (!*changed) return;
+    if (!*changed) return count_outdated(row.row, change->version);
 
     builder_.Clear();
     const Bytes value = finish_aligned(builder_, write_row(builder_, row));
@@ -53,6 +53,16 @@ class RowMaterializer final : public Processor {
   }
 
  private:
+  /// The clock of a late change is late, too. If it is not, the log may have begun anew.
+  void count_outdated(const RowView& row, VersionView version) {
+    constexpr int64_t kClockStepMsMax = 60'000;
+    const VersionView newest = row.newest_version();
+    const bool is_behind = newest.log == version.log && version < newest;
+    if (is_behind && version.commit_timestamp_ms - newest.commit_timestamp_ms > kClockStepMsMax) {
+      context().count_dropped("behind_its_log");
+    }
+  }
+
   std::string row_store_;
   std::string erasure_store_;
   KeyValueStore* rows_ = nullptr;

@@ -14,7 +14,8 @@ namespace millrace::crm {
 /// marked deleted. Output has the later timestamp of row and change. A null value is dropped and
 /// counted; an invalid change is an `InvalidRecord`, and so is one that would make a row of too
 /// many fields. A change that `erasure_store` (key → Erasure, read only) covers by its commit time
-/// is dropped and counted "erased".
+/// is dropped and counted "erased". Counted as dropped "behind_its_log": a change that is older
+/// than the row by its log and more than a minute newer by the clock (order/README.md).
 ProcessorFactory row_materializer(std::string row_store, std::string erasure_store);
 
 }  // namespace millrace::crm

@@ -8,7 +8,8 @@
 namespace millrace::crm {
 
 /// The rule that chooses one field of a merged account among its members. Only members whose row is
-/// live count. Among equals the higher value, then the lower id wins: a total order.
+/// live count. Versions of one log compare by position, the newest of each log by the clock. Among
+/// equals the higher value, then the lower id wins.
 enum class Survivorship : unsigned char {
   kMasterWins,      ///< the root's, null or missing too
   kMostRecent,      ///< the highest version, null too

@@ -23,7 +23,7 @@ std::optional<std::string> our_value(const FieldText& field) {
 void RecordRow::add(const RecordChange& change) {
   if (change.type == crm::ChangeType::Gap) return raise(gap_, change.version);
   const bool deletes = change.type == crm::ChangeType::Delete;
-  if (!existence_ || std::tie(change.version, deletes) > std::tie(*existence_, is_deleted_)) {
+  if (!existence_ || std::tuple(change.version, !deletes) > std::tuple(*existence_, !is_deleted_)) {
     existence_ = change.version;
     is_deleted_ = deletes;
   }

@@ -17,7 +17,7 @@ Status check_redirect_row(Bytes key, Bytes value);
 Status check_child_entry(Bytes key, Bytes value);
 /// account → key of the last entry that a move has handled.
 Status check_child_move(Bytes key, Bytes value);
-/// `child_key`, version, account → PastParent.
+/// `child_key`, account, version → PastParent.
 Status check_past_parent(Bytes key, Bytes value);
 /// transaction → number of parts; transaction, part → its contents.
 Status check_transaction_row(Bytes key, Bytes value);

@@ -12,7 +12,7 @@ namespace millrace::crm {
 inline std::string_view root_since(const Redirect& redirect, VersionView since) {
   if (redirect.stays() != nullptr) {
     for (const Stay* stay : *redirect.stays()) {
-      if (view_of(*stay->from()) <= since && since < view_of(*stay->until())) {
+      if (!is_before(since, view_of(*stay->from())) && is_before(since, view_of(*stay->until()))) {
         return stay->root()->string_view();
       }
     }

@@ -63,7 +63,8 @@ class DebeziumDecoder final : public Decoder {
       return document_.fault(place.member("op"), "must be one letter");
     }
     if (op == "m") return skipped("message");
-    Result<DebeziumSource> read = read_debezium_source(document_, place, envelope, texts_);
+    Result<DebeziumSource> read =
+        read_debezium_source(document_, place, envelope, mapping_, texts_);
     if (!read.ok()) return read.status();
     source_ = *read;
     const auto entity = mapping_.entities.find(source_.entity_name);

@@ -9,6 +9,7 @@
 
 #include "crm/decode/json_document.h"
 #include "crm/decode/json_fields.h"
+#include "crm/decode/mapping.h"
 #include "crm/version.h"
 
 namespace millrace::crm {
@@ -21,14 +22,11 @@ struct DebeziumSource {
   VersionView version{};
 };
 
-/// Reads `source` of `envelope`, and `transaction` if there is one.
-///
-/// The version's time is `ts_ms`; its sequence number the place in the database's log, which orders
-/// the changes of one transaction: `lsn` (PostgreSQL), `file` and `pos` (MySQL, MariaDB),
-/// `change_lsn` (SQL Server), `scn` (Oracle) or `ord` (MongoDB), else 0; its key `transaction.id`,
-/// else `txId` or `gtid`. `place` is the envelope's. Error: `kInvalidRecord`: a member is missing
-/// or of another type.
+/// Reads `source` of `envelope`, and `transaction` if there is one; `../order/debezium_order.h`
+/// makes the version. `place` is the envelope's. Error: `kInvalidRecord`: a member is missing or of
+/// another type.
 Result<DebeziumSource> read_debezium_source(const JsonDocument& document, const JsonPlace& place,
-                                            simdjson::dom::object envelope, TextArena& texts);
+                                            simdjson::dom::object envelope,
+                                            const TopicMapping& mapping, TextArena& texts);
 
 }  // namespace millrace::crm

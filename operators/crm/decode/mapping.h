@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -79,6 +80,9 @@ struct TopicMapping {
   std::string topic;
   RawFormat format = RawFormat::kFlatbuffers;
   std::string source;  ///< the prefix of ids; empty for FlatBuffers, whose ids are whole
+  /// The moments at which the source began a new log, in ms since 1970-01-01 UTC, ascending.
+  /// `../order/README.md` says when to name one.
+  std::vector<int64_t> log_starts{};
   std::map<std::string, EntityMapping, std::less<>> entities;  ///< by the source's name
 };
 

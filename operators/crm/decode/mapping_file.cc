@@ -177,7 +177,7 @@ class MappingReader {
     TopicMapping topic;
     topic.topic = name;
     if (!is_legal_name(name, kTopicNameLengthMax)) fault(path, "is not a valid topic name");
-    if (!check_object(value, path, {"format", "source", "entities"})) return topic;
+    if (!check_object(value, path, {"format", "source", "log_starts", "entities"})) return topic;
     const std::string format_name = text(value, path, "format", true);
     const auto format = find_name(kRawFormatNames, format_name);
     if (!format) {
@@ -186,7 +186,7 @@ class MappingReader {
     }
     topic.format = *format;
     if (topic.format == RawFormat::kFlatbuffers) {
-      for (const char* none : {"source", "entities"}) {
+      for (const char* none : {"source", "log_starts", "entities"}) {
         if (value.contains(none)) fault(below(path, none), "does not apply to flatbuffers");
       }
       return topic;
@@ -194,6 +194,9 @@ class MappingReader {
     topic.source = text(value, path, "source", true);
     if (!topic.source.empty() && !internal_id(topic.source, "x").ok()) {
       fault(below(path, "source"), "must be 1 to 32 of a-z 0-9 - _");
+    }
+    if (const json* starts = member(value, path, "log_starts")) {
+      topic.log_starts = read_log_starts(*starts, below(path, "log_starts"));
     }
     const json* entities = member(value, path, "entities", true);
     const std::string entities_path = below(path, "entities");
@@ -204,6 +207,26 @@ class MappingReader {
                              read_entity(entity, topic.format, below(entities_path, entity_name)));
     }
     return topic;
+  }
+
+  std::vector<int64_t> read_log_starts(const json& value, const std::string& path) {
+    std::vector<int64_t> starts;
+    if (!value.is_array()) {
+      fault(path, "must be a list of moments");
+      return starts;
+    }
+    for (const auto& [index, start] : value.items()) {
+      std::string place = path;
+      place.append("[").append(index).append("]");
+      if (!start.is_number_unsigned()) {
+        fault(place, "must be a moment in ms since 1970-01-01 UTC");
+      } else if (!starts.empty() && starts.back() >= start.get<int64_t>()) {
+        fault(place, "must be later than the one before it");
+      } else {
+        starts.push_back(start.get<int64_t>());
+      }
+    }
+    return starts;
   }
 
   EntityMapping read_entity(const json& value, RawFormat format, const std::string& path) {

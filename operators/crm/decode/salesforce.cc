@@ -13,6 +13,7 @@
 #include "crm/decode/salesforce_header.h"
 #include "crm/decode/salesforce_nulls.h"
 #include "crm/ids.h"
+#include "crm/order/salesforce_order.h"
 
 namespace millrace::crm {
 namespace {
@@ -81,6 +82,7 @@ class SalesforceDecoder final : public Decoder {
       return document_.fault(header_place, "must be an object");
     }
     MILLRACE_RETURN_IF_ERROR(read_change_event_header(document_, header_place, members, header_));
+    add_salesforce_place(header_.version, header_.commit_number, mapping_, texts_);
     const auto entity = mapping_.entities.find(header_.entity_name);
     if (entity == mapping_.entities.end()) {
       return Decoded{.changes = {}, .skipped = "unknown_entity"};

@@ -1,6 +1,7 @@
 #include "crm/decode/salesforce_header.h"
 
 #include <array>
+#include <charconv>
 #include <cstdint>
 #include <optional>
 
@@ -21,17 +22,19 @@ enum class HeaderMember : unsigned char {
   kTransactionKey,
   kSequenceNumber,
   kCommitTimestamp,
+  kCommitNumber,
   kNulledFields,
   kChangedFields,
   kDiffFields,
 };
-constexpr NameTable<HeaderMember, 9> kMembers{{
+constexpr NameTable<HeaderMember, 10> kMembers{{
     {"entityName", HeaderMember::kEntityName},
     {"recordIds", HeaderMember::kRecordIds},
     {"changeType", HeaderMember::kChangeType},
     {"transactionKey", HeaderMember::kTransactionKey},
     {"sequenceNumber", HeaderMember::kSequenceNumber},
     {"commitTimestamp", HeaderMember::kCommitTimestamp},
+    {"commitNumber", HeaderMember::kCommitNumber},
     {"nulledFields", HeaderMember::kNulledFields},
     {"changedFields", HeaderMember::kChangedFields},
     {"diffFields", HeaderMember::kDiffFields},
@@ -73,6 +76,7 @@ class HeaderReader {
         number(HeaderMember::kSequenceNumber, has_data, header.version.sequence_number));
     MILLRACE_RETURN_IF_ERROR(
         text(HeaderMember::kTransactionKey, has_data, header.version.transaction_key));
+    header.commit_number = commit_number();
     MILLRACE_RETURN_IF_ERROR(record_ids(header));
     MILLRACE_RETURN_IF_ERROR(field_names(HeaderMember::kNulledFields, header.nulled_fields));
     MILLRACE_RETURN_IF_ERROR(field_names(HeaderMember::kChangedFields, header.changed_fields));
@@ -115,6 +119,21 @@ class HeaderReader {
       return fault(member, "must be a non-negative integer");
     }
     return {};
+  }
+
+  /// Only for diagnosis, as Salesforce says, so any other form counts as missing. Some clients
+  /// write it as a string, since it has more digits than a double.
+  std::optional<uint64_t> commit_number() {
+    const std::optional<element>& value = found(HeaderMember::kCommitNumber);
+    uint64_t number = 0;
+    if (!value || value->get(number) == simdjson::SUCCESS) {
+      return value ? std::optional(number) : std::nullopt;
+    }
+    std::string_view text;
+    if (value->get(text) != simdjson::SUCCESS) return std::nullopt;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return number;
   }
 
   Status change_type(ChangeKind& out) {

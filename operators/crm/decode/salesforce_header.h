@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +19,8 @@ namespace millrace::crm {
 struct ChangeEventHeader {
   std::string_view entity_name{};
   ChangeKind kind = ChangeKind::kUpdate;
-  VersionView version{};
+  VersionView version{};                       ///< by the clock only
+  std::optional<uint64_t> commit_number{};     ///< nullopt: missing, or no number
   std::vector<std::string_view> record_ids{};  ///< as written; empty for an overflow
   std::vector<std::string_view> nulled_fields{};
   std::vector<std::string_view> changed_fields{};

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "account_state_generated.h"
-#include "crm/account_row.h"
 #include "crm/encode.h"
 #include "crm/erasure/erasure_marks.h"
 #include "crm/erasure/erasure_report.h"
+#include "crm/order/logged_row.h"
 
 namespace millrace::crm {
 namespace {
@@ -48,9 +48,9 @@ class RowEraser final : public Processor {
     const Row stored = rows_->get(record.key);
     if (!stored) return rows;
     old_row_.assign(stored.value.view());
-    RowView row = read_row(*flatbuffers::GetRoot<AccountRow>(old_row_.data()));
+    LoggedRow row = read_logged_row(*flatbuffers::GetRoot<AccountRow>(old_row_.data()));
     const bool changed = erase_through(row, erasure.as_of_ms());
-    const bool is_gone = is_bare(row);
+    const bool is_gone = is_bare(row.row);
     rows.erased = is_gone ? 1 : 0;
     rows.kept = is_gone ? 0 : 1;
     if (!changed) return rows;

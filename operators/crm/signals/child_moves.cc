@@ -7,13 +7,12 @@
 #include <vector>
 
 #include "millrace/core/assert.h"
-#include "millrace/core/serde.h"
 
-#include "crm/account_row.h"
 #include "crm/composite_key.h"
 #include "crm/encode.h"
 #include "crm/erasure/erasure_marks.h"
 #include "crm/ids.h"
+#include "crm/order/logged_row.h"
 #include "crm/signals/transaction.h"
 #include "merge_signal_generated.h"
 
@@ -26,7 +25,6 @@ struct Parent {
   std::string account{};
 
   friend bool operator==(const Parent&, const Parent&) = default;
-  friend auto operator<=>(const Parent&, const Parent&) = default;
 };
 
 std::string account_in(const FieldView& field) {
@@ -71,24 +69,22 @@ class ChildMoves final : public Processor {
  private:
   void take(const Parent& now, const std::string& name, const ChangeView& change,
             const Record& record) {
-    std::optional<Parent> current;
-    bool row_takes = true;
-    if (const Row stored = rows_->get(record.key)) {
-      const RowView row = read_row(*flatbuffers::GetRoot<AccountRow>(stored.value.data()));
-      current = parent_in(row.fields, name);
-      row_takes = !(row.full_image_version > change.version) && !(current && *current >= now);
-    }
+    LoggedRow row{.row = {.id = change.id}};
+    const Row stored = rows_->get(record.key);
+    if (stored) row = read_logged_row(*flatbuffers::GetRoot<AccountRow>(stored.value.data()));
+    const std::optional<Parent> current = parent_in(row.row.fields, name);
     std::vector<Parent> others = past_of(record.key);
     if (current) others.push_back(*current);
     if (std::ranges::find(others, now) != others.end()) return;
     for (const Parent& other : others) {
-      send_move(std::min(other, now), std::max(other, now), change.id, record);
+      const bool came_late = is_before(now.version.view(), other.version.view());
+      send_move(came_late ? now : other, came_late ? other : now, change.id, record);
     }
-    if (!row_takes) {
-      remember(now, record);
-    } else if (current) {
-      remember(*current, record);
-    }
+    // The row remembers one parent; the others would be lost.
+    if (!merge_change(row, change).ok()) return;  // the row materializer refuses it
+    const std::optional<Parent> next = parent_in(row.row.fields, name);
+    if (next != now) remember(now, record);
+    if (current && next != current) remember(*current, record);
   }
 
   std::vector<Parent> past_of(Bytes child) {
@@ -102,13 +98,9 @@ class ChildMoves final : public Processor {
 
   void remember(const Parent& parent, const Record& record) {
     if (parent.account.empty()) return;
-    std::string name;
-    Serde<int64_t>::encode(parent.version.commit_timestamp_ms, name);
-    std::string sequence;
-    Serde<int64_t>::encode(parent.version.sequence_number, sequence);
-    name.append(sequence).append(parent.account).append(1, '\0');
-    const std::string key =
-        key_under(record.key.view(), name.append(parent.version.transaction_key));
+    std::string name = parent.account;
+    name.append(1, '\0').append(bytes_of(parent.version.view()));
+    const std::string key = key_under(record.key.view(), name);
     builder_.Clear();
     const auto account = builder_.CreateString(parent.account);
     const auto version = write_version(builder_, parent.version.view());

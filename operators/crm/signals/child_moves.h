@@ -12,7 +12,7 @@ namespace millrace::crm {
 struct ChildMovesStores {
   std::string rows;      ///< `child_key` → AccountRow; read only
   std::string erasures;  ///< `child_key` → Erasure; read only
-  std::string parents;   ///< `child_key`, version, account → PastParent
+  std::string parents;   ///< `child_key`, account, version → PastParent
   std::string timers;    ///< wall clock: when a past parent is forgotten
 };
 

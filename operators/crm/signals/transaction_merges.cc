@@ -38,14 +38,6 @@ class PartKeys {
   std::string prefix_;
 };
 
-std::string bytes_of(const VersionView& version) {
-  std::string bytes;
-  Serde<int64_t>::encode(version.commit_timestamp_ms, bytes);
-  std::string sequence;
-  Serde<int64_t>::encode(version.sequence_number, sequence);
-  return bytes += sequence;
-}
-
 class TransactionMerges final : public Processor {
  public:
   TransactionMerges(TransactionStores stores, int64_t window_ms)

@@ -9,12 +9,12 @@ namespace millrace::crm::territory {
 namespace {
 
 constexpr size_t kTextMax = 64;
-constexpr char kEnd = '\0';
+constexpr char kKeyEnd = '\0';
 constexpr char kAfterEnd = '\1';
 
 /// Cutting at a fixed length or at a NUL keeps texts in order, but for some that become equal.
 std::string_view cut(std::string_view text) {
-  return text.substr(0, std::min(text.find(kEnd), kTextMax));
+  return text.substr(0, std::min(text.find(kKeyEnd), kTextMax));
 }
 
 /// Eight bytes in the order of the numbers.
@@ -35,13 +35,13 @@ std::string row_key(std::string_view root) {
   return std::string("r").append(root);
 }
 std::string value_prefix(std::string_view field, char kind) {
-  return std::string("v").append(cut(field)) + kEnd + kind;
+  return std::string("v").append(cut(field)) + kKeyEnd + kind;
 }
 std::string entry_of(std::string_view field, char kind, std::string_view value) {
-  return value_prefix(field, kind).append(value) + kEnd;
+  return value_prefix(field, kind).append(value) + kKeyEnd;
 }
 std::string entry_of_territory(std::string_view territory) {
-  return std::string("m").append(territory) + kEnd;
+  return std::string("m").append(territory) + kKeyEnd;
 }
 
 /// Everything that starts with `prefix`, which does not end in the last byte there is.
@@ -196,7 +196,7 @@ Status AccountIndex::check_row(Bytes key, Bytes value) {
 std::string_view AccountIndex::root_of(std::string_view key) {
   // Roots have no NUL, what stands before one in an entry ends in one.
   if (key.starts_with('r')) return key.substr(1);
-  return key.substr(key.rfind(kEnd) + 1);
+  return key.substr(key.rfind(kKeyEnd) + 1);
 }
 
 }  // namespace millrace::crm::territory

@@ -19,7 +19,8 @@ std::string decoded(const std::string& value) {
 
 TEST(DebeziumGolden, CreateWithItsSchema) {
   EXPECT_EQ(decoded(golden("debezium/pg_customers_02_c.json")),
-            "create erp:1 public.customers 1559033904863/24023128/555 full\n"
+            "create erp:1 public.customers 1559033904863/0/ "
+            "erp/PostgreSQL_server@0716e90580716e90580 full\n"
             "  email=annek@noanswer.org\n"
             "  given_name=Anne\n"
             "  last_name=Kretchmar\n");
@@ -32,7 +33,8 @@ TEST(DebeziumGolden, WithoutSchemaIsTheSame) {
 
 TEST(DebeziumGolden, UpdateIsAFullImage) {
   EXPECT_EQ(decoded(golden("debezium/pg_customers_03_u.json")),
-            "update erp:1 public.customers 1559033904863/24023128/556 full\n"
+            "update erp:1 public.customers 1559033904863/0/556 "
+            "erp/PostgreSQL_server@0716e905811716e90580 full\n"
             "  email=annek@noanswer.org\n"
             "  given_name=Anne Marie\n"
             "  last_name=Kretchmar\n");
@@ -40,12 +42,14 @@ TEST(DebeziumGolden, UpdateIsAFullImage) {
 
 TEST(DebeziumGolden, DeleteTakesItsIdFromTheRowBefore) {
   EXPECT_EQ(decoded(golden("debezium/pg_customers_04_d.json")),
-            "delete erp:1 public.customers 1559033904863/46523128/556 partial\n");
+            "delete erp:1 public.customers 1559033904863/0/556 "
+            "erp/PostgreSQL_server@072c5e2f81172c5e2f80 partial\n");
 }
 
 TEST(DebeziumGolden, TruncateNeedsAResync) {
   EXPECT_EQ(decoded(golden("debezium/pg_customers_05_t.json")),
-            "overflow erp:public.customers public.customers 1559033904863/46523128/556 partial\n");
+            "overflow erp:public.customers public.customers 1559033904863/0/556 "
+            "erp/PostgreSQL_server@072c5e2f81172c5e2f80 partial\n");
 }
 
 TEST(DebeziumGolden, MessageSaysNothing) {
@@ -85,28 +89,42 @@ TEST(Debezium, IdThatChangesInAnUpdateLeavesTheOldRecordDeleted) {
             "delete erp:1 public.customers 9/0/ partial\n");
 }
 
-TEST(Debezium, LogPositionOrdersWhatHasOneTime) {
+TEST(Debezium, VersionIsThePlaceInTheLogOfEachDatabase) {
   const auto version = [](std::string_view source) {
     const std::string text =
         decoded(event("d", R"({"id":1})", "null",
                       fmt::format(R"("schema":"public","table":"customers",{})", source)));
     const size_t from = text.find("9/");
-    return text.substr(from, text.find(' ', from) - from);
+    return text.substr(from, text.find(" partial") - from);
   };
-  EXPECT_EQ(version(R"("lsn":77,"txId":5)"), "9/77/5");
-  EXPECT_EQ(version(R"("file":"mysql-bin.000003","pos":154,"gtid":"g:1")"),
-            fmt::format("9/{}/g:1", (int64_t{3} << 32) + 154));
-  EXPECT_EQ(version(R"("change_lsn":"00000027:00000758:0003")"),
-            fmt::format("9/{}/", (int64_t{0x27} << 48) + (int64_t{0x758} << 16) + 3));
-  EXPECT_EQ(version(R"("scn":"2122185")"), "9/2122185/");
-  EXPECT_EQ(version(R"("ord":4)"), "9/4/");
+  EXPECT_EQ(version(R"("lsn":77,"txId":5)"), "9/0/5 erp@024d1124d0");
+  EXPECT_EQ(version(R"("name":"cdc","lsn":77,"sequence":"[\"255\",\"77\"]")"),
+            "9/0/ erp/cdc@02ff1124d0");
+  EXPECT_EQ(version(R"("lsn":77,"txId":5,"snapshot":"first","sequence":"[null,\"77\"]")"),
+            "9/0/ erp@024d024d0");
+  EXPECT_EQ(version(R"("file":"mysql-bin.000003","pos":154,"row":2,"gtid":"g:1")"),
+            "9/0/g:1 erp/mysql-bin@01329a11012");
+  EXPECT_EQ(
+      version(R"("commit_lsn":"00000027:00000758:0005","change_lsn":"00000027:00000758:0003",)"
+              R"("event_serial_no":2)"),
+      "9/0/00000027:00000758:0005 erp@0227375815112273758131"
+      "2");
+  EXPECT_EQ(version(R"("commit_lsn":"00000000:00000758:0005","snapshot":"true")"),
+            "9/0/ erp@003758151"
+            "20");
+  EXPECT_EQ(version(R"("scn":"2122185","commit_scn":"2122190","rs_id":" 0x0000a1.00000010.0010 ")"),
+            "9/0/ erp@062061ce1162061c92a121021"
+            "000");
+  EXPECT_EQ(version(R"("ord":4)"),
+            "9/0/ erp@001411"
+            "0");
   EXPECT_EQ(version(R"("lsn":null)"), "9/0/");
 }
 
-TEST(Debezium, TransactionBlockNamesTheTransaction) {
+TEST(Debezium, TransactionIsWhatTheDatabaseCallsIt) {
   EXPECT_EQ(decoded(R"({"op":"d","before":{"id":1},"transaction":{"id":"571:53195829"},)"
                     R"("source":{"ts_ms":9,"txId":571,"schema":"public","table":"customers"}})"),
-            "delete erp:1 public.customers 9/0/571:53195829 partial\n");
+            "delete erp:1 public.customers 9/0/571 partial\n");
 }
 
 TEST(Debezium, TableOfADatabaseWithoutSchemas) {

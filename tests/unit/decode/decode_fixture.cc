@@ -37,10 +37,12 @@ std::string text_of(const Result<Decoded>& decoded) {
   if (!decoded->skipped.empty()) return fmt::format("skipped: {}\n", decoded->skipped);
   std::string text;
   for (const Change& change : decoded->changes) {
+    const VersionView& version = change.version;
     text +=
-        fmt::format("{} {} {} {}/{}/{} {}\n", to_string(change.kind), change.id, change.entity_name,
-                    change.version.commit_timestamp_ms, change.version.sequence_number,
-                    change.version.transaction_key, change.full_image ? "full" : "partial");
+        fmt::format("{} {} {} {}/{}/{}", to_string(change.kind), change.id, change.entity_name,
+                    version.commit_timestamp_ms, version.sequence_number, version.transaction_key);
+    if (!version.log.empty()) text += fmt::format(" {}@{}", version.log, version.position);
+    text += change.full_image ? " full\n" : " partial\n";
     for (const DecodedField& field : change.fields) {
       text += field.value ? fmt::format("  {}={}\n", field.name, *field.value)
                           : fmt::format("  {} is null\n", field.name);

@@ -22,7 +22,8 @@ class DecoderUnderTest {
 
   Result<Decoded> decode(const std::string& value) { return decoder_->decode(Bytes(value)); }
 
-  /// The decoded `value`, one line a change and one a field; "skipped: why"; "error: text".
+  /// The decoded `value`, one line a change and one a field; "skipped: why"; "error: text". A
+  /// version with a place in a log is followed by " <log>@<position>".
   ///
   ///     update sf:0014H00002LbR7QQAV Account 1696444513000/1/000046c7 partial
   ///       billing_city=San Francisco

@@ -11,6 +11,7 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include "crm/order/position_text.h"
 #include "decode_fixture.h"
 
 namespace millrace::crm::decode_properties_test {
@@ -68,13 +69,10 @@ json& at(json& payload, const std::string& name) {
 }
 
 json header_of(const Model& model) {
-  json header = {{"entityName", "Account"},
-                 {"changeType", model.type},
-                 {"commitTimestamp", model.time_ms},
-                 {"sequenceNumber", model.sequence},
-                 {"transactionKey", "tx-1"},
-                 {"changeOrigin", "somewhere"},
-                 {"commitNumber", 1}};
+  json header = {{"entityName", "Account"},          {"changeType", model.type},
+                 {"commitTimestamp", model.time_ms}, {"sequenceNumber", model.sequence},
+                 {"transactionKey", "tx-1"},         {"changeOrigin", "somewhere"},
+                 {"commitNumber", nullptr}};
   for (const int record : model.records) {
     header["recordIds"].push_back(fmt::format("001{:012}", record));
   }
@@ -176,12 +174,14 @@ RC_GTEST_PROP(DecodeProperty, DebeziumRoundTrip, ()) {
                     {"table", "accounts"}}}};
   DecoderUnderTest decoder(R"({"topics": {"t": {"format": "debezium", "source": "erp",
       "entities": {"public.accounts": {"type": "account", "id": "id"}}}}})");
-  std::string text = fmt::format("{} erp:{} public.accounts {}/{}/5 {}\n",
-                                 is_delete   ? "delete"
-                                 : is_create ? "create"
-                                             : "update",
-                                 model.records.front(), model.time_ms, model.sequence,
-                                 is_delete ? "partial" : "full");
+  const auto lsn = static_cast<uint64_t>(model.sequence);
+  const std::string position = PositionText().add(0).add(lsn).add(1).add(lsn).add(0).take();
+  std::string text =
+      fmt::format("{} erp:{} public.accounts {}/0/5 erp@{} {}\n",
+                  is_delete   ? "delete"
+                  : is_create ? "create"
+                              : "update",
+                  model.records.front(), model.time_ms, position, is_delete ? "partial" : "full");
   for (const auto& [name, value] : model.fields) {
     text += value ? fmt::format("  {}={}\n", name, *value) : fmt::format("  {} is null\n", name);
   }

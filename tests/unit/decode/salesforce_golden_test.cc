@@ -19,7 +19,7 @@ constexpr const char* kContact = R"({"Contact": {
 
 constexpr const char* kContactDecoded =
     "create sf:0032X00002QU10JQAT Contact "
-    "1596116025000/1/000162ba-13b5-6862-79f9-0805a616799d full\n"
+    "1596116025000/1/000162ba-13b5-6862-79f9-0805a616799d sf@0b9da0810bb8f full\n"
     "  CleanStatus=Pending\n"
     "  CreatedById=0052X00000AJGNCQA5\n"
     "  LastModifiedById=0052X00000AJGNCQA5\n"
@@ -50,7 +50,7 @@ TEST(SalesforceGolden, PubsubUpdateHasOnlyWhatChanged) {
   auto decoder = DecoderUnderTest::salesforce("salesforce_pubsub", kAccount);
   EXPECT_EQ(decoder.text_of(golden("salesforce_cdc/pubsub_AccountChangeEvent_UPDATE.json")),
             "update sf:0014H00002LbR7QQAV Account "
-            "1696444513000/1/000046c7-a642-11e2-c29b-229c6786473e partial\n"
+            "1696444513000/1/000046c7-a642-11e2-c29b-229c6786473e sf@0ba9a318f16e0 partial\n"
             "  LastModifiedDate=1696444513000\n"
             "  billing_city=San Francisco\n"
             "  billing_state=CA\n");
@@ -66,7 +66,7 @@ TEST(SalesforceGolden, PubsubNullIsOneWhenTheHeaderNamesTheField) {
   payload["BillingAddress"]["City"] = nullptr;
   EXPECT_EQ(decoder.text_of(document.dump()),
             "update sf:0014H00002LbR7QQAV Account "
-            "1696444513000/1/000046c7-a642-11e2-c29b-229c6786473e partial\n"
+            "1696444513000/1/000046c7-a642-11e2-c29b-229c6786473e sf@0ba9a318f16e0 partial\n"
             "  LastModifiedDate=1696444513000\n"
             "  Phone is null\n"
             "  billing_city is null\n"

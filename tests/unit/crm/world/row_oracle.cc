@@ -29,8 +29,8 @@ RowView row_oracle(std::string_view id, std::span<const ChangeView> changes) {
   for (const ChangeView& one : changes) {
     if (one.id != id || one.type == ChangeType::Gap || one.version != row.existence_version)
       continue;
-    if (one.type == ChangeType::Delete) row.status = RowStatus::Deleted;
-    if (row.status != RowStatus::Deleted) row.status = RowStatus::Live;
+    if (one.type != ChangeType::Delete) row.status = RowStatus::Live;
+    if (row.status != RowStatus::Live) row.status = RowStatus::Deleted;
   }
   for (const auto& [name, f] : best) {
     if (!row.full_image_version || f.version >= *row.full_image_version) row.fields.push_back(f);

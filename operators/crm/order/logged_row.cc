@@ -1,0 +1,135 @@
+#include "crm/order/logged_row.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace millrace::crm {
+namespace {
+
+/// Of a row by one log. nullopt: nothing is known about the record.
+std::optional<std::string_view> log_of(const RowView& row) {
+  for (const auto& version : {row.existence_version, row.full_image_version, row.gap_version}) {
+    if (version) return version->log;
+  }
+  if (row.fields.empty()) return std::nullopt;
+  return row.fields.front().version.log;
+}
+
+/// Whether the newer `b` takes the place of `a`, both of different logs.
+bool is_outdated(const std::optional<VersionView>& a, const std::optional<VersionView>& b) {
+  return b && (!a || is_before_by_clock(*a, *b));
+}
+
+/// The statement of one log about a field: its value, or that a full image left it out.
+struct Statement {
+  VersionView version{};
+  const FieldView* field = nullptr;  ///< null: left out
+};
+
+std::vector<FieldView> combine_fields(const std::vector<RowView>& logs) {
+  std::map<std::string_view, Statement> latest;
+  const auto take = [&](std::string_view name, const Statement& statement) {
+    const auto [known, first] = latest.try_emplace(name, statement);
+    if (!first && is_before_by_clock(known->second.version, statement.version)) {
+      known->second = statement;
+    }
+  };
+  for (const RowView& log : logs) {
+    for (const FieldView& field : log.fields) take(field.name, {field.version, &field});
+  }
+  for (const RowView& log : logs) {
+    if (!log.full_image_version) continue;
+    for (const auto& [name, statement] : latest) {
+      const auto field = std::ranges::lower_bound(log.fields, name, {}, &FieldView::name);
+      const bool has_field = field != log.fields.end() && field->name == name;
+      if (!has_field) take(name, {*log.full_image_version, nullptr});
+    }
+  }
+  std::vector<FieldView> fields;
+  for (const auto& [name, statement] : latest) {
+    if (statement.field != nullptr) fields.push_back(*statement.field);
+  }
+  return fields;
+}
+
+RowView combine(const std::vector<RowView>& logs) {
+  RowView row{.id = logs.front().id};
+  std::optional<VersionView> image_or_gap;
+  for (const RowView& log : logs) {
+    if (is_outdated(row.existence_version, log.existence_version)) {
+      row.existence_version = log.existence_version;
+      row.status = log.status;
+    }
+    // Within a log, so `<` tells which is the later.
+    const auto latest = std::max(log.full_image_version, log.gap_version);
+    if (is_outdated(image_or_gap, latest)) {
+      image_or_gap = latest;
+      row.full_image_version = log.full_image_version;
+      row.gap_version = log.gap_version;
+    }
+  }
+  row.fields = combine_fields(logs);
+  return row;
+}
+
+/// `logs` without those that say nothing.
+LoggedRow combined(std::string_view id, std::vector<RowView> logs) {
+  std::erase_if(logs, is_bare);
+  if (logs.empty()) return {.row = {.id = id}};
+  if (logs.size() == 1) return {.row = std::move(logs.front())};
+  RowView row = combine(logs);
+  return {.row = std::move(row), .logs = std::move(logs)};
+}
+
+}  // namespace
+
+LoggedRow read_logged_row(const AccountRow& row) {
+  LoggedRow logged{.row = read_row(row)};
+  if (row.logs() == nullptr) return logged;
+  logged.logs.reserve(row.logs()->size());
+  for (const AccountRow* log : *row.logs()) logged.logs.push_back(read_row(*log));
+  return logged;
+}
+
+flatbuffers::Offset<AccountRow> write_row(flatbuffers::FlatBufferBuilder& builder,
+                                          const LoggedRow& row) {
+  if (row.logs.empty()) return write_row(builder, row.row);
+  std::vector<flatbuffers::Offset<AccountRow>> logs;
+  logs.reserve(row.logs.size());
+  for (const RowView& log : row.logs) logs.push_back(write_row(builder, log));
+  return write_row(builder, row.row, builder.CreateVector(logs));
+}
+
+Result<bool> merge_change(LoggedRow& row, const ChangeView& change) {
+  const std::string_view name = change.version.log;
+  if (row.logs.empty() && log_of(row.row).value_or(name) == name) {
+    return merge_change(row.row, change);
+  }
+  std::vector<RowView> logs = row.logs.empty() ? std::vector{row.row} : row.logs;
+  const auto by_log = [](const RowView& log) { return *log_of(log); };
+  auto log = std::ranges::lower_bound(logs, name, {}, by_log);
+  if (log == logs.end() || by_log(*log) != name) {
+    if (logs.size() == kRowLogsMax) {
+      return Error{ErrorCode::kInvalidRecord,
+                   "a row with changes of more than " + std::to_string(kRowLogsMax) + " logs"};
+    }
+    log = logs.insert(log, RowView{.id = row.row.id});
+  }
+  const Result<bool> changed = merge_change(*log, change);
+  if (changed.ok() && *changed) row = combined(row.row.id, std::move(logs));
+  return changed;
+}
+
+bool erase_through(LoggedRow& row, int64_t through_ms) {
+  if (row.logs.empty()) return erase_through(row.row, through_ms);
+  bool changed = false;
+  for (RowView& log : row.logs) changed |= erase_through(log, through_ms);
+  if (changed) row = combined(row.row.id, std::move(row.logs));
+  return changed;
+}
+
+}  // namespace millrace::crm
