@@ -25,12 +25,21 @@ void BroadcastCopy::append(int32_t partition, const FetchedRecord& record) {
   if (version.size > 0) std::memcpy(version.words.data(), record.value.data(), version.size);
   ++versions_;
   log.changes.push_back({record.offset, row});
-  log.end = record.offset + 1;
+  pass(partition, record.offset);
 }
 
-void BroadcastCopy::mark_loaded(int32_t partition, int64_t end_offset) {
+// Gaps in the first reading do not count: a compaction that removes a version removes the earlier
+// ones first, so only one that takes place while the copy loads can leave such a version behind.
+void BroadcastCopy::pass(int32_t partition, int64_t offset) {
+  Log& log = logs_[static_cast<size_t>(partition)];
+  if (log.loaded_end >= 0 && offset > log.end) log.gap_end = offset;
+  log.end = offset + 1;
+}
+
+void BroadcastCopy::mark_end(int32_t partition, int64_t end_offset) {
   Log& log = logs_[static_cast<size_t>(partition)];
   log.end = std::max(log.end, end_offset);
+  log.complete_end = log.end;
   if (log.loaded_end < 0) log.loaded_end = log.end;
 }
 
@@ -52,10 +61,11 @@ int64_t BroadcastCopy::next_offset(int32_t partition, int64_t offset) const {
 }
 
 int64_t BroadcastCopy::timestamp_ms(int32_t partition, int64_t offset) const {
-  return change(partition, offset).row.timestamp_ms;
+  return change(partition, offset, 0).row.timestamp_ms;
 }
 
-BroadcastCopy::Change BroadcastCopy::change(int32_t partition, int64_t offset) const {
+BroadcastCopy::Change BroadcastCopy::change(int32_t partition, int64_t offset,
+                                            int64_t met_elsewhere) const {
   const auto found = find(partition, offset);
   MILLRACE_ASSERT(found != log(partition).changes.end() && found->offset == offset,
                   "a change that the table does not have");
@@ -71,8 +81,13 @@ BroadcastCopy::Change BroadcastCopy::change(int32_t partition, int64_t offset) c
       before = &version;
     }
   }
-  if (before != nullptr) change.row_before = before->row();
-  change.is_old_known = before != nullptr || offset >= log(partition).loaded_end;
+  if (met_elsewhere > 0) {
+    const Log& read = log(partition);
+    change.is_old_known = before == nullptr
+                              ? offset >= read.loaded_end && read.gap_end == 0
+                              : before->offset >= std::min(met_elsewhere - 1, read.gap_end);
+  }
+  if (before != nullptr && change.is_old_known) change.row_before = before->row();
   return change;
 }
 

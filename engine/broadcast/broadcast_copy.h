@@ -27,9 +27,11 @@ class BroadcastCopy {
 
   /// Adds the next record of a partition. REQUIRES: it has a key.
   void append(int32_t partition, const FetchedRecord& record);
-  /// Notes that the topic ends at `end_offset` now; the records before the first call are the
-  /// topic's content at the first read.
-  void mark_loaded(int32_t partition, int64_t end_offset);
+  /// A record that is no row.
+  void pass(int32_t partition, int64_t offset);
+  /// The topic ends at `end_offset` now; what was appended before the first call is what it held
+  /// when it was read first.
+  void mark_end(int32_t partition, int64_t end_offset);
   bool is_loaded() const;
   int32_t partitions() const { return static_cast<int32_t>(logs_.size()); }
 
@@ -37,14 +39,17 @@ class BroadcastCopy {
     int64_t offset = 0;
     Bytes key;
     Row row;         ///< null value: deleted
-    Row row_before;  ///< null value: none, or it is unknown
+    Row row_before;  ///< null value: none, or not known
     bool is_old_known = true;
   };
   /// Offset of the first change at or after `offset`; −1: there is none.
   int64_t next_offset(int32_t partition, int64_t offset) const;
   int64_t timestamp_ms(int32_t partition, int64_t offset) const;
+  /// The change for somebody who met the partition up to `met_elsewhere` in another copy; 0: all
+  /// of it in this one. The other copy may have had a later version of the row before, which Kafka
+  /// compacted away before this one had read as far; then the old row is not known.
   /// REQUIRES: there is a change at exactly this offset.
-  Change change(int32_t partition, int64_t offset) const;
+  Change change(int32_t partition, int64_t offset, int64_t met_elsewhere) const;
 
   Row get(Bytes key, std::span<const int64_t> cursor) const;
   void for_each(std::span<const int64_t> cursor,
@@ -56,6 +61,9 @@ class BroadcastCopy {
   int64_t floor(int32_t partition) const { return log(partition).floor; }
   /// Where the topic ends, as far as it was read.
   int64_t end(int32_t partition) const { return log(partition).end; }
+  /// Where the topic ended when the copy last had all of it. In place of a version that was
+  /// compacted away before here, the copy has a later one.
+  int64_t complete_end(int32_t partition) const { return log(partition).complete_end; }
 
   /// Forgets what no cursor at or after `floors` (one per partition) can see.
   void prune(std::span<const int64_t> floors);
@@ -82,8 +90,13 @@ class BroadcastCopy {
   struct Log {
     std::deque<Entry> changes;  ///< ascending offsets
     int64_t loaded_end = -1;
+    int64_t complete_end = 0;
     int64_t floor = 0;
     int64_t end = 0;
+    /// Offset after the last gap in what was read after loading: versions may have been compacted
+    /// away there. 0: none. Offsets without a record at the topic's end are no gap, for nothing
+    /// later could have replaced a version there.
+    int64_t gap_end = 0;
   };
 
   const Log& log(int32_t partition) const { return logs_[static_cast<size_t>(partition)]; }

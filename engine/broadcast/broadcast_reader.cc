@@ -77,7 +77,7 @@ Status BroadcastReader::poll_partition(Partition& from, Outcome& outcome) {
     if (polled->end_offset) {
       from.is_at_end = true;
       from.position = std::max(from.position, *polled->end_offset);
-      from.topic->copy.mark_loaded(from.partition.partition, *polled->end_offset);
+      from.topic->copy.mark_end(from.partition.partition, *polled->end_offset);
     } else if (polled->records > 0) {
       from.is_at_end = false;
     }
@@ -112,6 +112,7 @@ Status BroadcastReader::append(Partition& from, const FetchedRecord& record) {
 }
 
 Status BroadcastReader::reposition(Partition& from) {
+  from.topic->copy.pass(from.partition.partition, record.offset);
   const Result<Admin::Watermarks> marks = admin_.watermarks(from.partition);
   if (!marks.ok()) return {};  // the next poll asks again
   if (from.position > marks->high) {

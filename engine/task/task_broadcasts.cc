@@ -45,8 +45,10 @@ CursorPlace place_of_cursors(const SubTopology& sub_topology, TaskState& state,
         const Row row = cursors.get(Bytes(row_key(table, p)));
         if (!row) continue;
         const int64_t at = offset_of(row);
-        if (at <= reader.topic(table).copy.end(p)) continue;
-        place = std::max(place, at > end.offset ? CursorPlace::kBeyondEnds : CursorPlace::kAhead);
+        const BroadcastCopy& copy = reader.topic(table).copy;
+        if (at <= copy.complete_end(p)) continue;
+        const bool is_beyond = at > std::max(end.offset, copy.end(p));
+        place = std::max(place, is_beyond ? CursorPlace::kBeyondEnds : CursorPlace::kAhead);
       }
     }
   }
@@ -68,15 +70,14 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
   void read(int64_t now_ms) {
     for (int32_t p = 0; p < topic.copy.partitions(); ++p) {
       const Row row = store.get(Bytes(row_key(topic.use->name, p)));
-      is_new.push_back(!row);
       at.push_back(row ? offset_of(row) : 0);
       kept_ms.push_back(
           row ? Serde<int64_t>::view(Bytes(row.value.data() + sizeof(int64_t), sizeof(int64_t)))
               : now_ms);
       first_end.push_back(topic.copy.end(p));
-      needs_reset = needs_reset || (row && cannot_go_on(p, now_ms));
+      needs_reset = needs_reset || cannot_go_on(p, now_ms);
     }
-    committed = frozen = at;
+    committed = frozen = found = at;
   }
 
   /// Whether changes after the cursor may be missing: deletions that Kafka has forgotten, maybe
@@ -92,7 +93,7 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
   const BroadcastTopic& topic;
   KeyValueStore& store;
   bool needs_reset = false;
-  std::vector<bool> is_new;  ///< by partition: this task has met none of its changes before
+  std::vector<int64_t> found;  ///< when the task started; 0: it has met nothing before
   std::vector<int64_t> at;
   /// The end of this instance's copy when the task started. The task meets it before any record:
   /// the version of a row at the cursor may have been compacted away before this instance read on.
@@ -213,15 +214,17 @@ void TaskBroadcasts::call(const Next& next, TaskProcessors& processors) const {
     processors.broadcast_reset(cursor.node, table);
     return;
   }
-  const BroadcastCopy::Change change = cursor.topic.copy.change(next.partition, next.offset);
-  processors.broadcast_changed(
-      cursor.node,
-      {.table = table,
-       .key = change.key,
-       .value = change.row.value,
-       .old_value = change.row_before.value,
-       .is_old_known = change.is_old_known || cursor.is_new[static_cast<size_t>(next.partition)],
-       .timestamp_ms = change.row.timestamp_ms});
+  // The task meets all later changes in this copy.
+  const int64_t met_elsewhere =
+      next.is_first ? cursor.found[static_cast<size_t>(next.partition)] : 0;
+  const BroadcastCopy::Change change =
+      cursor.topic.copy.change(next.partition, next.offset, met_elsewhere);
+  processors.broadcast_changed(cursor.node, {.table = table,
+                                             .key = change.key,
+                                             .value = change.row.value,
+                                             .old_value = change.row_before.value,
+                                             .is_old_known = change.is_old_known,
+                                             .timestamp_ms = change.row.timestamp_ms});
 }
 
 // Passes offsets without a change, such as marks of transactions, so that they do not make the

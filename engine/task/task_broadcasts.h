@@ -22,8 +22,9 @@ struct TaskScope;
 
 /// Where the cursors of a task stand beside the copies of this instance.
 enum class CursorPlace : unsigned char {
-  kRead,        ///< the instance has read as far
-  kAhead,       ///< another instance had read more: a task that starts now would meet all again
+  kRead,        ///< the instance has read as far, and to the end since
+  kAhead,       ///< another instance had read more: a task that starts now would meet all anew, or
+                ///< see versions from before those that it has met
   kBeyondEnds,  ///< beyond the ends of the topics: these are older, or the topics are new
 };
 

@@ -1,4 +1,6 @@
+#include <charconv>
 #include <deque>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -24,11 +26,34 @@ void apply(ProcessorContext& context, const Record& record) {
   context.forward(output);
 }
 
+/// Of a change, and of every rule after a reset: "<task> <old> <new>" under the rule, where the old
+/// version is "?" when it is unknown.
+void tell(ProcessorContext& context, Bytes rule, std::string_view old, Bytes version) {
+  const std::string told = fmt::format("{} {} {}", context.task().partition, old,
+                                       version.is_null() ? "none" : version.view());
+  context.forward(
+      {.key = rule, .value = Bytes(told), .old_value = {}, .timestamp_ms = 0, .headers = {}});
+}
+
+void tell_change(ProcessorContext& context, const BroadcastChange& change) {
+  const std::string_view old = change.old_value.is_null() ? "none" : change.old_value.view();
+  tell(context, change.key, change.is_old_known ? old : "?", change.value);
+}
+
+void tell_all(ProcessorContext& context, std::string_view table) {
+  for (uint64_t i = 0; i < kRules; ++i) {
+    const std::string rule = fmt::format("r{}", i);
+    tell(context, Bytes(rule), "?", context.broadcast(table).get(Bytes(rule)).value);
+  }
+}
+
 class BroadcastJob final : public Job {
  public:
   Result<Topology> topology() const override {
     Chain chain;
-    chain.source("facts").process("apply", {"apply-cursors"}, apply);
+    chain.source("facts").process(
+        "apply", {"apply-cursors"},
+        {.process = apply, .on_change = tell_change, .on_reset = tell_all});
     Node& node = chain.last();
     node.cursors = "apply-cursors";
     node.broadcasts = {"rules"};
@@ -63,16 +88,19 @@ class BroadcastJob final : public Job {
       versions_of(*record.key).push_back(record.value.value_or("none"));
     } else {
       waiting_[*record.key].push_back({*record.value, partition.partition});
+      tasks_.insert(partition.partition);
     }
   }
 
-  /// Each fact is judged once, in its key's order, and no task goes back in a rule's versions.
+  /// Each fact is judged once, in its key's order, and no task goes back in a rule's versions. A
+  /// change has the old version that its task met last, or says that it does not know it.
   Finding observe(const TopicPartition& partition, const testing::StoredRecord& record,
                   int64_t) override {
     const std::string value = record.value.value_or("");
     const std::string where = fmt::format("{}@{} says {}: {}", partition.to_string(), record.offset,
                                           record.key.value_or(""), value);
     const size_t space = value.rfind(' ');
+    if (record.key.value_or("").starts_with('r')) return observe_change(where, *record.key, value);
     std::deque<Fact>& waiting = waiting_[record.key.value_or("")];
     if (space == std::string::npos || waiting.empty() ||
         waiting.front().text != value.substr(0, space)) {
@@ -94,10 +122,34 @@ class BroadcastJob final : public Job {
       if (!waiting.empty())
         return fmt::format("'{}' of {} was not judged", waiting.front().text, key);
     }
+    for (const auto& [rule, versions] : versions_) {
+      for (const int32_t task : tasks_) {
+        const std::string& met = met_[{rule, task}];
+        if (met != versions.back() && !(met.empty() && versions.back() == "none")) {
+          return fmt::format("task {} met '{}' of {} last, not '{}'", task, met, rule,
+                             versions.back());
+        }
+      }
+    }
     return {};
   }
 
  private:
+  Finding observe_change(const std::string& where, const std::string& rule,
+                         const std::string& value) {
+    int32_t task = -1;
+    const char* const end = value.data() + value.size();
+    const auto [rest, error] = std::from_chars(value.data(), end, task);
+    const std::string_view versions(rest, static_cast<size_t>(end - rest));  // " <old> <new>"
+    const size_t space = versions.find(' ', 1);
+    if (error != std::errc() || space == std::string_view::npos) return where + ", no change";
+    const std::string_view old = versions.substr(1, space - 1);
+    std::string& met = met_.try_emplace({rule, task}, "none").first->second;
+    if (old != "?" && old != met) return fmt::format("{}, but the task met {} last", where, met);
+    met = versions.substr(space + 1);
+    return {};
+  }
+
   struct Fact {
     std::string text;
     int32_t task = 0;
@@ -108,6 +160,8 @@ class BroadcastJob final : public Job {
 
   std::map<std::string, std::vector<std::string>> versions_;  ///< the first is "none"
   std::map<std::pair<std::string, int32_t>, size_t> seen_;
+  std::map<std::pair<std::string, int32_t>, std::string> met_;  ///< by rule and task; the last
+  std::set<int32_t> tasks_;
   std::map<std::string, std::deque<Fact>> waiting_;
   int64_t made_ = 0;
 };

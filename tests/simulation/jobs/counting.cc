@@ -48,9 +48,9 @@ class CountingJob final : public Job {
   Result<Topology> topology() const override {
     Chain chain;
     chain.source("events")
-        .process("regroup", {}, regroup)
+        .process("regroup", {}, {.process = regroup})
         .exchange("by-group")
-        .process("count", {"counts"}, count)
+        .process("count", {"counts"}, {.process = count})
         .sink("counted");
     return chain.build("counting", {text_store("counts")});
   }

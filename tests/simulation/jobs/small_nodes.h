@@ -15,14 +15,22 @@ class SmallProcessor final : public Processor {
  public:
   using Process = std::function<void(ProcessorContext&, const Record&)>;
   using OnTimer = std::function<void(ProcessorContext&, const Timer&)>;
-  SmallProcessor(Process process, OnTimer on_timer)
-      : process_(std::move(process)), on_timer_(std::move(on_timer)) {}
-  void process(const Record& record) override { process_(context(), record); }
-  void on_timer(const Timer& timer) override { on_timer_(context(), timer); }
+  using OnChange = std::function<void(ProcessorContext&, const BroadcastChange&)>;
+  using OnReset = std::function<void(ProcessorContext&, std::string_view table)>;
+  struct Functions {
+    Process process;
+    OnTimer on_timer = {};
+    OnChange on_change = {};
+    OnReset on_reset = {};
+  };
+  explicit SmallProcessor(const Functions& functions) : does_(functions) {}
+  void process(const Record& record) override { does_.process(context(), record); }
+  void on_timer(const Timer& timer) override { does_.on_timer(context(), timer); }
+  void on_change(const BroadcastChange& change) override { does_.on_change(context(), change); }
+  void on_reset(std::string_view table) override { does_.on_reset(context(), table); }
 
  private:
-  Process process_;
-  OnTimer on_timer_;
+  Functions does_;
 };
 
 inline TopicUse text_topic(std::string name) {
@@ -45,13 +53,11 @@ class Chain {
     add(topic + "-in", NodeKind::kSource).topic = text_topic(topic);
     return *this;
   }
-  Chain& process(std::string name, std::vector<std::string> stores, SmallProcessor::Process process,
-                 SmallProcessor::OnTimer on_timer = {}) {
+  Chain& process(std::string name, std::vector<std::string> stores,
+                 const SmallProcessor::Functions& functions) {
     Node& node = add(std::move(name), NodeKind::kProcessor);
     node.stores = std::move(stores);
-    node.factory = [process = std::move(process), on_timer = std::move(on_timer)] {
-      return std::make_unique<SmallProcessor>(process, on_timer);
-    };
+    node.factory = [functions] { return std::make_unique<SmallProcessor>(functions); };
     return *this;
   }
   Chain& exchange(const std::string& name) {

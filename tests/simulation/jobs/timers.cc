@@ -52,7 +52,9 @@ class TimersJob final : public Job {
  public:
   Result<Topology> topology() const override {
     Chain chain;
-    chain.source("orders").process("obey", {"alarms"}, obey, fire).sink("alarms-fired");
+    chain.source("orders")
+        .process("obey", {"alarms"}, {.process = obey, .on_timer = fire})
+        .sink("alarms-fired");
     return chain.build("timers",
                        {{.name = "alarms", .key = {}, .value = {}, .timers = TimeKind::kWall}});
   }

@@ -52,12 +52,12 @@ TEST(BroadcastCopy, TellsChangesWithTheRowBefore) {
   const BroadcastCopy table = sample();
   EXPECT_EQ(table.next_offset(0, 2), 5);
   EXPECT_EQ(table.next_offset(0, 8), -1);
-  const BroadcastCopy::Change changed = table.change(0, 5);
+  const BroadcastCopy::Change changed = table.change(0, 5, 0);
   EXPECT_EQ(changed.key, Bytes("a"));
   EXPECT_EQ(changed.row.value, Bytes("2"));
   EXPECT_EQ(changed.row.timestamp_ms, 50);
   EXPECT_EQ(changed.row_before.value, Bytes("1"));
-  const BroadcastCopy::Change deleted = table.change(0, 7);
+  const BroadcastCopy::Change deleted = table.change(0, 7, 0);
   EXPECT_TRUE(deleted.row.value.is_null());
   EXPECT_EQ(deleted.row_before.value, Bytes("2"));
 }
@@ -65,12 +65,55 @@ TEST(BroadcastCopy, TellsChangesWithTheRowBefore) {
 TEST(BroadcastCopy, KnowsThatARowWasNotThereOnlyWhenItReadOn) {
   BroadcastCopy table(1);
   append(table, 0, 40, "a", "9");
-  table.mark_loaded(0, 41);
-  append(table, 0, 42, "b", "1");
-  append(table, 0, 43, "a", "10");
-  EXPECT_FALSE(table.change(0, 40).is_old_known) << "it may have been compacted away";
-  EXPECT_TRUE(table.change(0, 42).is_old_known);
-  EXPECT_TRUE(table.change(0, 43).is_old_known);
+  table.mark_end(0, 41);
+  append(table, 0, 41, "b", "1");
+  append(table, 0, 42, "a", "10");
+  EXPECT_FALSE(table.change(0, 40, 30).is_old_known) << "it may have been compacted away";
+  EXPECT_TRUE(table.change(0, 40, 0).is_old_known) << "nothing was met elsewhere";
+  EXPECT_TRUE(table.change(0, 41, 30).is_old_known);
+  EXPECT_TRUE(table.change(0, 42, 30).is_old_known);
+}
+
+TEST(BroadcastCopy, DoubtsARowBeforeAGapWhereAnotherCopyMayHaveHadALaterOne) {
+  BroadcastCopy table(1);
+  append(table, 0, 0, "a", "1");
+  append(table, 0, 1, "b", "1");
+  table.mark_end(0, 2);
+  append(table, 0, 5, "b", "2");
+  append(table, 0, 6, "a", "3");
+  append(table, 0, 7, "b", "3");
+  append(table, 0, 8, "c", "1");
+  constexpr int64_t kMetElsewhere = 4;
+  const BroadcastCopy::Change doubtful = table.change(0, 6, kMetElsewhere);
+  EXPECT_FALSE(doubtful.is_old_known) << "the other copy may have had a=2 at 2 or 3";
+  EXPECT_TRUE(doubtful.row_before.value.is_null());
+  EXPECT_FALSE(table.change(0, 8, kMetElsewhere).is_old_known);
+  EXPECT_TRUE(table.change(0, 7, kMetElsewhere).is_old_known) << "b=2 is met here";
+  EXPECT_EQ(table.change(0, 7, kMetElsewhere).row_before.value, Bytes("2"));
+  EXPECT_TRUE(table.change(0, 6, 1).is_old_known) << "the row before was the last that was met";
+  EXPECT_TRUE(table.change(0, 6, 0).is_old_known);
+}
+
+TEST(BroadcastCopy, TakesOffsetsWithoutARowForNoGapWhereNothingWasCompacted) {
+  BroadcastCopy table(1);
+  append(table, 0, 0, "a", "1");
+  table.mark_end(0, 2);  // a transaction's mark
+  table.pass(0, 2);      // a record that is no row
+  append(table, 0, 3, "b", "1");
+  table.mark_end(0, 5);
+  append(table, 0, 5, "a", "2");
+  EXPECT_TRUE(table.change(0, 5, 4).is_old_known);
+  EXPECT_EQ(table.change(0, 5, 4).row_before.value, Bytes("1"));
+}
+
+TEST(BroadcastCopy, IsCompleteWhereTheTopicEnded) {
+  BroadcastCopy table(1);
+  table.mark_end(0, 2);
+  append(table, 0, 7, "a", "2");
+  EXPECT_EQ(table.end(0), 8);
+  EXPECT_EQ(table.complete_end(0), 2);
+  table.mark_end(0, 9);
+  EXPECT_EQ(table.complete_end(0), 9);
 }
 
 TEST(BroadcastCopy, PrunesWhatNoCursorCanSee) {
@@ -81,7 +124,7 @@ TEST(BroadcastCopy, PrunesWhatNoCursorCanSee) {
   EXPECT_EQ(table.versions(), 4U) << "a=1 is hidden from all";
   EXPECT_THAT(rows(table, {6, 0}), ElementsAre("a=2", "b=1"));
   EXPECT_THAT(rows(table, {8, 4}), ElementsAre("b=1", "c=1"));
-  EXPECT_EQ(table.change(0, 7).row_before.value, Bytes("2"));
+  EXPECT_EQ(table.change(0, 7, 0).row_before.value, Bytes("2"));
   table.prune(Cursor{8, 4});
   EXPECT_EQ(table.versions(), 2U);
   EXPECT_EQ(table.rows(), 2U);
@@ -90,11 +133,11 @@ TEST(BroadcastCopy, PrunesWhatNoCursorCanSee) {
 
 TEST(BroadcastCopy, IsLoadedWhenEveryPartitionWasReadToItsEnd) {
   BroadcastCopy table(2);
-  table.mark_loaded(0, 5);
+  table.mark_end(0, 5);
   EXPECT_FALSE(table.is_loaded());
-  table.mark_loaded(1, 0);
+  table.mark_end(1, 0);
   EXPECT_TRUE(table.is_loaded());
-  table.mark_loaded(0, 9);
+  table.mark_end(0, 9);
   EXPECT_EQ(table.loaded_end(0), 5);
   EXPECT_EQ(table.end(0), 9);
 }

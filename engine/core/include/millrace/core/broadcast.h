@@ -16,8 +16,8 @@ struct BroadcastChange {
   Bytes key;
   Bytes value;      ///< null: deleted
   Bytes old_value;  ///< null: there was no row
-  /// False, with a null `old_value`: compaction removed the previous row before any instance read
-  /// it. Happens only after a restart.
+  /// False, with a null `old_value`: Kafka may have compacted the row away that the node met last,
+  /// before this instance read it. Only for changes that happened while the task did not run.
   bool is_old_known = true;
   int64_t timestamp_ms = 0;
 
