@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/base/backoff.h"
+#include "engine/group/upgrade.h"
 
 namespace millrace::engine {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 constexpr int64_t kPatienceNs = 3'000 * kNsPerMs;
 constexpr int64_t kPatienceSpreadNs = 2'000 * kNsPerMs;
 constexpr int64_t kLogWaitMs = 10;
+constexpr int kLastReportPolls = 100;
 constexpr int64_t kLogTimeoutNs = 10'000 * kNsPerMs;
 /// How often a leader looks whether the reports allow a better plan.
 constexpr int64_t kConsiderIntervalNs = 200 * kNsPerMs;
@@ -111,8 +113,8 @@ Status Coordinator::read_log() {
 
 Status Coordinator::join(InstanceReport report) {
   plans_from_ = log_->plans_end();
-  if (watches_lives()) lives_.sign(report);
-  // Without the report a leader would let this instance start from nothing.
+  sign(report);
+  // A leader that does not know what this instance holds would let it start from nothing.
   MILLRACE_RETURN_IF_ERROR(log_->publish(report));
   MILLRACE_RETURN_IF_ERROR(log_->flush());
   reported_.last = std::move(report);
@@ -218,6 +220,14 @@ Status Coordinator::check_partitions(const MembershipEvent& event) const {
       if (extra == event.partitions.end()) continue;
       return Error{
           ErrorCode::kConfig,
+Status Coordinator::check_version_of(const std::string& member) const {
+  const auto report = log_->reports().find(member);
+  const bool is_other = member != instance_ && report != log_->reports().end();
+  return is_other && !plan_
+             ? check_same_numbers(inputs_by_number(sub_topologies_), report->second.report)
+             : Status();
+}
+
           fmt::format("topic '{}' has partition {} now, but this application was set up for {}: "
                       "keys would move between tasks while their state stays behind. Use an input "
                       "topic with the old count, or reset the application: delete its internal "
@@ -237,6 +247,9 @@ void Coordinator::acknowledge_revoked() {
 Result<std::optional<OwnershipEvent>> Coordinator::take_plan() {
   if (!log_->is_current()) return std::optional<OwnershipEvent>();
   const GroupLog::PlanEntry* entry = log_->plan_of(group_.generation, plans_from_);
+  for (const auto& [member, id] : entry->plan.members) {
+    MILLRACE_RETURN_IF_ERROR(check_version_of(member));
+  }
   if (entry == nullptr && may_resume_) {
     const Result<const GroupLog::PlanEntry*> resumed = plan_to_resume();
     if (!resumed.ok()) return resumed.status();
@@ -329,6 +342,9 @@ std::vector<std::string> Coordinator::dead_before(const GroupLog::PlanEntry& ent
 Status Coordinator::lead() {
   if (!log_->is_current()) return {};
   const Result<std::optional<MemberQuestion::Members>> members = members_.poll();
+  for (const GroupMember& member : **members) {
+    MILLRACE_RETURN_IF_ERROR(check_version_of(member.instance));
+  }
   if (!members.ok()) return members.status();
   if (!members->has_value()) return {};
   const Plan* const previous = log_->plans().empty() ? nullptr : &log_->plans().back().plan;
@@ -407,7 +423,12 @@ Status Coordinator::check_lives() {
   return {};
 }
 
+void Coordinator::sign(InstanceReport& report) const {
+}
+
 void Coordinator::report(InstanceReport report) {
+  sign(report);
+  report.inputs = inputs_by_number(sub_topologies_);
   if (watches_lives()) lives_.sign(report);
   // A leader that took this instance for gone may have removed it.
   if (report == reported_.last && log_->reports().contains(instance_)) return;
@@ -441,7 +462,19 @@ std::vector<std::string> Coordinator::snapshot_peers(TaskId task) const {
 }
 
 void Coordinator::close() {
-  if (membership_ != nullptr) membership_->close();
+  if (membership_ == nullptr) return;
+  if (!options_.instance_id.empty()) {
+    // Else the version that it ran would count while its session lasts.
+    reported_.last.inputs.clear();
+    bool is_sent = log_->publish(reported_.last).ok();
+    for (int i = 0; is_sent && i < kLastReportPolls; ++i) {
+      const Result<bool> news = log_->poll();
+      const auto shown = log_->reports().find(instance_);
+      is_sent = news.ok() && shown != log_->reports().end() && !shown->second.report.inputs.empty();
+      if (is_sent) log_->wait(kLogWaitMs);
+    }
+  }
+  membership_->close();
 }
 
 }  // namespace millrace::engine

@@ -64,7 +64,8 @@ class Coordinator {
 
   /// Next event, if there is one. Errors as `Membership::poll`, `kFenced` also when another process
   /// runs on a copy of this one's state directory, and `kConfig` when the partitions of a source
-  /// topic have changed, or a topic of the group was deleted.
+  /// topic have changed, a topic of the group was deleted, or the others run a version that numbers
+  /// the sub-topologies in another way.
   Result<std::optional<OwnershipEvent>> poll();
   void acknowledge_revoked();
 
@@ -73,7 +74,8 @@ class Coordinator {
   /// Query servers of other members that hold state of `task` and offer snapshots: the furthest
   /// ones, the very furthest first.
   std::vector<std::string> snapshot_peers(TaskId task) const;
-  /// Leaves the group.
+  /// Leaves the group. A static member stays in it until its session is over, and lets the others
+  /// know that it has ended; that takes a second at most.
   void close();
 
  private:
@@ -83,8 +85,13 @@ class Coordinator {
   /// word.
   Status check_topics();
   Status check_partitions(const MembershipEvent& event) const;
-  /// Answers another process that uses our name. Error: `kFenced` when this process is the one that
-  /// has to end.
+  /// Whether the versions of the topology that this instance and a member run can share tasks.
+  /// Error: `kConfig`, while this one has run nothing: the one that came later has to end.
+  Status check_version_of(const std::string& member) const;
+  /// Puts into a report what only this class knows.
+  void sign(InstanceReport& report) const;
+  /// Answers another process that uses our name. Error: `kFenced` when it is this one that has to
+  /// end.
   Status check_lives();
   /// Whether only this process's random life tells it from a copy: Kafka guards static members.
   bool watches_lives() const { return options_.instance_id.empty(); }

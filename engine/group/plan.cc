@@ -57,6 +57,15 @@ bool is_endpoint(std::string_view text) {
   return is_host && port && *port > 0 && *port <= kPortMax;
 }
 
+bool are_topics(std::string_view joined) {
+  while (true) {
+    const size_t comma = joined.find(',');
+    if (!is_legal_name(joined.substr(0, comma), kTopicNameLengthMax)) return false;
+    if (comma == std::string_view::npos) return true;
+    joined.remove_prefix(comma + 1);
+  }
+}
+
 bool is_life(std::string_view text) {
   return text.empty() || is_random_id(text);
 }
@@ -115,6 +124,9 @@ Status check(const InstanceReport& report) {
   if (!report.endpoint.empty() && !is_endpoint(report.endpoint)) return invalid("endpoint");
   if (!report.rack.empty() && !is_instance(report.rack)) return invalid("rack is no legal name");
   if (report.capacity < 1 || report.capacity > kCapacityMax) return invalid("capacity");
+  if (report.inputs.size() > kSubTopologiesMax) return invalid("too many sub-topologies");
+  if (!std::all_of(report.inputs.begin(), report.inputs.end(), are_topics))
+    return invalid("inputs");
   if (report.held.size() > kPlanTasksMax) return invalid("too many tasks");
   for (const auto& [task, position] : report.held) {
     const bool is_task = task.sub_topology >= 0 && task.partition >= 0;
@@ -183,6 +195,16 @@ class PlanReader {
   int64_t number(const char* name, int64_t max) {
     const Json* const found = find(name, [max](const Json& j) { return is_count(j, max); });
     return found == nullptr ? 0 : found->get<int64_t>();
+  }
+  /// Of a field that later versions added.
+  Names texts_if_any(const char* name) {
+    if (!json_.contains(name)) return {};
+    Names texts;
+    for (const Json& text : array(name)) {
+      if (text.is_string()) texts.push_back(text.get<std::string>());
+    }
+    if (status_.ok() && texts.size() != json_[name].size()) status_ = invalid(name);
+    return texts;
   }
   const Json& array(const char* name) {
     static const Json empty = Json::array();
@@ -320,6 +342,7 @@ Result<std::string> encode_report(const InstanceReport& report) {
                {"rack", report.rack},
                {"capacity", static_cast<uint32_t>(report.capacity)},
                {"draining", report.is_draining},
+               {"inputs", report.inputs},
                {"held", std::move(held)}});
 }
 
@@ -336,6 +359,7 @@ Result<InstanceReport> decode_report(Bytes value) {
   report.rack = reader.text("rack");
   report.capacity = static_cast<int32_t>(reader.number("capacity", kCapacityMax));
   report.is_draining = reader.flag("draining");
+  report.inputs = reader.texts_if_any("inputs");
   const Json& held = reader.object("held");
   MILLRACE_RETURN_IF_ERROR(reader.status());
   if (held.size() > kPlanTasksMax) return invalid("too many tasks");

@@ -53,7 +53,10 @@ struct InstanceReport {
   std::string rack;            ///< empty: unknown
   int32_t capacity = 1;        ///< relative to the others'
   bool is_draining = false;
-  /// For each task that it has state of: the sum of the changelog positions of the task's stores.
+  /// Of each sub-topology, by its number: its input topics in ascending order, such as
+  /// "orders,payments". Empty: by a version that does not tell, or one that has stopped.
+  std::vector<std::string> inputs;
+  /// Of each task it has state of: the sum of the changelog positions of the task's stores.
   std::map<TaskId, int64_t> held;
 
   friend bool operator==(const InstanceReport&, const InstanceReport&) = default;
@@ -64,6 +67,7 @@ inline constexpr size_t kMemberIdLengthMax = 512;
 inline constexpr size_t kGroupRecordBytesMax = 1'000'000;
 inline constexpr size_t kPlanTasksMax = 50'000;
 inline constexpr size_t kPlanInstancesMax = 2'000;
+inline constexpr size_t kSubTopologiesMax = 10'000;
 inline constexpr int32_t kCapacityMax = 1'000'000;
 
 /// Values of the records, in JSON. Anybody may have written to the topics, so decoding checks

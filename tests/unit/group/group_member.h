@@ -38,7 +38,10 @@ class GroupMemberUnderTest {
   /// With `slow_members` questions wait, so they have threads of their own, and that answers them.
   GroupMemberUnderTest(GroupWorld& world, const std::string& name, bool is_static = false,
                        decltype(Bends::members) slow_members = {})
-      : world_(world), clients_(world.broker.clients(), bends), admin_(clients_.admin().value()) {
+      : sub_topologies(world.sub_topologies),
+        world_(world),
+        clients_(world.broker.clients(), bends),
+        admin_(clients_.admin().value()) {
     bends.answers_at_once = !slow_members;
     bends.members = std::move(slow_members);
     options_.application_id = "app";
@@ -48,7 +51,7 @@ class GroupMemberUnderTest {
   }
 
   Status join() {
-    MILLRACE_RETURN_IF_ERROR(coordinator_->open(world_.sub_topologies));
+    MILLRACE_RETURN_IF_ERROR(coordinator_->open(sub_topologies));
     return coordinator_->join(report_);
   }
 
@@ -71,10 +74,14 @@ class GroupMemberUnderTest {
     coordinator_->report(report_);
   }
 
+  /// As an orderly end does.
+  void stop() { coordinator_->close(); }
+
   const Coordinator& coordinator() const { return *coordinator_; }
 
   Bends bends;
-  std::optional<Ownership> owned;  ///< by the present generation's plan
+  std::vector<SubTopology> sub_topologies;  ///< the world's; set before `join`
+  std::optional<Ownership> owned;           ///< by the present generation's plan
 
  private:
   GroupWorld& world_;

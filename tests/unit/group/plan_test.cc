@@ -26,6 +26,7 @@ InstanceReport some_report() {
   report.capacity = 2;
   report.is_draining = true;
   report.has_snapshots = true;
+  report.inputs = {"orders,payments", "app-by-day-exchange"};
   report.held = {{{0, 0}, 0}, {{1, 12}, 123'456'789'012}};
   return report;
 }
@@ -64,11 +65,13 @@ TEST(PlanCodec, MembersOfLaterVersionsAreLeftOut) {
   EXPECT_EQ(decode_plan(Bytes(with(plan, "{", R"({"mood":[1,{}],)"))).value(), some_plan());
 }
 
-TEST(PlanCodec, AReportOfAVersionWithoutLivesIsTaken) {
+TEST(PlanCodec, AReportOfAVersionWithoutLivesAndInputsIsTaken) {
   InstanceReport report = some_report();
   std::string text = encode_report(report).value();
   text = with(text, R"("life":"0123456789abcdef0123456789abcdef",)", "");
   text = with(text, R"("rival":"fedcba9876543210fedcba9876543210",)", "");
+  text = with(text, R"("inputs":["orders,payments","app-by-day-exchange"],)", "");
+  report.inputs.clear();
   report.life.clear();
   report.rival.clear();
   EXPECT_EQ(decode_report(Bytes(text)).value(), report);
@@ -144,6 +147,10 @@ TEST(PlanCodec, RefusesWhatIsNotAReport) {
       with(good, R"("capacity":2)", R"("capacity":0)"),
       with(good, R"("capacity":2)", R"("capacity":1000001)"),
       with(good, R"("draining":true)", R"("draining":1)"),
+      with(good, R"("inputs":["orders,)", R"("inputs":["orders,,)"),
+      with(good, R"("inputs":["orders,)", R"("inputs":["or/ders,)"),
+      with(good, R"("inputs":["orders,)", R"("inputs":["",")"),
+      with(good, R"("inputs":["orders,)", R"("inputs":[1,"orders,)"),
       with(good, R"("snapshots":true)", R"("snapshots":"yes")"),
       with(good, R"("0_0":0)", R"("0_0":-1)"),
       with(good, R"("0_0":0)", R"("0_0":9007199254740993)"),
