@@ -16,6 +16,7 @@ Application::Application(Topology topology, Instance& instance,
   environment_.options = &instance_.options;
   environment_.outputs = &outputs_;
   environment_.clock = &instance_.clock;
+  environment_.lines = &instance_.lines;
   environment_.letter_key = letter_key_ ? &*letter_key_ : nullptr;
 }
 

@@ -6,25 +6,28 @@
 #include "millrace/engine/metrics.h"
 #include "millrace/engine/options.h"
 
+#include "engine/base/line_limit.h"
 #include "engine/base/scheduler.h"
 #include "engine/clients/clients.h"
 
 namespace millrace::engine {
 
-/// Settings, clients, clock, metrics and worker threads that the parts of one instance share; must
-/// outlive them.
+/// Settings, clients, clock, metrics, bounds of the log and worker threads that the parts of one
+/// instance share; outlives them.
 struct Instance {
   Instance(EngineOptions settings, ClientFactory& kafka, const Clock& time)
       : options(std::move(settings)),
         clients(kafka),
         clock(time),
         metrics(options.application_id),
+        lines(time),
         scheduler(options.worker_threads) {}
 
   const EngineOptions options;
   ClientFactory& clients;
   const Clock& clock;
   Metrics metrics;
+  LineLimit lines;  ///< about records
   Scheduler scheduler;
 };
 

@@ -226,6 +226,7 @@ void Loop::finish_turn() {
     reported_ns_ = instance_.clock.steady_ns();
     plane_->report(is_idle_);
     roster_->do_chores();
+    instance_.lines.tell_left_out();
   }
   switches_.is_drained = switches_.is_draining && roster_->has_plan() && roster_->is_empty();
 }
@@ -307,6 +308,7 @@ Status Loop::close() {
     coordinator_->close();
   }
   if (plane_ != nullptr) plane_->close();
+  instance_.lines.tell_left_out(true);
   set_state(failure_.ok() ? EngineState::kStopped : EngineState::kFailed);
   return status;
 }

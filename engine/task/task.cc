@@ -329,7 +329,7 @@ bool Task::run_call(std::string_view what, Work&& work) {
     return false;
   }
   ++counts_.dropped[std::string(drop_reason(error->code))];
-  spdlog::error("{}", message);
+  if (environment_.lines->allows(fmt::format("{} failed", what))) spdlog::error("{}", message);
   return false;
 }
 
@@ -409,8 +409,10 @@ void Task::handle_failure(TaskInput& input, const Error& error) {
   const std::string_view reason = drop_reason(error.code);
   ++counts_.dropped[std::string(reason)];
   if (decision != OnError::kDeadLetter) {
-    spdlog::warn("record skipped task={} reason={} {}", scope_.task.to_string(), reason,
-                 located.message);
+    if (environment_.lines->allows(fmt::format("record skipped reason={}", reason))) {
+      spdlog::warn("record skipped task={} reason={} {}", scope_.task.to_string(), reason,
+                   located.message);
+    }
     return;
   }
   const LetterBox box{.collector = collector_,
@@ -422,13 +424,18 @@ void Task::handle_failure(TaskInput& input, const Error& error) {
       [&] { stage_dead_letter(box, input.queue.front(), scope_.position, scope_.task, error); });
   if (!refused) {
     ++counts_.dead_lettered[std::string(reason)];
-    spdlog::warn("record sent to the dead letters task={} reason={} {}", scope_.task.to_string(),
-                 reason, located.message);
+    if (environment_.lines->allows(
+            fmt::format("record sent to the dead letters reason={}", reason))) {
+      spdlog::warn("record sent to the dead letters task={} reason={} {}", scope_.task.to_string(),
+                   reason, located.message);
+    }
     return;
   }
   ++counts_.dropped["dead_letter_refused"];
-  spdlog::error("dead letter dropped task={} {}: {}", scope_.task.to_string(),
-                scope_.position.to_string(), refused->message);
+  if (environment_.lines->allows("dead letter dropped")) {
+    spdlog::error("dead letter dropped task={} {}: {}", scope_.task.to_string(),
+                  scope_.position.to_string(), refused->message);
+  }
 }
 
 Status Task::handle_unsent(const OutputTopic& topic, const Error& error) {
@@ -437,8 +444,10 @@ Status Task::handle_unsent(const OutputTopic& topic, const Error& error) {
                                          scope_.task.to_string(), topic.name, error.message)};
   }
   ++counts_.dropped[std::string(drop_reason(error.code))];
-  spdlog::error("output dropped task={} topic={}: {}", scope_.task.to_string(), topic.name,
-                error.message);
+  if (environment_.lines->allows(fmt::format("output dropped topic={}", topic.name))) {
+    spdlog::error("output dropped task={} topic={}: {}", scope_.task.to_string(), topic.name,
+                  error.message);
+  }
   return {};
 }
 

@@ -13,6 +13,7 @@
 #include "millrace/engine/options.h"
 #include "millrace/state/task_state.h"
 
+#include "engine/base/line_limit.h"
 #include "engine/clients/clients.h"
 #include "engine/core/resolved_topology.h"
 #include "engine/output/collector.h"
@@ -30,7 +31,8 @@ struct TaskEnvironment {
   const EngineOptions* options = nullptr;
   const OutputTopics* outputs = nullptr;
   const Clock* clock = nullptr;
-  const BroadcastReader* broadcasts = nullptr;  ///< null: no node reads a broadcast table
+  LineLimit* lines = nullptr;
+  const BroadcastReader* broadcasts = nullptr;  ///< null: no node reads a table of it
   int32_t dead_letters = -1;               ///< index into `outputs`; −1: no policy asks for them
   const SealingKey* letter_key = nullptr;  ///< seals dead letters; null: they are in clear
 };

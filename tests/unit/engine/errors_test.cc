@@ -1,10 +1,14 @@
+#include <sstream>
 #include <stdexcept>
 
 #include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include "millrace/engine/metrics.h"
 #include "millrace/testing/topology_driver.h"
 
+#include "engine/base/line_limit.h"
 #include "engine/output/dead_letters.h"
 #include "engine/testing/memory_broker.h"
 #include "secret_files.h"
@@ -73,6 +77,30 @@ TEST(Errors, ADeadLetterKeepsBytesHeadersPositionAndReason) {
   EXPECT_EQ(headers.at("millrace.partition"), "0");
   EXPECT_EQ(headers.at("millrace.offset"), "0");
   EXPECT_EQ(headers.at("millrace.task"), "0_0");
+}
+
+TEST(Errors, ManyBadRecordsAreLettersAndCountsAndFewLinesOfTheLog) {
+  std::ostringstream log;
+  const auto logger = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  {
+    TopologyDriver driver(scripted({.value = kEven}), with(OnError::kDeadLetter));
+    for (int i = 0; i < 300; ++i) driver.pipe_bytes("left", "k", "odd", 1);
+    driver.run();
+    EXPECT_EQ(driver.read_bytes("test-dead-letters").size(), 300U);
+    EXPECT_EQ(driver.engine().metrics().dropped("invalid_record").value(), 300);
+  }
+  spdlog::set_default_logger(logger);
+  size_t lines = 0;
+  const std::string text = log.str();
+  for (size_t at = text.find("left/0@"); at != std::string::npos;
+       at = text.find("left/0@", at + 1)) {
+    ++lines;
+  }
+  EXPECT_EQ(lines, LineLimit::kLinesMax);
+  EXPECT_THAT(
+      text, HasSubstr(R"(kind="record sent to the dead letters reason=invalid_record" lines=280)"));
 }
 
 /// A letter as a reader of its topic fetches it.
