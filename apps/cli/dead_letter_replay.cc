@@ -72,7 +72,9 @@ Result<ReplayOutcome> replay_dead_letters(const ReplayOptions& options,
       return true;
     }
     if (!letter->cut.empty()) {
-      ++outcome.cut;
+      outcome.cut.push_back(fmt::format(
+          "{}/{}@{} lacks a part of its record, which is whole only at {}/{}@{}: {}", options.topic,
+          partition, record.offset, letter->topic, letter->partition, letter->offset, letter->cut));
       return true;
     }
     opened = engine::open_dead_letter(*letter, keys);

@@ -23,7 +23,9 @@ struct ReplayOptions {
 struct ReplayOutcome {
   int64_t replayed = 0;
   int64_t passed_over = 0;  ///< no dead letters, or out of range
-  int64_t cut = 0;          ///< passed over: the whole record is not in the letter
+  /// Of letters that do not have their whole record, and are passed over: where the letter is,
+  /// where the record is, and what was cut.
+  std::vector<std::string> cut;
 };
 
 /// Loads the keys in `files`.
