@@ -1,4 +1,4 @@
-"""Requests that kcat cannot make: committed offsets, partition ends, new partitions, deletions."""
+"""Requests that kcat cannot make: offsets, partition ends, new partitions, deletions, moves."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import socket
 import struct
 
 LIST_OFFSETS, OFFSET_FETCH, DELETE_RECORDS, CREATE_PARTITIONS, ALTER_CONFIGS = 2, 9, 21, 37, 44
-VERSION = 1  # of all but one; none has compact encodings
-VERSIONS = {ALTER_CONFIGS: 0}
+REASSIGN_PARTITIONS = 45
+VERSION = 1
+VERSIONS = {ALTER_CONFIGS: 0, REASSIGN_PARTITIONS: 0}  # of those that have no version 1
+COMPACT = {REASSIGN_PARTITIONS}  # lengths are one higher, of one byte; fields with tags may follow
+NO_TAGS = b"\0"
 CREATE_TIMEOUT_MS = 20_000
 LATEST, EARLIEST = -1, -2
 TOPIC_RESOURCE, SET = 2, 0
@@ -40,6 +43,10 @@ class _Reader:
 def _text(value: str) -> bytes:
     data = value.encode()
     return struct.pack(">h", len(data)) + data
+
+
+def _compact_list(*entries: bytes) -> bytes:
+    return bytes([len(entries) + 1]) + b"".join(entries)
 
 
 def _by_topic(partitions: list[Partition], encode: str, *values: int) -> bytes:
@@ -88,6 +95,18 @@ class Wire:
             raise WireError("CreatePartitions: an answer to another question")
         if error := reader.number("h"):
             raise WireError(f"CreatePartitions: error {error}")
+
+    def move(self, topic: str, partition: int, node: int) -> None:
+        """Begins to move the partition to that node alone."""
+        name = topic.encode()
+        place = struct.pack(">i", partition) + _compact_list(struct.pack(">i", node)) + NO_TAGS
+        moved = bytes([len(name) + 1]) + name + _compact_list(place) + NO_TAGS
+        reader = self._round_trip(REASSIGN_PARTITIONS, struct.pack(">i", CREATE_TIMEOUT_MS)
+                                  + _compact_list(moved) + NO_TAGS)
+        reader.number("b")  # tags of the answer's head
+        reader.number("i")  # throttle time
+        if error := reader.number("h"):
+            raise WireError(f"AlterPartitionReassignments of {topic}/{partition}: error {error}")
 
     def delete_before(self, offsets: dict[Partition, int]) -> None:
         """Moves the beginnings of partitions, which a policy of compaction alone does not allow."""
@@ -148,7 +167,9 @@ class Wire:
             self.socket = socket.create_connection(("127.0.0.1", self.port), self.timeout_s)
         self.correlation += 1
         version = VERSIONS.get(key, VERSION)
-        request = struct.pack(">hhi", key, version, self.correlation) + _text("faults") + body
+        tags = NO_TAGS if key in COMPACT else b""
+        head = struct.pack(">hhi", key, version, self.correlation) + _text("faults") + tags
+        request = head + body
         self.socket.sendall(struct.pack(">i", len(request)) + request)
         (size,) = struct.unpack(">i", self._receive(4))
         if not 4 <= size <= ANSWER_BYTES_MAX:

@@ -63,11 +63,15 @@ class Fleet:
 
     def add(self, count: int = 1, has_static_id: bool = False) -> None:
         for _ in range(count):
-            name = f"i{len(self.instances) + 1}"
-            instance = Instance(name, self.job, self.bootstrap, self.work / "state" / name,
-                                self.work / f"{name}.log")
-            self.instances.append(instance)
-            self.start(instance, has_static_id)
+            self.start(self.make(f"i{len(self.instances) + 1}"), has_static_id)
+
+    def make(self, name: str, state: str = "") -> Instance:
+        """One that does not run yet; `state`: its directory, if it is not the name's."""
+        state = state or name
+        instance = Instance(name, self.job, self.bootstrap, self.work / "state" / state,
+                            self.work / f"{state}.log")
+        self.instances.append(instance)
+        return instance
 
     def start(self, instance: Instance, has_static_id: bool = False) -> None:
         identity = {"MILLRACE_INSTANCE_ID": instance.name} if has_static_id else {}
@@ -78,6 +82,12 @@ class Fleet:
         self.live.remove(instance)
         code = instance.stop()
         assert code == 0, f"an orderly stop of {instance.name} ends with {code}"
+
+    def wait_ended(self, instance: Instance) -> int:
+        """The exit code of one that ends by itself."""
+        wait_until(lambda: not instance.is_running(), f"end of {instance.name}")
+        self.live.remove(instance)
+        return instance.wait(1)
 
     def kill(self, instance: Instance) -> None:
         self.live.remove(instance)
@@ -124,13 +134,17 @@ class Fleet:
         target = self.committed() + more
         wait_until(lambda: self.committed() >= target, f"{more} more events committed")
 
-    def internal(self, suffix: str) -> list[Partition]:
+    def leaders(self) -> dict[Partition, int]:
+        """The nodes that lead the partitions of the fleet's topics; -1: none does."""
         listed = subprocess.run(["kcat", "-L", "-J", "-b", self.bootstrap], check=True,
                                 capture_output=True, timeout=30)
-        return [(topic["topic"], part["partition"])
+        return {(topic["topic"], part["partition"]): part["leader"]
                 for topic in json.loads(listed.stdout)["topics"]
-                if topic["topic"].startswith(self.prefix) and topic["topic"].endswith(suffix)
-                for part in topic["partitions"]]
+                if topic["topic"].startswith(self.prefix)
+                for part in topic["partitions"]}
+
+    def internal(self, suffix: str) -> list[Partition]:
+        return [each for each in self.leaders() if each[0].endswith(suffix)]
 
     def changelog_records(self) -> int:
         """Offsets in all changelogs: rows, and a marker for each transaction."""

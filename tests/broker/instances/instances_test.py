@@ -22,10 +22,11 @@ HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(HERE.parents[1] / "faults"), str(HERE.parent / "crm")]
 
-from fleet import PARTITIONS, Fleet, wait_until  # noqa: E402
+from fleet import PARTITIONS, Fleet  # noqa: E402
 from instance import Instance  # noqa: E402
 
 TOPOLOGY_EXIT_CODE = 3
+FENCED_EXIT_CODE = 4
 SHORT_SESSION = ["--session.timeout.ms", "3000"]
 LONG_SESSION = ["--session.timeout.ms", "30000"]
 """A restart is over before the group takes the instance for dead."""
@@ -174,11 +175,49 @@ def source_with_more_partitions(fleet: Fleet) -> str:
     fleet.wire.grow(fleet.events, PARTITIONS + 2)
     instance = fleet.instances[0]
     fleet.start(instance)
-    wait_until(lambda: not instance.is_running(), "refusal")
-    code = instance.wait(1)
+    code = fleet.wait_ended(instance)
     assert code == TOPOLOGY_EXIT_CODE, f"exit code {code}"
     assert instance.log_ends_with(b"Give the input its old count, or reset the application"), (
         "the way out is not told")
+    return f"exit_code={code}"
+
+
+def copied_state_directory(fleet: Fleet) -> str:
+    """The process that came later ends."""
+    fleet.start_load(rate=200, keys=50)
+    fleet.add()
+    fleet.wait_balanced()
+    fleet.wait_committed(200)
+    identity = next(fleet.instances[0].state.rglob("instance"))
+    twin = fleet.make("twin")
+    copy = twin.state / identity.relative_to(fleet.instances[0].state)
+    copy.parent.mkdir(parents=True)
+    shutil.copy(identity, copy)
+    fleet.start(twin)
+    code = fleet.wait_ended(twin)
+    assert code == FENCED_EXIT_CODE, f"exit code {code}"
+    assert twin.log_ends_with(b"its state directory was copied, or is shared"), "no reason is told"
+    fleet.wait_balanced()
+    fleet.wait_committed(200)
+    expect_exact(fleet)
+    stop_all(fleet)
+    return f"exit_code={code}"
+
+
+def two_processes_with_one_static_id(fleet: Fleet) -> str:
+    """Kafka gives the place to the process that came later, and the other one ends."""
+    fleet.start_load(rate=200, keys=50)
+    fleet.add(has_static_id=True)
+    first = fleet.instances[0]
+    fleet.wait_balanced()
+    fleet.wait_committed(200)
+    fleet.start(fleet.make(first.name, state="twin"), has_static_id=True)
+    code = fleet.wait_ended(first)
+    assert code == FENCED_EXIT_CODE, f"exit code {code}"
+    fleet.wait_balanced()
+    fleet.wait_committed(200)
+    expect_exact(fleet)
+    stop_all(fleet)
     return f"exit_code={code}"
 
 
@@ -190,6 +229,8 @@ SCENARIOS = {
     rolling_restart_of_dynamic_members: SHORT_SESSION,
     at_least_once_with_a_kill: [*SHORT_SESSION, "--processing.guarantee", "at_least_once"],
     source_with_more_partitions: SHORT_SESSION,
+    copied_state_directory: SHORT_SESSION,
+    two_processes_with_one_static_id: SHORT_SESSION,
 }
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Instances on a Kafka of two nodes, one of which dies and holds nothing of theirs.
+"""Instances on a Kafka of two nodes, one of which dies.
 
-    nodes_test.py --bin DIR --tally FILE --kafka apps/kafka/local_kafka.sh
+    nodes_test.py --bin DIR --tally FILE --kafka apps/kafka/local_kafka.sh SCENARIO
 
 --bin has millrace; --tally is tally_job. Exit code 0: all as it must be.
 """
@@ -19,13 +19,14 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(HERE.parents[1] / "faults"), str(HERE.parent / "crm")]
 
 from broker import Broker, free_ports  # noqa: E402
-from fleet import Fleet  # noqa: E402
+from fleet import TASKS, Fleet, wait_until  # noqa: E402
 from instances_test import SHORT_SESSION, expect_exact, stop_all  # noqa: E402
 
 EVENTS = 200
 
 
-def run(fleet: Fleet, broker: Broker) -> None:
+def one_dead_broker(fleet: Fleet, broker: Broker) -> None:
+    """It holds nothing of theirs."""
     # All topics, Kafka's own too, are made while there is one node.
     fleet.start_load(rate=200, keys=300)
     fleet.add()
@@ -48,11 +49,45 @@ def run(fleet: Fleet, broker: Broker) -> None:
     stop_all(fleet)
 
 
+def one_leaderless_changelog(fleet: Fleet, broker: Broker) -> None:
+    """It holds a partition of a changelog, without which one task cannot start."""
+    fleet.start_load(rate=200, keys=300)
+    fleet.add()
+    instance = fleet.instances[0]
+    fleet.wait_balanced()
+    fleet.wait_committed(EVENTS)
+    fleet.stop(instance)
+    broker.start(nodes=2)
+    moved = next(each for each in fleet.internal("-changelog") if each[1] == 0)
+    fleet.wire.move(*moved, 2)
+    wait_until(lambda: fleet.leaders()[moved] == 2, f"{moved} on the second node")
+    broker.kill(node=2)
+    wait_until(lambda: fleet.leaders()[moved] == -1, f"{moved} without a leader")
+    shutil.rmtree(instance.state)
+    instance.state.mkdir()
+    fleet.start(instance)
+
+    def stages() -> list[str]:
+        return [task["stage"] for task in instance.health().get("tasks", [])]
+
+    wait_until(lambda: stages().count("running") == TASKS - 1, "all tasks but one run")
+    fleet.wait_committed(EVENTS)
+    assert stages().count("running") == TASKS - 1, f"{stages()}, and the partition has no leader"
+    broker.start(nodes=2)
+    fleet.wait_balanced()
+    expect_exact(fleet)
+    stop_all(fleet)
+
+
+SCENARIOS = {each.__name__: each for each in (one_dead_broker, one_leaderless_changelog)}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", type=Path, required=True)
     parser.add_argument("--tally", type=Path, required=True)
     parser.add_argument("--kafka", type=Path, required=True)
+    parser.add_argument("scenario", choices=SCENARIOS)
     args = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="millrace-nodes-"))
     broker = Broker(args.kafka, work / "kafka", free_ports(0, nodes=2), 0)
@@ -60,7 +95,7 @@ def main() -> int:
     try:
         broker.start()
         fleet = Fleet(args.bin, args.tally, broker.address, work, "nodes", SHORT_SESSION)
-        run(fleet, broker)
+        SCENARIOS[args.scenario](fleet, broker)
         is_good = True
     finally:
         if fleet is not None:

@@ -1,9 +1,9 @@
 // Rights that are taken away while an engine runs. For a broker with an authorizer that lets
 // everybody do what no rule is about.
 #include <gmock/gmock.h>
-#include <librdkafka/rdkafka.h>
 
 #include "tests/broker/kafka/engine_runner.h"
+#include "tests/broker/kafka/raw_client.h"
 
 namespace millrace::engine::kafka::authorizer_test {
 
@@ -12,19 +12,6 @@ using ::testing::HasSubstr;
 
 class AuthorizerTest : public BrokerTest {
  protected:
-  void SetUp() override {
-    BrokerTest::SetUp();
-    rd_kafka_conf_t* const conf = rd_kafka_conf_new();
-    char text[512];
-    rd_kafka_conf_set(conf, "bootstrap.servers", options().bootstrap_servers.c_str(), text,
-                      sizeof text);
-    client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-    ASSERT_NE(client_, nullptr) << text;
-  }
-  void TearDown() override {
-    if (client_ != nullptr) rd_kafka_destroy(client_);
-  }
-
   /// Once a topic has a rule, nobody may do what no rule allows: Write is taken away.
   void leave_only_describe(const std::string& topic) {
     char text[512];
@@ -33,18 +20,11 @@ class AuthorizerTest : public BrokerTest {
         "*", RD_KAFKA_ACL_OPERATION_DESCRIBE, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, text,
         sizeof text);
     ASSERT_NE(rule, nullptr) << text;
-    rd_kafka_queue_t* const queue = rd_kafka_queue_new(client_);
-    rd_kafka_CreateAcls(client_, &rule, 1, nullptr, queue);
-    rd_kafka_event_t* const event = rd_kafka_queue_poll(queue, 30'000);
-    ASSERT_NE(event, nullptr);
-    EXPECT_EQ(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR)
-        << rd_kafka_event_error_string(event);
-    rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
+    RawClient(options().bootstrap_servers).ask([&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+      rd_kafka_CreateAcls(client, &rule, 1, nullptr, queue);
+    });
     rd_kafka_AclBinding_destroy(rule);
   }
-
-  rd_kafka_t* client_ = nullptr;
 };
 
 TEST_F(AuthorizerTest, WriteRevokedOnAnOutputEndsTheEngineWithTheCauseUnderEveryPolicy) {
