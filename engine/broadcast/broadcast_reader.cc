@@ -39,9 +39,15 @@ Result<int64_t> tombstone_retention_ms(Admin& admin, const std::string& topic) {
 
 }  // namespace
 
-BroadcastReader::BroadcastReader(std::unique_ptr<Fetcher> fetcher, Admin& admin,
-                                 const EngineOptions& options, Metrics& metrics)
-    : fetcher_(std::move(fetcher)), admin_(admin), options_(options), metrics_(metrics) {}
+BroadcastReader::BroadcastReader(std::unique_ptr<Fetcher> fetcher, const ClientFactory& clients,
+                                 Admin& admin, const EngineOptions& options, Metrics& metrics,
+                                 LineLimit& lines)
+    : fetcher_(std::move(fetcher)),
+      admin_(admin),
+      options_(options),
+      metrics_(metrics),
+      lines_(lines),
+      marks_(clients, admin) {}
 
 Status BroadcastReader::open(const Topology& topology, const ResolvedTopology& resolved) {
   std::vector<PartitionOffset> starts;
@@ -106,15 +112,17 @@ Status BroadcastReader::append(Partition& from, const FetchedRecord& record) {
   const std::string message =
       fmt::format("{}@{}: {}", from.partition.to_string(), record.offset, status.message());
   if (options_.on_invalid_record == OnError::kFail) return Error{status.code(), message};
+  from.topic->copy.pass(from.partition.partition, record.offset);
   metrics_.dropped("invalid_broadcast").add();
-  spdlog::warn("row of a broadcast table skipped {}", message);
+  if (lines_.allows("row of a broadcast table skipped")) {
+    spdlog::warn("row of a broadcast table skipped {}", message);
+  }
   return {};
 }
 
 Status BroadcastReader::reposition(Partition& from) {
-  from.topic->copy.pass(from.partition.partition, record.offset);
-  const Result<Admin::Watermarks> marks = admin_.watermarks(from.partition);
-  if (!marks.ok()) return {};  // the next poll asks again
+  const std::optional<Admin::Watermarks> marks = marks_.poll(from.partition);
+  if (!marks) return {};
   if (from.position > marks->high) {
     return Error{ErrorCode::kConfig,
                  fmt::format("{} ends at {} but this instance has read to {}: the topic was made "

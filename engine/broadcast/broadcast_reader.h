@@ -14,8 +14,10 @@
 #include "millrace/engine/metrics.h"
 #include "millrace/engine/options.h"
 
+#include "engine/base/line_limit.h"
 #include "engine/broadcast/broadcast_copy.h"
 #include "engine/clients/clients.h"
+#include "engine/clients/watermark_questions.h"
 #include "engine/core/resolved_topology.h"
 
 namespace millrace::engine {
@@ -33,8 +35,8 @@ struct BroadcastTopic {
 class BroadcastReader {
  public:
   /// All must outlive this.
-  BroadcastReader(std::unique_ptr<Fetcher> fetcher, Admin& admin, const EngineOptions& options,
-                  Metrics& metrics);
+  BroadcastReader(std::unique_ptr<Fetcher> fetcher, const ClientFactory& clients, Admin& admin,
+                  const EngineOptions& options, Metrics& metrics, LineLimit& lines);
 
   /// Starts to read every topic of `topology`, which must outlive this. Errors: `kConfig` when a
   /// topic is not compacted; those of `Admin` and of `Fetcher::add`.
@@ -73,8 +75,10 @@ class BroadcastReader {
   Admin& admin_;
   const EngineOptions& options_;
   Metrics& metrics_;
+  LineLimit& lines_;
   std::vector<std::unique_ptr<BroadcastTopic>> topics_;
   std::vector<Partition> partitions_;
+  WatermarkQuestions marks_;
 };
 
 }  // namespace millrace::engine

@@ -14,24 +14,43 @@ std::string transactional_id(const EngineOptions& options, std::string_view inst
 
 ProducerSession::ProducerSession(ClientFactory& clients, std::string transactional_id,
                                  OutputTopics& outputs)
-    : clients_(clients), transactional_id_(std::move(transactional_id)), outputs_(outputs) {}
+    : clients_(clients),
+      transactional_id_(std::move(transactional_id)),
+      outputs_(outputs),
+      errands_(clients.answers_at_once() ? 0 : 1) {}
+
+Result<ProducerSession::Opened> ProducerSession::make() const {
+  Result<std::unique_ptr<Producer>> made =
+      clients_.producer(transactional_id_, outputs_.producer_limits());
+  if (!made.ok()) return made.status();
+  if (is_transactional()) MILLRACE_RETURN_IF_ERROR((*made)->init_transactions());
+  Result<std::vector<int32_t>> handles = outputs_.handles_of(**made);
+  if (!handles.ok()) return handles.status();
+  return Opened{std::move(*made), std::move(*handles)};
+}
+
+void ProducerSession::take(const Opened& opened) {
+  producer_ = opened.producer;
+  outputs_.bind(opened.handles);
+}
 
 Status ProducerSession::open() {
-  if (is_ready_) return {};
-  if (producer_ == nullptr) {
-    Result<std::unique_ptr<Producer>> made =
-        clients_.producer(transactional_id_, outputs_.producer_limits());
-    if (!made.ok()) return made.status();
-    producer_ = std::move(*made);
-  }
-  Status status = is_transactional() ? producer_->init_transactions() : Status();
-  if (status.ok()) status = outputs_.bind(*producer_);
-  if (!status.ok()) {
-    producer_.reset();
-    return status;
-  }
-  is_ready_ = true;
+  if (is_open()) return {};
+  const Result<Opened> opened = make();
+  if (!opened.ok()) return opened.status();
+  take(*opened);
   return {};
+}
+
+Result<bool> ProducerSession::open_beside() {
+  if (is_open()) return true;
+  if (opening_ == nullptr) opening_ = errands_.ask([this] { return make(); }, [] {});
+  if (!opening_->is_there()) return false;
+  const auto answered = std::exchange(opening_, nullptr);
+  const Result<Opened>& opened = answered->answer();
+  if (!opened.ok()) return opened.status();
+  take(*opened);
+  return true;
 }
 
 Status ProducerSession::begin() {
@@ -66,15 +85,12 @@ void ProducerSession::recover_from(const Error& failure) {
     if (aborted.ok()) return;
     spdlog::warn("abort failed, a new producer takes over: {}", aborted.message());
   }
-  is_ready_ = false;
   producer_.reset();
 }
 
 void ProducerSession::close() {
-  if (is_ready_ && is_in_transaction_) {
-    recover_from(Error{ErrorCode::kAborted, "closing"});
-  }
-  is_ready_ = false;
+  if (is_open() && is_in_transaction_) recover_from(Error{ErrorCode::kAborted, "closing"});
+  opening_.reset();
   producer_.reset();
 }
 

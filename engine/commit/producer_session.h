@@ -3,10 +3,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "millrace/core/result.h"
 #include "millrace/engine/options.h"
 
+#include "engine/base/errands.h"
 #include "engine/clients/clients.h"
 #include "engine/output/output_topics.h"
 
@@ -22,10 +24,12 @@ class ProducerSession {
   /// An empty transactional id: at least once, no transactions.
   ProducerSession(ClientFactory& clients, std::string transactional_id, OutputTopics& outputs);
 
-  /// Makes a producer if there is none, fences predecessors and learns the topics. Errors as
+  /// Makes a producer if there is none, fences predecessors and learns the topics. Waits. Errors as
   /// `Producer::init_transactions` and `topic_handle`.
   Status open();
-  bool is_open() const { return is_ready_; }
+  /// The same on a thread of its own, as long as no task runs. Whether it is done.
+  Result<bool> open_beside();
+  bool is_open() const { return producer_ != nullptr; }
   bool is_transactional() const { return !transactional_id_.empty(); }
   Producer& producer() { return *producer_; }
 
@@ -42,12 +46,20 @@ class ProducerSession {
   void close();
 
  private:
+  struct Opened {
+    std::shared_ptr<Producer> producer;
+    std::vector<int32_t> handles;
+  };
+  Result<Opened> make() const;
+  void take(const Opened& opened);
+
   ClientFactory& clients_;
   std::string transactional_id_;
   OutputTopics& outputs_;
-  std::unique_ptr<Producer> producer_;
-  bool is_ready_ = false;
+  std::shared_ptr<Producer> producer_;  ///< shared with the thread that made it, until it ends
   bool is_in_transaction_ = false;
+  std::shared_ptr<const Pending<Result<Opened>>> opening_;  ///< null: none is being made
+  Errands errands_;                                         ///< last: its thread uses the rest
 };
 
 }  // namespace millrace::engine

@@ -66,7 +66,8 @@ Coordinator::Coordinator(ClientFactory& clients, Admin& admin, const EngineOptio
       instance_(std::move(instance)),
       clock_(clock),
       lives_(instance_),
-      members_(clients, admin, clock, instance_) {}
+      questions_{.members = {clients, admin, clock, instance_},
+                 .topics = {clients, admin, clock, options.application_id}} {}
 
 Coordinator::~Coordinator() = default;
 
@@ -91,7 +92,9 @@ Status Coordinator::open(std::span<const SubTopology> sub_topologies) {
   if (!log_->incarnation().empty()) return {};
   MILLRACE_RETURN_IF_ERROR(log_->propose_incarnation());
   MILLRACE_RETURN_IF_ERROR(log_->flush());
-  MILLRACE_RETURN_IF_ERROR(log_->refresh(admin_));
+  const Result<GroupLog::Ends> ends = GroupLog::ends(admin_, group_topics(options_.application_id));
+  if (!ends.ok()) return ends.status();
+  log_->expect(*ends);
   MILLRACE_RETURN_IF_ERROR(read_log());
   if (!log_->incarnation().empty()) return {};
   return Error{ErrorCode::kRetriable, "the group's log does not show what was written to it yet"};
@@ -114,7 +117,7 @@ Status Coordinator::read_log() {
 Status Coordinator::join(InstanceReport report) {
   plans_from_ = log_->plans_end();
   sign(report);
-  // A leader that does not know what this instance holds would let it start from nothing.
+  // Without the report a leader would let this instance start from nothing.
   MILLRACE_RETURN_IF_ERROR(log_->publish(report));
   MILLRACE_RETURN_IF_ERROR(log_->flush());
   reported_.last = std::move(report);
@@ -139,7 +142,8 @@ Result<std::optional<OwnershipEvent>> Coordinator::poll() {
   if (!news.ok() && !is_passing(news.code())) return news.status();
   has_news_ |= news.ok() && *news;
   MILLRACE_RETURN_IF_ERROR(check_lives());
-  if (std::exchange(reported_.is_missing, false)) MILLRACE_RETURN_IF_ERROR(check_topics());
+  if (std::exchange(reported_.is_missing, false)) questions_.topics.ask_for_topics();
+  MILLRACE_RETURN_IF_ERROR(questions_.topics.check_topics());
   if (!is_waiting_) {
     if (is_leader_) {
       reconsider();
@@ -157,7 +161,7 @@ Result<std::optional<OwnershipEvent>> Coordinator::poll() {
   }
   if (const int64_t patience_ns = patience_of(instance_);
       clock_.steady_ns() - waiting_since_ns_ > patience_ns) {
-    MILLRACE_RETURN_IF_ERROR(check_topics());
+    questions_.topics.ask_for_topics();
     spdlog::warn("no plan after {} ms, asking for a new generation generation={}",
                  patience_ns / kNsPerMs, group_.generation);
     waiting_since_ns_ = clock_.steady_ns();
@@ -169,7 +173,7 @@ Result<std::optional<OwnershipEvent>> Coordinator::poll() {
 std::optional<OwnershipEvent> Coordinator::take(MembershipEvent event) {
   is_leader_ = false;
   is_waiting_ = false;
-  members_.drop();
+  questions_.members.drop();
   if (event.kind != MembershipEvent::Kind::kAssigned) {
     is_member_ = is_member_ && event.kind != MembershipEvent::Kind::kLost;
     return OwnershipEvent{event.kind == MembershipEvent::Kind::kLost
@@ -192,22 +196,8 @@ std::optional<OwnershipEvent> Coordinator::take(MembershipEvent event) {
   is_leader_ = std::any_of(event.partitions.begin(), event.partitions.end(),
                            [&](const TopicPartition& p) { return p.topic == control; });
   // Read all records from before the generation first, then make its plan.
-  if (const Status status = log_->refresh(admin_); !status.ok()) {
-    spdlog::warn("group log not looked at: {}", status.message());
-  }
+  questions_.topics.ask_for_ends();
   return std::nullopt;
-}
-
-Status Coordinator::check_topics() {
-  const Result<std::vector<TopicDescription>> listed = admin_.list_topics();
-  if (!listed.ok()) return {};  // Kafka is away, which passes
-  const GroupTopics topics = group_topics(options_.application_id);
-  for (const std::string& name : {topics.control, topics.spare, topics.plan, topics.instances}) {
-    const bool exists = std::any_of(listed->begin(), listed->end(),
-                                    [&](const auto& topic) { return topic.name == name; });
-    if (!exists) return group_topic_lost(name, "it does not exist");
-  }
-  return {};
 }
 
 Status Coordinator::check_partitions(const MembershipEvent& event) const {
@@ -220,14 +210,6 @@ Status Coordinator::check_partitions(const MembershipEvent& event) const {
       if (extra == event.partitions.end()) continue;
       return Error{
           ErrorCode::kConfig,
-Status Coordinator::check_version_of(const std::string& member) const {
-  const auto report = log_->reports().find(member);
-  const bool is_other = member != instance_ && report != log_->reports().end();
-  return is_other && !plan_
-             ? check_same_numbers(inputs_by_number(sub_topologies_), report->second.report)
-             : Status();
-}
-
           fmt::format("topic '{}' has partition {} now, but this application was set up for {}: "
                       "keys would move between tasks while their state stays behind. Use an input "
                       "topic with the old count, or reset the application: delete its internal "
@@ -238,24 +220,36 @@ Status Coordinator::check_version_of(const std::string& member) const {
   return {};
 }
 
+Status Coordinator::check_version_of(const std::string& member) const {
+  const auto report = log_->reports().find(member);
+  const bool is_other = member != instance_ && report != log_->reports().end();
+  return is_other && !plan_
+             ? check_same_numbers(inputs_by_number(sub_topologies_), report->second.report)
+             : Status();
+}
+
 void Coordinator::acknowledge_revoked() {
   may_resume_ = false;
   plans_from_ = log_->plans_end();
   membership_->acknowledge_revoked();
 }
 
+bool Coordinator::has_read_all() {
+  return questions_.topics.have_ends(*log_) && log_->is_current();
+}
+
 Result<std::optional<OwnershipEvent>> Coordinator::take_plan() {
-  if (!log_->is_current()) return std::optional<OwnershipEvent>();
+  if (!has_read_all()) return std::optional<OwnershipEvent>();
   const GroupLog::PlanEntry* entry = log_->plan_of(group_.generation, plans_from_);
-  for (const auto& [member, id] : entry->plan.members) {
-    MILLRACE_RETURN_IF_ERROR(check_version_of(member));
-  }
   if (entry == nullptr && may_resume_) {
     const Result<const GroupLog::PlanEntry*> resumed = plan_to_resume();
     if (!resumed.ok()) return resumed.status();
     entry = *resumed;
   }
   if (entry == nullptr) return std::optional<OwnershipEvent>();
+  for (const auto& [member, id] : entry->plan.members) {
+    MILLRACE_RETURN_IF_ERROR(check_version_of(member));
+  }
   is_waiting_ = false;
   OwnershipEvent event{OwnershipEvent::Kind::kGiven, ownership_of(*entry)};
   plan_ = entry->plan;
@@ -269,7 +263,7 @@ Result<std::optional<OwnershipEvent>> Coordinator::take_plan() {
 Result<const GroupLog::PlanEntry*> Coordinator::plan_to_resume() {
   const GroupLog::PlanEntry* const first = log_->plan_of(group_.generation, 0);
   if (first == nullptr) return nullptr;  // the generation is new
-  const Result<std::optional<MemberQuestion::Members>> answer = members_.poll();
+  const Result<std::optional<MemberQuestion::Members>> answer = questions_.members.poll();
   if (!answer.ok()) return answer.status();
   if (!answer->has_value()) return nullptr;  // the next turn asks again
   const MemberQuestion::Members& members = **answer;
@@ -304,7 +298,7 @@ void Coordinator::publish_for_next_to_resume(Plan plan, const std::vector<GroupM
 }
 
 Ownership Coordinator::ownership_of(const GroupLog::PlanEntry& entry) {
-  Ownership ownership{.group = group_, .active = {}, .standby = {}, .dead = {}};
+  Ownership ownership{.group = group_, .active = {}, .standby = {}, .dead = {}, .dead_owners = {}};
   const auto contains = [](const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
@@ -315,38 +309,42 @@ Ownership Coordinator::ownership_of(const GroupLog::PlanEntry& entry) {
       ownership.standby.push_back(placement.task);
     }
   }
-  ownership.dead = dead_before(entry, ownership.active);
+  find_dead(entry, ownership);
   return ownership;
 }
 
-std::vector<std::string> Coordinator::dead_before(const GroupLog::PlanEntry& entry,
-                                                  std::span<const TaskId> active) {
+void Coordinator::find_dead(const GroupLog::PlanEntry& entry, Ownership& ownership) {
   std::erase_if(known_dead_, [&](const auto& known) {
     return known.second < log_->plans().front().offset;  // all remembered plans are newer
   });
   std::set<std::string> dead;
+  std::map<TaskId, std::set<std::string>> owners;
   for (const GroupLog::PlanEntry& earlier : log_->plans()) {
     if (earlier.offset >= entry.offset) break;
-    for (const TaskId task : active) {
+    for (const TaskId task : ownership.active) {
       const Placement* const before = earlier.plan.find(task);
       if (before == nullptr || entry.plan.members.contains(before->active)) continue;
+      owners[task].insert(before->active);
       const auto known = known_dead_.find(before->active);
       if (known != known_dead_.end() && earlier.offset <= known->second) continue;
       dead.insert(before->active);
     }
   }
   for (const std::string& name : dead) known_dead_[name] = entry.offset;
-  return {dead.begin(), dead.end()};
+  ownership.dead = {dead.begin(), dead.end()};
+  for (const auto& [task, names] : owners) {
+    ownership.dead_owners[task] = {names.begin(), names.end()};
+  }
 }
 
 Status Coordinator::lead() {
-  if (!log_->is_current()) return {};
-  const Result<std::optional<MemberQuestion::Members>> members = members_.poll();
+  if (!has_read_all()) return {};
+  const Result<std::optional<MemberQuestion::Members>> members = questions_.members.poll();
+  if (!members.ok()) return members.status();
+  if (!members->has_value()) return {};
   for (const GroupMember& member : **members) {
     MILLRACE_RETURN_IF_ERROR(check_version_of(member.instance));
   }
-  if (!members.ok()) return members.status();
-  if (!members->has_value()) return {};
   const Plan* const previous = log_->plans().empty() ? nullptr : &log_->plans().back().plan;
   MILLRACE_RETURN_IF_ERROR(log_->publish(plan_with(**members, previous)));
   is_published_ = true;
@@ -356,7 +354,7 @@ Status Coordinator::lead() {
 void Coordinator::reconsider() {
   const int64_t now_ns = clock_.steady_ns();
   if (!has_news_ || !plan_ || now_ns - considered_ns_ < kConsiderIntervalNs) return;
-  const Result<std::optional<MemberQuestion::Members>> members = members_.poll();
+  const Result<std::optional<MemberQuestion::Members>> members = questions_.members.poll();
   if (members.ok() && !members->has_value()) return;
   considered_ns_ = now_ns;
   if (!members.ok()) return;  // the next generation ends with this error
@@ -424,12 +422,12 @@ Status Coordinator::check_lives() {
 }
 
 void Coordinator::sign(InstanceReport& report) const {
+  report.inputs = inputs_by_number(sub_topologies_);
+  if (watches_lives()) lives_.sign(report);
 }
 
 void Coordinator::report(InstanceReport report) {
   sign(report);
-  report.inputs = inputs_by_number(sub_topologies_);
-  if (watches_lives()) lives_.sign(report);
   // A leader that took this instance for gone may have removed it.
   if (report == reported_.last && log_->reports().contains(instance_)) return;
   const Status sent = log_->publish(report);

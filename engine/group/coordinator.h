@@ -20,6 +20,7 @@
 #include "engine/group/member_question.h"
 #include "engine/group/plan.h"
 #include "engine/group/planner.h"
+#include "engine/group/topic_questions.h"
 
 namespace millrace::engine {
 
@@ -31,6 +32,8 @@ struct Ownership {
   /// Instances that ran some of `active` and are no members any more, except those named before:
   /// fence their open transactions before you read offsets.
   std::vector<std::string> dead;
+  /// The dead that ran a task of `active`, those included that were named before.
+  std::map<TaskId, std::vector<std::string>> dead_owners;
 };
 
 struct OwnershipEvent {
@@ -48,7 +51,7 @@ struct OwnershipEvent {
 ///
 /// The leader is the member that has the one partition of the control topic. It also
 /// watches the reports, and starts a new generation when they allow a better plan. Calls from the
-/// loop's thread, which no question about the members blocks.
+/// loop's thread, which no question blocks once it has joined.
 class Coordinator {
  public:
   Coordinator(ClientFactory& clients, Admin& admin, const EngineOptions& options,
@@ -81,20 +84,19 @@ class Coordinator {
  private:
   Status read_log();
   std::optional<OwnershipEvent> take(MembershipEvent event);
-  /// Error: `kConfig` when a topic of the group was deleted: Kafka's clients wait for it without a
-  /// word.
-  Status check_topics();
   Status check_partitions(const MembershipEvent& event) const;
   /// Whether the versions of the topology that this instance and a member run can share tasks.
   /// Error: `kConfig`, while this one has run nothing: the one that came later has to end.
   Status check_version_of(const std::string& member) const;
   /// Puts into a report what only this class knows.
   void sign(InstanceReport& report) const;
-  /// Answers another process that uses our name. Error: `kFenced` when it is this one that has to
-  /// end.
+  /// Answers another process that uses our name. Error: `kFenced` when this process is the one that
+  /// has to end.
   Status check_lives();
   /// Whether only this process's random life tells it from a copy: Kafka guards static members.
   bool watches_lives() const { return options_.instance_id.empty(); }
+  /// Whether all was read that the log held when the present generation began.
+  bool has_read_all();
   /// The plan of the present generation, once it is in the log.
   Result<std::optional<OwnershipEvent>> take_plan();
   /// A static member that comes back may find the others at work by a plan from before its return.
@@ -104,9 +106,8 @@ class Coordinator {
   /// next one to come back looks for a plan with the present ids. Members at work see no change.
   void publish_for_next_to_resume(Plan plan, const std::vector<GroupMember>& members);
   Ownership ownership_of(const GroupLog::PlanEntry& entry);
-  /// See `Ownership::dead`; looks at every remembered plan.
-  std::vector<std::string> dead_before(const GroupLog::PlanEntry& entry,
-                                       std::span<const TaskId> active);
+  /// Finds the dead of an ownership by `entry`, in every plan that is remembered.
+  void find_dead(const GroupLog::PlanEntry& entry, Ownership& ownership);
   /// Leader only: one step towards a published plan.
   Status lead();
   /// Leader only: starts a new generation when the reports allow a better plan.
@@ -127,7 +128,11 @@ class Coordinator {
   LifeWatch lives_;
   std::unique_ptr<GroupLog> log_;
   std::unique_ptr<Membership> membership_;
-  MemberQuestion members_;
+  struct Questions {
+    MemberQuestion members;
+    TopicQuestions topics;
+  };
+  Questions questions_;
 
   GroupMetadata group_;
   bool is_member_ = false;  ///< since the first generation, until the place is lost

@@ -98,13 +98,17 @@ Result<bool> GroupLog::poll(Topic& topic) {
   return polled->records > 0;
 }
 
-Status GroupLog::refresh(Admin& admin) {
-  for (Topic* const topic : {&plans_log_, &reports_log_}) {
-    const Result<Admin::Watermarks> marks = admin.watermarks(topic->partition);
-    if (!marks.ok()) return marks.status();
-    topic->target = marks->high;
-  }
-  return {};
+Result<GroupLog::Ends> GroupLog::ends(Admin& admin, const GroupTopics& topics) {
+  const Result<Admin::Watermarks> plans = admin.watermarks({topics.plan, 0});
+  if (!plans.ok()) return plans.status();
+  const Result<Admin::Watermarks> reports = admin.watermarks({topics.instances, 0});
+  if (!reports.ok()) return reports.status();
+  return Ends{plans->high, reports->high};
+}
+
+void GroupLog::expect(const Ends& ends) {
+  plans_log_.target = ends.plans;
+  reports_log_.target = ends.reports;
 }
 
 void GroupLog::take(const Topic& topic, const FetchedRecord& record) {

@@ -50,8 +50,15 @@ class GroupLog {
   /// `kConfig` when one of the topics was deleted meanwhile.
   Result<bool> poll();
   void wait(int64_t timeout_ms) { fetcher_->wait(timeout_ms); }
-  /// From now on, current means: up to the ends that the topics have at this moment.
-  Status refresh(Admin& admin);
+  /// Where the topics end.
+  struct Ends {
+    int64_t plans = 0;
+    int64_t reports = 0;
+  };
+  /// Asks Kafka, from any thread. Errors: those of `Admin::watermarks`.
+  static Result<Ends> ends(Admin& admin, const GroupTopics& topics);
+  /// From now on, current means: up to there.
+  void expect(const Ends& ends);
   bool is_current() const { return plans_log_.is_current() && reports_log_.is_current(); }
 
   /// Offset of the next plan: no plan of a generation that we have not joined yet lies before it.

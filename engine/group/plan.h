@@ -56,7 +56,7 @@ struct InstanceReport {
   /// Of each sub-topology, by its number: its input topics in ascending order, such as
   /// "orders,payments". Empty: by a version that does not tell, or one that has stopped.
   std::vector<std::string> inputs;
-  /// Of each task it has state of: the sum of the changelog positions of the task's stores.
+  /// For each task that it has state of: the sum of the changelog positions of the task's stores.
   std::map<TaskId, int64_t> held;
 
   friend bool operator==(const InstanceReport&, const InstanceReport&) = default;

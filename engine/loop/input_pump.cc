@@ -14,9 +14,9 @@ constexpr size_t kPollRecords = 1'000;
 
 }  // namespace
 
-InputPump::InputPump(std::unique_ptr<Fetcher> fetcher, Admin& admin, const EngineOptions& options,
-                     Metrics& metrics)
-    : fetcher_(std::move(fetcher)), admin_(admin), options_(options), metrics_(metrics) {}
+InputPump::InputPump(std::unique_ptr<Fetcher> fetcher, const ClientFactory& clients, Admin& admin,
+                     const EngineOptions& options, Metrics& metrics)
+    : fetcher_(std::move(fetcher)), options_(options), metrics_(metrics), marks_(clients, admin) {}
 
 const TopicTraffic& InputPump::traffic_of(const std::string& topic) {
   const auto found = traffic_.find(topic);
@@ -38,7 +38,10 @@ void InputPump::remove(Task& task) {
   if (!contains(task)) return;
   std::erase_if(inputs_, [&](const Input& pumped) { return pumped.task == &task; });
   std::vector<TopicPartition> partitions;
-  for (const TaskInput& input : task.inputs()) partitions.push_back(input.partition);
+  for (const TaskInput& input : task.inputs()) {
+    partitions.push_back(input.partition);
+    marks_.drop(input.partition);
+  }
   if (const Status removed = fetcher_->remove(partitions); !removed.ok()) {
     spdlog::warn("inputs of task {} not given up cleanly: {}", task.id().to_string(),
                  removed.message());
@@ -92,8 +95,8 @@ Status InputPump::poll_input(Input& pumped, Outcome& outcome) {
 
 Status InputPump::reposition(const Input& pumped) {
   TaskInput& input = *pumped.input;
-  const Result<Admin::Watermarks> marks = admin_.watermarks(input.partition);
-  if (!marks.ok()) return {};  // the next poll asks again
+  const std::optional<Admin::Watermarks> marks = marks_.poll(input.partition);
+  if (!marks) return {};
   if (input.position > marks->high) {
     return Error{ErrorCode::kConfig,
                  fmt::format("{} ends at {} but this application has read to {}: the topic was "

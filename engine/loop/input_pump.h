@@ -11,6 +11,7 @@
 #include "millrace/engine/options.h"
 
 #include "engine/clients/clients.h"
+#include "engine/clients/watermark_questions.h"
 #include "engine/task/task.h"
 
 namespace millrace::engine {
@@ -19,8 +20,9 @@ namespace millrace::engine {
 /// configured budget: it does not poll for a full queue, which ends the fetching of its partition.
 class InputPump {
  public:
-  InputPump(std::unique_ptr<Fetcher> fetcher, Admin& admin, const EngineOptions& options,
-            Metrics& metrics);
+  /// All but `fetcher` outlive this; `admin` is one of `clients`.
+  InputPump(std::unique_ptr<Fetcher> fetcher, const ClientFactory& clients, Admin& admin,
+            const EngineOptions& options, Metrics& metrics);
 
   /// Starts fetching a task's inputs from their positions.
   Status add(Task& task);
@@ -50,12 +52,12 @@ class InputPump {
   const TopicTraffic& traffic_of(const std::string& topic);
 
   std::unique_ptr<Fetcher> fetcher_;
-  Admin& admin_;
   const EngineOptions& options_;
   Metrics& metrics_;
   std::vector<Input> inputs_;
   std::map<std::string, TopicTraffic> traffic_;
   bool broker_is_away_ = false;
+  WatermarkQuestions marks_;
 };
 
 }  // namespace millrace::engine

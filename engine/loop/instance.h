@@ -13,7 +13,7 @@
 namespace millrace::engine {
 
 /// Settings, clients, clock, metrics, bounds of the log and worker threads that the parts of one
-/// instance share; outlives them.
+/// instance share; must outlive them.
 struct Instance {
   Instance(EngineOptions settings, ClientFactory& kafka, const Clock& time)
       : options(std::move(settings)),

@@ -30,7 +30,7 @@ void StartFinder::add_dead(std::span<const std::string> instances) {
   for (const std::string& instance : instances) dead_.try_emplace(instance, Fence{backoff, {}});
 }
 
-Result<bool> StartFinder::fence_dead() {
+Status StartFinder::fence_dead() {
   for (auto place = dead_.begin(); place != dead_.end();) {
     auto& [name, fence] = *place;
     if (fence.answer == nullptr && fence.backoff.is_due()) {
@@ -49,12 +49,17 @@ Result<bool> StartFinder::fence_dead() {
     }
     if (!is_passing(fenced.code())) return fenced;
     if (fence.backoff.record_failure()) {
-      spdlog::warn("tasks wait to start, an instance that is gone cannot be fenced instance={} {}",
+      spdlog::warn("an instance that is gone cannot be fenced, so its tasks wait instance={} {}",
                    name, fenced.message());
     }
     ++place;
   }
-  return dead_.empty();
+  return {};
+}
+
+bool StartFinder::are_fenced(std::span<const std::string> instances) const {
+  return std::none_of(instances.begin(), instances.end(),
+                      [this](const std::string& name) { return dead_.contains(name); });
 }
 
 Status StartFinder::end_transactions_of(const std::string& instance) const {

@@ -57,13 +57,14 @@ class StartFinder {
 
   /// Adds instances that are gone, whose transactions must end before it reads offsets.
   void add_dead(std::span<const std::string> instances);
-  /// Ends transactions of the dead. Returns whether all are ended: until then tasks that are to run
-  /// must wait. Logs a failure that passes, and tries again by and by. Errors:
+  /// Ends transactions of the dead. Logs a failure that passes, and tries again by and by. Errors:
   /// those of `ClientFactory::producer` and `Producer::init_transactions`.
-  Result<bool> fence_dead();
+  Status fence_dead();
+  /// Whether no transaction of these is left.
+  bool are_fenced(std::span<const std::string> instances) const;
 
-  /// REQUIRES for a task that is to run: the session is open and `fence_dead` has returned true.
-  /// Errors of the answer: those of `Admin::committed` and `Admin::watermarks`.
+  /// REQUIRES for a task that is to run: the session is open, and those that are gone and ran it
+  /// are fenced. Errors of the answer: those of `Admin::committed` and `Admin::watermarks`.
   std::shared_ptr<const Answer> ask(StartQuestion question);
 
  private:

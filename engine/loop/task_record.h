@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "millrace/core/ids.h"
 #include "millrace/engine/queries.h"
@@ -47,6 +49,8 @@ class TaskRecord {
 
   const TaskId id;
   bool is_standby;
+  /// Instances that are gone and ran it: it starts when they are fenced.
+  std::vector<std::string> dead_owners = {};
   bool starts_empty = false;   ///< it must not use the state on disk
   std::unique_ptr<Task> task;  ///< null exactly while kUnopened
   /// Wall clock at which its stores last held all that their changelogs did, as far as is known;

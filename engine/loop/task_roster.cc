@@ -44,7 +44,12 @@ void TaskRoster::take(const Ownership& ownership) {
   for (auto place = records_.begin(); place != records_.end();) {
     place = is_ours(place->first) ? std::next(place) : remove(place);
   }
-  for (const TaskId id : active) take_task(id, false);
+  for (const TaskId id : active) {
+    take_task(id, false);
+    const auto dead = ownership.dead_owners.find(id);
+    records_.at(id).dead_owners =
+        dead == ownership.dead_owners.end() ? std::vector<std::string>() : dead->second;
+  }
   for (const TaskId id : standby) take_task(id, true);
   instance_.metrics.rebalances().add();
   spdlog::info("tasks given generation={} active={} standby={}", ownership.group.generation,

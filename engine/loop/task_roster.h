@@ -107,7 +107,7 @@ class TaskRoster {
   /// The tasks to ask about now. Standbys and tasks that have failed before wait for each other, so
   /// that tasks which may get an answer do not wait for them.
   std::vector<TaskRecord*> next_to_ask();
-  /// Whether nothing can change the offsets of tasks that are to run any more.
+  /// Whether nothing of this instance can change the offsets of tasks that are to run any more.
   Result<bool> may_ask_for_offsets();
   StartQuestion question_about(const TaskRecord& record);
   /// Asks once more about a task whose stores are complete: another process may have committed

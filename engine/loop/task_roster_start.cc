@@ -140,7 +140,7 @@ Status TaskRoster::ask() {
     may_run = *may_ask;
   }
   for (TaskRecord* const record : wanted) {
-    if (!record->is_standby && !may_run) continue;
+    if (!record->is_standby && !(may_run && starts_.are_fenced(record->dead_owners))) continue;
     record->question = starts_.ask(question_about(*record));
   }
   return {};
@@ -187,15 +187,14 @@ std::vector<TaskRecord*> TaskRoster::next_to_ask() {
 }
 
 Result<bool> TaskRoster::may_ask_for_offsets() {
+  MILLRACE_RETURN_IF_ERROR(starts_.fence_dead());
   if (!backoff_.is_due()) return false;
-  if (Status opened = session_.open(); !opened.ok()) {
-    if (!is_passing(opened.code())) return opened;
-    if (backoff_.record_failure()) {
-      spdlog::warn("tasks wait to start attempt={} {}", backoff_.attempts(), opened.message());
-    }
-    return false;
+  Result<bool> opened = session_.open_beside();
+  if (opened.ok() || !is_passing(opened.code())) return opened;
+  if (backoff_.record_failure()) {
+    spdlog::warn("tasks wait to start attempt={} {}", backoff_.attempts(), opened.message());
   }
-  return starts_.fence_dead();
+  return false;
 }
 
 Status TaskRoster::take_answers() {

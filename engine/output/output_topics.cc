@@ -6,6 +6,8 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "millrace/core/assert.h"
+
 namespace millrace::engine {
 namespace {
 
@@ -68,13 +70,19 @@ ProducerLimits OutputTopics::producer_limits() const {
   return limits;
 }
 
-Status OutputTopics::bind(Producer& producer) {
-  for (OutputTopic& topic : topics_) {
-    Result<int32_t> handle = producer.topic_handle(topic.name);
+Result<std::vector<int32_t>> OutputTopics::handles_of(Producer& producer) const {
+  std::vector<int32_t> handles;
+  for (const OutputTopic& topic : topics_) {
+    const Result<int32_t> handle = producer.topic_handle(topic.name);
     if (!handle.ok()) return handle.status();
-    topic.handle = *handle;
+    handles.push_back(*handle);
   }
-  return {};
+  return handles;
+}
+
+void OutputTopics::bind(std::span<const int32_t> handles) {
+  MILLRACE_ASSERT(handles.size() == topics_.size(), "a handle for every topic");
+  for (size_t i = 0; i < handles.size(); ++i) topics_[i].handle = handles[i];
 }
 
 }  // namespace millrace::engine

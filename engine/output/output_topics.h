@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,10 @@ class OutputTopics {
   Status describe(Admin& admin);
   /// The limits of a producer for all topics. REQUIRES: `describe`.
   ProducerLimits producer_limits() const;
-  /// Takes the handles of a new producer.
-  Status bind(Producer& producer);
+  /// Handles of a new producer. Errors: those of `Producer::topic_handle`.
+  Result<std::vector<int32_t>> handles_of(Producer& producer) const;
+  /// Tasks use them from now on.
+  void bind(std::span<const int32_t> handles);
 
   const OutputTopic& operator[](int32_t index) const { return topics_[static_cast<size_t>(index)]; }
   size_t size() const { return topics_.size(); }

@@ -26,7 +26,7 @@ class LimitsTest : public BrokerTest {
     ASSERT_OK(topics_.describe(*admin_));
     producer_ = must(clients_->producer(unique("tx"), topics_.producer_limits()));
     ASSERT_OK(producer_->init_transactions());
-    ASSERT_OK(topics_.bind(*producer_));
+    topics_.bind(must(topics_.handles_of(*producer_)));
     collector_ = std::make_unique<Collector>(topics_, system_clock());
   }
   /// Whether the collector admits the record; if it does, the broker has to take it too.

@@ -23,7 +23,7 @@ TEST(DeadLetterReplay, GivesBackTheRecordWithItsNulls) {
   const auto producer = std::move(*clients->producer(""));
   engine::OutputTopics topics({"letters"});
   ASSERT_TRUE(topics.describe(**clients->admin()).ok());
-  ASSERT_TRUE(topics.bind(*producer).ok());
+  topics.bind(topics.handles_of(*producer).value());
   testing::ManualClock clock{1'700'000'000'000};
   engine::Collector collector(topics, clock);
   const std::vector<Header> headers{{"null", Bytes()}, {"empty", Bytes("")}, {"trace", "7"}};

@@ -19,6 +19,9 @@ struct Bends {
   /// Instead of `Admin::group_members`, from whatever thread asks; it may ask the admin it is
   /// given.
   std::function<Result<std::vector<GroupMember>>(Admin&)> members;
+  /// An error, or late: before `Admin::watermarks` and `Admin::describe_topic` answer.
+  std::function<Status(const TopicPartition&)> watermarks;
+  std::function<Status(const std::string& topic)> description;
   bool answers_at_once = true;
 };
 
@@ -57,6 +60,7 @@ class BentAdmin final : public Admin {
 
   Result<std::vector<TopicDescription>> list_topics() override { return admin_->list_topics(); }
   Result<TopicDescription> describe_topic(const std::string& topic) override {
+    if (bends_.description) MILLRACE_RETURN_IF_ERROR(bends_.description(topic));
     return admin_->describe_topic(topic);
   }
   Status create_topics(std::span<const NewTopic> topics) override {
@@ -67,6 +71,7 @@ class BentAdmin final : public Admin {
     return admin_->committed(partitions);
   }
   Result<Watermarks> watermarks(const TopicPartition& partition) override {
+    if (bends_.watermarks) MILLRACE_RETURN_IF_ERROR(bends_.watermarks(partition));
     return admin_->watermarks(partition);
   }
   Result<std::vector<GroupMember>> group_members() override {

@@ -1,5 +1,7 @@
 #include "engine/group/coordinator.h"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <thread>
@@ -66,6 +68,28 @@ TEST_F(CoordinatorTest, EveryDeadPredecessorIsNamed) {
   EXPECT_THAT(c->owned->dead, ElementsAre("a", "b"));
 }
 
+TEST_F(CoordinatorTest, ATaskNamesTheDeadThatRanIt) {
+  auto a = joined("a");
+  auto b = joined("b");
+  ASSERT_TRUE(settle({a.get(), b.get()}));
+  const std::vector<TaskId> of_a = a->owned->active;
+  ASSERT_EQ(of_a.size(), 2U);
+  a.reset();
+  b->owned.reset();
+  ASSERT_TRUE(settle({b.get()}));
+  ASSERT_EQ(b->owned->active.size(), 4U);
+  EXPECT_EQ(b->owned->dead_owners.size(), 2U);
+  for (const TaskId task : of_a) EXPECT_THAT(b->owned->dead_owners[task], ElementsAre("a"));
+  const auto c = joined("c");
+  b->owned.reset();
+  ASSERT_TRUE(settle({b.get(), c.get()}));
+  EXPECT_THAT(b->owned->dead, IsEmpty()) << "it was named before";
+  for (const TaskId task : of_a) {
+    const bool is_of_b = std::ranges::count(b->owned->active, task) > 0;
+    EXPECT_THAT((is_of_b ? *b : *c).owned->dead_owners[task], ElementsAre("a"));
+  }
+}
+
 TEST_F(CoordinatorTest, ADeadPredecessorIsNamedOnceForEachOfItsLives) {
   auto a = joined("a");
   ASSERT_TRUE(settle({a.get()}));
@@ -109,6 +133,61 @@ TEST_F(CoordinatorTest, AQuestionAboutTheMembersHoldsUpNoTurn) {
   EXPECT_FALSE(slow.owned);
   may_answer.set_value();
   while (!slow.owned) ASSERT_TRUE(slow.turn().ok());
+  EXPECT_TRUE(was_released);
+}
+
+TEST_F(CoordinatorTest, AQuestionAboutTheLogsEndHoldsUpNoTurn) {
+  std::promise<void> may_answer;
+  std::atomic<bool> was_released = false;
+  std::atomic<int> asked = 0;
+  Member slow(world_, "a", false, [](Admin& admin) { return admin.group_members(); });
+  ASSERT_TRUE(slow.join().ok());
+  slow.bends.watermarks = [&](const TopicPartition& partition) -> Status {
+    if (partition.topic != world_.topics.plan) return {};
+    if (++asked == 1) return Error{ErrorCode::kRetriable, "no leader"};
+    if (asked == 2) {
+      was_released =
+          may_answer.get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+    }
+    return {};
+  };
+  while (asked < 2) {
+    ASSERT_TRUE(slow.turn().ok());
+    world_.clock.advance(1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(slow.turn().ok());
+  EXPECT_FALSE(slow.owned) << "what it holds back may be the plan, or a report";
+  may_answer.set_value();
+  while (!slow.owned) ASSERT_TRUE(slow.turn().ok());
+  EXPECT_TRUE(was_released);
+}
+
+TEST_F(CoordinatorTest, AQuestionWhetherTheTopicsAreThereHoldsUpNoTurn) {
+  std::promise<void> may_answer;
+  std::atomic<bool> was_released = false;
+  std::atomic<bool> is_asked = false;
+  Member slow(world_, "a", false, [](Admin&) -> Result<std::vector<GroupMember>> {
+    return Error{ErrorCode::kRetriable, "no answer"};
+  });
+  slow.bends.description = [&](const std::string& topic) -> Status {
+    if (topic != world_.topics.control || is_asked.exchange(true)) return {};
+    was_released =
+        may_answer.get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+    return Error{ErrorCode::kNotFound, "deleted"};
+  };
+  ASSERT_TRUE(slow.join().ok());
+  while (!is_asked) {
+    ASSERT_TRUE(slow.turn().ok());
+    world_.clock.advance(100);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(slow.turn().ok());
+  may_answer.set_value();
+  Status ended;
+  while (ended.ok()) ended = slow.turn();
+  EXPECT_EQ(ended.code(), ErrorCode::kConfig);
+  EXPECT_THAT(ended.message(), HasSubstr("topic 'app-control' was deleted"));
   EXPECT_TRUE(was_released);
 }
 

@@ -19,7 +19,7 @@ class CollectorTest : public ::testing::Test {
     producer_ = std::move(*clients_->producer(""));
     topic_ = topics_.add("out");
     EXPECT_TRUE(topics_.describe(**clients_->admin()));
-    EXPECT_TRUE(topics_.bind(*producer_));
+    topics_.bind(topics_.handles_of(*producer_).value());
   }
   static Record record(Bytes key, Bytes value) {
     return {.key = key, .value = value, .old_value = {}, .timestamp_ms = 1, .headers = {}};

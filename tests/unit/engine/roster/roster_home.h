@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -83,13 +84,22 @@ class RosterHome {
 
   /// The next generation's plan, after what ran was suspended.
   void give(std::vector<TaskId> active, std::vector<TaskId> standby = {},
-            std::vector<std::string> dead = {}) {
+            std::map<TaskId, std::vector<std::string>> dead_owners = {}) {
     if (roster->has_plan()) roster->suspend();
     plane->set_generation(group_);
+    std::vector<std::string> dead;
+    for (const auto& [task, names] : dead_owners)
+      dead.insert(dead.end(), names.begin(), names.end());
     roster->take({.group = group_,
                   .active = std::move(active),
                   .standby = std::move(standby),
-                  .dead = std::move(dead)});
+                  .dead = std::move(dead),
+                  .dead_owners = std::move(dead_owners)});
+  }
+  /// As after a commit whose outcome is unknown: all begin again, with another producer.
+  void lose_producer() {
+    session_->recover_from(Error{ErrorCode::kTimedOut, "no answer"});
+    roster->go_back();
   }
   /// A turn of the loop; the clock moves by a millisecond.
   Status turn() {

@@ -1,4 +1,8 @@
 // Starting beside broadcast tables of which this instance has read less than another, or not all.
+#include <atomic>
+#include <chrono>
+#include <future>
+
 #include <gmock/gmock.h>
 
 #include "tests/unit/engine/cluster.h"
@@ -91,6 +95,38 @@ TEST_F(TableStart, ATableThatWasMadeAnewIsMetAnew) {
   ASSERT_TRUE(home_.turns(20));
   EXPECT_THAT(home_.values("out"), ElementsAre("2", "1"));
   EXPECT_EQ(resets_, 1);
+}
+
+TEST_F(TableStart, ATableThatWasCutHoldsUpNoInput) {
+  std::promise<void> answer;
+  std::atomic<bool> is_slow = false;
+  std::atomic<bool> is_asked = false;
+  std::atomic<bool> is_given = false;
+  questions_.answers_at_once = false;
+  questions_.watermarks = [&](const TopicPartition& partition) -> Status {
+    if (!is_slow || partition.topic != "rules" || is_asked.exchange(true)) return {};
+    is_given = answer.get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+    return {};
+  };
+  home_.pipe("rules", "one");
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  ASSERT_TRUE(home_.turn_until([&] { return home_.is_running(kTask); }));
+  is_slow = true;
+  home_.pipe("rules", "two");
+  ASSERT_TRUE(
+      (*home_.clients->admin())
+          ->delete_records(std::vector<PartitionOffset>{{.partition = {"rules", 0}, .offset = 2}}));
+  ASSERT_TRUE(home_.turn_until([&] { return is_asked.load(); }));
+  home_.pipe("left", "k");
+  EXPECT_TRUE(home_.turn_until([&] { return home_.values("out").size() == 1; }));
+  answer.set_value();
+  home_.pipe("rules", "three");
+  ASSERT_TRUE(home_.turn_until([&] {
+    home_.pipe("left", "k");
+    return home_.values("out").back() == "2";
+  }));
+  EXPECT_TRUE(is_given);
 }
 
 TEST(TableGrowth, EndsAnInstanceThatDoesNotReadTheNewPartitions) {

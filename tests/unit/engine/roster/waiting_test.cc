@@ -1,5 +1,6 @@
 // A task that waits for a broker: it waits alone.
 #include <atomic>
+#include <chrono>
 #include <future>
 
 #include <gmock/gmock.h>
@@ -120,7 +121,7 @@ TEST_F(Waiting, ADeadInstanceThatCannotBeFencedHoldsUpNothingThatRuns) {
     return {};
   };
   ASSERT_TRUE(home_.open());
-  home_.give({kGood}, {kBad}, {"dead"});
+  home_.give({kGood}, {kBad}, {{kGood, {"dead"}}});
   pipe_to(kGood);
   ASSERT_TRUE(home_.turns(500));
   EXPECT_FALSE(home_.is_running(kGood)) << "the dead may still change its offsets";
@@ -128,6 +129,90 @@ TEST_F(Waiting, ADeadInstanceThatCannotBeFencedHoldsUpNothingThatRuns) {
   is_away = false;
   ASSERT_TRUE(home_.turns(2'000));
   EXPECT_THAT(home_.values("out"), ElementsAre("1"));
+}
+
+TEST_F(Waiting, TasksThatADeadInstanceNeverRanDoNotWaitForItsEnd) {
+  std::atomic<bool> is_away = true;
+  questions_.producer = [&](const std::string& id) -> Status {
+    if (is_away && id == "app-dead") return kAway;
+    return {};
+  };
+  ASSERT_TRUE(home_.open());
+  home_.give({kGood, kBad}, {}, {{kBad, {"dead"}}});
+  pipe_to(kGood);
+  ASSERT_TRUE(home_.turns(500));
+  EXPECT_THAT(home_.values("out"), ElementsAre("1"));
+  EXPECT_FALSE(home_.is_running(kBad));
+  is_away = false;
+  ASSERT_TRUE(home_.turns(2'000));
+  EXPECT_TRUE(home_.is_running(kBad));
+}
+
+/// A question that waits until the test answers it, or for so long that the test has failed.
+class SlowAnswer {
+ public:
+  void wait() { is_given_ = given_.wait_for(std::chrono::seconds(30)) == kReady; }
+  void give() { answer_.set_value(); }
+  /// Whether nobody had to wait for longer than the test took.
+  bool is_given() const { return is_given_; }
+
+ private:
+  static constexpr auto kReady = std::future_status::ready;
+  std::promise<void> answer_;
+  std::shared_future<void> given_ = answer_.get_future().share();
+  std::atomic<bool> is_given_ = false;
+};
+
+TEST_F(Waiting, AProducerThatIsSlowToOpenDoesNotHoldUpTheLoop) {
+  SlowAnswer slow;
+  std::atomic<int> made = 0;
+  questions_.answers_at_once = false;
+  questions_.producer = [&](const std::string& id) -> Status {
+    if (id == "app-a" && ++made == 2) slow.wait();
+    return {};
+  };
+  ASSERT_TRUE(home_.open());
+  home_.give({kGood}, {kBad});
+  pipe_to(kGood);
+  ASSERT_TRUE(home_.turn_until([&] { return home_.values("out").size() == 1; }));
+  home_.lose_producer();
+  pipe_to(kGood);
+  ASSERT_TRUE(home_.turn_until([&] { return made == 2; }));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(home_.turn());
+  EXPECT_FALSE(home_.is_running(kGood));
+  EXPECT_EQ(home_.stage(kBad), TaskStage::kStandby);
+  slow.give();
+  EXPECT_TRUE(home_.turn_until([&] { return home_.values("out").size() == 2; }));
+  EXPECT_TRUE(slow.is_given());
+}
+
+TEST_F(Waiting, AnInputThatLeftItsLogHoldsUpItsOwnTaskOnly) {
+  SlowAnswer slow;
+  std::atomic<int> asked = 0;
+  std::atomic<bool> is_slow = false;
+  questions_.answers_at_once = false;
+  questions_.watermarks = [&](const TopicPartition& partition) -> Status {
+    if (!is_slow || partition != TopicPartition{"left", 1}) return {};
+    if (++asked == 1) return kAway;
+    if (asked == 2) slow.wait();
+    return {};
+  };
+  ASSERT_TRUE(home_.open());
+  home_.give({kGood, kBad});
+  ASSERT_TRUE(home_.turn_until([&] { return home_.is_running(kBad) && home_.is_running(kGood); }));
+  is_slow = true;
+  pipe_to(kBad);
+  ASSERT_TRUE(
+      (*home_.clients->admin())
+          ->delete_records(std::vector<PartitionOffset>{{.partition = {"left", 1}, .offset = 1}}));
+  ASSERT_TRUE(home_.turn_until([&] { return asked == 2; }));
+  pipe_to(kGood);
+  EXPECT_TRUE(home_.turn_until([&] { return home_.values("out").size() == 1; }));
+  pipe_to(kBad);
+  slow.give();
+  EXPECT_TRUE(home_.turn_until([&] { return home_.values("out").size() == 2; }));
+  EXPECT_TRUE(slow.is_given());
+  EXPECT_EQ(home_.instance->metrics.dropped("expired").value(), 1);
 }
 
 }  // namespace millrace::engine::waiting_test
