@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -26,6 +27,8 @@ constexpr int kTimeoutMs = 10'000;
 constexpr int kCommittedTimeoutMs = 2'000;
 /// Below the time after which members without a plan ask for another generation.
 constexpr int kMembersTimeoutMs = 2'000;
+/// Of a question that another one failed for.
+constexpr int kLeadersTimeoutMs = 2'000;
 constexpr milliseconds kUsableWait{10'000};
 constexpr milliseconds kUsablePause{20};
 constexpr std::string_view kStableGroup = "Stable";
@@ -101,7 +104,8 @@ Result<std::vector<TopicDescription>> KafkaAdmin::list_topics() {
   return topics;
 }
 
-Result<int32_t> KafkaAdmin::partition_count(const std::string& topic, int timeout_ms) const {
+Result<KafkaAdmin::Partitions> KafkaAdmin::partitions_of(const std::string& topic,
+                                                         int timeout_ms) const {
   const TopicHandle handle(rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr));
   if (handle == nullptr) return make_error("topic " + topic, rd_kafka_last_error());
   const auto answer = metadata(handle.get(), timeout_ms);
@@ -113,10 +117,7 @@ Result<int32_t> KafkaAdmin::partition_count(const std::string& topic, int timeou
     return Error{ErrorCode::kNotFound, fmt::format("topic {} does not exist", topic)};
   }
   if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return failed("topic " + topic, found.err);
-  if (!has_leaders(found)) {
-    return failed("topic " + topic, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
-  }
-  return found.partition_cnt;
+  return Partitions{.count = found.partition_cnt, .have_leaders = has_leaders(found)};
 }
 
 template <class Send>
@@ -168,11 +169,11 @@ Result<std::map<std::string, std::string>> KafkaAdmin::topic_config(
 }
 
 Result<TopicDescription> KafkaAdmin::describe_topic(const std::string& topic) {
-  const auto partitions = partition_count(topic, kTimeoutMs);
+  const auto partitions = partitions_of(topic, kTimeoutMs);
   if (!partitions.ok()) return partitions.status();
   auto config = topic_config(topic);
   if (!config.ok()) return config.status();
-  return TopicDescription{topic, partitions.value(), std::move(config).value()};
+  return TopicDescription{topic, partitions->count, std::move(config).value()};
 }
 
 Status KafkaAdmin::create_topics(std::span<const NewTopic> topics) {
@@ -209,15 +210,16 @@ Status KafkaAdmin::create_topics(std::span<const NewTopic> topics) {
 Status KafkaAdmin::wait_until_usable(const NewTopic& topic) const {
   const auto deadline = Clock::now() + kUsableWait;
   while (true) {
-    const auto partitions = partition_count(topic.name, kTimeoutMs);
-    if (partitions.ok()) return {};
-    const bool soon =
-        partitions.code() == ErrorCode::kNotFound || partitions.code() == ErrorCode::kRetriable;
+    const auto partitions = partitions_of(topic.name, kTimeoutMs);
+    if (partitions.ok() && partitions->have_leaders) return {};
+    const bool soon = partitions.ok() || partitions.code() == ErrorCode::kNotFound ||
+                      partitions.code() == ErrorCode::kRetriable;
     if (!soon) return partitions.status();
     if (Clock::now() >= deadline) {
-      return Error{ErrorCode::kRetriable,
-                   fmt::format("topic {} was created and cannot be used yet: {}", topic.name,
-                               partitions.message())};
+      return Error{
+          ErrorCode::kRetriable,
+          fmt::format("topic {} was created and cannot be used yet: {}", topic.name,
+                      partitions.ok() ? "a partition has no leader" : partitions.message())};
     }
     std::this_thread::sleep_for(kUsablePause);
   }
@@ -245,13 +247,17 @@ Result<std::vector<PartitionOffset>> KafkaAdmin::committed(
 
 Result<Admin::Watermarks> KafkaAdmin::watermarks(const TopicPartition& partition) {
   Watermarks marks;
-  const auto error =
+  auto error =
       rd_kafka_query_watermark_offsets(client_.get(), partition.topic.c_str(), partition.partition,
                                        &marks.low, &marks.high, kTimeoutMs);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return failed("watermarks of " + partition.to_string(), error);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return marks;
+  const auto present = partitions_of(partition.topic, kLeadersTimeoutMs);
+  // librdkafka knows only partitions that have a leader.
+  const bool is_there = present.ok() && partition.partition < present->count;
+  if (error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && is_there) {
+    error = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
   }
-  return marks;
+  return failed("watermarks of " + partition.to_string(), error);
 }
 
 Result<std::vector<GroupMember>> KafkaAdmin::group_members() {
@@ -304,12 +310,19 @@ Status KafkaAdmin::delete_records(std::span<const PartitionOffset> before) {
                          [&](const rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
                            rd_kafka_DeleteRecords(client_.get(), &raw, 1, options, queue);
                          });
-  if (!event.ok()) return event.status();
-  Status status = first_error("deletion of records",
-                              *rd_kafka_DeleteRecords_result_offsets(
-                                  rd_kafka_event_DeleteRecords_result(event.value().get())));
-  if (!status.ok()) return repeatable(status.error());
-  return {};
+  Status status = event.status();
+  if (event.ok()) {
+    status = first_error("deletion of records",
+                         *rd_kafka_DeleteRecords_result_offsets(
+                             rd_kafka_event_DeleteRecords_result(event.value().get())));
+  }
+  if (status.ok()) return {};
+  std::set<std::string> topics;
+  for (const PartitionOffset& each : before) topics.insert(each.partition.topic);
+  for (const std::string& topic : topics) {
+    if (!partitions_of(topic, kLeadersTimeoutMs).ok()) break;
+  }
+  return repeatable(status.error());
 }
 
 }  // namespace millrace::engine::kafka

@@ -32,7 +32,13 @@ class KafkaAdmin final : public Admin {
   KafkaAdmin(Client offsets_client, Client client, const KafkaOptions& options);
   /// Metadata of one topic, or of all when `topic` is null.
   Result<TopicMetadata> metadata(rd_kafka_topic_t* topic, int timeout_ms) const;
-  Result<int32_t> partition_count(const std::string& topic, int timeout_ms) const;
+  struct Partitions {
+    int32_t count = 0;
+    bool have_leaders = false;  ///< each of them
+  };
+  /// Afterwards questions about partitions go to their present leaders. librdkafka remembers a
+  /// leader for a quarter of an hour and asks it again whatever it said, so this follows failures.
+  Result<Partitions> partitions_of(const std::string& topic, int timeout_ms) const;
   Status wait_until_usable(const NewTopic& topic) const;
   Result<std::map<std::string, std::string>> topic_config(const std::string& topic) const;
   /// Waits for the answer to a request that `send` puts to the queue it is given.

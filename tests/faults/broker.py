@@ -1,4 +1,5 @@
-"""The Kafka under test: started, stopped and killed; with one more listener for each proxy."""
+"""The Kafka under test: its nodes are started, stopped and killed, together or one of them. Each
+has one more listener for each instance, behind a proxy."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from pathlib import Path
 COMMAND_TIMEOUT_S = 300
 START_ATTEMPTS = 2
 FIRST_PORT, LAST_PORT, PORT_STEP = 29092, 39092, 100
-# Beside the broker's port and the controller's, which is the next one.
-PROXY_OFFSET, LISTENER_OFFSET, LISTENERS_MAX = 8, 38, 30
+# Beside the nodes' ports and the controller's, which is the second.
+PROXY_OFFSET, LISTENER_OFFSET = 8, 38
 
 
 def is_free(port: int) -> bool:
@@ -23,10 +24,11 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_ports(proxies: int, nodes: int = 1) -> int:
-    """A broker's port around which all others are free too."""
+def free_ports(proxied: int, nodes: int = 1) -> int:
+    """A first node's port around which all others are free too. `proxied`: how many instances have
+    proxies."""
     offsets = list(range(max(nodes, 2)))
-    for number in range(proxies):
+    for number in range(proxied * nodes):
         offsets += [PROXY_OFFSET + number, LISTENER_OFFSET + number]
     for port in range(FIRST_PORT, LAST_PORT, PORT_STEP):
         if all(is_free(port + offset) for offset in offsets):
@@ -35,37 +37,45 @@ def free_ports(proxies: int, nodes: int = 1) -> int:
 
 
 class Broker:
-    def __init__(self, script: Path, folder: Path, port: int, proxies: int) -> None:
-        self.script, self.folder, self.port = script, folder, port
-        self.address = f"127.0.0.1:{port}"
-        self.listeners = []
-        for number in range(proxies):
-            pair = f"{port + LISTENER_OFFSET + number}:{port + PROXY_OFFSET + number}"
-            self.listeners += ["--listener", pair]
+    def __init__(self, script: Path, folder: Path, port: int, proxied: int, nodes: int = 1) -> None:
+        """Topics have a replica on each of so many `nodes`, if nothing else is said for them."""
+        self.script, self.folder, self.port, self.nodes = script, folder, port, nodes
+        self.address = ",".join(f"127.0.0.1:{port + number}" for number in range(nodes))
+        self.options = ["--set", f"default.replication.factor={nodes}"]
+        for number in range(proxied):
+            proxy, listener = self.proxy_ports(number)[0]
+            self.options += ["--listener", f"{listener}:{proxy}"]
 
-    def proxy_ports(self, number: int) -> tuple[int, int]:
-        """Where the proxy listens, and where it goes."""
-        return self.port + PROXY_OFFSET + number, self.port + LISTENER_OFFSET + number
+    def proxy_ports(self, number: int) -> list[tuple[int, int]]:
+        """For each node, where the proxy of an instance listens and where it goes."""
+        first = number * self.nodes
+        return [(self.port + PROXY_OFFSET + each, self.port + LISTENER_OFFSET + each)
+                for each in range(first, first + self.nodes)]
 
-    def start(self, nodes: int = 1) -> None:
-        """Starts those of the first so many nodes that do not run."""
+    def start(self, nodes: int | None = None) -> None:
+        """Starts those of all nodes, or of the first so many, that do not run."""
         for attempt in range(START_ATTEMPTS):
             try:
-                self._command("start", "--nodes", str(nodes), *self.listeners)
+                self._command("start", "--nodes", str(nodes or self.nodes), *self.options)
                 return
             except RuntimeError:  # a busy machine: it gave up waiting
                 if attempt + 1 == START_ATTEMPTS:
                     raise
 
-    def stop(self) -> None:
-        self._command("stop")
+    def stop(self, node: int | None = None) -> None:
+        """In order; all nodes, or one."""
+        self._command("stop", *self._node(node))
 
-    def kill(self, node: int = 1) -> None:
-        """Returns when it is gone and its port is free."""
-        self._command("kill", "--node", str(node))
+    def kill(self, node: int | None = None) -> None:
+        """All nodes, or one. Returns when it is gone and its port is free."""
+        self._command("kill", *self._node(node))
 
     def wipe(self) -> None:
         self._command("wipe")
+
+    @staticmethod
+    def _node(node: int | None) -> list[str]:
+        return [] if node is None else ["--node", str(node)]
 
     def _command(self, command: str, *more: str) -> None:
         done = subprocess.run(

@@ -134,17 +134,13 @@ class Fleet:
         target = self.committed() + more
         wait_until(lambda: self.committed() >= target, f"{more} more events committed")
 
-    def leaders(self) -> dict[Partition, int]:
-        """The nodes that lead the partitions of the fleet's topics; -1: none does."""
+    def internal(self, suffix: str) -> list[Partition]:
         listed = subprocess.run(["kcat", "-L", "-J", "-b", self.bootstrap], check=True,
                                 capture_output=True, timeout=30)
-        return {(topic["topic"], part["partition"]): part["leader"]
+        return [(topic["topic"], part["partition"])
                 for topic in json.loads(listed.stdout)["topics"]
-                if topic["topic"].startswith(self.prefix)
-                for part in topic["partitions"]}
-
-    def internal(self, suffix: str) -> list[Partition]:
-        return [each for each in self.leaders() if each[0].endswith(suffix)]
+                if topic["topic"].startswith(self.prefix) and topic["topic"].endswith(suffix)
+                for part in topic["partitions"]]
 
     def changelog_records(self) -> int:
         """Offsets in all changelogs: rows, and a marker for each transaction."""

@@ -21,6 +21,7 @@ sys.path[:0] = [str(HERE.parents[1] / "faults"), str(HERE.parent / "crm")]
 from broker import Broker, free_ports  # noqa: E402
 from fleet import TASKS, Fleet, wait_until  # noqa: E402
 from instances_test import SHORT_SESSION, expect_exact, stop_all  # noqa: E402
+from layout import LAST_NODE, Layout  # noqa: E402
 
 EVENTS = 200
 
@@ -45,8 +46,20 @@ def one_dead_broker(fleet: Fleet, broker: Broker) -> None:
     fleet.stop(fleet.instances[0])  # and now it does not, but clients may remember
     fleet.wait_balanced()
     fleet.wait_committed(EVENTS)
+    leaders_move(fleet, broker)
     expect_exact(fleet)
     stop_all(fleet)
+
+
+def leaders_move(fleet: Fleet, broker: Broker) -> None:
+    layout = Layout(broker.port)
+    broker.start(nodes=LAST_NODE)
+    layout.gather()
+    fleet.wait_committed(EVENTS)
+    layout.spread()
+    fleet.wire.close()
+    fleet.wait_committed(EVENTS)
+    fleet.wait_purged()  # whoever asked the old leaders asks the new ones
 
 
 def one_leaderless_changelog(fleet: Fleet, broker: Broker) -> None:
@@ -57,12 +70,11 @@ def one_leaderless_changelog(fleet: Fleet, broker: Broker) -> None:
     fleet.wait_balanced()
     fleet.wait_committed(EVENTS)
     fleet.stop(instance)
-    broker.start(nodes=2)
-    moved = next(each for each in fleet.internal("-changelog") if each[1] == 0)
-    fleet.wire.move(*moved, 2)
-    wait_until(lambda: fleet.leaders()[moved] == 2, f"{moved} on the second node")
-    broker.kill(node=2)
-    wait_until(lambda: fleet.leaders()[moved] == -1, f"{moved} without a leader")
+    broker.start(nodes=LAST_NODE)
+    layout = Layout(broker.port)
+    layout.gather(elsewhere={layout.changelogs(fleet.prefix)[0]})
+    fleet.wire.close()
+    broker.stop(LAST_NODE)
     shutil.rmtree(instance.state)
     instance.state.mkdir()
     fleet.start(instance)
@@ -73,7 +85,7 @@ def one_leaderless_changelog(fleet: Fleet, broker: Broker) -> None:
     wait_until(lambda: stages().count("running") == TASKS - 1, "all tasks but one run")
     fleet.wait_committed(EVENTS)
     assert stages().count("running") == TASKS - 1, f"{stages()}, and the partition has no leader"
-    broker.start(nodes=2)
+    broker.start(nodes=LAST_NODE)
     fleet.wait_balanced()
     expect_exact(fleet)
     stop_all(fleet)

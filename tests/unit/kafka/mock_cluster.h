@@ -13,15 +13,17 @@
 
 namespace millrace::engine {
 
-/// librdkafka's mock: one broker in this process.
+/// librdkafka's mock in this process; of its brokers the first one leads.
 class MockCluster {
  public:
   static constexpr int32_t kBroker = 1;
+  static constexpr int32_t kNoBroker = -1;
 
-  MockCluster() {
+  explicit MockCluster(int brokers = 1) {
     client_ = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0);
-    cluster_ = rd_kafka_mock_cluster_new(client_, 1);
-    rd_kafka_mock_topic_create(cluster_, "t", 1, 1);
+    cluster_ = rd_kafka_mock_cluster_new(client_, brokers);
+    rd_kafka_mock_topic_create(cluster_, "t", 1, brokers);
+    set_leader(kBroker);
   }
   MockCluster(const MockCluster&) = delete;
   MockCluster& operator=(const MockCluster&) = delete;
@@ -32,6 +34,7 @@ class MockCluster {
 
   std::string bootstrap() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
   void set_down() { rd_kafka_mock_broker_set_down(cluster_, kBroker); }
+  void set_leader(int32_t broker) { rd_kafka_mock_partition_set_leader(cluster_, "t", 0, broker); }
   void claim_to_have_next_batch() {
     constexpr int16_t kProduce = 0;
     rd_kafka_mock_push_request_errors(cluster_, kProduce, 1,
