@@ -16,7 +16,7 @@ Housekeeper::Housekeeper(ClientFactory& clients, Metrics& metrics, const Clock& 
 Housekeeper::~Housekeeper() {
   {
     const std::lock_guard lock(mutex_);
-    stop_ = true;
+    is_stopping_ = true;
   }
   stopping_.notify_all();
   thread_.join();
@@ -37,7 +37,7 @@ void Housekeeper::set_positions(std::vector<InputPosition> positions) {
 void Housekeeper::run() {
   std::unique_ptr<Admin> admin;
   std::unique_lock lock(mutex_);
-  while (!stopping_.wait_for(lock, interval_, [this] { return stop_; })) {
+  while (!stopping_.wait_for(lock, interval_, [this] { return is_stopping_.load(); })) {
     std::map<TopicPartition, int64_t> purge = std::exchange(purge_, {});
     const std::vector<InputPosition> positions = positions_;
     lock.unlock();
@@ -62,6 +62,7 @@ void Housekeeper::do_round(Admin& admin, std::map<TopicPartition, int64_t> purge
   }
   std::vector<PartitionLag> lags;
   for (const InputPosition& position : positions) {
+    if (is_stopping_) return;  // each question may take as long as brokers that are away
     const Result<Admin::Watermarks> marks = admin.watermarks(position.partition);
     if (!marks.ok()) {
       status = marks.status();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -18,7 +19,8 @@ namespace millrace::engine {
 
 /// Work beside the loop that blocks on the broker, on a thread and an `Admin` of its own: deletes
 /// processed records from exchange topics, and measures the lag of inputs. Both are best effort;
-/// it logs the first of failing rounds, and tries again with newer positions.
+/// it logs the first of failing rounds, and tries again with newer positions. Its end waits for the
+/// question that is under way, and for no further one.
 class Housekeeper {
  public:
   /// Rounds are `interval` apart. All must outlive this.
@@ -44,7 +46,7 @@ class Housekeeper {
   std::chrono::milliseconds interval_;
   std::mutex mutex_;
   std::condition_variable stopping_;
-  bool stop_ = false;
+  std::atomic<bool> is_stopping_ = false;
   std::map<TopicPartition, int64_t> purge_;
   std::vector<InputPosition> positions_;
   HiddenRecords hidden_;  ///< housekeeper's thread only
