@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Job:
     arguments: list[str]
     snapshots_ms: int = 0
     """Between snapshots; 0: none are taken."""
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 def free_port() -> int:
@@ -83,6 +84,7 @@ class Instance:
         elif self.job.snapshots_ms:
             command += ["--snapshot.dir", str(self.snapshots),
                         "--snapshot.interval.ms", str(self.job.snapshots_ms)]
+        environment = {**self.job.environment, **environment}
         if self.control is not None:
             environment = {**self.control.environment, **environment}
         with open(self.log, "ab") as log:
@@ -116,11 +118,23 @@ class Instance:
         return self.process.wait(timeout_s) if self.process is not None else 0
 
     def get(self, path: str, timeout_s: float = 10) -> tuple[int, Any]:
+        status, body = self._get(path, timeout_s)
+        return status, json.loads(body)
+
+    def metric(self, series: str) -> int:
+        """0 while it has no such series. `series` as it is printed: a name and its labels."""
+        _, body = self._get("/v1/metrics", 10)
+        for line in body.decode().splitlines():
+            if line.startswith(f"{series} "):
+                return int(float(line.rsplit(" ", 1)[1]))
+        return 0
+
+    def _get(self, path: str, timeout_s: float) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            return answer.status, answer.read()
         finally:
             connection.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from wire import Partition, Wire, WireError
 
@@ -30,6 +30,7 @@ class Progress:
         self.ends: dict[Place, int] = {}
         self.waiting_since: dict[Place, float] = {}
         self.gap_s, self.gap_text = 0.0, "none"
+        self.watch_since, self.watched_gaps = 0.0, {}
         self.regressions: list[str] = []
         self.is_stopped = threading.Event()
         self.thread = threading.Thread(target=self._run, name="progress", daemon=True)
@@ -41,6 +42,20 @@ class Progress:
         self.is_stopped.set()
         self.thread.join()
         self.wire.close()
+
+    def watch(self) -> None:
+        """Begins to measure gaps anew, for `watched_gap_s`."""
+        with self.lock:
+            self.watch_since, self.watched_gaps = time.monotonic(), {}
+
+    def watched_gap_s(self, places: Container[Place]) -> tuple[float, Place | None]:
+        """The longest gap of any of the places since `watch`, also one that has not ended."""
+        with self.lock:
+            gaps = [(gap_s, place) for place, gap_s in self.watched_gaps.items() if place in places]
+        return max(gaps, default=(0.0, None))
+
+    def places(self) -> list[Place]:
+        return [(group, each) for group, partitions in self.inputs.items() for each in partitions]
 
     def end_offsets(self) -> dict[Place, int]:
         """As last seen."""
@@ -80,6 +95,9 @@ class Progress:
         return committed, ends
 
     def _take(self, committed: dict[Place, int], ends: dict[Place, int], now: float) -> None:
+        for place, since in self.waiting_since.items():
+            gap_s = now - max(since, self.watch_since)
+            self.watched_gaps[place] = max(gap_s, self.watched_gaps.get(place, 0.0))
         for (group, partition), since in self.waiting_since.items():
             if now - since > self.gap_s:
                 self.gap_s = now - since

@@ -17,25 +17,31 @@ ANSWER = b"done\n"
 
 
 class Proxy:
-    """A port of the network. Its methods may be called from any thread; done when they return."""
+    """The ports of an instance, one to each node. Its methods may be called from any thread; done
+    when they return."""
 
-    def __init__(self, network: Network, port: int) -> None:
-        self.network, self.port = network, port
+    def __init__(self, network: Network, ports: list[int]) -> None:
+        self.network, self.ports = network, ports
 
     def cut(self) -> None:
         """Every connection is reset, and every new one."""
-        self.network.tell(self.port, "cut")
+        self._tell("cut")
 
     def swallow(self) -> None:
         """Nothing gets through, and nobody notices: connections stay, data waits."""
-        self.network.tell(self.port, "swallow")
+        self._tell("swallow")
 
     def slow(self, delay_s: float = 0.0, bytes_per_s: float = 0.0) -> None:
-        self.network.tell(self.port, "slow", delay_s, bytes_per_s)
+        """Of each connection."""
+        self._tell("slow", delay_s, bytes_per_s)
 
     def heal(self) -> None:
         """Waiting data arrive now, late."""
-        self.network.tell(self.port, "heal")
+        self._tell("heal")
+
+    def _tell(self, what: str, *values: float) -> None:
+        for port in self.ports:
+            self.network.tell(port, what, *values)
 
 
 class Network:
@@ -46,9 +52,11 @@ class Network:
         self.process = subprocess.Popen([sys.executable, "-B", __file__], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE)
 
-    def proxy(self, port: int, target: int) -> Proxy:
-        self.tell(port, "open", target)
-        return Proxy(self, port)
+    def proxy(self, ways: list[tuple[int, int]]) -> Proxy:
+        """`ways`: ports, and where each goes."""
+        for port, target in ways:
+            self.tell(port, "open", target)
+        return Proxy(self, [port for port, _ in ways])
 
     def tell(self, port: int, what: str, *values: float) -> None:
         with self.lock:

@@ -45,14 +45,16 @@ class Run:
             self.world.problem("no progress before the first fault")
         end = time.monotonic() + minutes * 60
         bag: list[Fault] = []
-        while time.monotonic() < end:
+        while time.monotonic() < end or any(each.is_early for each in bag):
             if not bag:
                 bag = list(all_kinds().values())
                 chance.shuffle(bag)
+                bag.sort(key=lambda each: each.is_early)  # taken from the end
             fault = next((each for each in reversed(bag) if each.is_ready(self.world)), bag[-1])
             bag.remove(fault)
             self.strike(fault, random.Random(chance.getrandbits(64)))
-            time.sleep(chance.uniform(0, PAUSE_MAX_S))
+            if not fault.is_early:
+                time.sleep(chance.uniform(0, PAUSE_MAX_S))
 
     def focused(self, faults: list[Fault], seed: int) -> None:
         """Each kind once, when so many records are committed, and everything recovers after it."""
@@ -148,6 +150,8 @@ def arguments() -> argparse.Namespace:
         help="time for faults; starting, draining and comparing come on top "
              "(default: MILLRACE_FAULTS_SECONDS, else 75 s)")
     parser.add_argument("--instances", type=int, default=3, help="of the CRM job (default 3)")
+    parser.add_argument("--nodes", type=int, choices=(1, 2), default=2,
+                        help="of the Kafka (default 2)")
     parser.add_argument("--only", metavar="KIND", help="each fault of this kind once; see --kinds")
     parser.add_argument("--kinds", action="store_true", help="list the kinds and exit")
     parser.add_argument("--bin", type=Path, default=ROOT / ".build" / "release" / "apps")
@@ -157,7 +161,8 @@ def arguments() -> argparse.Namespace:
                         "faults" / "libfaulty_libc.so", help="preloaded into instances")
     parser.add_argument("--kafka", type=Path, default=ROOT / "apps" / "kafka" / "local_kafka.sh")
     parser.add_argument("--data", type=Path, default=ROOT / "apps" / "data")
-    parser.add_argument("--port", type=int, help="of the Kafka; its proxies have ports up to +70")
+    parser.add_argument("--port", type=int,
+                        help="of the Kafka; its nodes and proxies have ports up to +70")
     parser.add_argument("--crm-rate", type=int, default=200, help="records per second")
     parser.add_argument("--tally-rate", type=int, default=100, help="records per second")
     parser.add_argument("--session-timeout-ms", type=int, default=3000)
@@ -186,7 +191,7 @@ def main() -> int:
         print("\n".join(all_kinds()))
         return 0
     signal.signal(signal.SIGTERM, interrupted)
-    args.port = args.port or free_ports(args.instances + TALLY_INSTANCES)
+    args.port = args.port or free_ports(args.instances + TALLY_INSTANCES, args.nodes)
     work = Path(tempfile.mkdtemp(prefix="millrace-faults-"))
     world, code = None, 1
     try:

@@ -18,7 +18,7 @@ from compare import (
     check_versions,
     dump,
 )
-from load import EVENTS, Tallies
+from load import DELIVERED, EVENTS, PADDING, Tallies
 from oracle import Expected
 
 if TYPE_CHECKING:
@@ -135,19 +135,39 @@ def check_tally_stores(world: World, report: Report) -> None:
     check_tallies(world, report, read, "store")
 
 
+def text_of(value: str) -> str:
+    """Without what fills it up to its size."""
+    return value.rstrip(PADDING)
+
+
 def check_dead_letters(world: World, report: Report) -> None:
     for job in world.jobs.values():
-        sent = Counter(text for name in job.poisoned for text in world.poison.get(name, []))
-        letters = dump(world.args.bin, world.broker.address, f"{job.name}.dead-letters",
-                       reveal=True)
-        found = Counter(line["dead_letter"]["value"] for line in letters)
-        for text in sorted(sent.keys() | found.keys()):
-            if found[text] < sent[text]:
-                report.add("lost", f"dead letter {text}")
-            elif sent[text] == 0:
-                report.add("wrong", f"dead letter that was no poison: {text}")
-            elif found[text] > sent[text]:
-                report.add("doubled", f"dead letter {text}, {found[text]} times")
+        names = {name for name, _ in job.inputs}
+        sent = Counter(text for name in names for text in world.poison.get(name, []))
+        letters = [line["dead_letter"] for line in
+                   dump(world.args.bin, world.broker.address, f"{job.name}.dead-letters",
+                        reveal=True)]
+        check_once(sent, Counter(text_of(letter["value"]) for letter in letters),
+                   "dead letter", report)
+        for letter in letters:
+            text = text_of(letter["value"])
+            if ("cut" in letter) != (text in world.cut):
+                report.add("wrong", f"dead letter {text}: cut is {letter.get('cut')}")
+
+
+def check_parcels(world: World, report: Report) -> None:
+    found = Counter(text_of(line["value"]) for line in topic(world, DELIVERED))
+    check_once(Counter(world.delivered), found, "parcel", report)
+
+
+def check_once(sent: Counter[str], found: Counter[str], what: str, report: Report) -> None:
+    for text in sorted(sent.keys() | found.keys()):
+        if found[text] < sent[text]:
+            report.add("lost", f"{what} {text}")
+        elif sent[text] == 0:
+            report.add("wrong", f"{what} that nobody sent: {text}")
+        elif found[text] > sent[text]:
+            report.add("doubled", f"{what} {text}, {found[text]} times")
 
 
 def check_everything(world: World) -> Report:
@@ -158,6 +178,7 @@ def check_everything(world: World) -> Report:
     check_crm_topics(world, expected, report)
     check_tally_topics(world, report)
     check_dead_letters(world, report)
+    check_parcels(world, report)
     check_stores(world, expected, report)
     for text in world.problems + world.supervisor.crashes + world.progress.regressions:
         report.add("wrong", text)

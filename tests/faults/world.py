@@ -13,7 +13,17 @@ from pathlib import Path
 from broker import Broker
 from control import Control
 from instance import Instance, Job, Supervisor
-from load import ACCOUNTS, EVENTS, FACTS, CrmLoad, LoadOptions, TallyLoad
+from layout import Layout
+from load import (
+    ACCOUNTS,
+    DELIVERED,
+    EVENTS,
+    FACTS,
+    PARCELS,
+    CrmLoad,
+    LoadOptions,
+    TallyLoad,
+)
 from progress import Place, Progress
 from proxy import Network
 
@@ -26,6 +36,10 @@ DRAIN_TIMEOUT_S = 300
 CALM_LOOKS = 5
 SNAPSHOTS_MS = 5_000
 LOOK_PAUSE_S = 0.3
+
+# Of topics.
+LARGE = "max.message.bytes=2000000"
+ANY_TIME = "message.timestamp.after.max.ms=9223372036854775807"
 
 COMMON = [
     # Small, so that rows are read from and written to the disk all the time.
@@ -41,12 +55,17 @@ class World:
         self.started = time.monotonic()
         self.output = threading.Lock()
         self.poison: dict[str, list[str]] = {}
+        self.cut: set[str] = set()
+        """Poison whose dead letters do not fit."""
+        self.delivered: list[str] = []
+        """Parcels that must arrive."""
         self.copies: dict[str, Path] = {}
         self.problems: list[str] = []
         self.mounted: list[Path] = []
         names = [f"crm-{number + 1}" for number in range(args.instances)]
         names += [f"tally-{number + 1}" for number in range(TALLY_INSTANCES)]
-        self.broker = Broker(args.kafka, work / "kafka", args.port, len(names))
+        self.broker = Broker(args.kafka, work / "kafka", args.port, len(names), args.nodes)
+        self.layout = Layout(args.port)
         self.network = Network()
         jobs = self._jobs()
         self.jobs = jobs
@@ -76,8 +95,10 @@ class World:
             ["--create.topics=true", "--topic.partitions", str(PARTITIONS),
              "--dead.letter.topic", "crm.dead-letters", *common], SNAPSHOTS_MS)
         tally = Job(
-            "tally", self.args.tally, "tally-faults", [(EVENTS, number) for number in partitions],
-            [EVENTS], ["--dead.letter.topic", "tally.dead-letters", *common])
+            "tally", self.args.tally, "tally-faults",
+            [(EVENTS, number) for number in partitions] + [(PARCELS, 0)], [EVENTS],
+            ["--dead.letter.topic", "tally.dead-letters", "--on.refused.output", "dead_letter",
+             *common], environment={"TALLY_PARCELS": "yes"})
         return {"crm": crm, "tally": tally}
 
     def _instance(self, name: str, job: Job, number: int) -> Instance:
@@ -85,11 +106,11 @@ class World:
         state.mkdir(parents=True)
         if self._mount(state):
             self.mounted.append(state)
-        port, target = self.broker.proxy_ports(number)
-        proxy = self.network.proxy(port, target)
+        ways = self.broker.proxy_ports(number)
+        proxy = self.network.proxy(ways)
         control = Control(self.work / f"{name}.control", self.args.libc, state)
-        return Instance(name, job, f"127.0.0.1:{port}", state, self.work / f"{name}.log", proxy,
-                        control)
+        bootstrap = ",".join(f"127.0.0.1:{port}" for port, _ in ways)
+        return Instance(name, job, bootstrap, state, self.work / f"{name}.log", proxy, control)
 
     def _mount(self, folder: Path) -> bool:
         """A small disk of its own, where that is allowed."""
@@ -114,6 +135,9 @@ class World:
     def start(self) -> None:
         self.broker.start()
         self.create_tally_topics("faults", PARTITIONS)
+        self._create_topic(PARCELS, 1, "delete", LARGE, ANY_TIME)
+        self._create_topic(DELIVERED, 1, "compact", "message.timestamp.before.max.ms=604800000")
+        self._create_topic("tally.dead-letters", 1, "delete")
         for instance in self.instances:
             instance.start()
         self.wait_calm(START_TIMEOUT_S)
@@ -127,14 +151,17 @@ class World:
         self.crm_load.start()
 
     def create_tally_topics(self, prefix: str, partitions: int) -> None:
-        for name, policy in (("events", "delete"), ("tallies", "compact"),
-                             ("group-tallies", "compact")):
-            subprocess.run(
-                [str(self.args.bin / "millrace"), "topic", "create", "--bootstrap.servers",
-                 self.broker.address, "--topic", f"{prefix}.{name}",
-                 "--partitions", str(partitions),
-                 "--set", f"cleanup.policy={policy}", "--set", "retention.ms=-1"],
-                check=True, capture_output=True, timeout=90)
+        self._create_topic(f"{prefix}.events", partitions, "delete", LARGE)
+        self._create_topic(f"{prefix}.tallies", partitions, "compact")
+        self._create_topic(f"{prefix}.group-tallies", partitions, "compact")
+
+    def _create_topic(self, name: str, partitions: int, policy: str, *settings: str) -> None:
+        """Beside `settings` it has a stock broker's."""
+        command = [str(self.args.bin / "millrace"), "topic", "create", "--bootstrap.servers",
+                   self.broker.address, "--topic", name, "--partitions", str(partitions)]
+        for setting in (f"cleanup.policy={policy}", "retention.ms=-1", *settings):
+            command += ["--set", setting]
+        subprocess.run(command, check=True, capture_output=True, timeout=90)
 
     def end(self, keeps_topics: bool) -> None:
         """Kills and unmounts whatever is left. Kafka's data stay readable afterwards."""
@@ -155,6 +182,9 @@ class World:
 
     def pick(self, chance: random.Random) -> Instance:
         return chance.choice(self.instances)
+
+    def instances_of(self, job: Job) -> list[Instance]:
+        return [each for each in self.instances if each.job is job]
 
     def session_s(self) -> float:
         return self.args.session_timeout_ms / 1000

@@ -7,8 +7,10 @@ from control import IN_FLUSH, IN_INGEST, READS, SYNCS, WRITES
 from kinds.changelog import Truncated
 from kinds.disk import DiskFull, ReadOnly
 from kinds.machine import ClockStep, Death, IoErrors
-from kinds.network import BrokerKill, BrokerRestart, Cut, Delay, Narrow, Swallow
+from kinds.network import Cut, Delay, Narrow, Swallow
+from kinds.nodes import BrokerKill, BrokerRestart, Idle, Leaderless
 from kinds.poison import Poison
+from kinds.refused import LargeLetter, NoKey, Size, Time
 from kinds.process import CommitStep, Freeze, Kill, Storm, Term
 from kinds.snapshots import Garbage, HalfWay
 from kinds.state import (
@@ -36,6 +38,8 @@ def all_kinds() -> dict[str, Fault]:
         Death("commit-ingest", IN_INGEST),
         BrokerRestart("broker-restart"),
         BrokerKill("broker-kill"),
+        Idle("node-idle"),
+        Leaderless("node-leaderless"),
         Cut("network-cut"),
         Swallow("network-swallow"),
         Delay("slow-delay"),
@@ -56,6 +60,10 @@ def all_kinds() -> dict[str, Fault]:
         HalfWay("snapshot-half_way"),
         Truncated("changelog-truncated"),
         Poison("poison"),
+        NoKey("refused-key"),
+        Size("refused-size"),
+        Time("refused-time"),
+        LargeLetter("refused-letter"),
     ]
     return {fault.kind: fault for fault in faults}
 

@@ -22,6 +22,9 @@ class Outcome:
 class Fault(ABC):
     """One kind. `strike` does it, undoes it and leaves everything running; it recovers later."""
 
+    is_early = False
+    """Strikes before others, so in the shortest run too."""
+
     def __init__(self, kind: str) -> None:
         self.kind = kind
 

@@ -1,4 +1,4 @@
-"""Faults between one instance and the broker, and of the broker itself."""
+"""Faults between one instance and the broker."""
 
 from __future__ import annotations
 
@@ -62,23 +62,3 @@ class Narrow(Fault):
         time.sleep(SLOW_S)
         instance.proxy.heal()
         return Outcome(instance.name, f"bytes_per_s_{bytes_per_s}")
-
-
-class BrokerRestart(Fault):
-    """An orderly stop of the only broker, and a start."""
-
-    def strike(self, world: World, chance: random.Random) -> Outcome:
-        world.broker.stop()
-        time.sleep(chance.uniform(0, 3))
-        world.broker.start()
-        return Outcome("broker", "restarted")
-
-
-class BrokerKill(Fault):
-    """SIGKILL of the only broker, and a start over what it left."""
-
-    def strike(self, world: World, chance: random.Random) -> Outcome:
-        world.broker.kill()
-        time.sleep(chance.uniform(0, 3))
-        world.broker.start()
-        return Outcome("broker", "restarted")

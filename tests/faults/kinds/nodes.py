@@ -1,0 +1,160 @@
+"""Faults of the Kafka's nodes. Each arranges before which partitions are on which."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from typing import TYPE_CHECKING
+
+from kinds.base import Fault, Outcome
+from layout import LAST_NODE
+
+if TYPE_CHECKING:
+    from instance import Instance, Job
+    from world import World
+
+ONE_NODE = "only_one_node"
+AWAY_MAX_S = 3.0
+
+STOP_MAX_S = 7.0
+"""For which a partition may stand still while a node is away that holds nothing of ours: a question
+about the group's members may wait 2 s for a dead node, and two plans are made meanwhile."""
+IDLE_S = 10.0
+"""For longer than Kafka lists a dead node (`broker.session.timeout.ms`, 9 s)."""
+BEFORE_RESTART_S = (1.0, 3.0)
+
+START_MAX_S = 30.0
+"""From the start of all instances until each task runs that can, and has caught up."""
+LEADERLESS_S = 3.0
+LOOK_PAUSE_S = 0.2
+
+
+class BrokerRestart(Fault):
+    """An orderly stop of a node or of all, and a start."""
+
+    def strike(self, world: World, chance: random.Random) -> Outcome:
+        node = some_node(world, chance)
+        world.broker.stop(node)
+        time.sleep(chance.uniform(0, AWAY_MAX_S))
+        world.broker.start()
+        return Outcome(name_of(node), "restarted")
+
+
+class BrokerKill(Fault):
+    """SIGKILL of a node or of all, and a start over what it left."""
+
+    def strike(self, world: World, chance: random.Random) -> Outcome:
+        node = some_node(world, chance)
+        world.broker.kill(node)
+        time.sleep(chance.uniform(0, AWAY_MAX_S))
+        world.broker.start()
+        return Outcome(name_of(node), "restarted")
+
+
+def some_node(world: World, chance: random.Random) -> int | None:
+    return None if world.args.nodes == 1 else chance.choice([None, 1, 2])
+
+
+def name_of(node: int | None) -> str:
+    return "all_nodes" if node is None else f"node_{node}"
+
+
+class NodeFault(Fault):
+    """Of the last node, with a layout of its own."""
+
+    is_early = True
+
+    def skip_reason(self, world: World) -> str:
+        return ONE_NODE if world.args.nodes == 1 else ""
+
+    def strike(self, world: World, chance: random.Random) -> Outcome:
+        if world.wait_recovered() is None:
+            return Outcome(name_of(LAST_NODE), "nothing_recovers", is_failure=True)
+        try:
+            return self.play(world, chance)
+        finally:
+            world.broker.start()
+            world.layout.spread()
+
+    def play(self, world: World, chance: random.Random) -> Outcome:
+        raise NotImplementedError
+
+
+class Idle(NodeFault):
+    """A node that holds nothing is killed: nobody stops, not even when a restart of an instance
+    demands a new plan meanwhile."""
+
+    def play(self, world: World, chance: random.Random) -> Outcome:
+        world.layout.gather()
+        instance = world.pick(chance)
+        world.broker.kill(LAST_NODE)
+        world.progress.watch()
+        end = time.monotonic() + IDLE_S
+        time.sleep(chance.uniform(*BEFORE_RESTART_S))
+        with instance.held():
+            code = instance.stop()
+            instance.start()
+        time.sleep(max(0.0, end - time.monotonic()))
+        gap_s, _ = world.progress.watched_gap_s(world.progress.places())
+        return Outcome(name_of(LAST_NODE), f"longest_stop_{gap_s * 1000:.0f}ms",
+                       is_failure=gap_s > STOP_MAX_S or code != 0)
+
+
+class Leaderless(NodeFault):
+    """The node that alone holds one partition of a changelog is away while all instances of the job
+    start: the partition's task waits, and no other one does."""
+
+    def play(self, world: World, chance: random.Random) -> Outcome:
+        job = world.pick(chance).job
+        instances = world.instances_of(job)
+        tasks = running(instances)
+        lost = chance.choice(world.layout.changelogs(job.group))
+        world.layout.gather(elsewhere={lost})
+        with contextlib.ExitStack() as stack:
+            for instance in instances:
+                stack.enter_context(instance.held())
+            codes = [each.stop() for each in instances]
+            chance.choice([world.broker.stop, world.broker.kill])(LAST_NODE)
+            for instance in instances:
+                instance.start()
+        start = time.monotonic()
+        text = f"stopped_with_{max(codes)}" if any(codes) else ""
+        text = text or self._wait_for_others(world, job, tasks, lost[1])
+        others_s = time.monotonic() - start
+        text = text or self._watch(instances, tasks)
+        text = text or self._wait_for_others(world, job, tasks, lost[1])
+        return Outcome(f"{lost[0]}/{lost[1]}", text or f"others_ran_after_{others_s * 1000:.0f}ms",
+                       is_failure=bool(text))
+
+    @staticmethod
+    def _wait_for_others(world: World, job: Job, tasks: set[str], lost: int) -> str:
+        """Until one task of the lost partition's number waits, all others run, and all is committed
+        that is in the inputs of other numbers now. Else what fails."""
+        targets = {place: offset for place, offset in world.progress.end_offsets().items()
+                   if place[0] == job.group and place[1][1] != lost}
+        end = time.monotonic() + START_MAX_S
+        while True:
+            waiting = tasks - running(world.instances_of(job))
+            behind = world.progress.behind(targets)
+            if len(waiting) == 1 and waiting.pop().endswith(f"_{lost}") and not behind:
+                return ""
+            if time.monotonic() > end:
+                return f"waiting:{waiting or 'none'},behind:{behind}".replace(" ", "")
+            time.sleep(LOOK_PAUSE_S)
+
+    @staticmethod
+    def _watch(instances: list[Instance], tasks: set[str]) -> str:
+        """For a while they do not all run."""
+        end = time.monotonic() + LEADERLESS_S
+        while time.monotonic() < end:
+            if tasks <= running(instances):
+                return "nothing_waits"
+            time.sleep(LOOK_PAUSE_S)
+        return ""
+
+
+def running(instances: list[Instance]) -> set[str]:
+    """Names of tasks."""
+    return {task["task"] for each in instances for task in each.health().get("tasks", [])
+            if task["stage"] == "running"}
