@@ -65,7 +65,7 @@ Status TimerQueue::check_row(Bytes key, Bytes value) {
           (value.is_null() || (value.size() == kTimeBytes && is_time(Serde<int64_t>::view(value))));
       break;
     case kDue:
-      is_row = is_due_key(key);
+      is_row = is_due_key(key) && value.empty();
       break;
     default:
       break;

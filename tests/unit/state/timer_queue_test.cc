@@ -159,6 +159,7 @@ TEST_P(TimerQueueTest, RefusesOtherRows) {
     EXPECT_FALSE(TimerQueue::check_row("\x02k", Bytes(value)).ok());
     EXPECT_FALSE(TimerQueue::check_row("\x01", Bytes(value)).ok());
   }
+  EXPECT_FALSE(TimerQueue::check_row(Bytes("\x03" + time + "k"), "more").ok());
 }
 
 TEST_P(TimerQueueTest, AgreesWithAModelUnderRandomCalls) {
