@@ -12,6 +12,11 @@ constexpr int64_t kTombstoneRetentionMs = 24LL * 3600 * 1000;
 
 }  // namespace
 
+void MemoryBroker::set_clock(const Clock& clock) {
+  const std::lock_guard lock(mutex_);
+  clock_ = &clock;
+}
+
 void MemoryBroker::create_topic(const std::string& name, int32_t partitions,
                                 std::map<std::string, std::string> config) {
   const std::lock_guard lock(mutex_);
@@ -106,6 +111,29 @@ void MemoryBroker::hold_markers(bool hold) {
 void MemoryBroker::delete_topic(const std::string& name) {
   const std::lock_guard lock(mutex_);
   topics_.erase(name);
+  const auto is_of_it = [&name](const auto& entry) { return entry.first.topic == name; };
+  std::erase_if(group_offsets_, is_of_it);
+  for (auto& [id, transaction] : transactions_) std::erase_if(transaction.offsets, is_of_it);
+}
+
+void MemoryBroker::set_aside(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  auto topic = topics_.extract(name);
+  MILLRACE_ASSERT(!topic.empty(), "a topic that does not exist is set aside");
+  aside_.erase(name);
+  aside_.insert(std::move(topic));
+}
+
+bool MemoryBroker::bring_back(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  if (topics_.contains(name)) return false;
+  auto topic = aside_.extract(name);
+  return !topic.empty() && topics_.insert(std::move(topic)).inserted;
+}
+
+void MemoryBroker::set_offset(const TopicPartition& partition, int64_t offset) {
+  const std::lock_guard lock(mutex_);
+  group_offsets_[partition] = {partition, offset};
 }
 
 void MemoryBroker::forget_offsets() {
@@ -161,6 +189,13 @@ MemoryBroker::Log* MemoryBroker::find(const TopicPartition& partition) {
   return const_cast<Log*>(std::as_const(*this).find(partition));
 }
 
+MemoryBroker::Log* MemoryBroker::find_aside(const TopicPartition& partition) {
+  const auto topic = aside_.find(partition.topic);
+  const auto index = static_cast<size_t>(partition.partition);
+  if (topic == aside_.end() || index >= topic->second.logs.size()) return nullptr;
+  return &topic->second.logs[index];
+}
+
 const MemoryBroker::Log* MemoryBroker::find(const TopicPartition& partition) const {
   const auto topic = topics_.find(partition.topic);
   const auto index = static_cast<size_t>(partition.partition);
@@ -196,7 +231,10 @@ void MemoryBroker::write_markers(int64_t id, TransactionState state) {
   Transaction& transaction = transactions_.at(id);
   transaction.state = state;
   for (const TopicPartition& partition : transaction.partitions) {
-    find(partition)->undecided.erase(id);
+    // Its topic may have been deleted, and there may be another one of its name.
+    if (Log* const aside = find_aside(partition); aside != nullptr) aside->undecided.erase(id);
+    Log* const log = find(partition);
+    if (log == nullptr || log->undecided.erase(id) == 0) continue;
     append_locked(partition, {.key = {}, .value = {}, .headers = {}, .is_control = true});
   }
 }

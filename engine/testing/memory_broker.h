@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "millrace/core/clock.h"
+
 #include "engine/clients/clients.h"
 
 namespace millrace::testing {
@@ -52,6 +54,9 @@ struct Fault {
 /// engine relies on and nothing else; the truth about Kafka is in the broker tests. Thread-safe.
 class MemoryBroker {
  public:
+  /// The broker's clock, by which topics judge timestamps; the system's by default. It outlives
+  /// this.
+  void set_clock(const Clock& clock);
   void create_topic(const std::string& name, int32_t partitions,
                     std::map<std::string, std::string> config = {});
   /// Gives an existing topic so many partitions; who is in the group learns of it at the next
@@ -68,9 +73,17 @@ class MemoryBroker {
   void inject(Fault fault);
   /// Commits succeed, but their markers are held back, as when a coordinator is slow.
   void hold_markers(bool hold);
+  /// Deletes a topic with the group's offsets of it, as Kafka does.
   void delete_topic(const std::string& name);
+  /// The topic is gone until somebody brings it back, as from a copy that was kept of it.
+  /// REQUIRES: it exists.
+  void set_aside(const std::string& name);
+  /// False: it was never set aside, or there is one of its name.
+  bool bring_back(const std::string& name);
   /// The group's offsets are gone, as after their retention or a reset.
   void forget_offsets();
+  /// Sets the group's offset, as tools do while the group has no members.
+  void set_offset(const TopicPartition& partition, int64_t offset);
   /// Keeps only the newest record of each key below the last stable offset, at `now_ms` of the
   /// broker's clock. As on a real broker, a tombstone outlives its first compaction by the topic's
   /// `delete.retention.ms` (a day by default) and goes with the first one after that.
@@ -136,6 +149,7 @@ class MemoryBroker {
 
   // All below: REQUIRES mutex_ held.
   Log* find(const TopicPartition& partition);
+  Log* find_aside(const TopicPartition& partition);
   const Log* find(const TopicPartition& partition) const;
   static int64_t last_stable(const Log& log);
   bool is_visible(const StoredRecord& record) const;
@@ -152,7 +166,9 @@ class MemoryBroker {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  const Clock* clock_ = &system_clock();
   std::map<std::string, TopicState, std::less<>> topics_;
+  std::map<std::string, TopicState, std::less<>> aside_;
   std::map<int64_t, Transaction> transactions_;
   int64_t next_transaction_ = 1;
   std::map<std::string, int32_t, std::less<>> producer_epochs_;

@@ -3,9 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "millrace/core/assert.h"
-
 #include "engine/testing/memory_broker.h"
+#include "engine/testing/memory_producer.h"
 
 namespace millrace::testing {
 
@@ -15,11 +14,6 @@ using engine::MembershipEvent;
 using engine::PartitionOffset;
 
 namespace {
-
-std::optional<std::string> owned(Bytes bytes) {
-  if (bytes.is_null()) return std::nullopt;
-  return bytes.to_string();
-}
 
 Bytes view(const std::optional<std::string>& text) {
   return text ? Bytes(*text) : Bytes();
@@ -184,166 +178,6 @@ class MemoryFetcher final : public engine::Fetcher {
   std::map<TopicPartition, int64_t> positions_;
 };
 
-class MemoryProducer final : public engine::Producer {
- public:
-  MemoryProducer(MemoryBroker& broker, std::string transactional_id)
-      : broker_(broker), id_(std::move(transactional_id)) {}
-
-  Result<int32_t> topic_handle(const std::string& topic) override {
-    const std::lock_guard lock(broker_.mutex_);
-    if (!broker_.topics_.contains(topic)) {
-      return Error{ErrorCode::kConfig, "topic " + topic + " does not exist"};
-    }
-    topics_.push_back(topic);
-    return static_cast<int32_t>(topics_.size() - 1);
-  }
-
-  Status init_transactions() override {
-    const std::lock_guard lock(broker_.mutex_);
-    MILLRACE_RETURN_IF_ERROR(failure(broker_.take_fault(Operation::kInitTransactions)));
-    epoch_ = ++broker_.producer_epochs_[id_];
-    if (const auto open = broker_.open_transaction_.find(id_);
-        open != broker_.open_transaction_.end()) {
-      broker_.finish(open->second, MemoryBroker::TransactionState::kAborted);
-      broker_.open_transaction_.erase(open);
-    }
-    return {};
-  }
-
-  Status begin_transaction() override {
-    const std::lock_guard lock(broker_.mutex_);
-    MILLRACE_RETURN_IF_ERROR(check_epoch());
-    MILLRACE_ASSERT(!broker_.open_transaction_.contains(id_), "a transaction is already open");
-    transaction_ = broker_.next_transaction_++;
-    broker_.transactions_[transaction_];
-    broker_.open_transaction_[id_] = transaction_;
-    must_abort_ = {};
-    return {};
-  }
-
-  Status send(const engine::OutgoingRecord& record) override {
-    const std::lock_guard lock(broker_.mutex_);
-    MILLRACE_RETURN_IF_ERROR(check_epoch());
-    const TopicPartition partition{topics_.at(static_cast<size_t>(record.topic)), record.partition};
-    MILLRACE_RETURN_IF_ERROR(must_abort_if(failure(broker_.take_fault(Operation::kSend))));
-    if (broker_.find(partition) == nullptr) {
-      return Error{ErrorCode::kRefused, partition.to_string() + " does not exist"};
-    }
-    MILLRACE_RETURN_IF_ERROR(check_record(record, partition));
-    StoredRecord stored{.timestamp_ms = record.timestamp_ms,
-                        .key = owned(record.key),
-                        .value = owned(record.value),
-                        .headers = {},
-                        .transaction = id_.empty() ? 0 : transaction_};
-    for (const Header& header : record.headers) {
-      stored.headers.emplace_back(header.name, owned(header.value));
-    }
-    if (!id_.empty()) broker_.transactions_.at(transaction_).partitions.insert(partition);
-    delivered_[{record.topic, record.partition}] =
-        broker_.append_locked(partition, std::move(stored)) + 1;
-    return {};
-  }
-
-  Status flush() override {
-    const std::lock_guard lock(broker_.mutex_);
-    return check_epoch();
-  }
-
-  Status send_offsets(std::span<const PartitionOffset> offsets,
-                      const GroupMetadata& group) override {
-    const std::lock_guard lock(broker_.mutex_);
-    MILLRACE_RETURN_IF_ERROR(check_epoch());
-    MILLRACE_RETURN_IF_ERROR(must_abort_if(failure(broker_.take_fault(Operation::kSendOffsets))));
-    MILLRACE_RETURN_IF_ERROR(
-        must_abort_if(broker_.check_generation(std::stoll(group.encoded), group)));
-    auto& transaction = broker_.transactions_.at(transaction_);
-    for (const PartitionOffset& offset : offsets) {
-      transaction.offsets[offset.partition] = offset;
-    }
-    return {};
-  }
-
-  Status commit_transaction() override {
-    const std::lock_guard lock(broker_.mutex_);
-    MILLRACE_RETURN_IF_ERROR(check_epoch());
-    MILLRACE_RETURN_IF_ERROR(must_abort_);
-    const std::optional<Fault> fault = broker_.take_fault(Operation::kCommitTransaction);
-    if (!fault || fault->takes_effect) finish(MemoryBroker::TransactionState::kCommitted);
-    return failure(fault);
-  }
-
-  Status abort_transaction() override {
-    const std::lock_guard lock(broker_.mutex_);
-    MILLRACE_RETURN_IF_ERROR(check_epoch());
-    MILLRACE_RETURN_IF_ERROR(failure(broker_.take_fault(Operation::kAbortTransaction)));
-    finish(MemoryBroker::TransactionState::kAborted);
-    delivered_.clear();
-    return {};
-  }
-
-  Status commit_offsets(std::span<const PartitionOffset> offsets,
-                        const GroupMetadata& group) override {
-    const std::lock_guard lock(broker_.mutex_);
-    MILLRACE_RETURN_IF_ERROR(broker_.check_generation(std::stoll(group.encoded), group));
-    for (const PartitionOffset& offset : offsets) {
-      broker_.group_offsets_[offset.partition] = offset;
-    }
-    return {};
-  }
-
-  int64_t delivered_end(int32_t topic, int32_t partition) override {
-    const auto found = delivered_.find({topic, partition});
-    if (found == delivered_.end()) return -1;
-    const int64_t end = found->second;
-    delivered_.erase(found);
-    return end;
-  }
-
- private:
-  Status check_epoch() const {
-    if (id_.empty() || broker_.producer_epochs_[id_] == epoch_) return {};
-    return Error{ErrorCode::kFenced, "a newer producer uses transactional id " + id_};
-  }
-
-  Status must_abort_if(Status status) {
-    if (!status.ok() && must_abort_.ok() && status.code() == ErrorCode::kAborted) {
-      must_abort_ = status;
-    }
-    return status;
-  }
-
-  Status check_record(const engine::OutgoingRecord& record, const TopicPartition& partition) {
-    const auto& config = broker_.topics_.find(partition.topic)->second.config;
-    const auto cleanup = config.find("cleanup.policy");
-    if (record.key.is_null() && cleanup != config.end() && cleanup->second == "compact") {
-      return Error{ErrorCode::kRefused, "a compacted topic takes no record without a key"};
-    }
-    const auto limit = config.find("max.message.bytes");
-    if (limit == config.end() ||
-        record.key.size() + record.value.size() <= std::stoull(limit->second)) {
-      return {};
-    }
-    return Error{ErrorCode::kRefused, "the record is larger than max.message.bytes"};
-  }
-
-  void finish(MemoryBroker::TransactionState state) {
-    MILLRACE_ASSERT(
-        broker_.transactions_.at(transaction_).state == MemoryBroker::TransactionState::kOpen,
-        "a transaction ends once");
-    broker_.finish(transaction_, state);
-    broker_.open_transaction_.erase(id_);
-    must_abort_ = {};
-  }
-
-  MemoryBroker& broker_;
-  std::string id_;
-  int32_t epoch_ = 0;
-  int64_t transaction_ = 0;
-  Status must_abort_;
-  std::vector<std::string> topics_;
-  std::map<std::pair<int32_t, int32_t>, int64_t> delivered_;
-};
-
 class MemoryAdmin final : public engine::Admin {
  public:
   explicit MemoryAdmin(MemoryBroker& broker) : broker_(broker) {}
@@ -450,10 +284,10 @@ class MemoryClients final : public engine::ClientFactory {
                                                    engine::RecordHeaders) override {
     return std::unique_ptr<engine::Fetcher>(std::make_unique<MemoryFetcher>(broker_));
   }
-  Result<std::unique_ptr<engine::Producer>> producer(const std::string& transactional_id,
-                                                     const engine::ProducerLimits&) override {
+  Result<std::unique_ptr<engine::Producer>> producer(
+      const std::string& transactional_id, const engine::ProducerLimits& limits) override {
     return std::unique_ptr<engine::Producer>(
-        std::make_unique<MemoryProducer>(broker_, transactional_id));
+        std::make_unique<MemoryProducer>(broker_, transactional_id, limits));
   }
   Result<std::unique_ptr<engine::Admin>> admin() override {
     return std::unique_ptr<engine::Admin>(std::make_unique<MemoryAdmin>(broker_));

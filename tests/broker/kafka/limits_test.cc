@@ -157,6 +157,55 @@ TEST_F(LimitsTest, AFailedDeliveryNamesItsRecordWithoutItsKey) {
   EXPECT_THAT(status.message(), ::testing::Not(HasSubstr("jane")));
 }
 
+/// One record that a topic refuses, in a transaction with another that it would take.
+TEST_F(LimitsTest, ATopicRefusesATransactionForOneOfItsRecords) {
+  const int64_t now_ms = system_clock().now_ms();
+  const std::string large(5'000, 'x');
+  struct Case {
+    std::string name;
+    Settings config;
+    Record refused;
+  };
+  const std::vector<Case> cases{
+      {"keyless", {{"cleanup.policy", "compact"}}, record({}, "v")},
+      {"large", {{"max.message.bytes", "2000"}}, record("k", large)},
+      {"late",
+       {{"message.timestamp.after.max.ms", "3600000"}},
+       record("k", "v", now_ms + 2 * kHourMs)},
+      {"early",
+       {{"message.timestamp.before.max.ms", "86400000"}},
+       record("k", "v", now_ms - 25 * kHourMs)},
+  };
+  for (const auto& [name, config, refused] : cases) {
+    SCOPED_TRACE(name);
+    const std::string topic = make_topic(name, 1, config);
+    const auto producer = must(clients_->producer(unique(name)));
+    ASSERT_OK(producer->init_transactions());
+    const int32_t handle = must(producer->topic_handle(topic));
+    ASSERT_OK(producer->begin_transaction());
+    for (const Record& sent : {record("k", "v"), refused}) {
+      ASSERT_OK(producer->send({handle, 0, sent.key, sent.value, sent.timestamp_ms, {}}));
+    }
+    EXPECT_CODE(producer->commit_transaction(), ErrorCode::kRefused);
+    EXPECT_OK(producer->abort_transaction());
+    EXPECT_THAT(read_to_end(topic).records, ::testing::IsEmpty());
+  }
+}
+
+TEST_F(LimitsTest, ATopicRefusesABatchOfRecordsThatItWouldTakeOneByOne) {
+  const std::string topic = make_topic("small", 1, {{"max.message.bytes", "3000"}});
+  const auto producer = must(clients_->producer(unique("tx")));
+  ASSERT_OK(producer->init_transactions());
+  const int32_t handle = must(producer->topic_handle(topic));
+  ASSERT_OK(producer->begin_transaction());
+  const std::string value(1'000, 'x');
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_OK(producer->send({handle, 0, "k", value, system_clock().now_ms(), {}}));
+  }
+  EXPECT_CODE(producer->commit_transaction(), ErrorCode::kRefused);
+  EXPECT_OK(producer->abort_transaction());
+}
+
 Status never(Bytes) {
   return Error{ErrorCode::kInvalidRecord, "never valid"};
 }
