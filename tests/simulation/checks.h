@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -27,6 +28,10 @@ class Checks {
                     std::span<const engine::PartitionOffset> offsets);
   /// The stores of the tasks that run there hold what their changelogs say up to their positions.
   Finding stores(const std::string& instance, const Engine& engine);
+  /// The topic was replaced: its offsets, committed ones and those of its rows, begin again.
+  void forget(const std::string& topic);
+  /// Somebody else has written to this changelog.
+  void ignore(const TopicPartition& changelog) { ignored_.insert(changelog); }
   /// Takes notice of all changelogs, before compaction may take tombstones away.
   void read_changelogs();
 
@@ -46,6 +51,7 @@ class Checks {
   std::map<TopicPartition, int64_t> committed_;
   std::map<std::pair<TopicPartition, int32_t>, std::string> owners_;  ///< by generation
   std::map<TopicPartition, Fold> folds_;
+  std::set<TopicPartition> ignored_;
 };
 
 }  // namespace millrace::simulation

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,9 +37,19 @@ enum class Kind : unsigned char {
   kForeignTransaction,
   kDiskLost,
   kDiskTorn,
+  kInputGrown,
+  kTableGrown,
+  kInputReplaced,
+  kChangelogDeleted,
+  kOtherVersion,
+  kForeignRow,
+  kUpgrade,
+  kRefusal,
+  kOddTime,
 };
-inline constexpr size_t kKinds = static_cast<size_t>(Kind::kDiskTorn) + 1;
+inline constexpr size_t kKinds = static_cast<size_t>(Kind::kOddTime) + 1;
 std::string_view to_string(Kind kind);
+std::optional<Kind> kind_of(std::string_view name);
 
 /// The state of the victim when a strike came.
 enum class Phase : unsigned char {

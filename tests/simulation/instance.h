@@ -21,8 +21,12 @@ struct World::Instance {
   int life = 0;                    ///< so often it was started
   bool is_in_turn = false;
   bool is_dead = false;  ///< killed within a call: nothing that it does has an effect any more
-  bool has_committed = false;   ///< since the last look
-  bool has_damage = false;      ///< its disk was hit: it may say so
+  bool has_committed = false;  ///< since the last look
+  bool has_damage = false;     ///< its disk was hit: it may say so
+  bool is_next = false;        ///< it runs the next version of the job
+  OnError on_error = OnError::kDeadLetter;
+  bool has_old_tables = false;  ///< it was started before a broadcast topic grew
+  int looks_left = 0;           ///< until it has looked at an input that was replaced
   int64_t down_ms = 0;          ///< of one that is dead
   int64_t frozen_until_ms = 0;  ///< by steady time
   int64_t cut_until_ms = 0;

@@ -31,23 +31,29 @@ void World::start(Instance& instance) {
   options.slice_records = plan_.slice_records;
   options.standby_replicas = plan_.standby_replicas;
   options.session_timeout_ms = kSessionMs;
+  options.on_invalid_record = options.on_user_error = options.on_refused_output = on_error_;
+  options.allow_orphans = plan_.has_upgrades;
   EngineHooks hooks;
   hooks.on_commit_step = [this, &instance](CommitStep) -> Status {
     const Fate fate = on_call(instance, Call::kStep);
     return instance.is_dead && fate.before ? Status(*fate.before) : Status();
   };
   Result<std::unique_ptr<Engine>> made =
-      Engine::create(job_->topology(), options, *instance.link, clock_, std::move(hooks));
+      Engine::create(instance.is_next ? job_->next_topology() : job_->topology(), options,
+                     *instance.link, clock_, std::move(hooks));
   if (!made.ok()) return note(fmt::format("{} does not start: {}", instance.name, made.message()));
   instance.engine = std::move(*made);
   ++instance.life;
+  instance.on_error = on_error_;
+  instance.has_old_tables = false;
+  instance.looks_left = 0;
 }
 
 void World::stop(Instance& instance, int64_t down_ms) {
   instance.is_in_turn = true;
   const Status status = instance.engine->close();
   instance.is_in_turn = false;
-  if (!status.ok() && !instance.is_dead) {
+  if (!status.ok() && !instance.is_dead && !has_explanation(instance, status)) {
     note(fmt::format("{} does not stop in order: {}", instance.name, status.message()));
   }
   instance.down_ms = down_ms;
@@ -67,6 +73,7 @@ void World::bury(Instance& instance) {
   instance.engine.reset();
   instance.is_dead = false;
   instance.has_committed = false;
+  instance.has_old_tables = false;
   instance.frozen_until_ms = 0;
   instance.armed.clear();
   const int life = instance.life;

@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -14,6 +15,8 @@ constexpr int kStrikesMin = 10;
 constexpr int kStrikesMax = 60;
 constexpr int kStepsBetween = 8;
 constexpr int kCallsMax = 40;
+constexpr uint64_t kLimitsOneIn = 4;
+constexpr uint64_t kLaterSalt = 0x94d049bb133111eb;
 
 /// Calls within which a kind can strike; the others strike between turns only.
 bool strikes_in_calls(Kind kind) {
@@ -25,10 +28,18 @@ bool strikes_in_calls(Kind kind) {
     case Kind::kForeignReport:
     case Kind::kDiskLost:
     case Kind::kDiskTorn:
+    case Kind::kInputReplaced:
+    case Kind::kUpgrade:
+    case Kind::kRefusal:
+    case Kind::kOddTime:
       return false;
     default:
       return true;
   }
+}
+
+std::string_view to_string(OnError policy) {
+  return policy == OnError::kFail ? "fail" : policy == OnError::kSkip ? "skip" : "dead_letter";
 }
 
 bool needs_a_call(Kind kind) {
@@ -42,9 +53,8 @@ WorldPlan make_plan(uint64_t seed, const PlanOptions& options) {
   Draws draws(seed);
   WorldPlan plan;
   plan.seed = seed;
-  const std::vector<std::string> jobs = job_names();
+  const std::vector<std::string> jobs = first_job_names();
   plan.job = draws.one_of(jobs);
-  if (!options.job.empty()) plan.job = options.job;
   plan.instances = 1 + draws.below(3);
   plan.partitions = static_cast<int32_t>(draws.between(1, 4));
   plan.standby_replicas = static_cast<int>(draws.below(3)) % 2;
@@ -53,15 +63,29 @@ WorldPlan make_plan(uint64_t seed, const PlanOptions& options) {
   plan.slice_records = static_cast<int32_t>(draws.between(1, 20));
   plan.commit_interval_ms = draws.between(1, 200);
   plan.commit_bytes_max = draws.one_in(4) ? 500 : 64 << 20;
+  // Kinds that came later draw apart: without them, the worlds of older seeds are the same.
+  Draws later(seed ^ kLaterSalt);
   std::vector<Kind> kinds;
   for (size_t k = 0; k < kKinds; ++k) {
     const auto kind = static_cast<Kind>(k);
     // A world without some kinds gets deeper into the others.
     const bool is_of_disk = kind == Kind::kDiskLost || kind == Kind::kDiskTorn;
-    const bool is_left_out = draws.one_in(4) || (is_of_disk && !plan.on_disk);
+    Draws& from = kind > Kind::kDiskTorn ? later : draws;
+    const bool is_left_out = from.one_in(4) || (is_of_disk && !plan.on_disk);
     if (!is_left_out && std::ranges::find(options.without, kind) == options.without.end()) {
       kinds.push_back(kind);
     }
+  }
+  const auto has = [&](Kind kind) { return std::ranges::find(kinds, kind) != kinds.end(); };
+  if (has(Kind::kRefusal) && later.one_in(kLimitsOneIn)) plan.job = "limits";
+  if (!options.job.empty()) plan.job = options.job;
+  // Half of the worlds have one version.
+  plan.has_upgrades = later.one_in(2) && has(Kind::kUpgrade);
+  plan.ends_upgraded = later.one_in(2);
+  if (!plan.has_upgrades) std::erase(kinds, Kind::kUpgrade);
+  if (has(Kind::kRefusal)) {
+    constexpr std::array kPolicies{OnError::kDeadLetter, OnError::kSkip, OnError::kFail};
+    plan.on_error = later.one_of(kPolicies);
   }
   const auto strikes = draws.between(kStrikesMin, kStrikesMax);
   plan.steps = static_cast<int>(strikes + 1) * kStepsBetween;
@@ -93,10 +117,10 @@ WorldPlan reduced(const WorldPlan& plan, const std::vector<size_t>& kept) {
 std::string describe(const WorldPlan& plan) {
   return fmt::format(
       "job={} instances={} partitions={} standbys={} static={} disk={} slice={} commit_ms={} "
-      "commit_bytes={} steps={} strikes={}",
+      "commit_bytes={} on_error={} upgrades={} steps={} strikes={}",
       plan.job, plan.instances, plan.partitions, plan.standby_replicas, plan.is_static,
-      plan.on_disk, plan.slice_records, plan.commit_interval_ms, plan.commit_bytes_max, plan.steps,
-      plan.strikes.size());
+      plan.on_disk, plan.slice_records, plan.commit_interval_ms, plan.commit_bytes_max,
+      to_string(plan.on_error), plan.has_upgrades, plan.steps, plan.strikes.size());
 }
 
 std::string describe(const Strike& strike) {

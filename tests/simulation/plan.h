@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "millrace/engine/options.h"
+
 #include "faults.h"
 
 namespace millrace::simulation {
@@ -17,6 +19,11 @@ struct WorldPlan {
   int standby_replicas = 0;
   bool is_static = false;  ///< members keep their places in the group over restarts
   bool on_disk = false;
+  /// For all that cannot be processed. After `kFail` has ended an instance, the instances start
+  /// with `kDeadLetter`.
+  OnError on_error = OnError::kDeadLetter;
+  bool has_upgrades = false;  ///< there is a next version of the job
+  bool ends_upgraded = false;
   int32_t slice_records = 1;
   int64_t commit_interval_ms = 1;
   size_t commit_bytes_max = 1;

@@ -23,6 +23,7 @@ constexpr rlim_t kProcessorSecondsMax = 30;
 std::string encode(const Outcome& outcome) {
   std::string text = fmt::format("{} {} {} {}\n", outcome.faults, outcome.records, outcome.turns,
                                  outcome.coverage.size());
+  for (const int64_t times : outcome.orders) text += fmt::format("{} ", times);
   for (const auto& [what, times] : outcome.coverage) {
     text += fmt::format("{} {} {}\n", static_cast<int>(what.first), static_cast<int>(what.second),
                         times);
@@ -36,6 +37,7 @@ Outcome decode(const std::string& text) {
   std::istringstream in(text);
   size_t lines = 0;
   in >> outcome.faults >> outcome.records >> outcome.turns >> lines;
+  for (int64_t& times : outcome.orders) in >> times;
   for (size_t i = 0; i < lines; ++i) {
     int kind = 0;
     int phase = 0;

@@ -1,4 +1,5 @@
 // The simulator's program. `--help` says what it takes.
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -19,8 +20,8 @@ namespace {
 
 constexpr std::string_view kUsage =
     R"(Usage: simulate [--seed N] [--faults N | --minutes N | --worlds N]
-                [--failures N] [--keep I,J,…] [--job NAME] [--without KIND,…] [--workers N]
-                [--log]
+                [--failures N] [--keep I,J,…] [--job NAME] [--without KIND,…] [--until KIND]
+                [--workers N] [--log]
 
 Runs worlds with the seeds N, N + 1, … and ends with "faults=… records=… failures=…"; exits with 1
 when a world failed. A failure prints the seed, what was found, and the
@@ -34,6 +35,8 @@ fewest faults that lead to it.
   --keep I,J,…   one world, with those of its faults alone (as a failure prints them)
   --job NAME     this job only
   --without K,…  these kinds of faults never strike
+  --until KIND   the kinds after this one in the table never strike: the worlds of a seed that was
+                 written down before they came
   --workers N    worlds at a time; default: one a core
   --log          one world, in this process, with the engine's log on stderr
 )";
@@ -76,9 +79,7 @@ std::vector<std::string_view> parts_of(std::string_view list) {
 }
 
 Kind kind_from(std::string_view name) {
-  for (size_t k = 0; k < kKinds; ++k) {
-    if (to_string(static_cast<Kind>(k)) == name) return static_cast<Kind>(k);
-  }
+  if (const std::optional<Kind> kind = kind_of(name)) return *kind;
   refuse(fmt::format("there is no kind '{}'", name));
 }
 
@@ -115,6 +116,10 @@ Arguments parse(const std::vector<std::string_view>& words) {
       for (const std::string_view part : parts_of(value)) {
         arguments.kept->push_back(number_from<size_t>(part));
       }
+    } else if (name == "--until") {
+      for (size_t k = static_cast<size_t>(kind_from(value)) + 1; k < kKinds; ++k) {
+        arguments.plan.without.push_back(static_cast<Kind>(k));
+      }
     } else if (name == "--without") {
       for (const std::string_view part : parts_of(value)) {
         arguments.plan.without.push_back(kind_from(part));
@@ -142,8 +147,13 @@ class Run {
       run_many();
       explain_failures();
     }
-    fmt::print("{}\nworlds={} turns={} seeds={}..{}\n", coverage_table(coverage_), worlds_, turns_,
-               arguments_.seed, next_seed_ - 1);
+    fmt::print("{}\n", coverage_table(coverage_));
+    fmt::print("last words of instances led to:");
+    for (size_t i = 0; i < kOrders; ++i) {
+      fmt::print(" {}={}", to_string(static_cast<Order>(i)), orders_.at(i));
+    }
+    fmt::print("\nworlds={} turns={} seeds={}..{}\n", worlds_, turns_, arguments_.seed,
+               next_seed_ - 1);
     fmt::print("faults={} records={} failures={}\n", faults_, records_, failures_);
     return failures_ == 0 ? 0 : 1;
   }
@@ -209,6 +219,7 @@ class Run {
     records_ += outcome.records;
     turns_ += outcome.turns;
     failures_ += outcome.failure ? 1 : 0;
+    for (size_t i = 0; i < kOrders; ++i) orders_.at(i) += outcome.orders.at(i);
     for (const auto& [what, times] : outcome.coverage) coverage_[what] += times;
   }
 
@@ -221,6 +232,7 @@ class Run {
   int64_t turns_ = 0;
   int64_t failures_ = 0;
   Coverage coverage_;
+  std::array<int64_t, kOrders> orders_{};
   std::vector<WorldPlan> failed_;
 };
 

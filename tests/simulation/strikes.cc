@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "millrace/core/partitioner.h"
-
 #include "instance.h"
 
 namespace millrace::simulation {
@@ -157,7 +155,7 @@ bool World::hit(Instance& instance, Kind kind, Draws& draws) {
       });
       return true;
     case Kind::kPoison:
-      return poison();
+      return refuse(maker_->make_poison(clock_.now_ms()));
     case Kind::kForeignReport:
       return report_as_stranger(draws);
     case Kind::kForeignTransaction:
@@ -166,7 +164,7 @@ bool World::hit(Instance& instance, Kind kind, Draws& draws) {
     case Kind::kDiskTorn:
       return damage_disk(instance, kind, draws);
     default:
-      return false;
+      return change_topics(kind, draws) || change_versions(instance, kind, draws);
   }
 }
 
@@ -219,7 +217,7 @@ void World::cut_inputs() {
     }
     for (int32_t p = 0; p < broker_.partitions(topic); ++p) {
       const int64_t committed = broker_.committed_offset({topic, p});
-      if (committed <= 0) continue;
+      if (committed <= 0 || committed > broker_.last_stable_offset({topic, p})) continue;
       const std::vector<engine::PartitionOffset> before{{{topic, p}, committed}};
       note_error(admin->delete_records(before));
     }
@@ -237,14 +235,6 @@ void World::let_a_day_pass() {
     }
   }
   compact();
-}
-
-bool World::poison() {
-  const std::optional<Input> input = job_->make_poison(clock_.now_ms());
-  if (!input) return false;
-  put(*input);
-  ++poisons_;
-  return true;
 }
 
 /// Anybody may write to the topics of the group.
@@ -268,11 +258,12 @@ bool World::send_as_stranger(Draws& draws) {
   note_error(producer->begin_transaction());
   std::map<std::string, int32_t> handles;
   for (const std::string& topic : job_->inputs()) {
-    handles[topic] = producer->topic_handle(topic).value();
+    if (is_fed(topic)) handles[topic] = producer->topic_handle(topic).value();
   }
-  for (const Input& input : job_->make_inputs(draws, clock_.now_ms())) {
+  for (const Input& input : maker_->make_inputs(draws, clock_.now_ms())) {
+    if (!is_fed(input.topic)) continue;
     note_error(producer->send({handles.at(input.topic),
-                               partition_of(Bytes(input.key), broker_.partitions(input.topic)),
+                               partition_for(input.topic, input.key),
                                Bytes(input.key),
                                input.value ? Bytes(*input.value) : Bytes(),
                                input.timestamp_ms,
@@ -323,6 +314,10 @@ void World::heal() {
     instance->armed.clear();
     instance->cut_until_ms = 0;
     instance->frozen_until_ms = 0;
+    if (plan_.has_upgrades && instance->is_next != plan_.ends_upgraded) {
+      instance->is_next = plan_.ends_upgraded;
+      if (instance->engine != nullptr) stop(*instance, kBackMs);
+    }
     if (instance->engine == nullptr) start(*instance);
     if (instance->engine != nullptr) instance->engine->resume();
   }

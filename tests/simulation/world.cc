@@ -6,9 +6,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "millrace/core/partitioner.h"
-
 #include "instance.h"
+#include "jobs/jobs.h"
 
 namespace millrace::simulation {
 namespace {
@@ -27,8 +26,19 @@ constexpr int64_t kTransactionMs = 10'000;
 }  // namespace
 
 World::World(const WorldPlan& plan)
-    : plan_(plan), job_(make_job(plan.job)), order_(plan.seed), inputs_(plan.seed) {
-  topology_ = job_->topology().value();
+    : plan_(plan),
+      maker_(make_job_of_plan()),
+      job_(make_job_of_plan()),
+      order_(plan.seed),
+      inputs_(plan.seed),
+      on_error_(plan.on_error) {
+  topics_.partitions = plan.partitions;
+  broker_.set_clock(clock_);
+  topology_ = job_->next_topology().value();
+  const Result<Topology> first = job_->topology();
+  for (const Node& node : first->nodes()) {
+    if (node.kind == NodeKind::kSource) topics_.task_inputs.push_back(node.topic.name);
+  }
   checks_ = std::make_unique<Checks>(broker_, *topology_, "app");
   if (plan_.on_disk) {
     const std::filesystem::path in_memory = "/dev/shm";
@@ -39,10 +49,7 @@ World::World(const WorldPlan& plan)
   }
   broker_.set_sessions(plan_.is_static ? testing::MemoryBroker::Sessions::kStatic
                                        : testing::MemoryBroker::Sessions::kDynamic);
-  for (const auto& [topic, is_compacted] : job_->topics()) {
-    broker_.create_topic(topic, plan_.partitions,
-                         {{"cleanup.policy", is_compacted ? "compact" : "delete"}});
-  }
+  create_topics();
   for (size_t i = 0; i < plan_.instances; ++i) {
     Instance& instance = *instances_.emplace_back(std::make_unique<Instance>());
     instance.name = fmt::format("i{}", i);
@@ -69,7 +76,14 @@ Outcome World::run() {
   return outcome_;
 }
 
+std::unique_ptr<Job> World::make_job_of_plan() const {
+  std::unique_ptr<Job> job = make_job(plan_.job);
+  return plan_.has_upgrades ? make_upgraded_job(std::move(job), plan_.ends_upgraded)
+                            : std::move(job);
+}
+
 void World::step() {
+  obey();
   if (inputs_.one_in(2)) feed();
   // Mostly turns follow each other at once; at times something is slow.
   int64_t ms = order_.between(0, 10);
@@ -97,11 +111,17 @@ void World::turn(Instance& instance) {
     instance.down_ms = 1;
     return bury(instance);
   }
+  if (!status.ok() && has_explanation(instance, status)) {
+    instance.down_ms = kBackMs;
+    return bury(instance);
+  }
   if (!status.ok()) {
     note(fmt::format("{} ended by itself: {}: {}", instance.name, to_string(status.code()),
                      status.message()));
     return;
   }
+  count_look(instance);
+  if (!topics_.aside.empty()) notice_new_changelogs();
   if (!std::exchange(instance.has_committed, false)) return;
   note(checks_->stores(instance.name, *instance.engine));
   observe();
@@ -135,12 +155,12 @@ void World::pass(int64_t ms) {
 }
 
 void World::feed() {
-  for (const Input& input : job_->make_inputs(inputs_, clock_.now_ms())) put(input);
+  for (const Input& input : maker_->make_inputs(inputs_, clock_.now_ms())) put(input);
 }
 
 void World::put(const Input& input) {
-  const TopicPartition partition{input.topic,
-                                 partition_of(Bytes(input.key), broker_.partitions(input.topic))};
+  if (!is_fed(input.topic)) return;
+  const TopicPartition partition{input.topic, partition_for(input.topic, input.key)};
   broker_.append(
       partition,
       {.timestamp_ms = input.timestamp_ms, .key = input.key, .value = input.value, .headers = {}});
@@ -157,7 +177,9 @@ void World::observe() {
           next = record.offset + 1;
           if (!is_input) {
             note(job_->observe(partition, record, latest_ms_));
-          } else if (!record.key->starts_with(kPoisonKey)) {
+          } else if (record.key->starts_with(kPoisonKey)) {
+            ++poisons_;
+          } else {
             job_->accept(partition, record);
           }
         }
@@ -186,10 +208,12 @@ void World::note(Finding finding) {
 }
 
 bool World::is_quiet() const {
-  return broker_.open_transactions().empty() &&
+  // A topic that grew is noticed some time, and what is in it is missing until then.
+  return broker_.open_transactions().empty() && !operator_.has_orders() &&
+         !operator_.knows(Event::kInputGrown) &&
          std::ranges::all_of(instances_, [](const auto& instance) {
-           return instance->engine != nullptr && instance->engine->is_idle() &&
-                  !instance->engine->has_uncommitted();
+           return instance->engine != nullptr && !instance->has_old_tables &&
+                  instance->engine->is_idle() && !instance->engine->has_uncommitted();
          });
 }
 
@@ -197,6 +221,7 @@ void World::settle() {
   heal();
   int quiet = 0;
   for (int round = 0; round < kSettleRoundsMax && !outcome_.failure; ++round) {
+    obey();
     pass(kSettleRoundMs);
     for (const auto& instance : instances_) turn(*instance);
     quiet = is_quiet() ? quiet + 1 : 0;
@@ -225,8 +250,9 @@ void World::check_dead_letters() {
   for (int32_t p = 0; p < broker_.partitions(topic); ++p) {
     letters += static_cast<int64_t>(broker_.read_committed({topic, p}).size());
   }
-  if (letters == poisons_) return;
-  note(fmt::format("there are {} dead letters of {} poison records", letters, poisons_));
+  const int64_t wanted = on_error_ == OnError::kDeadLetter ? poisons_ : 0;
+  if (letters == wanted) return;
+  note(fmt::format("there are {} dead letters of {} poison records", letters, wanted));
 }
 
 }  // namespace millrace::simulation

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -8,6 +9,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "millrace/engine/engine.h"
@@ -19,6 +22,7 @@
 #include "faults.h"
 #include "jobs/job.h"
 #include "link.h"
+#include "operator.h"
 #include "plan.h"
 
 namespace millrace::simulation {
@@ -29,8 +33,14 @@ struct Outcome {
   int64_t records = 0;  ///< inputs
   int64_t turns = 0;
   Coverage coverage;
-  Finding failure;  ///< the first
+  std::array<int64_t, kOrders> orders{};  ///< that last words of instances led to
+  Finding failure;                        ///< the first
 };
+
+/// How topics of the application itself, and its transactional ids, begin.
+inline constexpr std::string_view kInternalPrefix = "app-";
+/// An instance that ended and was looked after comes back after so long.
+inline constexpr int64_t kBackMs = 100;
 
 /// Several instances of a job over a broker in memory, turned by hand on one thread. All that
 /// happens is decided by the plan: the same plan gives the same outcome.
@@ -45,6 +55,14 @@ class World {
 
  private:
   struct Instance;
+  /// The topics of the job, as somebody changes them.
+  struct Topics {
+    std::vector<std::string> task_inputs;  ///< of the job's first version, without its tables
+    int32_t partitions = 0;                ///< of inputs that are created
+    std::map<std::pair<std::string, std::string>, int32_t> places;  ///< of keys
+    std::set<std::string> quiet;  ///< inputs that were replaced, and take no records yet
+    std::set<std::string> aside;  ///< changelogs that were deleted
+  };
 
   // world.cc: what happens without faults.
   void step();
@@ -62,6 +80,7 @@ class World {
   void observe();
   void time_out_transactions();
   void check_dead_letters();
+  std::unique_ptr<Job> make_job_of_plan() const;
   void note(Finding finding);
   void note_error(const Status& status);
 
@@ -93,18 +112,53 @@ class World {
   bool is_read(const std::string& topic) const;
   void cut_inputs();
   void let_a_day_pass();
-  bool poison();
   bool report_as_stranger(Draws& draws);
   /// Somebody else's inputs in a transaction that stays open for a while.
   bool send_as_stranger(Draws& draws);
   bool damage_disk(Instance& instance, Kind kind, Draws& draws);
   void heal();
 
+  // topics.cc: topics that somebody changes.
+  void create_topics();
+  void create_topic(const std::string& topic, int32_t partitions);
+  int32_t partition_for(const std::string& topic, const std::string& key);
+  bool change_topics(Kind kind, Draws& draws);
+  bool grow_input(Draws& draws);
+  void look_at_partitions();
+  void grow_others();
+  bool grow_table(Draws& draws);
+  bool is_drained(const std::string& topic);
+  bool replace_input(Draws& draws);
+  bool is_fed(const std::string& topic) const;
+  void count_look(Instance& instance) const;
+  void release_inputs();
+  void set_lost_offsets();
+  void forget_reads(const std::string& topic);
+  bool delete_changelog(Draws& draws);
+  bool bring_back_changelogs();
+  void notice_new_changelogs();
+
+  // versions.cc: records of other versions, versions of the job, and what jobs cannot process.
+  bool change_versions(Instance& instance, Kind kind, Draws& draws);
+  bool write_other_version(Draws& draws);
+  bool write_foreign_row(Draws& draws);
+  bool upgrade(Instance& instance, Draws& draws);
+  bool refuse(std::optional<Input> input);
+  bool send_at_odd_time(Draws& draws);
+
+  // operator.cc: the person who looks after the application.
+  /// Notes what an instance that ended asks for; whether its end is explained by what was done.
+  bool has_explanation(const Instance& instance, const Status& end);
+  void obey();
+  void kill_all();
+  void reset();
+
   const WorldPlan plan_;
   testing::MemoryBroker broker_;
   testing::ManualClock clock_{1'700'000'000'000};
-  int64_t latest_ms_ = 0;  ///< the latest time of day that there was
-  std::unique_ptr<Job> job_;
+  int64_t latest_ms_ = 0;             ///< the latest time of day that there was
+  const std::unique_ptr<Job> maker_;  ///< of inputs
+  std::unique_ptr<Job> job_;          ///< knows what was seen since the last reset
   std::optional<Topology> topology_;
   std::unique_ptr<Checks> checks_;
   std::filesystem::path root_;  ///< of state on disk; empty: all is in memory
@@ -115,8 +169,11 @@ class World {
   std::set<TopicPartition> leaderless_;
   std::map<TopicPartition, int64_t> read_;  ///< inputs and outputs that the job has seen
   std::map<int64_t, int64_t> begun_ms_;     ///< open transactions, by steady time
-  int64_t poisons_ = 0;
+  int64_t poisons_ = 0;                     ///< inputs that cannot be processed, as seen
   int64_t strangers_ = 0;
+  Operator operator_;
+  OnError on_error_ = OnError::kDeadLetter;
+  Topics topics_;
   bool is_away_ = false;
   bool is_nested_ = false;  ///< within a call of an instance
   Outcome outcome_;

@@ -1,6 +1,7 @@
 #include <charconv>
 #include <deque>
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -111,7 +112,7 @@ class BroadcastJob final : public Job {
     const std::string rule = fact.text.substr(fact.text.find(' ') + 1);
     const std::string version = value.substr(space + 1);
     const std::vector<std::string>& versions = versions_of(rule);
-    size_t& seen = seen_[{rule, fact.task}];
+    size_t& seen = seen_[{rule, fact.task, partition.partition}];
     while (seen < versions.size() && versions[seen] != version) ++seen;
     if (seen == versions.size()) return where + ", a version that the task was past";
     return {};
@@ -159,7 +160,8 @@ class BroadcastJob final : public Job {
   }
 
   std::map<std::string, std::vector<std::string>> versions_;  ///< the first is "none"
-  std::map<std::pair<std::string, int32_t>, size_t> seen_;
+  /// By rule, task and output partition: there is no order between partitions.
+  std::map<std::tuple<std::string, int32_t, int32_t>, size_t> seen_;
   std::map<std::pair<std::string, int32_t>, std::string> met_;  ///< by rule and task; the last
   std::set<int32_t> tasks_;
   std::map<std::string, std::deque<Fact>> waiting_;

@@ -6,13 +6,20 @@
 
 namespace millrace::simulation {
 
-std::vector<std::string> job_names() {
+std::vector<std::string> first_job_names() {
   return {"broadcast", "counting", "tables", "timers"};
+}
+
+std::vector<std::string> job_names() {
+  std::vector<std::string> names = first_job_names();
+  names.emplace_back("limits");
+  return names;
 }
 
 std::unique_ptr<Job> make_job(const std::string& name) {
   if (name == "broadcast") return make_broadcast_job();
   if (name == "counting") return make_counting_job();
+  if (name == "limits") return make_limits_job();
   if (name == "timers") return make_timers_job();
   if (name == "tables") return make_tables_job();
   std::abort();

@@ -38,8 +38,13 @@ class Job {
   virtual ~Job() = default;
 
   virtual Result<Topology> topology() const = 0;
+  /// Of the next version, which runs beside this one.
+  virtual Result<Topology> next_topology() const { return topology(); }
   /// Topics that the world creates, and whether they are compacted.
   virtual std::map<std::string, bool> topics() const = 0;
+  using Settings = std::map<std::string, std::string>;
+  /// More settings of these topics, and those of internal topics that exist before the application.
+  virtual std::map<std::string, Settings> settings() const { return {}; }
   /// Those of `topics` whose committed records `accept` and `observe` want.
   virtual std::vector<std::string> inputs() const = 0;
   virtual std::vector<std::string> outputs() const = 0;
@@ -48,6 +53,11 @@ class Job {
   /// An input that is no record, under a key `kPoisonKey`… that no other input has: the engine
   /// makes a dead letter of it. Nothing: this job has none.
   virtual std::optional<Input> make_poison(int64_t /*now_ms*/) { return {}; }
+
+  /// An input under such a key whose results some topic does not take.
+  virtual std::optional<Input> make_refused(Draws& /*draws*/, int64_t /*now_ms*/) { return {}; }
+  /// Whether inputs may have any timestamps.
+  virtual bool takes_any_time() const { return true; }
 
   /// An input is visible in its topic.
   virtual void accept(const TopicPartition& partition, const testing::StoredRecord& record) = 0;
@@ -61,6 +71,8 @@ class Job {
   virtual int64_t due_ms() const { return 0; }
 };
 
+/// Most worlds have one of these; in some a later one takes its place.
+std::vector<std::string> first_job_names();
 std::vector<std::string> job_names();
 /// REQUIRES: one of `job_names()`.
 std::unique_ptr<Job> make_job(const std::string& name);

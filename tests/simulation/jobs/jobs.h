@@ -10,9 +10,15 @@ namespace millrace::simulation {
 std::unique_ptr<Job> make_counting_job();
 /// Timers of keys on the wall's clock, set again, cancelled and fired.
 std::unique_ptr<Job> make_timers_job();
+/// Records whose results topics take or refuse.
+std::unique_ptr<Job> make_limits_job();
 /// Records that meet the rows of a broadcast table.
 std::unique_ptr<Job> make_broadcast_job();
 /// Two tables joined, and the join's rows summed up by groups, with retractions.
 std::unique_ptr<Job> make_tables_job();
+
+/// The job, and in its next version a sub-topology more, behind all others. `ends_upgraded`:
+/// whether that has processed its inputs at the end.
+std::unique_ptr<Job> make_upgraded_job(std::unique_ptr<Job> job, bool ends_upgraded);
 
 }  // namespace millrace::simulation
