@@ -7,14 +7,14 @@
 namespace millrace::engine {
 
 Committer::Committer(ProducerSession& session, Scheduler& scheduler, FailPoint& fail_point,
-                     Metrics& metrics, const Clock& clock, bool is_pipelined)
+                     Metrics& metrics, const Clock& clock, RoundTrips round_trips)
     : session_(session),
       scheduler_(scheduler),
       fail_point_(fail_point),
       metrics_(metrics),
       clock_(clock),
-      is_pipelined_(is_pipelined) {
-  if (is_pipelined_) thread_ = std::thread([this] { run(); });
+      round_trips_(round_trips) {
+  if (round_trips_ == RoundTrips::kBeside) thread_ = std::thread([this] { run(); });
 }
 
 Committer::~Committer() {
@@ -43,7 +43,7 @@ Status Committer::begin(std::vector<Task*> tasks, const GroupMetadata& group,
     }
   }
   tasks_ = std::move(tasks);
-  if (!is_pipelined_) {
+  if (round_trips_ == RoundTrips::kAtOnce) {
     outcome_ = make(trip);
     return {};
   }
@@ -84,13 +84,23 @@ Status Committer::make(const RoundTrip& trip) {
   return {};
 }
 
-bool Committer::is_done() const {
+bool Committer::look() {
+  if (round_trips_ == RoundTrips::kInTurns && trip_.has_value()) {
+    make_in_turn();
+    return false;
+  }
   const std::lock_guard lock(mutex_);
   return outcome_.has_value();
 }
 
+void Committer::make_in_turn() {
+  const RoundTrip trip = *std::exchange(trip_, std::nullopt);
+  outcome_ = make(trip);
+}
+
 Result<std::vector<Task*>> Committer::finish() {
   MILLRACE_ASSERT(is_under_way(), "a commit is begun before it is finished");
+  if (round_trips_ == RoundTrips::kInTurns && trip_.has_value()) make_in_turn();
   Status outcome;
   {
     std::unique_lock lock(mutex_);

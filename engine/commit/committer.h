@@ -21,32 +21,40 @@
 
 namespace millrace::engine {
 
+/// When and where the round trip of a commit is made.
+enum class RoundTrips : unsigned char {
+  kAtOnce,   ///< within `begin`
+  kBeside,   ///< on a thread of the committer's, while the tasks continue
+  kInTurns,  ///< on the loop's thread, within the first `look`, as if it were beside
+};
+
 /// Makes the work of tasks since the last commit visible together, and durable.
 ///
 /// The invariants: stores get only what Kafka committed (I1), and offsets, changelogs and outputs
 /// become visible in one transaction (I2).
 ///
-/// A commit is `begin`, then the transaction's round trip on the committer's own thread, then
-/// `finish`. Meanwhile the tasks may continue into the next generation of changes, but hold their
-/// outputs: the session belongs to the round trip. All calls from the loop's thread.
+/// A commit is `begin`, then the transaction's round trip, then `finish`. Meanwhile the tasks may
+/// continue into the next generation of changes, but hold their outputs: the session belongs to the
+/// round trip. All calls from the loop's thread.
 class Committer {
  public:
-  /// `is_pipelined` false: `begin` waits for the round trip.
   Committer(ProducerSession& session, Scheduler& scheduler, FailPoint& fail_point, Metrics& metrics,
-            const Clock& clock, bool is_pipelined);
+            const Clock& clock, RoundTrips round_trips);
   ~Committer();  ///< Waits for a round trip that is under way, and drops it.
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
 
   /// Freezes and sends the changes of `tasks` for the generation of `group`. All tasks are dirty
-  /// and must stay until `finish`. The round trip's thread calls `on_done` at its end. After an
-  /// error nothing is certain, and all tasks of the instance must be reset (I4). Errors: those of
-  /// `Producer`, and whatever a fail point returns (fatal: `FailPoint::has_fired`).
+  /// and must stay until `finish`. A round trip beside the loop calls `on_done` at its end, from
+  /// its thread. After an error nothing is certain, and all tasks of the instance must be reset
+  /// (I4). Errors: those of `Producer`, and whatever a fail point returns (fatal:
+  /// `FailPoint::has_fired`).
   Status begin(std::vector<Task*> tasks, const GroupMetadata& group, std::function<void()> on_done);
   /// Whether a commit has begun and not finished.
   bool is_under_way() const { return !tasks_.empty(); }
-  /// Whether `finish` would not wait.
-  bool is_done() const;
+  /// Whether the round trip had ended. With `kInTurns` the first look at one makes it and returns
+  /// false, so that there are turns before it and turns after it.
+  bool look();
   /// Waits for the round trip, then writes the frozen rows into the stores. Returns the tasks of
   /// the commit. REQUIRES: is_under_way(). Errors: as `begin`, and `kStoreIo` (fatal).
   Result<std::vector<Task*>> finish();
@@ -58,6 +66,7 @@ class Committer {
     std::function<void()> on_done;
   };
   void run();
+  void make_in_turn();
   Status make(const RoundTrip& trip);
   Status send_all(std::span<Task* const> tasks);
   Status apply_all(std::span<Task* const> tasks);
@@ -69,12 +78,12 @@ class Committer {
   FailPoint& fail_point_;
   Metrics& metrics_;
   const Clock& clock_;
-  const bool is_pipelined_;
+  const RoundTrips round_trips_;
   std::vector<Task*> tasks_;
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable changed_;
-  std::optional<RoundTrip> trip_;  ///< for the thread to make
+  std::optional<RoundTrip> trip_;  ///< to be made
   std::optional<Status> outcome_;  ///< of the last one
   bool is_stopping_ = false;
   std::thread thread_;

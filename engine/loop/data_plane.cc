@@ -17,6 +17,11 @@ std::vector<std::pair<std::string, int32_t>> partitions_of(const BroadcastReader
   return broadcasts->partitions();
 }
 
+RoundTrips round_trips_of(const Instance& instance) {
+  if (!instance.options.commit_pipelined) return RoundTrips::kAtOnce;
+  return instance.hooks.is_repeatable ? RoundTrips::kInTurns : RoundTrips::kBeside;
+}
+
 }  // namespace
 
 DataPlane::DataPlane(Instance& instance, Application& application, ProducerSession& session,
@@ -32,7 +37,7 @@ DataPlane::DataPlane(Instance& instance, Application& application, ProducerSessi
       housekeeper_(std::make_unique<Housekeeper>(instance.clients, instance.metrics, instance.clock,
                                                  kHousekeepingInterval)),
       committer_(session, instance.scheduler, fail_point, instance.metrics, instance.clock,
-                 instance.options.commit_pipelined) {}
+                 round_trips_of(instance)) {}
 
 Status DataPlane::add(Task& task) {
   MILLRACE_RETURN_IF_ERROR(pump_.add(task));
@@ -103,7 +108,10 @@ Status DataPlane::process() {
 
 Status DataPlane::commit_if_due() {
   if (committer_.is_under_way()) {
-    if (!committer_.is_done()) return {};
+    if (!committer_.look()) {
+      did_something_ |= instance_.hooks.is_repeatable;
+      return {};
+    }
     MILLRACE_RETURN_IF_ERROR(finish_commit());
   }
   const int64_t now_ns = instance_.clock.steady_ns();
@@ -151,7 +159,7 @@ Status DataPlane::commit_now() {
   return finish_commit();
 }
 
-void DataPlane::report(bool is_idle) {
+void DataPlane::report(bool is_idle, size_t cached_bytes) {
   int64_t oldest_event_ms = -1;
   std::vector<InputPosition> positions;
   for (Task* const task : tasks_) {
@@ -164,7 +172,9 @@ void DataPlane::report(bool is_idle) {
           {input.partition, input.committable(), input.queue.empty() && input.is_at_end});
     }
   }
-  feed_.set_memory(dirty_bytes(), queued_bytes_, tasks_.size());
+  feed_.set_memory(
+      {.dirty_bytes = dirty_bytes(), .queued_bytes = queued_bytes_, .cached_bytes = cached_bytes},
+      tasks_.size());
   feed_.set_freshness(oldest_event_ms);
   if (housekeeper_ != nullptr) housekeeper_->set_positions(std::move(positions));
 }

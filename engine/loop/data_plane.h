@@ -59,8 +59,8 @@ class DataPlane {
   /// Lets the copies of broadcast tables forget what no task can go back to. REQUIRES: all tasks
   /// that this instance is to run do so, since others may go back further.
   void prune_broadcasts();
-  /// Sets the metrics of the present state.
-  void report(bool is_idle);
+  /// Sets the metrics of the present state. `cached_bytes`: of all tasks' stores.
+  void report(bool is_idle, size_t cached_bytes);
   /// Ends the work beside the loop. Fetched and uncommitted records stay as they are.
   void close() { housekeeper_.reset(); }
 

@@ -74,7 +74,7 @@ Result<std::unique_ptr<Engine>> Engine::create(Result<Topology> topology, Engine
                  fmt::format("application id '{}' has to be 1 to {} of a-z A-Z 0-9 . _ -",
                              options.application_id, kApplicationIdLengthMax)};
   }
-  Result<engine::FailPoint> fail_point = engine::FailPoint::create(std::move(hooks.on_commit_step));
+  Result<engine::FailPoint> fail_point = engine::FailPoint::create(hooks.on_commit_step);
   if (!fail_point.ok()) return fail_point.status();
   Result<engine::LoopSecrets> secrets = load_secrets(options);
   if (!secrets.ok()) return secrets.status();
@@ -82,8 +82,8 @@ Result<std::unique_ptr<Engine>> Engine::create(Result<Topology> topology, Engine
       engine::StateDirectory::open(options.state_dir, options.application_id, options.instance_id);
   if (!directory.ok()) return directory.status();
   return std::unique_ptr<Engine>(new Engine(std::make_unique<engine::Loop>(
-      std::move(*topology), std::move(options), clients, clock, std::move(*directory),
-      std::move(*fail_point), *std::move(secrets))));
+      std::move(*topology), std::move(options), clients, clock, std::move(hooks),
+      std::move(*directory), std::move(*fail_point), *std::move(secrets))));
 }
 
 Engine::Engine(std::unique_ptr<engine::Loop> loop) : loop_(std::move(loop)) {}

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "millrace/core/clock.h"
+#include "millrace/engine/engine.h"
 #include "millrace/engine/metrics.h"
 #include "millrace/engine/options.h"
 
@@ -12,13 +13,14 @@
 
 namespace millrace::engine {
 
-/// Settings, clients, clock, metrics, bounds of the log and worker threads that the parts of one
-/// instance share; must outlive them.
+/// Settings, clients, clock, hooks, metrics, bounds of the log and worker threads that the parts of
+/// one instance share; must outlive them.
 struct Instance {
-  Instance(EngineOptions settings, ClientFactory& kafka, const Clock& time)
+  Instance(EngineOptions settings, ClientFactory& kafka, const Clock& time, EngineHooks seams = {})
       : options(std::move(settings)),
         clients(kafka),
         clock(time),
+        hooks(std::move(seams)),
         metrics(options.application_id),
         lines(time),
         scheduler(options.worker_threads) {}
@@ -26,6 +28,7 @@ struct Instance {
   const EngineOptions options;
   ClientFactory& clients;
   const Clock& clock;
+  const EngineHooks hooks;
   Metrics metrics;
   LineLimit lines;  ///< about records
   Scheduler scheduler;

@@ -19,8 +19,8 @@ constexpr int64_t kPlanWaitMs = 2;
 }  // namespace
 
 Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
-           StateDirectory directory, FailPoint fail_point, LoopSecrets secrets)
-    : instance_(std::move(options), clients, clock),
+           EngineHooks hooks, StateDirectory directory, FailPoint fail_point, LoopSecrets secrets)
+    : instance_(std::move(options), clients, clock, std::move(hooks)),
       query_token_(std::move(secrets.query_token)),
       directory_(std::move(directory)),
       fail_point_(std::move(fail_point)),
@@ -80,12 +80,15 @@ Status Loop::join() {
                                                    directory_.instance(), instance_.clock);
   MILLRACE_RETURN_IF_ERROR(coordinator->open(application_.sub_topologies()));
   const std::string incarnation = options.application_id + "@" + coordinator->incarnation();
-  LocalState state(options, instance_.clock, directory_, incarnation);
+  LocalState state(options, instance_.clock, directory_, incarnation, instance_.hooks.open_state);
   MILLRACE_RETURN_IF_ERROR(state.find_closed(application_.sub_topologies()));
   std::unique_ptr<SnapshotKeeper> snapshots;
   if (!directory_.is_in_memory()) {
-    snapshots = std::make_unique<SnapshotKeeper>(options, directory_, incarnation,
-                                                 instance_.metrics, instance_.clock, query_token_);
+    snapshots = std::make_unique<SnapshotKeeper>(
+        options, directory_, incarnation, instance_.metrics, instance_.clock,
+        SnapshotSeams{.peer_token = query_token_,
+                      .on_step = instance_.hooks.on_snapshot_step,
+                      .has_threads = !instance_.hooks.is_repeatable});
   }
   auto roster = std::make_unique<TaskRoster>(
       instance_, TaskRoster::Parts{.application = application_,
@@ -224,7 +227,7 @@ void Loop::finish_turn() {
   if (roster_->take_news() || (is_due && roster_->has_plan())) report_state();
   if (is_due) {
     reported_ns_ = instance_.clock.steady_ns();
-    plane_->report(is_idle_);
+    plane_->report(is_idle_, roster_->cached_bytes());
     roster_->do_chores();
     instance_.lines.tell_left_out();
   }

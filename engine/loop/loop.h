@@ -44,7 +44,7 @@ struct LoopSecrets {
 class Loop {
  public:
   Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
-       StateDirectory directory, FailPoint fail_point, LoopSecrets secrets);
+       EngineHooks hooks, StateDirectory directory, FailPoint fail_point, LoopSecrets secrets);
   ~Loop();
 
   Status run_once();

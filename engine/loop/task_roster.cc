@@ -51,6 +51,7 @@ void TaskRoster::take(const Ownership& ownership) {
         dead == ownership.dead_owners.end() ? std::vector<std::string>() : dead->second;
   }
   for (const TaskId id : standby) take_task(id, true);
+  divide_cache();
   instance_.metrics.rebalances().add();
   spdlog::info("tasks given generation={} active={} standby={}", ownership.group.generation,
                active.size(), standby.size());
@@ -86,6 +87,21 @@ void TaskRoster::take_task(TaskId id, bool is_standby) {
   record.is_standby = is_standby;
   if (!record.is(Stage::kUnopened) && !follows_on) record.move_to(Stage::kPreparing);
   show(record);
+}
+
+void TaskRoster::divide_cache() {
+  const size_t share = state_.cache_share(records_.size());
+  for (auto& [id, record] : records_) {
+    if (record.task != nullptr) record.task->state().limit_cache(share);
+  }
+}
+
+size_t TaskRoster::cached_bytes() const {
+  size_t bytes = 0;
+  for (const auto& [id, record] : records_) {
+    if (record.task != nullptr) bytes += record.task->state().cached_bytes();
+  }
+  return bytes;
 }
 
 void TaskRoster::suspend() {

@@ -69,6 +69,8 @@ class TaskRoster {
   void show_caught_up();
   /// Call it about once a second: takes snapshots, removes state that is not wanted here any more.
   void do_chores();
+  /// Memory of the rows that the stores of all tasks hold.
+  size_t cached_bytes() const;
   /// Closes all tasks.
   void close();
 
@@ -94,6 +96,8 @@ class TaskRoster {
   std::vector<TaskId> known_of(std::span<const TaskId> tasks) const;
   void warn_of_unknown(const Ownership& ownership) const;
   void take_task(TaskId id, bool is_standby);
+  /// Divides the instance's cache among its tasks, whose number has changed.
+  void divide_cache();
   void reset_active(Stage stage);
   /// Opens tasks that are to run; a standby only when no task that is to run was opened or is asked
   /// about, and one per turn.

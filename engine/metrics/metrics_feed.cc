@@ -42,9 +42,10 @@ void MetricsFeed::add_commit(std::span<Task* const> tasks) {
   }
 }
 
-void MetricsFeed::set_memory(size_t dirty_bytes, size_t queued_bytes, size_t active_tasks) {
-  metrics_.dirty_bytes().set(static_cast<double>(dirty_bytes));
-  metrics_.input_buffer_bytes().set(static_cast<double>(queued_bytes));
+void MetricsFeed::set_memory(const Memory& memory, size_t active_tasks) {
+  metrics_.dirty_bytes().set(static_cast<double>(memory.dirty_bytes));
+  metrics_.input_buffer_bytes().set(static_cast<double>(memory.queued_bytes));
+  metrics_.store_cache_bytes().set(static_cast<double>(memory.cached_bytes));
   metrics_.active_tasks().set(static_cast<double>(active_tasks));
 }
 

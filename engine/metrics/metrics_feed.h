@@ -22,8 +22,13 @@ class MetricsFeed {
   void add_slice(Task& task);
   /// `tasks`: those of a commit that is done.
   void add_commit(std::span<Task* const> tasks);
+  struct Memory {
+    size_t dirty_bytes = 0;
+    size_t queued_bytes = 0;
+    size_t cached_bytes = 0;
+  };
   /// Sets the present values.
-  void set_memory(size_t dirty_bytes, size_t queued_bytes, size_t active_tasks);
+  void set_memory(const Memory& memory, size_t active_tasks);
   /// `oldest_event_ms`: of the task that is furthest behind; −1 when all inputs are at their end.
   void set_freshness(int64_t oldest_event_ms);
 

@@ -25,11 +25,12 @@ int64_t held_of(const SubTopology& sub_topology, const TaskPositions& positions)
 }
 
 LocalState::LocalState(const EngineOptions& options, const Clock& clock,
-                       const StateDirectory& directory, std::string incarnation)
+                       const StateDirectory& directory, std::string incarnation, Opener opener)
     : options_(options),
       clock_(clock),
       directory_(directory),
-      incarnation_(std::move(incarnation)) {
+      incarnation_(std::move(incarnation)),
+      opener_(opener ? std::move(opener) : Opener(TaskState::open)) {
   if (!directory_.is_in_memory()) {
     memory_ = make_shared_state_memory(options_.block_cache_bytes, options_.write_buffer_bytes);
   }
@@ -66,13 +67,17 @@ Result<std::unique_ptr<TaskState>> LocalState::open(TaskId task, const SubTopolo
   options.memory = memory_;
   options.incarnation = incarnation_;
   options.starts_empty = mode.starts_empty;
-  options.cache_bytes = options_.cache_bytes / std::max<size_t>(mode.tasks, 1);
+  options.cache_bytes = cache_share(mode.tasks);
   options.restore_run_bytes = std::max(options.cache_bytes, kRestoreRunBytesMin);
   options.now_ms = clock_.now_ms();
   options.max_age_ms = options_.state_max_age_ms;
-  Result<std::unique_ptr<TaskState>> state = TaskState::open(std::move(options), specs);
+  Result<std::unique_ptr<TaskState>> state = opener_(options, specs);
   if (state.ok()) closed_.erase(task);
   return state;
+}
+
+size_t LocalState::cache_share(size_t tasks) const {
+  return options_.cache_bytes / std::max<size_t>(tasks, 1);
 }
 
 void LocalState::close(TaskId task, const SubTopology& sub_topology, TaskState& state) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -27,9 +28,11 @@ int64_t held_of(const SubTopology& sub_topology, const TaskPositions& positions)
 /// drops it.
 class LocalState {
  public:
-  /// State must belong to `incarnation`. All else must outlive this.
+  using Opener = std::function<Result<std::unique_ptr<TaskState>>(
+      const TaskStateOptions& options, std::span<const StoreSpec> stores)>;
+  /// State must belong to `incarnation`. `opener`: see `EngineHooks`. All else must outlive this.
   LocalState(const EngineOptions& options, const Clock& clock, const StateDirectory& directory,
-             std::string incarnation);
+             std::string incarnation, Opener opener = {});
 
   /// Opens the state that earlier runs left, once, to learn how far it is. Removes empty state,
   /// since a task without a directory may start from a snapshot. Errors: those of `TaskState`.
@@ -45,6 +48,8 @@ class LocalState {
   /// Logs a failure: the state is as a crash would leave it.
   void close(TaskId task, const SubTopology& sub_topology, TaskState& state);
 
+  /// The share of the instance's cache that each of so many tasks has.
+  size_t cache_share(size_t tasks) const;
   bool is_on_disk(TaskId task) const { return directory_.has_task(task); }
   /// For each task with closed state: how far it is (`held_of`).
   std::map<TaskId, int64_t> held() const;
@@ -62,6 +67,7 @@ class LocalState {
   const Clock& clock_;
   const StateDirectory& directory_;
   const std::string incarnation_;
+  const Opener opener_;
   std::shared_ptr<SharedStateMemory> memory_;  ///< of all databases; null: all is in memory
   std::map<TaskId, Closed> closed_;
 };

@@ -24,7 +24,7 @@ bool is_same(const TaskPositions& a, const TaskPositions& b) {
 
 SnapshotKeeper::SnapshotKeeper(const EngineOptions& options, const StateDirectory& directory,
                                std::string incarnation, Metrics& metrics, const Clock& clock,
-                               std::string peer_token)
+                               const SnapshotSeams& seams)
     : options_(options),
       directory_(directory),
       incarnation_(std::move(incarnation)),
@@ -34,14 +34,18 @@ SnapshotKeeper::SnapshotKeeper(const EngineOptions& options, const StateDirector
     snapshotter_.emplace(SnapshotDirectory(snapshot_root(options_), directory_.instance(), clock_),
                          SnapshotterOptions{.application_id = options_.application_id,
                                             .scratch = directory_.root(),
-                                            .retain = options_.snapshot_retain},
+                                            .retain = options_.snapshot_retain,
+                                            .on_step = seams.on_step,
+                                            .has_thread = seams.has_threads},
                          clock_);
   }
   downloader_.emplace(SnapshotDownloaderOptions{.state_root = directory_.root(),
                                                 .application_id = options_.application_id,
                                                 .max_age_ms = options_.state_max_age_ms,
+                                                .parallel = seams.has_threads ? 2 : 0,
                                                 .timeouts = {},
-                                                .token = std::move(peer_token)},
+                                                .token = seams.peer_token,
+                                                .on_step = seams.on_step},
                       clock_);
 }
 
@@ -117,8 +121,8 @@ bool SnapshotKeeper::start_download(TaskId task, const std::vector<std::string>&
   if (addresses.empty()) return false;
   spdlog::info("looking for a snapshot task={} directory={} peers={}", task.to_string(),
                options_.snapshot_dir.empty() ? 0 : 1, options_.snapshot_peers ? peers.size() : 0);
-  downloader_->start(task, incarnation_, std::move(addresses));
   downloads_[task] = std::nullopt;
+  downloader_->start(task, incarnation_, std::move(addresses));
   return true;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -18,17 +19,23 @@
 
 namespace millrace::engine {
 
+/// The surroundings of an instance's snapshots.
+struct SnapshotSeams {
+  std::string peer_token;  ///< the bearer token that peers' query servers ask for; empty: none
+  std::function<Status()> on_step;  ///< see `EngineHooks::on_snapshot_step`
+  bool has_threads = true;          ///< false: the calls do the work, and wait for it
+};
+
 /// One instance's snapshots: takes those of running tasks when they are due, and downloads one
 /// where a task's state is not on this disk. The methods are for the loop's thread and do not wait;
 /// threads of the library do the work. A snapshot only saves time: whatever goes wrong with one,
 /// the restore reads the changelogs instead.
 class SnapshotKeeper {
  public:
-  /// `peer_token`: the bearer token that peers' query servers ask for; empty: none.
   /// REQUIRES: the state is on disk. All but the texts must outlive this.
   SnapshotKeeper(const EngineOptions& options, const StateDirectory& directory,
                  std::string incarnation, Metrics& metrics, const Clock& clock,
-                 std::string peer_token);
+                 const SnapshotSeams& seams);
   ~SnapshotKeeper();  ///< waits for the file or checkpoint under way
   SnapshotKeeper(const SnapshotKeeper&) = delete;
   SnapshotKeeper& operator=(const SnapshotKeeper&) = delete;

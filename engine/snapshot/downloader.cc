@@ -34,6 +34,24 @@ void remove_leftovers(const fs::path& root) {
   for (const fs::path& path : found) remove_logged(path);
 }
 
+/// An origin whose files tests may take away while they are read.
+class WatchedOrigin final : public SnapshotOrigin {
+ public:
+  WatchedOrigin(std::unique_ptr<SnapshotOrigin> origin, const std::function<Status()>& on_step)
+      : origin_(std::move(origin)), on_step_(on_step) {}
+
+  Result<std::string> manifest(TaskId task) override { return origin_->manifest(task); }
+  Status read(const SnapshotManifest& manifest, const SnapshotFile& file, uint64_t offset,
+              const Sink& sink) override {
+    MILLRACE_RETURN_IF_ERROR(on_step_());
+    return origin_->read(manifest, file, offset, sink);
+  }
+
+ private:
+  std::unique_ptr<SnapshotOrigin> origin_;
+  const std::function<Status()>& on_step_;
+};
+
 }  // namespace
 
 SnapshotDownloader::SnapshotDownloader(SnapshotDownloaderOptions options, const Clock& clock)
@@ -68,8 +86,9 @@ void SnapshotDownloader::start(TaskId task, std::string incarnation,
     job->into = options_.state_root /
                 fmt::format("{}{}-{}", task.to_string(), kDownloadedSuffix, ++started_);
     jobs_[task] = job;
-    queue_.push_back(std::move(job));
+    if (!threads_.empty()) queue_.push_back(job);
   }
+  if (threads_.empty()) keep(job, download(*job));
   wake_.notify_one();
 }
 
@@ -112,14 +131,19 @@ void SnapshotDownloader::run(const std::stop_token& stop) {
     queue_.pop_front();
     lock.unlock();
     DownloadedSnapshot outcome = download(*job);
+    keep(job, std::move(outcome));
     lock.lock();
-    const auto place = jobs_.find(job->task);
-    if (place != jobs_.end() && place->second == job) {
-      jobs_.erase(place);
-      outcomes_.push_back(std::move(outcome));
-    } else if (!outcome.directory.empty()) {
-      remove_logged(outcome.directory);
-    }
+  }
+}
+
+void SnapshotDownloader::keep(const std::shared_ptr<Job>& job, DownloadedSnapshot outcome) {
+  const std::lock_guard lock(mutex_);
+  const auto place = jobs_.find(job->task);
+  if (place != jobs_.end() && place->second == job) {
+    jobs_.erase(place);
+    outcomes_.push_back(std::move(outcome));
+  } else if (!outcome.directory.empty()) {
+    remove_logged(outcome.directory);
   }
 }
 
@@ -186,6 +210,9 @@ Result<SnapshotManifest> SnapshotDownloader::download_from(const SnapshotAddress
     auto opened = open_http_origin(address.endpoint, options_.timeouts, stop, options_.token);
     if (!opened.ok()) return opened.status();
     origin = std::move(*opened);
+  }
+  if (options_.on_step) {
+    origin = std::make_unique<WatchedOrigin>(std::move(origin), options_.on_step);
   }
   SnapshotExpectation expected;
   expected.application_id = options_.application_id;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -33,9 +34,11 @@ struct SnapshotDownloaderOptions {
   std::filesystem::path state_root;
   std::string application_id;
   int64_t max_age_ms = 0;  ///< see `SnapshotExpectation`
-  int parallel = 2;        ///< tasks at a time
+  int parallel = 2;        ///< tasks at a time; 0: `start` downloads itself
   HttpTimeouts timeouts;
   std::string token;  ///< of the peers' query servers; empty: none
+  /// Before each file; an error ends the download. Empty: nothing.
+  std::function<Status()> on_step = {};
 };
 
 struct DownloadedSnapshot {
@@ -54,7 +57,7 @@ struct DownloadedBytes {
 };
 
 /// Downloads snapshots for tasks that have no state, on threads of its own. The methods are for the
-/// loop's thread and do not wait.
+/// loop's thread and, with `parallel` > 0, do not wait.
 class SnapshotDownloader {
  public:
   /// Removes what a crash left. `clock` must outlive this.
@@ -87,6 +90,8 @@ class SnapshotDownloader {
   };
   void run(const std::stop_token& stop);
   DownloadedSnapshot download(Job& job);
+  /// Keeps what came of a job unless it was given up.
+  void keep(const std::shared_ptr<Job>& job, DownloadedSnapshot outcome);
   Result<SnapshotManifest> download_from(const SnapshotAddress& address, Job& job) const;
   /// Whether the peer was away at a recent question.
   bool is_away(const std::string& endpoint) const;

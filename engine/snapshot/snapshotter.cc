@@ -16,10 +16,13 @@ constexpr std::string_view kScratchName = "checkpoint";
 }  // namespace
 
 Snapshotter::Snapshotter(SnapshotDirectory store, SnapshotterOptions options, const Clock& clock)
-    : store_(std::move(store)),
-      options_(std::move(options)),
-      clock_(clock),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+    : store_(std::move(store)), options_(std::move(options)), clock_(clock) {
+  if (options_.has_thread) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  } else {
+    store_.remove_leftovers();
+  }
+}
 
 Snapshotter::~Snapshotter() = default;
 
@@ -32,7 +35,10 @@ bool Snapshotter::take(TaskId task, std::string incarnation,
         })) {
       return false;
     }
-    queue_.push_back({task, std::move(incarnation), std::move(state)});
+    if (options_.has_thread) queue_.push_back({task, std::move(incarnation), std::move(state)});
+  }
+  if (!options_.has_thread) {
+    outcomes_.push_back(do_take({task, std::move(incarnation), std::move(state)}, {}));
   }
   wake_.notify_one();
   return true;
@@ -70,6 +76,10 @@ void Snapshotter::run(const std::stop_token& stop) {
   }
 }
 
+Status Snapshotter::reach_step() const {
+  return options_.on_step ? options_.on_step() : Status();
+}
+
 SnapshotOutcome Snapshotter::do_take(const Request& request, const std::stop_token& stop) const {
   const int64_t started_ns = clock_.steady_ns();
   Result<SnapshotManifest> taken = checkpoint_and_publish(request, stop);
@@ -81,7 +91,8 @@ SnapshotOutcome Snapshotter::do_take(const Request& request, const std::stop_tok
     spdlog::info("snapshot taken task={} snapshot={} files={} bytes={} ms={}",
                  request.task.to_string(), outcome.manifest.snapshot, outcome.manifest.files.size(),
                  outcome.manifest.bytes(), outcome.took_ms);
-    outcome.status = store_.prune(request.task, options_.retain);
+    outcome.status = reach_step();
+    if (outcome.status.ok()) outcome.status = store_.prune(request.task, options_.retain);
   } else {
     outcome.status = taken.status();
   }
@@ -96,6 +107,7 @@ SnapshotOutcome Snapshotter::do_take(const Request& request, const std::stop_tok
 
 Result<SnapshotManifest> Snapshotter::checkpoint_and_publish(const Request& request,
                                                              const std::stop_token& stop) const {
+  MILLRACE_RETURN_IF_ERROR(reach_step());
   const fs::path scratch = options_.scratch / kScratchName;
   std::error_code failed;
   fs::create_directories(options_.scratch, failed);
@@ -110,7 +122,9 @@ Result<SnapshotManifest> Snapshotter::checkpoint_and_publish(const Request& requ
   draft.created_at_ms = clock_.now_ms();
   Result<TaskPositions> positions = request.state->checkpoint(scratch);
   Result<SnapshotManifest> published = Error{ErrorCode::kAborted, "asked to stop"};
-  if (positions.ok()) {
+  if (Status reached = reach_step(); !reached.ok()) {
+    published = std::move(reached);
+  } else if (positions.ok()) {
     draft.changelog_end = std::move(positions->changelog_end);
     draft.committed_at_ms = positions->committed_at_ms;
     published = store_.publish(scratch, std::move(draft), stop);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -26,6 +27,9 @@ struct SnapshotterOptions {
   /// On the file system of the tasks' state, where checkpoints cost links only.
   std::filesystem::path scratch;
   int retain = 2;
+  /// Before each step; an error ends the snapshot. Empty: nothing.
+  std::function<Status()> on_step = {};
+  bool has_thread = true;  ///< false: `take` takes the snapshot itself
 };
 
 /// The outcome of one `take`.
@@ -37,7 +41,7 @@ struct SnapshotOutcome {
 };
 
 /// Takes snapshots on a thread of its own, one at a time: checkpoint, digests, publishing, pruning.
-/// The methods are for the loop's thread and never wait for a snapshot.
+/// The methods are for the loop's thread and, with `has_thread`, never wait for a snapshot.
 class Snapshotter {
  public:
   /// Removes what a crash left. `clock` must outlive this.
@@ -61,6 +65,7 @@ class Snapshotter {
     std::shared_ptr<const StateCheckpointer> state;
   };
   void run(const std::stop_token& stop);
+  Status reach_step() const;
   SnapshotOutcome do_take(const Request& request, const std::stop_token& stop) const;
   Result<SnapshotManifest> checkpoint_and_publish(const Request& request,
                                                   const std::stop_token& stop) const;

@@ -109,6 +109,12 @@ void BufferedTaskState::evict(size_t slots_max) {
   for (const auto& store : stores_) store->buffer().evict(slots_max);
 }
 
+void BufferedTaskState::limit_cache(size_t cache_bytes) {
+  MILLRACE_ASSERT(!unit_open_, "the bound moves between units");
+  memory_.limit_bytes = cache_bytes;
+  evict(kCommitEvictSlots);
+}
+
 Status BufferedTaskState::status() const {
   if (!failure_.ok()) return failure_;
   for (const auto& store : stores_) {

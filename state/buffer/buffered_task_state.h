@@ -36,6 +36,8 @@ class BufferedTaskState final : public TaskState {
 
   Status status() const override;
   size_t dirty_bytes() const override { return memory_.dirty_bytes; }
+  size_t cached_bytes() const override { return memory_.used_bytes; }
+  void limit_cache(size_t cache_bytes) override;
 
   void freeze() override;
   void for_each_frozen(std::string_view store,

@@ -167,4 +167,41 @@ TEST(Pipelined, TheLoopProcessesWhileACommitIsOnItsWay) {
   }
 }
 
+TEST(Pipelined, ARunThatRepeatsHasTurnsBeforeAndAfterTheRoundTrip) {
+  std::vector<std::string> runs;
+  for (int run = 0; run < 2; ++run) {
+    int64_t processed = 0;
+    std::map<CommitStep, int64_t> processed_at;
+    std::string steps;
+    Cluster cluster(
+        [&processed] {
+          return scripted(
+              {.process = [&processed](ProcessorContext& context, const Record& record) {
+                ++processed;
+                context.forward(record);
+              }});
+        },
+        1);
+    cluster.is_pipelined = true;
+    cluster.options.slice_records = 20;
+    cluster.options.commit_interval_ms = 1;
+    cluster.options.commit_interval_max_ms = 1;
+    cluster.hooks.is_repeatable = true;
+    cluster.hooks.on_commit_step = [&](CommitStep step) {
+      processed_at.try_emplace(step, processed);
+      steps += std::string(to_string(step)) + "=" + std::to_string(processed) + " ";
+      return Status();
+    };
+    for (int i = 0; i < 500; ++i) cluster.pipe("left", std::to_string(i), "v");
+    ASSERT_TRUE(cluster.start("a"));
+    ASSERT_TRUE(cluster.settle());
+    EXPECT_GT(processed_at[CommitStep::kOffsetsSent], processed_at[CommitStep::kChangelogSent]);
+    EXPECT_GT(processed_at[CommitStep::kTaskApplied],
+              processed_at[CommitStep::kTransactionCommitted]);
+    EXPECT_THAT(cluster.broker.read_committed({"out", 0}), SizeIs(500));
+    runs.push_back(steps);
+  }
+  EXPECT_EQ(runs[0], runs[1]);
+}
+
 }  // namespace millrace::engine::pipelined_test

@@ -86,6 +86,27 @@ TEST_F(DownloaderTest, TakesTheFirstOriginThatIsOfUse) {
   EXPECT_EQ(outcomes[0].origin, (directory_.path() / "snapshots").string());
 }
 
+TEST_F(DownloaderTest, WithoutThreadsItDownloadsAtOnceWhateverGoesMeanwhile) {
+  SnapshotDownloaderOptions at_once = options();
+  at_once.parallel = 0;
+  int files = 0;
+  int last = 0;
+  at_once.on_step = [&] {
+    if (++files == last) fs::remove_all(directory_.path() / "snapshots" / "0_3");
+    return Status();
+  };
+  SnapshotDownloader downloader(at_once, system_clock());
+  const SnapshotAddress folder{"", directory_.path() / "snapshots"};
+  downloader.start({0, 4}, "cluster/topics", {folder});
+  EXPECT_TRUE(downloader.poll().at(0).status.ok());
+  files = 0;
+  last = 2;
+  downloader.start({0, 3}, "cluster/topics", {folder});
+  const std::vector<DownloadedSnapshot> gone = downloader.poll();
+  EXPECT_EQ(gone.at(0).status.code(), ErrorCode::kNotFound);
+  EXPECT_TRUE(gone.at(0).directory.empty());
+}
+
 TEST_F(DownloaderTest, SaysWhyNobodyHadAny) {
   Peer empty([](const std::string&) { return http_answer("", "404 Not Found"); });
   SnapshotDownloader downloader(options(), system_clock());

@@ -205,6 +205,34 @@ TEST_F(SnapshotterTest, ThereIsNothingToTakeOfAStateThatIsEmptyOrClosed) {
   EXPECT_THAT(names_in(directory_.path() / "scratch"), IsEmpty());
 }
 
+TEST_F(SnapshotterTest, WithoutAThreadItTakesAtOnceAndAStepThatFailsEndsIt) {
+  State state(directory_.path() / "live");
+  state.commit(1, 'a', 1);
+  int steps = 0;
+  int last = 0;
+  Snapshotter snapshotter(store_,
+                          {.application_id = "crm",
+                           .scratch = directory_.path() / "scratch",
+                           .on_step =
+                               [&] {
+                                 ++steps;
+                                 if (steps != last) return Status();
+                                 return Status(Error{ErrorCode::kAborted, "gone"});
+                               },
+                           .has_thread = false},
+                          system_clock());
+  for (last = 1; last <= 2; ++last) {
+    steps = 0;
+    EXPECT_TRUE(snapshotter.take(kTask, "cluster/topics", state->checkpointer()));
+    EXPECT_EQ(snapshotter.poll().at(0).status.code(), ErrorCode::kAborted);
+    EXPECT_THAT(store_.list(kTask), IsEmpty());
+  }
+  last = 0;
+  EXPECT_TRUE(snapshotter.take(kTask, "cluster/topics", state->checkpointer()));
+  EXPECT_TRUE(snapshotter.poll().at(0).status.ok());
+  EXPECT_THAT(store_.list(kTask), SizeIs(1));
+}
+
 TEST_F(SnapshotterTest, ClearsAwayTheCheckpointThatACrashLeft) {
   make_files(directory_.path() / "scratch" / "checkpoint", {{"CURRENT", "old"}});
   State state(directory_.path() / "live");

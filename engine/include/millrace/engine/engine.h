@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,8 @@ class ClientFactory;
 class Loop;
 }  // namespace engine
 class Metrics;
+class TaskState;
+struct TaskStateOptions;
 
 enum class EngineState : unsigned char {
   kStarting,     ///< checking topics, fencing its own predecessor; also while no broker answers
@@ -51,6 +54,17 @@ struct EngineHooks {
   /// `MILLRACE_FAIL_POINT=<step>:<n>` in the environment exits the process with code 137 at the
   /// n-th time that step is reached.
   std::function<Status(CommitStep)> on_commit_step;
+  /// Opens the state of a task; empty: `TaskState::open`. Tests give it a disk that fails.
+  std::function<Result<std::unique_ptr<TaskState>>(const TaskStateOptions& options,
+                                                   std::span<const StoreSpec> stores)>
+      open_state;
+  /// Called before each step of taking a snapshot and before each file that a download reads. An
+  /// error ends that snapshot or download, and nothing else.
+  std::function<Status()> on_snapshot_step;
+  /// Snapshots and the round trips of pipelined commits are made on the thread of `run_once`, in
+  /// the same turns in every run. Together with one worker thread and clients that answer at once
+  /// (`ClientFactory::answers_at_once`) this makes a run repeatable.
+  bool is_repeatable = false;
 };
 
 /// One instance: joins the group of its application, runs its share of the tasks, commits.

@@ -118,6 +118,10 @@ class TaskState {
   virtual Status status() const = 0;
   /// Memory of uncommitted rows, both generations, for the early commit.
   virtual size_t dirty_bytes() const = 0;
+  /// Memory of cached and uncommitted rows: what `cache_bytes` bounds.
+  virtual size_t cached_bytes() const = 0;
+  /// Moves the bound `cache_bytes`; a lower one evicts at once. REQUIRES: no unit open.
+  virtual void limit_cache(size_t cache_bytes) = 0;
 
   /// Turns the dirty rows into generation 1. REQUIRES: no unit open, nothing frozen.
   virtual void freeze() = 0;
