@@ -32,7 +32,7 @@ CONFINED = [
     ),
     (
         re.compile(r"^rocksdb/"),
-        re.compile(r"^(state/rocksdb|tests/unit/state)/"),
+        re.compile(r"^(state/rocksdb|tests/unit/state|tests/support)/"),
         "RocksDB",
     ),
     (re.compile(r"^openssl/"), re.compile(r"^engine/secrets/(bearer|sealing)\.cc$"), "libcrypto"),

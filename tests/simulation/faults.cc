@@ -37,7 +37,16 @@ std::string_view to_string(Kind kind) {
                                                                "foreign-row",
                                                                "upgrade",
                                                                "refusal",
-                                                               "odd-time"};
+                                                               "odd-time",
+                                                               "disk-write",
+                                                               "disk-sync",
+                                                               "disk-full",
+                                                               "disk-read",
+                                                               "disk-garbled",
+                                                               "snapshot-cut",
+                                                               "snapshot-garbled",
+                                                               "snapshot-future",
+                                                               "snapshot-gone"};
   return kNames.at(static_cast<size_t>(kind));
 }
 

@@ -46,8 +46,17 @@ enum class Kind : unsigned char {
   kUpgrade,
   kRefusal,
   kOddTime,
+  kDiskWrite,
+  kDiskSync,
+  kDiskFull,
+  kDiskRead,
+  kDiskGarbled,
+  kSnapshotCut,
+  kSnapshotGarbled,
+  kSnapshotFuture,
+  kSnapshotGone,
 };
-inline constexpr size_t kKinds = static_cast<size_t>(Kind::kOddTime) + 1;
+inline constexpr size_t kKinds = static_cast<size_t>(Kind::kSnapshotGone) + 1;
 std::string_view to_string(Kind kind);
 std::optional<Kind> kind_of(std::string_view name);
 

@@ -7,6 +7,7 @@
 
 #include "millrace/engine/engine.h"
 
+#include "disk.h"
 #include "faults.h"
 #include "world.h"
 
@@ -17,6 +18,7 @@ struct World::Instance {
   std::string name;
   std::unique_ptr<engine::ClientFactory> kafka;
   std::unique_ptr<engine::ClientFactory> link;
+  std::unique_ptr<Disk> disk;      ///< null: its state is in memory
   std::unique_ptr<Engine> engine;  ///< null: it is down
   int life = 0;                    ///< so often it was started
   bool is_in_turn = false;

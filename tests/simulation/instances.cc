@@ -25,10 +25,17 @@ void World::start(Instance& instance) {
   options.state_dir = root_.empty() ? root_ : root_ / instance.name;
   options.worker_threads = 1;
   options.poll_wait_ms = 0;
-  options.commit_pipelined = false;
+  options.commit_pipelined = plan_.storage.is_pipelined;
   options.commit_interval_ms = plan_.commit_interval_ms;
   options.commit_bytes_max = plan_.commit_bytes_max;
   options.slice_records = plan_.slice_records;
+  options.input_buffer_bytes = plan_.storage.input_buffer_bytes;
+  options.cache_bytes = plan_.storage.cache_bytes;
+  options.write_buffer_bytes = plan_.storage.write_buffer_bytes;
+  if (plan_.storage.has_snapshots) options.snapshot_dir = root_ / kSnapshots;
+  options.snapshot_interval_ms = plan_.storage.snapshot_interval_ms;
+  options.snapshot_peers = false;
+  options.state_cleanup_delay_ms = plan_.storage.cleanup_delay_ms;
   options.standby_replicas = plan_.standby_replicas;
   options.session_timeout_ms = kSessionMs;
   options.on_invalid_record = options.on_user_error = options.on_refused_output = on_error_;
@@ -38,6 +45,18 @@ void World::start(Instance& instance) {
     const Fate fate = on_call(instance, Call::kStep);
     return instance.is_dead && fate.before ? Status(*fate.before) : Status();
   };
+  hooks.on_snapshot_step = [this, &instance]() -> Status {
+    on_call(instance, Call::kSnapshot);
+    return instance.is_dead ? Status(Error{ErrorCode::kAborted, "the process is gone"}) : Status();
+  };
+  hooks.is_repeatable = true;
+  if (instance.disk != nullptr) {
+    instance.disk->revive();
+    hooks.open_state = [&disk = *instance.disk](const TaskStateOptions& state,
+                                                std::span<const StoreSpec> stores) {
+      return disk.open_state(state, stores);
+    };
+  }
   Result<std::unique_ptr<Engine>> made =
       Engine::create(instance.is_next ? job_->next_topology() : job_->topology(), options,
                      *instance.link, clock_, std::move(hooks));
@@ -53,7 +72,11 @@ void World::stop(Instance& instance, int64_t down_ms) {
   instance.is_in_turn = true;
   const Status status = instance.engine->close();
   instance.is_in_turn = false;
-  if (!status.ok() && !instance.is_dead && !has_explanation(instance, status)) {
+  see_disk(instance);
+  const bool may_fail = status.ok() || instance.is_dead ||
+                        (status.code() == ErrorCode::kStoreIo && may_fail_on_disk(instance)) ||
+                        has_explanation(instance, status);
+  if (!may_fail) {
     note(fmt::format("{} does not stop in order: {}", instance.name, status.message()));
   }
   instance.down_ms = down_ms;
@@ -62,6 +85,7 @@ void World::stop(Instance& instance, int64_t down_ms) {
 
 void World::kill(Instance& instance, int64_t down_ms) {
   instance.down_ms = down_ms;
+  if (instance.disk != nullptr) instance.disk->cut_off();
   if (instance.is_in_turn) {
     instance.is_dead = true;
   } else {
@@ -70,7 +94,9 @@ void World::kill(Instance& instance, int64_t down_ms) {
 }
 
 void World::bury(Instance& instance) {
+  if (instance.disk != nullptr) instance.disk->finish_flushes();
   instance.engine.reset();
+  see_disk(instance);
   instance.is_dead = false;
   instance.has_committed = false;
   instance.has_old_tables = false;
@@ -128,6 +154,7 @@ LinkHooks World::hooks_of(Instance& instance) {
 Fate World::on_call(Instance& instance, Call call) {
   const Error dead{ErrorCode::kInternal, "the process is gone"};
   if (instance.is_dead) return {.before = dead};
+  if (instance.disk != nullptr) instance.disk->finish_flushes();
   Fate fate;
   for (size_t i = 0; i < instance.armed.size() && !is_nested_; ++i) {
     Strike& armed = instance.armed[i];

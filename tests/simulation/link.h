@@ -29,7 +29,8 @@ enum class Call : unsigned char {
   kWatermarks,
   kTopics,
   kMembers,
-  kStep,  ///< no call: a step of a commit
+  kStep,      ///< no call: a step of a commit
+  kSnapshot,  ///< no call: a step of taking or downloading a snapshot
 };
 
 /// The outcome of a call, as the world decides it.

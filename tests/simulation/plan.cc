@@ -7,6 +7,7 @@
 
 #include "draws.h"
 #include "jobs/job.h"
+#include "storage_plan.h"
 
 namespace millrace::simulation {
 namespace {
@@ -68,6 +69,7 @@ WorldPlan make_plan(uint64_t seed, const PlanOptions& options) {
   std::vector<Kind> kinds;
   for (size_t k = 0; k < kKinds; ++k) {
     const auto kind = static_cast<Kind>(k);
+    if (is_of_storage(kind)) continue;
     // A world without some kinds gets deeper into the others.
     const bool is_of_disk = kind == Kind::kDiskLost || kind == Kind::kDiskTorn;
     Draws& from = kind > Kind::kDiskTorn ? later : draws;
@@ -102,6 +104,7 @@ WorldPlan make_plan(uint64_t seed, const PlanOptions& options) {
     plan.strikes.push_back(strike);
   }
   std::ranges::stable_sort(plan.strikes, {}, &Strike::step);
+  plan_storage(plan, options);
   return plan;
 }
 
@@ -117,10 +120,11 @@ WorldPlan reduced(const WorldPlan& plan, const std::vector<size_t>& kept) {
 std::string describe(const WorldPlan& plan) {
   return fmt::format(
       "job={} instances={} partitions={} standbys={} static={} disk={} slice={} commit_ms={} "
-      "commit_bytes={} on_error={} upgrades={} steps={} strikes={}",
+      "commit_bytes={} on_error={} upgrades={} {} steps={} strikes={}",
       plan.job, plan.instances, plan.partitions, plan.standby_replicas, plan.is_static,
       plan.on_disk, plan.slice_records, plan.commit_interval_ms, plan.commit_bytes_max,
-      to_string(plan.on_error), plan.has_upgrades, plan.steps, plan.strikes.size());
+      to_string(plan.on_error), plan.has_upgrades, describe(plan.storage), plan.steps,
+      plan.strikes.size());
 }
 
 std::string describe(const Strike& strike) {

@@ -10,6 +10,17 @@
 
 namespace millrace::simulation {
 
+/// How the instances of a world keep and move state.
+struct StoragePlan {
+  bool is_pipelined = false;
+  size_t input_buffer_bytes = 64 << 20;
+  size_t cache_bytes = 256 << 20;
+  size_t write_buffer_bytes = 128 << 20;
+  bool has_snapshots = false;
+  int64_t snapshot_interval_ms = 1'000;
+  int64_t cleanup_delay_ms = 600'000;
+};
+
 /// All that a seed decides before the world begins.
 struct WorldPlan {
   uint64_t seed = 0;
@@ -27,6 +38,7 @@ struct WorldPlan {
   int32_t slice_records = 1;
   int64_t commit_interval_ms = 1;
   size_t commit_bytes_max = 1;
+  StoragePlan storage;
   int steps = 0;
   std::vector<Strike> strikes;  ///< by step
 };

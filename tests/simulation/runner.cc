@@ -19,6 +19,8 @@ namespace {
 
 /// Of one world; any takes a hundredth of it.
 constexpr rlim_t kProcessorSecondsMax = 30;
+/// Of one world, on a machine that does much else: one that waits for itself ends then.
+constexpr unsigned kSecondsMax = 600;
 
 std::string encode(const Outcome& outcome) {
   std::string text = fmt::format("{} {} {} {}\n", outcome.faults, outcome.records, outcome.turns,
@@ -105,6 +107,7 @@ class Process {
   [[noreturn]] void live(int out) const {
     const rlimit limit{kProcessorSecondsMax, kProcessorSecondsMax};
     ::setrlimit(RLIMIT_CPU, &limit);
+    ::alarm(kSecondsMax);
     const std::string text = encode(World(plan_).run());
     size_t written = 0;
     while (written < text.size()) {
@@ -134,12 +137,13 @@ void run_all(size_t workers, const std::function<bool(WorldPlan&)>& next,
              const std::function<void(const WorldPlan&, const Outcome&)>& done) {
   std::vector<std::unique_ptr<Process>> running;
   bool has_more = true;
-  while (has_more || !running.empty()) {
+  for (;;) {
     while (has_more && running.size() < workers) {
       WorldPlan plan;
       has_more = next(plan);
       if (has_more) running.push_back(std::make_unique<Process>(std::move(plan)));
     }
+    if (running.empty()) return;
     std::vector<pollfd> waits;
     for (const auto& process : running) waits.push_back({process->descriptor(), POLLIN, 0});
     if (::poll(waits.data(), waits.size(), -1) < 0) continue;

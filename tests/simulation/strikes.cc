@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "instance.h"
+#include "storage_plan.h"
 
 namespace millrace::simulation {
 namespace {
@@ -22,12 +23,18 @@ int64_t duration_ms(Draws& draws) {
 bool World::applies(Kind kind, Call call) {
   switch (kind) {
     case Kind::kRequestLost:
-      return call != Call::kStep && call != Call::kMembership && call != Call::kJoin;
+      return call != Call::kStep && call != Call::kSnapshot && call != Call::kMembership &&
+             call != Call::kJoin;
     case Kind::kAnswerLost:
       return call == Call::kInit || call == Call::kCommit || call == Call::kAbort ||
              call == Call::kSendOffsets || call == Call::kTopics;
     case Kind::kAborted:
       return call == Call::kSend || call == Call::kSendOffsets || call == Call::kCommit;
+    case Kind::kSnapshotCut:
+    case Kind::kSnapshotGarbled:
+    case Kind::kSnapshotFuture:
+    case Kind::kSnapshotGone:
+      return call == Call::kSnapshot;
     default:
       return true;
   }
@@ -66,7 +73,8 @@ void World::strike(const Strike& strike) {
 }
 
 Fate World::strike_in_call(Instance& instance, const Strike& strike, Call call) {
-  count(strike, phase_of(instance, call));
+  const bool is_storage = is_of_storage(strike.kind);
+  if (!is_storage) count(strike, phase_of(instance, call));
   Draws draws(strike.salt);
   const Error dead{ErrorCode::kInternal, "the process is gone"};
   switch (strike.kind) {
@@ -92,7 +100,10 @@ Fate World::strike_in_call(Instance& instance, const Strike& strike, Call call) 
       go_on(instance, draws.between(1, 2'000));
       return {};
     default:
-      hit(instance, strike.kind, draws);
+      if (hit(instance, strike.kind, draws) && is_storage) {
+        count(strike, phase_of(instance, call));
+      }
+      if (instance.is_dead) return {.before = dead};
       return {};
   }
 }
@@ -164,7 +175,8 @@ bool World::hit(Instance& instance, Kind kind, Draws& draws) {
     case Kind::kDiskTorn:
       return damage_disk(instance, kind, draws);
     default:
-      return change_topics(kind, draws) || change_versions(instance, kind, draws);
+      return change_topics(kind, draws) || change_versions(instance, kind, draws) ||
+             hit_storage(instance, kind, draws);
   }
 }
 
@@ -312,6 +324,7 @@ void World::heal() {
   broker_.hold_markers(false);
   for (const auto& instance : instances_) {
     instance->armed.clear();
+    if (instance->disk != nullptr) instance->disk->heal();
     instance->cut_until_ms = 0;
     instance->frozen_until_ms = 0;
     if (plan_.has_upgrades && instance->is_next != plan_.ends_upgraded) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "instance.h"
 #include "jobs/jobs.h"
 
@@ -53,6 +54,7 @@ World::World(const WorldPlan& plan)
   for (size_t i = 0; i < plan_.instances; ++i) {
     Instance& instance = *instances_.emplace_back(std::make_unique<Instance>());
     instance.name = fmt::format("i{}", i);
+    if (plan_.on_disk) instance.disk = std::make_unique<Disk>();
     instance.kafka = broker_.clients();
     instance.link = make_link(*instance.kafka, hooks_of(instance));
   }
@@ -106,9 +108,10 @@ void World::turn(Instance& instance) {
   instance.is_in_turn = true;
   const Status status = instance.engine->run_once();
   instance.is_in_turn = false;
+  see_disk(instance);
   if (instance.is_dead) return bury(instance);
-  if (!status.ok() && status.code() == ErrorCode::kStoreIo && instance.has_damage) {
-    instance.down_ms = 1;
+  if (!status.ok() && status.code() == ErrorCode::kStoreIo && may_fail_on_disk(instance)) {
+    instance.down_ms = 100;
     return bury(instance);
   }
   if (!status.ok() && has_explanation(instance, status)) {
@@ -120,6 +123,7 @@ void World::turn(Instance& instance) {
                      status.message()));
     return;
   }
+  note(check_bounds(instance.name, *instance.engine, plan_));
   count_look(instance);
   if (!topics_.aside.empty()) notice_new_changelogs();
   if (!std::exchange(instance.has_committed, false)) return;

@@ -63,6 +63,8 @@ class World {
     std::set<std::string> quiet;  ///< inputs that were replaced, and take no records yet
     std::set<std::string> aside;  ///< changelogs that were deleted
   };
+  /// Below `root_`, beside the folders of the instances.
+  static constexpr const char* kSnapshots = "snapshots";
 
   // world.cc: what happens without faults.
   void step();
@@ -116,6 +118,15 @@ class World {
   /// Somebody else's inputs in a transaction that stays open for a while.
   bool send_as_stranger(Draws& draws);
   bool damage_disk(Instance& instance, Kind kind, Draws& draws);
+
+  // storage_strikes.cc: what faults do to databases and snapshots.
+  bool hit_storage(Instance& instance, Kind kind, Draws& draws);
+  bool begin_disk_fault(Instance& instance, Kind kind, Draws& draws);
+  /// Ends what RocksDB has still to do, and counts the faults that hit it.
+  void see_disk(Instance& instance);
+  bool may_fail_on_disk(const Instance& instance) const;
+  bool damage_snapshot(Kind kind, Draws& draws);
+
   void heal();
 
   // topics.cc: topics that somebody changes.

@@ -5,9 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "faulty_env.h"
 #include "state/open_task_state.h"
 #include "state_fixture.h"
+#include "tests/support/faulty_env.h"
 
 namespace millrace::state_crash_test {
 

@@ -9,9 +9,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "faulty_env.h"
 #include "state/open_task_state.h"
 #include "state_fixture.h"
+#include "tests/support/faulty_env.h"
 
 namespace millrace::state_faults_test {
 
@@ -129,13 +129,15 @@ class StateFaultsTest : public ::testing::Test {
     auto state = open_faulty();
     EXPECT_TRUE(state.ok());
     std::mutex mutex;
-    system_->on_change = [&] {
+    system_->on_step = [&](FileStep step) {
+      if (step == FileStep::kRead) return rocksdb::IOStatus::OK();
       const std::lock_guard lock(mutex);
       copies.push_back(directory_.path() / ("copy" + std::to_string(copies.size())));
       copy_as_a_crash(options_.directory, copies.back());
+      return rocksdb::IOStatus::OK();
     };
     EXPECT_TRUE(work(**state).ok());
-    system_->on_change = {};
+    system_->on_step = {};
     std::map<int64_t, int> left;
     for (const fs::path& copy : copies) {
       TaskStateOptions options = options_;

@@ -7,13 +7,13 @@
 #include <rocksdb/env.h>
 #include <rocksdb/system_clock.h>
 
-#include "faulty_file_system.h"
+#include "tests/support/faulty_file_system.h"
 
 namespace millrace {
 
 /// RocksDB's surroundings on a faulty file system. Nothing sleeps there: RocksDB waits a second
 /// after each flush that fails, in case the disk recovers, and holds up the closing as long.
-class FaultyEnv final : public rocksdb::EnvWrapper {
+class FaultyEnv : public rocksdb::EnvWrapper {
  public:
   explicit FaultyEnv(std::shared_ptr<FaultyFileSystem> system)
       : EnvWrapper(rocksdb::NewCompositeEnv(system)) {

@@ -1,0 +1,45 @@
+#include "bounds.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "millrace/engine/metrics.h"
+
+namespace millrace::simulation {
+namespace {
+
+/// A record's row, outputs and their keys, at most.
+constexpr double kRecordBytesMax = 1'000;
+/// A batch that was fetched when a queue was below its share, at most.
+constexpr double kBatchBytesMax = 20'000;
+constexpr double kTasksAPartition = 2;
+constexpr double kInputsATask = 2;
+
+Finding exceeds(std::string_view what, const std::string& instance, double bytes, double bound) {
+  if (bytes <= bound) return {};
+  return fmt::format("{} has {} bytes {}, and the settings allow {}", instance, bytes, what, bound);
+}
+
+}  // namespace
+
+Finding check_bounds(const std::string& instance, Engine& engine, const WorldPlan& plan) {
+  Metrics& metrics = engine.metrics();
+  const double tasks = plan.partitions * kTasksAPartition;
+  const double dirty = metrics.dirty_bytes().value();
+  // A slice of every task is processed whole before anything is looked at.
+  const double slices = tasks * plan.slice_records * kRecordBytesMax;
+  const auto commit = static_cast<double>(plan.commit_bytes_max);
+  const double generations = plan.storage.is_pipelined ? 2 * (commit + slices) : commit;
+  if (Finding found = exceeds("uncommitted", instance, dirty, generations)) return found;
+  const double cache = std::max(static_cast<double>(plan.storage.cache_bytes), dirty) + slices;
+  if (Finding found = exceeds("of rows", instance, metrics.store_cache_bytes().value(), cache)) {
+    return found;
+  }
+  const double queues =
+      static_cast<double>(plan.storage.input_buffer_bytes) + tasks * kInputsATask * kBatchBytesMax;
+  return exceeds("fetched", instance, metrics.input_buffer_bytes().value(), queues);
+}
+
+}  // namespace millrace::simulation
