@@ -22,6 +22,10 @@ readonly TEST=(
 readonly RUN=(
   default-jdk-headless maven ca-certificates curl jq python3 kcat procps
 )
+# The databases of apps/connect. MariaDB's core has no service that starts by itself.
+readonly SOURCES=(
+  postgresql mariadb-server-core mariadb-client-core
+)
 readonly APT_TIMEOUT_S=1500
 readonly LINT=$ROOT/.local/lint
 readonly LINT_WHEELS=$ROOT/tests/lint/requirements.txt
@@ -29,7 +33,7 @@ readonly LINT_TIMEOUT_S=600
 
 usage() {
   cat <<TEXT
-Usage: apps/setup.sh [--check] [--help]
+Usage: apps/setup.sh [--sources] [--check] [--help]
 
 Installs what Millrace needs on Debian 12 or 13: the compiler and libraries, the test tools, and
 what the local Kafka runs on (a Java runtime, Maven, kcat). Installs only what is missing and
@@ -39,7 +43,8 @@ The lint tools (clang-format, clang-tidy) come as pinned wheels from PyPI into .
 release has the same version. Where they cannot be fetched, setup says so and succeeds: the checks
 that need them are then skipped.
 
-  --check  install nothing; list what is missing and exit 1 if anything is
+  --sources  the databases of apps/connect too, for the tests of change data capture
+  --check    install nothing; list what is missing and exit 1 if anything is
 TEXT
 }
 
@@ -97,24 +102,27 @@ install_packages() {
 }
 
 main() {
-  local check=false
-  case "${1:-}" in
-    '') ;;
-    --check) check=true ;;
-    -h | --help)
-      usage
-      return 0
-      ;;
-    *)
-      usage >&2
-      die "unknown argument: $1"
-      ;;
-  esac
+  local check=false all=("${BUILD[@]}" "${TEST[@]}" "${RUN[@]}")
+  while (($#)); do
+    case $1 in
+      --check) check=true ;;
+      --sources) all+=("${SOURCES[@]}") ;;
+      -h | --help)
+        usage
+        return 0
+        ;;
+      *)
+        usage >&2
+        die "unknown argument: $1"
+        ;;
+    esac
+    shift
+  done
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     die "this is not a Debian system: install what $0 lists under BUILD, TEST and RUN by hand"
   fi
 
-  local all=("${BUILD[@]}" "${TEST[@]}" "${RUN[@]}") wanted
+  local wanted
   mapfile -t wanted < <(missing "${all[@]}")
   if ((${#wanted[@]})); then
     echo "setup: ${#wanted[@]} of ${#all[@]} packages are missing: ${wanted[*]}"

@@ -14,13 +14,14 @@ readonly UNIT_TIMEOUT_S=600
 readonly SANITIZERS_TIMEOUT_S=1500
 readonly LINT_TIMEOUT_S=3900
 readonly BROKER_TIMEOUT_S=2400
+readonly CDC_TIMEOUT_S=1800
 readonly FAULTS_TIMEOUT_S=1500
 readonly SIMULATION_TIMEOUT_S=900
 
 usage() {
   cat <<TEXT
 Usage: tests/run.sh [--all] [--unit] [--lint] [--tidy] [--broker] [--install]
-                    [--simulation] [--faults] [--sanitizers] [--kafka VERSION]
+                    [--simulation] [--cdc] [--faults] [--sanitizers] [--kafka VERSION]
 
 Installs what is missing (apps/setup.sh), builds everything with the preset "release" into
 .build/release, and runs the tests that carry the labels asked for; ctest's own summary is the last
@@ -34,13 +35,15 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
                 the end
   --install     installs into a prefix and builds an outside project against it; no broker
   --simulation  20,000 faults in simulated worlds (tests/simulation); no broker; about a minute
+  --cdc         the CRM job fed by Debezium from a real PostgreSQL and a real MariaDB, which it
+                installs; about five minutes; not part of --all
   --faults      kills, cuts and damage under load, against a Kafka of its own; about five minutes;
                 not part of --all
   --all         --lint, --unit, --simulation, --install, --broker, --tidy, in this order
   --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan" (of
                 parts that have threads); not part of --all, as both are builds of their own
   --kafka VERSION
-                of the Kafka of --broker and --faults, for instance 3.9.2 or 4.1.2; default: the one
+                of the Kafka of --broker, --cdc and --faults, for instance 3.9.2 or 4.1.2; default: the one
                 that apps/kafka/pom.xml names
 
 Environment:
@@ -96,7 +99,7 @@ run_label() {
 # Broker tests have one broker and measure time; the others have the machine.
 jobs_of() {
   case $1 in
-    broker | install | faults | simulation) echo 1 ;;
+    broker | install | cdc | faults | simulation) echo 1 ;;
     *) nproc ;;
   esac
 }
@@ -157,7 +160,8 @@ main() {
   (($#)) || set -- --all
   while (($#)); do
     case $1 in
-      --unit | --lint | --tidy | --broker | --install | --simulation | --faults | --sanitizers)
+      --unit | --lint | --tidy | --broker | --install | --simulation | --cdc | \
+        --faults | --sanitizers)
         want[${1#--}]=1
         ;;
       --kafka)
@@ -184,9 +188,9 @@ main() {
   take_turns
   trap clean_up EXIT
   trap 'exit 130' INT TERM HUP
-  "$ROOT/apps/setup.sh"
+  "$ROOT/apps/setup.sh" ${want[cdc]:+--sources}
   local label
-  for label in lint unit simulation install broker faults tidy; do
+  for label in lint unit simulation install broker cdc faults tidy; do
     if [[ -n ${want[$label]:-} ]]; then
       build release
       break
@@ -202,6 +206,7 @@ main() {
     start_kafka
     run_label release broker "$BROKER_TIMEOUT_S"
   fi
+  if [[ -n ${want[cdc]:-} ]]; then run_label release cdc "$CDC_TIMEOUT_S"; fi
   if [[ -n ${want[faults]:-} ]]; then run_label release faults "$FAULTS_TIMEOUT_S"; fi
   if [[ -n ${want[tidy]:-} ]]; then run_label release tidy "$LINT_TIMEOUT_S"; fi
   if [[ -n ${want[sanitizers]:-} ]]; then run_sanitizers; fi

@@ -10,12 +10,13 @@ VERSION=${MILLRACE_KAFKA_VERSION:-$DEFAULT_VERSION}
 JARS=$(realpath -m -- "${MILLRACE_KAFKA_JARS:-$LOCAL/kafka-jars-$VERSION}")
 HEAP=${MILLRACE_KAFKA_HEAP:-1g}
 readonly HERE LOCAL DEFAULT_VERSION VERSION JARS HEAP
-readonly MARKER=.millrace-local-kafka
+readonly service=kafka marker=.millrace-local-kafka
 readonly DOWNLOAD_TIMEOUT_S=600
 readonly START_TIMEOUT_S=240  # on a busy machine
 readonly STOP_TIMEOUT_S=30
-readonly LOCK_TIMEOUT_S=180
 readonly NODES_MAX=9
+# shellcheck source=apps/local_service.sh
+source "$HERE/../local_service.sh"
 
 port=9092
 dir=
@@ -60,13 +61,6 @@ Environment:
 TEXT
 }
 
-say() { echo "kafka: $*"; }
-
-die() {
-  echo "kafka: $*" >&2
-  exit 1
-}
-
 # Puts the jars into JARS, all or nothing; whoever comes second waits for the first.
 fetch_jars() {
   [[ -e $JARS/kafka_2.13-$VERSION.jar ]] && return 0
@@ -86,25 +80,6 @@ fetch_jars() {
   exec {lock}>&-
 }
 
-# One command at a time per data folder. The lock is the folder itself: no file is left behind.
-lock_dir() {
-  exec {dir_lock}<"$dir"
-  flock -w "$LOCK_TIMEOUT_S" "$dir_lock" || die "another command has held $dir for too long"
-  [[ /proc/self/fd/$dir_lock -ef $dir ]] || die "$dir was wiped meanwhile: try again"
-}
-
-require_own_dir() {
-  [[ -e $dir/$MARKER ]] || die "$dir is not the data folder of a local Kafka (no $MARKER in it)"
-}
-
-make_dir() {
-  mkdir -p "$dir"
-  lock_dir
-  [[ -e $dir/$MARKER ]] && return 0
-  [[ -z $(ls -A "$dir") ]] || die "$dir is not empty and not the data folder of a local Kafka"
-  touch "$dir/$MARKER"
-}
-
 # Of a node. The first one's folder holds those of the others.
 home_of() { if (($1 == 1)); then echo "$dir"; else echo "$dir/node-$1"; fi; }
 port_of() { echo $((port + $1 - 1)); }
@@ -121,7 +96,7 @@ known_nodes() {
 chosen_nodes() { if [[ -n $node ]]; then echo "$node"; else known_nodes; fi; }
 
 # A node's process id; fails when there is none. A recycled id does not count.
-running_pid() {
+node_pid() {
   local pid home
   home=$(home_of "$1")
   pid=$(cat "$home/kafka.pid" 2>/dev/null) && [[ -n $pid ]] &&
@@ -129,10 +104,8 @@ running_pid() {
     echo "$pid"
 }
 
-listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
 # Whether a Kafka at the port answers a metadata request with itself, node $1, as a broker.
-answers() {
+node_answers() {
   listens "$2" &&
     timeout 5 kcat -L -b "127.0.0.1:$2" -m 3 2>/dev/null | grep -q "^  broker $1 at 127.0.0.1:$2"
 }
@@ -197,12 +170,9 @@ TEXT
 # Replaces this (sub)shell by a JVM of a node that holds nothing of the caller: no descriptor, no
 # terminal.
 exec_java() {
-  local home=$1 out=$2 fd
+  local home=$1 out=$2
   shift 2
-  for fd in /proc/self/fd/*; do
-    fd=${fd##*/}
-    if ((fd > 2)); then eval "exec $fd>&-"; fi
-  done
+  close_descriptors
   exec setsid java -Djava.io.tmpdir="$home/tmp" -Djava.awt.headless=true \
     -Dlog4j2.configurationFile="$HERE/log4j2.properties" -Dmillrace.kafka.dir="$home" \
     -cp "$JARS/*" "$@" </dev/null >"$out" 2>&1
@@ -226,7 +196,7 @@ start() {
   make_dir
   for ((k = 1; k <= nodes; k++)); do start_node "$k"; done
   for ((k = 1; k <= nodes; k++)); do
-    wait_until_it_answers "$k"
+    wait_for_node "$k"
     addresses+=("127.0.0.1:$(port_of "$k")")
   done
   (
@@ -239,7 +209,7 @@ start_node() {
   local k=$1 home own_port
   home=$(home_of "$k")
   own_port=$(port_of "$k")
-  if running_pid "$k" >/dev/null; then
+  if node_pid "$k" >/dev/null; then
     [[ $(recorded_port "$k") == "$own_port" ]] ||
       die "node $k in $dir runs on port $(recorded_port "$k")"
     return 0
@@ -254,20 +224,16 @@ start_node() {
   echo $! >"$home/kafka.pid"
 }
 
-# Not a zombie either. The command line would not tell: it is empty for a moment while a process
-# becomes another program.
-is_alive() { grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null; }
-
-wait_until_it_answers() {
+wait_for_node() {
   local k=$1 deadline=$((SECONDS + START_TIMEOUT_S)) pid home own_port
   home=$(home_of "$k")
   own_port=$(port_of "$k")
   pid=$(cat "$home/kafka.pid")
-  until answers "$k" "$own_port"; do
+  until node_answers "$k" "$own_port"; do
     is_alive "$pid" ||
       die "node $k ended: $(tail -n 5 "$home/server.out" "$home/server.log" 2>/dev/null)"
     if ((SECONDS >= deadline)); then
-      end_process "$k"
+      end_node "$k"
       die "no answer on port $own_port after $START_TIMEOUT_S s: see $home/server.log"
     fi
     sleep 0.1
@@ -279,15 +245,15 @@ stop() {
   [[ -d $dir ]] || return 0
   require_own_dir
   lock_dir
-  for k in $(chosen_nodes); do end_process "$k"; done
+  for k in $(chosen_nodes); do end_node "$k"; done
 }
 
-end_process() {
+end_node() {
   local k=$1 pid deadline
-  if pid=$(running_pid "$k"); then
+  if pid=$(node_pid "$k"); then
     kill -TERM "$pid" 2>/dev/null || true
     deadline=$((SECONDS + STOP_TIMEOUT_S))
-    while running_pid "$k" >/dev/null; do
+    while node_pid "$k" >/dev/null; do
       if ((SECONDS >= deadline)); then
         say "node $k did not stop within $STOP_TIMEOUT_S s: killing it"
         kill_process "$k"
@@ -303,7 +269,7 @@ end_process() {
 # Returns when it is gone and its port is free.
 kill_process() {
   local k=$1 deadline=$((SECONDS + STOP_TIMEOUT_S)) pid own_port
-  if pid=$(running_pid "$k"); then
+  if pid=$(node_pid "$k"); then
     own_port=$(recorded_port "$k")
     kill -KILL "$pid" 2>/dev/null || true
     while is_alive "$pid" || listens "$own_port"; do
@@ -325,7 +291,7 @@ kill_nodes() {
 status() {
   local k pid code=0
   for k in $(chosen_nodes); do
-    if pid=$(running_pid "$k") && answers "$k" "$(recorded_port "$k")"; then
+    if pid=$(node_pid "$k") && node_answers "$k" "$(recorded_port "$k")"; then
       say "node $k: running on 127.0.0.1:$(recorded_port "$k"), process $pid," \
         "data in $(home_of "$k")"
     else
@@ -342,7 +308,7 @@ wipe() {
   require_own_dir
   [[ $node != 1 ]] || die "node 1 knows what the others hold: wipe all of them, without --node"
   lock_dir
-  for k in $(chosen_nodes); do end_process "$k"; done
+  for k in $(chosen_nodes); do end_node "$k"; done
   rm -rf -- "$(home_of "${node:-1}")"
 }
 
@@ -382,7 +348,7 @@ main() {
   done
   [[ -n $command ]] || die "say start, stop, kill, status or wipe (try --help)"
   [[ $command != start || -z $node ]] || die "start takes --nodes, and starts those that do not run"
-  if ! [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || ((port > 65534)); then die "not a port: $port"; fi
+  require_port
   [[ $VERSION =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "not a version of Kafka: $VERSION"
   command -v java kcat >/dev/null || die "there is no java or kcat: run apps/setup.sh first"
   dir=$(realpath -m -- "${dir:-$LOCAL/kafka-$port}")
