@@ -3,10 +3,11 @@
 #include <cstring>
 
 namespace millrace::engine::kafka {
+
+#if !MILLRACE_RDKAFKA_TELLS_GENERATION
 namespace {
 
 /// librdkafka's form: this mark, the generation as a native int32, then group and member ids.
-/// 2.0.2 has no accessor for the generation.
 constexpr std::string_view kMark = "CGMDv2:";
 
 }  // namespace
@@ -18,6 +19,7 @@ int32_t generation_of(std::string_view encoded) {
   }
   return generation;
 }
+#endif
 
 GroupMetadata capture_group_metadata(rd_kafka_t* consumer) {
   GroupMetadata group;
@@ -29,7 +31,11 @@ GroupMetadata capture_group_metadata(rd_kafka_t* consumer) {
   if (error != nullptr) return group;
   group.encoded.assign(static_cast<const char*>(buffer), size);
   rd_kafka_mem_free(nullptr, buffer);
+#if MILLRACE_RDKAFKA_TELLS_GENERATION
+  group.generation = rd_kafka_consumer_group_metadata_generation_id(metadata.get());
+#else
   group.generation = generation_of(group.encoded);
+#endif
   return group;
 }
 

@@ -2,11 +2,15 @@
 
 #include <librdkafka/rdkafka.h>
 
-namespace millrace::engine::kafka {
+// The engine asks for librdkafka's version here and nowhere else. Each answer names the version that
+// makes the other way dead code, which goes with the support for Debian 12, whose librdkafka is
+// 2.0.2.
 
-// The engine asks for the version of the loaded librdkafka here and nowhere else. Each function
-// names the version that makes the other way dead code, which goes with the support for Debian 12,
-// whose librdkafka is 2.0.2.
+/// 2.8.0 tells the generation in a consumer's group metadata. Before, `generation_of` reads it from
+/// the encoded form. A macro, as older headers do not declare the function.
+#define MILLRACE_RDKAFKA_TELLS_GENERATION (RD_KAFKA_VERSION >= 0x02080000)
+
+namespace millrace::engine::kafka {
 
 /// 2.2.0: librdkafka looks at a full prefetch queue again after `fetch.queue.backoff.ms`. Before,
 /// it slept a second, and `FetchWaker` had to end the sleep.

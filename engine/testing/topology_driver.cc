@@ -11,6 +11,7 @@
 #include "millrace/core/partitioner.h"
 #include "millrace/state/timer_queue.h"
 
+#include "engine/testing/driver_broker.h"
 #include "engine/testing/manual_clock.h"
 #include "engine/testing/memory_broker.h"
 
@@ -249,8 +250,8 @@ void TopologyDriver::delete_state() {
 Engine& TopologyDriver::engine() {
   return *impl_->engine;
 }
-MemoryBroker& TopologyDriver::broker() {
-  return impl_->broker;
+MemoryBroker& DriverInternals::broker(TopologyDriver& driver) {
+  return driver.impl_->broker;
 }
 
 }  // namespace millrace::testing

@@ -16,6 +16,7 @@
 
 #include "child_world.h"
 #include "crm/account_topology.h"
+#include "engine/testing/driver_broker.h"
 #include "engine/testing/memory_broker.h"
 #include "territory/territory_records.h"
 #include "tests/unit/mutator.h"
@@ -148,8 +149,8 @@ class FuzzedFlow {
         seen_, [&](const auto& entry) { return entry.first.ends_with(topics_end); }));
   }
   void append(const Forged& forged) {
-    const auto partitions = static_cast<size_t>(driver_.broker().partitions(forged.topic));
-    driver_.broker().append({forged.topic, static_cast<int32_t>(up_to(partitions - 1))},
+    const auto partitions = static_cast<size_t>(broker_of(driver_).partitions(forged.topic));
+    broker_of(driver_).append({forged.topic, static_cast<int32_t>(up_to(partitions - 1))},
                             forged.record);
   }
 
@@ -170,11 +171,11 @@ class FuzzedFlow {
   }
 
   void collect() {
-    for (const std::string& topic : driver_.broker().topics()) {
+    for (const std::string& topic : broker_of(driver_).topics()) {
       if (!topic.starts_with(kPrefix)) continue;
-      for (int32_t p = 0; p < driver_.broker().partitions(topic); ++p) {
+      for (int32_t p = 0; p < broker_of(driver_).partitions(topic); ++p) {
         int64_t& from = read_to_[{topic, p}];
-        for (StoredRecord& record : driver_.broker().read_committed({topic, p}, from)) {
+        for (StoredRecord& record : broker_of(driver_).read_committed({topic, p}, from)) {
           from = record.offset + 1;
           seen_[topic].push_back(std::move(record));
         }
@@ -241,7 +242,7 @@ TEST(InternalTopicsFuzz, ForgedRowsOfChangelogsDoNoHarm) {
 
 TEST(InternalTopicsFuzz, AForgedRowThatIsNoneEndsTheStartWithItsPlace) {
   FuzzedFlow flow(1);
-  flow.driver().broker().append({"test-merge-forest-changelog", 0},
+  broker_of(flow.driver()).append({"test-merge-forest-changelog", 0},
                                 {.key = "nx", .value = "no node", .headers = {}});
   flow.driver().crash_and_restart();
   const Status status = flow.driver().try_run();

@@ -5,7 +5,7 @@
 #include "millrace/testing/topology_driver.h"
 
 #include "cluster.h"
-#include "engine/testing/memory_broker.h"
+#include "engine/testing/driver_broker.h"
 #include "small_topologies.h"
 
 namespace millrace::engine::broadcasts_test {
@@ -138,7 +138,7 @@ TEST_P(BroadcastsTest, WhatCompactionTookAwayIsSaidToBeUnknown) {
   driver.pipe(kRules, "r1", "x", 20);
   driver.run();
   driver.pipe(kRules, "r1", "y", 30);
-  driver.broker().compact("rules");
+  broker_of(driver).compact("rules");
   driver.restart();
   driver.pipe(kLeft, "k", "r1", 10);
   driver.run();

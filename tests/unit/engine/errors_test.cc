@@ -10,7 +10,7 @@
 
 #include "engine/base/line_limit.h"
 #include "engine/output/dead_letters.h"
-#include "engine/testing/memory_broker.h"
+#include "engine/testing/driver_broker.h"
 #include "secret_files.h"
 #include "small_topologies.h"
 
@@ -163,7 +163,7 @@ TEST(Errors, AnInvalidRecordStopsTheEngineUnderPolicyFail) {
   EXPECT_EQ(status.code(), ErrorCode::kInvalidRecord);
   EXPECT_THAT(status.message(), HasSubstr("left/0@0"));
   EXPECT_EQ(driver.engine().state(), EngineState::kFailed);
-  EXPECT_EQ(driver.broker().committed_offset({"left", 0}), -1);
+  EXPECT_EQ(broker_of(driver).committed_offset({"left", 0}), -1);
 }
 
 TEST(Errors, AFailedEngineCommitsNothingWhenItCloses) {
@@ -173,7 +173,7 @@ TEST(Errors, AFailedEngineCommitsNothingWhenItCloses) {
   ASSERT_FALSE(driver.try_run().ok());
   EXPECT_FALSE(driver.engine().close().ok());
   EXPECT_THAT(outputs(driver), IsEmpty());
-  EXPECT_EQ(driver.broker().committed_offset({"left", 0}), -1);
+  EXPECT_EQ(broker_of(driver).committed_offset({"left", 0}), -1);
 }
 
 Status throw_at_odd(Bytes bytes) {
@@ -203,7 +203,7 @@ TEST(Errors, UserCodeThatThrowsLeavesNeitherRowNorOutput) {
   driver.run();
   EXPECT_THAT(outputs(driver), ElementsAre("good"));
   EXPECT_EQ(driver.store_bytes("rows", "k"), "good");
-  EXPECT_EQ(driver.broker().committed_offset({"left", 0}), 2);
+  EXPECT_EQ(broker_of(driver).committed_offset({"left", 0}), 2);
   EXPECT_EQ(driver.engine().metrics().dropped("user_code").value(), 1);
 }
 
@@ -222,7 +222,7 @@ TEST(Errors, ANullKeyForAStoreIsAUserError) {
     driver.pipe_bytes("left", std::nullopt, "keyless", 1);
     driver.run();
     EXPECT_EQ(driver.engine().metrics().dropped("user_code").value(), 1);
-    EXPECT_EQ(driver.broker().committed_offset({"left", 0}), 1);
+    EXPECT_EQ(broker_of(driver).committed_offset({"left", 0}), 1);
   }
 }
 

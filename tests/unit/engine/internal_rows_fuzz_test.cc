@@ -10,6 +10,7 @@
 
 #include "engine/output/dead_letters.h"
 #include "engine/task/task_broadcasts.h"
+#include "engine/testing/driver_broker.h"
 #include "engine/testing/memory_broker.h"
 #include "small_topologies.h"
 #include "tests/unit/mutator.h"
@@ -63,7 +64,7 @@ class ForgedRows : public ::testing::TestWithParam<TimeKind> {
     driver_.run();
   }
   StoredRecord forged(const char* changelog) {
-    const auto rows = driver_.broker().read_committed({changelog, 0});
+    const auto rows = broker_of(driver_).read_committed({changelog, 0});
     const StoredRecord& other = rows[mutator_.up_to(rows.size() - 1)];
     StoredRecord row = rows[mutator_.up_to(rows.size() - 1)];
     row.offset = row.transaction = 0;
@@ -90,7 +91,7 @@ TEST_P(ForgedRows, OfTimersAndCursorsDoNoHarm) {
         const Bytes value = row.value ? Bytes(*row.value) : Bytes();
         const Status status = changelog == kTimers ? TimerQueue::check_row(key, value)
                                                    : TaskBroadcasts::check_row(key, value);
-        if (status.ok() && row.key) driver_.broker().append({changelog, 0}, row);
+        if (status.ok() && row.key) broker_of(driver_).append({changelog, 0}, row);
         ++(status.ok() ? taken : refused);
       }
     }
@@ -105,7 +106,7 @@ TEST_P(ForgedRows, ThatAreNoneEndTheStartWithTheirPlace) {
   for (const char* const changelog : {kTimers, kCursors}) {
     TopologyDriver driver(scripted(timed_and_told(GetParam())), forgiving());
     driver.run();
-    driver.broker().append({changelog, 0}, {.key = "\x03"
+    broker_of(driver).append({changelog, 0}, {.key = "\x03"
                                                    "abc",
                                             .value = "",
                                             .headers = {}});

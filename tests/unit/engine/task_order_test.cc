@@ -2,6 +2,7 @@
 
 #include "millrace/testing/topology_driver.h"
 
+#include "engine/testing/driver_broker.h"
 #include "engine/testing/memory_broker.h"
 #include "small_topologies.h"
 
@@ -32,7 +33,7 @@ TEST(TaskOrder, WaitsForAnInputWhoseEndItHasNotSeen) {
   driver.pipe(kLeft, "k", "at 10", 10);
   driver.pipe(kRight, "k", "at 5", 5);
   // The first polls fail, of whichever input; nothing may overtake meanwhile.
-  driver.broker().inject({testing::Operation::kFetch, ErrorCode::kRetriable, false, 5});
+  broker_of(driver).inject({testing::Operation::kFetch, ErrorCode::kRetriable, false, 5});
   driver.run();
   EXPECT_THAT(outputs(driver), ElementsAre("at 5", "at 10"));
 }

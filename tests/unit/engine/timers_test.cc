@@ -5,7 +5,7 @@
 
 #include "millrace/testing/topology_driver.h"
 
-#include "engine/testing/memory_broker.h"
+#include "engine/testing/driver_broker.h"
 #include "small_topologies.h"
 
 namespace millrace::engine::timers_test {
@@ -238,7 +238,7 @@ TEST_P(TimersTest, AreRestoredFromTheirChangelog) {
   driver.advance_time(100);
   driver.run();
   EXPECT_THAT(outputs(driver), ElementsAre("a/0@1700000000100"));
-  driver.broker().compact("test-timers-changelog");
+  broker_of(driver).compact("test-timers-changelog");
   driver.delete_state();
   driver.restart();
   driver.advance_time(1'000);

@@ -7,7 +7,7 @@
 #include "millrace/testing/topology_driver.h"
 
 #include "cluster.h"
-#include "engine/testing/memory_broker.h"
+#include "engine/testing/driver_broker.h"
 #include "small_topologies.h"
 
 namespace millrace::engine::times_test {
@@ -170,7 +170,7 @@ TEST(StreamTime, BeginsAnewWithTheOffsets) {
   TopologyDriver driver(scripted(telling_stream_time()));
   driver.pipe(kLeft, "k", "v", 100);
   driver.run();
-  driver.broker().forget_offsets();
+  broker_of(driver).forget_offsets();
   driver.pipe(kLeft, "k", "v", 5);
   driver.restart();
   driver.run();

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "counting_topology.h"
+#include "engine/testing/driver_broker.h"
 #include "engine/testing/memory_broker.h"
 
 namespace millrace::testing::topology_driver_test {
@@ -84,7 +85,7 @@ TEST_P(DriverTest, AStateDirectoryThatIsLostIsRestoredFromTheChangelog) {
   TopologyDriver driver(counting_topology(), options());
   for (int i = 0; i < 100; ++i) driver.pipe(kWords, "k" + std::to_string(i % 10), "x", i);
   driver.run();
-  driver.broker().compact("test-counts-changelog");
+  broker_of(driver).compact("test-counts-changelog");
   driver.delete_state();
   driver.restart();
   driver.run();
@@ -136,7 +137,7 @@ TEST_P(DriverTest, ACommitWhoseOutcomeIsUnknownNeitherLosesNorDoubles) {
       driver.pipe(kWords, "a", "x", 1'000);
       driver.run();
       driver.pipe(kWords, "a", "x", 2'000);
-      driver.broker().inject({Operation::kCommitTransaction, code, takes_effect});
+      broker_of(driver).inject({Operation::kCommitTransaction, code, takes_effect});
       driver.run();
       driver.pipe(kWords, "a", "x", 3'000);
       driver.run();
@@ -152,7 +153,7 @@ TEST_P(DriverTest, AnAbortedCommitIsDoneAgain) {
     if (!state_dir_.empty()) std::filesystem::remove_all(state_dir_);
     TopologyDriver driver(counting_topology(), options());
     driver.pipe(kWords, "a", "x", 1'000);
-    driver.broker().inject({operation, ErrorCode::kAborted});
+    broker_of(driver).inject({operation, ErrorCode::kAborted});
     driver.run();
     EXPECT_THAT(counts(driver), ElementsAre(1));
     EXPECT_EQ(stored_count(driver, "a"), 1);
@@ -164,7 +165,7 @@ TEST_P(DriverTest, ARestoreBegunWhileTheLastCommitsMarkersArePendingIsComplete) 
   driver.pipe(kWords, "a", "x", 1'000);
   driver.run();
   driver.pipe(kWords, "a", "x", 2'000);
-  driver.broker().hold_markers(true);
+  broker_of(driver).hold_markers(true);
   driver.crash_at(CommitStep::kTransactionCommitted);
   EXPECT_FALSE(driver.try_run().ok());
   driver.crash_and_restart();
@@ -172,7 +173,7 @@ TEST_P(DriverTest, ARestoreBegunWhileTheLastCommitsMarkersArePendingIsComplete) 
     ASSERT_TRUE(driver.run_once());
     EXPECT_NE(driver.engine().state(), EngineState::kRunning);
   }
-  driver.broker().hold_markers(false);
+  broker_of(driver).hold_markers(false);
   driver.pipe(kWords, "a", "x", 3'000);
   driver.run();
   EXPECT_THAT(counts(driver), ElementsAre(1, 2, 3));

@@ -6,6 +6,7 @@
 
 #include "engine/output/dead_letters.h"
 #include "engine/testing/manual_clock.h"
+#include "engine/testing/driver_broker.h"
 #include "engine/testing/memory_broker.h"
 #include "tests/unit/engine/secret_files.h"
 #include "tests/unit/engine/small_topologies.h"
@@ -77,13 +78,13 @@ class Limits : public ::testing::Test {
              OnError refused = OnError::kDeadLetter) {
     options_.engine.on_refused_output = refused;
     driver_ = std::make_unique<TopologyDriver>(scripted(script), options_);
-    driver_->broker().delete_topic("out");
-    driver_->broker().create_topic("out", 1, out);
-    driver_->broker().create_topic("test-dead-letters", 1, letters);
+    broker_of(*driver_).delete_topic("out");
+    broker_of(*driver_).create_topic("out", 1, out);
+    broker_of(*driver_).create_topic("test-dead-letters", 1, letters);
   }
   /// The only dead letter, as a reader of its topic fetches it; nullopt: there is not just one.
   std::optional<DeadLetter> letter() {
-    const auto stored = driver_->broker().read_committed({"test-dead-letters", 0});
+    const auto stored = broker_of(*driver_).read_committed({"test-dead-letters", 0});
     if (stored.size() != 1) return std::nullopt;
     std::vector<Header> headers;
     for (const auto& [name, value] : stored[0].headers) {
@@ -269,7 +270,7 @@ TEST_F(Limits, ADeadLetterWhoseMetadataDoNotFitIsDroppedAndCounted) {
   driver_->pipe_bytes("left", "k", "v", 5);
   driver_->run();
   EXPECT_EQ(driver_->engine().metrics().dropped("dead_letter_refused").value(), 1);
-  EXPECT_EQ(driver_->broker().committed_offset({"left", 0}), 1);
+  EXPECT_EQ(broker_of(*driver_).committed_offset({"left", 0}), 1);
 }
 
 }  // namespace millrace::engine::limits_test

@@ -20,8 +20,6 @@
 
 namespace millrace::testing {
 
-class MemoryBroker;
-
 /// By name; a value of nullopt is null.
 using DriverHeaders = std::map<std::string, std::optional<std::string>>;
 
@@ -174,9 +172,10 @@ class TopologyDriver {
   void delete_state();
 
   Engine& engine();
-  MemoryBroker& broker();  ///< private header: `engine/testing/memory_broker.h`
 
  private:
+  friend struct DriverInternals;  ///< `engine/testing/driver_broker.h`, not installed
+
   void check_store(std::string_view store, const TypeInfo& key, const TypeInfo& value) const;
   std::vector<std::pair<std::string, std::string>> all_store_bytes(std::string_view store);
   template <class K>
