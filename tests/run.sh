@@ -43,8 +43,8 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
   --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan" (of
                 parts that have threads); not part of --all, as both are builds of their own
   --kafka VERSION
-                of the Kafka of --broker, --cdc and --faults, for instance 3.9.2 or 4.1.2; default: the one
-                that apps/kafka/pom.xml names
+                of the Kafka of --broker, --cdc and --faults, for instance 3.9.2 or 4.1.2; default:
+                the one that apps/kafka/pom.xml names
 
 Environment:
   MILLRACE_TEST_PORT    port of the local Kafka (default: the first free of 29092, 29192 ... 29992)

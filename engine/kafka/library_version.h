@@ -2,9 +2,9 @@
 
 #include <librdkafka/rdkafka.h>
 
-// The engine asks for librdkafka's version here and nowhere else. Each answer names the version that
-// makes the other way dead code, which goes with the support for Debian 12, whose librdkafka is
-// 2.0.2.
+// The engine asks for librdkafka's version here and nowhere else. Each answer names the version
+// that makes the other way dead code, which goes with the support for Debian 12, whose librdkafka
+// is 2.0.2.
 
 /// 2.8.0 tells the generation in a consumer's group metadata. Before, `generation_of` reads it from
 /// the encoded form. A macro, as older headers do not declare the function.

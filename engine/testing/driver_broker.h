@@ -11,7 +11,8 @@ struct DriverInternals {
   static MemoryBroker& broker(TopologyDriver& driver);
 };
 
-/// The driver's Kafka, for tests that break it or look into its topics. Valid as long as the driver.
+/// The driver's Kafka, for tests that break it or look into its topics. Valid as long as the
+/// driver.
 inline MemoryBroker& broker_of(TopologyDriver& driver) {
   return DriverInternals::broker(driver);
 }

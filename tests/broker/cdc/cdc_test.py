@@ -59,7 +59,8 @@ class World:
         for row in rows.values():
             if row["merged_into"] in rows:
                 continue
-            members = [row["id"], *(r["id"] for r in rows.values() if r["merged_into"] == row["id"])]
+            victims = [r["id"] for r in rows.values() if r["merged_into"] == row["id"]]
+            members = [row["id"], *victims]
             accounts[f"{self.source.name}:{row['id']}"] = (
                 {f"{self.source.name}:{member}" for member in members},
                 {name: row[name] for name in ("name", "country", "revenue", "notes")})

@@ -1,4 +1,4 @@
-"""What happens at the source, step by step. Each leaves the source quiet and checks."""
+"""The changes at the source, step by step. Each leaves the source quiet and checks."""
 
 import random
 import threading

@@ -151,7 +151,7 @@ class FuzzedFlow {
   void append(const Forged& forged) {
     const auto partitions = static_cast<size_t>(broker_of(driver_).partitions(forged.topic));
     broker_of(driver_).append({forged.topic, static_cast<int32_t>(up_to(partitions - 1))},
-                            forged.record);
+                              forged.record);
   }
 
  private:
@@ -242,8 +242,8 @@ TEST(InternalTopicsFuzz, ForgedRowsOfChangelogsDoNoHarm) {
 
 TEST(InternalTopicsFuzz, AForgedRowThatIsNoneEndsTheStartWithItsPlace) {
   FuzzedFlow flow(1);
-  broker_of(flow.driver()).append({"test-merge-forest-changelog", 0},
-                                {.key = "nx", .value = "no node", .headers = {}});
+  broker_of(flow.driver())
+      .append({"test-merge-forest-changelog", 0}, {.key = "nx", .value = "no node", .headers = {}});
   flow.driver().crash_and_restart();
   const Status status = flow.driver().try_run();
   EXPECT_EQ(status.code(), ErrorCode::kConfig);

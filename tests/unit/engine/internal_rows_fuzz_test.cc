@@ -107,9 +107,9 @@ TEST_P(ForgedRows, ThatAreNoneEndTheStartWithTheirPlace) {
     TopologyDriver driver(scripted(timed_and_told(GetParam())), forgiving());
     driver.run();
     broker_of(driver).append({changelog, 0}, {.key = "\x03"
-                                                   "abc",
-                                            .value = "",
-                                            .headers = {}});
+                                                     "abc",
+                                              .value = "",
+                                              .headers = {}});
     driver.crash_and_restart();
     const Status status = driver.try_run();
     EXPECT_EQ(status.code(), ErrorCode::kConfig);

@@ -5,8 +5,8 @@
 #include "millrace/testing/topology_driver.h"
 
 #include "engine/output/dead_letters.h"
-#include "engine/testing/manual_clock.h"
 #include "engine/testing/driver_broker.h"
+#include "engine/testing/manual_clock.h"
 #include "engine/testing/memory_broker.h"
 #include "tests/unit/engine/secret_files.h"
 #include "tests/unit/engine/small_topologies.h"
