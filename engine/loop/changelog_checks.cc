@@ -21,7 +21,8 @@ NewTopic* find(std::vector<NewTopic>& topics, const std::string& name) {
   return found == topics.end() ? nullptr : &*found;
 }
 
-/// The first input of the sub-topology of which the group has read anything.
+/// The first input of the sub-topology that a task has committed, be it at offset 0: then changes
+/// of a broadcast table or punctuations may have left rows.
 Result<std::optional<PartitionOffset>> committed_input(Admin& admin,
                                                        const SubTopology& sub_topology) {
   std::vector<TopicPartition> inputs;
@@ -31,7 +32,7 @@ Result<std::optional<PartitionOffset>> committed_input(Admin& admin,
   const Result<std::vector<PartitionOffset>> offsets = admin.committed(inputs);
   if (!offsets.ok()) return offsets.status();
   const auto found = std::find_if(offsets->begin(), offsets->end(),
-                                  [](const PartitionOffset& known) { return known.offset > 0; });
+                                  [](const PartitionOffset& known) { return known.offset >= 0; });
   if (found == offsets->end()) return std::optional<PartitionOffset>();
   return std::optional<PartitionOffset>(*found);
 }

@@ -48,7 +48,9 @@ DriverRecord to_driver_record(int32_t partition, StoredRecord&& stored) {
 
 struct TopologyDriver::Impl {
   explicit Impl(DriverOptions driver_options)
-      : options(std::move(driver_options)), clock(options.start_time_ms) {}
+      : options(std::move(driver_options)), clock(options.start_time_ms) {
+    broker.set_clock(clock);
+  }
 
   Status create_engine() {
     EngineHooks hooks;

@@ -81,6 +81,25 @@ TEST_F(Changelog, ThatIsGoneIsNotMadeAnewInTheMiddleOfItsInputs) {
   EXPECT_EQ(cluster_.broker.partitions("app-rows-changelog"), 0);
 }
 
+TEST(ChangelogOfCursors, ThatIsGoneIsNotMadeAnewAfterChangesOfATableAlone) {
+  Cluster cluster(
+      [] {
+        return scripted(
+            {.broadcast = "rules", .on_change = [](ProcessorContext&, const BroadcastChange&) {}});
+      },
+      1);
+  ASSERT_TRUE(cluster.start("a"));
+  cluster.pipe("rules", "r", "v");
+  ASSERT_TRUE(cluster.settle());
+  ASSERT_TRUE(cluster["a"].close());
+  cluster.kill("a");
+  cluster.broker.delete_topic("app-step-cursors-changelog");
+  ASSERT_TRUE(cluster.start("b"));
+  const Status status = cluster.settle();
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(status.message(), HasSubstr("committed offset 0 of left/0"));
+}
+
 TEST_F(Changelog, OfANewStoreIsTakenFromWhoMadeIt) {
   run_with("a", 5);
   cluster_.broker.delete_topic("app-rows-changelog");
