@@ -175,9 +175,13 @@ bool World::hit(Instance& instance, Kind kind, Draws& draws) {
     case Kind::kDiskTorn:
       return damage_disk(instance, kind, draws);
     default:
-      return change_topics(kind, draws) || change_versions(instance, kind, draws) ||
-             hit_storage(instance, kind, draws);
+      return hit_later_kind(instance, kind, draws);
   }
+}
+
+bool World::hit_later_kind(Instance& instance, Kind kind, Draws& draws) {
+  return change_topics(kind, draws) || change_versions(instance, kind, draws) ||
+         hit_storage(instance, kind, draws);
 }
 
 bool World::lose_leader(Draws& draws) {

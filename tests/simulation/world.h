@@ -107,6 +107,8 @@ class World {
   Fate strike_in_call(Instance& instance, const Strike& strike, Call call);
   /// Whether there was something to hit.
   bool hit(Instance& instance, Kind kind, Draws& draws);
+  /// Of topics, versions and storage.
+  bool hit_later_kind(Instance& instance, Kind kind, Draws& draws);
   void count(const Strike& strike, Phase phase);
   void later(int64_t after_ms, std::function<void()> what);
   bool lose_leader(Draws& draws);
