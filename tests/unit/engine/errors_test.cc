@@ -80,17 +80,16 @@ TEST(Errors, ADeadLetterKeepsBytesHeadersPositionAndReason) {
 }
 
 TEST(Errors, ManyBadRecordsAreLettersAndCountsAndFewLinesOfTheLog) {
+  TopologyDriver driver(scripted({.value = kEven}), with(OnError::kDeadLetter));
   std::ostringstream log;
   const auto logger = spdlog::default_logger();
   spdlog::set_default_logger(std::make_shared<spdlog::logger>(
       "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
-  {
-    TopologyDriver driver(scripted({.value = kEven}), with(OnError::kDeadLetter));
-    for (int i = 0; i < 300; ++i) driver.pipe_bytes("left", "k", "odd", 1);
-    driver.run();
-    EXPECT_EQ(driver.read_bytes("test-dead-letters").size(), 300U);
-    EXPECT_EQ(driver.engine().metrics().dropped("invalid_record").value(), 300);
-  }
+  for (int i = 0; i < 300; ++i) driver.pipe_bytes("left", "k", "odd", 1);
+  driver.run();
+  EXPECT_EQ(driver.read_bytes("test-dead-letters").size(), 300U);
+  EXPECT_EQ(driver.engine().metrics().dropped("invalid_record").value(), 300);
+  EXPECT_TRUE(driver.engine().close());
   spdlog::set_default_logger(logger);
   size_t lines = 0;
   const std::string text = log.str();
