@@ -138,6 +138,7 @@ class World:
         self._create_topic(PARCELS, 1, "delete", LARGE, ANY_TIME)
         self._create_topic(DELIVERED, 1, "compact", "message.timestamp.before.max.ms=604800000")
         self._create_topic("tally.dead-letters", 1, "delete")
+        self.layout.wait_until_known("tally.dead-letters", self.args.nodes)
         for instance in self.instances:
             instance.start()
         self.wait_calm(START_TIMEOUT_S)

@@ -24,8 +24,9 @@ IDLE_S = 10.0
 """For longer than Kafka lists a dead node (`broker.session.timeout.ms`, 9 s)."""
 BEFORE_RESTART_S = (1.0, 3.0)
 
-START_MAX_S = 30.0
-"""From the start of all instances until each task runs that can, and has caught up."""
+STARTS_CHANCE = 0.5
+OTHERS_MAX_S = 30.0
+"""Until each task runs that can, and has caught up. A transaction of 10 s may end before."""
 LEADERLESS_S = 3.0
 LOOK_PAUSE_S = 0.2
 
@@ -102,8 +103,8 @@ class Idle(NodeFault):
 
 
 class Leaderless(NodeFault):
-    """The node that alone holds one partition of a changelog is away while all instances of the job
-    start: the partition's task waits, and no other one does."""
+    """The node that alone holds one partition of a changelog is away, while tasks run or while all
+    instances of the job start: the partition's task waits, and no other one does."""
 
     def play(self, world: World, chance: random.Random) -> Outcome:
         job = world.pick(chance).job
@@ -111,21 +112,28 @@ class Leaderless(NodeFault):
         tasks = running(instances)
         lost = chance.choice(world.layout.changelogs(job.group))
         world.layout.gather(elsewhere={lost})
-        with contextlib.ExitStack() as stack:
-            for instance in instances:
-                stack.enter_context(instance.held())
-            codes = [each.stop() for each in instances]
-            chance.choice([world.broker.stop, world.broker.kill])(LAST_NODE)
-            for instance in instances:
-                instance.start()
+        lose = chance.choice([world.broker.stop, world.broker.kill])
+        codes, when = [], "running"
+        if chance.random() < STARTS_CHANCE:
+            when = "starting"
+            with contextlib.ExitStack() as stack:
+                for instance in instances:
+                    stack.enter_context(instance.held())
+                codes = [each.stop() for each in instances]
+                lose(LAST_NODE)
+                for instance in instances:
+                    instance.start()
+        else:
+            lose(LAST_NODE)
         start = time.monotonic()
         text = f"stopped_with_{max(codes)}" if any(codes) else ""
         text = text or self._wait_for_others(world, job, tasks, lost[1])
         others_s = time.monotonic() - start
         text = text or self._watch(instances, tasks)
         text = text or self._wait_for_others(world, job, tasks, lost[1])
-        return Outcome(f"{lost[0]}/{lost[1]}", text or f"others_ran_after_{others_s * 1000:.0f}ms",
-                       is_failure=bool(text))
+        is_failure = bool(text)
+        text = text or f"others_ran_after_{others_s * 1000:.0f}ms"
+        return Outcome(f"{lost[0]}/{lost[1]}", f"{when}_{text}", is_failure)
 
     @staticmethod
     def _wait_for_others(world: World, job: Job, tasks: set[str], lost: int) -> str:
@@ -133,7 +141,7 @@ class Leaderless(NodeFault):
         that is in the inputs of other numbers now. Else what fails."""
         targets = {place: offset for place, offset in world.progress.end_offsets().items()
                    if place[0] == job.group and place[1][1] != lost}
-        end = time.monotonic() + START_MAX_S
+        end = time.monotonic() + OTHERS_MAX_S
         while True:
             waiting = tasks - running(world.instances_of(job))
             behind = world.progress.behind(targets)
