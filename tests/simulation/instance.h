@@ -7,8 +7,8 @@
 
 #include "millrace/engine/engine.h"
 
-#include "disk.h"
 #include "faults.h"
+#include "storage/disk.h"
 #include "world.h"
 
 namespace millrace::simulation {

@@ -69,10 +69,11 @@ void World::start(Instance& instance) {
 }
 
 void World::stop(Instance& instance, int64_t down_ms) {
+  const Phase before = phase_of(instance, std::nullopt);
   instance.is_in_turn = true;
   const Status status = instance.engine->close();
   instance.is_in_turn = false;
-  see_disk(instance);
+  see_disk(instance, before);
   const bool may_fail = status.ok() || instance.is_dead ||
                         (status.code() == ErrorCode::kStoreIo && may_fail_on_disk(instance)) ||
                         has_explanation(instance, status);
@@ -95,8 +96,9 @@ void World::kill(Instance& instance, int64_t down_ms) {
 
 void World::bury(Instance& instance) {
   if (instance.disk != nullptr) instance.disk->finish_flushes();
+  const Phase before = phase_of(instance, std::nullopt);
   instance.engine.reset();
-  see_disk(instance);
+  see_disk(instance, before);
   instance.is_dead = false;
   instance.has_committed = false;
   instance.has_old_tables = false;

@@ -7,7 +7,7 @@
 
 #include "draws.h"
 #include "jobs/job.h"
-#include "storage_plan.h"
+#include "storage/plan_storage.h"
 
 namespace millrace::simulation {
 namespace {

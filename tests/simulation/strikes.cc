@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "instance.h"
-#include "storage_plan.h"
+#include "storage/plan_storage.h"
 
 namespace millrace::simulation {
 namespace {

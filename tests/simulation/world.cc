@@ -105,14 +105,14 @@ void World::turn(Instance& instance) {
     return;
   }
   ++outcome_.turns;
+  const Phase before = phase_of(instance, std::nullopt);
   instance.is_in_turn = true;
   const Status status = instance.engine->run_once();
   instance.is_in_turn = false;
-  see_disk(instance);
+  see_disk(instance, before);
   if (instance.is_dead) return bury(instance);
   if (!status.ok() && status.code() == ErrorCode::kStoreIo && may_fail_on_disk(instance)) {
-    instance.down_ms = 100;
-    return bury(instance);
+    return end_failed(instance);
   }
   if (!status.ok() && has_explanation(instance, status)) {
     instance.down_ms = kBackMs;

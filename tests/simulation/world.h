@@ -121,12 +121,15 @@ class World {
   bool send_as_stranger(Draws& draws);
   bool damage_disk(Instance& instance, Kind kind, Draws& draws);
 
-  // storage_strikes.cc: what faults do to databases and snapshots.
+  // storage/strikes.cc: what faults do to databases and snapshots.
   bool hit_storage(Instance& instance, Kind kind, Draws& draws);
   bool begin_disk_fault(Instance& instance, Kind kind, Draws& draws);
-  /// Ends what RocksDB has still to do, and counts the faults that hit it.
-  void see_disk(Instance& instance);
+  /// Ends what RocksDB has still to do, and counts the faults that hit it; `phase`: of the
+  /// instance before.
+  void see_disk(Instance& instance, Phase phase);
   bool may_fail_on_disk(const Instance& instance) const;
+  /// Its disk failed it: it closes and comes back.
+  void end_failed(Instance& instance);
   bool damage_snapshot(Kind kind, Draws& draws);
 
   void heal();

@@ -1,19 +1,19 @@
-#include "storage_plan.h"
+#include "plan_storage.h"
 
 #include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
 
-#include "draws.h"
+#include "tests/simulation/draws.h"
 
 namespace millrace::simulation {
 namespace {
 
-constexpr uint64_t kSalt = 0x2545f4914f6cdd1d;
-constexpr int kStrikesMin = 5;
-constexpr int kStrikesMax = 20;
-constexpr int kCallsMax = 40;
+constexpr uint64_t kStorageSalt = 0x2545f4914f6cdd1d;
+constexpr int kMoreStrikesMin = 5;
+constexpr int kMoreStrikesMax = 20;
+constexpr int kStorageCallsMax = 40;
 constexpr size_t kSmallBytes = 4'000;
 
 constexpr std::array kOfDisk{Kind::kDiskWrite, Kind::kDiskSync, Kind::kDiskFull, Kind::kDiskRead,
@@ -29,7 +29,7 @@ bool is_of_storage(Kind kind) {
 }
 
 void plan_storage(WorldPlan& plan, const PlanOptions& options) {
-  Draws draws(plan.seed ^ kSalt);
+  Draws draws(plan.seed ^ kStorageSalt);
   StoragePlan& storage = plan.storage;
   storage.is_pipelined = draws.one_in(3);
   if (draws.one_in(4)) storage.input_buffer_bytes = kSmallBytes;
@@ -45,12 +45,12 @@ void plan_storage(WorldPlan& plan, const PlanOptions& options) {
   std::erase_if(kinds, [&](Kind kind) {
     return draws.one_in(4) || std::ranges::find(options.without, kind) != options.without.end();
   });
-  for (int64_t i = draws.between(kStrikesMin, kStrikesMax); i > 0 && !kinds.empty(); --i) {
+  for (int64_t i = draws.between(kMoreStrikesMin, kMoreStrikesMax); i > 0 && !kinds.empty(); --i) {
     Strike strike;
     strike.step = static_cast<int>(draws.below(static_cast<uint64_t>(plan.steps)));
     strike.kind = draws.one_of(kinds);
     strike.victim = draws.below(plan.instances);
-    strike.calls = draws.one_in(2) ? static_cast<int>(draws.between(1, kCallsMax)) : 0;
+    strike.calls = draws.one_in(2) ? static_cast<int>(draws.between(1, kStorageCallsMax)) : 0;
     strike.salt = draws.salt();
     plan.strikes.push_back(strike);
   }

@@ -1,15 +1,17 @@
 // Strikes at the databases of an instance and at the snapshots of all.
 #include <array>
 
-#include "disk.h"
-#include "instance.h"
+#include <fmt/format.h>
+
 #include "snapshots.h"
+#include "tests/simulation/instance.h"
 
 namespace millrace::simulation {
 namespace {
 
 constexpr int64_t kMinuteMs = 60'000;
 constexpr int kStepsBeforeMax = 12;
+constexpr int64_t kRestartMs = 100;
 
 constexpr std::array<std::pair<Disk::Fault, Kind>, 5> kKindsOfFaults{
     {{Disk::Fault::kWrite, Kind::kDiskWrite},
@@ -41,19 +43,18 @@ bool World::begin_disk_fault(Instance& instance, Kind kind, Draws& draws) {
           [&instance, fault = fault] { instance.disk->end(fault); });
     // Databases open and close with their instances: else little is read or written.
     if (instance.engine == nullptr) return false;
-    if (draws.one_in(3)) {
+    if (draws.one_in(4)) {
       kill(instance, draws.between(1, 500));
-    } else if (draws.one_in(2) && !instance.is_in_turn && instance.frozen_until_ms <= steady_ms()) {
+    } else if (draws.one_in(3) && !instance.is_in_turn && instance.frozen_until_ms <= steady_ms()) {
       stop(instance, draws.between(1, 500));
     }
   }
   return false;  // counted when it hits something
 }
 
-void World::see_disk(Instance& instance) {
+void World::see_disk(Instance& instance, Phase phase) {
   if (instance.disk == nullptr) return;
   instance.disk->finish_all();
-  const Phase phase = phase_of(instance, std::nullopt);
   for (const Disk::Fault hit : instance.disk->take_hits()) {
     for (const auto& [fault, kind] : kKindsOfFaults) {
       if (fault == hit) count({.kind = kind}, phase);
@@ -63,6 +64,15 @@ void World::see_disk(Instance& instance) {
 
 bool World::may_fail_on_disk(const Instance& instance) const {
   return instance.has_damage || (instance.disk != nullptr && instance.disk->was_hit());
+}
+
+void World::end_failed(Instance& instance) {
+  instance.is_in_turn = true;
+  const Status closed = instance.engine->close();
+  instance.is_in_turn = false;
+  if (closed.ok()) note(fmt::format("{} has forgotten its failure", instance.name));
+  instance.down_ms = kRestartMs;
+  bury(instance);
 }
 
 bool World::damage_snapshot(Kind kind, Draws& draws) {

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "draws.h"
+#include "tests/simulation/draws.h"
 
 namespace millrace::simulation {
 

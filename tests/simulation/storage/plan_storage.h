@@ -1,6 +1,6 @@
 #pragma once
 
-#include "plan.h"
+#include "tests/simulation/plan.h"
 
 namespace millrace::simulation {
 
