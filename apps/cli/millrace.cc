@@ -148,6 +148,7 @@ CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
       "Prints a topic's committed records as JSON lines, from its beginning to the end it has "
       "now.\n"
       "Decodes values of CRM topics; prints others as text, or as hexadecimal.\n"
+      "With --mapping hides personal values, and shows only the size of bytes that are no JSON.\n"
       "Prints only sizes of dead letters, or with --mapping JSON without personal values.\n\n"
       "  millrace topic dump --topic crm.account-state --latest | jq .value.root\n");
   app->add_option("--topic", options.topic, "Topic to read.")->required();
@@ -166,7 +167,7 @@ CLI::App* add_dump(CLI::App& topic, DumpOptions& options) {
   app->add_option("--mapping", options.mapping_file,
                   "Mapping file (crm.mapping); hides values of fields that it marks personal.");
   app->add_flag("--reveal", options.reveals,
-                "Show whole records in dead letters, personal values too.");
+                "Show whole records, personal values and dead letters too.");
   add_keys(*app, options.key_files);
   return app;
 }
@@ -243,11 +244,12 @@ CLI::App* add_compare(CLI::App& top, CompareOptions& options) {
       "Compares the compacted topics that two crm_materializers write of the same inputs, to the\n"
       "ends they have now. Prints a JSON line for each key that differs, and one for all; exits\n"
       "with 0 if all keys are equal, else with 1. Leaves out counters.\n\n"
-      "  millrace replay compare --shadow-prefix crm.next. --mapping mapping.json\n");
-  app->add_option("--live-prefix", options.live_prefix, "Prefix of the topics that readers use.")
+      "  millrace replay compare --shadow.crm.output.prefix crm.next. --mapping mapping.json\n");
+  app->add_option("--crm.output.prefix", options.live_prefix,
+                  "Prefix of the topics that readers use: the crm.output.prefix of the live job.")
       ->check(check_prefix)
       ->capture_default_str();
-  app->add_option("--shadow-prefix", options.shadow_prefix,
+  app->add_option("--shadow.crm.output.prefix", options.shadow_prefix,
                   "Prefix of the shadow's topics: its crm.output.prefix.")
       ->required()
       ->check(check_prefix);

@@ -188,8 +188,10 @@ class TopicComparison {
   /// The fields that the caller may see.
   FieldPaths shown_fields(const std::string& value) const {
     if (mask_ == nullptr && !options_.reveals) return {};
+    const Result<Json> read = tables_.to_json(Bytes(value));
+    if (!read.ok() && !options_.reveals) return {};
     Json json = json_of(Bytes(value));
-    if (mask_ != nullptr && !options_.reveals) mask_->apply(json);
+    if (!options_.reveals) mask_->apply(json);
     return field_paths(json);
   }
 

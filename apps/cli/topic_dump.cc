@@ -71,13 +71,14 @@ class Dump {
   }
 
   Json record_json(int32_t partition, const engine::FetchedRecord& record) const {
+    // Topics of a table type have our ids as keys.
     Json json{{"partition", partition},
               {"offset", record.offset},
               {"timestamp_ms", record.timestamp_ms},
-              {"key", bytes_json(record.key)},
+              {"key", tables_ ? bytes_json(record.key) : text_json(record.key)},
               {"value", value_json(record.value)}};
     for (const Header& header : record.headers) {
-      json["headers"].push_back({std::string(header.name), bytes_json(header.value)});
+      json["headers"].push_back({std::string(header.name), text_json(header.value)});
     }
     return json;
   }
@@ -85,15 +86,22 @@ class Dump {
   Json value_json(Bytes value) const {
     if (value.is_null() || !tables_) return text_json(value);
     Result<Json> json = tables_->to_json(value);
-    if (!json.ok()) return {{"invalid", json.message()}, {"bytes", bytes_json(value)}};
-    if (mask_ != nullptr) mask_->apply(*json);
+    if (!json.ok()) return {{"invalid", json.message()}, {"bytes", hidden_json(value)}};
+    if (hides()) mask_->apply(*json);
     return *std::move(json);
   }
 
   Json text_json(Bytes value) const {
-    if (mask_ == nullptr || value.is_null()) return bytes_json(value);
+    if (value.is_null() || !hides()) return bytes_json(value);
     if (std::optional<Json> masked = mask_->masked(value.view())) return *std::move(masked);
-    return bytes_json(value);
+    return hidden_json(value);
+  }
+
+  bool hides() const { return mask_ != nullptr && !options_.reveals; }
+  /// Bytes that cannot be masked, since nobody knows what they are.
+  Json hidden_json(Bytes value) const {
+    if (!hides()) return bytes_json(value);
+    return {{"hidden_bytes", value.size()}};
   }
 
   const DumpOptions& options_;

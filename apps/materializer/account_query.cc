@@ -1,6 +1,7 @@
 #include "apps/materializer/account_query.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include <fmt/format.h>
@@ -15,6 +16,7 @@
 #include "crm/children/child_counts.h"
 #include "crm/ids.h"
 #include "crm/territory/assignment_rows.h"
+#include "crm/values/field_form.h"
 #include "redirect_generated.h"
 
 namespace millrace::apps {
@@ -106,6 +108,10 @@ json members_json(const crm::AccountState& state) {
   return members;
 }
 
+/// By `ChildKind`, as `ChildCounts` calls them, so that a dump of the topic has the same names.
+constexpr std::array kCountNames{"contacts",      "opportunities", "contracts",   "contract_lines",
+                                 "subscriptions", "assets",        "entitlements"};
+
 /// Number of live records by kind; kinds without any are left out.
 json children_json(const crm::AccountState& state) {
   json children = json::object();
@@ -113,18 +119,21 @@ json children_json(const crm::AccountState& state) {
   const crm::ChildTally counts = crm::read_counts(*state.children());
   for (size_t kind = 0; kind < counts.size(); ++kind) {
     if (counts[kind] == 0) continue;
-    children[std::string(crm::to_string(static_cast<crm::ChildKind>(kind)))] = counts[kind];
+    children[kCountNames[kind]] = counts[kind];
   }
   return children;
 }
 
+json texts_json(const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>* texts) {
+  json list = json::array();
+  if (texts == nullptr) return list;
+  for (const flatbuffers::String* text : *texts) list.push_back(text->str());
+  return list;
+}
+
 json territory_json(const crm::AccountTerritory& row) {
-  json rules = json::array();
-  if (row.rules() != nullptr) {
-    for (const flatbuffers::String* rule : *row.rules()) rules.push_back(rule->str());
-  }
   return {{"territory", row.territory()->str()},
-          {"rules", std::move(rules)},
+          {"rules", texts_json(row.rules())},
           {"manual", row.manual()},
           {"alignment_epoch", row.alignment_epoch()}};
 }
@@ -154,6 +163,7 @@ json answer_json(const std::string& id, const Found& found, json territories, js
   const std::string root = state.root()->str();
   json fields = json::object();
   json field_members = json::object();
+  json field_types = json::object();
   json masked = json::array();
   if (state.fields() != nullptr) {
     for (const crm::GoldenField* field : *state.fields()) {
@@ -166,6 +176,9 @@ json answer_json(const std::string& id, const Found& found, json territories, js
         fields[name] = is_hidden ? kHidden : field->value()->str();
       }
       field_members[name] = text(field->member());
+      if (field->type() != crm::FieldType::Undeclared) {
+        field_types[name] = crm::to_string(field->type());
+      }
     }
   }
   return {{"id", id},
@@ -177,11 +190,13 @@ json answer_json(const std::string& id, const Found& found, json territories, js
           {"entitlements", std::move(entitlements)},
           {"fields", std::move(fields)},
           {"field_members", std::move(field_members)},
+          {"field_types", std::move(field_types)},
           {"territories", std::move(territories)},
           {"masked", std::move(masked)},
           {"version", state.version()},
           {"event_time_ms", state.event_time_ms()},
           {"incomplete", state.incomplete()},
+          {"incomplete_fields", texts_json(state.incomplete_fields())},
           {"delete_pending", state.delete_pending()},
           {"position", json::parse(position_json(found.position))},
           {"freshness_ms", found.position.freshness_ms}};

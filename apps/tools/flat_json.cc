@@ -39,7 +39,32 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-/// False when a text of the record is not UTF-8. FlatBuffers 23.5 (Debian 13) renamed the function,
+/// FlatBuffers writes control characters as they are and bytes that are no UTF-8 as `\xff`; JSON
+/// has neither. The latter become U+FFFD. Its own escapes have no x.
+std::string valid_json(std::string_view text) {
+  constexpr unsigned char kFirstPrintable = 0x20;
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string json;
+  json.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < kFirstPrintable) {
+      json.append("\\u00") += kDigits[byte >> 4];
+      json += kDigits[byte & 0xf];
+    } else if (text.substr(i, 2) == "\\x") {
+      json.append("\\ufffd");
+      i += 3;
+    } else if (byte == '\\') {
+      json.append(text.substr(i, 2));
+      ++i;
+    } else {
+      json += text[i];
+    }
+  }
+  return json;
+}
+
+/// False when it fails. FlatBuffers 23.5 (Debian 13) renamed the function,
 /// and returns a message; the second branch is for the 2.0 of Debian 12.
 bool write_text(const flatbuffers::Parser& parser, Bytes record, std::string& text) {
 #if FLATBUFFERS_VERSION_MAJOR >= 23
@@ -64,6 +89,7 @@ FlatJson::FlatJson(const KnownType& type)
   parser_->opts.indent_step = -1;
   parser_->opts.output_default_scalars_in_json = true;
   parser_->opts.natural_utf8 = true;
+  parser_->opts.allow_non_utf8 = true;
   const bool is_schema = parser_->Deserialize(type.schema.data(), type.schema.size());
   MILLRACE_ASSERT(is_schema, "flatc compiled it");
 }
@@ -75,9 +101,9 @@ Result<Json> FlatJson::to_json(Bytes bytes) const {
   MILLRACE_RETURN_IF_ERROR(type_->validate(bytes));
   std::string text;
   if (!write_text(*parser_, bytes, text)) {
-    return Error{ErrorCode::kInvalidRecord, "a text in it is not UTF-8"};
+    return Error{ErrorCode::kInvalidRecord, "its type cannot write it as text"};
   }
-  Json json = Json::parse(text, nullptr, false);
+  Json json = Json::parse(valid_json(text), nullptr, false);
   if (json.is_discarded()) return Error{ErrorCode::kInvalidRecord, "it is no JSON"};
   return json;
 }

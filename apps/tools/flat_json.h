@@ -25,8 +25,8 @@ class FlatJson {
   ~FlatJson();
 
   /// Writes absent scalars with their default, or null if they have none; leaves out absent
-  /// strings, vectors and tables. Error: `kInvalidRecord` when the bytes are not of the type, or
-  /// when a text in them is not UTF-8.
+  /// strings, vectors and tables. Bytes of texts that are no UTF-8 become U+FFFD. Error:
+  /// `kInvalidRecord` when the bytes are not of the type.
   Result<nlohmann::ordered_json> to_json(Bytes bytes) const;
   /// Null or missing members become absent. Error: `kInvalidRecord`, with the fault.
   Result<std::string> from_json(const nlohmann::ordered_json& json);

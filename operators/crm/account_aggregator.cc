@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -74,8 +75,9 @@ class Component {
                             : write_fields(builder, policy);
     const auto children =
         children_ ? write_counts(builder, *children_) : flatbuffers::Offset<ChildCounts>();
+    const auto unknown = write_unknown_fields(builder);
     return CreateAccountState(builder, root, now, members, fields, version, event_time_ms(),
-                              incomplete(), children, delete_pending_);
+                              incomplete(), children, delete_pending_, unknown);
   }
 
  private:
@@ -95,6 +97,20 @@ class Component {
     return std::ranges::any_of(rows_, [](const RowView& row) {
       return row.status != RowStatus::Deleted && row.incomplete();
     });
+  }
+
+  /// None: absent.
+  auto write_unknown_fields(flatbuffers::FlatBufferBuilder& builder) const
+      -> flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> {
+    std::set<std::string_view> names;
+    for (const RowView& row : rows_) {
+      if (row.status == RowStatus::Deleted) continue;
+      for (const std::string_view name : row.unknown_fields()) names.insert(name);
+    }
+    if (names.empty()) return {};
+    std::vector<flatbuffers::Offset<flatbuffers::String>> texts;
+    for (const std::string_view name : names) texts.push_back(builder.CreateString(name));
+    return builder.CreateVector(texts);
   }
 
   auto write_members(flatbuffers::FlatBufferBuilder& builder) const
@@ -118,7 +134,7 @@ class Component {
                                      : flatbuffers::Offset<flatbuffers::String>();
       const auto member = builder.CreateString(field.member);
       const auto version = write_version(builder, field.version);
-      fields.push_back(CreateGoldenField(builder, name, value, member, version));
+      fields.push_back(CreateGoldenField(builder, name, value, member, version, field.type));
     }
     return builder.CreateVector(fields);
   }

@@ -8,6 +8,7 @@
 
 #include "account_generated.h"
 #include "account_row_generated.h"
+#include "crm/values/row_holes.h"
 #include "crm/version.h"
 
 namespace millrace::crm {
@@ -19,6 +20,7 @@ struct FieldView {
   std::string_view name;
   std::optional<std::string_view> value;  ///< nullopt: null
   VersionView version{};
+  FieldType type = FieldType::Undeclared;
 
   friend bool operator==(const FieldView&, const FieldView&) = default;
 };
@@ -30,6 +32,8 @@ struct ChangeView {
   VersionView version{};
   bool full_image = false;          ///< true for every Create and Undelete
   std::vector<FieldView> fields{};  ///< sorted by name, each with the change's version
+  std::vector<std::string_view> unknown_fields{};    ///< sorted
+  std::vector<std::string_view> unchanged_fields{};  ///< sorted
 };
 
 /// The parts of an `AccountRow` but its `logs`. Lives as long as all the buffers they were read
@@ -41,9 +45,15 @@ struct RowView {
   std::optional<VersionView> full_image_version{};
   std::optional<VersionView> gap_version{};
   std::vector<FieldView> fields{};  ///< sorted by name
+  std::vector<HoleView> holes{};    ///< sorted by name
 
-  /// Whether it has a gap that no full image has closed yet.
-  bool incomplete() const { return gap_version > full_image_version; }
+  /// Whether it has a gap that no full image has closed yet, or a field of unknown value.
+  bool incomplete() const { return gap_version > full_image_version || has_unknown_fields(); }
+  bool has_unknown_fields() const;
+  /// Whether the field, or a part of it, has a value that no change has told.
+  bool is_unknown(std::string_view field) const;
+  /// Sorted names of all such fields.
+  std::vector<std::string_view> unknown_fields() const;
   /// The latest of all the versions in it.
   VersionView newest_version() const;
   friend bool operator==(const RowView&, const RowView&) = default;
@@ -70,11 +80,14 @@ bool is_bare(const RowView& row);
 /// The row is a function of the set of merged changes, never of their order:
 /// - the highest (version, value) of each field counts, null being the lowest value, so a late
 ///   change of one field applies although a newer change of another field came first;
-/// - a field older than the newest full image is gone;
+/// - a field older than the newest full image is gone, unless that image left it out as unchanged;
+/// - a whole and its parts ("HQ__c", "HQ__c.City") replace each other: a part older than its whole
+///   is gone, a whole older than one of its parts is null;
+/// - a field of which a change did not tell the value is unknown until a later change tells it, one
+///   that was left out as unchanged if no change has told it;
 /// - the newest change that is no Gap decides whether the account exists; of equal versions a
-/// Delete
-///   is the older: at one position a source may delete a row and create it again. A deleted row
-///   keeps its fields and versions, for the changes still to come.
+///   Delete is the older: at one position a source may delete a row and create it again. A deleted
+///   row keeps its fields and versions, for the changes still to come.
 /// Error: `kInvalidRecord` when the row would have more than `kRowFieldsMax` fields; `row` is then
 /// unchanged.
 Result<bool> merge_change(RowView& row, const ChangeView& change);

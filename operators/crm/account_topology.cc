@@ -114,7 +114,7 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
   const bool has_children = parents != ParentFields{};
   const DecodedTopics decoded = add_decoding(nodes, mapping, has_children);
   if (signals.any()) {
-    add_signals(nodes, signals, parents, decoded.accounts, decoded.children,
+    add_signals(nodes, signals, parents, decoded.accounts, rows, decoded.children,
                 nodes.find("merge-facts-to-resolver"));
   }
   const NodeIndex materializer =
@@ -152,7 +152,11 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
                       account_aggregator(stores, mapping->survivorship, options.delete_grace_ms),
                       aggregator_parents, store_names, {kAccountStateStore});
   nodes.sink("account-states-out", use_of(kAccountStates), flow.account_states, true);
-  add_territories(nodes, flow.account_states, kAccountStateStore, options.territories);
+  TerritoryOptions territories = options.territories;
+  for (const auto& [field, type] : mapping->field_types(EntityKind::kAccount)) {
+    territories.types.declare(field, type);
+  }
+  add_territories(nodes, flow.account_states, kAccountStateStore, std::move(territories));
   return flow;
 }
 

@@ -1,5 +1,6 @@
 #include "crm/change_decoder.h"
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "conflict_generated.h"
 #include "crm/children/child_key.h"
 #include "crm/decode/decoder.h"
+#include "crm/decode/mapping_notes.h"
 #include "crm/encode.h"
 #include "crm/version.h"
 
@@ -39,6 +41,16 @@ ChangeType change_type(ChangeKind kind) {
   return ChangeType::Gap;
 }
 
+/// None: absent.
+auto write_names(flatbuffers::FlatBufferBuilder& builder, std::span<const std::string_view> names)
+    -> flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> {
+  if (names.empty()) return {};
+  std::vector<flatbuffers::Offset<flatbuffers::String>> texts;
+  texts.reserve(names.size());
+  for (const std::string_view name : names) texts.push_back(builder.CreateString(name));
+  return builder.CreateVector(texts);
+}
+
 Bytes encode(flatbuffers::FlatBufferBuilder& builder, const Change& change, ChangeType type) {
   builder.Clear();
   std::vector<flatbuffers::Offset<FieldValue>> fields;
@@ -48,20 +60,24 @@ Bytes encode(flatbuffers::FlatBufferBuilder& builder, const Change& change, Chan
       const auto name = builder.CreateString(field.name);
       const auto value = field.value ? builder.CreateString(*field.value)
                                      : flatbuffers::Offset<flatbuffers::String>();
-      fields.push_back(CreateFieldValue(builder, name, value));
+      fields.push_back(CreateFieldValue(builder, name, value, field.type));
     }
   }
+  const auto unknown = write_names(builder, change.unknown_fields);
+  const auto unchanged = write_names(builder, change.unchanged_fields);
   const auto id = builder.CreateString(change.id);
   const auto version = write_version(builder, change.version);
   const auto all_fields = builder.CreateVector(fields);
-  return finish_aligned(
-      builder, CreateAccountChange(builder, id, type, version, all_fields, change.full_image));
+  return finish_aligned(builder, CreateAccountChange(builder, id, type, version, all_fields,
+                                                     change.full_image, unknown, unchanged));
 }
 
 class ChangeDecoder final : public Processor {
  public:
-  ChangeDecoder(std::shared_ptr<const Mapping> mapping, size_t topic)
+  ChangeDecoder(std::shared_ptr<const Mapping> mapping, size_t topic,
+                std::shared_ptr<MappingNotes> notes)
       : mapping_(std::move(mapping)),
+        notes_(std::move(notes)),
         topic_(mapping_->topics[topic]),
         decoder_(make_decoder(topic_)) {}
 
@@ -72,16 +88,30 @@ class ChangeDecoder final : public Processor {
       throw InvalidRecord(std::string(to_string(topic_.format)) + ": " + decoded.message());
     }
     if (!decoded->skipped.empty()) context().count_dropped(decoded->skipped);
+    note(*decoded);
     for (const Change& change : decoded->changes) send(change, record);
   }
 
  private:
+  /// Counts and logs where mapping and topic do not fit.
+  void note(const Decoded& decoded) {
+    if (decoded.skipped == "unknown_entity") {
+      notes_->unknown_entity(topic_.topic, decoded.entity_name);
+    }
+    for (const std::string_view field : decoded.absent_fields) {
+      context().count_dropped("absent_field");
+      notes_->absent_field(topic_.topic, decoded.entity_name, field);
+    }
+    for (const FieldRefusal& refusal : decoded.refusals) {
+      context().count_dropped("refused_field");
+      notes_->refused_field(topic_.topic, decoded.entity_name, refusal);
+    }
+  }
+
   void send(const Change& change, const Record& record) {
     if (change.kind == ChangeKind::kOverflow) return send_resync(change, record);
     if (!change.encoded.is_null()) return send_change(change, change.encoded, record);
     send_change(change, encode(builder_, change, change_type(change.kind)), record);
-    if (change.unknown_fields.empty()) return;
-    send_change(change, encode(builder_, change, ChangeType::Gap), record);
   }
 
   void send_change(const Change& change, Bytes value, const Record& record) {
@@ -118,6 +148,7 @@ class ChangeDecoder final : public Processor {
   }
 
   std::shared_ptr<const Mapping> mapping_;
+  std::shared_ptr<MappingNotes> notes_;
   const TopicMapping& topic_;
   std::unique_ptr<Decoder> decoder_;
   flatbuffers::FlatBufferBuilder builder_;
@@ -128,8 +159,8 @@ class ChangeDecoder final : public Processor {
 
 ProcessorFactory change_decoder(std::shared_ptr<const Mapping> mapping, size_t topic) {
   MILLRACE_ASSERT(topic < mapping->topics.size(), "the mapping has no such topic");
-  return [mapping = std::move(mapping), topic] {
-    return std::make_unique<ChangeDecoder>(mapping, topic);
+  return [mapping = std::move(mapping), topic, notes = std::make_shared<MappingNotes>()] {
+    return std::make_unique<ChangeDecoder>(mapping, topic, notes);
   };
 }
 

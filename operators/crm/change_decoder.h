@@ -19,10 +19,12 @@ enum ChangeDecoderChild : size_t {
 
 /// Decodes the records (any key, any bytes) of the mapping's `topic`-th topic.
 ///
-/// A change of an account or child is forwarded as AccountChange, followed by a Gap of the same
-/// version when it has fields of unknown value; gaps of all kinds become Gaps; an overflow becomes
-/// a Conflict, whatever the entity. Records without effect are counted as dropped: "null_value",
-/// "message", "unknown_entity" (not in the mapping). An overflow is counted as "resync_needed" too.
+/// A change of an account or child is forwarded as AccountChange; gaps of all kinds become Gaps; an
+/// overflow becomes a Conflict, whatever the entity. Records without effect are counted as dropped:
+/// "null_value", "message", "unknown_entity" (not in the mapping). An overflow is counted as
+/// "resync_needed" too, a field whose value is none of its type as "refused_field", and a mapped
+/// field that never came, once a task, as "absent_field". The log names the first of each unknown
+/// entity, refused and absent field of a topic.
 /// A record that does not decode is an `InvalidRecord`, and nothing of it is forwarded.
 ProcessorFactory change_decoder(std::shared_ptr<const Mapping> mapping, size_t topic);
 

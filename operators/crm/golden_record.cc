@@ -94,7 +94,8 @@ std::vector<GoldenFieldView> golden_fields(std::string_view root,
   golden.reserve(chosen.size());
   for (const auto& [name, choice] : chosen) {
     const Candidate& candidate = choice.newest();
-    golden.push_back({name, candidate.field->value, candidate.member, candidate.field->version});
+    golden.push_back({name, candidate.field->value, candidate.member, candidate.field->version,
+                      candidate.field->type});
   }
   return golden;
 }

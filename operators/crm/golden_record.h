@@ -21,6 +21,7 @@ struct GoldenFieldView {
   std::optional<std::string_view> value;  ///< nullopt: null
   std::string_view member;                ///< the member that the value comes from
   VersionView version{};
+  FieldType type = FieldType::Undeclared;
 
   friend bool operator==(const GoldenFieldView&, const GoldenFieldView&) = default;
 };

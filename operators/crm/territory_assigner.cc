@@ -102,7 +102,7 @@ bool is_same_to_rules(const AccountState& a, const AccountState& b) {
   };
   const auto is_same_field = [](const GoldenField* x, const GoldenField* y) {
     return x->name()->string_view() == y->name()->string_view() &&
-           text_in(x->value()) == text_in(y->value());
+           text_in(x->value()) == text_in(y->value()) && x->type() == y->type();
   };
   return a.status() == b.status() && is_same(a.members(), b.members(), is_same_member) &&
          is_same(a.fields(), b.fields(), is_same_field);
@@ -144,6 +144,9 @@ class TerritoryAssigner final : public Processor, private territory::AccountSour
     members_->replace(root, members_in(record.old_value), members_in(record.value),
                       record.timestamp_ms);
     territories_->align(root, record.timestamp_ms, emit_at(record.timestamp_ms));
+    for (size_t i = 0; i < territories_->incomparable(); ++i) {
+      context().count_dropped("incomparable_value");
+    }
   }
 
   void on_change(const BroadcastChange& change) override {
@@ -180,6 +183,7 @@ class TerritoryAssigner final : public Processor, private territory::AccountSour
       auto& added = image.fields.emplace_back();
       added.name = field->name()->string_view();
       if (field->value() != nullptr) added.value = field->value()->string_view();
+      added.type = field->type();
     }
     for (const Member* member : *state.members()) {
       choices_.collect(member->id()->string_view(), image.choices);

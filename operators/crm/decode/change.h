@@ -37,8 +37,15 @@ constexpr bool is_gap(ChangeKind kind) {
 struct DecodedField {
   std::string_view name;                  ///< ours, or the source's if nothing maps it
   std::optional<std::string_view> value;  ///< nullopt: null, which is a value of its own
+  FieldType type = FieldType::Undeclared;
 
   friend bool operator==(const DecodedField&, const DecodedField&) = default;
+};
+
+/// A value that is none of its field's type. The record counts without it.
+struct FieldRefusal {
+  std::string_view field;   ///< the source's name
+  std::string_view reason;  ///< never quotes the value
 };
 
 /// One change of one record, whatever wrote it. Views die with the decoder's next `decode`.
@@ -57,9 +64,12 @@ struct Change {
   bool full_image = false;
   /// Sorted by name, each name once. A delete has only the entity's `master`.
   std::span<const DecodedField> fields{};
-  /// Our names of fields of which the source sent only a difference to the old text, not the value.
-  /// Until a full image comes the record is incomplete.
+  /// Sorted, our names of fields that have a value which the change does not tell: the source sent
+  /// a difference to the old text, or no value with a new record, or one that was refused. Until
+  /// the value comes the record is incomplete.
   std::span<const std::string_view> unknown_fields{};
+  /// The same for fields that a full image leaves out since they did not change.
+  std::span<const std::string_view> unchanged_fields{};
   /// The change as a finished AccountChange, if the input was one; else null.
   Bytes encoded{};
 };

@@ -1,15 +1,17 @@
 #include "crm/decode/debezium.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "crm/decode/connect_schema.h"
 #include "crm/decode/debezium_source.h"
+#include "crm/decode/field_census.h"
 #include "crm/decode/field_list.h"
 #include "crm/decode/json_document.h"
 #include "crm/decode/json_fields.h"
+#include "crm/decode/unavailable.h"
 #include "crm/ids.h"
 
 namespace millrace::crm {
@@ -18,21 +20,18 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::object;
 
-/// The placeholder of a column that did not change and is too large to be sent along, as text, as
-/// bytes (base64) and in an array. Source: "unavailable.value.placeholder" in Debezium's
-/// documentation.
-constexpr std::array<std::string_view, 3> kUnavailable{
-    "__debezium_unavailable_value",
-    "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==", R"(["__debezium_unavailable_value"])"};
-
 class DebeziumDecoder final : public Decoder {
  public:
   explicit DebeziumDecoder(const TopicMapping& mapping)
-      : mapping_(mapping), fields_(&id_as_it_is) {}
+      : mapping_(mapping),
+        leaf_reader_(document_, texts_),
+        fields_(&id_as_it_is),
+        unavailable_(mapping.unavailable_value) {}
 
   Result<Decoded> decode(Bytes value) override {
     changes_.clear();
     texts_.clear();
+    schema_.clear();
     const Result<element> root = document_.parse(value.view());
     if (!root.ok()) return root.status();
     const JsonPlace top;
@@ -47,6 +46,8 @@ class DebeziumDecoder final : public Decoder {
       return decode_envelope(members, top);
     }
     if (payload.is_null()) return skipped("null_value");
+    element schema;
+    if (members["schema"].get(schema) == simdjson::SUCCESS) schema_.read(schema, "after");
     const JsonPlace payload_place = top.member("payload");
     if (payload.get(members) != simdjson::SUCCESS) {
       return document_.fault(payload_place, "must be an object");
@@ -68,10 +69,18 @@ class DebeziumDecoder final : public Decoder {
     if (!read.ok()) return read.status();
     source_ = *read;
     const auto entity = mapping_.entities.find(source_.entity_name);
-    if (entity == mapping_.entities.end()) return skipped("unknown_entity");
+    if (entity == mapping_.entities.end()) {
+      return Decoded{.skipped = "unknown_entity", .entity_name = source_.entity_name};
+    }
     entity_ = &entity->second;
+    fields_.begin(*entity_, mapping_.source, texts_);
+    leaf_reader_.begin(*entity_, schema_);
+    absent_ = {};
     MILLRACE_RETURN_IF_ERROR(add_changes(op.front(), envelope, place));
-    return Decoded{.changes = changes_, .skipped = {}};
+    return Decoded{.changes = changes_,
+                   .entity_name = source_.entity_name,
+                   .refusals = fields_.refusals(),
+                   .absent_fields = absent_};
   }
 
   Status add_changes(char op, object envelope, const JsonPlace& place) {
@@ -100,30 +109,43 @@ class DebeziumDecoder final : public Decoder {
     }
     Result<std::string_view> id = id_of(row, row_place);
     if (!id.ok()) return id.status();
-    MILLRACE_RETURN_IF_ERROR(read_fields(row, row_place));
+    MILLRACE_RETURN_IF_ERROR(read_fields(kind, row, row_place));
+    absent_ = census_.count_row(*entity_, row);
     Change change = empty_change(kind, *id);
-    // A column that is not available kept its value: the image has a hole, the record has none.
-    change.full_image = fields_.unknown_fields().empty();
+    change.full_image = true;
     change.fields = fields_.fields();
+    change.unknown_fields = fields_.unknown_fields();
+    change.unchanged_fields = fields_.unchanged_fields();
     changes_.push_back(change);
     return {};
   }
 
-  Status read_fields(object row, const JsonPlace& place) {
-    fields_.begin(*entity_, mapping_.source, texts_);
+  Status read_fields(ChangeKind kind, object row, const JsonPlace& place) {
     leaves_.clear();
-    MILLRACE_RETURN_IF_ERROR(flatten(document_, place, row, texts_, leaves_));
-    for (const JsonLeaf& leaf : leaves_) {
-      if (leaf.value && std::ranges::find(kUnavailable, *leaf.value) != kUnavailable.end()) {
-        fields_.add_unknown(leaf.name);
+    for (const auto [name, value] : row) {
+      if (name == entity_->id_field && entity_->find(name) == nullptr) continue;
+      if (unavailable_.is_in(value)) {
+        add_hole(kind, name);
         continue;
       }
-      if (leaf.name == entity_->id_field && entity_->find(leaf.name) == nullptr) continue;
-      const Status added = fields_.add(leaf.name, leaf.value);
+      MILLRACE_RETURN_IF_ERROR(leaf_reader_.read(place.member(name), name, value, leaves_));
+    }
+    for (const JsonLeaf& leaf : leaves_) {
+      const Status added = fields_.add(leaf);
       if (!added.ok()) return document_.fault(place.member(leaf.name), added.message());
     }
     if (!fields_.finish()) return document_.fault(place, "has two values for one field");
     return {};
+  }
+
+  /// A column that is not available kept its value, but a new record has no value to keep: it comes
+  /// from another one, whose key changed.
+  void add_hole(ChangeKind kind, std::string_view name) {
+    if (kind == ChangeKind::kCreate) {
+      fields_.add_unknown(name);
+    } else {
+      fields_.add_unchanged(name);
+    }
   }
 
   Result<std::string_view> id_of(object row, const JsonPlace& place) {
@@ -132,10 +154,9 @@ class DebeziumDecoder final : public Decoder {
     if (row[entity_->id_field].get(value) != simdjson::SUCCESS || value.is_null()) {
       return document_.fault(place, "lacks the id column");
     }
-    if (value.is_object() || value.is_array()) {
-      return document_.fault(id_place, "must be a string or a number");
-    }
-    Result<std::string> id = internal_id(mapping_.source, *leaf_text(value, texts_));
+    const std::optional<std::string_view> text = leaf_reader_.id_text(entity_->id_field, value);
+    if (!text) return document_.fault(id_place, "must be a string or a number");
+    Result<std::string> id = internal_id(mapping_.source, *text);
     if (!id.ok()) return document_.fault(id_place, id.message());
     return texts_.keep(*std::move(id));
   }
@@ -167,7 +188,7 @@ class DebeziumDecoder final : public Decoder {
     if (!id.ok()) return id.status();
     Change change = empty_change(ChangeKind::kDelete, *id);
     if (!entity_->master.empty()) {
-      MILLRACE_RETURN_IF_ERROR(read_fields(row, row_place));
+      MILLRACE_RETURN_IF_ERROR(read_fields(change.kind, row, row_place));
       change.fields = fields_.only(entity_->master);
     }
     changes_.push_back(change);
@@ -193,8 +214,13 @@ class DebeziumDecoder final : public Decoder {
   const TopicMapping& mapping_;
   JsonDocument document_;
   TextArena texts_;
+  ConnectSchema schema_;
+  LeafReader leaf_reader_;
   FieldList fields_;
+  UnavailableValue unavailable_;
+  FieldCensus census_;
   std::vector<JsonLeaf> leaves_;
+  std::span<const std::string_view> absent_;
   DebeziumSource source_;
   const EntityMapping* entity_ = nullptr;
   std::vector<Change> changes_;

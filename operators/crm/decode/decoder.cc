@@ -39,7 +39,9 @@ class AccountChangeDecoder final : public Decoder {
     Result<ChangeView> read = read_change(*flatbuffers::GetRoot<AccountChange>(value.data()));
     if (!read.ok()) return Error{ErrorCode::kInvalidRecord, "byte 0: " + read.message()};
     fields_.clear();
-    for (const FieldView& field : read->fields) fields_.push_back({field.name, field.value});
+    for (const FieldView& field : read->fields) {
+      fields_.push_back({field.name, field.value, field.type});
+    }
     change_ = {.entity = &kAccount,
                .entity_name = "AccountChange",
                .id = read->id,
@@ -47,9 +49,8 @@ class AccountChangeDecoder final : public Decoder {
                .version = read->version,
                .full_image = read->full_image,
                .fields = fields_,
-               .unknown_fields = {},
                .encoded = value};
-    return Decoded{.changes = {&change_, 1}, .skipped = {}};
+    return Decoded{.changes = {&change_, 1}};
   }
 
  private:

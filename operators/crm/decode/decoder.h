@@ -18,6 +18,13 @@ struct Decoded {
   /// The reason why a well-formed record has no changes: "unknown_entity" (the mapping has no such
   /// entity), "message" (a note in a database's log) or "null_value". Empty when there are changes.
   std::string_view skipped{};
+  /// The source's name of the entity, if the record has one.
+  std::string_view entity_name{};
+  /// Values of fields that were refused.
+  std::span<const FieldRefusal> refusals{};
+  /// The source's names of mapped fields that no record of the entity had so far. Filled once an
+  /// entity, when enough of its records came to say so.
+  std::span<const std::string_view> absent_fields{};
 };
 
 /// Turns bytes of one format into changes. Keeps only buffers from record to record: the output is

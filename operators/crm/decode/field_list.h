@@ -28,23 +28,34 @@ class FieldList {
 
   /// `texts` keeps new texts; `entity` and `source` are of the mapping.
   void begin(const EntityMapping& entity, std::string_view source, TextArena& texts);
-  /// Error: `kInvalidArgument`, with the reason, when a reference is no id.
-  Status add(std::string_view source_name, std::optional<std::string_view> value);
-  /// The field changed, and its value was not sent.
-  void add_unknown(std::string_view source_name);
+  /// A leaf with a fault is refused, and its value unknown. A whole value leaves the mapped parts
+  /// of its compound null, and a part the mapped whole. Error: `kInvalidArgument`, with the reason,
+  /// when a reference is no id.
+  Status add(const JsonLeaf& leaf);
+  /// The field has a value that was not sent.
+  void add_unknown(std::string_view source_name) { add_name(source_name, unknown_); }
+  /// The field kept its value, which was not sent.
+  void add_unchanged(std::string_view source_name) { add_name(source_name, unchanged_); }
   /// Sorts. Returns false when two values of one field were added; the same value twice counts as
   /// one.
   bool finish();
 
   std::span<const DecodedField> fields() const { return fields_; }
-  /// The field of this name of ours, or none.
+  /// The field of this name of ours if it is there and not null, else none.
   std::span<const DecodedField> only(std::string_view name) const;
   std::span<const std::string_view> unknown_fields() const { return unknown_; }
+  std::span<const std::string_view> unchanged_fields() const { return unchanged_; }
+  std::span<const FieldRefusal> refusals() const { return refusals_; }
 
  private:
   /// nullopt: the field is left out.
   std::optional<std::string_view> our_name(std::string_view source_name,
                                            const FieldMapping* mapped) const;
+  void add_name(std::string_view source_name, std::vector<std::string_view>& names);
+  /// The mapped ones.
+  std::vector<const FieldMapping*> parts_of(std::string_view compound) const;
+  /// A whole replaces its parts and a part its whole.
+  void replace_others(std::string_view source_name);
 
   LocalId local_id_;
   const EntityMapping* entity_ = nullptr;
@@ -52,6 +63,8 @@ class FieldList {
   TextArena* texts_ = nullptr;
   std::vector<DecodedField> fields_;
   std::vector<std::string_view> unknown_;
+  std::vector<std::string_view> unchanged_;
+  std::vector<FieldRefusal> refusals_;
 };
 
 }  // namespace millrace::crm

@@ -13,6 +13,7 @@
 #include "millrace/core/result.h"
 
 #include "crm/survivorship.h"
+#include "crm/values/field_form.h"
 
 namespace millrace::crm {
 
@@ -46,6 +47,9 @@ struct FieldMapping {
   bool dropped = false;    ///< ignored; has no name
   bool personal = false;   ///< masked wherever values are shown
   bool reference = false;  ///< an id of the same source; its values become `source:id`
+  FieldForm form{};        ///< as declared
+  /// Texts that stand for null.
+  std::vector<std::string> null_values{};
 };
 
 struct TextHash {
@@ -68,6 +72,8 @@ struct EntityMapping {
   /// Our names in `fields`. An unmapped field of the source with one of these names is left out, so
   /// that two fields never share a name.
   std::set<std::string, std::less<>> names;
+  /// The source's names of compounds of which `fields` names parts: "BillingAddress".
+  std::set<std::string, std::less<>> compounds;
 
   /// Null: `fields` does not name it.
   const FieldMapping* find(std::string_view source_name) const {
@@ -75,6 +81,9 @@ struct EntityMapping {
     return found == fields.end() ? nullptr : &found->second;
   }
 };
+
+/// Debezium's default placeholder of a value that did not change and was not sent.
+inline constexpr std::string_view kUnavailableValue = "__debezium_unavailable_value";
 
 struct TopicMapping {
   std::string topic;
@@ -84,6 +93,8 @@ struct TopicMapping {
   /// `../order/README.md` says when to name one.
   std::vector<int64_t> log_starts{};
   std::map<std::string, EntityMapping, std::less<>> entities;  ///< by the source's name
+  /// Debezium: the connector's `unavailable.value.placeholder`.
+  std::string unavailable_value{kUnavailableValue};
 };
 
 /// The topics to read and the meaning of their fields. README.md describes the file.
@@ -94,7 +105,13 @@ struct Mapping {
 
   /// Our names of the fields that are marked personal in any topic.
   std::set<std::string, std::less<>> personal_fields(EntityKind kind) const;
+  /// Our names of the fields of such entities that have a declared type.
+  std::map<std::string, FieldType, std::less<>> field_types(EntityKind kind) const;
 };
+
+/// The type that a field has by its name of ours if nobody declares one, since entitlements give
+/// the name a meaning: `end_date` is a date.
+FieldType implied_type(EntityKind kind, std::string_view our_name);
 
 /// One topic of FlatBuffers: the default mapping.
 Mapping flatbuffers_mapping(std::string_view topic);

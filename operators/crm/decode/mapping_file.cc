@@ -56,6 +56,7 @@ class MappingReader {
         if (topics->empty()) fault("topics", "names no topic");
       }
     }
+    check_types(mapping);
     if (faults_.empty()) return mapping;
     std::string message;
     for (size_t i = 0; i < std::min(faults_.size(), kFaultsShown); ++i) {
@@ -177,7 +178,10 @@ class MappingReader {
     TopicMapping topic;
     topic.topic = name;
     if (!is_legal_name(name, kTopicNameLengthMax)) fault(path, "is not a valid topic name");
-    if (!check_object(value, path, {"format", "source", "log_starts", "entities"})) return topic;
+    if (!check_object(value, path,
+                      {"format", "source", "log_starts", "entities", "unavailable_value"})) {
+      return topic;
+    }
     const std::string format_name = text(value, path, "format", true);
     const auto format = find_name(kRawFormatNames, format_name);
     if (!format) {
@@ -190,6 +194,14 @@ class MappingReader {
         if (value.contains(none)) fault(below(path, none), "does not apply to flatbuffers");
       }
       return topic;
+    }
+    if (value.contains("unavailable_value")) {
+      topic.unavailable_value = text(value, path, "unavailable_value", true);
+      if (topic.format != RawFormat::kDebezium) {
+        fault(below(path, "unavailable_value"), "applies to debezium only");
+      } else if (topic.unavailable_value.empty()) {
+        fault(below(path, "unavailable_value"), "must not be empty");
+      }
     }
     topic.source = text(value, path, "source", true);
     if (!topic.source.empty() && !internal_id(topic.source, "x").ok()) {
@@ -270,6 +282,9 @@ class MappingReader {
       if (!field.dropped && !entity.names.insert(field.name).second) {
         fault(field_path, "maps to the same name as another field");
       }
+      for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
+        entity.compounds.insert(name.substr(0, dot));
+      }
       entity.fields.emplace(name, std::move(field));
     }
   }
@@ -284,16 +299,80 @@ class MappingReader {
     if (const auto* name = value.get_ptr<const std::string*>()) {
       field.name = *name;
     } else if (value.is_object()) {
-      check_object(value, path, {"name", "personal", "reference"});
+      check_object(value, path,
+                   {"name", "personal", "reference", "type", "unit", "scale", "null_values"});
       field.name = text(value, path, "name", true);
       field.personal = flag(value, path, "personal");
       field.reference = flag(value, path, "reference");
+      field.form = read_form(value, path);
+      read_null_values(value, path, field.null_values);
+      const bool is_text =
+          field.form.type == FieldType::Undeclared || field.form.type == FieldType::Text;
+      if (field.reference && !is_text) fault(path, "a reference is an id, and has no other type");
     } else {
       fault(path, "must be a name, null or an object");
       return field;
     }
     if (!is_field_name(field.name)) fault(path, "must have a name of 1 to 255 bytes");
     return field;
+  }
+
+  FieldForm read_form(const json& value, const std::string& path) {
+    FieldForm form;
+    if (const std::string word = text(value, path, "type", false); !word.empty()) {
+      const auto type = find_name(kFieldTypeNames, word);
+      if (!type) fault(below(path, "type"), one_of(kFieldTypeNames));
+      form.type = type.value_or(FieldType::Undeclared);
+    }
+    if (const std::string word = text(value, path, "unit", false); !word.empty()) {
+      const auto unit = find_name(kTimeUnitNames, word);
+      if (!unit) fault(below(path, "unit"), one_of(kTimeUnitNames));
+      if (form.type != FieldType::Date && form.type != FieldType::Moment) {
+        fault(below(path, "unit"), "applies to the types date and moment only");
+      }
+      form.numbers.unit = unit.value_or(TimeUnit::kUnsaid);
+    }
+    if (const json* scale = member(value, path, "scale")) {
+      constexpr int kScaleMax = 64;
+      const bool is_number = form.type == FieldType::Decimal || form.type == FieldType::Integer;
+      if (!is_number) fault(below(path, "scale"), "applies to the types integer and decimal only");
+      if (!scale->is_number_integer() || scale->get<int64_t>() < 0 ||
+          scale->get<int64_t>() > kScaleMax) {
+        fault(below(path, "scale"), "must be 0 to 64");
+      } else {
+        form.scale = scale->get<int32_t>();
+      }
+    }
+    return form;
+  }
+
+  void read_null_values(const json& value, const std::string& path,
+                        std::vector<std::string>& null_values) {
+    const json* texts = member(value, path, "null_values");
+    if (texts == nullptr) return;
+    const bool are_texts = texts->is_array() && std::ranges::all_of(*texts, [](const json& one) {
+                             return one.is_string();
+                           });
+    if (!are_texts) return fault(below(path, "null_values"), "must be a list of strings");
+    for (const json& one : *texts) null_values.push_back(one.get<std::string>());
+  }
+
+  /// A field of ours has one type, whatever source it comes from.
+  void check_types(const Mapping& mapping) {
+    std::map<std::pair<EntityKind, std::string>, FieldType> types;
+    for (const TopicMapping& topic : mapping.topics) {
+      for (const auto& [entity_name, entity] : topic.entities) {
+        for (const auto& [name, field] : entity.fields) {
+          if (field.form.type == FieldType::Undeclared) continue;
+          const auto [known, is_new] =
+              types.try_emplace({entity.kind, field.name}, field.form.type);
+          if (is_new || known->second == field.form.type) continue;
+          const std::string path =
+              below(below(below(below("topics", topic.topic), "entities"), entity_name), "fields");
+          fault(below(path, name), "has another type elsewhere");
+        }
+      }
+    }
   }
 
   /// Our name of the field that `name` calls by the source's; it becomes a reference.

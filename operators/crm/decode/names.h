@@ -39,6 +39,42 @@ inline constexpr NameTable<Survivorship, 4> kSurvivorshipNames{{
     {"fill_if_null", Survivorship::kFillIfNull},
 }};
 
+inline constexpr NameTable<TimeUnit, 5> kTimeUnitNames{{
+    {"days", TimeUnit::kDays},
+    {"seconds", TimeUnit::kSeconds},
+    {"milliseconds", TimeUnit::kMilliseconds},
+    {"microseconds", TimeUnit::kMicroseconds},
+    {"nanoseconds", TimeUnit::kNanoseconds},
+}};
+
+inline constexpr NameTable<FieldType, 7> kFieldTypeNames{{
+    {"text", FieldType::Text},
+    {"integer", FieldType::Integer},
+    {"decimal", FieldType::Decimal},
+    {"boolean", FieldType::Boolean},
+    {"date", FieldType::Date},
+    {"moment", FieldType::Moment},
+    {"list", FieldType::List},
+}};
+
+/// The fields of ../entitlement/README.md that are no words or ids.
+inline constexpr NameTable<FieldType, 14> kGrantFieldTypes{{
+    {"start_date", FieldType::Date},
+    {"end_date", FieldType::Date},
+    {"terminated_date", FieldType::Date},
+    {"suspended_from_date", FieldType::Date},
+    {"suspended_to_date", FieldType::Date},
+    {"start_time", FieldType::Moment},
+    {"end_time", FieldType::Moment},
+    {"terminated_time", FieldType::Moment},
+    {"suspended_from_time", FieldType::Moment},
+    {"suspended_to_time", FieldType::Moment},
+    {"quantity", FieldType::Integer},
+    {"amount", FieldType::Integer},
+    {"grace_days", FieldType::Integer},
+    {"per_unit", FieldType::Boolean},
+}};
+
 template <class E, size_t N>
 constexpr std::optional<E> find_name(const NameTable<E, N>& table, std::string_view name) {
   for (const auto& [known, value] : table) {

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "crm/decode/connect_schema.h"
+#include "crm/decode/field_census.h"
 #include "crm/decode/field_limits.h"
 #include "crm/decode/field_list.h"
 #include "crm/decode/json_document.h"
@@ -44,11 +46,15 @@ bool is_difference(element value) {
 class SalesforceDecoder final : public Decoder {
  public:
   explicit SalesforceDecoder(const TopicMapping& mapping)
-      : mapping_(mapping), nulls_(mapping.format), fields_(&canonical_salesforce_id) {}
+      : mapping_(mapping),
+        leaf_reader_(document_, texts_),
+        nulls_(mapping.format),
+        fields_(&canonical_salesforce_id) {}
 
   Result<Decoded> decode(Bytes value) override {
     changes_.clear();
     texts_.clear();
+    schema_.clear();
     const Result<element> root = document_.parse(value.view());
     if (!root.ok()) return root.status();
     const JsonPlace top;
@@ -68,6 +74,7 @@ class SalesforceDecoder final : public Decoder {
       return decode_payload(members, place, header);
     }
     element inner;
+    if (members["schema"].get(inner) == simdjson::SUCCESS) schema_.read(inner, "");
     for (const std::string_view name : kEnvelopes) {
       if (depth > kEnvelopes.size() || members[name].get(inner) != simdjson::SUCCESS) continue;
       return decode_envelope(inner, place.member(name), depth + 1);
@@ -85,13 +92,18 @@ class SalesforceDecoder final : public Decoder {
     add_salesforce_place(header_.version, header_.commit_number, mapping_, texts_);
     const auto entity = mapping_.entities.find(header_.entity_name);
     if (entity == mapping_.entities.end()) {
-      return Decoded{.changes = {}, .skipped = "unknown_entity"};
+      return Decoded{.skipped = "unknown_entity", .entity_name = header_.entity_name};
     }
     entity_ = &entity->second;
     fields_.begin(*entity_, mapping_.source, texts_);
+    leaf_reader_.begin(*entity_, schema_);
+    absent_ = {};
     if (has_fields()) MILLRACE_RETURN_IF_ERROR(read_fields(payload, place));
     MILLRACE_RETURN_IF_ERROR(add_changes(header_place));
-    return Decoded{.changes = changes_, .skipped = {}};
+    return Decoded{.changes = changes_,
+                   .entity_name = header_.entity_name,
+                   .refusals = fields_.refusals(),
+                   .absent_fields = absent_};
   }
 
   bool has_fields() const {
@@ -112,10 +124,10 @@ class SalesforceDecoder final : public Decoder {
         fields_.add_unknown(name);
         continue;
       }
-      MILLRACE_RETURN_IF_ERROR(
-          flatten_member(document_, place.member(name), name, value, texts_, leaves_));
+      MILLRACE_RETURN_IF_ERROR(leaf_reader_.read(place.member(name), name, value, leaves_));
     }
     std::ranges::sort(leaves_, {}, &JsonLeaf::name);
+    absent_ = census_.count_event(*entity_, leaves_);
     for (const JsonLeaf& leaf : leaves_) MILLRACE_RETURN_IF_ERROR(add_leaf(leaf, place));
     for (const std::string_view name : nulls_.without_leaf(leaves_)) {
       if (!is_diff_field(name)) MILLRACE_RETURN_IF_ERROR(add_null(name));
@@ -138,8 +150,10 @@ class SalesforceDecoder final : public Decoder {
       fields_.add_unknown(leaf.name);
       return {};
     }
-    if (!leaf.value) return nulls_.says_null(leaf.name) ? add_null(leaf.name) : Status();
-    const Status added = fields_.add(leaf.name, leaf.value);
+    if (!leaf.value && leaf.fault.empty()) {
+      return nulls_.says_null(leaf.name) ? add_null(leaf.name) : Status();
+    }
+    const Status added = fields_.add(leaf);
     if (added.ok()) return {};
     // A reference is a member of its own, never a part of one.
     return document_.fault(place.member(leaf.name), added.message());
@@ -147,7 +161,7 @@ class SalesforceDecoder final : public Decoder {
 
   Status add_null(std::string_view name) {
     for (std::string& part : fields_of_null(name, *entity_)) {
-      MILLRACE_RETURN_IF_ERROR(fields_.add(texts_.keep(std::move(part)), std::nullopt));
+      MILLRACE_RETURN_IF_ERROR(fields_.add({.name = texts_.keep(std::move(part))}));
     }
     return {};
   }
@@ -183,6 +197,7 @@ class SalesforceDecoder final : public Decoder {
     } else {
       change.fields = fields_.fields();
       change.unknown_fields = fields_.unknown_fields();
+      change.unchanged_fields = fields_.unchanged_fields();
     }
     changes_.push_back(change);
   }
@@ -205,6 +220,10 @@ class SalesforceDecoder final : public Decoder {
   const TopicMapping& mapping_;
   JsonDocument document_;
   TextArena texts_;
+  ConnectSchema schema_;
+  LeafReader leaf_reader_;
+  FieldCensus census_;
+  std::span<const std::string_view> absent_;
   ChangeEventHeader header_;
   SalesforceNulls nulls_;
   FieldList fields_;

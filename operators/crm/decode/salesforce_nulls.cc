@@ -68,17 +68,10 @@ std::vector<std::string_view> SalesforceNulls::without_leaf(
 }
 
 std::vector<std::string> fields_of_null(std::string_view name, const EntityMapping& entity) {
-  if (entity.find(name) != nullptr) return {std::string(name)};
-  std::set<std::string> parts;
+  std::set<std::string> parts{std::string(name)};
   for (const auto& [mapped, unused] : entity.fields) {
     if (is_part_of(mapped, name)) parts.insert(mapped);
   }
-  if (name.ends_with(kAddress)) {
-    for (const std::string_view part : kAddressParts) {
-      parts.insert(std::string(name).append(1, '.').append(part));
-    }
-  }
-  if (parts.empty()) return {std::string(name)};
   return {parts.begin(), parts.end()};
 }
 

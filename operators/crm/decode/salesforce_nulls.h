@@ -33,8 +33,9 @@ class SalesforceNulls {
   std::vector<std::string_view> named_;  ///< sorted
 };
 
-/// The fields that a null for `name` stands for: the parts of a compound that the mapping names
-/// ("BillingAddress": null clears "BillingAddress.City"), of an address all parts, else `name`.
+/// The fields that a null for `name` stands for: `name`, and the parts of a compound that the
+/// mapping names ("BillingAddress": null clears "BillingAddress.City"). Other parts go with the
+/// null of the whole where rows are put together.
 std::vector<std::string> fields_of_null(std::string_view name, const EntityMapping& entity);
 
 /// "MailingAddress.City" of Connect's flat "MailingCity"; empty if it is no part of an address.

@@ -8,11 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "crm/account_row.h"
 #include "crm/children/child_key.h"
+#include "crm/decode/mapping_notes.h"
 #include "crm/encode.h"
 #include "crm/entitlement/field_text.h"
 #include "crm/entitlement/source.h"
 #include "crm/ids.h"
+#include "crm/values/time_text.h"
 #include "crm/version.h"
 
 namespace millrace::crm {
@@ -88,13 +91,21 @@ GrantSourceKind source_kind(ChildKind kind) {
 /// Reads fields and notes the first that is not understood.
 class SourceReader {
  public:
-  explicit SourceReader(const AccountRow& row) : fields_(row) {}
+  explicit SourceReader(const AccountRow& row) : fields_(row) {
+    if (row.holes() != nullptr) row_ = read_row(row);
+  }
 
-  std::optional<std::string_view> text(const char* name) const { return fields_.find(name); }
+  std::optional<std::string_view> text(const char* name) {
+    if (!row_.holes.empty() && row_.is_unknown(name)) {
+      note(name, "is unknown");
+      return std::nullopt;
+    }
+    return fields_.find(name);
+  }
 
   template <class T, class Parse>
   std::optional<T> read(const char* name, Parse&& parse) {
-    const auto text = fields_.find(name);
+    const auto text = this->text(name);
     if (!text) return std::nullopt;
     std::optional<T> value = parse(*text);
     if (!value) note(name);
@@ -108,15 +119,21 @@ class SourceReader {
                         const std::array<std::pair<std::string_view, E>, N>& words) {
     return read<E>(name, [&](std::string_view text) { return find_word(words, text); });
   }
-  void note(const char* name) {
-    if (fault_.empty()) fault_ = name;
+  void note(const char* name, const char* what = "is not understood") {
+    if (fault_.empty()) fault_.append("field ").append(name).append(1, ' ').append(what);
   }
   const std::string& fault() const { return fault_; }
 
  private:
   FieldTexts fields_;
+  RowView row_;  ///< filled if it has holes
   std::string fault_;
 };
+
+template <class T>
+std::optional<T> and_then(std::optional<T> value, std::optional<T> (*next)(T)) {
+  return value ? next(*value) : std::nullopt;
+}
 
 class SourceWriter {
  public:
@@ -146,12 +163,16 @@ class SourceWriter {
                              : GrantSourceStatus::Active);
     source.add_precedence(
         reader_.word("precedence", kPrecedenceWords).value_or(Precedence::BySource));
-    if (const auto day = reader_.day("terminated_date")) source.add_terminated_date(*day);
-    if (const auto ms = reader_.moment("terminated_time")) source.add_terminated_ms(*ms);
+    if (const auto day = and_then(reader_.day("terminated_date"), &last_day)) {
+      source.add_terminated_date(*day);
+    }
+    if (const auto ms = and_then(reader_.moment("terminated_time"), &end_moment)) {
+      source.add_terminated_ms(*ms);
+    }
     if (const auto quantity = reader_.number("quantity")) source.add_quantity(*quantity);
     const auto written = source.Finish();
     if (reader_.fault().empty()) return written;
-    return Error{ErrorCode::kInvalidRecord, "field " + reader_.fault() + " is not understood"};
+    return Error{ErrorCode::kInvalidRecord, reader_.fault()};
   }
 
  private:
@@ -162,10 +183,14 @@ class SourceWriter {
   flatbuffers::Offset<Period> write_period(const char* start_date, const char* start_time,
                                            const char* end_date, const char* end_time) {
     PeriodBuilder period(builder_);
-    if (const auto day = reader_.day(start_date)) period.add_start_date(*day);
-    if (const auto ms = reader_.moment(start_time)) period.add_start_ms(*ms);
-    if (const auto day = reader_.day(end_date)) period.add_end_date(*day);
-    if (const auto ms = reader_.moment(end_time)) period.add_end_ms(*ms);
+    const auto first = and_then(reader_.day(start_date), &first_day);
+    const auto from = and_then(reader_.moment(start_time), &first_moment);
+    const auto last = and_then(reader_.day(end_date), &last_day);
+    const auto until = and_then(reader_.moment(end_time), &end_moment);
+    if (first) period.add_start_date(*first);
+    if (from) period.add_start_ms(*from);
+    if (last) period.add_end_date(*last);
+    if (until) period.add_end_ms(*until);
     return period.Finish();
   }
 
@@ -223,29 +248,35 @@ class SourceWriter {
 
 class ChildSources final : public Processor {
  public:
+  explicit ChildSources(std::shared_ptr<MappingNotes> notes) : notes_(std::move(notes)) {}
+
   void process(const Record& record) override {
     if (record.value.is_null()) return context().count_dropped("null_value");
     const auto& update = *flatbuffers::GetRoot<ChildUpdate>(record.value.data());
     if (!grants_features(update.kind())) return;
     id_ = grant_source_id(update.kind(), update.child()->string_view());
     if (!is_internal_id(id_)) return context().count_dropped("invalid_source");  // too long
-    if (!update.retract() && send(update, record)) return;
-    if (!update.retract()) context().count_dropped("invalid_source");
+    if (!update.retract()) {
+      const Status sent = send(update, record);
+      if (sent.ok()) return;
+      context().count_dropped("invalid_source");
+      notes_->refused_source(to_string(update.kind()), sent.message());
+    }
     builder_.Clear();
-    forward(update, EntitlementInputKind::RetractedSource, {}, record);
+    (void)forward(update, EntitlementInputKind::RetractedSource, {}, record);
   }
 
  private:
-  bool send(const ChildUpdate& update, const Record& record) {
+  Status send(const ChildUpdate& update, const Record& record) {
     builder_.Clear();
     const auto source = write_grant_source(builder_, update);
-    if (!source.ok()) return false;
+    if (!source.ok()) return source.status();
     return forward(update, EntitlementInputKind::Source, *source, record);
   }
 
-  /// False: what was written is no source that the deriver takes.
-  bool forward(const ChildUpdate& update, EntitlementInputKind kind,
-               flatbuffers::Offset<GrantSource> source, const Record& record) {
+  /// Error: the bounds that the source breaks.
+  Status forward(const ChildUpdate& update, EntitlementInputKind kind,
+                 flatbuffers::Offset<GrantSource> source, const Record& record) {
     const auto root = builder_.CreateString(update.root());
     const auto via = builder_.CreateString(update.account());
     const auto id = builder_.CreateString(id_);
@@ -253,16 +284,17 @@ class ChildSources final : public Processor {
         finish_aligned(builder_, CreateEntitlementInput(builder_, root, kind, via, id, source));
     if (kind == EntitlementInputKind::Source) {
       const auto& input = *flatbuffers::GetRoot<EntitlementInput>(value.data());
-      if (!check_source(*input.row()).ok()) return false;
+      MILLRACE_RETURN_IF_ERROR(check_source(*input.row()));
     }
     context().forward({.key = record.key,
                        .value = value,
                        .old_value = {},
                        .timestamp_ms = record.timestamp_ms,
                        .headers = record.headers});
-    return true;
+    return {};
   }
 
+  std::shared_ptr<MappingNotes> notes_;
   flatbuffers::FlatBufferBuilder builder_;
   std::string id_;
 };
@@ -286,7 +318,8 @@ Result<flatbuffers::Offset<GrantSource>> write_grant_source(flatbuffers::FlatBuf
 }
 
 ProcessorFactory child_sources() {
-  return [] { return std::make_unique<ChildSources>(); };
+  return
+      [notes = std::make_shared<MappingNotes>()] { return std::make_unique<ChildSources>(notes); };
 }
 
 }  // namespace millrace::crm

@@ -27,7 +27,8 @@ Result<flatbuffers::Offset<GrantSource>> write_grant_source(flatbuffers::FlatBuf
                                                             const ChildUpdate& update);
 
 /// Turns children by root (ChildUpdates keyed by root) into the inputs of the deriver behind it. A
-/// row with an unreadable field is treated as absent, and counted as dropped "invalid_source".
+/// row with an unreadable or unknown field is treated as absent, and counted as dropped
+/// "invalid_source"; the log names type and field of the first.
 ProcessorFactory child_sources();
 
 }  // namespace millrace::crm

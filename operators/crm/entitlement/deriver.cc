@@ -249,6 +249,9 @@ class EntitlementDeriver final : public Processor {
     const Zone zone = zone_of(root);
     const SourcesOfRoot sources(*sources_, root);
     keep_size(root, sources.views().size(), timestamp_ms);
+    for (size_t i = subscriptions_without_units(sources.views()); i > 0; --i) {
+      context().count_dropped("subscription_without_units");
+    }
     std::vector<Timeline> timelines = derive_entitlements(sources.views(), zone, catalogue());
     const std::vector<std::string> before = features_of(root);
     for (const std::string& feature : before) {

@@ -58,7 +58,7 @@ std::vector<StoreSpec> entitlement_stores();
 /// repeated inputs change nothing. An input that `validate_entitlement_input` refuses throws
 /// std::invalid_argument. For a time zone that tzdata does not know the deriver uses UTC, and
 /// counts it as dropped "unknown_time_zone"; it counts grants of another kind than their feature's
-/// as "other_kind".
+/// as "other_kind", subscriptions without quantity and ledger as "subscription_without_units".
 ///
 /// A change of a product counts at once for all later derivations. Timers a millisecond apart
 /// derive all other roots of the task that have the product again, `slice` of them at a time, so

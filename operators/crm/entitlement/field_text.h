@@ -21,13 +21,15 @@ class FieldTexts {
   const AccountRow& row_;
 };
 
-/// Days since 1970-01-01, from `2024-05-31`; a number of days of at most seven digits; or a moment,
-/// whose UTC day counts.
-std::optional<int32_t> day_in(std::string_view text);
-/// Ms since 1970-01-01 UTC, from `2024-05-31T10:00:00.000Z`, also with an offset such as +0000 or
-/// +02:00; or a number of ms.
-std::optional<int64_t> moment_in(std::string_view text);
-/// A whole number; `5.0` is none.
+/// A whole number: `5` and `5.0`.
 std::optional<int64_t> whole_number_in(std::string_view text);
+
+/// The first and last day of a period, of days as `day_in` reads them. Infinities and 9999-12-31
+/// are open ends; a period that begins in infinity never does.
+std::optional<int32_t> first_day(int32_t day);
+std::optional<int32_t> last_day(int32_t day);
+/// The same for moments; from 9999-12-30 on, since it is the next day somewhere.
+std::optional<int64_t> first_moment(int64_t ms);
+std::optional<int64_t> end_moment(int64_t ms);
 
 }  // namespace millrace::crm

@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "crm/entitlement/source_time.h"
 #include "crm/entitlement/wide.h"
@@ -217,6 +218,18 @@ class GrantBuilder {
 bool is_stronger(const Grant& a, const Grant& b) {
   return std::tie(b.precedence, b.time.from_ms, a.source) <
          std::tie(a.precedence, a.time.from_ms, b.source);
+}
+
+size_t subscriptions_without_units(std::span<const SourceView> sources) {
+  std::unordered_set<std::string_view> ledgers;
+  for (const SourceView& source : sources) {
+    if (source.kind == GrantSourceKind::LedgerEntry) ledgers.insert(source.within.front());
+  }
+  return static_cast<size_t>(std::ranges::count_if(sources, [&ledgers](const SourceView& source) {
+    const bool gives = !source.terms.empty() || !source.product.empty();
+    return source.kind == GrantSourceKind::Subscription && gives && !source.quantity &&
+           !ledgers.contains(source.id);
+  }));
 }
 
 std::vector<FeatureGrants> grants_of(std::span<const SourceView> sources, const Zone& zone,

@@ -63,4 +63,8 @@ struct FeatureGrants {
 std::vector<FeatureGrants> grants_of(std::span<const SourceView> sources, const Zone& zone,
                                      const Catalogue& catalogue);
 
+/// The number of subscriptions that give features and have neither a quantity nor a ledger: they
+/// have no units, so they give nothing.
+size_t subscriptions_without_units(std::span<const SourceView> sources);
+
 }  // namespace millrace::crm

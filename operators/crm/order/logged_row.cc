@@ -1,6 +1,7 @@
 #include "crm/order/logged_row.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,8 +16,11 @@ std::optional<std::string_view> log_of(const RowView& row) {
   for (const auto& version : {row.existence_version, row.full_image_version, row.gap_version}) {
     if (version) return version->log;
   }
-  if (row.fields.empty()) return std::nullopt;
-  return row.fields.front().version.log;
+  if (!row.fields.empty()) return row.fields.front().version.log;
+  for (const HoleView& hole : row.holes) {
+    if (hole.unknown_version) return hole.unknown_version->log;
+  }
+  return std::nullopt;
 }
 
 /// Whether the newer `b` takes the place of `a`, both of different logs.
@@ -42,11 +46,12 @@ std::vector<FieldView> combine_fields(const std::vector<RowView>& logs) {
     for (const FieldView& field : log.fields) take(field.name, {field.version, &field});
   }
   for (const RowView& log : logs) {
-    if (!log.full_image_version) continue;
     for (const auto& [name, statement] : latest) {
+      const auto floor = floor_of(log.holes, log.full_image_version, name);
+      if (!floor) continue;
       const auto field = std::ranges::lower_bound(log.fields, name, {}, &FieldView::name);
       const bool has_field = field != log.fields.end() && field->name == name;
-      if (!has_field) take(name, {*log.full_image_version, nullptr});
+      if (!has_field) take(name, {*floor, nullptr});
     }
   }
   std::vector<FieldView> fields;
@@ -54,6 +59,43 @@ std::vector<FieldView> combine_fields(const std::vector<RowView>& logs) {
     if (statement.field != nullptr) fields.push_back(*statement.field);
   }
   return fields;
+}
+
+/// Whether `log` says of the field, later than `version`, that it has a value or none.
+bool tells_later(const RowView& log, std::string_view name, VersionView version) {
+  const auto floor = floor_of(log.holes, log.full_image_version, name);
+  if (floor && is_before_by_clock(version, *floor)) return true;
+  return std::ranges::any_of(log.fields, [&](const FieldView& field) {
+    const bool is_part = field.name.size() > name.size() && field.name.starts_with(name) &&
+                         field.name[name.size()] == '.';
+    return (field.name == name || is_part) && is_before_by_clock(version, field.version);
+  });
+}
+
+/// Fields that a log does not know, and no other log tells.
+std::vector<HoleView> combine_holes(const std::vector<RowView>& logs) {
+  std::map<std::string_view, VersionView> unknown;
+  for (const RowView& log : logs) {
+    for (const HoleView& hole : log.holes) {
+      if (!log.is_unknown(hole.name)) continue;
+      // Any other value is the one that did not change.
+      constexpr VersionView kEver{.commit_timestamp_ms = std::numeric_limits<int64_t>::min()};
+      const VersionView since = hole.unknown_version.value_or(kEver);
+      const bool is_told = std::ranges::any_of(logs, [&](const RowView& other) {
+        return &other != &log && tells_later(other, hole.name, since);
+      });
+      if (is_told) continue;
+      const VersionView version =
+          hole.unknown_version.value_or(log.full_image_version.value_or(VersionView()));
+      const auto [known, first] = unknown.try_emplace(hole.name, version);
+      if (!first && is_before_by_clock(known->second, version)) known->second = version;
+    }
+  }
+  std::vector<HoleView> holes;
+  for (const auto& [name, version] : unknown) {
+    holes.push_back({.name = name, .unknown_version = version});
+  }
+  return holes;
 }
 
 RowView combine(const std::vector<RowView>& logs) {
@@ -73,6 +115,7 @@ RowView combine(const std::vector<RowView>& logs) {
     }
   }
   row.fields = combine_fields(logs);
+  row.holes = combine_holes(logs);
   return row;
 }
 

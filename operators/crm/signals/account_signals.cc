@@ -17,7 +17,13 @@ namespace {
 
 class AccountSignals final : public Processor {
  public:
-  explicit AccountSignals(std::string master_field) : master_field_(std::move(master_field)) {}
+  AccountSignals(std::string master_field, std::string row_store)
+      : master_field_(std::move(master_field)), row_store_(std::move(row_store)) {}
+
+  void init(ProcessorContext& context) override {
+    Processor::init(context);
+    if (!master_field_.empty()) rows_ = &context.store(row_store_);
+  }
 
   void process(const Record& record) override {
     if (record.value.is_null()) return;
@@ -27,8 +33,8 @@ class AccountSignals final : public Processor {
     if (change->type == ChangeType::Undelete) {
       return send_fact(*change, MergeAuthority::Undelete, MergeFactKind::Unmerge, "", record);
     }
-    if (const std::string_view master = master_of(*change); !master.empty()) {
-      send_fact(*change, MergeAuthority::MasterRecord, MergeFactKind::Merge, master, record);
+    if (const FieldView* master = find_master(change->fields)) {
+      send_master(*change, *master, record);
     }
     if (context().child_count() <= kAccountPartsChild) return;
     if (change->type == ChangeType::Delete) {
@@ -39,13 +45,36 @@ class AccountSignals final : public Processor {
   }
 
  private:
-  std::string_view master_of(const ChangeView& change) {
-    if (master_field_.empty()) return {};
-    const auto field = std::ranges::find(change.fields, master_field_, &FieldView::name);
-    if (field == change.fields.end() || !field->value || *field->value == change.id) return {};
-    if (is_internal_id(*field->value)) return *field->value;
-    context().count_dropped("bad_master");
-    return {};
+  const FieldView* find_master(const std::vector<FieldView>& fields) const {
+    if (master_field_.empty()) return nullptr;
+    const auto field = std::ranges::find(fields, master_field_, &FieldView::name);
+    return field == fields.end() ? nullptr : &*field;
+  }
+
+  /// The first of a merge and of its end finds nothing in the row; the second finds the first.
+  void send_master(const ChangeView& change, const FieldView& master, const Record& record) {
+    const Row stored = rows_->get(record.key);
+    RowView row;
+    if (stored) row = read_row(*flatbuffers::GetRoot<AccountRow>(stored.value.data()));
+    const FieldView* known = find_master(row.fields);
+    if (!master.value) {
+      const bool ends_merge =
+          known != nullptr && known->value && is_before(known->version, change.version);
+      if (ends_merge) send_end(change, change.version, record);
+      return;
+    }
+    if (*master.value == change.id) return;
+    if (!is_internal_id(*master.value)) return context().count_dropped("bad_master");
+    send_fact(change, MergeAuthority::MasterRecord, MergeFactKind::Merge, *master.value, record);
+    const bool has_ended =
+        known != nullptr && !known->value && is_before(change.version, known->version);
+    if (has_ended) send_end(change, known->version, record);
+  }
+
+  void send_end(const ChangeView& change, VersionView version, const Record& record) {
+    ChangeView end = change;
+    end.version = version;
+    send_fact(end, MergeAuthority::Undelete, MergeFactKind::Unmerge, "", record);
   }
 
   void send_fact(const ChangeView& change, MergeAuthority authority, MergeFactKind kind,
@@ -79,13 +108,17 @@ class AccountSignals final : public Processor {
   }
 
   std::string master_field_;
+  std::string row_store_;
+  KeyValueStore* rows_ = nullptr;
   flatbuffers::FlatBufferBuilder builder_;
 };
 
 }  // namespace
 
-ProcessorFactory account_signals(std::string master_field) {
-  return [master_field] { return std::make_unique<AccountSignals>(master_field); };
+ProcessorFactory account_signals(std::string master_field, std::string row_store) {
+  return [master_field, row_store] {
+    return std::make_unique<AccountSignals>(master_field, row_store);
+  };
 }
 
 }  // namespace millrace::crm

@@ -45,10 +45,13 @@ std::vector<StoreSpec> signal_stores(const SignalSources& sources) {
 }
 
 void add_signals(Nodes& nodes, const SignalSources& sources, const ParentFields& parents,
-                 NodeIndex account_changes, std::optional<NodeIndex> child_changes,
-                 NodeIndex facts) {
-  const NodeIndex accounts =
-      nodes.processor("account-signals", account_signals(sources.master_field), {account_changes});
+                 NodeIndex account_changes, std::string_view row_store,
+                 std::optional<NodeIndex> child_changes, NodeIndex facts) {
+  std::vector<std::string_view> stores;
+  if (!sources.master_field.empty()) stores.push_back(row_store);
+  const NodeIndex accounts = nodes.processor(
+      "account-signals", account_signals(sources.master_field, std::string(row_store)),
+      {account_changes}, stores, stores);
   nodes.connect(accounts, facts);
   if (!sources.transactions) return;
   const NodeIndex moves = nodes.processor(

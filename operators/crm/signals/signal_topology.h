@@ -34,11 +34,11 @@ Result<SignalSources> signal_sources(const Mapping& mapping, const ParentFields&
 std::vector<StoreSpec> signal_stores(const SignalSources& sources);
 
 /// Adds the way from changes of accounts by id, and of children by `child_key` (before the row
-/// materializers), to `facts`, the exchange of merge facts by victim. Without transactions it does
-/// not use children.
+/// materializers), to `facts`, the exchange of merge facts by victim. `row_store`: of the accounts'
+/// materializer. Without transactions it does not use children.
 /// REQUIRES: sources.any().
 void add_signals(Nodes& nodes, const SignalSources& sources, const ParentFields& parents,
-                 NodeIndex account_changes, std::optional<NodeIndex> child_changes,
-                 NodeIndex facts);
+                 NodeIndex account_changes, std::string_view row_store,
+                 std::optional<NodeIndex> child_changes, NodeIndex facts);
 
 }  // namespace millrace::crm

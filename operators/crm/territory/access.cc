@@ -20,10 +20,7 @@ std::vector<AccessKey> keys_of_values(const Predicate& predicate, AccessKind kin
   std::vector<AccessKey> keys;
   for (const FieldValue& value : predicate.values) {
     AccessKey& key = keys.emplace_back(AccessKey{.kind = kind, .field = predicate.field});
-    if (kind == AccessKind::kText && value.is_number) {
-      key.kind = AccessKind::kNumber;
-      key.low_number = value.number;
-    } else if (kind == AccessKind::kGram) {
+    if (kind == AccessKind::kGram) {
       key.low_text = value.text.substr(0, kGramBytes);
     } else {
       key.low_text = value.text;
@@ -37,17 +34,15 @@ std::vector<AccessKey> keys_of_values(const Predicate& predicate, AccessKind kin
 void append_interval(const Predicate& predicate, const FieldValue* low, const FieldValue* high,
                      std::vector<AccessKey>& keys) {
   const bool are_numbers = (low != nullptr ? low : high)->is_number;
-  const bool is_undeclared = predicate.type == FieldType::kUndeclared;
   if (are_numbers) {
     AccessKey& key =
         keys.emplace_back(AccessKey{.kind = AccessKind::kNumbers, .field = predicate.field});
     if (low != nullptr) key.low_number = low->number;
     if (high != nullptr) key.high_number = high->number;
-    if (!is_undeclared) return;
+    return;
   }
-  AccessKey& key = keys.emplace_back(
-      AccessKey{.kind = are_numbers ? AccessKind::kTextsOfNonNumbers : AccessKind::kTexts,
-                .field = predicate.field});
+  AccessKey& key =
+      keys.emplace_back(AccessKey{.kind = AccessKind::kTexts, .field = predicate.field});
   if (low != nullptr) key.low_text = low->text;
   if (high != nullptr) key.high_text = high->text;
 }

@@ -11,16 +11,14 @@
 namespace millrace::crm::territory {
 
 enum class AccessKind : unsigned char {
-  kText,               ///< the value is `low_text`
-  kNumber,             ///< the value is the number `low_number`
-  kPart,               ///< a part of the value is `low_text`
-  kPrefix,             ///< the value starts with `low_text`
-  kGram,               ///< the value contains the three bytes `low_text`
-  kNumbers,            ///< the value is a number between the bounds
-  kTexts,              ///< the value's text is between the bounds
-  kTextsOfNonNumbers,  ///< the same, and the value is no number
-  kNull,               ///< the field is null
-  kAny,                ///< any account
+  kText,     ///< the value is `low_text`
+  kPart,     ///< a part of the value is `low_text`
+  kPrefix,   ///< the value starts with `low_text`
+  kGram,     ///< the value contains the three bytes `low_text`
+  kNumbers,  ///< the value is a number between the bounds
+  kTexts,    ///< the value's text is between the bounds
+  kNull,     ///< the field is null
+  kAny,      ///< any account
 };
 
 /// A condition that an index can answer. It accepts every value that its predicate accepts, and

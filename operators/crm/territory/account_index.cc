@@ -120,7 +120,7 @@ void AccountIndex::put(std::string_view root, std::span<const AccountField> fiel
     if (!field.value || field.value->empty()) continue;
     const auto index = rules.fields().find(field.name);
     if (!index) continue;
-    read_value(*field.value, rules.type_of(*index), value);
+    read_value(*field.value, type_of(field, rules.type_of(*index)), value);
     append_entries(field.name, value, entries);
   }
   for (const std::string& territory : manual) entries.push_back(entry_of_territory(territory));
@@ -157,8 +157,6 @@ std::optional<IndexRange> AccountIndex::range_of(std::string_view field, const A
   switch (key.kind) {
     case AccessKind::kText:
       return starting_with(entry_of(field, 't', cut(*key.low_text)));
-    case AccessKind::kNumber:
-      return starting_with(entry_of(field, 'n', ordered(*key.low_number)));
     case AccessKind::kPart:
       return starting_with(entry_of(field, 'p', cut(*key.low_text)));
     case AccessKind::kPrefix: {
@@ -170,7 +168,6 @@ std::optional<IndexRange> AccountIndex::range_of(std::string_view field, const A
     case AccessKind::kNumbers:
       return range_of_numbers(field, key);
     case AccessKind::kTexts:
-    case AccessKind::kTextsOfNonNumbers:
       return range_of_texts(field, key);
     case AccessKind::kGram:
     case AccessKind::kNull:

@@ -9,12 +9,14 @@ namespace millrace::crm::territory {
 namespace {
 
 constexpr std::string_view kVersionKey = "w";
+constexpr std::string_view kTypesKey = "y";
 
 }  // namespace
 
 AccountTerritories::AccountTerritories(Stores stores, AccountSource& accounts, FieldTypes types)
     : stores_(stores),
       accounts_(accounts),
+      types_(types.fingerprint()),
       rules_(std::move(types)),
       index_(stores.index),
       rows_(stores.rows),
@@ -44,7 +46,10 @@ std::vector<RuleProblem> AccountTerritories::load(uint64_t version,
                                                   std::span<const RuleSetChange> definitions,
                                                   int64_t timestamp_ms) {
   RuleSetOutcome outcome = rules_.apply(definitions);
-  if (version != stored_version()) {
+  const Row types = stores_.index.get(kTypesKey);
+  const bool has_other_types = (types ? types.value.view() : std::string_view()) != types_;
+  if (has_other_types) stores_.index.put(kTypesKey, types_, timestamp_ms);
+  if (has_other_types || version != stored_version()) {
     outcome.affected.all = true;
     realignment_.start(outcome.affected, timestamp_ms);
   }
@@ -76,10 +81,12 @@ void AccountTerritories::align(std::string_view root, int64_t timestamp_ms,
   image_.fields.clear();
   image_.choices = {};
   std::vector<Assignment> assigned;
+  incomparable_ = 0;
   if (accounts_.read(root, image_)) {
     const PersonalChoices& choices = image_.choices;
     index_.put(root, image_.fields, choices.manual, rules_.rules(), timestamp_ms);
     assigned = assignments(rules_, matcher_.match(image_.fields, choices.excluded), choices);
+    incomparable_ = matcher_.incomparable();
   } else {
     index_.erase(root, timestamp_ms);
   }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,8 +32,8 @@ class AccountSource {
 /// distributor of rules calls `load` once and `change` from then on: in mode `continuous` at once,
 /// in mode `on_signal` with all waiting changes at the signal. Single-threaded.
 ///
-/// Row "w" → version in the index store; AccountIndex, Realignment and AssignmentRows define the
-/// other rows.
+/// Rows "w" → version and "y" → declared types in the index store; AccountIndex, Realignment and
+/// AssignmentRows define the other rows.
 class AccountTerritories {
  public:
   struct Stores {
@@ -44,7 +45,8 @@ class AccountTerritories {
   AccountTerritories(Stores stores, AccountSource& accounts, FieldTypes types);
 
   /// Sets the rule set as of `version`; call it on start, before anything else. If the stores are
-  /// of another version, the changes in between are unknown and all accounts are matched again.
+  /// of another version, the changes in between are unknown and all accounts are matched again; so
+  /// they are if they are of other declared types.
   std::vector<RuleProblem> load(uint64_t version, std::span<const RuleSetChange> definitions,
                                 int64_t timestamp_ms);
   /// Applies the changes up to `version`. A version that is not newer changes nothing. If the
@@ -61,6 +63,9 @@ class AccountTerritories {
   /// Version of the stores.
   uint64_t version() const { return stored_version(); }
 
+  /// Fields of the account that the last `align` matched which rules compare with numbers and whose
+  /// value is none: they match no range.
+  size_t incomparable() const { return incomparable_; }
   /// Call it after each change of an account or of manual choices about it, and after its end.
   /// Emits differences.
   void align(std::string_view root, int64_t timestamp_ms, const AssignmentRows::Emit& emit);
@@ -79,7 +84,9 @@ class AccountTerritories {
 
   Stores stores_;
   AccountSource& accounts_;
+  std::string types_;  ///< `FieldTypes::fingerprint`
   RuleSet rules_;
+  size_t incomparable_ = 0;
   uint64_t rules_version_ = 0;
   Matcher matcher_{rules_};
   AccountIndex index_;

@@ -50,15 +50,13 @@ void FieldAccess::add(const AccessKey& key, RuleIndex rule) {
     return;
   }
   switch (key.kind) {
-    case AccessKind::kNumber:
-      return numbers_[*key.low_number].push_back(rule);
     case AccessKind::kNumbers:
       return number_intervals_.add({key.low_number, key.high_number, rule});
     case AccessKind::kNull:
       return nulls_.push_back(rule);
     default:
       MILLRACE_ASSERT(key.kind != AccessKind::kAny, "rules for any account wait at no field");
-      return text_intervals_for(key.kind).add({key.low_text, key.high_text, rule});
+      return text_intervals_.add({key.low_text, key.high_text, rule});
   }
 }
 
@@ -71,15 +69,12 @@ void FieldAccess::remove(const AccessKey& key, RuleIndex rule) {
     return;
   }
   switch (key.kind) {
-    case AccessKind::kNumber:
-      take_out(numbers_, *key.low_number, rule);
-      return;
     case AccessKind::kNumbers:
       return number_intervals_.remove({key.low_number, key.high_number, rule});
     case AccessKind::kNull:
       return take_out(nulls_, rule);
     default:
-      return text_intervals_for(key.kind).remove({key.low_text, key.high_text, rule});
+      return text_intervals_.remove({key.low_text, key.high_text, rule});
   }
 }
 

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "crm/territory/access.h"
@@ -30,13 +29,8 @@ class FieldAccess {
   template <class Visit>
   void visit(const FieldValue* value, Visit&& visit) const {
     if (value == nullptr) return each(nulls_, visit);
-    if (value->is_number) {
-      find(numbers_, value->number, visit);
-      number_intervals_.at(value->number, visit);
-    } else {
-      find(texts_, value->text, visit);
-      non_number_intervals_.at(value->text, visit);
-    }
+    find(texts_, value->text, visit);
+    if (value->is_number) number_intervals_.at(value->number, visit);
     text_intervals_.at(value->text, visit);
     visit_inside(value->text, visit);
   }
@@ -73,19 +67,14 @@ class FieldAccess {
   }
 
   TextMap<Rules>* texts_for(AccessKind kind);
-  IntervalIndex<std::string>& text_intervals_for(AccessKind kind) {
-    return kind == AccessKind::kTexts ? text_intervals_ : non_number_intervals_;
-  }
 
   TextMap<Rules> texts_;
   TextMap<Rules> parts_;
   TextMap<Rules> prefixes_;
   TextMap<Rules> grams_;
   std::map<size_t, size_t> prefix_lengths_;  ///< length → prefixes of it, each with a rule or more
-  std::unordered_map<double, Rules> numbers_;
   IntervalIndex<double> number_intervals_;
   IntervalIndex<std::string> text_intervals_;
-  IntervalIndex<std::string> non_number_intervals_;
   Rules nulls_;
 };
 

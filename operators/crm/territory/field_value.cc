@@ -4,16 +4,20 @@
 #include <array>
 #include <charconv>
 
+#include <nlohmann/json.hpp>
 #include <unicode/bytestream.h>
 #include <unicode/casemap.h>
 #include <unicode/stringpiece.h>
 
 #include "millrace/core/assert.h"
 
+#include "crm/values/decimal_text.h"
+#include "crm/values/field_form.h"
+#include "crm/values/time_text.h"
+
 namespace millrace::crm::territory {
 namespace {
 
-constexpr size_t kDigitsMax = 15;
 constexpr std::array<std::string_view, 3> kPostalSuffixes{"postalcode", "postal_code", "zipcode"};
 
 bool is_ascii(std::string_view text) {
@@ -39,15 +43,39 @@ void fold(std::string_view raw, std::string& folded) {
   MILLRACE_ASSERT(U_SUCCESS(status) != 0, "folding fails only for want of memory");
 }
 
-bool parse_number(std::string_view text, double& number) {
-  const std::string_view unsigned_text = text.starts_with('-') ? text.substr(1) : text;
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const auto digits = static_cast<size_t>(std::ranges::count_if(unsigned_text, is_digit));
-  if (digits == 0 || digits > kDigitsMax || unsigned_text.size() - digits > 1) return false;
-  if (!is_digit(unsigned_text.front()) || !is_digit(unsigned_text.back())) return false;
-  const auto end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-  return parsed.ec == std::errc() && parsed.ptr == end;
+/// As numbers the infinities have their place.
+void read_day(std::string_view raw, FieldValue& value) {
+  const auto text = canonical_date(raw);
+  if (!text) return fold(raw, value.text);
+  value.text = *text;
+  value.is_number = true;
+  value.number = *day_in(*text);
+}
+
+void read_moment(std::string_view raw, FieldValue& value) {
+  const auto text = canonical_moment(raw);
+  if (!text) return fold(raw, value.text);
+  value.text = *text;
+  value.is_number = true;
+  value.number = static_cast<double>(*moment_us_in(*text));
+}
+
+/// REQUIRES: the text is a canonical decimal.
+void set_number(FieldValue& value) {
+  const char* const end = value.text.data() + value.text.size();
+  value.is_number = true;
+  std::from_chars(value.text.data(), end, value.number, std::chars_format::fixed);
+}
+
+void read_list(std::string_view raw, FieldValue& value) {
+  const auto list = nlohmann::json::parse(raw, nullptr, false);
+  if (!list.is_array()) return fold(raw, value.text);
+  std::string parts;
+  for (const auto& element : list) {
+    if (!parts.empty()) parts += ';';
+    parts += element.is_string() ? element.get<std::string>() : element.dump();
+  }
+  fold(parts, value.text);
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -79,15 +107,49 @@ bool take_quoted(std::string_view& list, std::string& entry) {
 }  // namespace
 
 void read_value(std::string_view raw, FieldType type, FieldValue& value) {
-  fold(raw, value.text);
   value.number = 0;
-  value.is_number = type != FieldType::kText && parse_number(value.text, value.number);
+  value.is_number = false;
+  switch (type) {
+    case FieldType::Date:
+      return read_day(raw, value);
+    case FieldType::Moment:
+      return read_moment(raw, value);
+    case FieldType::List:
+      return read_list(raw, value);
+    case FieldType::Boolean: {
+      const Result<std::string> truth = canonical_text(raw, {.type = type});
+      return fold(truth.ok() ? std::string_view(*truth) : raw, value.text);
+    }
+    case FieldType::Integer:
+    case FieldType::Decimal:
+      if (const auto number = canonical_decimal(raw)) {
+        value.text = *number;
+        return set_number(value);
+      }
+      return fold(raw, value.text);
+    case FieldType::Text:
+      return fold(raw, value.text);
+    case FieldType::Undeclared:
+      break;
+  }
+  fold(raw, value.text);
+  if (is_canonical_decimal(value.text)) set_number(value);
+}
+
+bool has_order_of_numbers(FieldType type) {
+  return type == FieldType::Integer || type == FieldType::Decimal || type == FieldType::Date ||
+         type == FieldType::Moment;
 }
 
 std::partial_ordering compare(const FieldValue& a, const FieldValue& b, FieldType type) {
-  if (a.is_number && b.is_number) return a.number <=> b.number;
-  if (type == FieldType::kNumber) return std::partial_ordering::unordered;
-  return a.text <=> b.text;
+  if (a.is_number != b.is_number) return std::partial_ordering::unordered;
+  if (!a.is_number) {
+    if (has_order_of_numbers(type)) return std::partial_ordering::unordered;
+    return a.text <=> b.text;
+  }
+  if (a.number != b.number) return a.number <=> b.number;
+  if (type == FieldType::Date || type == FieldType::Moment) return a.text <=> b.text;
+  return compare_decimals(a.text, b.text);
 }
 
 Result<std::vector<std::string>> split_list(std::string_view list) {
@@ -116,7 +178,18 @@ FieldType FieldTypes::of(std::string_view field) const {
   std::ranges::transform(folded, folded.begin(), lower);
   const bool is_postal = std::ranges::any_of(
       kPostalSuffixes, [&folded](std::string_view suffix) { return folded.ends_with(suffix); });
-  return is_postal ? FieldType::kText : FieldType::kUndeclared;
+  return is_postal ? FieldType::Text : FieldType::Undeclared;
+}
+
+std::string FieldTypes::fingerprint() const {
+  std::vector<std::string> lines;
+  for (const auto& [field, type] : types_) {
+    lines.push_back(field + '=' + std::string(to_string(type)) + '\n');
+  }
+  std::ranges::sort(lines);
+  std::string all;
+  for (const std::string& line : lines) all += line;
+  return all;
 }
 
 }  // namespace millrace::crm::territory

@@ -9,26 +9,21 @@
 
 #include "millrace/core/result.h"
 
-namespace millrace::crm::territory {
+#include "field_type_generated.h"
 
-/// The way to compare values of a field.
-enum class FieldType : unsigned char {
-  kUndeclared,  ///< as numbers when both sides are numbers, else as text
-  kText,
-  kNumber,  ///< as numbers; a value that is no number equals nothing and is in no range
-};
+namespace millrace::crm::territory {
 
 /// A value in comparable form.
 struct FieldValue {
-  std::string text;  ///< case folded; never empty: an empty value is null
+  /// Case folded, and in the one form of its type; never empty: an empty value is null.
+  std::string text;
+  /// Whether it is a number, day or moment, as which it is in ranges.
   bool is_number = false;
+  /// About it, in order; of texts with one `number` the texts decide.
   double number = 0;
 
   /// Orders for look-ups: two values are equivalent exactly when rules see them as equal.
-  friend bool operator<(const FieldValue& a, const FieldValue& b) {
-    if (a.is_number != b.is_number) return b.is_number;
-    return a.is_number ? a.number < b.number : a.text < b.text;
-  }
+  friend bool operator<(const FieldValue& a, const FieldValue& b) { return a.text < b.text; }
 };
 
 /// White space as the C locale has it.
@@ -39,11 +34,18 @@ inline bool is_space(char c) {
 /// Reads `raw` into `value`, whose buffer it reuses.
 ///
 /// Folds case by Unicode (full folding, no normalisation; bytes that are no UTF-8 count as U+FFFD).
-/// A number is an optional minus, digits and an optional fraction, of 15 digits at most, which a
-/// double can distinguish.
+/// By type:
+/// - Undeclared: a number if the text is the one text of its number (`values/decimal_text.h`):
+///   `1099.5`, not `01067`, `5.0`, `1e3` or `1,000`; else a text. Its equality is that of texts.
+/// - Integer, Decimal, Date, Moment: numbers in the one form of the type; other texts are none.
+/// - Boolean: `true` or `false`, whatever word says it. Text: a text. List: its elements as `a;b`.
 void read_value(std::string_view raw, FieldType type, FieldValue& value);
 
-/// Unordered when one of them is no number and `type` demands it.
+/// Whether values of the type are in ranges as numbers only.
+bool has_order_of_numbers(FieldType type);
+
+/// For ranges. Numbers as numbers, texts as texts; a number and a text, and two texts of a type
+/// whose values are numbers, are unordered: they match nothing.
 std::partial_ordering compare(const FieldValue& a, const FieldValue& b, FieldType type);
 
 /// Entries of a comma list, without white space around them, quotes and empty entries.
@@ -64,6 +66,8 @@ class FieldTypes {
  public:
   void declare(std::string field, FieldType type) { types_[std::move(field)] = type; }
   FieldType of(std::string_view field) const;
+  /// Equal for equal declarations.
+  std::string fingerprint() const;
 
  private:
   TextMap<FieldType> types_;

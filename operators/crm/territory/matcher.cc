@@ -54,11 +54,14 @@ void Matcher::start(std::span<const AccountField> fields, std::span<const std::s
   if (values_.size() < table.fields().slots()) values_.resize(table.fields().slots());
   matching_.clear();
   rules_tried_ = 0;
+  incomparable_ = 0;
   for (const AccountField& field : fields) {
     if (!field.value || field.value->empty()) continue;
     const auto index = table.fields().find(field.name);
     if (!index) continue;
-    read_value(*field.value, table.type_of(*index), values_[*index]);
+    const FieldNode& node = table.fields()[*index];
+    read_value(*field.value, type_of(field, node.type), values_[*index]);
+    if (node.number_ranges > 0 && !values_[*index].is_number) ++incomparable_;
     present_.set(*index, true);
   }
   for (const std::string& id : excluded) {

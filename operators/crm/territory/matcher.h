@@ -16,7 +16,15 @@ namespace millrace::crm::territory {
 struct AccountField {
   std::string_view name;
   std::optional<std::string_view> value;
+  FieldType type = FieldType::Undeclared;  ///< the value's own
 };
+
+/// The type by which a rule reads a field: the declared one. Without one, a value that is a list by
+/// its own type is one, and all others are undeclared.
+inline FieldType type_of(const AccountField& field, FieldType declared) {
+  const bool is_list = declared == FieldType::Undeclared && field.type == FieldType::List;
+  return is_list ? FieldType::List : declared;
+}
 
 /// Finds the territories that take an account, by a rule set. Use one per thread: it keeps the
 /// answers about the account at hand, and evaluates every predicate and rule once.
@@ -45,6 +53,8 @@ class Matcher {
 
   /// Rules tried in the last call, for tests and metrics.
   size_t rules_tried() const { return rules_tried_; }
+  /// Fields in the last call that rules compare with numbers and whose value is none.
+  size_t incomparable() const { return incomparable_; }
 
  private:
   /// The known answers about the account at hand, by index.
@@ -100,6 +110,7 @@ class Matcher {
   Memo above_;
   std::vector<TerritoryIndex> matching_;
   size_t rules_tried_ = 0;
+  size_t incomparable_ = 0;
 };
 
 }  // namespace millrace::crm::territory

@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "crm/values/field_form.h"
+
 namespace millrace::crm::territory {
 namespace {
 
@@ -52,8 +54,8 @@ Status check_values(const Predicate& predicate) {
     return invalid("more than " + std::to_string(kValuesMax) + " values");
   }
   for (const FieldValue& value : predicate.values) {
-    if (predicate.type == FieldType::kNumber && !is_textual(predicate.test) && !value.is_number) {
-      return invalid("'" + value.text + "' is no number");
+    if (has_order_of_numbers(predicate.type) && !is_textual(predicate.test) && !value.is_number) {
+      return invalid("'" + value.text + "' is no " + std::string(to_string(predicate.type)));
     }
     if (predicate.test == Test::kIncludes && value.text.find(';') != std::string::npos) {
       return invalid("'" + value.text + "' is several values");
@@ -132,12 +134,12 @@ Result<Predicate> read_predicate(RuleOperator op, std::string_view values, Field
   std::tie(predicate.test, predicate.negated) = *test;
   const auto entries = split_list(values);
   if (!entries.ok()) return entries.status();
-  const FieldType value_type = is_textual(predicate.test) ? FieldType::kText : type;
+  const FieldType value_type = is_textual(predicate.test) ? FieldType::Text : type;
   for (const std::string& entry : *entries) {
     read_value(entry, value_type, predicate.values.emplace_back());
   }
   std::ranges::sort(predicate.values, std::less<>());
-  const auto equal = [](const FieldValue& a, const FieldValue& b) { return !(a < b) && !(b < a); };
+  const auto equal = [](const FieldValue& a, const FieldValue& b) { return a.text == b.text; };
   predicate.values.erase(std::unique(predicate.values.begin(), predicate.values.end(), equal),
                          predicate.values.end());
   MILLRACE_RETURN_IF_ERROR(check_values(predicate));

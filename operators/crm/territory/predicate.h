@@ -31,11 +31,15 @@ enum class Test : unsigned char {
 /// A null value fits no value, so a null field matches every negated predicate but `not null`.
 struct Predicate {
   FieldIndex field = 0;
-  FieldType type = FieldType::kUndeclared;
+  FieldType type = FieldType::Undeclared;
   Test test = Test::kEquals;
   bool negated = false;
   std::vector<FieldValue> values;  ///< sorted, no two equal
 
+  /// Whether a value that is no number cannot be in it.
+  bool is_range_of_numbers() const {
+    return is_range() && !values.empty() && values.front().is_number;
+  }
   bool is_range() const { return test >= Test::kLess && test <= Test::kGreaterOrEqual; }
   /// `value` is null for a null field.
   bool matches(const FieldValue* value) const;

@@ -67,6 +67,7 @@ PredicateIndex RuleTable::acquire_predicate(Predicate predicate, const std::stri
   fields_[predicate.field].type = types_.of(field);
   const PredicateIndex index = predicates_.acquire(predicate.identity());
   ++fields_[predicate.field].mentions;
+  if (predicate.is_range_of_numbers()) ++fields_[predicate.field].number_ranges;
   PredicateNode& node = predicates_[index];
   if (node.is_made) {
     fields_.release(predicate.field);
@@ -81,6 +82,7 @@ void RuleTable::drop_terms(RuleNode& node) {
     for (const PredicateIndex index : term) {
       const FieldIndex field = predicates_[index].predicate.field;
       --fields_[field].mentions;
+      if (predicates_[index].predicate.is_range_of_numbers()) --fields_[field].number_ranges;
       if (predicates_.release(index)) fields_.release(field);
     }
   }

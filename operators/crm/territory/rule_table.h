@@ -27,8 +27,9 @@ inline FieldSet field_bit(FieldIndex field) {
 }
 
 struct FieldNode {
-  FieldType type = FieldType::kUndeclared;
-  size_t mentions = 0;  ///< by terms of rules
+  FieldType type = FieldType::Undeclared;
+  size_t mentions = 0;       ///< by terms of rules
+  size_t number_ranges = 0;  ///< terms among them that ask for a range of numbers
   FieldAccess access;
 };
 

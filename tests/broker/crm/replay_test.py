@@ -107,8 +107,8 @@ class World:
         """Exit code, the lines about keys, and the summary."""
         done = subprocess.run(
             [str(self.bin / "millrace"), "replay", "compare", "--bootstrap.servers",
-             self.bootstrap, "--shadow-prefix", prefix, "--limit", "0", "--pause-ms", "500",
-             *options], capture_output=True, timeout=120, check=False)
+             self.bootstrap, "--shadow.crm.output.prefix", prefix, "--limit", "0", "--pause-ms",
+             "500", *options], capture_output=True, timeout=120, check=False)
         if done.returncode not in (0, 1):
             raise RuntimeError(f"replay compare ends with {done.returncode}: {done.stderr}")
         *lines, summary = [json.loads(line) for line in done.stdout.splitlines()]

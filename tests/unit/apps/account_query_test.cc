@@ -179,7 +179,7 @@ TEST_F(AccountAnswer, CountsChildrenByKind) {
   queries_.account("ror:r", {"ror:r"});
   EXPECT_EQ(ask("ror:r")["children"], json::object());
   queries_.children("ror:r", crm::AccountStatus::Active, {"ror:r"});
-  EXPECT_EQ(ask("ror:r")["children"], (json{{"contact", 2}, {"contract_line", 50'000}}));
+  EXPECT_EQ(ask("ror:r")["children"], (json{{"contacts", 2}, {"contract_lines", 50'000}}));
 }
 
 TEST_F(AccountAnswer, AnAccountThatOnlyChildrenNameIsPending) {
@@ -187,7 +187,7 @@ TEST_F(AccountAnswer, AnAccountThatOnlyChildrenNameIsPending) {
   const json answer = ask("ror:r");
   EXPECT_EQ(status_, 200U);
   EXPECT_EQ(answer["status"], "Pending");
-  EXPECT_EQ(answer["children"]["contact"], 2);
+  EXPECT_EQ(answer["children"]["contacts"], 2);
 }
 
 TEST_F(AccountAnswer, AnAccountThatNothingNamesAnyMoreIs404) {

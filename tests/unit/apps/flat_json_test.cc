@@ -33,10 +33,11 @@ TEST(FlatJson, ShowsNestedTablesVectorsEnumsAndDefaults) {
   field->value = "Ü\"\n";
   change.fields.push_back(std::move(field));
   const Flat<crm::AccountChange> flat(change);
-  EXPECT_EQ(tables("AccountChange").to_json(Bytes(flat.bytes()))->dump(),
-            R"({"id":"ror:a","change_type":"Delete","version":{"commit_timestamp_ms":5000000000,)"
-            R"("sequence_number":0},"fields":[{"name":"name","value":"Ü\"\n"}],)"
-            R"("full_image":false})");
+  EXPECT_EQ(
+      tables("AccountChange").to_json(Bytes(flat.bytes()))->dump(),
+      R"({"id":"ror:a","change_type":"Delete","version":{"commit_timestamp_ms":5000000000,)"
+      R"("sequence_number":0},"fields":[{"name":"name","value":"Ü\"\n","type":"Undeclared"}],)"
+      R"("full_image":false})");
 }
 
 TEST(FlatJson, ShowsVectorsOfStrings) {

@@ -148,6 +148,18 @@ TEST_F(ReplayCompare, HidesValuesUnlessAMappingTellsWhichArePersonal) {
   std::filesystem::remove(file);
 }
 
+TEST_F(ReplayCompare, ShowsNothingOfBytesThatAreNoTable) {
+  write("crm.account-state", "a:1", "me@x.org, and no table");
+  write("crm.next.account-state", "a:1", "me@y.org, and no table");
+  const auto file = std::filesystem::path(::testing::TempDir()) / "replay_no_table.json";
+  std::ofstream(file) << R"({"topics": {"crm.accounts": {"format": "flatbuffers"}}})";
+  options_.mapping_file = file;
+  ASSERT_TRUE(compare().ok());
+  EXPECT_EQ(lines()[0]["differences"].dump(),
+            R"([{"field":"invalid","live":"***","shadow":"***"}])");
+  std::filesystem::remove(file);
+}
+
 TEST_F(ReplayCompare, ReadsCommittedRecordsOnlyAndSaysWhichTopicIsMissing) {
   options_.shadow_prefix = "crm.other.";
   EXPECT_EQ(compare().code(), ErrorCode::kNotFound);

@@ -78,8 +78,13 @@ TEST(Debezium, ColumnThatIsNotAvailableKeepsItsValue) {
         R"(["__debezium_unavailable_value"])"}) {
     const auto row = fmt::format(R"({{"id":1,"email":{},"last_name":"K"}})", placeholder);
     EXPECT_EQ(decoded(event("u", "null", row)),
-              "update erp:1 public.customers 9/0/ partial\n"
-              "  last_name=K\n");
+              "update erp:1 public.customers 9/0/ full\n"
+              "  last_name=K\n"
+              "  email is unchanged\n");
+    EXPECT_EQ(decoded(event("c", "null", row)),
+              "create erp:1 public.customers 9/0/ full\n"
+              "  last_name=K\n"
+              "  email is unknown\n");
   }
 }
 
@@ -155,6 +160,146 @@ TEST(Debezium, RefusesWhatIsNoEvent) {
   EXPECT_THAT(decoded(event("d", "null", "null")), HasSubstr("/before: must be an object"));
   EXPECT_THAT(decoded(R"({"op":"d","source":{"ts_ms":"9"}})"), HasSubstr("/source/ts_ms: must"));
   EXPECT_THAT(decoded(R"({"op":"d","source":{"ts_ms":9}})"), HasSubstr("/source: must name"));
+}
+
+/// A decoder of one entity `public.t` whose id is `id`.
+DecoderUnderTest typed(std::string_view fields, std::string_view type = "account",
+                       std::string_view more = "") {
+  return DecoderUnderTest(fmt::format(
+      R"({{"topics": {{"pg": {{"format": "debezium", "source": "erp", {} "entities": {{
+        "public.t": {{"type": "{}", "id": "id", {} "fields": {}}}}}}}}}}})",
+      more, type, type == "account" ? "" : R"("parent": "a",)", fields));
+}
+
+std::string row(std::string_view columns) {
+  return event("u", "null", fmt::format(R"({{"id":1,{}}})", columns),
+               R"("schema":"public","table":"t")");
+}
+
+std::string with_schema(std::string_view fields, std::string_view columns) {
+  return fmt::format(
+      R"({{"schema":{{"type":"struct","fields":[{{"field":"before","type":"struct"}},)"
+      R"({{"field":"after","type":"struct","fields":[{}]}}]}},"payload":{}}})",
+      fields, row(columns));
+}
+
+constexpr const char* kFull = "update erp:1 public.t 9/0/ full\n";
+
+TEST(DebeziumValues, PlaceholderOfEveryShapeIsUnchanged) {
+  auto decoder = typed("{}");
+  for (
+      const char* value :
+      {R"("__debezium_unavailable_value")", R"("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==")",
+       R"("5f5f646562657a69756d5f756e617661696c61626c655f76616c7565")",
+       R"(["__debezium_unavailable_value"])", R"(["b68a35a7-17ad-35b3-af2a-ae46edb4545a"])",
+       R"({"__debezium_unavailable_value":"__debezium_unavailable_value"})",
+       R"("{\"__debezium_unavailable_value\": \"__debezium_unavailable_value\"}")",
+       R"({"wkb":"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==","srid":4326})",
+       R"([95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,)"
+       R"(97,108,117,101])"}) {
+    EXPECT_EQ(decoder.text_of(row(fmt::format(R"("x":{})", value))),
+              std::string(kFull) + "  x is unchanged\n")
+        << value;
+  }
+  EXPECT_EQ(decoder.text_of(row(R"("x":[95,95])")), std::string(kFull) + "  x=[95,95]\n");
+}
+
+TEST(DebeziumValues, PlaceholderMayBeConfigured) {
+  auto decoder = typed("{}", "account", R"("unavailable_value": "gone",)");
+  EXPECT_EQ(decoder.text_of(row(R"("x":"gone","y":["gone"],"z":[103,111,110,101],"w":"Z29uZQ==")")),
+            std::string(kFull) + "  w is unchanged\n  x is unchanged\n  y is unchanged\n" +
+                "  z is unchanged\n");
+}
+
+TEST(DebeziumValues, SchemaTellsTypesAndUnits) {
+  auto decoder = typed(R"({"amount": "amount", "day": "day", "at": "at", "n": "n"})");
+  EXPECT_EQ(
+      decoder.text_of(with_schema(
+          R"({"field":"amount","type":"bytes","name":"org.apache.kafka.connect.data.Decimal",)"
+          R"("parameters":{"scale":"2"}},{"field":"day","type":"int32",)"
+          R"("name":"io.debezium.time.Date"},{"field":"at","type":"int64",)"
+          R"("name":"io.debezium.time.MicroTimestamp"},{"field":"n","type":"struct",)"
+          R"("name":"io.debezium.data.VariableScaleDecimal"},{"field":"ok","type":"boolean"},)"
+          R"({"field":"tags","type":"array"},{"field":"zip","type":"string"})",
+          R"("amount":"AfQ=","day":-6616,"at":1767264780123456,"n":{"scale":1,"value":"/w=="},)"
+          R"("ok":true,"tags":["a"],"zip":"01067")")),
+      std::string(kFull) +
+          "  amount=5 (decimal)\n  at=2026-01-01T10:53:00.123456Z (moment)\n"
+          "  day=1951-11-21 (date)\n  n=-0.1 (decimal)\n  ok=true (boolean)\n"
+          "  tags=[\"a\"] (list)\n  zip=01067\n");
+}
+
+TEST(DebeziumValues, WrongValuesAreRefusedByName) {
+  auto decoder = typed(
+      R"({"o": "o", "l": "l", "b": {"name": "b", "type": "decimal"},
+          "d": {"name": "d", "type": "date", "unit": "days"},
+          "i": {"name": "i", "type": "integer"}})");
+  EXPECT_EQ(decoder.text_of(row(R"("o":{"a":1},"l":[1],"b":"BQ==","d":20301231,"i":2.5)")),
+            std::string(kFull) +
+                "  b is unknown\n  d is unknown\n  i is unknown\n  l is unknown\n  o is unknown\n"
+                "refused: o is an object, not one value\nrefused: l is a list, not one value\n"
+                "refused: b is no decimal number\nrefused: d is no plausible date\n"
+                "refused: i is no whole number\n");
+  EXPECT_EQ(decoder.text_of(with_schema(R"({"field":"o","type":"bytes"})", R"("o":"AfQ=")")),
+            std::string(kFull) + "  o is unknown\nrefused: o is binary\n");
+}
+
+TEST(DebeziumValues, DeclaredTypesHaveOneForm) {
+  auto decoder = typed(
+      R"({"b": {"name": "b", "type": "decimal", "scale": 2}, "t": {"name": "t", "type": "text"},
+          "i": {"name": "i", "type": "integer"}, "f": {"name": "f", "type": "boolean"},
+          "m": {"name": "m", "type": "moment", "unit": "microseconds"},
+          "d": {"name": "d", "type": "date"}, "l": {"name": "l", "type": "list"}})");
+  EXPECT_EQ(decoder.text_of(row(R"("b":"AfQ=","t":"0111","i":"005.0","f":"YES",)"
+                                R"("m":1767264780123456,"d":"20301231","l":"a;b")")),
+            std::string(kFull) +
+                "  b=5 (decimal)\n  d=2030-12-31 (date)\n  f=true (boolean)\n  i=5 (integer)\n"
+                "  l=[\"a\",\"b\"] (list)\n  m=2026-01-01T10:53:00.123456Z (moment)\n"
+                "  t=0111 (text)\n");
+}
+
+TEST(DebeziumValues, TextsMayStandForNull) {
+  auto decoder = typed(R"({"p": {"name": "p", "reference": true, "null_values": ["", "0"]}})");
+  EXPECT_EQ(decoder.text_of(row(R"("p":0)")), std::string(kFull) + "  p is null\n");
+  EXPECT_EQ(decoder.text_of(row(R"("p":"")")), std::string(kFull) + "  p is null\n");
+  EXPECT_EQ(decoder.text_of(row(R"("p":7)")), std::string(kFull) + "  p=erp:7\n");
+}
+
+TEST(DebeziumValues, FieldsOfEntitlementsHaveTheirTypes) {
+  auto decoder = typed(R"({"a": "a", "e": "end_date", "q": "quantity"})", "subscription");
+  EXPECT_EQ(decoder.text_of(row(R"("a":1,"e":"2025-11-25Z","q":"5.00","start_date":-622191234)")),
+            std::string(kFull) +
+                "  a=erp:1\n  end_date=2025-11-25 (date)\n  quantity=5 (integer)\n"
+                "  start_date=infinity (date)\n");
+}
+
+TEST(DebeziumValues, NumbersAndMomentsOfMongoDbAreUnwrapped) {
+  auto decoder = typed(R"({"n": "n"})");
+  EXPECT_EQ(decoder.text_of(row(R"("n":{"$numberLong":"5"},"at":{"$date":1767264780123},)"
+                                R"("who":{"$oid":"6565"})")),
+            std::string(kFull) +
+                "  at=2026-01-01T10:53:00.123Z (moment)\n  n=5 (integer)\n"
+                "  who=6565\n");
+}
+
+TEST(DebeziumValues, IdMayBeADecimal) {
+  auto decoder = typed("{}");
+  const auto id = [&decoder](std::string_view value) {
+    return decoder.text_of(event("u", "null", fmt::format(R"({{"id":{}}})", value),
+                                 R"("schema":"public","table":"t")"));
+  };
+  EXPECT_THAT(id(R"({"scale":0,"value":"BQ=="})"), StartsWith("update erp:5 "));
+  EXPECT_THAT(id(R"({"$numberLong":"5"})"), StartsWith("update erp:5 "));
+}
+
+TEST(DebeziumValues, MappedColumnsThatDoNotComeAreNamedOnce) {
+  auto decoder = typed(R"({"nmae": "name", "city": "city"})");
+  const Result<Decoded> first = decoder.decode(row(R"("name":"A","city":"B")"));
+  ASSERT_TRUE(first.ok());
+  EXPECT_THAT(first->absent_fields, ::testing::ElementsAre("nmae"));
+  const Result<Decoded> second = decoder.decode(row(R"("name":"A","city":"B")"));
+  ASSERT_TRUE(second.ok());
+  EXPECT_THAT(second->absent_fields, ::testing::IsEmpty());
 }
 
 }  // namespace millrace::crm::debezium_test

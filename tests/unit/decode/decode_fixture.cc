@@ -44,12 +44,20 @@ std::string text_of(const Result<Decoded>& decoded) {
     if (!version.log.empty()) text += fmt::format(" {}@{}", version.log, version.position);
     text += change.full_image ? " full\n" : " partial\n";
     for (const DecodedField& field : change.fields) {
-      text += field.value ? fmt::format("  {}={}\n", field.name, *field.value)
+      const std::string type =
+          field.type == FieldType::Undeclared ? "" : fmt::format(" ({})", to_string(field.type));
+      text += field.value ? fmt::format("  {}={}{}\n", field.name, *field.value, type)
                           : fmt::format("  {} is null\n", field.name);
     }
     for (const std::string_view name : change.unknown_fields) {
       text += fmt::format("  {} is unknown\n", name);
     }
+    for (const std::string_view name : change.unchanged_fields) {
+      text += fmt::format("  {} is unchanged\n", name);
+    }
+  }
+  for (const FieldRefusal& refusal : decoded->refusals) {
+    text += fmt::format("refused: {} {}\n", refusal.field, refusal.reason);
   }
   return text;
 }

@@ -136,6 +136,51 @@ TEST(MappingFile, TellsTheMasterOfAccounts) {
                     HasSubstr("entities.Account.master: must be one of the names in fields")));
 }
 
+TEST(MappingFile, TellsTypesOfFields) {
+  const auto mapping = parse_mapping(R"({"topics": {"pg": {"format": "debezium", "source": "pg",
+    "unavailable_value": "gone", "entities": {"public.t": {
+      "type": "account", "id": "id", "fields": {
+      "d": {"name": "day", "type": "date", "unit": "days"},
+      "n": {"name": "revenue", "type": "decimal", "scale": 2},
+      "p": {"name": "parent", "reference": true, "null_values": ["", "0"]}}}}}}})");
+  ASSERT_TRUE(mapping.ok()) << mapping.message();
+  EXPECT_EQ(mapping->topics[0].unavailable_value, "gone");
+  const EntityMapping& entity = mapping->topics[0].entities.at("public.t");
+  EXPECT_EQ(entity.find("d")->form.type, FieldType::Date);
+  EXPECT_EQ(entity.find("d")->form.numbers.unit, TimeUnit::kDays);
+  EXPECT_EQ(entity.find("n")->form.scale, 2);
+  EXPECT_THAT(entity.find("p")->null_values, ElementsAre("", "0"));
+  EXPECT_EQ(mapping->field_types(EntityKind::kAccount).at("revenue"), FieldType::Decimal);
+  EXPECT_EQ(implied_type(EntityKind::kContract, "end_date"), FieldType::Date);
+  EXPECT_EQ(implied_type(EntityKind::kAccount, "end_date"), FieldType::Undeclared);
+}
+
+TEST(MappingFile, NamesFaultsOfTypes) {
+  EXPECT_THAT(
+      fault_of(R"({"topics": {
+        "a": {"format": "debezium", "source": "a", "unavailable_value": "", "entities": {"t": {
+          "type": "account", "id": "id", "fields": {
+            "w": {"name": "w", "type": "number"}, "x": {"name": "x", "unit": "days"},
+            "u": {"name": "u", "type": "date", "unit": "weeks"},
+            "y": {"name": "y", "type": "text", "scale": 2},
+            "s": {"name": "s", "type": "decimal", "scale": 99},
+            "n": {"name": "n", "null_values": [0]}, "same": {"name": "same", "type": "text"},
+            "r": {"name": "r", "type": "date", "reference": true}}}}},
+        "b": {"format": "salesforce_cometd", "source": "b", "unavailable_value": "x", "entities": {
+          "Account": {"type": "account", "fields": {
+            "Same": {"name": "same", "type": "date"}}}}}}})"),
+      AllOf(HasSubstr("topics.a.unavailable_value: must not be empty"),
+            HasSubstr("fields.w.type: must be one of text, integer,"),
+            HasSubstr("fields.x.unit: applies to the types date and moment only"),
+            HasSubstr("fields.u.unit: must be one of days,"),
+            HasSubstr("fields.y.scale: applies to the types integer and decimal only"),
+            HasSubstr("fields.s.scale: must be 0 to 64"),
+            HasSubstr("fields.n.null_values: must be a list of strings"),
+            HasSubstr("fields.r: a reference is an id"),
+            HasSubstr("topics.b.unavailable_value: applies to debezium only"),
+            HasSubstr("topics.b.entities.Account.fields.Same: has another type elsewhere")));
+}
+
 TEST(MappingFile, RefusesWhatNamesNothing) {
   EXPECT_EQ(fault_of("[]"), "the file: must be an object");
   EXPECT_EQ(fault_of("{}"), "topics: is missing");

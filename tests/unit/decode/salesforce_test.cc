@@ -59,16 +59,23 @@ TEST(Cometd, MessageOfTheChannelIsTakenToo) {
 TEST(Cometd, NullCompoundClearsItsParts) {
   EXPECT_EQ(cometd(event("UPDATE", "", R"(,"BillingAddress":null)")),
             "update sf:001000000000001AAA Account 7/2/tx partial\n"
-            "  BillingAddress.Country is null\n"
-            "  BillingAddress.CountryCode is null\n"
-            "  BillingAddress.GeocodeAccuracy is null\n"
-            "  BillingAddress.Latitude is null\n"
-            "  BillingAddress.Longitude is null\n"
-            "  BillingAddress.PostalCode is null\n"
-            "  BillingAddress.State is null\n"
-            "  BillingAddress.StateCode is null\n"
-            "  BillingAddress.Street is null\n"
+            "  BillingAddress is null\n"
             "  city is null\n");
+}
+
+TEST(Cometd, WholeAndMappedPartsReplaceEachOther) {
+  auto names = DecoderUnderTest::salesforce("salesforce_cometd", R"({"Account": {"type": "account",
+    "fields": {"Name": "name", "Name.FirstName": "first_name", "Name.LastName": "last_name"}}})");
+  EXPECT_EQ(names.text_of(event("UPDATE", "", R"(,"Name":{"FirstName":"Jo","Suffix":"Dr"})")),
+            "update sf:001000000000001AAA Account 7/2/tx partial\n"
+            "  Name.Suffix=Dr\n"
+            "  first_name=Jo\n"
+            "  name is null\n");
+  EXPECT_EQ(names.text_of(event("UPDATE", "", R"(,"Name":"Acme")")),
+            "update sf:001000000000001AAA Account 7/2/tx partial\n"
+            "  first_name is null\n"
+            "  last_name is null\n"
+            "  name=Acme\n");
 }
 
 TEST(Cometd, DifferenceOfALongTextLeavesTheFieldUnknown) {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "crm/entitlement/field_text.h"
+#include "crm/values/time_text.h"
 
 namespace millrace::crm::child_source_test {
 

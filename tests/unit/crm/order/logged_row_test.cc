@@ -63,6 +63,20 @@ TEST(LoggedRow, FullImageOfOneLogRemovesOlderFieldsOfAnother) {
   EXPECT_EQ(value_of(merged({new_field, image}), "fax"), "1");
 }
 
+TEST(LoggedRow, HoleOfOneLogIsClosedByALaterValueOfAnother) {
+  ChangeView image = update(in_log("a", "1", 2'000), "name", "A");
+  image.full_image = true;
+  image.unchanged_fields = {"notes"};
+  const ChangeView earlier = update(in_log("b", "1", 1'000), "notes", "old");
+  const ChangeView later = update(in_log("b", "2", 3'000), "notes", "new");
+  const ChangeView other = update(in_log("b", "2", 3'000), "city", "Bonn");
+  EXPECT_THAT(merged({image, other}).row.unknown_fields(), ElementsAre("notes"));
+  EXPECT_EQ(value_of(merged({image, earlier}), "notes"), "old");
+  EXPECT_FALSE(merged({image, earlier}).row.incomplete());
+  EXPECT_FALSE(merged({image, later}).row.incomplete());
+  EXPECT_EQ(merged({image, earlier, later}), merged({later, earlier, image}));
+}
+
 TEST(LoggedRow, GapIsClosedByALaterImageOfAnotherLog) {
   ChangeView gap{.id = "s:a", .type = ChangeType::Gap, .version = in_log("a", "5", 1'000)};
   ChangeView image = update(in_log("b", "1", 2'000), "name", "A");

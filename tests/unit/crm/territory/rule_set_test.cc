@@ -76,7 +76,7 @@ TEST(ValueList, SplitsAtCommasOutsideQuotes) {
 }
 
 bool asks(RuleOperator op, std::string_view values, std::string_view have,
-          FieldType type = FieldType::kUndeclared) {
+          FieldType type = FieldType::Undeclared) {
   const auto predicate = read_predicate(op, values, type);
   EXPECT_TRUE(predicate.ok());
   FieldValue value;
@@ -84,13 +84,38 @@ bool asks(RuleOperator op, std::string_view values, std::string_view have,
   return predicate->matches(have.empty() ? nullptr : &value);
 }
 
-TEST(Predicate, ComparesAsNumbersWhenBothAreAndAsTextOtherwise) {
+TEST(Predicate, UndeclaredNumbersAndTextsNeverMix) {
   EXPECT_TRUE(asks(RuleOperator::LessThan, "10", "9"));
-  EXPECT_TRUE(asks(RuleOperator::Equals, "100", "100.0"));
-  EXPECT_TRUE(asks(RuleOperator::LessThan, "a", "9"));
-  EXPECT_FALSE(asks(RuleOperator::LessThan, "10", "9", FieldType::kText));
-  EXPECT_FALSE(asks(RuleOperator::LessThan, "10", "abc", FieldType::kNumber));
-  EXPECT_FALSE(read_predicate(RuleOperator::LessThan, "abc", FieldType::kNumber).ok());
+  EXPECT_TRUE(asks(RuleOperator::LessThan, "b", "a"));
+  EXPECT_FALSE(asks(RuleOperator::LessThan, "a", "9"));
+  for (const char* text : {"$1000000", "1,000,000", "05", "5.0", "NaN", "1e9"}) {
+    EXPECT_FALSE(asks(RuleOperator::GreaterThan, "2", text)) << text;
+    EXPECT_FALSE(asks(RuleOperator::LessThan, "2", text)) << text;
+  }
+  EXPECT_FALSE(asks(RuleOperator::Equals, "01067", "1067"));
+  EXPECT_FALSE(asks(RuleOperator::Equals, "100", "100.0"));
+  EXPECT_TRUE(asks(RuleOperator::Equals, "01067", "01067"));
+  EXPECT_FALSE(asks(RuleOperator::LessThan, "10", "9", FieldType::Text));
+  EXPECT_FALSE(asks(RuleOperator::LessThan, "10", "abc", FieldType::Decimal));
+  EXPECT_FALSE(read_predicate(RuleOperator::LessThan, "abc", FieldType::Decimal).ok());
+}
+
+TEST(Predicate, DeclaredTypesHaveOneFormAndOneOrder) {
+  EXPECT_TRUE(asks(RuleOperator::Equals, "100", "100.0", FieldType::Decimal));
+  EXPECT_TRUE(asks(RuleOperator::Equals, "1e3", "1000", FieldType::Decimal));
+  EXPECT_TRUE(asks(RuleOperator::LessThan, "20301231", "2030-12-30", FieldType::Date));
+  EXPECT_TRUE(asks(RuleOperator::GreaterThan, "9999-12-31", "infinity", FieldType::Date));
+  EXPECT_TRUE(asks(RuleOperator::Equals, "2030-12-31T02:00:00+02:00", "2030-12-31T00:00:00Z",
+                   FieldType::Moment));
+  EXPECT_TRUE(asks(RuleOperator::Equals, "yes", "true", FieldType::Boolean));
+  EXPECT_TRUE(asks(RuleOperator::Includes, "b", R"(["A","B"])", FieldType::List));
+  EXPECT_FALSE(read_predicate(RuleOperator::LessThan, "soon", FieldType::Date).ok());
+}
+
+TEST(Predicate, NumbersOfManyDigitsAreExact) {
+  EXPECT_TRUE(asks(RuleOperator::GreaterThan, "200", "1099.989990234375"));
+  EXPECT_TRUE(asks(RuleOperator::GreaterThan, "12345678901234567890", "12345678901234567891"));
+  EXPECT_FALSE(asks(RuleOperator::LessOrEqual, "12345678901234567890", "12345678901234567891"));
 }
 
 TEST(Predicate, IdsAndExponentsAreNoNumbers) {
@@ -101,10 +126,10 @@ TEST(Predicate, IdsAndExponentsAreNoNumbers) {
 
 TEST(Predicate, PostalCodesAreText) {
   const FieldTypes types;
-  EXPECT_EQ(types.of("BillingPostalCode"), FieldType::kText);
-  EXPECT_EQ(types.of("ShippingAddress.PostalCode"), FieldType::kText);
-  EXPECT_EQ(types.of("Revenue"), FieldType::kUndeclared);
-  EXPECT_FALSE(asks(RuleOperator::Equals, "01234", "1234", FieldType::kText));
+  EXPECT_EQ(types.of("BillingPostalCode"), FieldType::Text);
+  EXPECT_EQ(types.of("ShippingAddress.PostalCode"), FieldType::Text);
+  EXPECT_EQ(types.of("Revenue"), FieldType::Undeclared);
+  EXPECT_FALSE(asks(RuleOperator::Equals, "01234", "1234", FieldType::Text));
 }
 
 TEST(Predicate, IgnoresCaseInEveryScript) {
@@ -122,11 +147,11 @@ TEST(Predicate, NullMatchesOnlyDenialsAndTheQuestionForNull) {
   EXPECT_FALSE(asks(RuleOperator::Equals, "a", ""));
   EXPECT_FALSE(asks(RuleOperator::LessThan, "a", ""));
   EXPECT_TRUE(asks(RuleOperator::NotEqual, "", "a"));
-  EXPECT_FALSE(read_predicate(RuleOperator::Contains, " , ", FieldType::kText).ok());
+  EXPECT_FALSE(read_predicate(RuleOperator::Contains, " , ", FieldType::Text).ok());
 }
 
 TEST(Predicate, ListsMeanAnyAndForDenialsNone) {
-  EXPECT_TRUE(asks(RuleOperator::StartsWith, "940, 941", "94105", FieldType::kText));
+  EXPECT_TRUE(asks(RuleOperator::StartsWith, "940, 941", "94105", FieldType::Text));
   EXPECT_FALSE(asks(RuleOperator::NotEqual, "us, ca", "CA"));
   EXPECT_TRUE(asks(RuleOperator::Includes, "x, b", "A; B ;c"));
   EXPECT_FALSE(asks(RuleOperator::Includes, "x, ab", "A;B"));

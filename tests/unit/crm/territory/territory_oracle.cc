@@ -39,6 +39,10 @@ std::vector<std::string> split(const std::string& text, char separator) {
 struct Value {
   explicit Value(const std::string& raw) : text(lower(raw)) {
     if (raw.find_first_not_of("-.0123456789") != std::string::npos) return;
+    // One text a number: no zeros in front or at the end of a fraction.
+    const std::string digits = raw.substr(raw.front() == '-' ? 1 : 0);
+    if (digits.size() > 1 && digits[0] == '0' && digits[1] != '.') return;
+    if (raw == "-0" || (raw.find('.') != std::string::npos && raw.back() == '0')) return;
     if (std::isdigit(static_cast<unsigned char>(raw.back())) == 0) return;
     char* end = nullptr;
     const double parsed = std::strtod(raw.c_str(), &end);
@@ -81,7 +85,8 @@ struct Item {
                                    : *have.number > *want.number ? 1
                                                                  : 0)
                                 : text_order;
-    const bool comparable = by_number || !is_number;
+    const bool comparable =
+        by_number || (!is_number && have.number.has_value() == want.number.has_value()) || is_text;
     switch (op) {
       case RuleOperator::Equals:
       case RuleOperator::NotEqual:

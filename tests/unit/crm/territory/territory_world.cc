@@ -11,7 +11,7 @@ const std::vector<std::string> kWorldFields{"Country", "Revenue", "BillingPostal
 
 namespace {
 
-const std::vector<std::string> kValues{"US",  "us",    "de",  "10",  "9",    "10.0",
+const std::vector<std::string> kValues{"US",  "us",    "de",  "10",  "9",    "10.5",
                                        "-3",  "abcde", "bcd", "A;b", "b",    "C",
                                        "941", "94105", "9",   "",    "x;y;b"};
 
@@ -123,7 +123,7 @@ std::vector<AccountField> view_of(const OracleAccount& account) {
 
 FieldTypes world_types() {
   FieldTypes declared;
-  declared.declare("Size", FieldType::kNumber);
+  declared.declare("Size", FieldType::Decimal);
   return declared;
 }
 

@@ -118,8 +118,9 @@ RawChange ChildWorld::make_account_change() {
                    .transaction = any_transaction()};
   change.fields["Name"] = std::string(1, any_letter(2));
   if (up_to(3) == 0) {
-    change.fields[kMasterField] =
-        up_to(3) == 0 ? std::nullopt : std::optional(sf_id("001", any_letter(4)));
+    // Its own id names no other account. A null would end a merge, at a version that depends on the
+    // order of arrival.
+    change.fields[kMasterField] = up_to(3) == 0 ? change.id : sf_id("001", any_letter(4));
   }
   return change;
 }
