@@ -43,6 +43,35 @@ TEST(MergedLogs, PeriodsFollowTheLog) {
   EXPECT_EQ(verdict.periods.front().until.position, "2");
 }
 
+TEST(MergedLogs, OldestEdgeOfACycleIsTheOldestByTheClock) {
+  MapStore store;
+  MergeForest forest(store);
+  OwnedMergeFact older = merge(in_log("b", "9", 500), "s:a");
+  older.victim = "s:b";
+  forest.apply(merge(in_log("a", "1", 900), "s:b"), 1);
+  forest.apply(older, 1);
+  EXPECT_EQ(forest.find("s:b")->decision, RedirectDecision::CycleInactive);
+  EXPECT_EQ(forest.find("s:a")->root, "s:b");
+}
+
+TEST(MergedLogs, MostRecentValueIsThatOfTheLatestOfEachLogByTheClock) {
+  const auto row = [](std::string_view id, std::string_view city, const OwnedVersion& version) {
+    RowView view{.id = id, .status = RowStatus::Live};
+    view.fields.push_back({"city", city, version.view()});
+    return view;
+  };
+  const OwnedVersion old_clock = in_log("z", "1", 900);
+  const OwnedVersion stepped_back = in_log("z", "2", 500);
+  const OwnedVersion between = in_log("", "", 700);
+  const RowView first = row("s:a", "Bonn", old_clock);
+  const RowView second = row("s:b", "Ulm", stepped_back);
+  const RowView third = row("s:c", "Kiel", between);
+  SurvivorshipPolicy policy;
+  policy.standard.rule = Survivorship::kMostRecent;
+  const std::vector<MemberView> members{{"s:a", &first}, {"s:b", &second}, {"s:c", &third}};
+  EXPECT_EQ(golden_fields("s:a", members, policy).front().value, "Kiel");
+}
+
 TEST(MergedLogsProperty, ForestIsAFunctionOfTheSetOfFacts) {
   const std::vector<std::string> ids{"s:a", "s:b", "s:c", "s:d"};
   size_t cycles = 0;
