@@ -225,6 +225,22 @@ TEST(Broadcasts, TwoInstancesMeetEveryChangeOnceATaskAlsoAfterAFailover) {
   EXPECT_THAT(cluster.values("out")["r2"], ElementsAre("r2 none>z", "r2 none>z"));
 }
 
+TEST(Broadcasts, ATaskThatMetNothingMeetsAllWhereItsChangesAreForgotten) {
+  Cluster cluster([] { return scripted(ruled()); }, 1);
+  ASSERT_TRUE(cluster.start("one").ok());
+  ASSERT_TRUE(cluster.settle().ok());
+  ASSERT_TRUE(cluster.start("two").ok());
+  ASSERT_TRUE(cluster.settle().ok());
+  ASSERT_TRUE(cluster["two"].queries().tasks().empty());
+  cluster.pipe("rules", "r1", "x", 10);
+  for (int turn = 0; turn < 5; ++turn) ASSERT_TRUE(cluster["two"].run_once().ok());
+  cluster.kill("one");
+  cluster.pipe("left", "k", "r1", 20);
+  ASSERT_TRUE(cluster.settle().ok());
+  EXPECT_THAT(cluster.values("out")["reset"], ElementsAre("reset r1=x"));
+  EXPECT_THAT(cluster.values("out")["k"], ElementsAre("r1:x"));
+}
+
 TEST(Broadcasts, ATopicThatIsMissingIsNamed) {
   Cluster cluster([] { return scripted(ruled()); }, 1);
   cluster.broker.delete_topic("rules");
