@@ -176,6 +176,14 @@ std::map<std::string, int64_t> MemoryBroker::open_transactions() const {
   return {open_transaction_.begin(), open_transaction_.end()};
 }
 
+bool MemoryBroker::is_all_decided() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::all_of(topics_, [](const auto& topic) {
+    return std::ranges::all_of(topic.second.logs,
+                               [](const Log& log) { return log.undecided.empty(); });
+  });
+}
+
 void MemoryBroker::time_out_transaction(const std::string& transactional_id) {
   const std::lock_guard lock(mutex_);
   const auto open = open_transaction_.find(transactional_id);

@@ -108,6 +108,8 @@ class MemoryBroker {
   void time_out_transaction(const std::string& transactional_id);
   /// Open transactions by their ids, each with a number that no other has.
   std::map<std::string, int64_t> open_transactions() const;
+  /// Whether no transaction has records whose outcome readers do not know yet.
+  bool is_all_decided() const;
   /// Starts a new generation, as any member may at any time.
   void rebalance();
 

@@ -166,7 +166,7 @@ bool World::hit(Instance& instance, Kind kind, Draws& draws) {
       });
       return true;
     case Kind::kPoison:
-      return refuse(maker_->make_poison(clock_.now_ms()));
+      return refuse(maker().make_poison(clock_.now_ms()));
     case Kind::kForeignReport:
       return report_as_stranger(draws);
     case Kind::kForeignTransaction:
@@ -276,7 +276,7 @@ bool World::send_as_stranger(Draws& draws) {
   for (const std::string& topic : job_->inputs()) {
     if (is_fed(topic)) handles[topic] = producer->topic_handle(topic).value();
   }
-  for (const Input& input : maker_->make_inputs(draws, clock_.now_ms())) {
+  for (const Input& input : maker().make_inputs(draws, clock_.now_ms())) {
     if (!is_fed(input.topic)) continue;
     note_error(producer->send({handles.at(input.topic),
                                partition_for(input.topic, input.key),

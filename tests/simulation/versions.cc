@@ -58,7 +58,7 @@ bool World::change_versions(Instance& instance, Kind kind, Draws& draws) {
     case Kind::kUpgrade:
       return upgrade(instance, draws);
     case Kind::kRefusal:
-      return refuse(maker_->make_refused(draws, clock_.now_ms()));
+      return refuse(maker().make_refused(draws, clock_.now_ms()));
     case Kind::kOddTime:
       return send_at_odd_time(draws);
     default:
@@ -136,9 +136,9 @@ bool World::refuse(std::optional<Input> input) {
 }
 
 bool World::send_at_odd_time(Draws& draws) {
-  if (!maker_->takes_any_time()) return false;
+  if (!maker().takes_any_time()) return false;
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
-  std::vector<Input> inputs = maker_->make_inputs(draws, clock_.now_ms());
+  std::vector<Input> inputs = maker().make_inputs(draws, clock_.now_ms());
   for (Input& input : inputs) {
     input.timestamp_ms = draws.one_of(std::array<int64_t, 4>{0, 1, kMost - 1, kMost});
     put(input);

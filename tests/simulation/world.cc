@@ -79,7 +79,7 @@ Outcome World::run() {
 }
 
 std::unique_ptr<Job> World::make_job_of_plan() const {
-  std::unique_ptr<Job> job = make_job(plan_.job);
+  std::unique_ptr<Job> job = make_job(plan_.job, plan_.seed);
   return plan_.has_upgrades ? make_upgraded_job(std::move(job), plan_.ends_upgraded)
                             : std::move(job);
 }
@@ -159,7 +159,7 @@ void World::pass(int64_t ms) {
 }
 
 void World::feed() {
-  for (const Input& input : maker_->make_inputs(inputs_, clock_.now_ms())) put(input);
+  for (const Input& input : maker().make_inputs(inputs_, clock_.now_ms())) put(input);
 }
 
 void World::put(const Input& input) {
@@ -190,6 +190,7 @@ void World::observe() {
       }
     }
   }
+  if (broker_.is_all_decided()) note(job_->check_commits());
 }
 
 /// A coordinator aborts what is open for too long.
@@ -230,12 +231,13 @@ void World::settle() {
     for (const auto& instance : instances_) turn(*instance);
     quiet = is_quiet() ? quiet + 1 : 0;
     if (quiet < kQuietRounds) continue;
+    observe();
+    if (!job_->is_settled()) continue;
+    note(job_->check_end(clock_.now_ms()));
     if (job_->due_ms() >= clock_.now_ms()) {
       pass(job_->due_ms() + 1 - clock_.now_ms());
       continue;
     }
-    observe();
-    note(job_->check_end(clock_.now_ms()));
     check_dead_letters();
     return;
   }
@@ -245,6 +247,7 @@ void World::settle() {
         fmt::format(" {}={}", instance->name,
                     instance->engine == nullptr ? "down" : to_string(instance->engine->state()));
   }
+  if (!job_->is_settled()) states += ", with work left";
   note(fmt::format("not at rest {} rounds after the last fault:{}", kSettleRoundsMax, states));
 }
 

@@ -83,6 +83,8 @@ class World {
   void time_out_transactions();
   void check_dead_letters();
   std::unique_ptr<Job> make_job_of_plan() const;
+  /// Whoever makes the inputs; a reset does not touch it.
+  Job& maker() { return job_->is_one_history() ? *job_ : *maker_; }
   void note(Finding finding);
   void note_error(const Status& status);
 
@@ -173,7 +175,7 @@ class World {
   testing::MemoryBroker broker_;
   testing::ManualClock clock_{1'700'000'000'000};
   int64_t latest_ms_ = 0;             ///< the latest time of day that there was
-  const std::unique_ptr<Job> maker_;  ///< of inputs
+  const std::unique_ptr<Job> maker_;  ///< of inputs, for a job that is no one history
   std::unique_ptr<Job> job_;          ///< knows what was seen since the last reset
   std::optional<Topology> topology_;
   std::unique_ptr<Checks> checks_;

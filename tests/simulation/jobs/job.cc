@@ -6,17 +6,19 @@
 
 namespace millrace::simulation {
 
-std::vector<std::string> first_job_names() {
+std::vector<std::string> small_job_names() {
   return {"broadcast", "counting", "tables", "timers"};
 }
 
 std::vector<std::string> job_names() {
-  std::vector<std::string> names = first_job_names();
+  std::vector<std::string> names = small_job_names();
   names.emplace_back("limits");
+  names.emplace_back("crm");
   return names;
 }
 
-std::unique_ptr<Job> make_job(const std::string& name) {
+std::unique_ptr<Job> make_job(const std::string& name, uint64_t seed) {
+  if (name == "crm") return make_crm_job(seed);
   if (name == "broadcast") return make_broadcast_job();
   if (name == "counting") return make_counting_job();
   if (name == "limits") return make_limits_job();

@@ -56,6 +56,9 @@ class Job {
 
   /// An input under such a key whose results some topic does not take.
   virtual std::optional<Input> make_refused(Draws& /*draws*/, int64_t /*now_ms*/) { return {}; }
+  /// Whether it accepts only inputs that it made itself, and knows no other versions, topics or
+  /// refusals. Else another object of the same job may take its place.
+  virtual bool is_one_history() const { return false; }
   /// Whether inputs may have any timestamps.
   virtual bool takes_any_time() const { return true; }
 
@@ -65,16 +68,21 @@ class Job {
   /// latest time of day that there was.
   virtual Finding observe(const TopicPartition& partition, const testing::StoredRecord& record,
                           int64_t now_ms) = 0;
-  /// Everything is processed, and nothing is due: finds what is missing.
+  /// Everything that is visible was shown, and no transaction is undecided: finds what no commits
+  /// leave behind.
+  virtual Finding check_commits() { return {}; }
+  /// Everything is processed, and nothing is due now: finds what is missing.
   virtual Finding check_end(int64_t now_ms) = 0;
+  /// Whether nothing that was shown says that work is left for later turns.
+  virtual bool is_settled() const { return true; }
   /// How far the time of day has to go until nothing is due any more; 0: nothing is.
   virtual int64_t due_ms() const { return 0; }
 };
 
 /// Most worlds have one of these; in some a later one takes its place.
-std::vector<std::string> first_job_names();
+std::vector<std::string> small_job_names();
 std::vector<std::string> job_names();
-/// REQUIRES: one of `job_names()`.
-std::unique_ptr<Job> make_job(const std::string& name);
+/// REQUIRES: one of `job_names()`. `seed`: what a job draws before its world begins.
+std::unique_ptr<Job> make_job(const std::string& name, uint64_t seed);
 
 }  // namespace millrace::simulation

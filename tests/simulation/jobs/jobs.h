@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "job.h"
@@ -16,6 +17,8 @@ std::unique_ptr<Job> make_limits_job();
 std::unique_ptr<Job> make_broadcast_job();
 /// Two tables joined, and the join's rows summed up by groups, with retractions.
 std::unique_ptr<Job> make_tables_job();
+/// The whole CRM flow on random events, with its oracle.
+std::unique_ptr<Job> make_crm_job(uint64_t seed);
 
 /// The job, and in its next version a sub-topology more, behind all others. `ends_upgraded`:
 /// whether that has processed its inputs at the end.

@@ -2,7 +2,9 @@
 // says about the accounts that the oracle of merges says there are.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -13,8 +15,7 @@
 #include "account_world.h"
 #include "crm/account_topology.h"
 #include "crm/territory/assignment_rows.h"
-#include "territory/territory_oracle.h"
-#include "territory/territory_records.h"
+#include "territory/rule_steps.h"
 
 namespace millrace::crm::territory_driver_test {
 
@@ -25,13 +26,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr int64_t kIntervalMs = 100;
-
-/// A manual choice, by kind and id.
-struct Choice {
-  std::string account;
-  std::string territory;
-};
-using Choices = std::map<std::pair<ChoiceKind, std::string>, Choice>;
 
 /// Root, NUL, territory → rules and, for a manual one, "manual".
 using Table = std::map<std::string, std::vector<std::string>>;
@@ -51,32 +45,15 @@ Table published(TopologyDriver& driver) {
 /// Rules and choices that change, over the fields and values of a `World`.
 class Rules {
  public:
-  explicit Rules(World& world) : world_(world) {
-    change(ModelDefinition{"s:m", true, 1});
-    for (size_t i = 0; i < kTerritories; ++i) change(any_territory(i));
-    for (size_t i = 0; i < kRules; ++i) change(any_rule(i));
-    for (size_t i = 0; i < kAssociations; ++i) change(any_association(i));
+  explicit Rules(World& world)
+      : world_(world), steps_([&world](size_t last) { return world.up_to(last); }, accounts()) {
+    for (const RuleStep& step : steps_.first()) take(step);
   }
 
   /// Records since the last call.
   std::vector<TableRecord> take() { return std::exchange(records_, {}); }
 
-  void change_any() {
-    switch (world_.up_to(7)) {
-      case 0:
-        return change(any_territory(world_.up_to(kTerritories - 1)));
-      case 1:
-        return change(any_association(world_.up_to(kAssociations - 1)));
-      case 2:
-        return change(Removal{static_cast<DefinitionKind>(1 + world_.up_to(2)),
-                              id(world_.up_to(1) == 0 ? "r" : "t", world_.up_to(kRules))});
-      case 3:
-      case 4:
-        return choose_any();
-      default:
-        return change(any_rule(world_.up_to(kRules - 1)));
-    }
-  }
+  void change_any() { take(steps_.any()); }
 
   Table expected() {
     Table table;
@@ -86,7 +63,9 @@ class Rules {
       for (const auto& [name, value, member, ms] : state.fields) {
         if (value) account[name] = *value;
       }
-      for (const Assignment& assignment : oracle_.assign(account, choices_of(state))) {
+      std::set<std::string> members;
+      for (const auto& [member, via] : state.members) members.insert(member);
+      for (const Assignment& assignment : oracle_.assign(account, members)) {
         std::vector<std::string>& rules = table[assignment_key(root, assignment.territory)];
         rules = assignment.rules;
         if (assignment.manual) rules.emplace_back("manual");
@@ -96,73 +75,19 @@ class Rules {
   }
 
  private:
-  static constexpr size_t kTerritories = 6;
-  static constexpr size_t kRules = 6;
-  static constexpr size_t kAssociations = 9;
-
-  static std::string id(const char* kind, size_t number) {
-    return "s:" + (kind + std::to_string(number));
+  static std::vector<std::string> accounts() {
+    std::vector<std::string> ids;
+    for (char letter = 'a'; letter <= 'g'; ++letter) ids.push_back(std::string("s:") + letter);
+    return ids;
   }
-
-  void change(const RuleSetChange& change) {
-    oracle_.apply(change);
-    records_.push_back(record_of(change));
-  }
-  void choose_any() {
-    const auto kind = world_.up_to(2) == 0 ? ChoiceKind::kExclusion : ChoiceKind::kManual;
-    const std::string choice = id("c", world_.up_to(3));
-    if (world_.up_to(3) == 0) {
-      choices_.erase({kind, choice});
-      return records_.push_back(record_of_choice(kind, choice, "", ""));
-    }
-    const Choice said{"s:" + std::string(1, static_cast<char>('a' + world_.up_to(6))),
-                      id("t", world_.up_to(kTerritories - 1))};
-    choices_[{kind, choice}] = said;
-    records_.push_back(record_of_choice(kind, choice, said.account, said.territory));
-  }
-  PersonalChoices choices_of(const State& state) const {
-    PersonalChoices all;
-    for (const auto& [key, choice] : choices_) {
-      const auto is_member = [&](const auto& member) { return member.first == choice.account; };
-      if (std::ranges::none_of(state.members, is_member)) continue;
-      auto& ids = key.first == ChoiceKind::kManual ? all.manual : all.excluded;
-      ids.push_back(choice.territory);
-    }
-    for (auto* ids : {&all.manual, &all.excluded}) {
-      std::ranges::sort(*ids);
-      ids->erase(std::unique(ids->begin(), ids->end()), ids->end());
-    }
-    return all;
-  }
-
-  TerritoryDefinition any_territory(size_t number) {
-    const std::string parent = id("t", world_.up_to(kTerritories));
-    return {id("t", number), "s:m", world_.up_to(1) == 0 ? "" : parent};
-  }
-  AssociationDefinition any_association(size_t number) {
-    return {id("a", number), id("r", world_.up_to(kRules - 1)),
-            id("t", world_.up_to(kTerritories - 1)), world_.up_to(1) == 0};
-  }
-  RuleDefinition any_rule(size_t number) {
-    RuleDefinition rule{.id = id("r", number)};
-    for (size_t items = 1 + world_.up_to(1); items > 0; --items) {
-      rule.items.push_back({world_.up_to(1) == 0 ? "city" : "name",
-                            static_cast<RuleOperator>(world_.up_to(10)), any_values()});
-    }
-    if (rule.items.size() == 2 && world_.up_to(1) == 0) rule.filter = "1 OR 2";
-    rule.active = world_.up_to(7) != 0;
-    return rule;
-  }
-  std::string any_values() {
-    std::string values(1, static_cast<char>('p' + world_.up_to(3)));
-    if (world_.up_to(1) == 0)
-      values += std::string(", ") + static_cast<char>('p' + world_.up_to(3));
-    return values;
+  void take(const RuleStep& step) {
+    oracle_.apply(step.meaning);
+    records_.push_back(step.record);
   }
 
   World& world_;
-  TerritoryOracle oracle_;
-  Choices choices_;
+  RuleSteps steps_;
+  RuleOracle oracle_;
   std::vector<TableRecord> records_;
 };
 

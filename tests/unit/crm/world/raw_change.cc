@@ -43,6 +43,7 @@ std::pair<std::string, std::optional<std::string>> RawChange::ours(
   }
   std::string lower = name;
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (name == kContractField && value) return {lower, "sf:" + *value};
   return {lower, value};
 }
 

@@ -17,9 +17,10 @@ namespace millrace::crm {
 /// The topic on which Salesforce's events come.
 inline constexpr std::string_view kRawTopic = "crm.raw.sf";
 
-/// Fields that lead to a parent and to the winner of a merge.
+/// Fields that lead to a parent, to the winner of a merge, and to the contract of an asset.
 inline constexpr const char* kParentField = "AccountId";
 inline constexpr const char* kMasterField = "MasterRecordId";
+inline constexpr const char* kContractField = "Contract_Id";
 
 /// Salesforce id of 18 characters, e.g. of "001" and 'a'. The internal one begins with "sf:".
 std::string sf_id(std::string_view prefix, char letter);

@@ -3,7 +3,6 @@
 #include <map>
 #include <string>
 
-#include "flow_runner.h"
 #include "whole_flow_world.h"
 
 namespace millrace::crm {

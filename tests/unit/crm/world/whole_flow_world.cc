@@ -13,21 +13,20 @@ std::string settler_id() {
   return sf_id("001", 'q');
 }
 
-/// One change in the form of its source.
-WholeFlowWorld::Input input_of(const RawChange& one) {
+}  // namespace
+
+WholeFlowWorld::Input WholeFlowWorld::input_of(const RawChange& one) {
   if (one.source == "sf") return {kRawTopic, one.event()};
   FieldMap fields;
   for (const auto& [name, value] : one.sent_fields()) fields.insert(RawChange::ours(name, value));
   return {kAccounts.name, change(one.type, one.internal_id(), one.ms, fields)};
 }
 
-WholeFlowWorld::Input input_of(const OwnedMergeFact& fact) {
+WholeFlowWorld::Input WholeFlowWorld::input_of(const OwnedMergeFact& fact) {
   flatbuffers::FlatBufferBuilder builder;
   builder.Finish(write_merge_fact(builder, fact));
   return {kMergeFacts.name, Flat<MergeFact>(builder).bytes()};
 }
-
-}  // namespace
 
 WholeFlowWorld::WholeFlowWorld(uint32_t seed) : random_(seed) {
   versions_ = up_to(14) + 3;
@@ -52,9 +51,13 @@ Mapping WholeFlowWorld::mapping() const {
       "Opportunity": {"type": "opportunity", "parent": "AccountId",
                       "fields": {"AccountId": "account", "Name": "name", "Fax": "fax"}},
       "Contract": {"type": "contract", "parent": "AccountId",
-                   "fields": {"AccountId": "account", "Name": "name", "Fax": "fax"}},
+                   "fields": {"AccountId": "account", "Name": "name", "Fax": "fax",
+                              "Status": "status", "End_Time": "end_time"}},
       "Asset": {"type": "asset", "parent": "AccountId",
-                "fields": {"AccountId": "account", "Name": "name", "Fax": "fax"}}}}}})");
+                "fields": {"AccountId": "account", "Name": "name", "Fax": "fax",
+                           "Contract_Id": {"name": "contract_id", "reference": true},
+                           "Feature": "feature", "Feature_Kind": "feature_kind",
+                           "Amount": "amount", "End_Time": "end_time"}}}}}})");
   MILLRACE_ASSERT(read.ok(), read.message().c_str());
   read->survivorship = rules_.survivorship;
   return *std::move(read);
@@ -150,7 +153,26 @@ void WholeFlowWorld::make_child_change() {
   for (const char* field : {"Name", "Fax"}) {
     if (one_in(3)) change.fields[field] = any_value();
   }
+  make_grant(change);
   add(std::move(change));
+}
+
+/// Most of the features that an asset grants end: soon, or after some days.
+void WholeFlowWorld::make_grant(RawChange& change) {
+  constexpr int64_t kMinuteMs = 60'000;
+  const auto set = [&](const char* field, const std::string& value) {
+    if (!one_in(3)) change.fields[field] = one_in(8) ? std::nullopt : std::optional(value);
+  };
+  const auto number = [&](size_t last) { return static_cast<int64_t>(up_to(last)); };
+  const bool is_asset = change.entity == "Asset";
+  if (!is_asset && change.entity != "Contract") return;
+  const int64_t end_ms = kStartMs + (one_in(3) ? number(9000) : number(4)) * kMinuteMs;
+  if (one_in(2)) set("End_Time", std::to_string(end_ms + number(59'999)));
+  if (!is_asset) return set("Status", one_in(3) ? "Cancelled" : "Activated");
+  set("Feature", one_in(2) ? "seats" : "api");
+  set("Feature_Kind", one_in(3) ? "quantity_max" : "quantity_sum");
+  set("Amount", std::to_string(number(9)));
+  if (one_in(3)) set(kContractField, sf_id("003", static_cast<char>('a' + up_to(2))));
 }
 
 void WholeFlowWorld::make_fact() {

@@ -13,15 +13,21 @@
 namespace millrace::crm {
 
 /// A random history of everything at once, in three phases: accounts of three sources, children of
-/// four kinds, facts and signals of merges; and options under which it is run.
+/// four kinds, of which assets grant features, facts and signals of merges; and options under which
+/// it is run.
 ///
 /// Versions follow the phases only loosely: what comes later may be older.
 class WholeFlowWorld {
  public:
   static constexpr size_t kPhases = 3;
   using Input = std::pair<std::string_view, std::string>;  ///< topic and bytes
+  /// Before all times of features.
+  static constexpr int64_t kStartMs = 1'700'000'000'000;
 
   explicit WholeFlowWorld(uint32_t seed);
+
+  static Input input_of(const RawChange& one);
+  static Input input_of(const OwnedMergeFact& fact);
 
   size_t up_to(size_t last) { return std::uniform_int_distribution<size_t>(0, last)(random_); }
 
@@ -47,6 +53,7 @@ class WholeFlowWorld {
   void add(RawChange change) { phases_[up_to(kPhases - 1)].changes.push_back(std::move(change)); }
   void make_account_change();
   void make_child_change();
+  void make_grant(RawChange& change);
   void make_fact();
   void make_merge_transaction();
   void make_unmerge();
