@@ -11,6 +11,7 @@
 #include "crm/children/child_topology.h"
 #include "crm/territory/assignment_rows.h"
 #include "tests/unit/crm/entitlement/oracle.h"
+#include "tests/unit/crm/world/moment_text.h"
 
 namespace millrace::simulation::crm_job {
 namespace {
@@ -89,7 +90,7 @@ class ChildSource {
     for (const FieldView& field : read_row(*child.row()).fields) {
       if (field.value) fields_[std::string(field.name)] = *field.value;
     }
-    if (const std::string* end = find("end_time")) source_.period.end_ms = number(*end);
+    if (const std::string* end = find("end_time")) source_.period.end_ms = seconds_of(*end) * 1000;
     if (const std::string* status = find("status"); status != nullptr && *status == "Cancelled") {
       source_.status = GrantSourceStatus::Cancelled;
     }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "moment_text.h"
+
 namespace millrace::crm {
 namespace {
 
@@ -167,7 +169,7 @@ void WholeFlowWorld::make_grant(RawChange& change) {
   const bool is_asset = change.entity == "Asset";
   if (!is_asset && change.entity != "Contract") return;
   const int64_t end_ms = kStartMs + (one_in(3) ? number(9000) : number(4)) * kMinuteMs;
-  if (one_in(2)) set("End_Time", std::to_string(end_ms + number(59'999)));
+  if (one_in(2)) set("End_Time", moment_text(end_ms / 1000 + number(59)));
   if (!is_asset) return set("Status", one_in(3) ? "Cancelled" : "Activated");
   set("Feature", one_in(2) ? "seats" : "api");
   set("Feature_Kind", one_in(3) ? "quantity_max" : "quantity_sum");
