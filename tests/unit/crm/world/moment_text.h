@@ -11,11 +11,10 @@ namespace millrace::crm {
 
 /// A moment of whole seconds in the form that rows keep: "2023-11-14T22:13:20Z".
 inline std::string moment_text(int64_t seconds) {
-  using namespace std::chrono;  // NOLINT(google-build-using-namespace): its vocabulary
-  const sys_seconds moment{std::chrono::seconds(seconds)};
-  const sys_days day = floor<days>(moment);
-  const year_month_day date(day);
-  const hh_mm_ss time(moment - day);
+  const std::chrono::sys_seconds moment{std::chrono::seconds(seconds)};
+  const auto day = std::chrono::floor<std::chrono::days>(moment);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(moment - day);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", int{date.year()},
                      unsigned{date.month()}, unsigned{date.day()}, time.hours().count(),
                      time.minutes().count(), time.seconds().count());
@@ -23,16 +22,14 @@ inline std::string moment_text(int64_t seconds) {
 
 /// The other way round, in seconds; 0 for a text of another form.
 inline int64_t seconds_of(const std::string& moment_text) {
-  using namespace std::chrono;  // NOLINT(google-build-using-namespace): its vocabulary
   int parts[6] = {};
   if (std::sscanf(moment_text.c_str(), "%d-%d-%dT%d:%d:%dZ", &parts[0], &parts[1], &parts[2],
                   &parts[3], &parts[4], &parts[5]) != 6) {
     return 0;
   }
-  const sys_days day = year(parts[0]) / parts[1] / parts[2];
-  return (sys_seconds(day) + hours(parts[3]) + minutes(parts[4]) + seconds(parts[5]))
-      .time_since_epoch()
-      .count();
+  const std::chrono::sys_days day = std::chrono::year(parts[0]) / parts[1] / parts[2];
+  const int64_t midnight = std::chrono::sys_seconds(day).time_since_epoch().count();
+  return midnight + (parts[3] * 60 + parts[4]) * 60 + parts[5];
 }
 
 }  // namespace millrace::crm
