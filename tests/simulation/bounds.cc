@@ -10,8 +10,9 @@
 namespace millrace::simulation {
 namespace {
 
-/// A record's row, outputs and their keys, at most.
+/// A record's rows, outputs and their keys, at most. The CRM flow derives a dozen from one input.
 constexpr double kRecordBytesMax = 1'000;
+constexpr double kCrmRecordBytesMax = 10'000;
 /// A batch that was fetched when a queue was below its share, at most.
 constexpr double kBatchBytesMax = 20'000;
 constexpr double kTasksAPartition = 2;
@@ -29,7 +30,8 @@ Finding check_bounds(const std::string& instance, Engine& engine, const WorldPla
   const double tasks = plan.partitions * kTasksAPartition;
   const double dirty = metrics.dirty_bytes().value();
   // A slice of every task is processed whole before anything is looked at.
-  const double slices = tasks * plan.slice_records * kRecordBytesMax;
+  const double record = plan.job == "crm" ? kCrmRecordBytesMax : kRecordBytesMax;
+  const double slices = tasks * plan.slice_records * record;
   const auto commit = static_cast<double>(plan.commit_bytes_max);
   const double generations = plan.storage.is_pipelined ? 2 * (commit + slices) : commit;
   if (Finding found = exceeds("uncommitted", instance, dirty, generations)) return found;
