@@ -33,6 +33,8 @@ constexpr std::array kWords{
     Words{Event::kInputReplaced, ErrorCode::kConfig, "not exist", Order::kStartAgain},
     Words{Event::kInputReplaced, ErrorCode::kNotFound, "not exist", Order::kStartAgain},
     Words{Event::kChangelogDeleted, ErrorCode::kConfig, "the topic was deleted", Order::kBringBack},
+    // An instance created it anew, and a transaction was under way that had written to the old one.
+    Words{Event::kChangelogDeleted, ErrorCode::kConfig, "but local state is at", Order::kReset},
     Words{Event::kChangelogDeleted, ErrorCode::kConfig, "not exist", Order::kStartAgain},
     Words{Event::kChangelogDeleted, ErrorCode::kNotFound, "not exist", Order::kStartAgain},
     Words{Event::kChangelogDeleted, ErrorCode::kRefused, "not exist", Order::kStartAgain},

@@ -103,7 +103,11 @@ bool World::grow_table(Draws& draws) {
   if (partitions > kPartitionsMax) return false;
   broker_.add_partitions(topic, partitions);
   operator_.learn(Event::kTableGrown);
-  for (const auto& instance : instances_) instance->has_old_tables = instance->engine != nullptr;
+  for (const auto& instance : instances_) {
+    // One that is starting may look at the topic later.
+    instance->has_old_tables =
+        instance->engine != nullptr && instance->engine->state() != EngineState::kStarting;
+  }
   return true;
 }
 
@@ -226,7 +230,6 @@ void World::notice_new_changelogs() {
     checks_->forget(topic);
     return true;
   });
-  if (topics_.aside.empty()) operator_.forget(Event::kChangelogDeleted);
 }
 
 bool World::bring_back_changelogs() {
