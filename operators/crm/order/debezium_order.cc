@@ -123,19 +123,32 @@ class Event {
   /// A transaction's changes have positions from before its commit, and a snapshot in between does
   /// not see them. The commit before it, which the event names, is a bound from below for the
   /// commit itself. The changes of one row follow each other by both.
+  ///
+  /// A row of an incremental snapshot has no `lsn`. Its `sequence` names the end of the window in
+  /// which the connector read it: it dropped the rows that changed in the window.
   bool add_postgres(PositionText& text) const {
-    const auto lsn = number_of(source_, "lsn");
+    const auto [last_commit, place] = sequence();
+    const auto own = number_of(source_, "lsn");
+    const auto lsn = own ? own : place;
     if (!lsn) return false;
-    text.add(std::max(*lsn, last_commit())).add(kind(kSnapshotBefore)).add(*lsn).add(order_);
+    text.add(std::max(*lsn, last_commit.value_or(0))).add(kind(kSnapshotBefore));
+    text.add(*lsn).add(order_);
     return true;
   }
 
-  /// The first of `sequence`, e.g. `["24023119","24023128"]`; 0: there is none.
-  uint64_t last_commit() const {
-    std::string_view sequence = text_in(source_, "sequence");
-    if (!sequence.starts_with("[\"")) return 0;
-    sequence.remove_prefix(2);
-    return parse_number(sequence.substr(0, sequence.find('"')), kDecimal).value_or(0);
+  /// The two numbers of `sequence`, e.g. `["24023119","24023128"]` or `[null,"24023128"]`.
+  std::pair<std::optional<uint64_t>, std::optional<uint64_t>> sequence() const {
+    const std::string_view text = text_in(source_, "sequence");
+    const size_t comma = text.find(',');
+    if (comma == std::string_view::npos || !text.starts_with('[') || !text.ends_with(']')) {
+      return {};
+    }
+    const auto number = [](std::string_view quoted) -> std::optional<uint64_t> {
+      if (quoted.size() < 2 || !quoted.starts_with('"') || !quoted.ends_with('"')) return {};
+      return parse_number(quoted.substr(1, quoted.size() - 2), kDecimal);
+    };
+    return {number(text.substr(1, comma - 1)),
+            number(text.substr(comma + 1, text.size() - comma - 2))};
   }
 
   /// MySQL and MariaDB: the number at the end of "mysql-bin.000003", the position in that file, and

@@ -118,6 +118,12 @@ TEST_P(SourceCases, PostgresUpdateAfterASnapshotWinsWithAnEarlierClock) {
   EXPECT_EQ(job.account("pg:1300", "city"), "Active city=w1696");
 }
 
+TEST_P(SourceCases, PostgresUpdateAfterAnIncrementalSnapshotWinsWithAnEarlierClock) {
+  Job job(kDebeziumMapping);
+  for (const json& event : records("incremental-snapshot.jsonl")) job.send("cdc", event);
+  EXPECT_EQ(job.account("pg:54", "name"), "Active name=after the window");
+}
+
 TEST_P(SourceCases, PostgresTransactionIsItsTxId) {
   Job with(file("mapping.json"));
   with.send_case(records("pg-transaction-id-with-lsn.jsonl"));
