@@ -118,7 +118,7 @@ TaskBroadcasts::TaskBroadcasts(TaskScope& scope, const BroadcastReader* reader, 
       cursor.read(now_ms);
       if (!cursor.needs_reset) continue;
       spdlog::warn(
-          "all of a broadcast table is met anew: its changes since the last commit cannot "
+          "a task meets all of a broadcast table again: its changes since the last commit cannot "
           "be told task={} node={} topic={}",
           scope.task.to_string(), node.name, table);
     }

@@ -165,7 +165,9 @@ JsonLeaf LeafReader::leaf_of(std::string_view name, element value, const FieldMa
     return leaf;
   }
   FieldForm form = form_of(name, mapped, schema);
-  form.is_binary = form.is_binary || (form.scale.has_value() && value.is_string());
+  // JSON holds bytes as strings: `decimal.format=NUMERIC` writes a number where the schema says
+  // bytes.
+  form.is_binary = value.is_string() && (form.is_binary || form.scale.has_value());
   const bool is_declared = is_mapped && mapped->form.type != FieldType::Undeclared;
   if (text.empty() && !is_declared && is_scalar_type(form.type)) return leaf;
   if (value.is_array() &&
@@ -201,7 +203,7 @@ std::optional<std::string_view> LeafReader::id_text(std::string_view column, ele
   }
   if (value.is_object() || value.is_array()) return std::nullopt;
   const std::optional<std::string_view> text = leaf_text(value, texts_);
-  if (!text || !form.is_binary || !form.scale) return text;
+  if (!text || !value.is_string() || !form.is_binary || !form.scale) return text;
   Result<std::string> canonical = canonical_text(*text, form);
   if (!canonical.ok()) return std::nullopt;
   return texts_.keep(*std::move(canonical));

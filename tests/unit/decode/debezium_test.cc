@@ -229,6 +229,16 @@ TEST(DebeziumValues, SchemaTellsTypesAndUnits) {
           "  tags=[\"a\"] (list)\n  zip=01067\n");
 }
 
+TEST(DebeziumValues, ANumberIsNoBytesWhateverTheSchemaSays) {
+  auto decoder = typed(R"({"amount": "amount"})");
+  EXPECT_EQ(
+      decoder.text_of(with_schema(
+          R"({"field":"amount","type":"bytes","name":"org.apache.kafka.connect.data.Decimal",)"
+          R"("parameters":{"scale":"2"}})",
+          R"("amount":1250.00)")),
+      std::string(kFull) + "  amount=1250 (decimal)\n");
+}
+
 TEST(DebeziumValues, WrongValuesAreRefusedByName) {
   auto decoder = typed(
       R"({"o": "o", "l": "l", "b": {"name": "b", "type": "decimal"},
