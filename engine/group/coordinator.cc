@@ -428,8 +428,12 @@ void Coordinator::sign(InstanceReport& report) const {
 
 void Coordinator::report(InstanceReport report) {
   sign(report);
-  // A leader that took this instance for gone may have removed it.
-  if (report == reported_.last && log_->reports().contains(instance_)) return;
+  // A leader that took this instance for gone may have removed it, and the last words of a static
+  // member that ended may have come behind the first ones of its successor.
+  const auto shown = log_->reports().find(instance_);
+  const bool is_shown = shown != log_->reports().end() &&
+                        shown->second.report.inputs.empty() == report.inputs.empty();
+  if (report == reported_.last && is_shown) return;
   const Status sent = log_->publish(report);
   if (sent.ok()) {
     reported_.last = std::move(report);
@@ -459,9 +463,9 @@ std::vector<std::string> Coordinator::snapshot_peers(TaskId task) const {
   return endpoints;
 }
 
-void Coordinator::close() {
+void Coordinator::close(bool is_fenced) {
   if (membership_ == nullptr) return;
-  if (!options_.instance_id.empty()) {
+  if (!options_.instance_id.empty() && !is_fenced) {
     // Else the version that it ran would count while its session lasts.
     reported_.last.inputs.clear();
     bool is_sent = log_->publish(reported_.last).ok();

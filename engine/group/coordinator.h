@@ -78,8 +78,9 @@ class Coordinator {
   /// ones, the very furthest first.
   std::vector<std::string> snapshot_peers(TaskId task) const;
   /// Leaves the group. A static member stays in it until its session is over, and lets the others
-  /// know that it has ended; that takes a second at most.
-  void close();
+  /// know that it has ended, unless it `is_fenced`: another process has its name then. That takes a
+  /// second at most.
+  void close(bool is_fenced = false);
 
  private:
   Status read_log();

@@ -308,7 +308,8 @@ Status Loop::close() {
   if (!fail_point_.has_fired()) session_.close();
   if (is_connected()) {
     roster_->close();
-    coordinator_->close();
+    // Whoever fenced this instance speaks under its name now.
+    coordinator_->close(!failure_.ok() && failure_.code() == ErrorCode::kFenced);
   }
   if (plane_ != nullptr) plane_->close();
   instance_.lines.tell_left_out(true);

@@ -208,7 +208,7 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
   const AccountFlow flow = add_account_flow(
       nodes, std::make_shared<const Mapping>(std::move(mapping)), *parents, *signals, options);
   std::vector<StoreSpec> stores{store_of<RawBytes>(kForestStore, &check_forest_row),
-                                store_of<AccountRow>(kRowStore),
+                                store_of<AccountRow>(kRowStore, &check_account_row),
                                 store_of<Redirect>(kRedirectStore, &check_redirect_row),
                                 store_of<MemberUpdate>(kMemberStore),
                                 store_of<AccountState>(kAccountStateStore),

@@ -38,7 +38,6 @@ bool add_unknown_task(testing::StoredRecord& record, bool is_plan, Draws& draws)
   }
   Result<engine::Plan> plan = engine::decode_plan(Bytes(*record.value));
   if (!plan.ok()) return false;
-  plan->generation += draws.one_in(2) ? 1 : 0;
   if (plan->find(kUnknownTask) == nullptr) {
     plan->placements.push_back({kUnknownTask, plan->writer, {}, {}});
   }

@@ -9,6 +9,7 @@
 #include "crm/children/child_key.h"
 #include "crm/composite_key.h"
 #include "crm/encode.h"
+#include "crm/order/logged_row.h"
 #include "forest_node_generated.h"
 #include "merge_signal_generated.h"
 
@@ -57,9 +58,14 @@ Status check_forest_row(Bytes key, Bytes value) {
   }
 }
 
+Status check_account_row(Bytes /*key*/, Bytes value) {
+  return value.is_null() ? Status() : check_logs(*flatbuffers::GetRoot<AccountRow>(value.data()));
+}
+
 Status check_child_row(Bytes key, Bytes value) {
-  if (value.is_null() || kind_in_child_key(key.view())) return {};
-  return no_row("the key is no kind and id of a child");
+  if (value.is_null()) return {};
+  if (!kind_in_child_key(key.view())) return no_row("the key is no kind and id of a child");
+  return check_account_row(key, value);
 }
 
 Status check_redirect_row(Bytes key, Bytes value) {

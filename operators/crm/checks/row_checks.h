@@ -9,6 +9,8 @@ namespace millrace::crm {
 
 /// See `MergeForest`, which answers rows that contradict each other with `InvalidRecord`.
 Status check_forest_row(Bytes key, Bytes value);
+/// id → AccountRow.
+Status check_account_row(Bytes key, Bytes value);
 /// `child_key` → AccountRow.
 Status check_child_row(Bytes key, Bytes value);
 /// id → Redirect.

@@ -130,6 +130,20 @@ LoggedRow combined(std::string_view id, std::vector<RowView> logs) {
 
 }  // namespace
 
+Status check_logs(const AccountRow& row) {
+  if (row.logs() == nullptr) return {};
+  const Error wrong{ErrorCode::kInvalidRecord,
+                    "the logs of a row are not one each, by their names"};
+  if (row.logs()->size() > kRowLogsMax) return wrong;
+  std::optional<std::string_view> last;
+  for (const AccountRow* log : *row.logs()) {
+    const std::optional<std::string_view> name = log_of(read_row(*log));
+    if (!name || log->logs() != nullptr || (last && *name <= *last)) return wrong;
+    last = name;
+  }
+  return {};
+}
+
 LoggedRow read_logged_row(const AccountRow& row) {
   LoggedRow logged{.row = read_row(row)};
   if (row.logs() == nullptr) return logged;
@@ -153,7 +167,7 @@ Result<bool> merge_change(LoggedRow& row, const ChangeView& change) {
     return merge_change(row.row, change);
   }
   std::vector<RowView> logs = row.logs.empty() ? std::vector{row.row} : row.logs;
-  const auto by_log = [](const RowView& log) { return *log_of(log); };
+  const auto by_log = [](const RowView& log) { return log_of(log).value_or(""); };
   auto log = std::ranges::lower_bound(logs, name, {}, by_log);
   if (log == logs.end() || by_log(*log) != name) {
     if (logs.size() == kRowLogsMax) {

@@ -20,7 +20,10 @@ struct LoggedRow {
   friend bool operator==(const LoggedRow&, const LoggedRow&) = default;
 };
 
-/// The view lives as long as the buffer of `row`.
+/// Whether a row of a changelog has each log once, sorted. Error: `kInvalidRecord`.
+Status check_logs(const AccountRow& row);
+
+/// The view lives as long as the buffer of `row`. REQUIRES: `check_logs` accepts it.
 LoggedRow read_logged_row(const AccountRow& row);
 flatbuffers::Offset<AccountRow> write_row(flatbuffers::FlatBufferBuilder& builder,
                                           const LoggedRow& row);

@@ -68,6 +68,7 @@ void set_number(FieldValue& value) {
 }
 
 void read_list(std::string_view raw, FieldValue& value) {
+  if (!is_shallow(raw)) return fold(raw, value.text);
   const auto list = nlohmann::json::parse(raw, nullptr, false);
   if (!list.is_array()) return fold(raw, value.text);
   std::string parts;

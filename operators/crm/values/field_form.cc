@@ -58,6 +58,7 @@ Result<std::string> time(std::optional<std::string> canonical, bool is_date) {
 /// JSON arrays as they are; of `a;b`, as multi-select lists are written, the parts.
 Result<std::string> list(std::string_view text) {
   if (text.starts_with('[')) {
+    if (!is_shallow(text)) return refused("is nested too deeply");
     const auto parsed = nlohmann::json::parse(text, nullptr, false);
     if (!parsed.is_array()) return refused("is no list");
     return parsed.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -72,6 +73,21 @@ Result<std::string> list(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_shallow(std::string_view text) {
+  size_t depth = 0;
+  bool is_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (is_string && c == '\\') ++i;
+    if (c == '"') is_string = !is_string;
+    if (is_string) continue;
+    if (c == '[' || c == '{') ++depth;
+    if (depth > kListDepthMax) return false;
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+  }
+  return true;
+}
 
 FieldForm joined(const FieldForm& declared, const FieldForm& schema) {
   FieldForm form = schema;

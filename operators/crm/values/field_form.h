@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,6 +31,13 @@ FieldForm joined(const FieldForm& declared, const FieldForm& schema);
 /// Error: `kInvalidArgument`, with the reason, when the text is no value of the type. Never quotes
 /// it.
 Result<std::string> canonical_text(std::string_view text, const FieldForm& form);
+
+/// Most levels of a list's text.
+inline constexpr size_t kListDepthMax = 32;
+
+/// Whether brackets of the text, those in strings aside, open at most `kListDepthMax` levels. JSON
+/// is written by recursion, so a text that nests deeper must not become JSON.
+bool is_shallow(std::string_view text);
 
 /// The types of fields that the word names: "text", "integer", "decimal", "boolean", "date",
 /// "moment", "list".

@@ -147,7 +147,20 @@ std::optional<TimePoint> written_point(std::string_view text, bool& has_time, bo
   return has_time ? moved(*day, ns - *offset * kNsPerSecond) : TimePoint{*day, 0, 0};
 }
 
-/// 1 or -1 for the words, and for years of more than four digits.
+/// Whether the text begins like "-08-16", and ends there or at the time of day.
+bool is_month_and_day(std::string_view text) {
+  constexpr std::string_view kForm = "-00-00";
+  if (text.size() < kForm.size()) return false;
+  for (size_t i = 0; i < kForm.size(); ++i) {
+    const bool is_digit = text[i] >= '0' && text[i] <= '9';
+    if (kForm[i] == '0' ? !is_digit : text[i] != '-') return false;
+  }
+  constexpr std::string_view kFollowing = "T tZz+";
+  return text.size() == kForm.size() ||
+         kFollowing.find(text[kForm.size()]) != std::string_view::npos;
+}
+
+/// 1 or -1 for the words, and for dates in years of more than four digits.
 int infinity_in(std::string_view text) {
   const auto is_word = [](std::string_view word) {
     return std::ranges::equal(word, kInfinity, {}, [](char c) {
@@ -160,7 +173,7 @@ int infinity_in(std::string_view text) {
   if (is_word(text)) return sign;
   const size_t year = std::min(text.find('-'), text.size());
   const bool is_year =
-      year > 4 && year < 10 && text.size() - year >= 6 &&
+      year > 4 && year < 10 && is_month_and_day(text.substr(year)) &&
       std::ranges::all_of(text.substr(0, year), [](char c) { return c >= '0' && c <= '9'; });
   return is_year ? sign : 0;
 }

@@ -268,6 +268,15 @@ TEST(DebeziumValues, DeclaredTypesHaveOneForm) {
                 "  t=0111 (text)\n");
 }
 
+TEST(DebeziumValues, AListMayNotNestWithoutEnd) {
+  auto decoder = typed(R"({"l": {"name": "l", "type": "list"}})");
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  EXPECT_EQ(decoder.text_of(row(fmt::format(R"("l":"{}")", deep))),
+            std::string(kFull) + "  l is unknown\nrefused: l is nested too deeply\n");
+  EXPECT_EQ(decoder.text_of(row(R"("l":"[\"[[[[\",[1]]")")),
+            std::string(kFull) + "  l=[\"[[[[\",[1]] (list)\n");
+}
+
 TEST(DebeziumValues, TextsMayStandForNull) {
   auto decoder = typed(R"({"p": {"name": "p", "reference": true, "null_values": ["", "0"]}})");
   EXPECT_EQ(decoder.text_of(row(R"("p":0)")), std::string(kFull) + "  p is null\n");

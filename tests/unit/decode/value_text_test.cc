@@ -76,12 +76,14 @@ TEST(TimeText, DaysHaveOneText) {
            {"Infinity", "infinity"},
            {"-infinity", "-infinity"},
            {"+292278994-08-16Z", "infinity"},
+           {"+10000-01-01T00:00:00Z", "infinity"},
            {"-622191234", "infinity"},
            {"9223372036825200000", "infinity"}}) {
     EXPECT_EQ(canonical_date(text), day) << text;
   }
   for (const char* text : {"31.12.2030", "20301331", "1717113600", "1717113600000000", "2025-02-30",
-                           "2025-11-25X", "soon", "", "0000-01-01"}) {
+                           "2025-11-25X", "soon", "", "0000-01-01", "20251125-100000",
+                           "20251125-10:00", "12345-678901", "12345-06-7x"}) {
     EXPECT_EQ(canonical_date(text), std::nullopt) << text;
   }
 }

@@ -55,6 +55,34 @@ TEST_F(CoordinatorTest, AnAssignmentOfNoGenerationIsAskedForOnceMore) {
   EXPECT_EQ(a->owned->active.size(), 4U);
 }
 
+TEST_F(CoordinatorTest, AFencedStaticMemberDoesNotSpeakForItsSuccessor) {
+  const auto first = joined("a", true);
+  ASSERT_TRUE(settle({first.get()}));
+  const TopicPartition reports{world_.topics.instances, 0};
+  const size_t before = world_.broker.read_committed(reports).size();
+  first->stop(true);
+  EXPECT_EQ(world_.broker.read_committed(reports).size(), before);
+}
+
+TEST_F(CoordinatorTest, AStaticMemberReportsAgainBehindLastWordsUnderItsName) {
+  const auto member = joined("a", true);
+  ASSERT_TRUE(settle({member.get()}));
+  member->report(5);
+  ASSERT_TRUE(member->turn().ok());
+  const TopicPartition reports{world_.topics.instances, 0};
+  testing::StoredRecord last = world_.broker.read_committed(reports).back();
+  Result<InstanceReport> words = decode_report(Bytes(*last.value));
+  ASSERT_TRUE(words.ok());
+  words->inputs.clear();
+  last.value = encode_report(*words).value();
+  world_.broker.append(reports, last);
+  for (int i = 0; i < kTurnsMax && member->turn().ok(); ++i) world_.clock.advance(1);
+  member->report(5);
+  const auto shown = decode_report(Bytes(*world_.broker.read_committed(reports).back().value));
+  ASSERT_TRUE(shown.ok());
+  EXPECT_FALSE(shown->inputs.empty());
+}
+
 TEST_F(CoordinatorTest, EveryDeadPredecessorIsNamed) {
   auto a = joined("a");
   ASSERT_TRUE(settle({a.get()}));

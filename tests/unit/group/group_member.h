@@ -74,8 +74,8 @@ class GroupMemberUnderTest {
     coordinator_->report(report_);
   }
 
-  /// As an orderly end does.
-  void stop() { coordinator_->close(); }
+  /// As an orderly end does, and that of an instance that was fenced.
+  void stop(bool is_fenced = false) { coordinator_->close(is_fenced); }
 
   const Coordinator& coordinator() const { return *coordinator_; }
 

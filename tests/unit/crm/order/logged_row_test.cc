@@ -156,6 +156,21 @@ RowView combined_oracle(const std::vector<ChangeView>& changes) {
   return row;
 }
 
+TEST(LoggedRow, OfAChangelogHasEachLogOnceByName) {
+  const auto is_accepted = [](std::vector<RowView> logs) {
+    flatbuffers::FlatBufferBuilder builder;
+    builder.Finish(write_row(builder, LoggedRow{.row = {.id = "s:a"}, .logs = std::move(logs)}));
+    return check_logs(*flatbuffers::GetRoot<AccountRow>(builder.GetBufferPointer())).ok();
+  };
+  const RowView pg = merged({update(in_log("pg", "1", 1), "city", "Bonn")}).row;
+  const RowView my = merged({update(in_log("my", "1", 1), "city", "Ulm")}).row;
+  EXPECT_TRUE(is_accepted({}));
+  EXPECT_TRUE(is_accepted({my, pg}));
+  EXPECT_FALSE(is_accepted({pg, my}));
+  EXPECT_FALSE(is_accepted({pg, pg}));
+  EXPECT_FALSE(is_accepted({RowView{.id = "s:a"}, pg})) << "a log of which nothing is known";
+}
+
 TEST(LoggedRowProperty, IsAFunctionOfTheSetOfChanges) {
   constexpr std::array<std::string_view, 6> kPositions{"1", "2", "3", "4", "5", "6"};
   for (uint32_t seed = 0; seed < 20'000; ++seed) {
