@@ -36,7 +36,7 @@ Status OutputTopics::describe(Admin& admin) {
     if (described.ok()) {
       topic.partitions = described->partitions;
       topic.limits = limits_of(described->config);
-    } else if (described.code() == ErrorCode::kNotFound) {
+    } else if (described.code() == ErrorCode::kNotFound || described.code() == ErrorCode::kConfig) {
       missing.push_back(topic.name);
     } else {
       return described.status();
@@ -46,8 +46,8 @@ Status OutputTopics::describe(Admin& admin) {
     warn_of_small_batches();
     return {};
   }
-  return Error{ErrorCode::kRetriable,
-               fmt::format("the broker that was asked does not know the output topics '{}' (yet)",
+  return Error{ErrorCode::kConfig,
+               fmt::format("output topics do not exist: '{}'. Create them first",
                            fmt::join(missing, "', '"))};
 }
 

@@ -30,8 +30,8 @@ class OutputTopics {
   explicit OutputTopics(const std::vector<std::string>& names);
   /// Returns the index of the topic; adds it when it is new.
   int32_t add(const std::string& name);
-  /// Asks for partitions and limits of all, which exist. Error: `kRetriable`, which names topics
-  /// that the broker that was asked does not know yet.
+  /// Asks for partitions and limits of all. Errors: `kConfig` naming every topic that is missing,
+  /// `kRetriable`.
   Status describe(Admin& admin);
   /// The limits of a producer for all topics. REQUIRES: `describe`.
   ProducerLimits producer_limits() const;

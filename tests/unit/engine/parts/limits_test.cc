@@ -23,18 +23,6 @@ constexpr int64_t kHourMs = 3'600'000;
 constexpr int64_t kNowMs = 1'700'000'000'000;
 using Settings = std::map<std::string, std::string>;
 
-/// The topics were made or found a moment ago.
-TEST(OutputTopics, OnesThatABrokerDoesNotKnowYetAreAskedForAgain) {
-  testing::MemoryBroker broker;
-  OutputTopics topics;
-  topics.add("new");
-  const auto clients = broker.clients();
-  const auto admin = clients->admin().value();
-  EXPECT_EQ(topics.describe(*admin).code(), ErrorCode::kRetriable);
-  broker.create_topic("new", 1);
-  EXPECT_TRUE(topics.describe(*admin).ok());
-}
-
 TEST(TopicLimits, ComeFromTheTopicsSettings) {
   const TopicLimits limits = limits_of({{"max.message.bytes", "2000"},
                                         {"segment.bytes", "1048576"},
