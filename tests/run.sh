@@ -36,7 +36,7 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
   --install     installs into a prefix and builds an outside project against it; no broker
   --simulation  20,000 faults in simulated worlds (tests/simulation); no broker; about a minute
   --cdc         the CRM job fed by Debezium from a real PostgreSQL and a real MariaDB, which it
-                installs; about five minutes; not part of --all
+                installs; not part of --all
   --faults      kills, cuts and damage under load, against a Kafka of its own; about five minutes;
                 not part of --all
   --all         --lint, --unit, --simulation, --install, --broker, --tidy, in this order

@@ -115,7 +115,7 @@ def main():
     parser.add_argument("--bin", type=Path, required=True)
     parser.add_argument("--kafka", type=Path, required=True)
     parser.add_argument("--source", choices=SOURCES, required=True)
-    parser.add_argument("--long", action="store_true", help="more rows, load and kills: 15 minutes")
+    parser.add_argument("--long", action="store_true", help="more rows, load and kills")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", nargs="*", metavar="STEP",
                         help="only these beside initial_snapshot, of " +

@@ -98,13 +98,13 @@ void read_conflicts(const Folds& folds, WholeFlow& flow, Problems& problems) {
         break;
       case ConflictKind::CycleEdgeInactive:
         if (!flow.inactive_edges.insert(std::move(read)).second) {
-          problems.push_back(key + " is told twice to be inactive");
+          problems.push_back(key + " became inactive twice");
         }
         break;
       case ConflictKind::CycleResolved:
         read.kind = ConflictKind::CycleEdgeInactive;
         if (flow.inactive_edges.erase(read) == 0) {
-          problems.push_back(key + " is told to be active, and was not told to be inactive");
+          problems.push_back(key + " became active, and was not inactive");
         }
         break;
       case ConflictKind::TerritoryRuleFault:
