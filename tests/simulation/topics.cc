@@ -69,8 +69,12 @@ bool World::grow_input(Draws& draws) {
   const int32_t partitions = broker_.partitions(topic) + static_cast<int32_t>(draws.between(1, 2));
   if (!is_fed(topic) || partitions > kPartitionsMax) return false;
   broker_.add_partitions(topic, partitions);
-  const bool has_begun = std::ranges::any_of(
-      broker_.topics(), [](const auto& name) { return name.starts_with(kInternalPrefix); });
+  // One that is in its turn may have looked at its inputs before it creates the first topic.
+  const bool has_begun =
+      std::ranges::any_of(
+          broker_.topics(),
+          [](const auto& name) { return name.starts_with(kInternalPrefix); }) ||
+      std::ranges::any_of(instances_, [](const auto& instance) { return instance->is_in_turn; });
   if (!has_begun) {
     grow_others();  // the application will take its inputs as they are
     return true;
@@ -85,6 +89,19 @@ void World::look_at_partitions() {
   if (!operator_.knows(Event::kInputGrown)) return;
   broker_.rebalance();
   later(kMetadataAgeMs, [this] { look_at_partitions(); });
+}
+
+/// Whether the application was set up for the inputs as they are now: somebody deleted its changelogs
+/// or its first start was cut off, and it began anew after the inputs had grown.
+bool World::is_growth_taken() {
+  for (const std::string& topic : topics_.task_inputs) {
+    if (is_fed(topic) && !is_drained(topic)) return false;
+  }
+  const int32_t partitions = broker_.partitions(topics_.task_inputs.front());
+  return std::ranges::all_of(broker_.topics(), [&](const auto& name) {
+    const bool is_changelog = name.starts_with(kInternalPrefix) && name.ends_with("-changelog");
+    return !is_changelog || broker_.partitions(name) == partitions;
+  });
 }
 
 void World::grow_others() {

@@ -69,7 +69,7 @@ class World {
   // world.cc: what happens without faults.
   void step();
   void settle();
-  bool is_quiet() const;
+  bool is_quiet();
   void turn(Instance& instance);
   void turn_one();
   /// Everybody else continues for so long, while a call of `but` is under way.
@@ -143,6 +143,7 @@ class World {
   bool change_topics(Kind kind, Draws& draws);
   bool grow_input(Draws& draws);
   void look_at_partitions();
+  bool is_growth_taken();
   void grow_others();
   bool grow_table(Draws& draws);
   bool is_drained(const std::string& topic);
