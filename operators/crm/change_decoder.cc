@@ -83,7 +83,7 @@ class ChangeDecoder final : public Processor {
 
   void process(const Record& record) override {
     if (record.value.is_null()) return context().count_dropped("null_value");
-    const Result<Decoded> decoded = decoder_->decode(record.value);
+    const Result<Decoded> decoded = decoder_->decode(record.value, record.key);
     if (!decoded.ok()) {
       throw InvalidRecord(std::string(to_string(topic_.format)) + ": " + decoded.message());
     }

@@ -21,7 +21,8 @@ enum ChangeDecoderChild : size_t {
 ///
 /// A change of an account or child is forwarded as AccountChange; gaps of all kinds become Gaps; an
 /// overflow becomes a Conflict, whatever the entity. Records without effect are counted as dropped:
-/// "null_value", "message", "unknown_entity" (not in the mapping). An overflow is counted as
+/// "null_value", "message", "unknown_entity" (not in the mapping) and the kinds of `debezium_noise`.
+/// An overflow is counted as
 /// "resync_needed" too, a field whose value is none of its type as "refused_field", and a mapped
 /// field that never came, once a task, as "absent_field". The log names the first of each unknown
 /// entity, refused and absent field of a topic.

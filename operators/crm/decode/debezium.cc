@@ -1,16 +1,19 @@
 #include "crm/decode/debezium.h"
 
-#include <algorithm>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "crm/decode/connect_schema.h"
+#include "crm/decode/debezium_noise.h"
 #include "crm/decode/debezium_source.h"
 #include "crm/decode/field_census.h"
 #include "crm/decode/field_list.h"
 #include "crm/decode/json_document.h"
 #include "crm/decode/json_fields.h"
+#include "crm/decode/mongo_update.h"
 #include "crm/decode/unavailable.h"
 #include "crm/ids.h"
 
@@ -26,9 +29,11 @@ class DebeziumDecoder final : public Decoder {
       : mapping_(mapping),
         leaf_reader_(document_, texts_),
         fields_(&id_as_it_is),
+        mongo_update_(document_, leaf_reader_, fields_),
         unavailable_(mapping.unavailable_value) {}
 
-  Result<Decoded> decode(Bytes value) override {
+  Result<Decoded> decode(Bytes value, Bytes key) override {
+    key_ = key;
     changes_.clear();
     texts_.clear();
     schema_.clear();
@@ -60,6 +65,11 @@ class DebeziumDecoder final : public Decoder {
 
   Result<Decoded> decode_envelope(object envelope, const JsonPlace& place) {
     std::string_view op;
+    if (envelope["op"].error() != simdjson::SUCCESS) {
+      if (const std::string_view noise = debezium_noise(envelope); !noise.empty()) {
+        return skipped(noise);
+      }
+    }
     if (envelope["op"].get(op) != simdjson::SUCCESS || op.size() != 1) {
       return document_.fault(place.member("op"), "must be one letter");
     }
@@ -76,6 +86,7 @@ class DebeziumDecoder final : public Decoder {
     fields_.begin(*entity_, mapping_.source, texts_);
     leaf_reader_.begin(*entity_, schema_);
     absent_ = {};
+    MILLRACE_RETURN_IF_ERROR(read_images(envelope, place));
     MILLRACE_RETURN_IF_ERROR(add_changes(op.front(), envelope, place));
     return Decoded{.changes = changes_,
                    .entity_name = source_.entity_name,
@@ -83,17 +94,30 @@ class DebeziumDecoder final : public Decoder {
                    .absent_fields = absent_};
   }
 
+  Status read_images(object envelope, const JsonPlace& place) {
+    before_.reset();
+    after_.reset();
+    for (auto [name, image, text] : {std::tuple("before", &before_, &before_text_),
+                                     std::tuple("after", &after_, &after_text_)}) {
+      element value;
+      if (envelope[name].get(value) != simdjson::SUCCESS || value.is_null()) continue;
+      const Result<object> row = object_or_text(value, document_, place.member(name), *text);
+      if (!row.ok()) return row.status();
+      *image = *row;
+    }
+    return {};
+  }
+
   Status add_changes(char op, object envelope, const JsonPlace& place) {
     switch (op) {
       case 'c':
-        return add_image(ChangeKind::kCreate, envelope, place);
+        return add_image(ChangeKind::kCreate, place);
       case 'r':  // what a snapshot found: it says nothing about when the row was made
-        return add_image(ChangeKind::kUpdate, envelope, place);
+        return add_image(ChangeKind::kUpdate, place);
       case 'u':
-        MILLRACE_RETURN_IF_ERROR(add_image(ChangeKind::kUpdate, envelope, place));
-        return add_delete_of_old_id(envelope, place);
+        return add_update(envelope, place);
       case 'd':
-        return add_delete(envelope, place);
+        return add_delete(place);
       case 't':
         return add_truncate(place);
       default:
@@ -101,12 +125,10 @@ class DebeziumDecoder final : public Decoder {
     }
   }
 
-  Status add_image(ChangeKind kind, object envelope, const JsonPlace& place) {
+  Status add_image(ChangeKind kind, const JsonPlace& place) {
     const JsonPlace row_place = place.member("after");
-    object row;
-    if (envelope["after"].get(row) != simdjson::SUCCESS) {
-      return document_.fault(row_place, "must be an object");
-    }
+    if (!after_) return document_.fault(row_place, "must be an object");
+    const object row = *after_;
     Result<std::string_view> id = id_of(row, row_place);
     if (!id.ok()) return id.status();
     MILLRACE_RETURN_IF_ERROR(read_fields(kind, row, row_place));
@@ -116,6 +138,29 @@ class DebeziumDecoder final : public Decoder {
     change.fields = fields_.fields();
     change.unknown_fields = fields_.unknown_fields();
     change.unchanged_fields = fields_.unchanged_fields();
+    changes_.push_back(change);
+    return {};
+  }
+
+  Status add_update(object envelope, const JsonPlace& place) {
+    object description;
+    if (!after_ && envelope["updateDescription"].get(description) == simdjson::SUCCESS) {
+      return add_partial_update(description, place);
+    }
+    MILLRACE_RETURN_IF_ERROR(add_image(ChangeKind::kUpdate, place));
+    return add_delete_of_old_id(place);
+  }
+
+  /// MongoDB's, whose connector does not always look the whole document up.
+  Status add_partial_update(object description, const JsonPlace& place) {
+    const JsonPlace update_place = place.member("updateDescription");
+    Result<std::string_view> id = id_without_image(place);
+    if (!id.ok()) return id.status();
+    MILLRACE_RETURN_IF_ERROR(mongo_update_.read(description, update_place, *entity_));
+    if (!fields_.finish()) return document_.fault(update_place, "has two values for one field");
+    Change change = empty_change(ChangeKind::kUpdate, *id);
+    change.fields = fields_.fields();
+    change.unknown_fields = fields_.unknown_fields();
     changes_.push_back(change);
     return {};
   }
@@ -149,28 +194,43 @@ class DebeziumDecoder final : public Decoder {
   }
 
   Result<std::string_view> id_of(object row, const JsonPlace& place) {
-    const JsonPlace id_place = place.member(entity_->id_field);
     element value;
     if (row[entity_->id_field].get(value) != simdjson::SUCCESS || value.is_null()) {
       return document_.fault(place, "lacks the id column");
     }
+    return whole_id(value, place.member(entity_->id_field));
+  }
+
+  Result<std::string_view> whole_id(element value, const JsonPlace& place) {
     const std::optional<std::string_view> text = leaf_reader_.id_text(entity_->id_field, value);
-    if (!text) return document_.fault(id_place, "must be a string or a number");
+    if (!text) return document_.fault(place, "must be a string or a number");
     Result<std::string> id = internal_id(mapping_.source, *text);
-    if (!id.ok()) return document_.fault(id_place, id.message());
+    if (!id.ok()) return document_.fault(place, id.message());
     return texts_.keep(*std::move(id));
+  }
+
+  /// Of an event without `after`. MongoDB's have no `before` either, unless the collection keeps
+  /// the images before changes; then the key of the record has the id.
+  Result<std::string_view> id_without_image(const JsonPlace& place) {
+    const JsonPlace row_place = place.member("before");
+    if (before_) return id_of(*before_, row_place);
+    if (source_.is_collection) {
+      if (const auto id = mongo_id_in(key_, key_document_, key_text_)) {
+        return whole_id(*id, row_place);
+      }
+      return document_.fault(row_place, "must be an object, or the record's key have the id");
+    }
+    return document_.fault(row_place, "must be an object");
   }
 
   /// An id that is no primary key may change without the delete and create that Debezium makes of
   /// a new key.
-  Status add_delete_of_old_id(object envelope, const JsonPlace& place) {
-    object row;
+  Status add_delete_of_old_id(const JsonPlace& place) {
     element id;
-    if (envelope["before"].get(row) != simdjson::SUCCESS ||
-        row[entity_->id_field].get(id) != simdjson::SUCCESS || id.is_null()) {
+    if (!before_ || (*before_)[entity_->id_field].get(id) != simdjson::SUCCESS || id.is_null()) {
       return {};
     }
-    Result<std::string_view> old_id = id_of(row, place.member("before"));
+    Result<std::string_view> old_id = id_of(*before_, place.member("before"));
     if (!old_id.ok()) return old_id.status();
     if (*old_id != changes_.front().id) {
       changes_.push_back(empty_change(ChangeKind::kDelete, *old_id));
@@ -178,17 +238,12 @@ class DebeziumDecoder final : public Decoder {
     return {};
   }
 
-  Status add_delete(object envelope, const JsonPlace& place) {
-    const JsonPlace row_place = place.member("before");
-    object row;
-    if (envelope["before"].get(row) != simdjson::SUCCESS) {
-      return document_.fault(row_place, "must be an object");
-    }
-    Result<std::string_view> id = id_of(row, row_place);
+  Status add_delete(const JsonPlace& place) {
+    Result<std::string_view> id = id_without_image(place);
     if (!id.ok()) return id.status();
     Change change = empty_change(ChangeKind::kDelete, *id);
-    if (!entity_->master.empty()) {
-      MILLRACE_RETURN_IF_ERROR(read_fields(change.kind, row, row_place));
+    if (before_ && !entity_->master.empty()) {
+      MILLRACE_RETURN_IF_ERROR(read_fields(change.kind, *before_, place.member("before")));
       change.fields = fields_.only(entity_->master);
     }
     changes_.push_back(change);
@@ -213,14 +268,22 @@ class DebeziumDecoder final : public Decoder {
 
   const TopicMapping& mapping_;
   JsonDocument document_;
+  JsonDocument before_text_;
+  JsonDocument after_text_;
+  JsonDocument key_document_;
+  JsonDocument key_text_;
   TextArena texts_;
   ConnectSchema schema_;
   LeafReader leaf_reader_;
   FieldList fields_;
+  MongoUpdate mongo_update_;
   UnavailableValue unavailable_;
   FieldCensus census_;
   std::vector<JsonLeaf> leaves_;
   std::span<const std::string_view> absent_;
+  Bytes key_;
+  std::optional<object> before_;
+  std::optional<object> after_;
   DebeziumSource source_;
   const EntityMapping* entity_ = nullptr;
   std::vector<Change> changes_;

@@ -39,6 +39,7 @@ Result<DebeziumSource> read_debezium_source(const JsonDocument& document, const 
     return document.fault(source_place.member("ts_ms"), "must be a non-negative integer");
   }
   read.entity_name = entity_name(source, texts);
+  read.is_collection = !text_of(source, "collection").empty();
   if (!is_field_name(read.entity_name)) {
     return document.fault(source_place, "must name a schema or database and a table");
   }

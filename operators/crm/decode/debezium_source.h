@@ -19,6 +19,7 @@ namespace millrace::crm {
 struct DebeziumSource {
   /// "<schema>.<table>"; "<db>.<table>" if the database has no schemas.
   std::string_view entity_name{};
+  bool is_collection = false;  ///< of MongoDB
   VersionView version{};
 };
 

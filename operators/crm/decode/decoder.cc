@@ -31,7 +31,7 @@ ChangeKind kind_of(ChangeType type) {
 /// AccountChange, whose names and ids are ours already. The mapping has nothing to say.
 class AccountChangeDecoder final : public Decoder {
  public:
-  Result<Decoded> decode(Bytes value) override {
+  Result<Decoded> decode(Bytes value, Bytes /*key*/) override {
     // A FlatBuffer has no order of reading: what fails is the buffer.
     if (const Status valid = Serde<AccountChange>::validate(value); !valid.ok()) {
       return Error{ErrorCode::kInvalidRecord, "byte 0: " + valid.message()};

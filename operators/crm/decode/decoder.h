@@ -16,7 +16,8 @@ namespace millrace::crm {
 struct Decoded {
   std::span<const Change> changes{};
   /// The reason why a well-formed record has no changes: "unknown_entity" (the mapping has no such
-  /// entity), "message" (a note in a database's log) or "null_value". Empty when there are changes.
+  /// entity), "message" (a note in a database's log), "null_value", or one of `debezium_noise`.
+  /// Empty when there are changes.
   std::string_view skipped{};
   /// The source's name of the entity, if the record has one.
   std::string_view entity_name{};
@@ -36,11 +37,13 @@ class Decoder {
   Decoder& operator=(const Decoder&) = delete;
   virtual ~Decoder() = default;
 
-  /// REQUIRES: !value.is_null(); FlatBuffers are 8-byte aligned.
+  /// `key`: of the Kafka record, or null. Only MongoDB's events need it, and only for their id when
+  /// they have no document. REQUIRES: !value.is_null(); FlatBuffers are 8-byte aligned.
   ///
   /// Error: `kInvalidRecord`; the message begins with "byte <offset>: " and names the place and the
   /// fault, never a value. The whole record is refused then, also its well-formed parts.
-  virtual Result<Decoded> decode(Bytes value) = 0;
+  virtual Result<Decoded> decode(Bytes value, Bytes key) = 0;
+  Result<Decoded> decode(Bytes value) { return decode(value, {}); }
 };
 
 /// The decoder of the topic's format. `mapping` must outlive it.

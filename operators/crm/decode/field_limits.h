@@ -16,9 +16,11 @@ inline constexpr size_t kDocumentDepthMax = 64;
 inline constexpr size_t kFieldDepthMax = 8;
 inline constexpr size_t kFieldsMax = kRowFieldsMax;
 inline constexpr size_t kFieldNameBytesMax = 255;
-/// Elements of one list in the header of a Salesforce event: record ids, names of fields.
-inline constexpr size_t kHeaderListMax = 1000;
-/// An event's bytes times its record ids, since each of them gets all fields.
+/// Names of fields in one list of the header of a Salesforce event.
+inline constexpr size_t kHeaderFieldsMax = 1000;
+/// Record ids of a Salesforce event: one transaction may change the same fields of many records.
+inline constexpr size_t kRecordIdsMax = 50'000;
+/// The bytes of an event's fields times its record ids, since each record gets all fields.
 inline constexpr size_t kExpandedBytesMax = 64 << 20;
 
 /// Whether `name` may name a field of ours: not empty, not long, no control characters.

@@ -1,6 +1,7 @@
 #include "crm/decode/json_document.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -104,22 +105,30 @@ std::string pointer_to(const JsonPlace& place, bool for_people) {
   return pointer;
 }
 
-/// The byte at which the value begins; 0 when it cannot be told.
-size_t byte_of(const std::string& padded, size_t size, const JsonPlace& place) {
+/// The byte at which the value begins. nullopt: the document has no such place.
+std::optional<size_t> byte_at(const std::string& padded, size_t size, const JsonPlace& place) {
   namespace ondemand = simdjson::ondemand;
   ondemand::parser parser;
   ondemand::document document;
   const simdjson::padded_string_view text(padded.data(), size, padded.size());
-  if (parser.iterate(text).get(document) != simdjson::SUCCESS) return 0;
+  if (parser.iterate(text).get(document) != simdjson::SUCCESS) return std::nullopt;
   const std::string pointer = pointer_to(place, false);
   if (!pointer.empty()) {
     ondemand::value value;
-    if (document.at_pointer(pointer).get(value) != simdjson::SUCCESS) return 0;
+    if (document.at_pointer(pointer).get(value) != simdjson::SUCCESS) return std::nullopt;
   }
   const char* at = nullptr;
-  if (document.current_location().get(at) != simdjson::SUCCESS) return 0;
-  if (at < padded.data() || at > padded.data() + size) return 0;
+  if (document.current_location().get(at) != simdjson::SUCCESS) return std::nullopt;
+  if (at < padded.data() || at > padded.data() + size) return std::nullopt;
   return static_cast<size_t>(at - padded.data());
+}
+
+/// The same; a place within a text of the document is where that text begins.
+size_t byte_of(const std::string& padded, size_t size, const JsonPlace& place) {
+  for (const JsonPlace* at = &place; at != nullptr; at = at->parent) {
+    if (const auto byte = byte_at(padded, size, *at)) return *byte;
+  }
+  return 0;
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ class SalesforceDecoder final : public Decoder {
         nulls_(mapping.format),
         fields_(&canonical_salesforce_id) {}
 
-  Result<Decoded> decode(Bytes value) override {
+  Result<Decoded> decode(Bytes value, Bytes /*key*/) override {
     changes_.clear();
     texts_.clear();
     schema_.clear();
@@ -169,8 +169,8 @@ class SalesforceDecoder final : public Decoder {
   Status add_changes(const JsonPlace& header_place) {
     if (header_.kind == ChangeKind::kOverflow) return add_overflow(header_place);
     const JsonPlace ids_place = header_place.member("recordIds");
-    if (document_.bytes() * header_.record_ids.size() > kExpandedBytesMax) {
-      return document_.fault(ids_place, "has too many ids for the size of the event");
+    if (bytes_without_ids() * header_.record_ids.size() > kExpandedBytesMax) {
+      return document_.fault(ids_place, "has too many ids for the size of the event's fields");
     }
     bool all_records = false;
     for (size_t i = 0; i < header_.record_ids.size(); ++i) {
@@ -186,6 +186,15 @@ class SalesforceDecoder final : public Decoder {
     }
     // Which of its records changed, and how, is not told: only a resync helps.
     return all_records ? add_overflow(header_place) : Status();
+  }
+
+  size_t bytes_without_ids() const {
+    constexpr size_t kQuotesAndComma = 3;
+    size_t bytes = document_.bytes();
+    for (const std::string_view id : header_.record_ids) {
+      bytes -= std::min(bytes, id.size() + kQuotesAndComma);
+    }
+    return bytes;
   }
 
   void add_change(std::string_view id) {

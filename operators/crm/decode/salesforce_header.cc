@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "crm/decode/field_limits.h"
 #include "crm/decode/names.h"
@@ -149,13 +150,13 @@ class HeaderReader {
     header.record_ids.clear();
     // An overflow speaks of the whole entity and has an id of zeros.
     if (header.kind == ChangeKind::kOverflow) return {};
-    MILLRACE_RETURN_IF_ERROR(texts(HeaderMember::kRecordIds, header.record_ids));
+    MILLRACE_RETURN_IF_ERROR(texts(HeaderMember::kRecordIds, kRecordIdsMax, header.record_ids));
     if (header.record_ids.empty()) return missing(HeaderMember::kRecordIds);
     return {};
   }
 
   Status field_names(HeaderMember member, std::vector<std::string_view>& out) {
-    MILLRACE_RETURN_IF_ERROR(texts(member, out));
+    MILLRACE_RETURN_IF_ERROR(texts(member, kHeaderFieldsMax, out));
     for (size_t i = 0; i < out.size(); ++i) {
       if (!is_bitmap(out[i])) continue;
       return document_.fault(place_.member(name_in(kMembers, member)).element(i),
@@ -164,7 +165,7 @@ class HeaderReader {
     return {};
   }
 
-  Status texts(HeaderMember member, std::vector<std::string_view>& out) {
+  Status texts(HeaderMember member, size_t elements_max, std::vector<std::string_view>& out) {
     out.clear();
     if (!found(member)) return {};
     array list;
@@ -176,7 +177,9 @@ class HeaderReader {
         return document_.fault(list_place.element(out.size()),
                                "must be a string of 1 to 255 bytes without control characters");
       }
-      if (out.size() >= kHeaderListMax) return fault(member, "has too many elements");
+      if (out.size() >= elements_max) {
+        return fault(member, "has more than " + std::to_string(elements_max) + " elements");
+      }
       out.push_back(name);
     }
     return {};

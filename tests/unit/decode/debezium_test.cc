@@ -321,4 +321,132 @@ TEST(DebeziumValues, MappedColumnsThatDoNotComeAreNamedOnce) {
   EXPECT_THAT(second->absent_fields, ::testing::IsEmpty());
 }
 
+TEST(DebeziumNoise, IsCountedByKind) {
+  EXPECT_EQ(decoded(R"({"ts_ms":1559033904863})"), "skipped: heartbeat\n");
+  EXPECT_EQ(decoded(R"({"status":"BEGIN","id":"571:53195829","event_count":null,)"
+                    R"("data_collections":null,"ts_ms":1486500577125})"),
+            "skipped: transaction_marker\n");
+  EXPECT_EQ(decoded(R"({"status":"END","id":"571:53195832","event_count":2,"data_collections":)"
+                    R"([{"data_collection":"s1.a","event_count":2}],"ts_ms":1486500577691})"),
+            "skipped: transaction_marker\n");
+  EXPECT_EQ(decoded(R"({"source":{"connector":"mysql","name":"my","ts_ms":1,"db":"inventory"},)"
+                    R"("ts_ms":1,"databaseName":"inventory","schemaName":null,)"
+                    R"("ddl":"ALTER TABLE customers ADD x INT","tableChanges":[]})"),
+            "skipped: schema_change\n");
+  EXPECT_EQ(decoded(R"({"source":{"server":"my"},"position":{"file":"b.1","pos":4},"ts_ms":1,)"
+                    R"("databaseName":"","ddl":"SET character_set_server=utf8mb4"})"),
+            "skipped: schema_change\n");
+  EXPECT_EQ(decoded(R"({"id":"5","aggregate_type":"Initial Snapshot","type":"COMPLETED",)"
+                    R"("additional_data":{},"timestamp":1})"),
+            "skipped: notification\n");
+}
+
+TEST(DebeziumNoise, WithASchemaIsTheSame) {
+  EXPECT_EQ(decoded(R"({"schema":{"type":"struct"},"payload":{"ts_ms":1559033904863}})"),
+            "skipped: heartbeat\n");
+}
+
+TEST(DebeziumNoise, RowWithoutAnEnvelopeIsNone) {
+  for (const char* row : {R"({"id":1,"status":"END"})", R"({"id":1,"ts_ms":5})", "{}",
+                          R"({"id":1,"ddl":"x","databaseName":"y"})"}) {
+    EXPECT_THAT(decoded(row), HasSubstr("/op: must be one letter")) << row;
+  }
+}
+
+std::string mongo_decoded(const std::string& value, const std::string& key = "null") {
+  return DecoderUnderTest(R"({"topics": {"m": {"format": "debezium", "source": "erp", "entities": {
+    "crm.customers": {"type": "account", "id": "_id", "fields": {
+      "name": "name", "revenue": {"name": "revenue", "type": "decimal"},
+      "address.city": "city", "address.zip": "zip",
+      "group": {"name": "group", "reference": true}}}}}}})")
+      .text_of(value, key);
+}
+
+std::string mongo_event(std::string_view op, std::string_view members) {
+  return fmt::format(
+      R"({{"op":"{}",{},"source":{{"ts_ms":9000,"db":"crm","collection":"customers","ord":3}}}})",
+      op, members);
+}
+
+constexpr const char* kMongoKey = R"({"id":"{\"$oid\": \"596e275826f08b2730779e1f\"}"})";
+constexpr const char* kMongoUpdate =
+    "update erp:596e275826f08b2730779e1f crm.customers 9000/0/ "
+    "erp@01913110 partial\n";
+
+TEST(DebeziumMongo, ImageIsTheTextOfADocument) {
+  const std::string after =
+      R"("after":"{\"_id\": {\"$oid\": \"596e275826f08b2730779e1f\"}, \"name\": \"Anne\", )"
+      R"(\"revenue\": {\"$numberDecimal\": \"10.50\"}, \"since\": {\"$date\": 1735689600000}, )"
+      R"(\"address\": {\"city\": \"Bonn\"}, \"visits\": {\"$numberLong\": \"7\"}}")";
+  const std::string fields =
+      "  city=Bonn\n  name=Anne\n  revenue=10.5 (decimal)\n"
+      "  since=2025-01-01T00:00:00Z (moment)\n  visits=7 (integer)\n";
+  EXPECT_THAT(mongo_decoded(mongo_event("c", after)),
+              ::testing::AllOf(StartsWith("create erp:596e275826f08b2730779e1f"),
+                               HasSubstr(" full\n" + fields)));
+  EXPECT_THAT(mongo_decoded(mongo_event("r", after)), HasSubstr(" full\n" + fields));
+  // The whole document was looked up, so what the update set is in it.
+  EXPECT_THAT(mongo_decoded(mongo_event(
+                  "u", after + R"(,"updateDescription":{"updatedFields":"{\"name\":\"B\"}"})")),
+              HasSubstr(" full\n" + fields));
+}
+
+TEST(DebeziumMongo, UpdateWithoutADocumentTellsWhatChanged) {
+  const std::string update = mongo_event(
+      "u", R"("after":null,"updateDescription":{)"
+           R"("removedFields":["group","note"],"truncatedArrays":null,)"
+           R"("updatedFields":"{\"name\": \"Anne Marie\", \"address.city\": \"Ulm\"}"})");
+  EXPECT_EQ(mongo_decoded(update, kMongoKey),
+            std::string(kMongoUpdate) +
+                "  city=Ulm\n  group is null\n  name=Anne Marie\n  note is null\n");
+  EXPECT_EQ(mongo_decoded(update, fmt::format(R"({{"schema":{{}},"payload":{}}})", kMongoKey)),
+            mongo_decoded(update, kMongoKey));
+}
+
+TEST(DebeziumMongo, ReplacedOrRemovedObjectLosesItsOtherParts) {
+  EXPECT_EQ(
+      mongo_decoded(mongo_event("u", R"("updateDescription":{"updatedFields":)"
+                                     R"("{\"address\": {\"city\": \"Ulm\", \"street\": \"A\"}}"})"),
+                    kMongoKey),
+      std::string(kMongoUpdate) +
+          "  address is null\n  address.street=A\n  city=Ulm\n  zip is null\n");
+  EXPECT_EQ(mongo_decoded(mongo_event("u", R"("updateDescription":{"removedFields":["address"]})"),
+                          kMongoKey),
+            std::string(kMongoUpdate) + "  address is null\n  city is null\n  zip is null\n");
+}
+
+TEST(DebeziumMongo, ChangeInsideAnArrayLeavesItUnknown) {
+  EXPECT_EQ(
+      mongo_decoded(
+          mongo_event("u",
+                      R"("updateDescription":{"updatedFields":)"
+                      R"("{\"tags.3\": \"x\", \"lines.0.price\": 7}","removedFields":["codes.1"],)"
+                      R"("truncatedArrays":[{"field":"old","size":2}]})"),
+          kMongoKey),
+      std::string(kMongoUpdate) +
+          "  codes is unknown\n  lines is unknown\n"
+          "  old is unknown\n  tags is unknown\n");
+}
+
+TEST(DebeziumMongo, DeleteWithoutADocumentTakesItsIdFromTheKey) {
+  EXPECT_EQ(mongo_decoded(mongo_event("d", R"("before":null,"after":null)"), R"({"id":"1004"})"),
+            "delete erp:1004 crm.customers 9000/0/ erp@01913110 partial\n");
+  EXPECT_EQ(mongo_decoded(mongo_event("d", R"("before":"{\"_id\": 1005}")"), R"({"id":"1004"})"),
+            "delete erp:1005 crm.customers 9000/0/ erp@01913110 partial\n");
+  for (const char* key : {"null", "x", "{}", R"({"id":null})", R"({"id":"{"})"}) {
+    EXPECT_THAT(mongo_decoded(mongo_event("d", R"("before":null)"), key),
+                HasSubstr("/before: must be an object, or the record's key have the id"));
+  }
+}
+
+TEST(DebeziumMongo, FaultsInATextAreNamedWithoutItsValues) {
+  EXPECT_THAT(
+      mongo_decoded(mongo_event("c", R"("after":"{\"_id\": 1, ")")),
+      ::testing::AllOf(StartsWith("error: byte "), HasSubstr("/after: in its text at byte")));
+  EXPECT_THAT(mongo_decoded(mongo_event("c", R"("after":"[1]")")),
+              HasSubstr("/after: must be an object, or the JSON text of one"));
+  EXPECT_THAT(mongo_decoded(mongo_event("c", R"("after":"{\"name\": \"A\"}")")),
+              HasSubstr("/after: lacks the id column"));
+}
+
 }  // namespace millrace::crm::debezium_test

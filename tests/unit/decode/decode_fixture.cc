@@ -28,8 +28,8 @@ DecoderUnderTest DecoderUnderTest::salesforce(std::string_view format, std::stri
                   format, entities));
 }
 
-std::string DecoderUnderTest::text_of(const std::string& value) {
-  return crm::text_of(decode(value));
+std::string DecoderUnderTest::text_of(const std::string& value, const std::string& key) {
+  return crm::text_of(decode(value, key));
 }
 
 std::string text_of(const Result<Decoded>& decoded) {

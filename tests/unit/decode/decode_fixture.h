@@ -20,7 +20,9 @@ class DecoderUnderTest {
   /// One topic "t" with source "sf", and of `format` what the tests of Salesforce share.
   static DecoderUnderTest salesforce(std::string_view format, std::string_view entities);
 
-  Result<Decoded> decode(const std::string& value) { return decoder_->decode(Bytes(value)); }
+  Result<Decoded> decode(const std::string& value, const std::string& key = "null") {
+    return decoder_->decode(Bytes(value), Bytes(key));
+  }
 
   /// The decoded `value`, one line a change and one a field; "skipped: why"; "error: text". A
   /// version with a place in a log is followed by " <log>@<position>".
@@ -29,7 +31,7 @@ class DecoderUnderTest {
   ///       billing_city=San Francisco
   ///       fax is null
   ///       description is unknown
-  std::string text_of(const std::string& value);
+  std::string text_of(const std::string& value, const std::string& key = "null");
 
  private:
   std::unique_ptr<Mapping> mapping_;

@@ -244,6 +244,18 @@ TEST(Salesforce, RefusesWhatIsNoJsonAtItsByte) {
               StartsWith("error: byte 64: not valid JSON"));
 }
 
+TEST(Salesforce, OneEventMayChangeManyRecords) {
+  constexpr int kRecords = 20'000;
+  std::string ids;
+  for (int i = 0; i < kRecords; ++i) ids += fmt::format(R"({}"001{:012}")", i == 0 ? "" : ",", i);
+  auto decoder =
+      DecoderUnderTest::salesforce("salesforce_cometd", R"({"Account": {"type": "account"}})");
+  const Result<Decoded> decoded = decoder.decode(event("UPDATE", "", R"(,"Name":"A")", ids));
+  ASSERT_TRUE(decoded.ok()) << decoded.message();
+  EXPECT_EQ(decoded->changes.size(), kRecords);
+  EXPECT_EQ(decoded->changes.back().id, "sf:001000000019999AAA");
+}
+
 TEST(Salesforce, BoundsWhatOneEventMayHold) {
   std::string nested = R"({"x":1})";
   for (int i = 0; i < 10; ++i) nested = R"({"n":)" + nested + "}";
@@ -252,11 +264,12 @@ TEST(Salesforce, BoundsWhatOneEventMayHold) {
   for (int i = 0; i < 5000; ++i) many += fmt::format(R"(,"f{}":1)", i);
   EXPECT_THAT(cometd(event("UPDATE", "", many)), HasSubstr("too many fields"));
   std::string ids = R"("001000000000001")";
-  for (int i = 0; i < 1000; ++i) ids += R"(,"001000000000001")";
-  EXPECT_THAT(cometd(event("UPDATE", "", "", ids)), HasSubstr("has too many elements"));
+  for (int i = 0; i < 50'000; ++i) ids += R"(,"001000000000001")";
+  EXPECT_THAT(cometd(event("UPDATE", "", "", ids)),
+              HasSubstr("recordIds: has more than 50000 elements"));
   ids.resize(ids.rfind(','));
-  EXPECT_THAT(cometd(event("UPDATE", "", R"(,"A":")" + std::string(100'000, 'x') + '"', ids)),
-              HasSubstr("has too many ids for the size"));
+  EXPECT_THAT(cometd(event("UPDATE", "", R"(,"A":")" + std::string(2'000, 'x') + '"', ids)),
+              HasSubstr("has too many ids for the size of the event's fields"));
   EXPECT_THAT(cometd(std::string(5 << 20, ' ')), HasSubstr("longer than 4194304 bytes"));
 }
 
