@@ -88,6 +88,12 @@ void add_config(ConfigTable& table, CrmOptions& options) {
       {{"return", crm::UnmergedChildren::kReturn}, {"stay", crm::UnmergedChildren::kStay}},
       "Place of records that came to an account while it was merged, after an un-merge: they "
       "return to the account, or stay with the survivor.");
+  table.add_choice("crm.snapshot.sweep", options.accounts.tables.sweep,
+                   {{"on", crm::SnapshotSweep::kOn},
+                    {"dry_run", crm::SnapshotSweep::kDryRun},
+                    {"off", crm::SnapshotSweep::kOff}},
+                   "Records of a table that a complete snapshot of it did not bring: delete them, "
+                   "count them, or leave them.");
   table.add_integer("crm.delete.grace.ms", options.accounts.delete_grace_ms, {0, 86'400'000},
                     "How long a deleted account stays as it was, since a merge may still explain "
                     "the delete. 0: not at all.");

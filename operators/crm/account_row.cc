@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "crm/ids.h"
+#include "crm/order/whole_table.h"
 
 namespace millrace::crm {
 namespace {
@@ -53,8 +54,13 @@ bool raise(std::optional<VersionView>& version, VersionView to) {
 bool merge_existence(RowView& row, const ChangeView& change) {
   if (change.type == ChangeType::Gap) return false;
   const RowStatus status = change.type == ChangeType::Delete ? RowStatus::Deleted : RowStatus::Live;
-  if (row.existence_version && std::pair(*row.existence_version, row.status == RowStatus::Live) >=
-                                   std::pair(change.version, status == RowStatus::Live)) {
+  // A snapshot that did not bring the record may have been read before the change was committed.
+  const bool comes_back = status == RowStatus::Live && row.existence_version &&
+                          may_follow(*row.existence_version, change.version) &&
+                          change.version >= row.full_image_version;
+  if (!comes_back && row.existence_version &&
+      std::pair(*row.existence_version, row.status == RowStatus::Live) >=
+          std::pair(change.version, status == RowStatus::Live)) {
     return false;
   }
   row.existence_version = change.version;
@@ -215,6 +221,7 @@ Result<ChangeView> read_change(const AccountChange& change) {
                     (view.type == ChangeType::Update && change.full_image());
   view.unknown_fields = names_in(change.unknown_fields());
   view.unchanged_fields = names_in(change.unchanged_fields());
+  if (change.table() != nullptr) view.table = change.table()->string_view();
   if (change.fields() == nullptr) return view;
   view.fields.reserve(change.fields()->size());
   for (const FieldValue* field : *change.fields()) {
@@ -257,7 +264,8 @@ RowView read_row(const AccountRow& row) {
 
 flatbuffers::Offset<AccountRow> write_row(
     flatbuffers::FlatBufferBuilder& builder, const RowView& row,
-    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<AccountRow>>> logs) {
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<AccountRow>>> logs,
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> tables) {
   VersionWriter versions(builder);
   std::vector<flatbuffers::Offset<RowField>> fields;
   fields.reserve(row.fields.size());
@@ -284,7 +292,7 @@ flatbuffers::Offset<AccountRow> write_row(
       holes.empty() ? flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<RowHole>>>()
                     : builder.CreateVector(holes);
   return CreateAccountRow(builder, id, row.status, existence, full_image, gap, all_fields, logs,
-                          all_holes);
+                          all_holes, tables);
 }
 
 bool erase_through(RowView& row, int64_t through_ms) {

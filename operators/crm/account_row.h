@@ -34,10 +34,11 @@ struct ChangeView {
   std::vector<FieldView> fields{};  ///< sorted by name, each with the change's version
   std::vector<std::string_view> unknown_fields{};    ///< sorted
   std::vector<std::string_view> unchanged_fields{};  ///< sorted
+  std::string_view table{};  ///< the source's; empty: it does not report whole tables
 };
 
-/// The parts of an `AccountRow` but its `logs`. Lives as long as all the buffers they were read
-/// from.
+/// The parts of an `AccountRow` but its `logs` and `tables`. Lives as long as all the buffers they
+/// were read from.
 struct RowView {
   std::string_view id;
   RowStatus status = RowStatus::Unknown;
@@ -63,10 +64,11 @@ struct RowView {
 /// change is of a type that this program does not know. Fields need not be sorted.
 Result<ChangeView> read_change(const AccountChange& change);
 RowView read_row(const AccountRow& row);
-/// `logs`: see account_row.fbs.
+/// `logs` and `tables`: see account_row.fbs.
 flatbuffers::Offset<AccountRow> write_row(
     flatbuffers::FlatBufferBuilder& builder, const RowView& row,
-    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<AccountRow>>> logs = {});
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<AccountRow>>> logs = {},
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> tables = {});
 
 /// Removes the values of changes committed up to `through_ms`; returns whether that changed the
 /// row. Afterwards the row is as if only the later changes had come.
@@ -87,7 +89,8 @@ bool is_bare(const RowView& row);
 ///   that was left out as unchanged if no change has told it;
 /// - the newest change that is no Gap decides whether the account exists; of equal versions a
 ///   Delete is the older: at one position a source may delete a row and create it again. A deleted
-///   row keeps its fields and versions, for the changes still to come.
+///   row keeps its fields and versions, for the changes still to come. A change that `may_follow` a
+///   delete is newer than it.
 /// Error: `kInvalidRecord` when the row would have more than `kRowFieldsMax` fields; `row` is then
 /// unchanged.
 Result<bool> merge_change(RowView& row, const ChangeView& change);

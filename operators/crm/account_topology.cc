@@ -21,8 +21,10 @@
 #include "crm/merge_resolver.h"
 #include "crm/row_materializer.h"
 #include "crm/signals/signal_topology.h"
+#include "crm/tables/table_topology.h"
 #include "crm/territory_assigner.h"
 #include "crm/topology_nodes.h"
+#include "table_floor_generated.h"
 
 namespace millrace::crm {
 namespace {
@@ -71,6 +73,7 @@ void add_merge_resolution(Nodes& nodes, UnmergedChildren children) {
 struct DecodedTopics {
   NodeIndex accounts = 0;             ///< AccountChanges by id
   std::optional<NodeIndex> children;  ///< AccountChanges by `child_key`
+  std::optional<NodeIndex> tables;    ///< TableEvents by log
 };
 
 /// Every topic of the mapping, decoded and by record id, whatever partitions the topics have.
@@ -78,6 +81,7 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
                            bool has_children) {
   std::vector<NodeIndex> decoders;
   std::vector<NodeIndex> of_sources;
+  std::vector<NodeIndex> of_tables;
   for (size_t i = 0; i < mapping->topics.size(); ++i) {
     const std::string& topic = mapping->topics[i].topic;
     const NodeIndex source =
@@ -92,10 +96,14 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
     if (mapping->topics[i].format == RawFormat::kFlatbuffers) continue;
     nodes.sink("resyncs-of-" + mapping->topics[i].topic, use_of(kConflicts), decoders[i], false);
     of_sources.push_back(decoders[i]);
+    if (mapping->topics[i].format == RawFormat::kDebezium) of_tables.push_back(decoders[i]);
   }
   if (has_children) {
     decoded.children =
         nodes.exchange<AccountChange>("children-by-id", &check_child_change, std::move(of_sources));
+  }
+  if (!of_tables.empty()) {
+    decoded.tables = nodes.exchange<TableEvent>("tables-by-log", &check_table_event, of_tables);
   }
   return decoded;
 }
@@ -104,6 +112,7 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
 struct AccountFlow {
   NodeIndex account_states = 0;               ///< AccountState changes
   std::optional<NodeIndex> children_by_root;  ///< ChildUpdates; none: the mapping has no children
+  std::optional<NodeIndex> tables;            ///< TableEvents by log; none: no source has any
 };
 
 AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>& mapping,
@@ -117,9 +126,12 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
     add_signals(nodes, signals, parents, decoded.accounts, rows, decoded.children,
                 nodes.find("merge-facts-to-resolver"));
   }
-  const NodeIndex materializer =
-      nodes.processor("row-materializer", row_materializer(rows, std::string(kErasureStore)),
-                      {decoded.accounts}, {kRowStore, kErasureStore}, {kRowStore});
+  const std::string_view floors = decoded.tables ? kTableFloorStore : std::string_view();
+  std::vector<std::string_view> row_stores{kRowStore, kErasureStore};
+  if (decoded.tables) row_stores.push_back(floors);
+  const NodeIndex materializer = nodes.processor(
+      "row-materializer", row_materializer(rows, std::string(kErasureStore), std::string(floors)),
+      {decoded.accounts}, row_stores, {kRowStore});
   nodes[materializer].keeps_key = true;
   const NodeIndex from_row = nodes.processor("row-router", row_router(redirects), {materializer},
                                              {kRedirectStore}, {kRedirectStore});
@@ -132,6 +144,7 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
   const NodeIndex by_root = nodes.exchange<MemberUpdate>("members-by-root", &check_member_update,
                                                          {from_row, from_redirect});
   AccountFlow flow;
+  flow.tables = decoded.tables;
   AggregatorStores stores{.members = std::string(kMemberStore),
                           .states = std::string(kAccountStateStore),
                           .erasures = std::string(kErasureStore),
@@ -140,7 +153,7 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
                                             kDeleteGraceTimers};
   std::vector<NodeIndex> aggregator_parents{by_root};
   if (has_children) {
-    const NodeIndex index = add_child_index(nodes, *decoded.children, parents);
+    const NodeIndex index = add_child_index(nodes, *decoded.children, parents, floors);
     flow.children_by_root =
         add_child_counter(nodes, index, from_redirect, options.child_move_slice);
     aggregator_parents.push_back(*flow.children_by_root);
@@ -214,8 +227,13 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
                                 store_of<AccountState>(kAccountStateStore),
                                 store_of<Erasure>(kErasureStore),
                                 timer_store(kDeleteGraceTimers)};
+  const bool has_children = flow.children_by_root.has_value();
+  if (flow.tables) {
+    add_tables(nodes, *flow.tables, has_children, options.tables);
+    std::ranges::move(table_stores(has_children), std::back_inserter(stores));
+  }
   add_erasure(nodes, *parents, options.unmerged_children);
-  if (flow.children_by_root) std::ranges::move(child_stores(), std::back_inserter(stores));
+  if (has_children) std::ranges::move(child_stores(), std::back_inserter(stores));
   std::ranges::move(signal_stores(*signals), std::back_inserter(stores));
   std::ranges::move(territory_stores(), std::back_inserter(stores));
   if (has_grants(*parents)) {

@@ -16,6 +16,7 @@
 #include "crm/entitlement/deriver.h"
 #include "crm/merge_forest.h"
 #include "crm/output_topic.h"
+#include "crm/tables/table_options.h"
 #include "crm/territory_assigner.h"
 #include "erasure_generated.h"
 #include "erasure_report_generated.h"
@@ -59,6 +60,7 @@ struct AccountOptions {
   /// The number of children that one slice moves when an account's root has moved.
   size_t child_move_slice = kChildMoveSlice;
   TerritoryOptions territories{};
+  TableOptions tables{};
   /// How long the job waits for the parts of a transaction from which it infers a merge; 0: it
   /// infers none.
   int64_t merge_inference_window_ms = 600'000;

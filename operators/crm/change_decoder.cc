@@ -1,5 +1,7 @@
 #include "crm/change_decoder.h"
 
+#include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,7 +18,9 @@
 #include "crm/decode/decoder.h"
 #include "crm/decode/mapping_notes.h"
 #include "crm/encode.h"
+#include "crm/order/whole_table.h"
 #include "crm/version.h"
+#include "table_floor_generated.h"
 
 namespace millrace::crm {
 namespace {
@@ -36,9 +40,18 @@ ChangeType change_type(ChangeKind kind) {
     case ChangeKind::kGapDelete:
     case ChangeKind::kGapUndelete:
     case ChangeKind::kOverflow:
+    case ChangeKind::kTruncate:
       break;
   }
   return ChangeType::Gap;
+}
+
+bool has_children(const Mapping& mapping) {
+  return std::ranges::any_of(mapping.topics, [](const TopicMapping& topic) {
+    return std::ranges::any_of(topic.entities, [](const auto& entity) {
+      return entity.second.kind != EntityKind::kAccount;
+    });
+  });
 }
 
 /// None: absent.
@@ -51,7 +64,8 @@ auto write_names(flatbuffers::FlatBufferBuilder& builder, std::span<const std::s
   return builder.CreateVector(texts);
 }
 
-Bytes encode(flatbuffers::FlatBufferBuilder& builder, const Change& change, ChangeType type) {
+Bytes encode(flatbuffers::FlatBufferBuilder& builder, const Change& change, ChangeType type,
+             bool has_tables) {
   builder.Clear();
   std::vector<flatbuffers::Offset<FieldValue>> fields;
   if (type != ChangeType::Gap) {
@@ -65,11 +79,12 @@ Bytes encode(flatbuffers::FlatBufferBuilder& builder, const Change& change, Chan
   }
   const auto unknown = write_names(builder, change.unknown_fields);
   const auto unchanged = write_names(builder, change.unchanged_fields);
+  const auto table = write_text(builder, has_tables ? change.entity_name : std::string_view());
   const auto id = builder.CreateString(change.id);
   const auto version = write_version(builder, change.version);
   const auto all_fields = builder.CreateVector(fields);
   return finish_aligned(builder, CreateAccountChange(builder, id, type, version, all_fields,
-                                                     change.full_image, unknown, unchanged));
+                                                     change.full_image, unknown, unchanged, table));
 }
 
 class ChangeDecoder final : public Processor {
@@ -79,6 +94,7 @@ class ChangeDecoder final : public Processor {
       : mapping_(std::move(mapping)),
         notes_(std::move(notes)),
         topic_(mapping_->topics[topic]),
+        tables_child_(has_children(*mapping_) ? kChildChangesChild + 1 : kChildChangesChild),
         decoder_(make_decoder(topic_)) {}
 
   void process(const Record& record) override {
@@ -90,6 +106,9 @@ class ChangeDecoder final : public Processor {
     if (!decoded->skipped.empty()) context().count_dropped(decoded->skipped);
     note(*decoded);
     for (const Change& change : decoded->changes) send(change, record);
+    if (decoded->snapshot != SnapshotMark::kNone) {
+      for (const Change& change : decoded->changes) send_mark(change, decoded->snapshot, record);
+    }
   }
 
  private:
@@ -110,8 +129,44 @@ class ChangeDecoder final : public Processor {
 
   void send(const Change& change, const Record& record) {
     if (change.kind == ChangeKind::kOverflow) return send_resync(change, record);
+    if (change.kind == ChangeKind::kTruncate) {
+      return send_table(change, TableEventKind::Truncated, change.version, record);
+    }
     if (!change.encoded.is_null()) return send_change(change, change.encoded, record);
-    send_change(change, encode(builder_, change, change_type(change.kind)), record);
+    send_change(
+        change,
+        encode(builder_, change, change_type(change.kind), topic_.format == RawFormat::kDebezium),
+        record);
+  }
+
+  /// A row of a snapshot whose place is unknown says nothing about the others.
+  void send_mark(const Change& change, SnapshotMark mark, const Record& record) {
+    const std::optional<VersionView> floor = below_snapshot(change.version);
+    if (!floor) return;
+    const TableEventKind kind = mark == SnapshotMark::kFirst  ? TableEventKind::SnapshotBegan
+                                : mark == SnapshotMark::kLast ? TableEventKind::SnapshotEnded
+                                                              : TableEventKind::SnapshotsEnded;
+    send_table(change, kind, *floor, record);
+  }
+
+  void send_table(const Change& change, TableEventKind kind, VersionView version,
+                  const Record& record) {
+    std::string home = topic_.source;
+    if (change.entity->kind != EntityKind::kAccount) {
+      home = std::string(to_string(change.entity->kind)).append(1, '/').append(topic_.source);
+    }
+    builder_.Clear();
+    const auto home_text = builder_.CreateString(home);
+    const auto table = builder_.CreateString(change.entity_name);
+    const auto version_offset = write_version(builder_, version);
+    const Bytes value = finish_aligned(
+        builder_, CreateTableEvent(builder_, kind, home_text, table, version_offset));
+    key_.assign(version.log.empty() ? std::string_view(topic_.source) : version.log);
+    context().forward_to(tables_child_, {.key = key_,
+                                         .value = value,
+                                         .old_value = {},
+                                         .timestamp_ms = record.timestamp_ms,
+                                         .headers = {}});
   }
 
   void send_change(const Change& change, Bytes value, const Record& record) {
@@ -150,6 +205,7 @@ class ChangeDecoder final : public Processor {
   std::shared_ptr<const Mapping> mapping_;
   std::shared_ptr<MappingNotes> notes_;
   const TopicMapping& topic_;
+  size_t tables_child_;
   std::unique_ptr<Decoder> decoder_;
   flatbuffers::FlatBufferBuilder builder_;
   std::string key_;

@@ -23,6 +23,7 @@ std::string conflict_text(const OwnedConflict& conflict) {
       return conflict.ids[0] + " was split and stands for itself; its merge is undone";
     case ConflictKind::ResyncNeeded:
     case ConflictKind::TerritoryRuleFault:
+    case ConflictKind::TableSwept:
       break;  // says nothing about merges
   }
   return edge;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "millrace/core/invalid_record.h"
@@ -9,19 +10,23 @@
 #include "crm/encode.h"
 #include "crm/erasure/erasure_marks.h"
 #include "crm/order/logged_row.h"
+#include "crm/tables/table_floors.h"
 
 namespace millrace::crm {
 namespace {
 
 class RowMaterializer final : public Processor {
  public:
-  RowMaterializer(std::string row_store, std::string erasure_store)
-      : row_store_(std::move(row_store)), erasure_store_(std::move(erasure_store)) {}
+  RowMaterializer(std::string row_store, std::string erasure_store, std::string floor_store)
+      : row_store_(std::move(row_store)),
+        erasure_store_(std::move(erasure_store)),
+        floor_store_(std::move(floor_store)) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
     rows_ = &context.store(row_store_);
     erasures_ = &context.store(erasure_store_);
+    if (!floor_store_.empty()) floors_.emplace(context.store(floor_store_));
   }
 
   void process(const Record& record) override {
@@ -38,6 +43,10 @@ class RowMaterializer final : public Processor {
     const Result<bool> changed = merge_change(row, *change);
     if (!changed.ok()) throw InvalidRecord(changed.message());
     if (!*changed) return count_outdated(row.row, change->version);
+    if (floors_) {
+      const Result<bool> lowered = floors_->apply(record.key.view(), row);
+      if (!lowered.ok()) throw InvalidRecord(lowered.message());
+    }
 
     builder_.Clear();
     const Bytes value = finish_aligned(builder_, write_row(builder_, row));
@@ -65,6 +74,8 @@ class RowMaterializer final : public Processor {
 
   std::string row_store_;
   std::string erasure_store_;
+  std::string floor_store_;
+  std::optional<TableFloorReader> floors_;
   KeyValueStore* rows_ = nullptr;
   KeyValueStore* erasures_ = nullptr;
   flatbuffers::FlatBufferBuilder builder_;
@@ -73,9 +84,10 @@ class RowMaterializer final : public Processor {
 
 }  // namespace
 
-ProcessorFactory row_materializer(std::string row_store, std::string erasure_store) {
-  return [row_store, erasure_store] {
-    return std::make_unique<RowMaterializer>(row_store, erasure_store);
+ProcessorFactory row_materializer(std::string row_store, std::string erasure_store,
+                                  std::string floor_store) {
+  return [row_store, erasure_store, floor_store] {
+    return std::make_unique<RowMaterializer>(row_store, erasure_store, floor_store);
   };
 }
 

@@ -7,9 +7,11 @@
 #include "crm/children/child_key.h"
 #include "crm/encode.h"
 #include "crm/ids.h"
+#include "crm/version.h"
 #include "member_update_generated.h"
 #include "merge_signal_generated.h"
 #include "redirect_generated.h"
+#include "table_floor_generated.h"
 
 namespace millrace::crm {
 namespace {
@@ -97,6 +99,23 @@ Status check_erasure_record(Bytes key, Bytes value) {
 Status check_child_erasure(Bytes key, Bytes value) {
   MILLRACE_RETURN_IF_ERROR(check_child_key(key));
   return check_erasure_record(key, value);
+}
+
+Status check_table_event(Bytes key, Bytes value) {
+  if (key.is_null() || value.is_null()) return unfit("an event of a table without key or value");
+  const auto& event = table_in<TableEvent>(value);
+  if (!is_known_kind(event.kind())) return unfit("an event of a table of an unknown kind");
+  MILLRACE_RETURN_IF_ERROR(check_version(view_of(*event.version())));
+  if (event.kind() == TableEventKind::Truncated) return {};
+  return text_of(event.version()->position()).empty() ? unfit("a snapshot without its place")
+                                                      : Status();
+}
+
+Status check_table_floor(Bytes key, Bytes value) {
+  if (key.is_null() || value.is_null()) return unfit("the floor of a table without key or value");
+  const auto& floor = table_in<TableFloor>(value);
+  if (!is_known_kind(floor.cause())) return unfit("the floor of a table of an unknown cause");
+  return check_version(view_of(*floor.version()));
 }
 
 Status check_redirect(Bytes key, Bytes value) {

@@ -23,6 +23,10 @@ Status check_transaction_part(Bytes key, Bytes value);
 Status check_erasure_record(Bytes key, Bytes value);
 /// The same, keyed by `child_key`.
 Status check_child_erasure(Bytes key, Bytes value);
+/// Keyed by the source's log.
+Status check_table_event(Bytes key, Bytes value);
+/// On its way to a task.
+Status check_table_floor(Bytes key, Bytes value);
 /// A null value: the id has no redirect any more.
 Status check_redirect(Bytes key, Bytes value);
 

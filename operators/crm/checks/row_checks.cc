@@ -10,6 +10,7 @@
 #include "crm/composite_key.h"
 #include "crm/encode.h"
 #include "crm/order/logged_row.h"
+#include "crm/tables/table_floors.h"
 #include "forest_node_generated.h"
 #include "merge_signal_generated.h"
 
@@ -36,6 +37,13 @@ Status check_node(const ForestNode& node) {
   if (!node.active()) return {};
   if (node.fact() != nullptr && node.fact()->kind() == MergeFactKind::Merge) return {};
   return no_row("an id that no fact merges, and yet is merged");
+}
+
+Status check_floor(const TableFloor& floor) {
+  if (floor.cause() < FloorCause::MIN || floor.cause() > FloorCause::MAX) {
+    return no_row("the floor of a table of an unknown cause");
+  }
+  return check_version(view_of(*floor.version()));
 }
 
 }  // namespace
@@ -97,6 +105,34 @@ Status check_transaction_row(Bytes key, Bytes value) {
   if (!part.starts_with(std::string_view("d\0", 2))) return {};
   MILLRACE_RETURN_IF_ERROR(Serde<TransactionPart>::validate(value));
   return check_transaction_part(root_in_key(key), value);
+}
+
+Status check_table_floors(Bytes key, Bytes value) {
+  if (value.is_null()) return {};
+  for (const TableFloor* floor : *flatbuffers::GetRoot<TableFloors>(value.data())->floors()) {
+    MILLRACE_RETURN_IF_ERROR(check_floor(*floor));
+    if (key.view() != table_key(floor->home()->string_view(), floor->table()->string_view())) {
+      return no_row("the floor of another table");
+    }
+  }
+  return {};
+}
+
+Status check_snapshots(Bytes /*key*/, Bytes value) {
+  if (value.is_null()) return {};
+  for (const SnapshotTable* table : *flatbuffers::GetRoot<TableSnapshots>(value.data())->tables()) {
+    if (text_of(table->version()->position()).empty())
+      return no_row("a snapshot without its place");
+  }
+  return {};
+}
+
+Status check_table_sweep(Bytes /*key*/, Bytes value) {
+  if (value.is_null()) return {};
+  const auto& sweep = *flatbuffers::GetRoot<TableSweep>(value.data());
+  MILLRACE_RETURN_IF_ERROR(check_floor(*sweep.floor()));
+  if (home_of(sweep.next()->string_view()) == sweep.floor()->home()->string_view()) return {};
+  return no_row("a sweep that has come to another source");
 }
 
 }  // namespace millrace::crm

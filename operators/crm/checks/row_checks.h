@@ -24,4 +24,11 @@ Status check_past_parent(Bytes key, Bytes value);
 /// transaction → number of parts; transaction, part → its contents.
 Status check_transaction_row(Bytes key, Bytes value);
 
+/// table → TableFloors.
+Status check_table_floors(Bytes key, Bytes value);
+/// log → TableSnapshots.
+Status check_snapshots(Bytes key, Bytes value);
+/// floor → TableSweep.
+Status check_table_sweep(Bytes key, Bytes value);
+
 }  // namespace millrace::crm

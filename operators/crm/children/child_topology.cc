@@ -37,11 +37,15 @@ std::vector<StoreSpec> child_stores() {
           timer_store(kChildMoveTimers)};
 }
 
-NodeIndex add_child_index(Nodes& nodes, NodeIndex by_id, ParentFields parents) {
-  const NodeIndex rows = nodes.processor(
-      "child-row-materializer",
-      row_materializer(std::string(kChildRowStore), std::string(kChildErasureStore)), {by_id},
-      {kChildRowStore, kChildErasureStore}, {kChildRowStore});
+NodeIndex add_child_index(Nodes& nodes, NodeIndex by_id, ParentFields parents,
+                          std::string_view floor_store) {
+  std::vector<std::string_view> stores{kChildRowStore, kChildErasureStore};
+  if (!floor_store.empty()) stores.push_back(floor_store);
+  const NodeIndex rows =
+      nodes.processor("child-row-materializer",
+                      row_materializer(std::string(kChildRowStore), std::string(kChildErasureStore),
+                                       std::string(floor_store)),
+                      {by_id}, stores, {kChildRowStore});
   nodes[rows].keeps_key = true;
   const NodeIndex router =
       nodes.processor("child-router", child_router(std::move(parents)), {rows});

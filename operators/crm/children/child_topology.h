@@ -22,8 +22,10 @@ inline constexpr std::string_view kChildCountStore = "root-child-counts";  ///< 
 std::vector<StoreSpec> child_stores();
 
 /// Adds the way of children to their accounts; `by_id` forwards AccountChanges keyed by
-/// `child_key`. Returns the child index.
-NodeIndex add_child_index(Nodes& nodes, NodeIndex by_id, ParentFields parents);
+/// `child_key`. `floor_store`: of the tables of sources; empty: there are none. Returns the child
+/// index.
+NodeIndex add_child_index(Nodes& nodes, NodeIndex by_id, ParentFields parents,
+                          std::string_view floor_store);
 
 /// Adds the way from accounts to roots; call it after the redirect router and its first child are
 /// added. Returns the child counter; its first child must be the account aggregator.

@@ -6,9 +6,9 @@
 namespace millrace::crm {
 
 std::string_view to_string(ChangeKind kind) {
-  static constexpr std::array<std::string_view, 9> kNames{
+  static constexpr std::array<std::string_view, 10> kNames{
       "create",     "update",     "delete",       "undelete", "gap_create",
-      "gap_update", "gap_delete", "gap_undelete", "overflow"};
+      "gap_update", "gap_delete", "gap_undelete", "overflow", "truncate"};
   return kNames[static_cast<size_t>(kind)];
 }
 

@@ -23,7 +23,9 @@ enum class ChangeKind : unsigned char {
   kGapDelete,
   kGapUndelete,
   /// Changes of any number of records are lost: the whole entity needs a resync.
-  kOverflow
+  kOverflow,
+  /// All records of the entity are gone.
+  kTruncate
 };
 
 /// Stable lower-case name of a kind, e.g. "gap_create".
@@ -54,7 +56,8 @@ struct Change {
   /// the record belongs to; its `parent` names the one of `fields` with the parent's id.
   const EntityMapping* entity = nullptr;
   std::string_view entity_name;  ///< the source's name, e.g. "Account", "public.customers"
-  /// Internal form `source:id`; Salesforce ids with 18 characters. For an overflow "source:entity".
+  /// Internal form `source:id`; Salesforce ids with 18 characters. For an overflow or truncate
+  /// "source:entity".
   std::string_view id;
   ChangeKind kind = ChangeKind::kUpdate;
   /// Commit time, sequence number and transaction key. Deliveries of one change share these and

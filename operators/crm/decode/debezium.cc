@@ -90,6 +90,7 @@ class DebeziumDecoder final : public Decoder {
     MILLRACE_RETURN_IF_ERROR(add_changes(op.front(), envelope, place));
     return Decoded{.changes = changes_,
                    .entity_name = source_.entity_name,
+                   .snapshot = source_.snapshot,
                    .refusals = fields_.refusals(),
                    .absent_fields = absent_};
   }
@@ -254,7 +255,7 @@ class DebeziumDecoder final : public Decoder {
   Status add_truncate(const JsonPlace& place) {
     Result<std::string> id = internal_id(mapping_.source, source_.entity_name);
     if (!id.ok()) return document_.fault(place.member("source"), id.message());
-    changes_.push_back(empty_change(ChangeKind::kOverflow, texts_.keep(*std::move(id))));
+    changes_.push_back(empty_change(ChangeKind::kTruncate, texts_.keep(*std::move(id))));
     return {};
   }
 

@@ -43,6 +43,7 @@ Result<DebeziumSource> read_debezium_source(const JsonDocument& document, const 
   if (!is_field_name(read.entity_name)) {
     return document.fault(source_place, "must name a schema or database and a table");
   }
+  read.snapshot = snapshot_mark(source);
   read.version = debezium_version(envelope, source, time_ms, mapping, texts);
   if (!read.version.transaction_key.empty() && !is_field_name(read.version.transaction_key)) {
     return document.fault(source_place, "has a transaction id that is too long");

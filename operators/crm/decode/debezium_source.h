@@ -10,6 +10,7 @@
 #include "crm/decode/json_document.h"
 #include "crm/decode/json_fields.h"
 #include "crm/decode/mapping.h"
+#include "crm/order/whole_table.h"
 #include "crm/version.h"
 
 namespace millrace::crm {
@@ -21,6 +22,7 @@ struct DebeziumSource {
   std::string_view entity_name{};
   bool is_collection = false;  ///< of MongoDB
   VersionView version{};
+  SnapshotMark snapshot = SnapshotMark::kNone;
 };
 
 /// Reads `source` of `envelope`, and `transaction` if there is one; `../order/debezium_order.h`

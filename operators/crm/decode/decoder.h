@@ -9,6 +9,7 @@
 
 #include "crm/decode/change.h"
 #include "crm/decode/mapping.h"
+#include "crm/order/whole_table.h"
 
 namespace millrace::crm {
 
@@ -21,6 +22,8 @@ struct Decoded {
   std::string_view skipped{};
   /// The source's name of the entity, if the record has one.
   std::string_view entity_name{};
+  /// Where the change, the only one, lies in a snapshot.
+  SnapshotMark snapshot = SnapshotMark::kNone;
   /// Values of fields that were refused.
   std::span<const FieldRefusal> refusals{};
   /// The source's names of mapped fields that no record of the entity had so far. Filled once an

@@ -84,6 +84,11 @@ class Event {
   }
 
   bool is_snapshot() const { return is_snapshot_; }
+  /// See `may_follow`.
+  bool is_unplaced() const {
+    const auto [last_commit, place] = sequence();
+    return !is_snapshot_ && !last_commit && place;
+  }
 
   /// Appends the place; false: there is none.
   bool add_place(PositionText& text) const {
@@ -202,6 +207,13 @@ class Event {
 
 }  // namespace
 
+SnapshotMark snapshot_mark(object source) {
+  const std::string_view mark = text_in(source, "snapshot");
+  if (mark == "first" || mark == "first_in_data_collection") return SnapshotMark::kFirst;
+  if (mark == "last_in_data_collection") return SnapshotMark::kLast;
+  return mark == "last" ? SnapshotMark::kLastOfAll : SnapshotMark::kNone;
+}
+
 VersionView debezium_version(object envelope, object source, int64_t time_ms,
                              const TopicMapping& mapping, TextArena& texts) {
   const Event event(envelope, source, time_ms);
@@ -217,6 +229,7 @@ VersionView debezium_version(object envelope, object source, int64_t time_ms,
   }
   version.log = texts.keep(std::move(log));
   version.position = texts.keep(position.take());
+  if (event.is_unplaced()) version.sequence_number = kUnplacedSequence;
   return version;
 }
 

@@ -6,9 +6,13 @@
 
 #include "crm/decode/json_fields.h"
 #include "crm/decode/mapping.h"
+#include "crm/order/whole_table.h"
 #include "crm/version.h"
 
 namespace millrace::crm {
+
+/// The mark of an event, a member `source.snapshot`.
+SnapshotMark snapshot_mark(simdjson::dom::object source);
 
 /// The version of an event of Debezium: its place in the database's log, and the transaction as the
 /// database calls it. README.md lists both for each database. Without a place in a log that it

@@ -119,13 +119,47 @@ RowView combine(const std::vector<RowView>& logs) {
   return row;
 }
 
-/// `logs` without those that say nothing.
-LoggedRow combined(std::string_view id, std::vector<RowView> logs) {
+/// Without those that say nothing.
+void set_logs(LoggedRow& row, std::vector<RowView> logs) {
+  const std::string_view id = row.row.id;
   std::erase_if(logs, is_bare);
-  if (logs.empty()) return {.row = {.id = id}};
-  if (logs.size() == 1) return {.row = std::move(logs.front())};
-  RowView row = combine(logs);
-  return {.row = std::move(row), .logs = std::move(logs)};
+  row.logs.clear();
+  if (logs.empty()) {
+    row.row = {.id = id};
+  } else if (logs.size() == 1) {
+    row.row = std::move(logs.front());
+  } else {
+    row.row = combine(logs);
+    row.logs = std::move(logs);
+  }
+}
+
+Result<bool> merge_by_log(LoggedRow& row, const ChangeView& change) {
+  const std::string_view name = change.version.log;
+  if (row.logs.empty() && log_of(row.row).value_or(name) == name) {
+    return merge_change(row.row, change);
+  }
+  std::vector<RowView> logs = row.logs.empty() ? std::vector{row.row} : row.logs;
+  const auto by_log = [](const RowView& log) { return log_of(log).value_or(""); };
+  auto log = std::ranges::lower_bound(logs, name, {}, by_log);
+  if (log == logs.end() || by_log(*log) != name) {
+    if (logs.size() == kRowLogsMax) {
+      return Error{ErrorCode::kInvalidRecord,
+                   "a row with changes of more than " + std::to_string(kRowLogsMax) + " logs"};
+    }
+    log = logs.insert(log, RowView{.id = row.row.id});
+  }
+  const Result<bool> changed = merge_change(*log, change);
+  if (changed.ok() && *changed) set_logs(row, std::move(logs));
+  return changed;
+}
+
+bool add_table(LoggedRow& row, std::string_view table) {
+  if (table.empty()) return false;
+  const auto at = std::ranges::lower_bound(row.tables, table);
+  if (at != row.tables.end() && *at == table) return false;
+  row.tables.insert(at, table);
+  return true;
 }
 
 }  // namespace
@@ -146,6 +180,11 @@ Status check_logs(const AccountRow& row) {
 
 LoggedRow read_logged_row(const AccountRow& row) {
   LoggedRow logged{.row = read_row(row)};
+  if (row.tables() != nullptr) {
+    for (const flatbuffers::String* table : *row.tables()) {
+      logged.tables.push_back(table->string_view());
+    }
+  }
   if (row.logs() == nullptr) return logged;
   logged.logs.reserve(row.logs()->size());
   for (const AccountRow* log : *row.logs()) logged.logs.push_back(read_row(*log));
@@ -154,38 +193,27 @@ LoggedRow read_logged_row(const AccountRow& row) {
 
 flatbuffers::Offset<AccountRow> write_row(flatbuffers::FlatBufferBuilder& builder,
                                           const LoggedRow& row) {
-  if (row.logs.empty()) return write_row(builder, row.row);
+  flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> tables;
+  if (!row.tables.empty())
+    tables = builder.CreateVectorOfStrings(row.tables.begin(), row.tables.end());
+  if (row.logs.empty()) return write_row(builder, row.row, {}, tables);
   std::vector<flatbuffers::Offset<AccountRow>> logs;
   logs.reserve(row.logs.size());
   for (const RowView& log : row.logs) logs.push_back(write_row(builder, log));
-  return write_row(builder, row.row, builder.CreateVector(logs));
+  return write_row(builder, row.row, builder.CreateVector(logs), tables);
 }
 
 Result<bool> merge_change(LoggedRow& row, const ChangeView& change) {
-  const std::string_view name = change.version.log;
-  if (row.logs.empty() && log_of(row.row).value_or(name) == name) {
-    return merge_change(row.row, change);
-  }
-  std::vector<RowView> logs = row.logs.empty() ? std::vector{row.row} : row.logs;
-  const auto by_log = [](const RowView& log) { return log_of(log).value_or(""); };
-  auto log = std::ranges::lower_bound(logs, name, {}, by_log);
-  if (log == logs.end() || by_log(*log) != name) {
-    if (logs.size() == kRowLogsMax) {
-      return Error{ErrorCode::kInvalidRecord,
-                   "a row with changes of more than " + std::to_string(kRowLogsMax) + " logs"};
-    }
-    log = logs.insert(log, RowView{.id = row.row.id});
-  }
-  const Result<bool> changed = merge_change(*log, change);
-  if (changed.ok() && *changed) row = combined(row.row.id, std::move(logs));
-  return changed;
+  const Result<bool> changed = merge_by_log(row, change);
+  if (!changed.ok()) return changed;
+  return add_table(row, change.table) || *changed;
 }
 
 bool erase_through(LoggedRow& row, int64_t through_ms) {
   if (row.logs.empty()) return erase_through(row.row, through_ms);
   bool changed = false;
   for (RowView& log : row.logs) changed |= erase_through(log, through_ms);
-  if (changed) row = combined(row.row.id, std::move(row.logs));
+  if (changed) set_logs(row, std::move(row.logs));
   return changed;
 }
 

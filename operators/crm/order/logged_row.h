@@ -16,6 +16,8 @@ struct LoggedRow {
   RowView row;  ///< all logs combined
   /// The row by each log alone, sorted by the log's name; empty if there is only one.
   std::vector<RowView> logs{};
+  /// Sorted names of the source's tables that have had the record.
+  std::vector<std::string_view> tables{};
 
   friend bool operator==(const LoggedRow&, const LoggedRow&) = default;
 };

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -42,7 +43,11 @@ Mapping mapping() {
                   "fields": {"AccountId": "account", "Name": "name"}},
       "Asset": {"type": "asset", "parent": "AccountId",
                 "fields": {"AccountId": "account", "Name": "name", "Product": "product",
-                           "Quantity": "quantity"}}}}}})");
+                           "Quantity": "quantity"}}}},
+    "crm.raw.erp": {"format": "debezium", "source": "erp", "entities": {
+      "crm.customers": {"type": "account", "id": "id"},
+      "crm.people": {"type": "contact", "id": "id", "parent": "of",
+                     "fields": {"of": "account"}}}}}})");
   MILLRACE_ASSERT(read.ok(), read.message().c_str());
   return *std::move(read);
 }
@@ -110,7 +115,27 @@ class FuzzedFlow {
     driver_.pipe_bytes(kErasures.name, erasure.id, Bytes(Flat<Erasure>(erasure).bytes()),
                        driver_.now_ms());
     pipe(record_of_choice(ChoiceKind::kManual, "s:c" + letter, erasure.id, "s:Ulm"));
+    tables_of(seed);
     pass_time();
+  }
+
+  /// A truncated table, and one that a snapshot sweeps.
+  void tables_of(uint32_t seed) {
+    const auto table = [&](const char* name, const char* op, const char* mark, uint32_t lsn) {
+      const std::string row =
+          op == std::string("t") ? "null" : fmt::format(R"({{"id":{},"of":1}})", lsn % 5);
+      const std::string event =
+          fmt::format(R"({{"op":"{}","before":null,"after":{},"source":{{"name":"e","ts_ms":{},)"
+                      R"("snapshot":"{}","schema":"crm","table":"{}","txId":{},"lsn":{}}}}})",
+                      op, row, lsn, mark, name, seed, lsn);
+      driver_.pipe_bytes("crm.raw.erp", std::to_string(up_to(9)), Bytes(event), driver_.now_ms());
+    };
+    for (const char* name : {"customers", "people"}) {
+      for (uint32_t i = 0; i < 4; ++i) table(name, "c", "false", seed * 10 + i);
+    }
+    table("customers", "t", "false", seed * 10 + 5);
+    table("people", "r", "first", seed * 10 + 6);
+    table("people", "r", "last", seed * 10 + 6);
   }
 
   void pass_time() {

@@ -46,9 +46,9 @@ TEST(DebeziumGolden, DeleteTakesItsIdFromTheRowBefore) {
             "erp/PostgreSQL_server@072c5e2f81172c5e2f80 partial\n");
 }
 
-TEST(DebeziumGolden, TruncateNeedsAResync) {
+TEST(DebeziumGolden, TruncateIsOfTheWholeTable) {
   EXPECT_EQ(decoded(golden("debezium/pg_customers_05_t.json")),
-            "overflow erp:public.customers public.customers 1559033904863/0/556 "
+            "truncate erp:public.customers public.customers 1559033904863/0/556 "
             "erp/PostgreSQL_server@072c5e2f81172c5e2f80 partial\n");
 }
 
