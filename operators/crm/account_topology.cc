@@ -74,6 +74,7 @@ struct DecodedTopics {
   NodeIndex accounts = 0;             ///< AccountChanges by id
   std::optional<NodeIndex> children;  ///< AccountChanges by `child_key`
   std::optional<NodeIndex> tables;    ///< TableEvents by log
+  std::vector<NodeIndex> ends;        ///< decoders of ends of transactions
 };
 
 /// Every topic of the mapping, decoded and by record id, whatever partitions the topics have.
@@ -97,6 +98,7 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
     nodes.sink("resyncs-of-" + mapping->topics[i].topic, use_of(kConflicts), decoders[i], false);
     of_sources.push_back(decoders[i]);
     if (mapping->topics[i].format == RawFormat::kDebezium) of_tables.push_back(decoders[i]);
+    if (is_of_transactions(mapping->topics[i])) decoded.ends.push_back(decoders[i]);
   }
   if (has_children) {
     decoded.children =
@@ -123,7 +125,7 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
   const bool has_children = parents != ParentFields{};
   const DecodedTopics decoded = add_decoding(nodes, mapping, has_children);
   if (signals.any()) {
-    add_signals(nodes, signals, parents, decoded.accounts, rows, decoded.children,
+    add_signals(nodes, signals, parents, decoded.accounts, rows, decoded.children, decoded.ends,
                 nodes.find("merge-facts-to-resolver"));
   }
   const std::string_view floors = decoded.tables ? kTableFloorStore : std::string_view();

@@ -20,6 +20,7 @@
 #include "crm/encode.h"
 #include "crm/order/whole_table.h"
 #include "crm/version.h"
+#include "merge_signal_generated.h"
 #include "table_floor_generated.h"
 
 namespace millrace::crm {
@@ -104,6 +105,7 @@ class ChangeDecoder final : public Processor {
       throw InvalidRecord(std::string(to_string(topic_.format)) + ": " + decoded.message());
     }
     if (!decoded->skipped.empty()) context().count_dropped(decoded->skipped);
+    if (!decoded->transaction_end.id.empty()) send_end(decoded->transaction_end, record);
     note(*decoded);
     for (const Change& change : decoded->changes) send(change, record);
     if (decoded->snapshot != SnapshotMark::kNone) {
@@ -182,6 +184,36 @@ class ChangeDecoder final : public Processor {
                           .old_value = {},
                           .timestamp_ms = record.timestamp_ms,
                           .headers = record.headers});
+  }
+
+  /// With the number of its changes that the job sees, in this or other topics of the source.
+  void send_end(const TransactionEnd& end, const Record& record) {
+    if (!is_of_transactions(topic_) || context().child_count() <= tables_child_ + 1) return;
+    uint64_t events = 0;
+    for (const TableCount& table : end.tables) {
+      if (is_mapped(table.table)) events += table.events;
+    }
+    const std::string id = std::string(topic_.source).append(1, ':').append(end.id);
+    builder_.Clear();
+    const auto id_text = builder_.CreateString(id);
+    const auto version = write_version(builder_, {});
+    const Bytes value = finish_aligned(
+        builder_,
+        CreateTransactionPart(builder_, TransactionPartKind::End, id_text, {}, version, events));
+    context().forward_to(tables_child_ + 1, {.key = id,
+                                             .value = value,
+                                             .old_value = {},
+                                             .timestamp_ms = record.timestamp_ms,
+                                             .headers = {}});
+  }
+
+  /// "public.customers" is; SQL Server's connector writes the database in front.
+  bool is_mapped(std::string_view table) const {
+    const std::string_view without_database = table.substr(table.find('.') + 1);
+    return std::ranges::any_of(mapping_->topics, [&](const TopicMapping& topic) {
+      return topic.format == RawFormat::kDebezium && topic.source == topic_.source &&
+             (topic.entities.contains(table) || topic.entities.contains(without_database));
+    });
   }
 
   void send_resync(const Change& change, const Record& record) {

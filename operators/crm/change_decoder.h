@@ -16,7 +16,8 @@ enum ChangeDecoderChild : size_t {
   kResyncsChild = 1,         ///< Conflict `ResyncNeeded` by "source:entity"
   /// AccountChange by `child_key`; missing if the mapping has no children.
   kChildChangesChild = 2
-  // The next, of topics of Debezium: TableEvent by the source's log.
+  // The next, of topics of Debezium: TableEvent by the source's log. Then TransactionPart `End` by
+  // transaction, for topics that `is_of_transactions`; missing if nothing is inferred.
 };
 
 /// Decodes the records (any key, any bytes) of the mapping's `topic`-th topic.

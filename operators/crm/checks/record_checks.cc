@@ -86,6 +86,7 @@ Status check_transaction_part(Bytes key, Bytes value) {
   if (value.is_null()) return unfit("a part of a transaction without a value");
   const auto& part = table_in<TransactionPart>(value);
   if (!is_known_kind(part.kind())) return unfit("a part of a transaction of an unknown kind");
+  if (part.kind() == TransactionPartKind::End) return {};
   if (!is_internal_id(part.id()->string_view())) return unfit("a part's account is no id");
   if (part.kind() != TransactionPartKind::Moved || is_internal_id(text_of(part.to()))) return {};
   return unfit("what a record moved to is no id");

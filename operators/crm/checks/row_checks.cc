@@ -101,7 +101,8 @@ Status check_past_parent(Bytes /*key*/, Bytes value) {
 Status check_transaction_row(Bytes key, Bytes value) {
   if (value.is_null()) return {};
   const std::string_view part = name_in_key(key);
-  if (part.empty()) return Serde<int64_t>::validate(value);
+  const bool is_number = part.empty() || part == "e" || part == "n" || part == "w";
+  if (is_number) return Serde<int64_t>::validate(value);
   if (!part.starts_with(std::string_view("d\0", 2))) return {};
   MILLRACE_RETURN_IF_ERROR(Serde<TransactionPart>::validate(value));
   return check_transaction_part(root_in_key(key), value);

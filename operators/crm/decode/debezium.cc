@@ -67,7 +67,8 @@ class DebeziumDecoder final : public Decoder {
     std::string_view op;
     if (envelope["op"].error() != simdjson::SUCCESS) {
       if (const std::string_view noise = debezium_noise(envelope); !noise.empty()) {
-        return skipped(noise);
+        return Decoded{.skipped = noise,
+                       .transaction_end = read_transaction_end(envelope, counts_)};
       }
     }
     if (envelope["op"].get(op) != simdjson::SUCCESS || op.size() != 1) {
@@ -282,6 +283,7 @@ class DebeziumDecoder final : public Decoder {
   FieldCensus census_;
   std::vector<JsonLeaf> leaves_;
   std::span<const std::string_view> absent_;
+  std::vector<TableCount> counts_;
   Bytes key_;
   std::optional<object> before_;
   std::optional<object> after_;

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include <simdjson.h>
+
+#include "crm/decode/decoder.h"
 
 namespace millrace::crm {
 
@@ -12,5 +15,10 @@ namespace millrace::crm {
 ///
 /// By default each has a topic of its own, but routing may bring them to any topic.
 std::string_view debezium_noise(simdjson::dom::object record);
+
+/// The end of a transaction, if `record` is one, under the name that events of the transaction have
+/// (`debezium_version`): PostgreSQL's connector writes `<transaction>:<LSN>`. `tables` keeps the
+/// counts.
+TransactionEnd read_transaction_end(simdjson::dom::object record, std::vector<TableCount>& tables);
 
 }  // namespace millrace::crm

@@ -13,6 +13,19 @@
 
 namespace millrace::crm {
 
+/// The changes of one table in a transaction.
+struct TableCount {
+  std::string_view table;  ///< as the source calls it, maybe with the database in front
+  uint64_t events = 0;
+};
+
+/// A transaction as its source calls it, and the changes that it made. Views die with the decoder's
+/// next `decode`.
+struct TransactionEnd {
+  std::string_view id{};  ///< empty: there is none
+  std::span<const TableCount> tables{};
+};
+
 /// The contents of one record of a topic.
 struct Decoded {
   std::span<const Change> changes{};
@@ -22,6 +35,8 @@ struct Decoded {
   std::string_view skipped{};
   /// The source's name of the entity, if the record has one.
   std::string_view entity_name{};
+  /// Of a "transaction_marker" that ends a transaction.
+  TransactionEnd transaction_end{};
   /// Where the change, the only one, lies in a snapshot.
   SnapshotMark snapshot = SnapshotMark::kNone;
   /// Values of fields that were refused.

@@ -97,6 +97,11 @@ struct TopicMapping {
   std::string unavailable_value{kUnavailableValue};
 };
 
+/// Whether a topic brings Debezium's transaction markers alone, since it has no entities.
+inline bool is_of_transactions(const TopicMapping& topic) {
+  return topic.format == RawFormat::kDebezium && topic.entities.empty();
+}
+
 /// The topics to read and the meaning of their fields. README.md describes the file.
 struct Mapping {
   std::vector<TopicMapping> topics;

@@ -213,7 +213,10 @@ class MappingReader {
     const json* entities = member(value, path, "entities", true);
     const std::string entities_path = below(path, "entities");
     if (entities == nullptr || !check_object(*entities, entities_path)) return topic;
-    if (entities->empty()) fault(entities_path, "names no entity");
+    // A topic of Debezium's transaction markers has none.
+    if (entities->empty() && topic.format != RawFormat::kDebezium) {
+      fault(entities_path, "names no entity");
+    }
     for (const auto& [entity_name, entity] : entities->items()) {
       topic.entities.emplace(entity_name,
                              read_entity(entity, topic.format, below(entities_path, entity_name)));

@@ -17,8 +17,10 @@ namespace {
 
 class AccountSignals final : public Processor {
  public:
-  AccountSignals(std::string master_field, std::string row_store)
-      : master_field_(std::move(master_field)), row_store_(std::move(row_store)) {}
+  AccountSignals(std::string master_field, std::string row_store, bool sees_all)
+      : master_field_(std::move(master_field)),
+        row_store_(std::move(row_store)),
+        sees_all_(sees_all) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
@@ -42,6 +44,7 @@ class AccountSignals final : public Processor {
     } else if (change->type == ChangeType::Update) {
       send_part(*change, TransactionPartKind::Updated, record);
     }
+    if (sees_all_) send_part(*change, TransactionPartKind::Seen, record);
   }
 
  private:
@@ -109,15 +112,16 @@ class AccountSignals final : public Processor {
 
   std::string master_field_;
   std::string row_store_;
+  bool sees_all_;
   KeyValueStore* rows_ = nullptr;
   flatbuffers::FlatBufferBuilder builder_;
 };
 
 }  // namespace
 
-ProcessorFactory account_signals(std::string master_field, std::string row_store) {
-  return [master_field, row_store] {
-    return std::make_unique<AccountSignals>(master_field, row_store);
+ProcessorFactory account_signals(std::string master_field, std::string row_store, bool sees_all) {
+  return [master_field, row_store, sees_all] {
+    return std::make_unique<AccountSignals>(master_field, row_store, sees_all);
   };
 }
 

@@ -17,8 +17,9 @@ enum AccountSignalsChild : size_t {
 ///   of authority MasterRecord and the change's version; an empty name: there is no such field;
 /// - an undelete takes signals back: a fact of authority Undelete; and so does a change in which
 ///   `master_field` is null again, in whatever order the two come;
-/// - a delete or update is part of its transaction.
+/// - a delete or update is part of its transaction; with `sees_all` every change is also sent as
+///   Seen.
 /// `row_store` holds the AccountRows as they are before the change.
-ProcessorFactory account_signals(std::string master_field, std::string row_store);
+ProcessorFactory account_signals(std::string master_field, std::string row_store, bool sees_all);
 
 }  // namespace millrace::crm

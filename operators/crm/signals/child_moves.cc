@@ -39,8 +39,11 @@ std::optional<Parent> parent_in(const std::vector<FieldView>& fields, const std:
 
 class ChildMoves final : public Processor {
  public:
-  ChildMoves(ParentFields parents, ChildMovesStores stores, int64_t window_ms)
-      : names_(std::move(parents)), stores_(std::move(stores)), window_ms_(window_ms) {}
+  ChildMoves(ParentFields parents, ChildMovesStores stores, int64_t window_ms, bool sees_all)
+      : names_(std::move(parents)),
+        stores_(std::move(stores)),
+        window_ms_(window_ms),
+        sees_all_(sees_all) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
@@ -55,18 +58,40 @@ class ChildMoves final : public Processor {
     const Result<ChangeView> change =
         read_change(*flatbuffers::GetRoot<AccountChange>(record.value.data()));
     if (!change.ok()) return;  // the row materializer refuses it
-    if (is_erased(*erasures_, record.key, change->version.commit_timestamp_ms)) return;
-    const std::optional<ChildKind> kind = kind_in_child_key(record.key.view());
-    MILLRACE_ASSERT(kind.has_value(), "changes of children are keyed by kind and id");
-    std::optional<Parent> now = parent_in(change->fields, names_[static_cast<size_t>(*kind)]);
-    if (!now && !change->full_image) return;
-    if (!now) now = Parent{OwnedVersion(change->version), {}};
-    take(*now, names_[static_cast<size_t>(*kind)], *change, record);
+    if (!is_erased(*erasures_, record.key, change->version.commit_timestamp_ms)) {
+      find_moves(*change, record);
+    }
+    // Behind the move that it may have made.
+    if (sees_all_) send_seen(*change, record);
   }
 
   void on_timer(const Timer& timer) override { parents_->erase(timer.key, timer.time_ms); }
 
  private:
+  void find_moves(const ChangeView& change, const Record& record) {
+    const std::optional<ChildKind> kind = kind_in_child_key(record.key.view());
+    MILLRACE_ASSERT(kind.has_value(), "changes of children are keyed by kind and id");
+    std::optional<Parent> now = parent_in(change.fields, names_[static_cast<size_t>(*kind)]);
+    if (!now && !change.full_image) return;
+    if (!now) now = Parent{OwnedVersion(change.version), {}};
+    take(*now, names_[static_cast<size_t>(*kind)], change, record);
+  }
+
+  void send_seen(const ChangeView& change, const Record& record) {
+    const std::optional<std::string> transaction = transaction_of(change.id, change.version);
+    if (!transaction) return;
+    builder_.Clear();
+    const auto id = builder_.CreateString(change.id);
+    const auto version = write_version(builder_, change.version);
+    const Bytes value = finish_aligned(
+        builder_, CreateTransactionPart(builder_, TransactionPartKind::Seen, id, {}, version));
+    context().forward({.key = *transaction,
+                       .value = value,
+                       .old_value = {},
+                       .timestamp_ms = record.timestamp_ms,
+                       .headers = {}});
+  }
+
   void take(const Parent& now, const std::string& name, const ChangeView& change,
             const Record& record) {
     LoggedRow row{.row = {.id = change.id}};
@@ -133,6 +158,7 @@ class ChildMoves final : public Processor {
   ParentFields names_;
   ChildMovesStores stores_;
   int64_t window_ms_;
+  bool sees_all_;
   KeyValueStore* rows_ = nullptr;
   KeyValueStore* erasures_ = nullptr;
   KeyValueStore* parents_ = nullptr;
@@ -142,9 +168,10 @@ class ChildMoves final : public Processor {
 
 }  // namespace
 
-ProcessorFactory child_moves(ParentFields parents, ChildMovesStores stores, int64_t window_ms) {
-  return [parents = std::move(parents), stores = std::move(stores), window_ms] {
-    return std::make_unique<ChildMoves>(parents, stores, window_ms);
+ProcessorFactory child_moves(ParentFields parents, ChildMovesStores stores, int64_t window_ms,
+                             bool sees_all) {
+  return [parents = std::move(parents), stores = std::move(stores), window_ms, sees_all] {
+    return std::make_unique<ChildMoves>(parents, stores, window_ms, sees_all);
   };
 }
 

@@ -21,7 +21,9 @@ struct ChildMovesStores {
 ///
 /// It forwards one for every two changes of a record of which the older has it under one account
 /// and the newer under another, in whatever order they came; the part belongs to the newer one's
-/// transaction. It remembers the older one until `window_ms` after another took its place.
-ProcessorFactory child_moves(ParentFields parents, ChildMovesStores stores, int64_t window_ms);
+/// transaction. It remembers the older one until `window_ms` after another took its place. With
+/// `sees_all` it also forwards every change as Seen.
+ProcessorFactory child_moves(ParentFields parents, ChildMovesStores stores, int64_t window_ms,
+                             bool sees_all);
 
 }  // namespace millrace::crm

@@ -19,6 +19,7 @@ Result<SignalSources> signal_sources(const Mapping& mapping, const ParentFields&
   SignalSources sources{.window_ms = window_ms};
   bool has_accounts = false;
   for (const TopicMapping& topic : mapping.topics) {
+    sources.ends = sources.ends || is_of_transactions(topic);
     for (const auto& [name, entity] : topic.entities) {
       if (entity.kind != EntityKind::kAccount) continue;
       has_accounts = true;
@@ -34,6 +35,7 @@ Result<SignalSources> signal_sources(const Mapping& mapping, const ParentFields&
     }
   }
   sources.transactions = window_ms > 0 && has_accounts && parents != ParentFields{};
+  sources.ends = sources.ends && sources.transactions;
   return sources;
 }
 
@@ -46,12 +48,14 @@ std::vector<StoreSpec> signal_stores(const SignalSources& sources) {
 
 void add_signals(Nodes& nodes, const SignalSources& sources, const ParentFields& parents,
                  NodeIndex account_changes, std::string_view row_store,
-                 std::optional<NodeIndex> child_changes, NodeIndex facts) {
+                 std::optional<NodeIndex> child_changes, const std::vector<NodeIndex>& end_decoders,
+                 NodeIndex facts) {
   std::vector<std::string_view> stores;
   if (!sources.master_field.empty()) stores.push_back(row_store);
-  const NodeIndex accounts = nodes.processor(
-      "account-signals", account_signals(sources.master_field, std::string(row_store)),
-      {account_changes}, stores, stores);
+  const NodeIndex accounts =
+      nodes.processor("account-signals",
+                      account_signals(sources.master_field, std::string(row_store), sources.ends),
+                      {account_changes}, stores, stores);
   nodes.connect(accounts, facts);
   if (!sources.transactions) return;
   const NodeIndex moves = nodes.processor(
@@ -61,11 +65,13 @@ void add_signals(Nodes& nodes, const SignalSources& sources, const ParentFields&
                    .erasures = std::string(kChildErasureStore),
                    .parents = std::string(kPastParentStore),
                    .timers = std::string(kPastParentTimers)},
-                  sources.window_ms),
+                  sources.window_ms, sources.ends),
       {*child_changes}, {kChildRowStore, kChildErasureStore, kPastParentStore, kPastParentTimers},
       {kChildRowStore});
+  std::vector<NodeIndex> senders{accounts, moves};
+  senders.insert(senders.end(), end_decoders.begin(), end_decoders.end());
   const NodeIndex by_transaction = nodes.exchange<TransactionPart>(
-      "merge-transactions", &check_transaction_part, {accounts, moves});
+      "merge-transactions", &check_transaction_part, std::move(senders));
   const NodeIndex merges = nodes.processor(
       "transaction-merges",
       transaction_merges(

@@ -21,6 +21,7 @@ inline constexpr std::string_view kPastParentTimers = "child-parent-timers";    
 struct SignalSources {
   std::string master_field{};  ///< our name of an account's field with its master's id; or empty
   bool transactions = false;   ///< infer merges from transactions
+  bool ends = false;           ///< a topic brings the ends of transactions
   int64_t window_ms = 0;
 
   bool any() const { return transactions || !master_field.empty(); }
@@ -34,11 +35,13 @@ Result<SignalSources> signal_sources(const Mapping& mapping, const ParentFields&
 std::vector<StoreSpec> signal_stores(const SignalSources& sources);
 
 /// Adds the way from changes of accounts by id, and of children by `child_key` (before the row
-/// materializers), to `facts`, the exchange of merge facts by victim. `row_store`: of the accounts'
+/// materializers), to `facts`, the exchange of merge facts by victim. `end_decoders` decode the
+/// topics with the ends of transactions. `row_store`: of the accounts'
 /// materializer. Without transactions it does not use children.
 /// REQUIRES: sources.any().
 void add_signals(Nodes& nodes, const SignalSources& sources, const ParentFields& parents,
                  NodeIndex account_changes, std::string_view row_store,
-                 std::optional<NodeIndex> child_changes, NodeIndex facts);
+                 std::optional<NodeIndex> child_changes, const std::vector<NodeIndex>& end_decoders,
+                 NodeIndex facts);
 
 }  // namespace millrace::crm

@@ -19,13 +19,18 @@ namespace {
 /// Of one task's processing: a transaction with more rows is forgotten in several goes.
 constexpr size_t kForgottenAtOnce = 1'000;
 
-/// The rows of one transaction. Of a deleted account there is one per version, whose value is the
+/// The rows of one transaction: numbers (its changes, those seen, the windows that it was waited
+/// for) and parts. Of a deleted account there is one per version, whose value is the
 /// part itself; all others are empty.
 class PartKeys {
  public:
   explicit PartKeys(std::string_view transaction) : prefix_(key_under(transaction, "")) {}
 
   const std::string& all() const { return prefix_; }
+  std::string seen(std::string_view version) const { return prefix_ + key_under("s", version); }
+  std::string end() const { return prefix_ + "e"; }
+  std::string seen_count() const { return prefix_ + "n"; }
+  std::string windows() const { return prefix_ + "w"; }
   std::string deletes(std::string_view id) const { return under("d", id); }
   std::string update(std::string_view id) const { return under("u", id); }
   std::string moves_from(std::string_view id) const { return under("f", id); }
@@ -75,14 +80,22 @@ class TransactionMerges final : public Processor {
         if (parts_->get(keys.update(survivor))) send_all(keys, id, survivor, record);
         return;
       }
+      case TransactionPartKind::Seen:
+        return see(keys, bytes_of(view_of(*part.version())), record);
+      case TransactionPartKind::End:
+        return end(keys, static_cast<int64_t>(part.events()), record);
     }
   }
 
   void on_timer(const Timer& timer) override {
     const std::string transaction = timer.key.to_string();
+    const PartKeys keys(transaction);
+    if (waits_on(keys, timer.time_ms)) {
+      return timers_->set(transaction, 0, context().wall_time_ms() + window_ms_);
+    }
     std::vector<std::string> gone;
-    for (const auto it = parts_->prefix(PartKeys(transaction).all());
-         it->valid() && gone.size() < kForgottenAtOnce; it->next()) {
+    for (const auto it = parts_->prefix(keys.all()); it->valid() && gone.size() < kForgottenAtOnce;
+         it->next()) {
       gone.push_back(it->key().to_string());
     }
     for (const std::string& key : gone) parts_->erase(key, timer.time_ms);
@@ -91,21 +104,69 @@ class TransactionMerges final : public Processor {
   }
 
  private:
+  int64_t number(const std::string& key) {
+    const Row row = parts_->get(key);
+    return row ? Serde<int64_t>::view(row.value) : 0;
+  }
+
+  void put_number(const std::string& key, int64_t number, int64_t timestamp_ms) {
+    count_.clear();
+    Serde<int64_t>::encode(number, count_);
+    parts_->put(key, count_, timestamp_ms);
+  }
+
+  void see(const PartKeys& keys, const std::string& version, const Record& record) {
+    begin(record);
+    const int64_t seen = number(keys.seen_count());
+    if (seen >= kTransactionPartsMax || parts_->get(keys.seen(version))) return;
+    parts_->put(keys.seen(version), "", record.timestamp_ms);
+    put_number(keys.seen_count(), seen + 1, record.timestamp_ms);
+    forget_if_complete(keys, record);
+  }
+
+  void end(const PartKeys& keys, int64_t events, const Record& record) {
+    if (events <= 0) return;  // it changed no record that the mapping knows
+    begin(record);
+    put_number(keys.end(), events, record.timestamp_ms);
+    forget_if_complete(keys, record);
+  }
+
+  bool is_complete(const PartKeys& keys) {
+    const int64_t events = number(keys.end());
+    return events > 0 && number(keys.seen_count()) >= events;
+  }
+
+  /// The merges in it were sent with the last of its parts.
+  void forget_if_complete(const PartKeys& keys, const Record& record) {
+    if (is_complete(keys)) timers_->set(record.key, 0, context().wall_time_ms());
+  }
+
+  /// Whether parts are known to be missing, and the wait for them has not been long.
+  bool waits_on(const PartKeys& keys, int64_t timestamp_ms) {
+    if (number(keys.end()) == 0 || is_complete(keys)) return false;
+    const int64_t windows = number(keys.windows()) + 1;
+    put_number(keys.windows(), windows, timestamp_ms);
+    return windows < kTransactionWindowsMax;
+  }
+
+  /// The first part sets the timer.
+  void begin(const Record& record) {
+    if (parts_->get(record.key)) return;
+    put_number(record.key.to_string(), 0, record.timestamp_ms);
+    timers_->set(record.key, 0, context().wall_time_ms() + window_ms_);
+  }
+
   /// False: the part is known, or one too many.
   bool keep(const std::string& key, Bytes value, const Record& record) {
     if (parts_->get(key)) return false;
-    const Row row = parts_->get(record.key);
-    const int64_t seen = row ? Serde<int64_t>::view(row.value) : 0;
-    if (seen >= kTransactionPartsMax) {
+    begin(record);
+    const std::string transaction = record.key.to_string();
+    const int64_t kept = number(transaction);
+    if (kept >= kTransactionPartsMax) {
       context().count_dropped("large_transaction");
       return false;
     }
-    if (seen == 0) {
-      timers_->set(record.key, 0, context().wall_time_ms() + window_ms_);
-    }
-    count_.clear();
-    Serde<int64_t>::encode(seen + 1, count_);
-    parts_->put(record.key, count_, record.timestamp_ms);
+    put_number(transaction, kept + 1, record.timestamp_ms);
     parts_->put(key, value, record.timestamp_ms);
     return true;
   }

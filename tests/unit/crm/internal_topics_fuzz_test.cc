@@ -47,7 +47,8 @@ Mapping mapping() {
     "crm.raw.erp": {"format": "debezium", "source": "erp", "entities": {
       "crm.customers": {"type": "account", "id": "id"},
       "crm.people": {"type": "contact", "id": "id", "parent": "of",
-                     "fields": {"of": "account"}}}}}})");
+                     "fields": {"of": "account"}}}},
+    "crm.raw.erp.transaction": {"format": "debezium", "source": "erp", "entities": {}}}})");
   MILLRACE_ASSERT(read.ok(), read.message().c_str());
   return *std::move(read);
 }
@@ -119,7 +120,7 @@ class FuzzedFlow {
     pass_time();
   }
 
-  /// A truncated table, and one that a snapshot sweeps.
+  /// A truncated table, one that a snapshot sweeps, and the end of a transaction.
   void tables_of(uint32_t seed) {
     const auto table = [&](const char* name, const char* op, const char* mark, uint32_t lsn) {
       const std::string row =
@@ -136,6 +137,11 @@ class FuzzedFlow {
     table("customers", "t", "false", seed * 10 + 5);
     table("people", "r", "first", seed * 10 + 6);
     table("people", "r", "last", seed * 10 + 6);
+    const std::string end =
+        fmt::format(R"({{"status":"END","id":"{}:1","event_count":9,"data_collections":[)"
+                    R"({{"data_collection":"crm.customers","event_count":9}}],"ts_ms":1}})",
+                    seed);
+    driver_.pipe_bytes("crm.raw.erp.transaction", "k", Bytes(end), driver_.now_ms());
   }
 
   void pass_time() {

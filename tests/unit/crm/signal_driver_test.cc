@@ -1,4 +1,5 @@
 // How long signals of merges are remembered, on the real engine.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "millrace/testing/topology_driver.h"
@@ -98,6 +99,101 @@ TEST_F(SignalsOnTheEngine, TransactionOfAnySizeIsForgotten) {
   driver_.advance_time(kWindowMs);
   driver_.run();
   EXPECT_TRUE(driver_.table_bytes(kTransactions).empty());
+}
+
+Mapping mapping_with_ends() {
+  return parse_mapping(R"({"topics": {
+    "pg.account": {"format": "debezium", "source": "pg", "entities": {
+      "crm.account": {"type": "account", "id": "id"}}},
+    "pg.contact": {"format": "debezium", "source": "pg", "entities": {
+      "crm.contact": {"type": "contact", "id": "id", "parent": "of", "fields": {"of": "of"}}}},
+    "pg.transaction": {"format": "debezium", "source": "pg", "entities": {}}}})")
+      .value();
+}
+
+class EndsOnTheEngine : public ::testing::Test {
+ protected:
+  static DriverOptions options() {
+    DriverOptions options;
+    options.partitions = 2;
+    options.topic_partitions = {{std::string(kMergeFacts.name), 1}};
+    return options;
+  }
+  void event(std::string_view table, std::string_view op, int id, int of, int64_t lsn,
+             int transaction) {
+    const std::string row = fmt::format(R"({{"id":{},"of":{}}})", id, of);
+    driver_.pipe_bytes(
+        fmt::format("pg.{}", table), "k",
+        fmt::format(R"({{"op":"{}","before":{},"after":{},"transaction":{{"id":"{}:{}",)"
+                    R"("total_order":{}}},"source":{{"name":"pg","ts_ms":{},"schema":"crm",)"
+                    R"("table":"{}","txId":{},"lsn":{}}}}})",
+                    op, op == "d" ? row : "null", op == "d" ? "null" : row, transaction, lsn, lsn,
+                    lsn, table, transaction, lsn),
+        driver_.now_ms());
+    driver_.run();
+  }
+  /// Of transaction 7, which deletes account 1, and moves contact 5 from there to account 2.
+  void end_of_the_merge() {
+    driver_.pipe_bytes("pg.transaction", "k",
+                       R"({"status":"END","id":"7:99","event_count":4,"data_collections":[)"
+                       R"({"data_collection":"crm.account","event_count":2},)"
+                       R"({"data_collection":"crm.contact","event_count":1},)"
+                       R"({"data_collection":"crm.log","event_count":1}],"ts_ms":1})",
+                       driver_.now_ms());
+    driver_.run();
+  }
+  std::string root_of_1() {
+    const auto redirects = driver_.table_bytes(kRedirects.name);
+    const auto found = redirects.find("pg:1");
+    return found == redirects.end()
+               ? "pg:1"
+               : flatbuffers::GetRoot<Redirect>(found->second.data())->root()->str();
+  }
+  size_t parts() { return driver_.table_bytes(kTransactions).size(); }
+  void pass(int64_t ms) {
+    driver_.advance_time(ms);
+    driver_.run();
+  }
+  TopologyDriver driver_{
+      account_topology(mapping_with_ends(), {.merge_inference_window_ms = kWindowMs}), options()};
+};
+
+TEST_F(EndsOnTheEngine, CompleteTransactionIsForgottenBeforeTheWindow) {
+  event("contact", "c", 5, 1, 10, 6);
+  const size_t before = parts();
+  event("account", "d", 1, 0, 20, 7);
+  event("account", "u", 2, 0, 21, 7);
+  event("contact", "u", 5, 2, 22, 7);
+  EXPECT_EQ(root_of_1(), "pg:2");
+  pass(1);
+  EXPECT_GT(parts(), before);
+  end_of_the_merge();
+  pass(1);
+  EXPECT_EQ(parts(), before);
+}
+
+TEST_F(EndsOnTheEngine, IncompleteTransactionIsWaitedForBeyondTheWindow) {
+  event("contact", "c", 5, 1, 10, 6);
+  event("account", "d", 1, 0, 20, 7);
+  end_of_the_merge();
+  event("contact", "u", 5, 2, 22, 7);
+  event("contact", "u", 5, 2, 22, 7);  // repeated
+  for (int window = 0; window < 3; ++window) pass(kWindowMs);
+  driver_.crash_and_restart();
+  EXPECT_EQ(root_of_1(), "pg:1");
+  event("account", "u", 2, 0, 21, 7);
+  EXPECT_EQ(root_of_1(), "pg:2");
+  pass(1);
+  EXPECT_EQ(parts(), 0U);
+}
+
+TEST_F(EndsOnTheEngine, IncompleteTransactionIsForgottenInTheEnd) {
+  event("account", "d", 1, 0, 20, 7);
+  end_of_the_merge();
+  for (int64_t window = 1; window < kTransactionWindowsMax; ++window) pass(kWindowMs);
+  EXPECT_GT(parts(), 0U);
+  pass(kWindowMs);
+  EXPECT_EQ(parts(), 0U);
 }
 
 }  // namespace millrace::crm::signal_driver_test

@@ -47,6 +47,17 @@ TEST(MappingFile, TellsTopicsEntitiesAndFields) {
   EXPECT_THAT(mapping->personal_fields(EntityKind::kContact), ElementsAre("email"));
 }
 
+TEST(MappingFile, OnlyATopicOfDebeziumMayHaveNoEntities) {
+  const auto mapping = parse_mapping(
+      R"({"topics": {"pg.transaction": {"format": "debezium", "source": "pg", "entities": {}}}})");
+  ASSERT_TRUE(mapping.ok()) << mapping.message();
+  EXPECT_TRUE(is_of_transactions(mapping->topics[0]));
+  EXPECT_THAT(
+      fault_of(
+          R"({"topics": {"t": {"format": "salesforce_cometd", "source": "sf", "entities": {}}}})"),
+      HasSubstr("names no entity"));
+}
+
 TEST(MappingFile, ExampleOfTheReadmeIsValid) {
   std::ifstream file(MILLRACE_DECODE_README);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
