@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "crm/decode/field_limits.h"
 
@@ -44,8 +45,12 @@ std::optional<Wrapped> variable_scale_decimal(object members) {
       members["value"].get(value) != simdjson::SUCCESS || !value.is_string()) {
     return std::nullopt;
   }
+  // A scale beyond the type is beyond all bounds of decimals as well.
+  const auto bounded = std::clamp<int64_t>(scale, std::numeric_limits<int32_t>::min(),
+                                           std::numeric_limits<int32_t>::max());
   return Wrapped{
-      value, {.type = FieldType::Decimal, .scale = static_cast<int32_t>(scale), .is_binary = true}};
+      value,
+      {.type = FieldType::Decimal, .scale = static_cast<int32_t>(bounded), .is_binary = true}};
 }
 
 /// MongoDB's extended JSON: `{"$numberLong": "5"}`, `{"$date": 1735689600000}`.

@@ -1,17 +1,9 @@
 #pragma once
 
-#include <array>
-#include <optional>
-#include <string_view>
-#include <utility>
-
 #include "crm/decode/mapping.h"
+#include "crm/values/name_table.h"
 
 namespace millrace::crm {
-
-/// The words by which mappings name values of an enum.
-template <class E, size_t N>
-using NameTable = std::array<std::pair<std::string_view, E>, N>;
 
 inline constexpr NameTable<EntityKind, 8> kEntityKindNames{{
     {"account", EntityKind::kAccount},
@@ -47,16 +39,6 @@ inline constexpr NameTable<TimeUnit, 5> kTimeUnitNames{{
     {"nanoseconds", TimeUnit::kNanoseconds},
 }};
 
-inline constexpr NameTable<FieldType, 7> kFieldTypeNames{{
-    {"text", FieldType::Text},
-    {"integer", FieldType::Integer},
-    {"decimal", FieldType::Decimal},
-    {"boolean", FieldType::Boolean},
-    {"date", FieldType::Date},
-    {"moment", FieldType::Moment},
-    {"list", FieldType::List},
-}};
-
 /// The fields of ../entitlement/README.md that are no words or ids.
 inline constexpr NameTable<FieldType, 14> kGrantFieldTypes{{
     {"start_date", FieldType::Date},
@@ -74,21 +56,5 @@ inline constexpr NameTable<FieldType, 14> kGrantFieldTypes{{
     {"grace_days", FieldType::Integer},
     {"per_unit", FieldType::Boolean},
 }};
-
-template <class E, size_t N>
-constexpr std::optional<E> find_name(const NameTable<E, N>& table, std::string_view name) {
-  for (const auto& [known, value] : table) {
-    if (known == name) return value;
-  }
-  return std::nullopt;
-}
-
-template <class E, size_t N>
-constexpr std::string_view name_in(const NameTable<E, N>& table, E value) {
-  for (const auto& [name, known] : table) {
-    if (known == value) return name;
-  }
-  return "unknown";
-}
 
 }  // namespace millrace::crm

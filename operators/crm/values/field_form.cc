@@ -7,20 +7,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "crm/values/base64.h"
 #include "crm/values/decimal_text.h"
+#include "crm/values/name_table.h"
 
 namespace millrace::crm {
 namespace {
-
-constexpr std::array<std::pair<std::string_view, FieldType>, 8> kTypeWords{
-    {{"undeclared", FieldType::Undeclared},
-     {"text", FieldType::Text},
-     {"integer", FieldType::Integer},
-     {"decimal", FieldType::Decimal},
-     {"boolean", FieldType::Boolean},
-     {"date", FieldType::Date},
-     {"moment", FieldType::Moment},
-     {"list", FieldType::List}}};
 
 constexpr std::array<std::string_view, 5> kTrueWords{"true", "t", "1", "yes", "y"};
 constexpr std::array<std::string_view, 5> kFalseWords{"false", "f", "0", "no", "n"};
@@ -37,8 +29,17 @@ bool is_one_of(std::span<const std::string_view> words, std::string_view text) {
   });
 }
 
+/// Bytes of a decimal whose scale nobody says look like this. Ids and words do, too.
+bool may_be_bytes(std::string_view text) {
+  constexpr size_t kTextMax = 36;  // of 26 bytes, and so of 64 digits
+  return !text.empty() && text.size() <= kTextMax && from_base64(text).has_value();
+}
+
 Result<std::string> number(std::string_view text, bool is_integer) {
   std::optional<std::string> canonical = canonical_decimal(text);
+  if (!canonical && may_be_bytes(text)) {
+    return refused("is no number; if it is base64 of a decimal, the mapping has to name its scale");
+  }
   if (!canonical) return refused(is_integer ? "is no integer" : "is no decimal number");
   if (is_integer && !is_whole(*canonical)) return refused("is no whole number");
   return *std::move(canonical);
@@ -128,18 +129,8 @@ Result<std::string> canonical_text(std::string_view text, const FieldForm& form)
   return refused("has an unknown type");
 }
 
-std::optional<FieldType> field_type_of(std::string_view word) {
-  for (const auto& [name, type] : kTypeWords) {
-    if (name == word && type != FieldType::Undeclared) return type;
-  }
-  return std::nullopt;
-}
-
 std::string_view to_string(FieldType type) {
-  for (const auto& [name, known] : kTypeWords) {
-    if (known == type) return name;
-  }
-  return "unknown";
+  return type == FieldType::Undeclared ? "undeclared" : name_in(kFieldTypeNames, type);
 }
 
 }  // namespace millrace::crm

@@ -39,10 +39,7 @@ inline constexpr size_t kListDepthMax = 32;
 /// is written by recursion, so a text that nests deeper must not become JSON.
 bool is_shallow(std::string_view text);
 
-/// The types of fields that the word names: "text", "integer", "decimal", "boolean", "date",
-/// "moment", "list".
-std::optional<FieldType> field_type_of(std::string_view word);
-/// The word of a type; "undeclared" too.
+/// The word of a type (name_table.h); "undeclared" too.
 std::string_view to_string(FieldType type);
 
 }  // namespace millrace::crm

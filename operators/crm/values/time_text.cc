@@ -210,19 +210,21 @@ std::optional<TimePoint> infinite_point(int64_t number, TimeUnit unit) {
     return TimePoint{.infinity = -1};
   }
   if (unit != TimeUnit::kDays && unit != TimeUnit::kUnsaid) return std::nullopt;
-  if (std::abs(number - kInfinityDays) <= 1) return TimePoint{.infinity = 1};
-  if (std::abs(number - kMinusInfinityDays) <= 1) return TimePoint{.infinity = -1};
+  const auto is_near = [number](int64_t day) { return number >= day - 1 && number <= day + 1; };
+  if (is_near(kInfinityDays)) return TimePoint{.infinity = 1};
+  if (is_near(kMinusInfinityDays)) return TimePoint{.infinity = -1};
   return std::nullopt;
 }
 
 std::optional<TimePoint> point_of_number(int64_t number, TimeNumbers numbers) {
   if (const auto infinite = infinite_point(number, numbers.unit)) return infinite;
   const int64_t units = per_day(numbers.unit);
-  const int64_t day = number >= 0 ? number / units : -((units - 1 - number) / units);
+  const int64_t rest = (number % units + units) % units;  // since midnight
+  const int64_t day = number / units - (number % units < 0 ? 1 : 0);
   if (day < kDayMin || day > kDayMax) return std::nullopt;
   const bool is_doubtful = units > 1 && !numbers.is_certain && std::abs(day) < kDoubtfulDays;
   if (is_doubtful) return std::nullopt;
-  return TimePoint{day, (number - day * units) * (kNsPerDay / units), 0};
+  return TimePoint{day, rest * (kNsPerDay / units), 0};
 }
 
 /// A number of which nobody said the unit.

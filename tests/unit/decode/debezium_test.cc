@@ -244,14 +244,23 @@ TEST(DebeziumValues, WrongValuesAreRefusedByName) {
       R"({"o": "o", "l": "l", "b": {"name": "b", "type": "decimal"},
           "d": {"name": "d", "type": "date", "unit": "days"},
           "i": {"name": "i", "type": "integer"}})");
-  EXPECT_EQ(decoder.text_of(row(R"("o":{"a":1},"l":[1],"b":"BQ==","d":20301231,"i":2.5)")),
-            std::string(kFull) +
-                "  b is unknown\n  d is unknown\n  i is unknown\n  l is unknown\n  o is unknown\n"
-                "refused: o is an object, not one value\nrefused: l is a list, not one value\n"
-                "refused: b is no decimal number\nrefused: d is no plausible date\n"
-                "refused: i is no whole number\n");
+  EXPECT_EQ(
+      decoder.text_of(row(R"("o":{"a":1},"l":[1],"b":"BQ==","d":20301231,"i":2.5)")),
+      std::string(kFull) +
+          "  b is unknown\n  d is unknown\n  i is unknown\n  l is unknown\n  o is unknown\n"
+          "refused: o is an object, not one value\nrefused: l is a list, not one value\n"
+          "refused: b is no number; if it is base64 of a decimal, the mapping has to name its "
+          "scale\nrefused: d is no plausible date\n"
+          "refused: i is no whole number\n");
   EXPECT_EQ(decoder.text_of(with_schema(R"({"field":"o","type":"bytes"})", R"("o":"AfQ=")")),
             std::string(kFull) + "  o is unknown\nrefused: o is binary\n");
+}
+
+TEST(DebeziumValues, AScaleBeyondAllNumbersIsRefused) {
+  auto decoder = typed(R"({"n": "n"})");
+  // Cut to 32 bits it would be a scale of 2.
+  EXPECT_EQ(decoder.text_of(row(R"("n":{"scale":4294967298,"value":"AfQ="})")),
+            std::string(kFull) + "  n is unknown\nrefused: n is no decimal in base64\n");
 }
 
 TEST(DebeziumValues, DeclaredTypesHaveOneForm) {

@@ -24,8 +24,8 @@ TEST(DecimalText, OneTextANumber) {
     EXPECT_EQ(canonical_decimal(text), canonical) << text;
     EXPECT_TRUE(is_canonical_decimal(canonical)) << canonical;
   }
-  for (const char* text :
-       {"", "NaN", "1,000", "$5", " 5", ".5", "5.", "1e", "1e99", "--1", "0x1"}) {
+  for (const char* text : {"", "NaN", "1,000", "$5", " 5", ".5", "5.", "1e", "1e99", "--1", "0x1",
+                           "1e+-5", "1e++5", "1e-+5"}) {
     EXPECT_EQ(canonical_decimal(text), std::nullopt) << text;
     EXPECT_FALSE(is_canonical_decimal(text)) << text;
   }
@@ -107,6 +107,21 @@ TEST(TimeText, DeclaredUnitsRefuseNumbersOfAnother) {
   EXPECT_EQ(canonical_moment("1000", {TimeUnit::kMilliseconds, true}), "1970-01-01T00:00:01Z");
   EXPECT_EQ(canonical_moment("-1", {TimeUnit::kNanoseconds, true}),
             "1969-12-31T23:59:59.999999999Z");
+}
+
+TEST(TimeText, NumbersAtTheEndsOfTheirTypeAreTimesOrRefused) {
+  // The highest number is one of the infinities, and so are the lowest and some near it.
+  EXPECT_EQ(canonical_moment("9223372036854775806", {TimeUnit::kNanoseconds, true}),
+            "2262-04-11T23:47:16.854775806Z");
+  EXPECT_EQ(canonical_moment("-9223372036854775807", {TimeUnit::kNanoseconds, true}),
+            "1677-09-21T00:12:43.145224193Z");
+  for (const TimeUnit unit : {TimeUnit::kUnsaid, TimeUnit::kDays, TimeUnit::kSeconds,
+                              TimeUnit::kMilliseconds, TimeUnit::kMicroseconds}) {
+    for (const char* text : {"9223372036854775806", "-9223372036854775807"}) {
+      EXPECT_EQ(canonical_date(text, {unit, true}), std::nullopt) << text;
+      EXPECT_EQ(canonical_moment(text, {unit, true}), std::nullopt) << text;
+    }
+  }
 }
 
 TEST(TimeText, NumbersOfTexts) {
