@@ -79,7 +79,7 @@ struct DecodedTopics {
 
 /// Every topic of the mapping, decoded and by record id, whatever partitions the topics have.
 DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& mapping,
-                           bool has_children) {
+                           bool has_children, const std::shared_ptr<MappingReport>& report) {
   std::vector<NodeIndex> decoders;
   std::vector<NodeIndex> of_sources;
   std::vector<NodeIndex> of_tables;
@@ -87,7 +87,8 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
     const std::string& topic = mapping->topics[i].topic;
     const NodeIndex source =
         nodes.source(topic, {topic, type_info<RawBytes>(), type_info<RawBytes>()});
-    decoders.push_back(nodes.processor("decode-" + topic, change_decoder(mapping, i), {source}));
+    decoders.push_back(
+        nodes.processor("decode-" + topic, change_decoder(mapping, i, report), {source}));
   }
   DecodedTopics decoded;
   decoded.accounts =
@@ -123,7 +124,7 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
   const std::string rows(kRowStore);
   const std::string redirects(kRedirectStore);
   const bool has_children = parents != ParentFields{};
-  const DecodedTopics decoded = add_decoding(nodes, mapping, has_children);
+  const DecodedTopics decoded = add_decoding(nodes, mapping, has_children, options.mapping_report);
   if (signals.any()) {
     add_signals(nodes, signals, parents, decoded.accounts, rows, decoded.children, decoded.ends,
                 nodes.find("merge-facts-to-resolver"));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,8 @@
 #include "redirect_generated.h"
 
 namespace millrace::crm {
+
+class MappingReport;  // decode/mapping_report.h
 
 /// Topics of the account flow. Keys of the inputs do not matter: the flow keys records by their
 /// contents.
@@ -70,6 +73,8 @@ struct AccountOptions {
   /// Begins the names of output topics, so that another job may write its own beside these. Topics
   /// that are only read keep their names.
   std::string output_prefix{kTopicPrefix};
+  /// Counts how the topics fit the mapping, of which it is a report; null: nothing does.
+  std::shared_ptr<MappingReport> mapping_report{};
 };
 
 /// Reads account changes from topic `crm.accounts`.

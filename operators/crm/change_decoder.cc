@@ -17,6 +17,7 @@
 #include "crm/children/child_key.h"
 #include "crm/decode/decoder.h"
 #include "crm/decode/mapping_notes.h"
+#include "crm/decode/mapping_report.h"
 #include "crm/encode.h"
 #include "crm/order/whole_table.h"
 #include "crm/version.h"
@@ -91,22 +92,31 @@ Bytes encode(flatbuffers::FlatBufferBuilder& builder, const Change& change, Chan
 class ChangeDecoder final : public Processor {
  public:
   ChangeDecoder(std::shared_ptr<const Mapping> mapping, size_t topic,
-                std::shared_ptr<MappingNotes> notes)
+                std::shared_ptr<MappingNotes> notes, std::shared_ptr<MappingReport> report)
       : mapping_(std::move(mapping)),
         notes_(std::move(notes)),
+        report_(std::move(report)),
+        index_(topic),
         topic_(mapping_->topics[topic]),
         tables_child_(has_children(*mapping_) ? kChildChangesChild + 1 : kChildChangesChild),
         decoder_(make_decoder(topic_)) {}
 
   void process(const Record& record) override {
-    if (record.value.is_null()) return context().count_dropped("null_value");
+    if (record.value.is_null()) {
+      if (report_ != nullptr) report_->count_null(index_, record.timestamp_ms);
+      return context().count_dropped("null_value");
+    }
     const Result<Decoded> decoded = decoder_->decode(record.value, record.key);
     if (!decoded.ok()) {
+      if (report_ != nullptr) {
+        report_->count_invalid(index_, decoded.message(), record.timestamp_ms);
+      }
       throw InvalidRecord(std::string(to_string(topic_.format)) + ": " + decoded.message());
     }
     if (!decoded->skipped.empty()) context().count_dropped(decoded->skipped);
     if (!decoded->transaction_end.id.empty()) send_end(decoded->transaction_end, record);
     note(*decoded);
+    if (report_ != nullptr) report_->count(index_, *decoded, record.timestamp_ms);
     for (const Change& change : decoded->changes) send(change, record);
     if (decoded->snapshot != SnapshotMark::kNone) {
       for (const Change& change : decoded->changes) send_mark(change, decoded->snapshot, record);
@@ -236,6 +246,8 @@ class ChangeDecoder final : public Processor {
 
   std::shared_ptr<const Mapping> mapping_;
   std::shared_ptr<MappingNotes> notes_;
+  std::shared_ptr<MappingReport> report_;
+  size_t index_;  ///< of the topic
   const TopicMapping& topic_;
   size_t tables_child_;
   std::unique_ptr<Decoder> decoder_;
@@ -245,10 +257,12 @@ class ChangeDecoder final : public Processor {
 
 }  // namespace
 
-ProcessorFactory change_decoder(std::shared_ptr<const Mapping> mapping, size_t topic) {
+ProcessorFactory change_decoder(std::shared_ptr<const Mapping> mapping, size_t topic,
+                                std::shared_ptr<MappingReport> report) {
   MILLRACE_ASSERT(topic < mapping->topics.size(), "the mapping has no such topic");
-  return [mapping = std::move(mapping), topic, notes = std::make_shared<MappingNotes>()] {
-    return std::make_unique<ChangeDecoder>(mapping, topic, notes);
+  return [mapping = std::move(mapping), topic, notes = std::make_shared<MappingNotes>(),
+          report = std::move(report)] {
+    return std::make_unique<ChangeDecoder>(mapping, topic, notes, report);
   };
 }
 

@@ -9,6 +9,8 @@
 
 namespace millrace::crm {
 
+class MappingReport;  // decode/mapping_report.h
+
 /// Children of a change decoder, in the order in which they must be declared.
 /// Topics of FlatBuffers need the first only.
 enum ChangeDecoderChild : size_t {
@@ -30,6 +32,9 @@ enum ChangeDecoderChild : size_t {
 /// and a mapped field that never came, once a task, as "absent_field". The log names the first of
 /// each unknown entity, refused and absent field of a topic. A record that does not decode is an
 /// `InvalidRecord`, and nothing of it is forwarded.
-ProcessorFactory change_decoder(std::shared_ptr<const Mapping> mapping, size_t topic);
+///
+/// All of this is counted in `report`, too; null: nowhere. It is a report on `mapping`.
+ProcessorFactory change_decoder(std::shared_ptr<const Mapping> mapping, size_t topic,
+                                std::shared_ptr<MappingReport> report = nullptr);
 
 }  // namespace millrace::crm

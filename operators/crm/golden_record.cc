@@ -10,18 +10,18 @@
 namespace millrace::crm {
 namespace {
 
-struct Candidate {
+struct FieldCandidate {
   std::string_view member;
   const FieldView* field = nullptr;
 };
 
 /// Of one log.
-bool newer(const Candidate& a, const Candidate& b) {
+bool newer(const FieldCandidate& a, const FieldCandidate& b) {
   return std::tie(a.field->version, a.field->value, b.member) >
          std::tie(b.field->version, b.field->value, a.member);
 }
 
-size_t source_rank(const Candidate& candidate, const std::vector<std::string>& sources) {
+size_t source_rank(const FieldCandidate& candidate, const std::vector<std::string>& sources) {
   const auto at = std::ranges::find(sources, source_of(candidate.member));
   return static_cast<size_t>(at - sources.begin());
 }
@@ -29,7 +29,7 @@ size_t source_rank(const Candidate& candidate, const std::vector<std::string>& s
 /// The lowest rank is taken, whatever the versions.
 using Rank = std::pair<bool, size_t>;
 
-Rank rank_of(const Candidate& candidate, std::string_view root, const FieldPolicy& policy) {
+Rank rank_of(const FieldCandidate& candidate, std::string_view root, const FieldPolicy& policy) {
   const bool is_null = !candidate.field->value.has_value();
   switch (policy.rule) {
     case Survivorship::kMasterWins:
@@ -46,14 +46,14 @@ Rank rank_of(const Candidate& candidate, std::string_view root, const FieldPolic
 /// The candidate for one field: of the lowest rank the newest.
 class Choice {
  public:
-  void take(const Candidate& candidate, const Rank& rank) {
+  void take(const FieldCandidate& candidate, const Rank& rank) {
     if (of_logs_.empty() || rank < rank_) {
       of_logs_.assign(1, candidate);
       rank_ = rank;
       return;
     }
     if (rank != rank_) return;
-    const auto same_log = [&](const Candidate& other) {
+    const auto same_log = [&](const FieldCandidate& other) {
       return other.field->version.log == candidate.field->version.log;
     };
     const auto known = std::ranges::find_if(of_logs_, same_log);
@@ -65,13 +65,13 @@ class Choice {
   }
 
   /// REQUIRES: one was taken.
-  const Candidate& newest() const {
+  const FieldCandidate& newest() const {
     return *std::ranges::max_element(of_logs_, is_before_by_clock,
-                                     [](const Candidate& c) { return c.field->version; });
+                                     [](const FieldCandidate& c) { return c.field->version; });
   }
 
  private:
-  std::vector<Candidate> of_logs_;  ///< the newest of each log
+  std::vector<FieldCandidate> of_logs_;  ///< the newest of each log
   Rank rank_{};
 };
 
@@ -86,14 +86,14 @@ std::vector<GoldenFieldView> golden_fields(std::string_view root,
     for (const FieldView& field : member.row->fields) {
       const FieldPolicy& rule = policy.of(field.name);
       if (rule.rule == Survivorship::kMasterWins && member.id != root) continue;
-      const Candidate candidate{member.id, &field};
+      const FieldCandidate candidate{member.id, &field};
       chosen[field.name].take(candidate, rank_of(candidate, root, rule));
     }
   }
   std::vector<GoldenFieldView> golden;
   golden.reserve(chosen.size());
   for (const auto& [name, choice] : chosen) {
-    const Candidate& candidate = choice.newest();
+    const FieldCandidate& candidate = choice.newest();
     golden.push_back({name, candidate.field->value, candidate.member, candidate.field->version,
                       candidate.field->type});
   }
