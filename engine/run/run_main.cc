@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -93,8 +95,15 @@ class Program {
     // Creates nothing on the brokers before the faults of this machine are known.
     Status status;
     if (extras_.new_topics) status = create(extras_.new_topics(options_), clients->factory());
+    std::jthread beside;  // its end comes last, when that of the process is already limited
     if (status.ok()) {
-      signals_.on_stop([&running = **engine] { running.request_stop(); });
+      if (extras_.beside) {
+        beside = std::jthread([this](const std::stop_token& stop) { run_beside(stop); });
+      }
+      signals_.on_stop([&running = **engine, stop = beside.get_stop_source()]() mutable {
+        stop.request_stop();
+        running.request_stop();
+      });
       status = (*engine)->run();
       signals_.on_stop({});
     }
@@ -112,6 +121,14 @@ class Program {
       const auto admin = clients.admin();
       return admin.ok() ? (*admin)->create_topics(topics) : admin.status();
     });
+  }
+
+  void run_beside(const std::stop_token& stop) {
+    try {
+      extras_.beside(options_, stop);
+    } catch (const std::exception& error) {
+      spdlog::error("the work beside the engine failed error=\"{}\"", error.what());
+    }
   }
 
   Status usage_fault(Status status) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ struct RunExtras {
   std::function<bool()> has_personal_rows{};
   /// Adds routes beside those of `add_engine_routes`; the engine outlives the server.
   std::function<void(QueryServer&, const Engine&)> add_routes{};
+  /// Runs once on a thread of its own beside the engine, after `new_topics`; the engine waits for
+  /// nothing that it does. It has to return soon after a stop was requested. An exception is
+  /// logged.
+  std::function<void(const EngineOptions&, std::stop_token)> beside{};
 };
 
 /// Exit codes of a program that uses `run_main`. `--help` lists them.
