@@ -44,8 +44,10 @@ Result<std::string> http_get(std::string_view url) {
         body.append(bytes);
         return Status();
       });
-  if (got.code() == ErrorCode::kTimedOut) return Error{ErrorCode::kRetriable, got.message()};
-  if (!got.ok()) return got.error();
+  if (!got.ok()) {
+    const bool is_late = got.code() == ErrorCode::kTimedOut;
+    return Error{is_late ? ErrorCode::kRetriable : got.code(), got.message()};
+  }
   if (status == 200) return body;
   return Error{status == 404 ? ErrorCode::kNotFound : ErrorCode::kRefused,
                fmt::format("{}: {} {}", url, status, body)};
