@@ -17,6 +17,7 @@
 #include "apps/cli/dead_letter_replay.h"
 #include "apps/cli/erasure_tool.h"
 #include "apps/cli/http_get.h"
+#include "apps/cli/mapping_tool.h"
 #include "apps/cli/replay_compare.h"
 #include "apps/cli/topic_dump.h"
 #include "apps/cli/topic_load.h"
@@ -26,6 +27,7 @@
 namespace millrace::apps {
 namespace {
 
+/// Of commands that compare: they found something.
 constexpr int kDifferent = 1;
 
 struct ReplayFlags {
@@ -108,6 +110,22 @@ Status compare(const CompareOptions& options, Connection& connection, CompareOut
   std::cout.flush();
   outcome = *compared;
   return {};
+}
+
+Status check(const MappingCheckOptions& options, Connection& connection, bool& has_problems) {
+  auto clients = connection.clients("millrace-mapping");
+  if (!clients.ok()) return clients.status();
+  const Result<bool> checked = check_mapping_file(options, **clients, std::cout);
+  if (!checked.ok()) return checked.status();
+  std::cout.flush();
+  has_problems = *checked;
+  return {};
+}
+
+Status draft(const MappingDraftOptions& options, Connection& connection) {
+  auto clients = connection.clients("millrace-mapping");
+  if (!clients.ok()) return clients.status();
+  return draft_mapping(options, **clients, std::cout, std::cerr);
 }
 
 Status show_topology(const TopologyOptions& options) {
@@ -307,8 +325,9 @@ int run(int argc, char** argv) {
   CLI::App app{"Reads and writes Kafka topics, and queries running Millrace programs.", "millrace"};
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 done, 1 replay compare found differences, 2 usage or configuration, 3 no such "
-      "topic, 5 a wrong line or record, 7 refused, 75 no answer in time.");
+      "Exit codes: 0 done, 1 replay compare found differences or mapping check problems, 2 usage "
+      "or "
+      "configuration, 3 no such topic, 5 a wrong line or record, 7 refused, 75 no answer in time.");
   CLI::App* topic = app.add_subcommand("topic", "Reads, writes and creates topics.");
   topic->require_subcommand(1);
   DumpOptions dump_options;
@@ -319,6 +338,13 @@ int run(int argc, char** argv) {
   AuditOptions audit_options{.id = "", .application_id = "crm-materializer"};
   CompareOptions compare_options;
   CompareOutcome compared;
+  MappingCheckOptions check_options;
+  MappingDraftOptions debezium_options;
+  MappingDraftOptions salesforce_options{.is_salesforce = true};
+  bool has_problems = false;
+  CLI::App* mapping =
+      app.add_subcommand("mapping", "Checks mappings of sources, and writes first ones.");
+  mapping->require_subcommand(1);
   TopologyOptions topology_options;
   std::vector<Command> commands;
   commands.push_back({add_dump(*topic, dump_options),
@@ -336,6 +362,13 @@ int run(int argc, char** argv) {
   commands.push_back({add_compare(app, compare_options), [&](Connection& kafka) {
                         return compare(compare_options, kafka, compared);
                       }});
+  commands.push_back({add_mapping_check(*mapping, check_options), [&](Connection& kafka) {
+                        return check(check_options, kafka, has_problems);
+                      }});
+  for (MappingDraftOptions* options : {&debezium_options, &salesforce_options}) {
+    commands.push_back({add_mapping_draft(*mapping, *options),
+                        [options](Connection& kafka) { return draft(*options, kafka); }});
+  }
   add_topology(app, topology_options);
   // Whichever of them runs knows its kafka.* flags; what it takes away is the same for all.
   const std::vector<std::string> given(argv + 1, argv + argc);
@@ -350,7 +383,7 @@ int run(int argc, char** argv) {
   for (const Command& command : commands) {
     if (!command.app->parsed()) continue;
     const int code = tool_exit_code(command.run(*command.connection));
-    return code == 0 && compared.different > 0 ? kDifferent : code;
+    return code == 0 && (compared.different > 0 || has_problems) ? kDifferent : code;
   }
   return tool_exit_code(show_topology(topology_options));
 }

@@ -63,7 +63,9 @@ void set_up_tool_logging() {
 int tool_exit_code(const Status& status) {
   if (status.ok()) return static_cast<int>(ExitCode::kOk);
   std::cerr << status.message() << "\n";
-  return static_cast<int>(exit_code(status.error()));
+  const bool is_usage =
+      status.code() == ErrorCode::kConfig || status.code() == ErrorCode::kInvalidArgument;
+  return static_cast<int>(is_usage ? ExitCode::kUsage : exit_code(status.error()));
 }
 
 }  // namespace millrace::apps

@@ -20,7 +20,7 @@ ROOMS = {
         " snapshot group restore kafka loop testing run"
     ).split(),
     "state": "rows backend buffer rocksdb timers".split(),
-    "apps": "tools synthetic materializer workload cli examples".split(),
+    "apps": "tools synthetic mapping materializer workload cli examples".split(),
 }
 
 # Library headers and the only files of the layers, programs included, that may see them.
