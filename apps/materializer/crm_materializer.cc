@@ -2,18 +2,25 @@
 
 #include <filesystem>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <spdlog/spdlog.h>
+
+#include "millrace/engine/kafka_clients.h"
 #include "millrace/engine/run_main.h"
 
+#include "apps/mapping/mapping_check.h"
 #include "apps/materializer/account_query.h"
+#include "apps/materializer/mapping_answer.h"
 #include "apps/tools/crm_topics.h"
 #include "apps/tools/personal_mask.h"
 #include "crm/account_topology.h"
 #include "crm/decode/mapping.h"
+#include "crm/decode/mapping_report.h"
 #include "crm/ids.h"
 
 namespace millrace::apps {
@@ -28,6 +35,7 @@ crm.account-state, crm.account-territories and crm.conflicts (see --crm.output.p
 While it runs, it answers over HTTP (see --query.port):
 
   GET /v1/accounts/{id}      the account that an id is part of, victims of merges included
+  GET /v1/mapping            how the mapping and the records read so far fit
   GET /v1/health             state, tasks, lag; 503 while it does not run
   GET /v1/metrics            Prometheus text
   GET /v1/topology           ?format=mermaid for a flowchart
@@ -44,6 +52,7 @@ struct CrmOptions {
   bool create_topics = false;
   int32_t partitions = 4;
   std::string default_source = "ror";
+  SampleOptions check{.records = 100};
   crm::AccountOptions accounts;
 };
 
@@ -67,6 +76,11 @@ void add_config(ConfigTable& table, CrmOptions& options) {
        .allowed = "file"},
       "JSON file with the topics to read, the format of their values, and the meaning of their "
       "entities and fields. Empty: FlatBuffers from crm.accounts.");
+  table.add_integer("crm.check.records", options.check.records, {0, 10'000},
+                    "Records of each end of each partition that are compared with the mapping at "
+                    "the start, beside the job: the log has one line for each finding. 0: none.");
+  table.add_integer("crm.check.timeout.ms", options.check.timeout_ms, {100, 3'600'000},
+                    "Time for that, for each topic.");
   table.add_choice("crm.territory.runs", options.accounts.territories.runs,
                    {{"continuous", crm::territory::RuleRuns::kContinuous},
                     {"on_signal", crm::territory::RuleRuns::kOnSignal}},
@@ -119,6 +133,34 @@ void add_config(ConfigTable& table, CrmOptions& options) {
                    "Source of an id in a query that names no source.");
 }
 
+/// Logs where mapping and topics do not fit, one line a finding. Stops nothing: a topic may still
+/// be empty, and a broker away.
+void log_mapping_check(const CrmOptions& options, const EngineOptions& engine,
+                       const std::stop_token& stop) {
+  constexpr size_t kLinesMax = 500;
+  const Result<KafkaClients> clients = KafkaClients::create(engine);
+  if (!clients.ok()) {
+    return spdlog::warn("the mapping was not checked error=\"{}\"", clients.message());
+  }
+  const CheckReport report =
+      check_mapping(options.mapping, clients->factory(), options.check, stop, {});
+  size_t problems = 0;
+  size_t lines = 0;
+  for (const Finding& finding : report.findings) {
+    const bool is_problem = finding.weight == Finding::Weight::kProblem;
+    problems += is_problem ? 1 : 0;
+    if (++lines > kLinesMax) continue;
+    spdlog::log(is_problem ? spdlog::level::warn : spdlog::level::info,
+                "mapping check topic={} entity={} field={} finding=\"{}\"", finding.topic,
+                finding.entity, finding.field, finding.text);
+  }
+  if (!report.status.ok()) {
+    spdlog::warn("the mapping was not checked to its end error=\"{}\"", report.status.message());
+  }
+  spdlog::info("mapping checked topics={} problems={} notes={}", report.topics.size(), problems,
+               report.findings.size() - problems);
+}
+
 int run(int argc, char** argv) {
   CrmOptions options;
   RunExtras extras{
@@ -143,9 +185,19 @@ int run(int argc, char** argv) {
                                     request.arguments.front(), options.default_source,
                                     request.is_trusted ? nullptr : mask.get());
             });
+            server.route("/v1/mapping", [&](const HttpRequest&) {
+              return mapping_answer(options.accounts.mapping_report->topics());
+            });
+          },
+      .beside =
+          [&](const EngineOptions& engine, const std::stop_token& stop) {
+            if (options.check.records > 0) log_mapping_check(options, engine, stop);
           }};
-  return run_main([&options] { return crm::account_topology(options.mapping, options.accounts); },
-                  argc, argv, std::move(extras));
+  const auto make_topology = [&options] {
+    options.accounts.mapping_report = std::make_shared<crm::MappingReport>(options.mapping);
+    return crm::account_topology(options.mapping, options.accounts);
+  };
+  return run_main(make_topology, argc, argv, std::move(extras));
 }
 
 }  // namespace
