@@ -9,10 +9,9 @@ from collections.abc import Callable
 from wire import Partition, Placement, Wire, WireError
 
 FIRST_NODE, LAST_NODE = 1, 2
-MOVE_TIMEOUT_S = 60
+STALL_TIMEOUT_S = 60
+"""A busy machine moves partitions slowly, but it moves them."""
 LOOK_PAUSE_S = 0.05
-
-Placements = dict[Partition, Placement]
 
 
 class Layout:
@@ -27,9 +26,9 @@ class Layout:
             wanted = {each: [LAST_NODE if each in elsewhere else FIRST_NODE]
                       for each in wire.placements()}
             wire.reassign(wanted)
-            self._wait_for(wire, "gathered", lambda found: all(
-                list(at.replicas) == wanted.get(each, [FIRST_NODE]) and at.leader == at.replicas[0]
-                for each, at in found.items()))
+            self._wait_for(wire, "gathered", lambda each, at: (
+                list(at.replicas) == wanted.get(each, [FIRST_NODE])
+                and at.leader == at.replicas[0]))
 
     def spread(self) -> None:
         """All on both nodes, which lead in turn: each loses nothing with the other."""
@@ -37,18 +36,9 @@ class Layout:
         with self._wire() as wire:
             wire.reassign({each: orders[number % 2]
                            for number, each in enumerate(sorted(wire.placements()))})
-            self._wait_for(wire, "replicated", lambda found: all(
-                len(at.in_sync) == len(orders) for at in found.values()))
+            self._wait_for(wire, "replicated", lambda _, at: len(at.in_sync) == len(orders))
             wire.elect_preferred()
-            self._wait_for(wire, "led in turn", lambda found: all(
-                at.leader == at.replicas[0] for at in found.values()))
-
-    def wait_until_known(self, topic: str, nodes: int) -> None:
-        """By each of so many nodes: one may be behind the others when a topic was created."""
-        for node in range(nodes):
-            with contextlib.closing(Wire(self.port + node)) as wire:
-                self._wait_for(wire, f"of {topic} known",
-                               lambda found: any(name == topic for name, _ in found))
+            self._wait_for(wire, "led in turn", lambda _, at: at.leader == at.replicas[0])
 
     def changelogs(self, group: str) -> list[Partition]:
         with self._wire() as wire:
@@ -63,12 +53,16 @@ class Layout:
         return contextlib.closing(Wire(self.port))
 
     @staticmethod
-    def _wait_for(wire: Wire, what: str, is_so: Callable[[Placements], bool]) -> None:
-        end = time.monotonic() + MOVE_TIMEOUT_S
+    def _wait_for(wire: Wire, what: str, is_so: Callable[[Partition, Placement], bool]) -> None:
+        """Of every partition. Gives up when none has become so for too long."""
+        fewest, moved = None, time.monotonic()
         while True:
             with contextlib.suppress(WireError):
-                if is_so(wire.placements()):
+                left = [each for each, at in wire.placements().items() if not is_so(each, at)]
+                if not left:
                     return
-            if time.monotonic() > end:
-                raise TimeoutError(f"partitions are not {what}")
+                if fewest is None or len(left) < fewest:
+                    fewest, moved = len(left), time.monotonic()
+            if time.monotonic() - moved > STALL_TIMEOUT_S:
+                raise TimeoutError(f"partitions are not {what}: {fewest} are left")
             time.sleep(LOOK_PAUSE_S)

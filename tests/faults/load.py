@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
 import subprocess
 import threading
@@ -20,6 +22,8 @@ KEYS, GROUPS = 60, "abcdefg"
 DISORDER_WINDOW, REPEATS_PERMILLE = 40, 30
 ROUND_TIMEOUT_S = 900
 END_TIMEOUT_S = 300
+STUCK_S = 120
+"""For longer than a Kafka that was killed takes to be back on a busy machine."""
 SEND_TIMEOUT_S = 120
 SENT_BYTES_MAX = 4_000_000
 
@@ -106,18 +110,31 @@ Tallies = dict[str, tuple[int, int, int, int]]
 
 
 class TallyLoad:
-    """Events numbered 1, 2, 3 … for each key, in order; the first `burst` of them at once."""
+    """Events numbered 1, 2, 3 … for each key, in order; the first `burst` of them at once.
+
+    kcat sends them. `arrived`: how many records the topic has. When they are stuck for too long,
+    kcat is killed and another one continues: librdkafka 2.0.2 was seen to spin after all nodes had
+    been away. Events that the first one held may be missing from the topic then.
+    """
 
     def __init__(self, address: str, topic: str, rate: int, log: Path, *, keys: int = KEYS,
-                 burst: int = 0, seed: int = 1) -> None:
-        self.rate, self.burst = rate, burst
+                 burst: int = 0, seed: int = 1, arrived: Callable[[], int] | None = None) -> None:
+        self.command, self.log = kcat(address, topic, "-X", "linger.ms=5"), log
+        self.rate, self.burst, self.arrived = rate, burst, arrived
         self.chance = random.Random(seed)
         self.last = [0] * keys
-        self.is_ending = threading.Event()
-        self.process = subprocess.Popen(
-            kcat(address, topic, "-X", "linger.ms=5"), stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL, stderr=open(log, "ab"))
+        self.restarts = 0
+        self.moved = Moved()
+        self.is_ending, self.is_killed = threading.Event(), False
+        self.process = self._start()
         self.thread = threading.Thread(target=self._run, name="tally-load", daemon=True)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with open(self.log, "ab") as log:
+            process = subprocess.Popen(self.command, stdin=subprocess.PIPE, bufsize=0,
+                                       stdout=subprocess.DEVNULL, stderr=log)
+        os.set_blocking(process.stdin.fileno(), False)
+        return process
 
     @staticmethod
     def key(number: int) -> str:
@@ -142,15 +159,21 @@ class TallyLoad:
     def finish(self) -> None:
         self.is_ending.set()
         self.thread.join(END_TIMEOUT_S)
-        if self.process.wait(END_TIMEOUT_S) != 0:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if self.process.wait(END_TIMEOUT_S if self.arrived is None else STUCK_S) == 0:
+                return
+        if self.arrived is None:
             raise RuntimeError("kcat could not send the numbered events, see its log")
+        self.restarts += 1
+        self.process.kill()
 
     def kill(self) -> None:
+        self.is_killed = True
         self.is_ending.set()
         self.process.kill()
 
     def _run(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # kcat ended: told by finish()
             self._write(range(self.burst))
             start, sent = time.monotonic(), 0
             while not self.is_ending.is_set():
@@ -159,15 +182,51 @@ class TallyLoad:
                 sent = due
                 self.is_ending.wait(0.02)
             self.process.stdin.close()
-        except OSError:
-            pass  # kcat ended: told by finish()
 
     def _write(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             number %= len(self.last)
             self.last[number] += 1
-            self.process.stdin.write(f"{self.key(number)}|{self.last[number]}\n".encode())
-        self.process.stdin.flush()
+            self._write_line(f"{self.key(number)}|{self.last[number]}\n".encode())
+        self._watch()
+
+    def _write_line(self, line: bytes) -> None:
+        """Whole or not at all, as pipes take what is short."""
+        while not self.is_killed:
+            try:
+                os.write(self.process.stdin.fileno(), line)
+                return
+            except BlockingIOError:
+                self._watch()
+                time.sleep(0.02)
+            except OSError:
+                if self.arrived is None or self.is_killed:
+                    raise
+                self._restart()
+
+    def _watch(self) -> None:
+        if self.arrived is not None and self.moved.still_s(self.arrived()) > STUCK_S:
+            self._restart()
+
+    def _restart(self) -> None:
+        self.restarts += 1
+        self.moved = Moved()
+        self.process.kill()
+        self.process.wait()
+        time.sleep(1)
+        self.process = self._start()
+
+
+class Moved:
+    """Since when a number has not changed."""
+
+    def __init__(self) -> None:
+        self.value, self.since = -1, time.monotonic()
+
+    def still_s(self, value: int) -> float:
+        if value != self.value:
+            self.value, self.since = value, time.monotonic()
+        return time.monotonic() - self.since
 
 
 def send(address: str, topic: str, partition: int, key: str, value: str) -> None:

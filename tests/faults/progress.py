@@ -62,6 +62,11 @@ class Progress:
         with self.lock:
             return dict(self.ends)
 
+    def end_of(self, topic: str) -> int:
+        """Of all partitions of an input together, as last seen."""
+        with self.lock:
+            return sum(end for (_, partition), end in self.ends.items() if partition[0] == topic)
+
     def records(self) -> int:
         with self.lock:
             return sum(self.ends.values())

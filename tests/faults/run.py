@@ -134,6 +134,7 @@ def run(world: World, args: argparse.Namespace) -> int:
     for text in world.problems[before:]:
         report.add("wrong", text)
     world.say(f"longest_gap partition={place} exits={world.supervisor.exits} "
+              f"loader_restarts={world.tally_load.restarts} "
               f"skipped={','.join(sorted(job.skipped)) or 'none'}")
     counts = report.counts
     print(f"faults={job.faults} records={world.progress.records()} lost={counts['lost']} "

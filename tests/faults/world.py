@@ -138,7 +138,6 @@ class World:
         self._create_topic(PARCELS, 1, "delete", LARGE, ANY_TIME)
         self._create_topic(DELIVERED, 1, "compact", "message.timestamp.before.max.ms=604800000")
         self._create_topic("tally.dead-letters", 1, "delete")
-        self.layout.wait_until_known("tally.dead-letters", self.args.nodes)
         for instance in self.instances:
             instance.start()
         self.wait_calm(START_TIMEOUT_S)
@@ -147,7 +146,8 @@ class World:
         self.supervisor = Supervisor(self.instances, self.say)
         self.progress.start()
         self.tally_load = TallyLoad(self.broker.address, EVENTS, self.args.tally_rate,
-                                    self.work / "kcat.log", seed=self.args.seed)
+                                    self.work / "kcat.log", seed=self.args.seed,
+                                    arrived=lambda: self.progress.end_of(EVENTS))
         self.tally_load.start()
         self.crm_load.start()
 
