@@ -39,6 +39,10 @@ class Errands {
   Errands(const Errands&) = delete;
   Errands& operator=(const Errands&) = delete;
 
+  /// Whether this is about to end and waits for the errands under way: those of several questions
+  /// ask no further one. From any thread.
+  bool is_stopping() const { return is_stopping_; }
+
   /// Starts to compute an answer; calls `on_answer` from the errand's thread once it is there.
   /// Neither function may throw. Skips the errand if nobody holds its result any more when its turn
   /// comes.
@@ -64,8 +68,8 @@ class Errands {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> errands_;
-  bool is_stopping_ = false;
-  std::vector<std::thread> threads_;  ///< last: they use the rest
+  std::atomic<bool> is_stopping_ = false;  ///< written under the lock
+  std::vector<std::thread> threads_;       ///< last: they use the rest
 };
 
 }  // namespace millrace::engine

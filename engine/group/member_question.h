@@ -1,6 +1,5 @@
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,8 +7,8 @@
 #include "millrace/core/clock.h"
 #include "millrace/core/result.h"
 
-#include "engine/base/backoff.h"
 #include "engine/base/errands.h"
+#include "engine/base/question.h"
 #include "engine/clients/clients.h"
 
 namespace millrace::engine {
@@ -25,7 +24,7 @@ class MemberQuestion {
                  const std::string& instance);
 
   /// Drops an answer that is under way: another generation is about to begin.
-  void drop();
+  void drop() { question_.drop(); }
   /// Asks for the members, and returns each answer once. Asks again after growing pauses when a
   /// failure may pass, or when an answer lacks this instance: Kafka does not list it yet, or took
   /// it for gone, which its own client does not know yet.
@@ -33,14 +32,10 @@ class MemberQuestion {
   Result<std::optional<Members>> poll();
 
  private:
-  using Answer = Pending<Result<Members>>;
-
   Admin& admin_;
-  const Clock& clock_;
   const std::string& instance_;
-  std::optional<Backoff> backoff_;        ///< never empty; of this generation
-  std::shared_ptr<const Answer> answer_;  ///< null: not asked for
-  Errands errands_;                       ///< last: its threads use the rest
+  Question<Result<Members>> question_;  ///< of this generation
+  Errands errands_;                     ///< last: its threads use the rest
 };
 
 }  // namespace millrace::engine

@@ -16,34 +16,28 @@ constexpr size_t kTopicThreads = 3;
 TopicQuestions::TopicQuestions(const ClientFactory& clients, Admin& admin, const Clock& clock,
                                const std::string& application_id)
     : admin_(admin),
-      clock_(clock),
       topics_(group_topics(application_id)),
-      backoff_(std::in_place, clock, kEndsPauseMaxMs),
+      ends_(clock, kEndsPauseMaxMs),
       errands_(clients.answers_at_once() ? 0 : kTopicThreads) {}
 
 void TopicQuestions::ask_for_ends() {
   needs_ends_ = true;
-  ends_.reset();
-  backoff_.emplace(clock_, kEndsPauseMaxMs);
+  ends_.drop();
 }
 
 bool TopicQuestions::have_ends(GroupLog& log) {
   if (!needs_ends_) return true;
-  if (ends_ == nullptr) {
-    if (!backoff_->is_due()) return false;
-    ends_ = errands_.ask([this] { return GroupLog::ends(admin_, topics_); }, [] {});
-  }
-  if (!ends_->is_there()) return false;
-  const auto answered = std::exchange(ends_, nullptr);
-  const Result<GroupLog::Ends>& ends = answered->answer();
-  if (!ends.ok()) {
-    if (backoff_->record_failure()) {
-      spdlog::warn("the end of the group's log is not known yet: {}", ends.message());
+  const std::optional<Result<GroupLog::Ends>> ends =
+      ends_.poll(errands_, [this] { return GroupLog::ends(admin_, topics_); });
+  if (!ends) return false;
+  if (!ends->ok()) {
+    if (ends_.record_failure()) {
+      spdlog::warn("the end of the group's log is not known yet: {}", ends->message());
     }
     return false;
   }
   needs_ends_ = false;
-  log.expect(*ends);
+  log.expect(**ends);
   return true;
 }
 
@@ -60,6 +54,7 @@ Status TopicQuestions::check_topics() {
 Status TopicQuestions::look_for_topics() const {
   for (const std::string& name :
        {topics_.control, topics_.spare, topics_.plan, topics_.instances}) {
+    if (errands_.is_stopping()) return {};  // each may take as long as brokers that are away
     const Result<TopicDescription> described = admin_.describe_topic(name);
     // Another failure says that Kafka is away, which passes.
     if (!described.ok() && described.code() == ErrorCode::kNotFound) {

@@ -1,14 +1,13 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "millrace/core/clock.h"
 #include "millrace/core/result.h"
 
-#include "engine/base/backoff.h"
 #include "engine/base/errands.h"
+#include "engine/base/question.h"
 #include "engine/clients/clients.h"
 #include "engine/group/group_log.h"
 
@@ -37,13 +36,11 @@ class TopicQuestions {
   Status look_for_topics() const;
 
   Admin& admin_;
-  const Clock& clock_;
   const GroupTopics topics_;
   bool needs_ends_ = false;
-  std::optional<Backoff> backoff_;  ///< never empty; of the question for the ends
-  std::shared_ptr<const Pending<Result<GroupLog::Ends>>> ends_;  ///< null: nothing is asked
-  std::shared_ptr<const Pending<Status>> found_;                 ///< null: nothing is asked
-  Errands errands_;                                              ///< last: it uses the rest
+  Question<Result<GroupLog::Ends>> ends_;
+  std::shared_ptr<const Pending<Status>> found_;  ///< null: nothing is asked
+  Errands errands_;                               ///< last: it uses the rest
 };
 
 }  // namespace millrace::engine

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -12,7 +13,8 @@ namespace millrace::engine {
 namespace {
 
 /// Some threads may wait for brokers that are away while others get answers.
-constexpr size_t kThreads = 4;
+constexpr size_t kFenceThreads = 4;
+constexpr size_t kStartThreads = 4;
 
 }  // namespace
 
@@ -22,35 +24,34 @@ StartFinder::StartFinder(Instance& instance, Admin& admin, const ProducerSession
       admin_(admin),
       session_(session),
       on_answer_(std::move(on_answer)),
-      errands_(instance.clients.answers_at_once() ? 0 : kThreads) {}
+      fences_(instance.clients.answers_at_once() ? 0 : kFenceThreads),
+      starts_(instance.clients.answers_at_once() ? 0 : kStartThreads) {}
 
 void StartFinder::add_dead(std::span<const std::string> instances) {
   if (!session_.is_transactional()) return;
-  const Backoff backoff(instance_.clock, instance_.options.retry_backoff_max_ms);
-  for (const std::string& instance : instances) dead_.try_emplace(instance, Fence{backoff, {}});
+  for (const std::string& instance : instances) {
+    dead_.try_emplace(instance, instance_.clock, instance_.options.retry_backoff_max_ms);
+  }
 }
 
 Status StartFinder::fence_dead() {
   for (auto place = dead_.begin(); place != dead_.end();) {
     auto& [name, fence] = *place;
-    if (fence.answer == nullptr && fence.backoff.is_due()) {
-      fence.answer =
-          errands_.ask([this, dead = name] { return end_transactions_of(dead); }, on_answer_);
-    }
-    if (fence.answer == nullptr || !fence.answer->is_there()) {
+    const std::optional<Status> fenced = fence.poll(
+        fences_, [this, dead = name] { return end_transactions_of(dead); }, on_answer_);
+    if (!fenced) {
       ++place;
       continue;
     }
-    const Status fenced = std::exchange(fence.answer, nullptr)->answer();
-    if (fenced.ok()) {
+    if (fenced->ok()) {
       spdlog::info("fenced instance={}", name);
       place = dead_.erase(place);
       continue;
     }
-    if (!is_passing(fenced.code())) return fenced;
-    if (fence.backoff.record_failure()) {
+    if (!is_passing(fenced->code())) return *fenced;
+    if (fence.record_failure()) {
       spdlog::warn("an instance that is gone cannot be fenced, so its tasks wait instance={} {}",
-                   name, fenced.message());
+                   name, fenced->message());
     }
     ++place;
   }
@@ -70,7 +71,7 @@ Status StartFinder::end_transactions_of(const std::string& instance) const {
 }
 
 std::shared_ptr<const StartFinder::Answer> StartFinder::ask(StartQuestion question) {
-  return errands_.ask([this, asked = std::move(question)] { return find(asked); }, on_answer_);
+  return starts_.ask([this, asked = std::move(question)] { return find(asked); }, on_answer_);
 }
 
 Result<StartAnswer> StartFinder::find(const StartQuestion& question) const {

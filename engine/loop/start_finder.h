@@ -10,8 +10,8 @@
 
 #include "millrace/core/result.h"
 
-#include "engine/base/backoff.h"
 #include "engine/base/errands.h"
+#include "engine/base/question.h"
 #include "engine/clients/clients.h"
 #include "engine/commit/producer_session.h"
 #include "engine/loop/instance.h"
@@ -68,11 +68,6 @@ class StartFinder {
   std::shared_ptr<const Answer> ask(StartQuestion question);
 
  private:
-  using Fenced = Pending<Status>;
-  struct Fence {
-    Backoff backoff;
-    std::shared_ptr<const Fenced> answer;  ///< null: not asked for yet, or not again
-  };
   Status end_transactions_of(const std::string& instance) const;
   Result<StartAnswer> find(const StartQuestion& question) const;
   Result<StartPosition> locate(const StartQuestion& question) const;
@@ -81,8 +76,11 @@ class StartFinder {
   Admin& admin_;
   const ProducerSession& session_;
   const std::function<void()> on_answer_;
-  std::map<std::string, Fence> dead_;
-  Errands errands_;  ///< last: its threads use the rest
+  std::map<std::string, Question<Status>> dead_;
+  // Last: their threads use the rest. The dead have their own, so that those that cannot be fenced
+  // hold up no start of a task that they never ran.
+  Errands fences_;
+  Errands starts_;
 };
 
 }  // namespace millrace::engine

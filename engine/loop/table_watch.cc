@@ -30,6 +30,7 @@ Status TableWatch::check() {
 
 Status TableWatch::look() const {
   for (const auto& [topic, partitions] : partitions_) {
+    if (errands_.is_stopping()) return {};  // each may take as long as brokers that are away
     const Result<TopicDescription> now = admin_.describe_topic(topic);
     if (!now.ok() || now->partitions <= partitions) continue;
     return Error{ErrorCode::kConfig,

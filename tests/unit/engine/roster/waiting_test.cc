@@ -186,6 +186,30 @@ TEST_F(Waiting, AProducerThatIsSlowToOpenDoesNotHoldUpTheLoop) {
   EXPECT_TRUE(slow.is_given());
 }
 
+TEST_F(Waiting, TheDeadWhoseBrokerDoesNotAnswerHoldUpNoTaskThatTheyNeverRan) {
+  const std::vector<std::string> dead{"d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8"};
+  SlowAnswer slow;
+  std::atomic<size_t> asked = 0;
+  questions_.answers_at_once = false;
+  questions_.producer = [&](const std::string& id) -> Status {
+    if (!id.starts_with("app-d")) return {};
+    ++asked;
+    slow.wait();
+    return {};
+  };
+  ASSERT_TRUE(home_.open());
+  home_.give({kBad}, {}, {{kBad, dead}});
+  ASSERT_TRUE(home_.turn_until([&] { return asked >= dead.size() / 2; }));
+  home_.give({kGood, kBad}, {}, {{kBad, dead}});
+  pipe_to(kGood);
+  EXPECT_TRUE(home_.turn_until([&] { return home_.values("out").size() == 1; }));
+  EXPECT_FALSE(home_.is_running(kBad));
+  pipe_to(kBad);
+  slow.give();
+  EXPECT_TRUE(home_.turn_until([&] { return home_.values("out").size() == 2; }));
+  EXPECT_TRUE(slow.is_given());
+}
+
 TEST_F(Waiting, AnInputThatLeftItsLogHoldsUpItsOwnTaskOnly) {
   SlowAnswer slow;
   std::atomic<int> asked = 0;
