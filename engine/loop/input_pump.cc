@@ -97,14 +97,14 @@ Status InputPump::reposition(const Input& pumped) {
   TaskInput& input = *pumped.input;
   const std::optional<Admin::Watermarks> marks = marks_.poll(input.partition);
   if (!marks) return {};
-  if (input.position > marks->high) {
+  if (input.fetched > marks->high) {
     return Error{ErrorCode::kConfig,
                  fmt::format("{} ends at {} but this application has read to {}: the topic was "
                              "replaced. Reset the application: delete its offsets and internal "
                              "topics",
-                             input.partition.to_string(), marks->high, input.position)};
+                             input.partition.to_string(), marks->high, input.fetched)};
   }
-  if (input.node->kind == NodeKind::kExchange && marks->low > input.position) {
+  if (input.node->kind == NodeKind::kExchange && marks->low > input.fetched) {
     return Error{
         ErrorCode::kConfig,
         fmt::format("exchange {} begins at {} but this application has read to {} only: records "
@@ -112,16 +112,17 @@ Status InputPump::reposition(const Input& pumped) {
                     "broker's data loss, and continuing would give wrong results. Reset the "
                     "application: stop all instances, delete its internal topics, its group's "
                     "offsets and the state directories",
-                    input.partition.to_string(), marks->low, input.position)};
+                    input.partition.to_string(), marks->low, input.fetched)};
   }
   spdlog::error("records gone by retention before they were read {} from={} to={}",
-                input.partition.to_string(), input.position, marks->low);
+                input.partition.to_string(), input.fetched, marks->low);
   metrics_.dropped("expired").add(
-      static_cast<double>(std::max<int64_t>(marks->low - input.position, 0)));
+      static_cast<double>(std::max<int64_t>(marks->low - input.fetched, 0)));
   const std::vector<TopicPartition> partition{input.partition};
   MILLRACE_RETURN_IF_ERROR(fetcher_->remove(partition));
-  input.position = std::max(input.position, marks->low);
-  const std::vector<PartitionOffset> start{{input.partition, input.position}};
+  input.fetched = std::max(input.fetched, marks->low);
+  if (input.queue.empty()) input.position = input.fetched;
+  const std::vector<PartitionOffset> start{{input.partition, input.fetched}};
   return fetcher_->add(start);
 }
 

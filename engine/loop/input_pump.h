@@ -47,7 +47,8 @@ class InputPump {
     const TopicTraffic* traffic = nullptr;
   };
   Status poll_input(Input& pumped, Outcome& outcome);
-  /// Handles a position that is not in the log any more.
+  /// Handles the next offset to fetch that is not in the log any more. The task may have processed
+  /// less: what it has in its queue is not lost.
   Status reposition(const Input& pumped);
   const TopicTraffic& traffic_of(const std::string& topic);
 

@@ -80,6 +80,7 @@ Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> ba
                   "timers on the wall clock need to know the backlog of every input");
   for (size_t i = 0; i < inputs_.size(); ++i) {
     inputs_[i].position = offsets[i];
+    inputs_[i].fetched = offsets[i];
     inputs_[i].frozen_position = offsets[i];
     inputs_[i].end_offset = 0;
     inputs_[i].is_at_end = false;
@@ -129,6 +130,8 @@ void Task::accept(TaskInput& input, RecordBatch batch, const FetchOutcome& outco
   } else if (outcome.records > 0) {
     input.is_at_end = false;
   }
+  if (!batch.records().empty()) input.fetched = batch.records().back().offset + 1;
+  if (outcome.end_offset) input.fetched = std::max(input.fetched, *outcome.end_offset);
   input.queue.push(std::move(batch));
 }
 

@@ -52,6 +52,7 @@ struct TaskInput {
   TopicPartition partition;
   InputQueue queue;
   int64_t position = 0;     ///< offset of the next record to process
+  int64_t fetched = 0;      ///< offset after the last record that was fetched
   int64_t end_offset = 0;   ///< where the broker last said that there is nothing more
   int64_t backlog_end = 0;  ///< records before it were there at the task's start
   bool is_at_end = false;   ///< no record came since it said so
