@@ -34,8 +34,7 @@ DataPlane::DataPlane(Instance& instance, Application& application, ProducerSessi
             instance.metrics),
       feed_(instance.metrics, application.outputs(), instance.clock),
       pacer_(instance.options),
-      housekeeper_(std::make_unique<Housekeeper>(instance.clients, instance.metrics, instance.clock,
-                                                 kHousekeepingInterval)),
+      housekeeper_(instance.clients, instance.metrics, instance.clock, kHousekeepingInterval),
       committer_(session, instance.scheduler, fail_point, instance.metrics, instance.clock,
                  round_trips_of(instance)) {}
 
@@ -145,7 +144,7 @@ Status DataPlane::finish_commit() {
       done.push_back({input.partition, input.frozen_position});
     }
   }
-  if (housekeeper_ != nullptr) housekeeper_->purge_before(done);
+  housekeeper_.purge_before(done);
   may_forget_ = true;
   feed_.add_commit(*committed);
   pacer_.committed(instance_.clock.steady_ns(), !inputs_at_end_);
@@ -176,7 +175,7 @@ void DataPlane::report(bool is_idle, size_t cached_bytes) {
       {.dirty_bytes = dirty_bytes(), .queued_bytes = queued_bytes_, .cached_bytes = cached_bytes},
       tasks_.size());
   feed_.set_freshness(oldest_event_ms);
-  if (housekeeper_ != nullptr) housekeeper_->set_positions(std::move(positions));
+  housekeeper_.set_positions(std::move(positions));
 }
 
 std::vector<Task*> DataPlane::dirty_tasks() const {

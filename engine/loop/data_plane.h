@@ -61,8 +61,9 @@ class DataPlane {
   void prune_broadcasts();
   /// Sets the metrics of the present state. `cached_bytes`: of all tasks' stores.
   void report(bool is_idle, size_t cached_bytes);
-  /// Ends the work beside the loop. Fetched and uncommitted records stay as they are.
-  void close() { housekeeper_.reset(); }
+  /// Ends the work beside the loop, and does not wait for it. Fetched and uncommitted records stay
+  /// as they are.
+  void close() { housekeeper_.stop(); }
 
   /// The tasks that run, ascending by id.
   const std::vector<Task*>& tasks() const { return tasks_; }
@@ -92,7 +93,7 @@ class DataPlane {
   InputPump pump_;
   MetricsFeed feed_;
   CommitPacer pacer_;
-  std::unique_ptr<Housekeeper> housekeeper_;  ///< null: closed
+  Housekeeper housekeeper_;
 
   GroupMetadata group_;
   std::vector<Task*> tasks_;  ///< ascending by id

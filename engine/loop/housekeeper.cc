@@ -14,12 +14,16 @@ Housekeeper::Housekeeper(ClientFactory& clients, Metrics& metrics, const Clock& 
       }) {}
 
 Housekeeper::~Housekeeper() {
+  stop();
+  thread_.join();
+}
+
+void Housekeeper::stop() {
   {
     const std::lock_guard lock(mutex_);
     is_stopping_ = true;
   }
   stopping_.notify_all();
-  thread_.join();
 }
 
 void Housekeeper::purge_before(std::span<const PartitionOffset> positions) {

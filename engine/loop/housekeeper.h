@@ -26,10 +26,13 @@ class Housekeeper {
   /// Rounds are `interval` apart. All must outlive this.
   Housekeeper(ClientFactory& clients, Metrics& metrics, const Clock& clock,
               std::chrono::milliseconds interval);
+  /// Waits for the question that is under way: it may be one to a broker that is away.
   ~Housekeeper();
   Housekeeper(const Housekeeper&) = delete;
   Housekeeper& operator=(const Housekeeper&) = delete;
 
+  /// Begins no further question, and waits for none.
+  void stop();
   /// Takes committed positions of exchange topics: records before them may go.
   void purge_before(std::span<const PartitionOffset> positions);
   /// Takes the positions of all inputs of this instance, for the lag.

@@ -107,7 +107,7 @@ class Program {
       status = (*engine)->run();
       signals_.on_stop({});
     }
-    if (!status.ok()) signals_.limit_end(exit_code(status.error()));
+    signals_.limit_end(status.ok() ? ExitCode::kOk : exit_code(status.error()));
     if (*server != nullptr) (*server)->stop();
     return status;
   }

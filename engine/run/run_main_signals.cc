@@ -51,6 +51,7 @@ void SignalThread::on_stop(std::function<void()> stop) {
 
 void SignalThread::limit_end(ExitCode code) {
   end_code_ = code;
+  is_ending_ = true;
 }
 
 void SignalThread::request_stop() {
@@ -73,15 +74,17 @@ void SignalThread::run() {
       deadline = SteadyClock::now() + std::chrono::milliseconds(stop_timeout_ms_);
       request_stop();
     }
-    const ExitCode failure = end_code_;
     const auto now = SteadyClock::now();
-    if (failure != ExitCode::kOk && deadline == SteadyClock::time_point::max()) {
+    if (is_ending_ && deadline == SteadyClock::time_point::max()) {
       deadline = now + std::chrono::milliseconds(stop_timeout_ms_);
     }
     if (now >= deadline && !done_) {
-      spdlog::error("the orderly stop took too long: ending at once timeout_ms={}",
-                    stop_timeout_ms_);
-      end_at_once(failure == ExitCode::kOk ? ExitCode::kTooSlow : failure);
+      const ExitCode code = end_code_;
+      spdlog::log(code == ExitCode::kOk ? spdlog::level::warn : spdlog::level::err,
+                  "{} took too long: ending at once timeout_ms={} exit_code={}",
+                  is_ending_ ? "the end" : "the orderly stop", stop_timeout_ms_,
+                  static_cast<int>(code));
+      end_at_once(code);
     }
   }
 }

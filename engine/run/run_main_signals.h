@@ -25,8 +25,9 @@ class SignalThread {
   bool stop_requested() const { return stop_requested_; }
   /// Replaces what the first signal calls; called at once if that signal has come. Empty: nothing.
   void on_stop(std::function<void()> stop);
-  /// The engine failed: from now on also ends the process by force, with this code, when its end
-  /// takes longer than allowed, since the supervisor of the process waits for the end.
+  /// The engine has failed, or has stopped in order: all that is left is to end. From now on ends
+  /// the process by force, with this code, when that takes longer than allowed: questions to
+  /// brokers that are away may be under way, and the supervisor of the process waits for the end.
   void limit_end(ExitCode code);
 
  private:
@@ -34,7 +35,8 @@ class SignalThread {
   void request_stop();
 
   const int64_t stop_timeout_ms_;
-  std::atomic<ExitCode> end_code_ = ExitCode::kOk;  ///< of a failure
+  std::atomic<ExitCode> end_code_ = ExitCode::kTooSlow;
+  std::atomic<bool> is_ending_ = false;
   std::atomic<bool> stop_requested_ = false;
   std::atomic<bool> done_ = false;
   std::mutex mutex_;

@@ -19,4 +19,9 @@ TEST(SignalThreadDeathTest, AnEndAfterAFailureThatHangsIsMadeByForceWithItsCode)
   EXPECT_EXIT(hang_after(ExitCode::kTopology), ::testing::ExitedWithCode(3), "");
 }
 
+TEST(SignalThreadDeathTest, AnEndAfterAnOrderlyStopThatWaitsForABrokerIsAnOrderlyOne) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(hang_after(ExitCode::kOk), ::testing::ExitedWithCode(0), "");
+}
+
 }  // namespace millrace::engine::run_main_signals_test

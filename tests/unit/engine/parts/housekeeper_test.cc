@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -37,6 +38,27 @@ TEST(Housekeeper, EndsAfterTheQuestionThatIsUnderWay) {
     while (asked == 0) std::this_thread::sleep_for(milliseconds(1));
   }
   EXPECT_LT(asked, kPartitions / 2);
+}
+
+TEST(Housekeeper, AStopDoesNotWaitForABrokerThatIsAway) {
+  const testing::ManualClock clock{1'700'000'000'000};
+  testing::MemoryBroker broker;
+  broker.create_topic("in", 1);
+  std::atomic<bool> is_asking = false;
+  std::promise<void> answer;
+  Questions questions;
+  questions.watermarks = [&, given = answer.get_future().share()](const TopicPartition&) {
+    is_asking = true;
+    given.wait();
+    return Status();
+  };
+  AskingClients clients(broker.clients(), questions);
+  Metrics metrics("app");
+  Housekeeper housekeeper(clients, metrics, clock, milliseconds(1));
+  housekeeper.set_positions({{{"in", 0}, 0, false}});
+  while (!is_asking) std::this_thread::sleep_for(milliseconds(1));
+  housekeeper.stop();
+  answer.set_value();
 }
 
 }  // namespace millrace::engine::housekeeper_test
