@@ -167,7 +167,10 @@ struct GroupMember {
 class Admin {
  public:
   virtual ~Admin() = default;
+  /// Topics that one broker knows: one that was made a moment ago may be missing.
   virtual Result<std::vector<TopicDescription>> list_topics() = 0;
+  /// Error: `kNotFound` when the topic does not exist, after the time in which every broker that
+  /// answers has heard of a new one.
   virtual Result<TopicDescription> describe_topic(const std::string& topic) = 0;
   /// Existing topics are no error; waits until the new ones can be used.
   virtual Status create_topics(std::span<const NewTopic> topics) = 0;

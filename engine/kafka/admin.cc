@@ -14,6 +14,7 @@
 #include "engine/kafka/config.h"
 #include "engine/kafka/errors.h"
 #include "engine/kafka/partitions.h"
+#include "engine/kafka/until_known.h"
 
 namespace millrace::engine::kafka {
 namespace {
@@ -41,6 +42,10 @@ Error repeatable(Error error) {
 
 Error failed(std::string_view context, rd_kafka_resp_err_t error, const char* detail = nullptr) {
   return repeatable(make_error(context, error, detail != nullptr ? detail : ""));
+}
+
+Error does_not_exist(const std::string& topic) {
+  return {ErrorCode::kNotFound, fmt::format("topic {} does not exist", topic)};
 }
 
 bool has_leaders(const rd_kafka_metadata_topic_t& topic) {
@@ -114,7 +119,7 @@ Result<KafkaAdmin::Partitions> KafkaAdmin::partitions_of(const std::string& topi
   if (listed.topic_cnt != 1) return failed("topic " + topic, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC);
   const rd_kafka_metadata_topic_t& found = listed.topics[0];
   if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-    return Error{ErrorCode::kNotFound, fmt::format("topic {} does not exist", topic)};
+    return does_not_exist(topic);
   }
   if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return failed("topic " + topic, found.err);
   return Partitions{.count = found.partition_cnt, .have_leaders = has_leaders(found)};
@@ -153,6 +158,7 @@ Result<std::map<std::string, std::string>> KafkaAdmin::topic_config(
   std::map<std::string, std::string> config;
   for (const rd_kafka_ConfigResource_t* answer : std::span(resources, count)) {
     const auto error = rd_kafka_ConfigResource_error(answer);
+    if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return does_not_exist(topic);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return failed("configuration of topic " + topic, error,
                     rd_kafka_ConfigResource_error_string(answer));
@@ -169,6 +175,10 @@ Result<std::map<std::string, std::string>> KafkaAdmin::topic_config(
 }
 
 Result<TopicDescription> KafkaAdmin::describe_topic(const std::string& topic) {
+  return until_known([&] { return describe_at_once(topic); });
+}
+
+Result<TopicDescription> KafkaAdmin::describe_at_once(const std::string& topic) const {
   const auto partitions = partitions_of(topic, kTimeoutMs);
   if (!partitions.ok()) return partitions.status();
   auto config = topic_config(topic);
@@ -251,24 +261,35 @@ Result<Admin::Watermarks> KafkaAdmin::watermarks(const TopicPartition& partition
       rd_kafka_query_watermark_offsets(client_.get(), partition.topic.c_str(), partition.partition,
                                        &marks.low, &marks.high, kTimeoutMs);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return marks;
-  const auto present = partitions_of(partition.topic, kLeadersTimeoutMs);
-  // librdkafka knows only partitions that have a leader.
+  const bool is_unknown = error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+                          error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+                          error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+  const auto ask = [&] { return partitions_of(partition.topic, kLeadersTimeoutMs); };
+  const auto present = is_unknown ? until_known(ask) : ask();
+  // librdkafka knows only partitions that have a leader, and a new leader may not know that it is.
   const bool is_there = present.ok() && partition.partition < present->count;
-  if (error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && is_there) {
-    error = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
-  }
+  if (is_unknown && is_there) error = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
   return failed("watermarks of " + partition.to_string(), error);
+}
+
+Result<Client> KafkaAdmin::take_members_client() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (members_client_) return std::move(*std::exchange(members_client_, std::nullopt));
+  }
+  ClientConfig config(options_, ClientKind::kConsumer, "members");
+  config.set("socket.timeout.ms", kMembersTimeoutMs);
+  return config.create();
 }
 
 Result<std::vector<GroupMember>> KafkaAdmin::group_members() {
   // rd_kafka_list_groups asks every broker that the client has ever heard of, and waits for all of
-  // them. A client of its own hears only of those that live now.
+  // them. So a client that one of them did not answer goes, and the next one hears only of those
+  // that live then.
   // Not by rd_kafka_DescribeConsumerGroups: when the coordinator's connection goes down at the
   // wrong moment, it uses memory that it has freed and ends the process (librdkafka's pull request
   // 5397, which no release up to 2.15.0 holds).
-  ClientConfig config(options_, ClientKind::kConsumer, "members");
-  config.set("socket.timeout.ms", kMembersTimeoutMs);
-  const auto client = config.create();
+  Result<Client> client = take_members_client();
   if (!client.ok()) return client.status();
   const std::string& group = options_.application_id;
   const rd_kafka_group_list* raw = nullptr;
@@ -278,6 +299,10 @@ Result<std::vector<GroupMember>> KafkaAdmin::group_members() {
   // group is there, and whole, if its coordinator answered.
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR__PARTIAL) {
     return failed("members of group " + group, error);
+  }
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const std::lock_guard lock(mutex_);
+    members_client_ = *std::move(client);
   }
   if (list->group_cnt != 1) {
     return Error{ErrorCode::kRetriable, fmt::format("group {} does not exist yet", group)};

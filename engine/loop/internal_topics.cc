@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -19,18 +20,36 @@ namespace {
 
 using Counts = std::map<std::string, int32_t>;
 
-Status missing_topics(const Topology& topology, const Counts& existing) {
-  std::vector<std::string> missing;
+/// Topics that are not ours, each with what the application does with it.
+std::vector<std::pair<std::string, std::string>> external_topics(const Topology& topology) {
+  std::vector<std::pair<std::string, std::string>> topics;
   for (const Node& node : topology.nodes()) {
-    const bool is_external = node.kind == NodeKind::kSource || node.kind == NodeKind::kSink;
-    if (!is_external || existing.contains(node.topic.name)) continue;
-    missing.push_back(fmt::format("'{}' ({} by node '{}')", node.topic.name,
-                                  node.kind == NodeKind::kSource ? "read" : "written", node.name));
+    if (node.kind != NodeKind::kSource && node.kind != NodeKind::kSink) continue;
+    topics.emplace_back(
+        node.topic.name,
+        fmt::format("{} by node '{}'", node.kind == NodeKind::kSource ? "read" : "written",
+                    node.name));
   }
   for (const TopicUse& broadcast : topology.broadcasts()) {
-    if (!existing.contains(broadcast.name)) {
-      missing.push_back(fmt::format("'{}' (a broadcast table)", broadcast.name));
+    topics.emplace_back(broadcast.name, "a broadcast table");
+  }
+  return topics;
+}
+
+/// Adds topics to `existing` that the broker that listed them had not heard of yet.
+Status missing_topics(Admin& admin, const Topology& topology, Counts& existing) {
+  std::vector<std::string> missing;
+  for (const auto& [name, use] : external_topics(topology)) {
+    if (existing.contains(name)) continue;
+    if (missing.empty()) {
+      const Result<TopicDescription> described = admin.describe_topic(name);
+      if (described.ok()) {
+        existing[name] = described->partitions;
+        continue;
+      }
+      if (described.code() != ErrorCode::kNotFound) return described.status();
     }
+    missing.push_back(fmt::format("'{}' ({})", name, use));
   }
   if (missing.empty()) return {};
   return Error{ErrorCode::kConfig,
@@ -158,7 +177,7 @@ Result<ResolvedTopology> prepare_topics(Admin& admin, const Topology& topology,
   if (!listed.ok()) return listed.status();
   Counts existing;
   for (const TopicDescription& topic : *listed) existing[topic.name] = topic.partitions;
-  MILLRACE_RETURN_IF_ERROR(missing_topics(topology, existing));
+  MILLRACE_RETURN_IF_ERROR(missing_topics(admin, topology, existing));
 
   Result<ResolvedTopology> resolved =
       resolve(topology, options.application_id, [&](const std::string& topic) {

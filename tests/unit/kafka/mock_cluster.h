@@ -40,6 +40,12 @@ class MockCluster {
     rd_kafka_mock_push_request_errors(cluster_, kProduce, 1,
                                       RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER);
   }
+  /// Whether its brokers know the topic.
+  void set_unknown(const std::string& topic, bool is_unknown) {
+    rd_kafka_mock_topic_set_error(
+        cluster_, topic.c_str(),
+        is_unknown ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART : RD_KAFKA_RESP_ERR_NO_ERROR);
+  }
   void set_up() { rd_kafka_mock_broker_set_up(cluster_, kBroker); }
 
  private:

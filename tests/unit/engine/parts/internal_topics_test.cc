@@ -55,6 +55,19 @@ TEST_F(InternalTopics, ThatAnotherInstanceMakesMeanwhileAreNotTakenForDeleted) {
   EXPECT_TRUE(prepared.ok()) << prepared.message();
 }
 
+TEST_F(InternalTopics, AnInputThatOneBrokerHasNotHeardOfYetIsNotMissing) {
+  Questions questions;
+  questions.change_list = [](std::vector<TopicDescription>& topics) {
+    std::erase_if(topics, [](const TopicDescription& topic) { return topic.name == "words"; });
+  };
+  admin_ = std::make_unique<AskingAdmin>(std::move(admin_), questions);
+  const Status prepared = prepare();
+  EXPECT_TRUE(prepared.ok()) << prepared.message();
+  EXPECT_EQ(broker_.partitions("app-counts-changelog"), 3);
+  broker_.delete_topic("words");
+  EXPECT_THAT(prepare().message(), HasSubstr("topics do not exist: 'words'"));
+}
+
 TEST_F(InternalTopics, InheritNothingThatAGuaranteeRestsOn) {
   options_.min_insync_replicas = 2;
   ASSERT_TRUE(prepare());

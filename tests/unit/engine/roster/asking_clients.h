@@ -23,6 +23,7 @@ struct Questions {
   /// Changes an answer of the broker.
   std::function<void(std::vector<PartitionOffset>&)> change_committed;
   std::function<void(const TopicPartition&, Admin::Watermarks&)> change_watermarks;
+  std::function<void(std::vector<TopicDescription>&)> change_list;
   /// Records of a broadcast topic's partition that are shown, as if more had not come yet.
   size_t table_records_max = SIZE_MAX;
   bool answers_at_once = true;
@@ -33,7 +34,11 @@ class AskingAdmin final : public Admin {
   AskingAdmin(std::unique_ptr<Admin> admin, const Questions& questions)
       : admin_(std::move(admin)), questions_(questions) {}
 
-  Result<std::vector<TopicDescription>> list_topics() override { return admin_->list_topics(); }
+  Result<std::vector<TopicDescription>> list_topics() override {
+    Result<std::vector<TopicDescription>> answer = admin_->list_topics();
+    if (answer.ok() && questions_.change_list) questions_.change_list(*answer);
+    return answer;
+  }
   Result<TopicDescription> describe_topic(const std::string& topic) override {
     return admin_->describe_topic(topic);
   }
