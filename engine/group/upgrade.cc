@@ -25,9 +25,9 @@ Status check_same_numbers(const std::vector<std::string>& ours, const InstanceRe
         ErrorCode::kConfig,
         fmt::format(
             "sub-topology {} reads '{}' here, and '{}' in the version that instance '{}' of "
-            "this application runs: the two would take each other's tasks for their own. "
-            "Stop all instances, then start the new version; one that was killed counts "
-            "until session.timeout.ms is over",
+            "this application runs or starts: the two would take each other's tasks for their "
+            "own. Stop all instances of both versions, then start those of one version; one that "
+            "was killed counts until session.timeout.ms is over",
             i, ours[i], theirs.inputs[i], theirs.instance)};
   }
   return {};

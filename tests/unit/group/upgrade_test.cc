@@ -38,7 +38,7 @@ TEST(Upgrade, ANumberMeansTheSameInputsToBothVersions) {
   EXPECT_THAT(refused.message(),
               AllOf(HasSubstr("sub-topology 1 reads 'c' here, and 'new' in the version that "
                               "instance 'other'"),
-                    HasSubstr("Stop all instances")));
+                    HasSubstr("Stop all instances of both versions")));
 }
 
 class UpgradeTest : public ::testing::Test {
@@ -95,6 +95,27 @@ TEST_F(UpgradeTest, AVersionThatRenumbersEndsBesideAnOlderOne) {
     new_version.reset();
     ASSERT_TRUE(settle({old_version.get()}));
     EXPECT_EQ(old_version->owned->active.size(), 2U);
+  }
+}
+
+TEST_F(UpgradeTest, OfTwoVersionsThatStartTogetherOneEndsAndTheOtherRuns) {
+  for (const auto& [older, newer] : {std::pair("a", "b"), std::pair("d", "c")}) {
+    std::vector<std::unique_ptr<Member>> members;
+    members.push_back(joined(older));
+    members.push_back(renumbered(newer));
+    Status ended;
+    for (int i = 0; i < 1'000 && members.size() == 2; ++i) {
+      for (size_t m = 0; m < members.size() && ended.ok(); ++m) {
+        EXPECT_FALSE(members[m]->owned);
+        ended = members[m]->turn();
+        if (!ended.ok()) members.erase(members.begin() + static_cast<std::ptrdiff_t>(m));
+      }
+      world_.clock.advance(1);
+    }
+    ASSERT_FALSE(ended.ok());
+    EXPECT_EQ(ended.code(), ErrorCode::kConfig);
+    EXPECT_THAT(ended.message(), HasSubstr("Stop all instances of both versions, then start"));
+    ASSERT_TRUE(settle({members.front().get()}));
   }
 }
 
