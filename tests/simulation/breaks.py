@@ -66,7 +66,7 @@ BREAKS = [
           "A1: a question for the group's members that gets no answer ends the instance",
           "engine/group/member_question.cc",
           "  if (!members.ok() && !is_passing(members.code())) return members.status();\n",
-          "  if (!members.ok()) return members.status();\n"),
+          "  if (!members.ok()) return Error{ErrorCode::kConfig, members.message()};\n"),
     Break("task-never-asked-again",
           "A2: a task that could not start, for its changelog had no leader, gets no further turn",
           "engine/loop/task_roster_start.cc",

@@ -46,7 +46,8 @@ std::string_view to_string(Kind kind) {
                                                                "snapshot-cut",
                                                                "snapshot-garbled",
                                                                "snapshot-future",
-                                                               "snapshot-gone"};
+                                                               "snapshot-gone",
+                                                               "members-lost"};
   return kNames.at(static_cast<size_t>(kind));
 }
 

@@ -55,8 +55,9 @@ enum class Kind : unsigned char {
   kSnapshotGarbled,
   kSnapshotFuture,
   kSnapshotGone,
+  kMembersLost,
 };
-inline constexpr size_t kKinds = static_cast<size_t>(Kind::kSnapshotGone) + 1;
+inline constexpr size_t kKinds = static_cast<size_t>(Kind::kMembersLost) + 1;
 std::string_view to_string(Kind kind);
 std::optional<Kind> kind_of(std::string_view name);
 

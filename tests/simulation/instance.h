@@ -13,6 +13,17 @@
 
 namespace millrace::simulation {
 
+/// The answer of the group's coordinator, for a while, when an instance asks for the members.
+struct MembersFault {
+  enum class Form : unsigned char {
+    kNothing,       ///< it moves, or somebody who knows it is away
+    kLate,          ///< a broker that holds nothing is away, and the client waits for it
+    kWithoutAsker,  ///< it took the instance for gone, or has yet to list it
+  };
+  int64_t until_ms = 0;  ///< by steady time
+  Form form = Form::kNothing;
+};
+
 /// One of a world's instances, up or down.
 struct World::Instance {
   std::string name;
@@ -32,6 +43,7 @@ struct World::Instance {
   int64_t down_ms = 0;          ///< of one that is dead
   int64_t frozen_until_ms = 0;  ///< by steady time
   int64_t cut_until_ms = 0;
+  MembersFault members;
   std::vector<Strike> armed;  ///< to come within calls
 };
 

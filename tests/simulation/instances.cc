@@ -10,6 +10,8 @@ namespace millrace::simulation {
 namespace {
 
 constexpr int64_t kSessionMs = 10'000;
+/// For so long a client waits for a broker that is away.
+constexpr int64_t kMembersLateMs = 2'000;
 
 bool is_of_commit(Call call) {
   return call == Call::kFlush || call == Call::kSendOffsets || call == Call::kCommit ||
@@ -149,6 +151,13 @@ LinkHooks World::hooks_of(Instance& instance) {
     instance.has_committed = true;
     note(checks_->committed(instance.name, generation, offsets));
   };
+  hooks.on_members = [this, &instance](std::vector<engine::GroupMember>& members) {
+    const MembersFault& fault = instance.members;
+    if (fault.form != MembersFault::Form::kWithoutAsker || fault.until_ms <= steady_ms()) return;
+    std::erase_if(members, [&](const engine::GroupMember& member) {
+      return member.instance == instance.name;
+    });
+  };
   hooks.on_wait = [this, &instance](int64_t ms) { go_on(instance, ms); };
   return hooks;
 }
@@ -171,6 +180,12 @@ Fate World::on_call(Instance& instance, Call call) {
   }
   if (fate.before || fate.after) return fate;
   if (is_away_ || instance.cut_until_ms > steady_ms()) return {.before = lost(call)};
+  if (call != Call::kMembers || instance.members.until_ms <= steady_ms()) return {};
+  if (instance.members.form == MembersFault::Form::kNothing) return {.before = lost(call)};
+  if (instance.members.form == MembersFault::Form::kLate && !is_nested_) {
+    go_on(instance, kMembersLateMs);
+    if (instance.is_dead) return {.before = dead};
+  }
   return {};
 }
 

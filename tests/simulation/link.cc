@@ -210,7 +210,11 @@ class LinkedAdmin final : public Admin {
     });
   }
   Result<std::vector<engine::GroupMember>> group_members() override {
-    return pass(hooks_, Call::kMembers, [&] { return inner_->group_members(); });
+    return pass(hooks_, Call::kMembers, [&] {
+      Result<std::vector<engine::GroupMember>> members = inner_->group_members();
+      if (members.ok()) hooks_.on_members(*members);
+      return members;
+    });
   }
   Status delete_records(std::span<const PartitionOffset> before) override {
     return pass(hooks_, Call::kTopics, [&] { return inner_->delete_records(before); });

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <thread>
+#include <vector>
 
 #include "millrace/core/result.h"
 
@@ -45,6 +46,8 @@ struct LinkHooks {
   std::function<bool(const TopicPartition&)> has_leader;
   /// The broker has committed these.
   std::function<void(int32_t generation, std::span<const engine::PartitionOffset>)> on_committed;
+  /// The answer to a question for the group's members, which the world may change.
+  std::function<void(std::vector<engine::GroupMember>&)> on_members;
   /// The instance waits, at most so long.
   std::function<void(int64_t ms)> on_wait;
 };

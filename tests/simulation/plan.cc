@@ -21,6 +21,9 @@ constexpr uint64_t kLaterSalt = 0x94d049bb133111eb;
 /// The CRM flow costs as much as some small jobs: one world in so many has it.
 constexpr uint64_t kCrmOneIn = 5;
 constexpr uint64_t kCrmSalt = 0xd6e8feb86659fd93;
+constexpr uint64_t kMembersSalt = 0xbea225f9eb34556d;
+constexpr uint64_t kMembersOneIn = 4;
+constexpr int64_t kMembersStrikesMax = 8;
 
 /// Calls within which a kind can strike; the others strike between turns only.
 bool strikes_in_calls(Kind kind) {
@@ -68,6 +71,24 @@ bool needs_a_call(Kind kind) {
          kind == Kind::kLate;
 }
 
+/// Instances ask for the members rarely, so these faults come beside the others.
+void plan_members(WorldPlan& plan, const PlanOptions& options) {
+  Draws draws(plan.seed ^ kMembersSalt);
+  const bool is_left_out =
+      std::ranges::find(options.without, Kind::kMembersLost) != options.without.end();
+  if (is_left_out || !draws.one_in(kMembersOneIn)) return;
+  for (int64_t i = draws.between(1, kMembersStrikesMax); i > 0; --i) {
+    Strike strike;
+    strike.step = static_cast<int>(draws.below(static_cast<uint64_t>(plan.steps)));
+    strike.kind = Kind::kMembersLost;
+    strike.victim = draws.below(plan.instances);
+    strike.calls = draws.one_in(2) ? static_cast<int>(draws.between(1, kCallsMax)) : 0;
+    strike.salt = draws.salt();
+    plan.strikes.push_back(strike);
+  }
+  std::ranges::stable_sort(plan.strikes, {}, &Strike::step);
+}
+
 }  // namespace
 
 WorldPlan make_plan(uint64_t seed, const PlanOptions& options) {
@@ -89,7 +110,7 @@ WorldPlan make_plan(uint64_t seed, const PlanOptions& options) {
   std::vector<Kind> kinds;
   for (size_t k = 0; k < kKinds; ++k) {
     const auto kind = static_cast<Kind>(k);
-    if (is_of_storage(kind)) continue;
+    if (is_of_storage(kind) || kind == Kind::kMembersLost) continue;
     // A world without some kinds gets deeper into the others.
     const bool is_of_disk = kind == Kind::kDiskLost || kind == Kind::kDiskTorn;
     Draws& from = kind > Kind::kDiskTorn ? later : draws;
@@ -129,6 +150,7 @@ WorldPlan make_plan(uint64_t seed, const PlanOptions& options) {
   }
   std::ranges::stable_sort(plan.strikes, {}, &Strike::step);
   plan_storage(plan, options);
+  plan_members(plan, options);
   return plan;
 }
 

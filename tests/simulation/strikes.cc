@@ -1,5 +1,6 @@
 // The faults of a plan strike a world.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -180,8 +181,18 @@ bool World::hit(Instance& instance, Kind kind, Draws& draws) {
 }
 
 bool World::hit_later_kind(Instance& instance, Kind kind, Draws& draws) {
+  if (kind == Kind::kMembersLost) return lose_members(instance, draws);
   return change_topics(kind, draws) || change_versions(instance, kind, draws) ||
          hit_storage(instance, kind, draws);
+}
+
+/// Mostly while a new generation needs its plan.
+bool World::lose_members(Instance& instance, Draws& draws) {
+  constexpr std::array kForms{MembersFault::Form::kNothing, MembersFault::Form::kLate,
+                              MembersFault::Form::kWithoutAsker};
+  instance.members = {.until_ms = steady_ms() + duration_ms(draws), .form = draws.one_of(kForms)};
+  if (!draws.one_in(3)) broker_.rebalance();
+  return instance.engine != nullptr;
 }
 
 bool World::lose_leader(Draws& draws) {
@@ -330,6 +341,7 @@ void World::heal() {
     instance->armed.clear();
     if (instance->disk != nullptr) instance->disk->heal();
     instance->cut_until_ms = 0;
+    instance->members = {};
     instance->frozen_until_ms = 0;
     if (plan_.has_upgrades && instance->is_next != plan_.ends_upgraded) {
       instance->is_next = plan_.ends_upgraded;

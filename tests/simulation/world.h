@@ -114,6 +114,7 @@ class World {
   void count(const Strike& strike, Phase phase);
   void later(int64_t after_ms, std::function<void()> what);
   bool lose_leader(Draws& draws);
+  bool lose_members(Instance& instance, Draws& draws);
   void compact();
   bool is_read(const std::string& topic) const;
   void cut_inputs();
