@@ -57,6 +57,12 @@ struct ReadResult {
 /// topics, groups and transactional ids of its own, so tests may run side by side and again and
 /// again on one broker.
 class BrokerTest : public ::testing::Test {
+ public:
+  static std::unique_ptr<ClientFactory> clients(const KafkaOptions& options);
+  /// The broker in memory, which a test asks for what a Kafka does in its own time; null: a Kafka
+  /// is tested.
+  static testing::MemoryBroker* memory() { return memory_.get(); }
+
  protected:
   void SetUp() override;
 
@@ -64,7 +70,6 @@ class BrokerTest : public ::testing::Test {
   std::string unique(const std::string& suffix) const { return prefix_ + "-" + suffix; }
   KafkaOptions options() const;
   std::unique_ptr<ClientFactory> clients() const { return clients(options()); }
-  static std::unique_ptr<ClientFactory> clients(const KafkaOptions& options);
   /// Makes a topic and returns its name.
   std::string make_topic(const std::string& suffix, int32_t partitions = 1,
                          std::map<std::string, std::string> config = {});

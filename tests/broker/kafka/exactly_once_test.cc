@@ -203,6 +203,7 @@ TEST_F(ExactlyOnceTest, ATransactionThatTimedOutIsFenced) {
   ASSERT_OK(producer->begin_transaction());
   send(*producer, topic, "late");
   ASSERT_OK(producer->flush());
+  if (memory() != nullptr) memory()->time_out_transaction(unique("tx"));
   ASSERT_TRUE(eventually([&] { return read_to_end(topic).end_offset == 2; })) << "aborted";
   EXPECT_CODE(producer->commit_transaction(), ErrorCode::kFenced);
   const auto successor = transactional("tx", *factory);

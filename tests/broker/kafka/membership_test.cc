@@ -1,5 +1,9 @@
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -19,7 +23,8 @@ class Member {
  public:
   Member(const KafkaOptions& options, const std::vector<std::string>& topics,
          const std::string& spare_topic = kSpareTopic, const std::string& instance = "one")
-      : membership_(must(must(make_kafka_clients(options))->join(topics, spare_topic, instance))) {}
+      : membership_(must(BrokerTest::clients(options)->join(
+            topics, spare_topic, options.instance_id.empty() ? instance : options.instance_id))) {}
 
   Membership& operator*() { return *membership_; }
   Membership* operator->() { return membership_.get(); }
@@ -31,7 +36,7 @@ class Member {
           event = must(membership_->poll());
           return event.has_value();
         },
-        patience_ms);
+        BrokerTest::memory() != nullptr ? 0 : patience_ms);  // there nothing happens by itself
     return event;
   }
 
@@ -65,6 +70,7 @@ class MembershipTest : public BrokerTest {
   KafkaOptions instance(const std::string& id) const {
     KafkaOptions made = options();
     made.instance_id = id;
+    if (memory() != nullptr) memory()->set_sessions(testing::MemoryBroker::Sessions::kStatic);
     return made;
   }
 };
@@ -188,12 +194,15 @@ TEST_F(MembershipTest, ABarrierThatIsNeverAcknowledgedIsLost) {
   const std::string topic = make_topic("t", 2);
   KafkaOptions impatient = options();
   impatient.barrier_timeout_ms = impatient.session_timeout_ms;
-  Member stuck(impatient, {topic});
-  stuck.expect(Kind::kAssigned);
-  Member other(impatient, {topic});
+  Member stuck(impatient, {topic}, kSpareTopic, "stuck");
+  const MembershipEvent before = stuck.expect(Kind::kAssigned);
+  Member other(impatient, {topic}, kSpareTopic, "other");
   stuck.expect(Kind::kRevoked);
+  if (memory() != nullptr) memory()->end_session("stuck");
   stuck.expect(Kind::kLost);
-  EXPECT_EQ(other.expect(Kind::kAssigned).partitions.empty(), false);
+  const MembershipEvent without = other.expect(Kind::kAssigned);
+  EXPECT_GT(without.group.generation, before.group.generation);
+  EXPECT_FALSE(without.partitions.empty());
   stuck->acknowledge_revoked();
   stuck->acknowledge_revoked();
 }
@@ -257,6 +266,7 @@ TEST_F(MembershipTest, WhenTheLeaderIsGoneAnotherMemberGetsItsPartition) {
   const MembershipEvent before = second.expect(Kind::kAssigned);
   EXPECT_THAT(before.partitions, IsEmpty());
   first->close();  // a static member doesn't leave: as after a crash
+  if (memory() != nullptr) memory()->end_session("a", testing::MemoryBroker::Whose::kGone);
   second.expect(Kind::kRevoked);
   second->acknowledge_revoked();
   const MembershipEvent after = second.expect(Kind::kAssigned);
@@ -296,6 +306,31 @@ TEST_F(MembershipTest, TheGroupNamesItsMembersByInstance) {
   first->acknowledge_revoked();
   first.expect(Kind::kAssigned);
   EXPECT_TRUE(eventually([&] { return members() == std::vector<std::string>{"one"}; }));
+}
+
+/// Ids of the threads by which librdkafka's clients live, one each.
+std::set<std::string> living_clients() {
+  std::set<std::string> ids;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::ifstream(entry.path() / "comm") >> name;
+    if (name == "rdk:main") ids.insert(entry.path().filename());
+  }
+  return ids;
+}
+
+TEST_F(MembershipTest, AQuestionForTheMembersTakesTheClientOfTheOneBefore) {
+  const std::string topic = make_topic("t");
+  const auto admin = must(clients()->admin());
+  Member member(options(), {topic});
+  member.expect(Kind::kAssigned);
+  const auto is_answered = [&] { return admin->group_members().ok(); };
+  const std::set<std::string> before = living_clients();
+  ASSERT_TRUE(eventually(is_answered));
+  const std::set<std::string> after_first = living_clients();
+  EXPECT_EQ(after_first.size(), before.size() + 1);
+  ASSERT_TRUE(is_answered());
+  EXPECT_EQ(living_clients(), after_first);
 }
 
 }  // namespace millrace::engine::kafka::membership_test
