@@ -38,7 +38,7 @@ class TopicChecker {
   void add(const engine::FetchedRecord& record) {
     if (profile_) profile_->add(record.key, record.value);
     if (record.value.is_null()) return report_->count_null(0, record.timestamp_ms);
-    const Result<crm::Decoded> decoded = decoder_->decode(record.value);
+    const Result<crm::Decoded> decoded = decoder_->decode(record.value, record.key);
     if (decoded.ok()) {
       report_->count(0, *decoded, record.timestamp_ms);
     } else {
