@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/group/group_log.h"
-#include "engine/group/plan.h"
+#include "engine/plan/plan.h"
 
 namespace millrace::engine {
 

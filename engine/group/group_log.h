@@ -11,7 +11,7 @@
 
 #include "engine/clients/clients.h"
 #include "engine/group/life_watch.h"
-#include "engine/group/plan.h"
+#include "engine/plan/plan.h"
 
 namespace millrace::engine {
 

@@ -3,7 +3,7 @@
 #include <deque>
 #include <string>
 
-#include "engine/group/plan.h"
+#include "engine/plan/plan.h"
 
 namespace millrace::engine {
 

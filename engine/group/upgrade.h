@@ -7,7 +7,7 @@
 #include "millrace/core/result.h"
 
 #include "engine/core/resolved_topology.h"
-#include "engine/group/plan.h"
+#include "engine/plan/plan.h"
 
 namespace millrace::engine {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/clients/clients.h"
-#include "engine/kafka/handles.h"
+#include "engine/kafka/client/handles.h"
 #include "engine/kafka/kafka_clients.h"
 
 namespace millrace::engine::kafka {

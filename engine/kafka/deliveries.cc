@@ -6,7 +6,7 @@
 
 #include "millrace/core/partitioner.h"
 
-#include "engine/kafka/errors.h"
+#include "engine/kafka/client/errors.h"
 
 namespace millrace::engine::kafka {
 namespace {

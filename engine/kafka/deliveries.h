@@ -9,7 +9,7 @@
 #include "millrace/core/bytes.h"
 #include "millrace/core/result.h"
 
-#include "engine/kafka/handles.h"
+#include "engine/kafka/client/handles.h"
 
 namespace millrace::engine::kafka {
 

@@ -7,7 +7,7 @@
 
 #include "millrace/core/ids.h"
 
-#include "engine/kafka/handles.h"
+#include "engine/kafka/client/handles.h"
 
 namespace millrace::engine::kafka {
 

@@ -16,10 +16,10 @@
 
 #include "millrace/core/assert.h"
 
-#include "engine/kafka/config.h"
-#include "engine/kafka/errors.h"
-#include "engine/kafka/library_version.h"
-#include "engine/kafka/partitions.h"
+#include "engine/kafka/client/config.h"
+#include "engine/kafka/client/errors.h"
+#include "engine/kafka/client/library_version.h"
+#include "engine/kafka/client/partitions.h"
 
 namespace millrace::engine::kafka {
 namespace {

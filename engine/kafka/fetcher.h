@@ -7,7 +7,7 @@
 
 #include "engine/clients/clients.h"
 #include "engine/kafka/fetch_waker.h"
-#include "engine/kafka/handles.h"
+#include "engine/kafka/client/handles.h"
 #include "engine/kafka/kafka_clients.h"
 
 namespace millrace::engine::kafka {

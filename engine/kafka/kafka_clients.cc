@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "engine/kafka/admin.h"
-#include "engine/kafka/config.h"
+#include "engine/kafka/client/config.h"
 #include "engine/kafka/fetcher.h"
 #include "engine/kafka/group_slot.h"
 #include "engine/kafka/membership.h"

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "engine/kafka/config.h"
-#include "engine/kafka/errors.h"
-#include "engine/kafka/group_metadata.h"
-#include "engine/kafka/partitions.h"
+#include "engine/kafka/client/config.h"
+#include "engine/kafka/client/errors.h"
+#include "engine/kafka/client/group_metadata.h"
+#include "engine/kafka/client/partitions.h"
 
 namespace millrace::engine::kafka {
 namespace {

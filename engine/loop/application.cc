@@ -6,7 +6,7 @@
 
 #include "millrace/core/assert.h"
 
-#include "engine/loop/internal_topics.h"
+#include "engine/topics/internal_topics.h"
 
 namespace millrace::engine {
 

@@ -13,7 +13,7 @@
 #include "millrace/engine/metrics.h"
 
 #include "engine/clients/clients.h"
-#include "engine/loop/hidden_records.h"
+#include "engine/metrics/hidden_records.h"
 
 namespace millrace::engine {
 

@@ -17,7 +17,7 @@ ALLOWED = {
 ROOMS = {
     "engine": (
         "base secrets clients config output broadcast task metrics commit queries"
-        " snapshot group restore kafka loop testing run"
+        " snapshot plan group restore kafka topics loop testing run"
     ).split(),
     "state": "rows backend buffer rocksdb timers".split(),
     "apps": "tools synthetic mapping materializer workload cli examples".split(),

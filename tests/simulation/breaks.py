@@ -89,7 +89,7 @@ BREAKS = [
           "  if (why.empty() || topic >= 0) [[likely]]\n    return true;\n  refuse("),
     Break("changelog-created-silently",
           "D: a deleted changelog is created again though its inputs were read",
-          "engine/loop/changelog_checks.cc",
+          "engine/topics/changelog_checks.cc",
           "  if (!read->has_value()) return {};\n",
           "  if (read.ok()) return {};\n"),
 ]

@@ -91,8 +91,8 @@ void World::look_at_partitions() {
   later(kMetadataAgeMs, [this] { look_at_partitions(); });
 }
 
-/// Whether the application was set up for the inputs as they are now: somebody deleted its changelogs
-/// or its first start was cut off, and it began anew after the inputs had grown.
+/// Whether the application was set up for the inputs as they are now: somebody deleted its
+/// changelogs, or its first start was cut off, and it started again after the inputs had grown.
 bool World::is_growth_taken() {
   for (const std::string& topic : topics_.task_inputs) {
     if (is_fed(topic) && !is_drained(topic)) return false;

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/group/plan.h"
+#include "engine/plan/plan.h"
 #include "instance.h"
 
 namespace millrace::simulation {

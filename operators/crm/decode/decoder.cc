@@ -7,7 +7,7 @@
 
 #include "crm/account_row.h"
 #include "crm/decode/debezium.h"
-#include "crm/decode/salesforce.h"
+#include "crm/decode/salesforce/salesforce.h"
 
 namespace millrace::crm {
 namespace {

@@ -2,7 +2,7 @@
 // than has to be.
 #include <gmock/gmock.h>
 
-#include "engine/loop/internal_topics.h"
+#include "engine/topics/internal_topics.h"
 #include "engine/output/collector.h"
 #include "engine/output/dead_letters.h"
 #include "tests/broker/kafka/engine_runner.h"

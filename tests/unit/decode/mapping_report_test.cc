@@ -38,7 +38,8 @@ class Counting {
   }
   TopicFit topic() const { return report.topics().front(); }
   FieldFit field(std::string_view name) const {
-    for (const FieldFit& field : topic().entities.front().fields) {
+    const TopicFit fit = topic();
+    for (const FieldFit& field : fit.entities.front().fields) {
       if (field.field == name) return field;
     }
     return {};

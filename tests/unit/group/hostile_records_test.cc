@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/group/plan.h"
-#include "engine/group/planner.h"
+#include "engine/plan/plan.h"
+#include "engine/plan/planner.h"
 #include "group_member.h"
 
 namespace millrace::engine::hostile_records_test {

@@ -1,4 +1,4 @@
-#include "engine/group/plan.h"
+#include "engine/plan/plan.h"
 
 #include <gmock/gmock.h>
 

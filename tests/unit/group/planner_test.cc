@@ -1,4 +1,4 @@
-#include "engine/group/planner.h"
+#include "engine/plan/planner.h"
 
 #include <gmock/gmock.h>
 

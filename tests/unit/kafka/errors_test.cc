@@ -1,8 +1,8 @@
-#include "engine/kafka/errors.h"
+#include "engine/kafka/client/errors.h"
 
 #include <gmock/gmock.h>
 
-#include "engine/kafka/group_metadata.h"
+#include "engine/kafka/client/group_metadata.h"
 
 namespace millrace::engine::kafka::errors_test {
 

@@ -1,4 +1,4 @@
-#include "engine/kafka/partitions.h"
+#include "engine/kafka/client/partitions.h"
 
 #include <limits>
 

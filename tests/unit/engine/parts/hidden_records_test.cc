@@ -1,4 +1,4 @@
-#include "engine/loop/hidden_records.h"
+#include "engine/metrics/hidden_records.h"
 
 #include <gtest/gtest.h>
 

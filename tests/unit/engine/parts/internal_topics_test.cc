@@ -1,5 +1,5 @@
 // Topics of ours rest on no default of the broker.
-#include "engine/loop/internal_topics.h"
+#include "engine/topics/internal_topics.h"
 
 #include <gmock/gmock.h>
 

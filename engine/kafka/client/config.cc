@@ -1,4 +1,4 @@
-#include "engine/kafka/config.h"
+#include "engine/kafka/client/config.h"
 
 #include <algorithm>
 #include <array>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "engine/base/secret_names.h"
-#include "engine/kafka/errors.h"
+#include "engine/kafka/client/errors.h"
 
 namespace millrace::engine::kafka {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/group/plan.h"
+#include "engine/plan/plan.h"
 
 #include <algorithm>
 #include <array>

@@ -6,7 +6,7 @@
 
 #include "millrace/core/result.h"
 
-#include "engine/kafka/handles.h"
+#include "engine/kafka/client/handles.h"
 #include "engine/kafka/kafka_clients.h"
 
 namespace millrace::engine::kafka {

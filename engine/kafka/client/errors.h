@@ -4,7 +4,7 @@
 
 #include "millrace/core/result.h"
 
-#include "engine/kafka/handles.h"
+#include "engine/kafka/client/handles.h"
 
 namespace millrace::engine::kafka {
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "engine/clients/clients.h"
-#include "engine/kafka/handles.h"
-#include "engine/kafka/library_version.h"
+#include "engine/kafka/client/handles.h"
+#include "engine/kafka/client/library_version.h"
 
 namespace millrace::engine::kafka {
 

@@ -1,4 +1,4 @@
-#include "engine/kafka/partitions.h"
+#include "engine/kafka/client/partitions.h"
 
 #include <algorithm>
 #include <cstring>
@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/numbers.h"
-#include "engine/kafka/errors.h"
+#include "engine/kafka/client/errors.h"
 
 namespace millrace::engine::kafka {
 namespace {

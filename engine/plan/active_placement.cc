@@ -1,4 +1,4 @@
-#include "engine/group/active_placement.h"
+#include "engine/plan/active_placement.h"
 
 #include <algorithm>
 #include <map>

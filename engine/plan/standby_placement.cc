@@ -1,4 +1,4 @@
-#include "engine/group/standby_placement.h"
+#include "engine/plan/standby_placement.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "engine/kafka/errors.h"
+#include "engine/kafka/client/errors.h"
 
 #include <fmt/format.h>
 

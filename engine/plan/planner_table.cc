@@ -1,4 +1,4 @@
-#include "engine/group/planner_table.h"
+#include "engine/plan/planner_table.h"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "engine/loop/internal_settings.h"
+#include "engine/topics/internal_settings.h"
 
 #include <algorithm>
 #include <utility>

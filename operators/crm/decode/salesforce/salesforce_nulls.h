@@ -7,7 +7,7 @@
 
 #include "crm/decode/json_fields.h"
 #include "crm/decode/mapping.h"
-#include "crm/decode/salesforce_header.h"
+#include "crm/decode/salesforce/salesforce_header.h"
 
 namespace millrace::crm {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/group/plan.h"
+#include "engine/plan/plan.h"
 
 namespace millrace::engine {
 

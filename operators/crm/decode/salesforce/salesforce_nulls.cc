@@ -1,4 +1,4 @@
-#include "crm/decode/salesforce_nulls.h"
+#include "crm/decode/salesforce/salesforce_nulls.h"
 
 #include <algorithm>
 #include <array>

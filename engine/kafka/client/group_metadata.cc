@@ -1,4 +1,4 @@
-#include "engine/kafka/group_metadata.h"
+#include "engine/kafka/client/group_metadata.h"
 
 #include <cstring>
 

@@ -1,4 +1,4 @@
-#include "engine/loop/changelog_checks.h"
+#include "engine/topics/changelog_checks.h"
 
 #include <algorithm>
 #include <optional>

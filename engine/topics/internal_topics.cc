@@ -1,4 +1,4 @@
-#include "engine/loop/internal_topics.h"
+#include "engine/topics/internal_topics.h"
 
 #include <algorithm>
 #include <map>
@@ -11,8 +11,8 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
-#include "engine/loop/changelog_checks.h"
-#include "engine/loop/internal_settings.h"
+#include "engine/topics/changelog_checks.h"
+#include "engine/topics/internal_settings.h"
 #include "engine/output/topic_limits.h"
 
 namespace millrace::engine {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/group/planner_table.h"
+#include "engine/plan/planner_table.h"
 
 namespace millrace::engine {
 

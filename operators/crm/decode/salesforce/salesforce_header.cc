@@ -1,4 +1,4 @@
-#include "crm/decode/salesforce_header.h"
+#include "crm/decode/salesforce/salesforce_header.h"
 
 #include <array>
 #include <charconv>

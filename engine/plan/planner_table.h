@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/group/planner.h"
+#include "engine/plan/planner.h"
 
 namespace millrace::engine {
 

@@ -1,10 +1,10 @@
-#include "engine/group/planner.h"
+#include "engine/plan/planner.h"
 
 #include "millrace/core/assert.h"
 
-#include "engine/group/active_placement.h"
-#include "engine/group/planner_table.h"
-#include "engine/group/standby_placement.h"
+#include "engine/plan/active_placement.h"
+#include "engine/plan/planner_table.h"
+#include "engine/plan/standby_placement.h"
 
 namespace millrace::engine {
 

@@ -1,4 +1,4 @@
-#include "crm/decode/salesforce.h"
+#include "crm/decode/salesforce/salesforce.h"
 
 #include <algorithm>
 #include <array>
@@ -12,8 +12,8 @@
 #include "crm/decode/field_list.h"
 #include "crm/decode/json_document.h"
 #include "crm/decode/json_fields.h"
-#include "crm/decode/salesforce_header.h"
-#include "crm/decode/salesforce_nulls.h"
+#include "crm/decode/salesforce/salesforce_header.h"
+#include "crm/decode/salesforce/salesforce_nulls.h"
 #include "crm/ids.h"
 #include "crm/order/salesforce_order.h"
 
