@@ -18,9 +18,9 @@
 #include "engine/group/group_log.h"
 #include "engine/group/life_watch.h"
 #include "engine/group/member_question.h"
+#include "engine/group/topic_questions.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/planner.h"
-#include "engine/group/topic_questions.h"
 
 namespace millrace::engine {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "engine/clients/clients.h"
-#include "engine/kafka/fetch_waker.h"
 #include "engine/kafka/client/handles.h"
+#include "engine/kafka/fetch_waker.h"
 #include "engine/kafka/kafka_clients.h"
 
 namespace millrace::engine::kafka {

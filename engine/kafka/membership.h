@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "engine/clients/clients.h"
-#include "engine/kafka/group_slot.h"
 #include "engine/kafka/client/handles.h"
+#include "engine/kafka/group_slot.h"
 #include "engine/kafka/kafka_clients.h"
 
 namespace millrace::engine::kafka {

@@ -11,9 +11,9 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/output/topic_limits.h"
 #include "engine/topics/changelog_checks.h"
 #include "engine/topics/internal_settings.h"
-#include "engine/output/topic_limits.h"
 
 namespace millrace::engine {
 namespace {

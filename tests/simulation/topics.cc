@@ -71,9 +71,8 @@ bool World::grow_input(Draws& draws) {
   broker_.add_partitions(topic, partitions);
   // One that is in its turn may have looked at its inputs before it creates the first topic.
   const bool has_begun =
-      std::ranges::any_of(
-          broker_.topics(),
-          [](const auto& name) { return name.starts_with(kInternalPrefix); }) ||
+      std::ranges::any_of(broker_.topics(),
+                          [](const auto& name) { return name.starts_with(kInternalPrefix); }) ||
       std::ranges::any_of(instances_, [](const auto& instance) { return instance->is_in_turn; });
   if (!has_begun) {
     grow_others();  // the application will take its inputs as they are

@@ -2,9 +2,9 @@
 // than has to be.
 #include <gmock/gmock.h>
 
-#include "engine/topics/internal_topics.h"
 #include "engine/output/collector.h"
 #include "engine/output/dead_letters.h"
+#include "engine/topics/internal_topics.h"
 #include "tests/broker/kafka/engine_runner.h"
 
 namespace millrace::engine::kafka::limits_test {

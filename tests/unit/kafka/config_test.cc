@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 
-#include "engine/kafka/kafka_clients.h"
 #include "engine/kafka/client/library_version.h"
+#include "engine/kafka/kafka_clients.h"
 
 namespace millrace::engine::config_test {
 
