@@ -30,7 +30,8 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
 
   --unit        no broker; under two minutes after the build
   --lint        layers, style, READMEs, shape, prose, duplicates, clang-format
-  --tidy        clang-tidy over what changed since it passed; minutes when all is new
+  --tidy        clang-tidy over what changed since it passed; not part of --all, as it takes longer than
+                all of that when everything is new
   --broker      against a local Kafka of its own, started with an empty data folder and wiped at
                 the end
   --install     installs into a prefix and builds an outside project against it; no broker
@@ -39,7 +40,7 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
                 installs; not part of --all
   --faults      kills, cuts and damage under load, against a Kafka of its own; about five minutes;
                 not part of --all
-  --all         --lint, --unit, --simulation, --install, --broker, --tidy, in this order
+  --all         --lint, --unit, --simulation, --install, --broker, in this order
   --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan" (of
                 parts that have threads); not part of --all, as both are builds of their own
   --kafka VERSION
@@ -169,7 +170,7 @@ main() {
         export MILLRACE_KAFKA_VERSION=$2
         shift
         ;;
-      --all) want+=([lint]=1 [unit]=1 [simulation]=1 [install]=1 [broker]=1 [tidy]=1) ;;
+      --all) want+=([lint]=1 [unit]=1 [simulation]=1 [install]=1 [broker]=1) ;;
       -h | --help)
         usage
         return 0
