@@ -194,12 +194,9 @@ class TerritoryAssigner final : public Processor, private territory::AccountSour
   }
 
   void take_choice(ChoiceKind kind, const BroadcastChange& change) {
-    std::set<std::string, std::less<>> accounts;
-    if (!change.old_value.is_null()) accounts.emplace(choices_.remove(kind, change.old_value));
-    if (!change.value.is_null()) accounts.emplace(choices_.add(kind, change.value));
-    // Of which account it was before nobody can tell.
+    // Which account the row that was met last was about, nobody can tell.
     if (!change.is_old_known) territories_->doubt_all(change.timestamp_ms);
-    for (const std::string& account : accounts) {
+    for (const std::string& account : choices_.put(kind, change.key.view(), change.value)) {
       for (const std::string& root : members_->roots_of(account)) {
         territories_->align(root, change.timestamp_ms, emit_at(change.timestamp_ms));
       }

@@ -1,7 +1,7 @@
 #include "crm/territory/choice_table.h"
 
-#include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "manual_territory_generated.h"
 #include "territory_exclusion_generated.h"
@@ -27,37 +27,39 @@ Said read(ChoiceKind kind, Bytes value) {
 
 }  // namespace
 
-std::string_view ChoiceTable::add(ChoiceKind kind, Bytes value) {
+std::set<std::string> ChoiceTable::put(ChoiceKind kind, std::string_view id, Bytes value) {
+  std::set<std::string> accounts;
+  TextMap<Choice>& choices = of(kind);
+  if (const auto before = choices.find(id); before != choices.end()) {
+    const auto account = by_account_.find(before->second.account);
+    std::erase(account->second, Place{kind, before->first});
+    if (account->second.empty()) by_account_.erase(account);
+    accounts.insert(std::move(before->second.account));
+    choices.erase(before);
+  }
+  if (value.is_null()) return accounts;
   const Said said = read(kind, value);
-  by_account_[std::string(said.account)].push_back({kind, std::string(said.territory)});
-  return said.account;
-}
-
-std::string_view ChoiceTable::remove(ChoiceKind kind, Bytes value) {
-  const Said said = read(kind, value);
-  const auto account = by_account_.find(said.account);
-  if (account == by_account_.end()) return said.account;
-  std::vector<Choice>& choices = account->second;
-  const auto choice = std::ranges::find(choices, Choice{kind, std::string(said.territory)});
-  if (choice != choices.end()) choices.erase(choice);
-  if (choices.empty()) by_account_.erase(account);
-  return said.account;
+  choices.emplace(id, Choice{std::string(said.account), std::string(said.territory)});
+  by_account_[std::string(said.account)].push_back({kind, std::string(id)});
+  accounts.emplace(said.account);
+  return accounts;
 }
 
 void ChoiceTable::load(ChoiceKind kind, const BroadcastRows& rows) {
+  of(kind).clear();
   for (auto account = by_account_.begin(); account != by_account_.end();) {
-    std::erase_if(account->second, [kind](const Choice& choice) { return choice.kind == kind; });
+    std::erase_if(account->second, [kind](const Place& place) { return place.kind == kind; });
     account = account->second.empty() ? by_account_.erase(account) : std::next(account);
   }
-  rows.for_each([this, kind](Bytes, Row row) { add(kind, row.value); });
+  rows.for_each([this, kind](Bytes id, Row row) { put(kind, id.view(), row.value); });
 }
 
 void ChoiceTable::collect(std::string_view account, PersonalChoices& choices) const {
   const auto found = by_account_.find(account);
   if (found == by_account_.end()) return;
-  for (const Choice& choice : found->second) {
-    (choice.kind == ChoiceKind::kManual ? choices.manual : choices.excluded)
-        .push_back(choice.territory);
+  for (const auto& [kind, id] : found->second) {
+    (kind == ChoiceKind::kManual ? choices.manual : choices.excluded)
+        .push_back(of(kind).find(id)->second.territory);
   }
 }
 

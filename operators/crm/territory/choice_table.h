@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,13 +16,14 @@ namespace millrace::crm::territory {
 enum class ChoiceKind : unsigned char { kManual, kExclusion };
 
 /// Manual choices by account: an index over the two tables of choices. In memory; built from the
-/// tables as a task sees them, then updated by their changes.
+/// tables as a task sees them, then updated by their changes. It replaces what it holds of a row,
+/// not what the task met of it last: after a compaction the two can differ.
 class ChoiceTable {
  public:
-  /// `value` is a valid value of topic `crm.manual-territories` or `crm.territory-exclusions`. Both
-  /// return the account, a view into the value.
-  std::string_view add(ChoiceKind kind, Bytes value);
-  std::string_view remove(ChoiceKind kind, Bytes value);
+  /// Sets a row of topic `crm.manual-territories` or `crm.territory-exclusions`; null: there is
+  /// none any more. Returns the accounts that the row was about and is about. REQUIRES: the value
+  /// is valid.
+  std::set<std::string> put(ChoiceKind kind, std::string_view id, Bytes value);
   /// Forgets all choices of the kind, and adds all rows.
   void load(ChoiceKind kind, const BroadcastRows& rows);
 
@@ -29,12 +32,19 @@ class ChoiceTable {
 
  private:
   struct Choice {
-    ChoiceKind kind = ChoiceKind::kManual;
+    std::string account;
     std::string territory;
-    friend bool operator==(const Choice&, const Choice&) = default;
   };
-  /// If two ids make the same choice, it is here twice.
-  TextMap<std::vector<Choice>> by_account_;
+  struct Place {
+    ChoiceKind kind = ChoiceKind::kManual;
+    std::string id;
+    friend bool operator==(const Place&, const Place&) = default;
+  };
+  TextMap<Choice>& of(ChoiceKind kind) { return by_id_[static_cast<size_t>(kind)]; }
+  const TextMap<Choice>& of(ChoiceKind kind) const { return by_id_[static_cast<size_t>(kind)]; }
+
+  std::array<TextMap<Choice>, 2> by_id_;  ///< by kind
+  TextMap<std::vector<Place>> by_account_;
 };
 
 }  // namespace millrace::crm::territory
