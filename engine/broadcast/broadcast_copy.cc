@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "millrace/core/assert.h"
 
@@ -24,15 +25,13 @@ void BroadcastCopy::append(int32_t partition, const FetchedRecord& record) {
   version.words.resize(version.size / sizeof(uint64_t) + 1);
   if (version.size > 0) std::memcpy(version.words.data(), record.value.data(), version.size);
   ++versions_;
-  log.changes.push_back({record.offset, row});
   pass(partition, record.offset);
+  log.changes.push_back({record.offset, row, log.gap_end});
 }
 
-// Gaps in the first reading do not count: a compaction that removes a version removes the earlier
-// ones first, so only one that takes place while the copy loads can leave such a version behind.
 void BroadcastCopy::pass(int32_t partition, int64_t offset) {
   Log& log = logs_[static_cast<size_t>(partition)];
-  if (log.loaded_end >= 0 && offset > log.end) log.gap_end = offset;
+  if (offset > log.end) log.gap_end = offset;
   log.end = offset + 1;
 }
 
@@ -81,14 +80,29 @@ BroadcastCopy::Change BroadcastCopy::change(int32_t partition, int64_t offset,
       before = &version;
     }
   }
-  if (met_elsewhere > 0) {
-    const Log& read = log(partition);
-    change.is_old_known = before == nullptr
-                              ? offset >= read.loaded_end && read.gap_end == 0
-                              : before->offset >= std::min(met_elsewhere - 1, read.gap_end);
-  }
+  change.is_old_known =
+      met_elsewhere <= 0 || is_old_known(partition, offset, before, met_elsewhere);
   if (before != nullptr && change.is_old_known) change.row_before = before->row();
   return change;
+}
+
+// A compaction that removes a version has removed the earlier ones. So the version before is the
+// one that the other copy met, unless a compaction took place after this copy had read that one and
+// before it came to where the other copy had been. It shows as a gap between the two.
+bool BroadcastCopy::is_old_known(int32_t partition, int64_t offset, const Version* before,
+                                 int64_t met_elsewhere) const {
+  const Log& read = log(partition);
+  // A version that replaced one which was missed while the copy was loading was there by then.
+  const bool was_loading = offset < read.loaded_end;
+  const int64_t later_gap_end = read.gap_end > read.loaded_end ? read.gap_end : 0;
+  if (before == nullptr) return !was_loading && later_gap_end == 0;
+  if (before->offset >= met_elsewhere - 1) return true;
+  if (!was_loading) return before->offset >= later_gap_end;
+  const int64_t until = std::min(offset, met_elsewhere);
+  const auto next = find(partition, until);
+  if (next == read.changes.begin()) return before->offset >= next->gap_end;
+  const Entry& last = *std::prev(next);
+  return last.offset + 1 >= until && before->offset >= last.gap_end;
 }
 
 const BroadcastCopy::Version* BroadcastCopy::visible(const Versions& versions,

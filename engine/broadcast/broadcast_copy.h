@@ -86,6 +86,7 @@ class BroadcastCopy {
   struct Entry {
     int64_t offset = 0;
     Rows::iterator row;
+    int64_t gap_end = 0;  ///< offset after the last gap before it; 0: there was none
   };
   struct Log {
     std::deque<Entry> changes;  ///< ascending offsets
@@ -93,14 +94,16 @@ class BroadcastCopy {
     int64_t complete_end = 0;
     int64_t floor = 0;
     int64_t end = 0;
-    /// Offset after the last gap in what was read after loading: versions may have been compacted
-    /// away there. 0: none. Offsets without a record at the topic's end are no gap, for nothing
-    /// later could have replaced a version there.
+    /// Offset after the last gap in what was read: versions may have been compacted away there. 0:
+    /// none. Offsets without a record at the topic's end are no gap, for nothing later could have
+    /// replaced a version there.
     int64_t gap_end = 0;
   };
 
   const Log& log(int32_t partition) const { return logs_[static_cast<size_t>(partition)]; }
   std::deque<Entry>::const_iterator find(int32_t partition, int64_t offset) const;
+  bool is_old_known(int32_t partition, int64_t offset, const Version* before,
+                    int64_t met_elsewhere) const;
   static const Version* visible(const Versions& versions, std::span<const int64_t> cursor);
   void supersede(int32_t partition, const Entry& seen);
 

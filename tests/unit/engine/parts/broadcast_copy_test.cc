@@ -94,6 +94,28 @@ TEST(BroadcastCopy, DoubtsARowBeforeAGapWhereAnotherCopyMayHaveHadALaterOne) {
   EXPECT_TRUE(table.change(0, 6, 0).is_old_known);
 }
 
+TEST(BroadcastCopy, DoubtsARowBeforeAGapThatCameWhileItWasLoaded) {
+  BroadcastCopy table(1);
+  append(table, 0, 0, "a", "1");
+  append(table, 0, 1, "b", "1");
+  append(table, 0, 2, "c", "1");
+  // a=2 at 3 is gone, since a compaction met a=3 before the copy had read so far.
+  append(table, 0, 5, "c", "2");
+  append(table, 0, 7, "a", "3");
+  append(table, 0, 8, "c", "3");
+  table.mark_end(0, 9);
+  append(table, 0, 9, "b", "2");
+  constexpr int64_t kMetElsewhere = 6;
+  const BroadcastCopy::Change doubtful = table.change(0, 7, kMetElsewhere);
+  EXPECT_FALSE(doubtful.is_old_known) << "the other copy may have had a=2";
+  EXPECT_TRUE(doubtful.row_before.value.is_null());
+  EXPECT_TRUE(table.change(0, 8, kMetElsewhere).is_old_known) << "nothing is missing after c=2";
+  EXPECT_TRUE(table.change(0, 7, 3).is_old_known) << "there is no gap before 3";
+  EXPECT_TRUE(table.change(0, 9, kMetElsewhere).is_old_known)
+      << "what replaced a version before 9 would be here";
+  EXPECT_TRUE(table.change(0, 7, 0).is_old_known);
+}
+
 TEST(BroadcastCopy, TakesOffsetsWithoutARowForNoGapWhereNothingWasCompacted) {
   BroadcastCopy table(1);
   append(table, 0, 0, "a", "1");
