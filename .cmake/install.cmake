@@ -7,7 +7,7 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/millrace)
 
 install(TARGETS millrace_core millrace_state millrace_operators millrace_engine millrace_testing
                 millrace_engine_base millrace_engine_clients millrace_engine_group
-                millrace_engine_kafka millrace_engine_main millrace_engine_queries
+                millrace_engine_kafka millrace_engine_main millrace_engine_http
                 millrace_engine_runtime millrace_engine_secrets millrace_engine_snapshots
         EXPORT millrace-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}

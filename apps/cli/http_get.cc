@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/queries/http_client.h"
+#include "engine/http/http_client.h"
 
 namespace millrace::apps {
 namespace {

@@ -36,6 +36,7 @@ While it runs, it answers over HTTP (see --query.port):
 
   GET /v1/accounts/{id}      the account that an id is part of, victims of merges included
   GET /v1/mapping            how the mapping and the records read so far fit
+  GET /v1/openapi.json       all paths, with their parameters
   GET /v1/health             state, tasks, lag; 503 while it does not run
   GET /v1/metrics            Prometheus text
   GET /v1/topology           ?format=mermaid for a flowchart
@@ -180,14 +181,24 @@ int run(int argc, char** argv) {
           [&](QueryServer& server, const Engine& engine) {
             auto mask =
                 std::make_shared<const PersonalMask>(options.mapping, crm::EntityKind::kAccount);
-            server.route("/v1/accounts/{id}", [&, mask](const HttpRequest& request) {
-              return account_answer(queries_for(engine.queries(), request),
-                                    request.arguments.front(), options.default_source,
-                                    request.is_trusted ? nullptr : mask.get());
-            });
-            server.route("/v1/mapping", [&](const HttpRequest&) {
-              return mapping_answer(options.accounts.mapping_report->topics());
-            });
+            server.route(
+                {.pattern = "/v1/accounts/{id}",
+                 .summary = "The account that an id is part of, victims of merges included.",
+                 .parameters = {{.name = "id",
+                                 .meaning = "source:id, or an id of default.source alone."},
+                                stale_parameter()},
+                 .errors = {{404, "The id was never seen."}},
+                 .handler = [&, mask](const HttpRequest& request) {
+                   const bool sees_all = request.rights.has(Right::kPersonal);
+                   return account_answer(queries_for(engine.queries(), request),
+                                         request.arguments.front(), options.default_source,
+                                         sees_all ? nullptr : mask.get());
+                 }});
+            server.route({.pattern = "/v1/mapping",
+                          .summary = "How the mapping and the records read so far fit; no values.",
+                          .handler = [&](const HttpRequest&) {
+                            return mapping_answer(options.accounts.mapping_report->topics());
+                          }});
           },
       .beside =
           [&](const EngineOptions& engine, const std::stop_token& stop) {

@@ -1,7 +1,11 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "millrace/core/topology.h"
 #include "millrace/engine/config_table.h"
+
+#include "engine/base/endpoint.h"
 
 namespace millrace {
 namespace {
@@ -176,20 +180,50 @@ void add_group(ConfigTable& table, EngineOptions& options) {
                     "State of a task that went to another instance is removed after this time.");
 }
 
+std::string check_host(std::string_view text) {
+  if (engine::is_any_address(text)) return "means all addresses of a machine, and names none";
+  const bool is_host = engine::is_ip_address(text) || engine::is_host_name(text);
+  return text.empty() || is_host ? "" : "not a host name (letters, digits, '-', '.') or an address";
+}
+
+std::string check_hosts(std::string_view text) {
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    const std::string_view name = text.substr(0, comma);
+    if (name != "*" && (name.empty() || !engine::is_host_name(name))) return "not host names";
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return "";
+}
+
 void add_queries(ConfigTable& table, EngineOptions& options) {
   table.add_string("query.host", options.query_host, {.length_max = 255},
                    "Address that the query server listens on.");
-  table.add_string("query.advertised.host", options.query_advertised_host, optional_name(),
-                   "Host name or address at which the other instances reach this one's query "
-                   "server; empty: query.host.");
+  table.add_string(
+      "query.advertised.host", options.query_advertised_host,
+      {.length_max = 255, .check = &check_host, .allowed = "empty, a host name, or an address"},
+      "Host name or address at which the other instances reach this one's query "
+      "server; empty: query.host, unless that means all addresses.");
+  table.add_string("query.allowed.hosts", options.query_allowed_hosts,
+                   {.length_max = 4096, .check = &check_hosts, .allowed = "names, or *"},
+                   "Names of the query server in URLs, comma-separated, beside addresses, "
+                   "localhost, this machine's name and query.advertised.host. It answers no "
+                   "request for another name, since a web page can give its own name this "
+                   "server's address. *: any.");
   table.add_integer("query.port", options.query_port, {-1, 65'535},
                     "0: no query server; -1: any free port, which the log names.");
   table.add_integer("query.threads", options.query_threads, {1, 256},
                     "Requests answered at a time.");
+  table.add_integer("query.connections.max", options.query_connections_max, {1, 65'536},
+                    "Open connections of the query server. 16 more may ask for /v1/live, "
+                    "/v1/ready and /v1/health.");
+  table.add_integer("query.connections.per.address", options.query_connections_per_address,
+                    {1, 65'536}, "The same from one address, or one IPv6 network of 64 bits.");
   table.add_path("query.token.file", options.query_token_file,
                  "File with the bearer token that gives a caller the right to see raw rows, "
-                 "snapshots and personal data; instances of one application share it. Empty: "
-                 "nobody sees personal data.");
+                 "snapshots and personal data, and to pause, resume and drain; instances of one "
+                 "application share it. Empty: nobody sees personal data, and only a server on "
+                 "loopback can be paused, resumed and drained.");
   table.add_choice("log.level", options.log_level,
                    {{"trace", std::string("trace")},
                     {"debug", std::string("debug")},

@@ -140,6 +140,13 @@ struct Metrics::Impl {
   Series<Counter> processed{
       counters("millrace_records_processed_total", "Records that went through a sub-topology."),
       "sub_topology"};
+  Series<Counter> queries{counters("millrace_queries_total", "Requests that a route answered."),
+                          "route"};
+  Series<Counter> query_refusals{
+      counters("millrace_query_refusals_total", "Requests and connections that were refused."),
+      "reason"};
+  Gauge& query_connections =
+      plain_gauge("millrace_query_connections", "Open connections of the query server.");
   Series<Counter> dropped{counters("millrace_records_dropped_total", "Records left out."),
                           "reason"};
   Series<Counter> dead_lettered{
@@ -239,6 +246,18 @@ TopicTraffic Metrics::produced(std::string_view topic) {
 
 MetricCounter Metrics::processed(int32_t sub_topology) {
   return MetricCounter(impl_->processed.at(std::to_string(sub_topology)));
+}
+
+MetricCounter Metrics::queries(std::string_view route) {
+  return MetricCounter(impl_->queries.at(route));
+}
+
+MetricCounter Metrics::query_refusals(std::string_view reason) {
+  return MetricCounter(impl_->query_refusals.at(reason));
+}
+
+MetricGauge Metrics::query_connections() {
+  return MetricGauge(impl_->query_connections);
 }
 
 MetricCounter Metrics::dropped(std::string_view reason) {

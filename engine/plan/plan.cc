@@ -11,6 +11,7 @@
 
 #include "millrace/core/topology.h"
 
+#include "engine/base/endpoint.h"
 #include "engine/base/random_id.h"
 #include "engine/clients/clients.h"
 
@@ -23,8 +24,6 @@ using Names = std::vector<std::string>;
 /// Version of the values' form; a form that older instances must not take is a new version.
 constexpr int kVersion = 1;
 constexpr int64_t kCountMax = int64_t{1} << 53;  // JSON of other writers may pass through doubles
-constexpr size_t kHostLengthMax = 253;
-constexpr int kPortMax = 65'535;
 
 Error invalid(std::string_view what) {
   return {ErrorCode::kInvalidRecord, std::string(what)};
@@ -46,15 +45,9 @@ bool is_instance(std::string_view name) {
 }
 
 bool is_endpoint(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0 || colon > kHostLengthMax) return false;
-  const std::string_view host = text.substr(0, colon);
-  const bool is_host = std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == ':' || c == '[' || c == ']';
-  });
-  const auto port = parse_number<int>(text.substr(colon + 1));
-  return is_host && port && *port > 0 && *port <= kPortMax;
+  const std::optional<Endpoint> endpoint = parse_endpoint(text);
+  return endpoint && endpoint->to_string() == text &&
+         (is_ip_address(endpoint->host) || is_host_name(endpoint->host));
 }
 
 bool are_topics(std::string_view joined) {

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <functional>
+#include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "millrace/engine/engine.h"
@@ -86,6 +89,33 @@ HttpAnswer health(Engine& engine) {
   return {.status = state == EngineState::kRunning ? 200U : 503U, .body = text_of(body)};
 }
 
+HttpAnswer live(const Engine& engine) {
+  const EngineState state = engine.state();
+  const bool is_live = state != EngineState::kFailed && state != EngineState::kStopped;
+  return {.status = is_live ? 200U : 503U,
+          .body = text_of({{"live", is_live}, {"state", to_string(state)}})};
+}
+
+/// Why not to send requests here; empty: nothing speaks against it.
+std::string reason_against(const Engine& engine) {
+  if (engine.is_drained()) return "drained";
+  if (engine.state() != EngineState::kRunning) return "no plan of the group includes it yet";
+  for (const TaskInfo& task : engine.queries().tasks()) {
+    if (task.stage == TaskStage::kRestoring || task.stage == TaskStage::kSuspended) {
+      return fmt::format("task {} is {}, {} records to go", task.position.task.to_string(),
+                         to_string(task.stage), task.restore_remaining_records);
+    }
+  }
+  return {};
+}
+
+HttpAnswer ready(const Engine& engine) {
+  const std::string reason = reason_against(engine);
+  json body{{"ready", reason.empty()}, {"state", to_string(engine.state())}};
+  if (!reason.empty()) body["reason"] = reason;
+  return {.status = reason.empty() ? 200U : 503U, .body = text_of(body)};
+}
+
 HttpAnswer operations(const Engine& engine) {
   return {.body = text_of({{"paused", engine.is_paused()}, {"drained", engine.is_drained()}})};
 }
@@ -104,16 +134,13 @@ std::string hexadecimal(std::string_view bytes) {
 }
 
 HttpAnswer store_row(const Engine& engine, const HttpRequest& request) {
-  const auto key = request.parameters.find("key");
-  if (key == request.parameters.end()) return error_answer(400, "which key? add ?key=…");
-  if (key->second.size() > kStoreKeyBytesMax) return error_answer(400, "the key is too long");
+  const std::string& key = *request.find("key");
   const std::string& store = request.arguments.front();
-  const Result<StoreAnswer> answer =
-      queries_for(engine.queries(), request).get(store, Bytes(key->second));
+  const Result<StoreAnswer> answer = queries_for(engine.queries(), request).get(store, Bytes(key));
   if (!answer.ok()) return error_answer(answer.error());
   if (!answer->row) return error_answer(404, "no such key");
   return {.body = text_of({{"store", store},
-                           {"key", key->second},
+                           {"key", key},
                            {"value_hex", hexadecimal(answer->row->value)},
                            {"timestamp_ms", answer->row->timestamp_ms},
                            {"position", position_object(answer->position)}})};
@@ -121,45 +148,103 @@ HttpAnswer store_row(const Engine& engine, const HttpRequest& request) {
 
 }  // namespace
 
+HttpParameter stale_parameter() {
+  return {.name = "stale",
+          .meaning = "ok: a copy that follows the owner's state may answer too.",
+          .type = HttpParameter::Type::kChoice,
+          .choices = {"ok"}};
+}
+
 const Queries& queries_for(const Queries& queries, const HttpRequest& request) {
-  const auto stale = request.parameters.find("stale");
-  const bool may_be_stale = stale != request.parameters.end() && stale->second == "ok";
-  return may_be_stale ? queries.with_standbys() : queries;
+  return request.find("stale") == nullptr ? queries : queries.with_standbys();
 }
 
 std::string position_json(const StatePosition& position) {
   return position_object(position).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology,
-                       RowAccess rows) {
-  server.route("/v1/health", [&engine](const HttpRequest&) { return health(engine); });
-  server.route("/v1/metrics", [&engine](const HttpRequest&) {
-    return HttpAnswer{.body = engine.metrics().text(),
-                      .content_type = "text/plain; version=0.0.4; charset=utf-8"};
-  });
-  server.route("/v1/topology", [text = topology.describe(),
-                                mermaid = topology.describe_mermaid()](const HttpRequest& request) {
-    const auto format = request.parameters.find("format");
-    const bool as_mermaid = format != request.parameters.end() && format->second == "mermaid";
-    return HttpAnswer{.body = as_mermaid ? mermaid : text,
-                      .content_type = "text/plain; charset=utf-8"};
-  });
-  const auto change = [&server, &engine](std::string_view path, auto&& what) {
-    server.route(HttpMethod::kPost, path, [&engine, what](const HttpRequest&) {
-      what();
-      return operations(engine);
-    });
+namespace {
+
+void add_probes(QueryServer& server, Engine& engine) {
+  const auto add = [&](std::string pattern, std::string summary, std::string otherwise,
+                       std::function<HttpAnswer()> answer) {
+    server.route(
+        {.pattern = std::move(pattern),
+         .right = Right::kNone,
+         .summary = std::move(summary),
+         .errors = {{503, std::move(otherwise)}},
+         .is_vital = true,
+         .handler = [answer = std::move(answer)](const HttpRequest&) { return answer(); }});
   };
-  change("/v1/pause", [&engine] { engine.pause(); });
-  change("/v1/resume", [&engine] { engine.resume(); });
-  change("/v1/drain", [&engine] { engine.drain(); });
+  add("/v1/live", "Whether the instance works, or has to be started again.", "It has ended.",
+      [&engine] { return live(engine); });
+  add("/v1/ready", "Whether the instance has its part of the plan and has restored its tasks.",
+      "Not yet, or drained; the answer has the reason.", [&engine] { return ready(engine); });
+  add("/v1/health", "State, lag and freshness of the instance and its tasks.",
+      "It does not run; the answer says the state.", [&engine] { return health(engine); });
+}
+
+void add_views(QueryServer& server, Engine& engine, const Topology& topology) {
+  server.route({.pattern = "/v1/metrics",
+                .summary = "Metrics in Prometheus' text format.",
+                .content_type = "text/plain",
+                .handler = [&engine](const HttpRequest&) {
+                  return HttpAnswer{.body = engine.metrics().text(),
+                                    .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+                }});
+  server.route({.pattern = "/v1/topology",
+                .summary = "The topology as text or as a Mermaid flowchart.",
+                .parameters = {{.name = "format",
+                                .meaning = "mermaid: a flowchart.",
+                                .type = HttpParameter::Type::kChoice,
+                                .choices = {"text", "mermaid"}}},
+                .content_type = "text/plain",
+                .handler = [text = topology.describe(),
+                            mermaid = topology.describe_mermaid()](const HttpRequest& request) {
+                  const std::string* const format = request.find("format");
+                  return HttpAnswer{
+                      .body = format != nullptr && *format == "mermaid" ? mermaid : text,
+                      .content_type = "text/plain; charset=utf-8"};
+                }});
+  server.route(
+      {.pattern = "/v1/stores/{store}",
+       .right = Right::kRaw,
+       .summary = "One row of a store, as bytes.",
+       .parameters = {{.name = "store", .meaning = "The store's name in the topology."},
+                      {.name = "key",
+                       .meaning = "The row's key.",
+                       .is_required = true,
+                       .length_max = kStoreKeyBytesMax},
+                      stale_parameter()},
+       .errors = {{404, "There is no such row."}},
+       .handler = [&engine](const HttpRequest& request) { return store_row(engine, request); }});
+}
+
+void add_operations(QueryServer& server, Engine& engine) {
+  const auto add = [&](std::string pattern, std::string summary, void (Engine::*change)()) {
+    server.route({.method = HttpMethod::kPost,
+                  .pattern = std::move(pattern),
+                  .right = Right::kOperate,
+                  .summary = std::move(summary),
+                  .handler = [&engine, change](const HttpRequest&) {
+                    (engine.*change)();
+                    return operations(engine);
+                  }});
+  };
+  add("/v1/pause", "Stops processing; answers continue.", &Engine::pause);
+  add("/v1/resume", "Ends a pause.", &Engine::resume);
+  add("/v1/drain", "Gives the tasks to the other instances until the next start.", &Engine::drain);
+}
+
+}  // namespace
+
+void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology) {
+  add_probes(server, engine);
+  add_views(server, engine, topology);
+  add_operations(server, engine);
   if (const std::filesystem::path root = engine.snapshot_directory(); !root.empty()) {
-    engine::add_snapshot_routes(server, engine::SnapshotDirectory(root, {}), rows);
+    engine::add_snapshot_routes(server, engine::SnapshotDirectory(root, {}));
   }
-  server.route("/v1/stores/{store}", guarded(rows, [&engine](const HttpRequest& request) {
-                 return store_row(engine, request);
-               }));
 }
 
 }  // namespace millrace

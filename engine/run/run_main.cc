@@ -21,6 +21,7 @@
 
 #include "engine/clients/clients.h"
 #include "engine/config/config_cli.h"
+#include "engine/run/query_settings.h"
 #include "engine/run/run_main_signals.h"
 #include "engine/secrets/secret_file.h"
 
@@ -138,27 +139,30 @@ class Program {
 
   Result<std::unique_ptr<QueryServer>> serve(Engine& engine, const Topology& topology) {
     if (options_.query_port == 0) return std::unique_ptr<QueryServer>();
-    QueryServerOptions served{.host = options_.query_host,
-                              .port = options_.query_port,
-                              .threads = options_.query_threads};
+    QueryServerOptions served = engine::server_options(options_);
+    served.metrics = &engine.metrics();
     if (!options_.query_token_file.empty()) {
       Result<std::string> token = engine::read_secret_file(options_.query_token_file);
       if (!token.ok()) return token.status();
       served.token = *std::move(token);
     }
-    const bool is_closed = !served.token.empty() ||
-                           (extras_.has_personal_rows != nullptr && extras_.has_personal_rows());
+    const bool has_personal_rows =
+        extras_.has_personal_rows != nullptr && extras_.has_personal_rows();
+    served.anonymous = engine::anonymous_rights(options_, !served.token.empty(), has_personal_rows);
     auto server = std::make_unique<QueryServer>(std::move(served));
-    add_engine_routes(*server, engine, topology,
-                      is_closed ? RowAccess::kTrusted : RowAccess::kOpen);
+    add_engine_routes(*server, engine, topology);
     if (extras_.add_routes) extras_.add_routes(*server, engine);
     const Result<int> port = server->start();
     if (!port.ok()) return port.status();
-    engine.advertise(fmt::format("{}:{}",
-                                 options_.query_advertised_host.empty()
-                                     ? options_.query_host
-                                     : options_.query_advertised_host,
-                                 *port));
+    const std::string endpoint = engine::advertised_endpoint(options_, *port);
+    if (endpoint.empty()) {
+      spdlog::warn(
+          "other instances cannot ask this one: query.host = {} is no address of one "
+          "machine; set query.advertised.host",
+          options_.query_host);
+    } else {
+      engine.advertise(endpoint);
+    }
     return server;
   }
 

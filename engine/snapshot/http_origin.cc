@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/queries/http_client.h"
+#include "engine/http/http_client.h"
 #include "engine/snapshot/origin.h"
 
 namespace millrace::engine {

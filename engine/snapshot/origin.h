@@ -12,7 +12,7 @@
 #include "millrace/core/ids.h"
 #include "millrace/core/result.h"
 
-#include "engine/queries/http_client.h"
+#include "engine/http/http_client.h"
 #include "engine/snapshot/manifest.h"
 
 namespace millrace::engine {

@@ -35,14 +35,25 @@ HttpAnswer snapshot_file(const SnapshotDirectory& store, const HttpRequest& requ
 
 }  // namespace
 
-void add_snapshot_routes(QueryServer& server, const SnapshotDirectory& store, RowAccess access) {
-  server.route("/v1/snapshots/{task}", guarded(access, [store](const HttpRequest& request) {
-                 return newest_manifest(store, request);
-               }));
-  server.route("/v1/snapshots/{task}/{snapshot}/{file}",
-               guarded(access, [store](const HttpRequest& request) {
-                 return snapshot_file(store, request);
-               }));
+void add_snapshot_routes(QueryServer& server, const SnapshotDirectory& store) {
+  const HttpParameter task{.name = "task", .meaning = "As /v1/health names it, such as 0_3."};
+  server.route(
+      {.pattern = "/v1/snapshots/{task}",
+       .right = Right::kRaw,
+       .summary = "The manifest of a task's newest snapshot.",
+       .parameters = {task},
+       .errors = {{404, "There is no snapshot."}},
+       .handler = [store](const HttpRequest& request) { return newest_manifest(store, request); }});
+  server.route(
+      {.pattern = "/v1/snapshots/{task}/{snapshot}/{file}",
+       .right = Right::kRaw,
+       .summary = "A file that a snapshot's manifest names; ranges work.",
+       .parameters = {task,
+                      {.name = "snapshot", .meaning = "Of the manifest."},
+                      {.name = "file", .meaning = "A name in the manifest."}},
+       .errors = {{404, "There is no such file."}, {416, "The range is outside."}},
+       .content_type = "application/octet-stream",
+       .handler = [store](const HttpRequest& request) { return snapshot_file(store, request); }});
 }
 
 }  // namespace millrace::engine

@@ -16,7 +16,7 @@ ALLOWED = {
 # Public headers and the files directly in the layer's folder belong to no room.
 ROOMS = {
     "engine": (
-        "base secrets clients config output broadcast task metrics commit queries"
+        "base secrets clients config output broadcast task metrics commit http queries"
         " snapshot plan group restore kafka topics loop testing run"
     ).split(),
     "state": "rows backend buffer rocksdb timers".split(),

@@ -6,7 +6,7 @@
 #include "millrace/operators/topology_builder.h"
 #include "millrace/testing/topology_driver.h"
 
-#include "engine/queries/http_client.h"
+#include "engine/http/http_client.h"
 
 namespace millrace::health_test {
 
@@ -21,17 +21,32 @@ Result<Topology> passing() {
   return std::move(builder).build();
 }
 
-Json health(int port) {
+struct Probe {
+  unsigned status = 0;
+  Json body;
+};
+
+Probe ask(int port, std::string_view path) {
   auto client = engine::HttpClient::open("127.0.0.1:" + std::to_string(port), {}, {});
   std::string body;
+  Probe probe;
   const Status status = (*client)->get(
-      {.target = "/v1/health", .body_bytes_max = 1 << 20}, [](const auto&) { return Status(); },
+      {.target = std::string(path), .body_bytes_max = 1 << 20},
+      [&probe](const engine::HttpClient::Head& head) {
+        probe.status = head.status;
+        return Status();
+      },
       [&body](std::string_view bytes) {
         body += bytes;
         return Status();
       });
   EXPECT_TRUE(status.ok()) << status.message();
-  return Json::parse(body);
+  probe.body = Json::parse(body);
+  return probe;
+}
+
+Json health(int port) {
+  return ask(port, "/v1/health").body;
 }
 
 TEST(Health, NamesTheInputsThatATransactionHoldsUp) {
@@ -52,6 +67,25 @@ TEST(Health, NamesTheInputsThatATransactionHoldsUp) {
   EXPECT_EQ(held["caught_up"], false);
   EXPECT_EQ(held["hidden_inputs"]["in/0"],
             Json({{"records", 5}, {"last_stable_offset", 20}, {"since_ms", 1'000}}));
+}
+
+TEST(Health, IsReadyWhileItHasRestoredAllOfItsPart) {
+  const Result<Topology> topology = passing();
+  testing::TopologyDriver driver(topology);
+  QueryServer server({.threads = 1});
+  add_engine_routes(server, driver.engine(), *topology);
+  const int port = server.start().value();
+  driver.pipe(kIn, "k", "v", 1);
+  driver.run();
+  EXPECT_EQ(ask(port, "/v1/live").status, 200U);
+  const Probe ready = ask(port, "/v1/ready");
+  EXPECT_EQ(ready.status, 200U);
+  EXPECT_EQ(ready.body["ready"], true);
+  ASSERT_TRUE(driver.engine().close().ok());
+  const Probe closed = ask(port, "/v1/ready");
+  EXPECT_EQ(closed.status, 503U);
+  EXPECT_EQ(closed.body["ready"], false);
+  EXPECT_EQ(ask(port, "/v1/live").status, 503U);
 }
 
 }  // namespace millrace::health_test

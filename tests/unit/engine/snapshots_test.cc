@@ -251,7 +251,7 @@ TEST_F(Snapshots, AStandbyStartsFromAPeersAndTakesOver) {
   cluster_.options.standby_replicas = 1;
   cluster_.options.snapshot_dir = kept_;
   start("a");
-  QueryServer server({});
+  QueryServer server({.anonymous = Rights::all()});
   add_snapshot_routes(server, SnapshotDirectory(cluster_["a"].snapshot_directory(), {}));
   cluster_["a"].advertise("127.0.0.1:" + std::to_string(server.start().value()));
   pipe(4);

@@ -84,7 +84,7 @@ class DownloadTest : public ::testing::Test {
 
 TEST_F(DownloadTest, WhatArrivesFromAPeerOpensAsTheSameState) {
   publish();
-  QueryServer server({.threads = 2});
+  QueryServer server({.threads = 2, .anonymous = Rights::all()});
   add_snapshot_routes(server, store_);
   const Result<int> port = server.start();
   ASSERT_TRUE(port.ok());

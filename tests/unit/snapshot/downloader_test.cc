@@ -17,7 +17,8 @@ using ::testing::UnorderedElementsAre;
 
 class DownloaderTest : public ::testing::Test {
  protected:
-  DownloaderTest() : state_(directory_.path() / "live"), server_({.threads = 2}) {
+  DownloaderTest()
+      : state_(directory_.path() / "live"), server_({.threads = 2, .anonymous = Rights::all()}) {
     fs::create_directories(root_);
     state_.commit(100, 'a', 7);
     const fs::path checkpoint = directory_.path() / "checkpoint";

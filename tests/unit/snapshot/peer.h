@@ -46,7 +46,7 @@ class Wire {
 };
 
 inline std::string get(int port, const std::string& target, const std::string& headers = {}) {
-  return Wire(port).ask("GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" +
+  return Wire(port).ask("GET " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" +
                         headers + "\r\n");
 }
 

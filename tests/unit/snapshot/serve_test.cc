@@ -18,7 +18,7 @@ using ::testing::StartsWith;
 
 class ServeTest : public ::testing::Test {
  protected:
-  ServeTest() : server_({.threads = 2}) {
+  ServeTest() : server_({.threads = 2, .anonymous = Rights::all()}) {
     make_files(directory_.path() / "checkpoint", {{"000001.sst", big_}, {"CURRENT", "0123456789"}});
     auto published = store_.publish(directory_.path() / "checkpoint", draft_at(kNowMs), {});
     EXPECT_TRUE(published.ok());
@@ -71,13 +71,13 @@ TEST_F(ServeTest, TellsARangeThatIsOutsideAndIgnoresOneThatIsNone) {
 
 TEST_F(ServeTest, AnswersHeadWithTheSizeOnly) {
   const std::string answer = Wire(port_).ask("HEAD " + base_ +
-                                             "000001.sst HTTP/1.1\r\nHost: x\r\n"
+                                             "000001.sst HTTP/1.1\r\nHost: localhost\r\n"
                                              "Connection: close\r\n\r\n");
   EXPECT_THAT(answer, AllOf(HasSubstr("Content-Length: 3000003\r\n"), EndsWith("\r\n\r\n")));
 }
 
 TEST_F(ServeTest, SeveralFilesOnOneConnection) {
-  const std::string one = "GET " + base_ + "CURRENT HTTP/1.1\r\nHost: x\r\n";
+  const std::string one = "GET " + base_ + "CURRENT HTTP/1.1\r\nHost: localhost\r\n";
   const std::string answers = Wire(port_).ask(one + "\r\n" + one + "Connection: close\r\n\r\n");
   const size_t first = answers.find("0123456789");
   ASSERT_NE(first, std::string::npos);

@@ -112,6 +112,13 @@ class Metrics {
   MetricCounter dropped(std::string_view reason);
   MetricCounter dead_lettered(std::string_view reason);
 
+  /// Requests that reached a route's handler, by the route's pattern.
+  MetricCounter queries(std::string_view route);
+  /// Requests and connections that the query server refused: "connections", "address",
+  /// "reserved", "host", "web_page", "unauthorized", "forbidden", "malformed".
+  MetricCounter query_refusals(std::string_view reason);
+  MetricGauge query_connections();
+
   /// `phase` is one of "drain", "changelog", "offsets", "transaction", "store".
   MetricHistogram commit_phase_seconds(std::string_view phase);
   MetricCounter commits();

@@ -77,8 +77,11 @@ struct EngineOptions {
 
   std::string query_host = "127.0.0.1";
   std::string query_advertised_host;  ///< where peers reach the query server; empty: query_host
+  std::string query_allowed_hosts;    ///< names in Host headers, comma-separated
   int query_port = 0;                 ///< 0: no query server; −1: any free port
   int query_threads = 4;
+  int query_connections_max = 512;
+  int query_connections_per_address = 256;
   std::filesystem::path query_token_file;  ///< the bearer token that opens everything; empty: none
 
   std::string log_level = "info";

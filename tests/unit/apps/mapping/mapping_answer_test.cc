@@ -39,8 +39,9 @@ crm::Mapping mapping() {
 class MappingAnswer : public ::testing::Test {
  protected:
   MappingAnswer() {
-    server_.route("/v1/mapping",
-                  [this](const HttpRequest&) { return mapping_answer(report_->topics()); });
+    server_.route({.pattern = "/v1/mapping", .handler = [this](const HttpRequest&) {
+                     return mapping_answer(report_->topics());
+                   }});
     port_ = server_.start().value();
   }
 

@@ -1,7 +1,6 @@
-#include "engine/queries/http_client.h"
+#include "engine/http/http_client.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -16,6 +15,8 @@
 #include <boost/beast/http.hpp>
 #include <fmt/format.h>
 
+#include "engine/base/endpoint.h"
+
 namespace millrace::engine {
 namespace {
 
@@ -29,36 +30,6 @@ using Parser = http::response_parser<http::buffer_body>;
 constexpr uint32_t kAnswerHeadBytesMax = 8 << 10;
 constexpr uint64_t kRefusedBytesMax = 1 << 20;
 constexpr size_t kPieceBytes = 64 << 10;
-constexpr size_t kHostLengthMax = 253;
-
-struct Endpoint {
-  std::string host;
-  uint16_t port = 0;
-};
-
-/// "host:port", also "[::1]:port".
-std::optional<Endpoint> read_endpoint(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  Endpoint endpoint;
-  const std::string_view port = text.substr(colon + 1);
-  const auto [rest, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
-  if (error != std::errc() || rest != port.data() + port.size() || endpoint.port == 0) {
-    return std::nullopt;
-  }
-  std::string_view host = text.substr(0, colon);
-  const bool is_bracketed = host.starts_with('[') && host.ends_with(']');
-  if (is_bracketed) host = host.substr(1, host.size() - 2);
-  const std::string_view allowed =
-      is_bracketed ? "0123456789abcdefABCDEF:."
-                   : "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._";
-  if (host.empty() || host.size() > kHostLengthMax ||
-      host.find_first_not_of(allowed) != std::string_view::npos) {
-    return std::nullopt;
-  }
-  endpoint.host = host;
-  return endpoint;
-}
 
 }  // namespace
 
@@ -224,7 +195,7 @@ HttpClient::~HttpClient() = default;
 
 Result<std::unique_ptr<HttpClient>> HttpClient::open(std::string endpoint, HttpTimeouts timeouts,
                                                      std::stop_token stop, std::string token) {
-  std::optional<Endpoint> read = read_endpoint(endpoint);
+  std::optional<Endpoint> read = parse_endpoint(endpoint);
   if (!read) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("'{}' is not an endpoint of the form host:port", endpoint)};

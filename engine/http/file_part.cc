@@ -1,4 +1,4 @@
-#include "engine/queries/query_server_file.h"
+#include "engine/http/file_part.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,0 +1,53 @@
+#include <string>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "millrace/engine/http_route.h"
+
+namespace millrace {
+
+std::string_view to_string(Right right) {
+  switch (right) {
+    case Right::kNone:
+      return "none";
+    case Right::kRead:
+      return "read";
+    case Right::kPersonal:
+      return "personal";
+    case Right::kRaw:
+      return "raw";
+    case Right::kOperate:
+      return "operate";
+  }
+  return "unknown";
+}
+
+HttpAnswer error_answer(unsigned status, std::string_view message) {
+  const nlohmann::json body{{"error", std::string(message)}};
+  return {.status = status,
+          .body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"};
+}
+
+HttpAnswer unauthorized(Right needed) {
+  return error_answer(401, fmt::format("only for callers with a bearer token that gives the right "
+                                       "'{}' (query.token.file)",
+                                       to_string(needed)));
+}
+
+HttpAnswer error_answer(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kInvalidRecord:
+      return error_answer(400, error.message);
+    case ErrorCode::kNotFound:
+      return error_answer(404, error.message);
+    case ErrorCode::kRetriable:
+    case ErrorCode::kTimedOut:
+      return error_answer(503, error.message);
+    default:
+      return error_answer(500, error.message);
+  }
+}
+
+}  // namespace millrace

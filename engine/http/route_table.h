@@ -1,0 +1,48 @@
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/engine/http_route.h"
+
+namespace millrace::engine {
+
+/// A request's target, and the route for it.
+struct RouteMatch {
+  const HttpRoute* route = nullptr;  ///< null: none, `refusal` is the answer
+  std::vector<std::string> arguments{};
+  std::string_view query{};  ///< of the target, as it came
+  HttpAnswer refusal{};      ///< 400, 404 or 405
+};
+
+/// The routes of a server. No regular expressions: their time and stack grow with input from
+/// outside.
+class RouteTable {
+ public:
+  /// REQUIRES: the pattern begins with '/', has a handler, and a parameter for each `{…}`, in
+  /// order.
+  void add(HttpRoute route);
+  /// `target`: path and query string as they came; it must outlive the match.
+  RouteMatch find(HttpMethod method, std::string_view target) const;
+  /// Longest body that some route takes.
+  size_t body_bytes_max() const;
+  std::vector<const HttpRoute*> routes() const;
+
+ private:
+  struct Entry {
+    HttpRoute route;
+    std::vector<std::string> segments;  ///< empty: any
+  };
+  std::deque<Entry> entries_;  ///< a deque: matches point into it
+};
+
+/// Runs the handler of `match` for a request of a caller with `request.rights`, after it has
+/// checked these and the parameters; 400, 401, 403 and 500 included. REQUIRES: there is a route.
+HttpAnswer answer_of(const RouteMatch& match, HttpRequest request, bool has_token);
+
+/// The names in the `{…}` of a pattern, in order.
+std::vector<std::string_view> names_in(std::string_view pattern);
+
+}  // namespace millrace::engine

@@ -1,0 +1,332 @@
+#include "engine/http/session.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <spdlog/spdlog.h>
+
+#include "engine/http/file_part.h"
+#include "engine/secrets/bearer.h"
+
+namespace millrace::engine {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using Tcp = asio::ip::tcp;
+
+constexpr uint32_t kRequestHeadBytesMax = 8 << 10;
+constexpr size_t kReadBytes = 4 << 10;
+constexpr std::chrono::milliseconds kReservedTimeout{2'000};
+/// After the last answer: a client that still sends would lose it to the reset of the connection.
+constexpr std::chrono::milliseconds kLingerTimeout{1'000};
+constexpr size_t kLingerBytesMax = 1 << 20;
+constexpr const char* kRetryAfterS = "1";
+
+/// A Beast body that reads its file while Beast sends it, a piece at a time.
+struct FilePartBody {
+  using value_type = FilePart;
+  static uint64_t size(const FilePart& part) { return part.bytes; }
+
+  class writer {  // NOLINT(readability-identifier-naming): Beast's name
+   public:
+    using const_buffers_type = asio::const_buffer;  // NOLINT: Beast's name
+
+    template <bool IsRequest, class Fields>
+    writer(const http::header<IsRequest, Fields>&, const FilePart& part)
+        : part_(part), buffer_(new char[kFilePieceBytes]) {}
+
+    void init(error_code& error) { error = {}; }
+
+    boost::optional<std::pair<const_buffers_type, bool>> get(error_code& error) {
+      error = {};
+      const uint64_t left = part_.bytes - sent_;
+      if (left == 0) return boost::none;
+      const size_t wanted = std::min<uint64_t>(left, kFilePieceBytes);
+      const Result<size_t> bytes =
+          part_.file->read_at(part_.offset + sent_, {buffer_.get(), wanted});
+      if (!bytes.ok() || *bytes < wanted) {
+        spdlog::warn("file not sent to its end: {}",
+                     bytes.ok() ? "it became shorter" : bytes.message());
+        error = boost::system::errc::make_error_code(boost::system::errc::io_error);
+        return boost::none;
+      }
+      sent_ += wanted;
+      return {{const_buffers_type(buffer_.get(), wanted), sent_ < part_.bytes}};
+    }
+
+   private:
+    const FilePart& part_;
+    std::unique_ptr<char[]> buffer_;
+    uint64_t sent_ = 0;
+  };
+};
+
+/// The operation that is under way keeps a session alive; its strand keeps its handlers apart.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(Tcp::socket socket, const SessionShared& shared, Admission::Place place)
+      : stream_(std::move(socket)), shared_(shared), place_(std::move(place)) {
+    shared_.show_connections();
+  }
+  ~Session() {
+    place_ = {};
+    shared_.show_connections();
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void run() {
+    asio::dispatch(stream_.get_executor(), [self = shared_from_this()] {
+      self->wait_for_request(self->shared_.request_timeout);
+    });
+  }
+
+ private:
+  bool is_reserved() const { return place_.entry() == Admission::Entry::kReserved; }
+
+  void expire_after(std::chrono::milliseconds timeout) {
+    stream_.expires_after(is_reserved() ? std::min(timeout, kReservedTimeout) : timeout);
+  }
+
+  /// A connection may be idle for longer than a request may take to arrive.
+  void wait_for_request(std::chrono::milliseconds timeout) {
+    if (buffer_.size() > 0) return read_head();
+    expire_after(timeout);
+    stream_.async_read_some(buffer_.prepare(kReadBytes),
+                            [self = shared_from_this()](error_code error, size_t bytes) {
+                              if (error) return;  // the peer closed, or let the time pass
+                              self->buffer_.commit(bytes);
+                              self->read_head();
+                            });
+  }
+
+  void read_head() {
+    match_ = {};
+    parser_.emplace();
+    parser_->header_limit(kRequestHeadBytesMax);
+    parser_->body_limit(shared_.routes.body_bytes_max());
+    expire_after(shared_.request_timeout);
+    http::async_read_header(
+        stream_, buffer_, *parser_,
+        [self = shared_from_this()](error_code error, size_t) { self->on_head(error); });
+  }
+
+  void on_head(error_code error) {
+    if (error && error.category() != http::make_error_code(http::error::bad_method).category()) {
+      return;
+    }
+    if (error == http::error::end_of_stream) return close();
+    if (error) return refuse_malformed(error);
+    if (std::optional<HttpAnswer> refusal = check_head()) return write(*std::move(refusal), true);
+    if (parser_->is_done()) return answer();
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = shared_from_this()](error_code failed, size_t) {
+                       if (!failed) return self->answer();
+                       self->on_broken_body(failed);
+                     });
+  }
+
+  void on_broken_body(error_code error) {
+    if (error.category() != http::make_error_code(http::error::bad_method).category()) return;
+    if (error != http::error::partial_message) refuse_malformed(error);
+  }
+
+  void refuse_malformed(error_code error) {
+    shared_.count_refusal("malformed");
+    unsigned status = 400;
+    if (error == http::error::header_limit) status = 431;
+    if (error == http::error::body_limit) status = 413;
+    write(error_answer(status, "not a request that is served here: " + error.message()), true);
+  }
+
+  HttpAnswer refusal(const char* reason, unsigned status, std::string_view message) const {
+    shared_.count_refusal(reason);
+    return error_answer(status, message);
+  }
+
+  /// Finds the route; returns the answer if there is none, or it is not for this request.
+  std::optional<HttpAnswer> check_head() {
+    const auto& request = parser_->get();
+    const auto host = request[http::field::host];
+    const bool has_host = request.count(http::field::host) == 1;
+    if (!has_host && (request.version() > 10 || request.count(http::field::host) > 1)) {
+      return refusal("malformed", 400, "a request needs one Host header");
+    }
+    if (has_host && !shared_.hosts.allows({host.data(), host.size()})) {
+      return refusal("host", 421,
+                     "the Host header names another server; query.allowed.hosts lists the names "
+                     "that this one goes by");
+    }
+    const bool is_post = request.method() == http::verb::post;
+    if (!is_post && request.method() != http::verb::get && request.method() != http::verb::head) {
+      return refusal("malformed", 405, "only GET and POST are served here");
+    }
+    // A browser names the origin of the page that makes it post.
+    if (is_post && request.count(http::field::origin) > 0) {
+      return refusal("web_page", 403, "web pages may not change anything here");
+    }
+    const auto target = request.target();
+    target_.assign(target.data(), target.size());
+    match_ = shared_.routes.find(is_post ? HttpMethod::kPost : HttpMethod::kGet, target_);
+    if (match_.route == nullptr) {
+      return has_body() ? std::optional(match_.refusal) : std::nullopt;
+    }
+    if (is_reserved() && !match_.route->is_vital) {
+      return refusal("reserved", 503,
+                     "all connections are taken (query.connections.max, "
+                     "query.connections.per.address)");
+    }
+    const uint64_t length = parser_->content_length().value_or(0);
+    if (has_body() && match_.route->body_bytes_max == 0) {
+      return refusal("malformed", 400, "this path takes no body");
+    }
+    if (length > match_.route->body_bytes_max) {
+      return refusal("malformed", 413, "the body is too long");
+    }
+    parser_->body_limit(match_.route->body_bytes_max);
+    return std::nullopt;
+  }
+
+  bool has_body() const { return parser_->chunked() || parser_->content_length().value_or(0) > 0; }
+
+  void answer() {
+    const bool last = !parser_->get().keep_alive() || is_reserved();
+    if (match_.route == nullptr) return write(std::move(match_.refusal), last);
+    HttpRequest request;
+    request.body = std::move(parser_->get().body());
+    request.deadline = std::chrono::steady_clock::now() + shared_.answer_timeout;
+    const auto authorization = parser_->get()[http::field::authorization];
+    const bool has_token =
+        !shared_.token.empty() &&
+        is_bearer_of({authorization.data(), authorization.size()}, shared_.token);
+    request.rights = has_token ? Rights::all() : shared_.anonymous;
+    HttpAnswer answer = answer_of(match_, std::move(request), has_token);
+    count(answer.status);
+    write(std::move(answer), last);
+  }
+
+  void count(unsigned status) const {
+    if (status == 401) return shared_.count_refusal("unauthorized");
+    if (status == 403) return shared_.count_refusal("forbidden");
+    if (shared_.metrics != nullptr) shared_.metrics->queries(match_.route->pattern).add();
+  }
+
+  template <class Body>
+  static void set_head(http::response<Body>& response, const HttpAnswer& answer, bool last) {
+    response.result(answer.status);
+    response.set(http::field::content_type, answer.content_type);
+    response.set(http::field::cache_control, "no-store");
+    response.set("X-Content-Type-Options", "nosniff");
+    if (response.result() == http::status::unauthorized) {
+      response.set(http::field::www_authenticate, "Bearer");
+    }
+    if (response.result() == http::status::service_unavailable) {
+      response.set(http::field::retry_after, kRetryAfterS);
+    }
+    response.keep_alive(!last);
+  }
+
+  void write(HttpAnswer answer, bool last) {
+    const bool is_head = parser_->get().method() == http::verb::head;
+    if (answer.file != nullptr && !is_head) return write_file(std::move(answer), last);
+    response_ = {};
+    set_head(response_, answer, last);
+    response_.body() = std::move(answer.body);
+    response_.prepare_payload();
+    if (answer.file != nullptr) response_.content_length(answer.file->size());
+    if (is_head) response_.body().clear();
+    expire_after(shared_.answer_timeout);
+    http::async_write(stream_, response_,
+                      [self = shared_from_this(), last](error_code error, size_t) {
+                        self->on_written(error, last);
+                      });
+  }
+
+  void write_file(HttpAnswer answer, bool last) {
+    const auto range = parser_->get()[http::field::range];
+    const FilePart part = choose_part({range.data(), range.size()}, std::move(answer.file));
+    if (part.status == 416) answer.content_type = "text/plain";
+    answer.status = part.status;
+    file_response_ = {};
+    set_head(file_response_, answer, last);
+    file_response_.set(http::field::accept_ranges, "bytes");
+    if (!part.content_range.empty()) {
+      file_response_.set(http::field::content_range, part.content_range);
+    }
+    file_response_.body() = part;
+    file_response_.prepare_payload();
+    serializer_.emplace(file_response_);
+    to_renew_ = 0;
+    write_some_of_file(last);
+  }
+
+  // The time limit starts again with every piece of the file, however large the file is.
+  void write_some_of_file(bool last) {
+    if (to_renew_ <= 0) {
+      to_renew_ = kFilePieceBytes;
+      expire_after(shared_.answer_timeout);
+    }
+    http::async_write_some(stream_, *serializer_,
+                           [self = shared_from_this(), last](error_code error, size_t bytes) {
+                             self->to_renew_ -= static_cast<int64_t>(bytes);
+                             if (error || self->serializer_->is_done()) {
+                               self->serializer_.reset();
+                               self->file_response_ = {};
+                               return self->on_written(error, last);
+                             }
+                             self->write_some_of_file(last);
+                           });
+  }
+
+  void on_written(error_code error, bool last) {
+    if (error) return;
+    if (last) return close();
+    wait_for_request(shared_.idle_timeout);
+  }
+
+  void close() {
+    error_code ignored;
+    stream_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+    stream_.expires_after(kLingerTimeout);
+    linger(kLingerBytesMax);
+  }
+
+  void linger(size_t bytes_left) {
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this(), bytes_left](
+                                                             error_code error, size_t bytes) {
+      if (!error && bytes < bytes_left) self->linger(bytes_left - bytes);
+    });
+  }
+
+  beast::tcp_stream stream_;
+  const SessionShared& shared_;
+  Admission::Place place_;
+  beast::flat_buffer buffer_{kRequestHeadBytesMax * 2};
+  std::optional<http::request_parser<http::string_body>> parser_;
+  std::string target_;
+  RouteMatch match_;
+  http::response<http::string_body> response_;
+  http::response<FilePartBody> file_response_;
+  std::optional<http::response_serializer<FilePartBody>> serializer_;
+  int64_t to_renew_ = 0;  ///< bytes to send until the time limit starts again
+};
+
+}  // namespace
+
+void start_session(asio::io_context& context, int socket, bool is_v6, const SessionShared& shared,
+                   Admission::Place place) {
+  Tcp::socket owned(asio::make_strand(context), is_v6 ? Tcp::v6() : Tcp::v4(), socket);
+  std::make_shared<Session>(std::move(owned), shared, std::move(place))->run();
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "millrace/engine/http_route.h"
+#include "millrace/engine/metrics.h"
+
+#include "engine/http/admission.h"
+#include "engine/http/allowed_hosts.h"
+#include "engine/http/route_table.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace millrace::engine {
+
+/// The parts of a server that all its connections share. They outlive them.
+struct SessionShared {
+  const RouteTable& routes;
+  const AllowedHosts& hosts;
+  const std::string& token;  ///< gives all rights; empty: nobody has it
+  Rights anonymous;
+  Metrics* metrics;  ///< null: nobody counts
+  const Admission& admission;
+  std::chrono::milliseconds idle_timeout;
+  std::chrono::milliseconds request_timeout;
+  std::chrono::milliseconds answer_timeout;
+
+  void count_refusal(std::string_view reason) const {
+    if (metrics != nullptr) metrics->query_refusals(reason).add();
+  }
+  void show_connections() const {
+    if (metrics != nullptr) metrics->query_connections().set(admission.connections());
+  }
+};
+
+/// Serves a connection on the threads of `context` until it ends: reads a request, answers it,
+/// reads the next. Takes over the descriptor of the socket. A connection of the reserve gets one
+/// answer, from a vital route.
+void start_session(boost::asio::io_context& context, int socket, bool is_v6,
+                   const SessionShared& shared, Admission::Place place);
+
+}  // namespace millrace::engine

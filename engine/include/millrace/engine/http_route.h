@@ -1,0 +1,122 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/result.h"
+
+namespace millrace {
+
+namespace engine {
+class File;
+}
+
+/// Something that a caller may be allowed to do.
+enum class Right : unsigned char {
+  kNone,      ///< needs no right: probes, documents
+  kRead,      ///< ask; personal fields are hidden
+  kPersonal,  ///< see personal fields
+  kRaw,       ///< read rows and snapshots as bytes, which hold everything in clear
+  kOperate,   ///< pause, resume, drain
+};
+/// "none", "read", "personal", "raw", "operate".
+std::string_view to_string(Right right);
+
+class Rights {
+ public:
+  constexpr Rights() = default;
+  constexpr Rights(std::initializer_list<Right> rights) {
+    for (const Right right : rights) add(right);
+  }
+  static constexpr Rights all() {
+    return {Right::kRead, Right::kPersonal, Right::kRaw, Right::kOperate};
+  }
+  constexpr void add(Right right) { bits_ |= bit(right); }
+  constexpr bool has(Right right) const { return (bits_ & bit(right)) != 0; }
+  constexpr bool empty() const { return bits_ == bit(Right::kNone); }
+  friend bool operator==(const Rights&, const Rights&) = default;
+
+ private:
+  static constexpr unsigned bit(Right right) { return 1U << static_cast<unsigned>(right); }
+  unsigned bits_ = bit(Right::kNone);
+};
+
+enum class HttpMethod : unsigned char {
+  kGet,   ///< HEAD too
+  kPost,  ///< refused when a web page asks
+};
+
+/// A request that fits its route: parsed, percent-decoded and checked against the route's
+/// parameters. A text may contain any bytes.
+struct HttpRequest {
+  std::vector<std::string> arguments{};             ///< for each `{…}` of the route, in order
+  std::map<std::string, std::string> parameters{};  ///< of the query string
+  std::string body{};
+  Rights rights{};  ///< of the caller
+  /// When the caller stops waiting.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+
+  /// Value of a parameter; null when the request has none.
+  const std::string* find(const std::string& parameter) const;
+  /// Value of a parameter that its route declares as an integer.
+  std::optional<int64_t> integer(const std::string& parameter) const;
+};
+
+struct HttpAnswer {
+  unsigned status = 200;
+  std::string body{};
+  std::string content_type = "application/json";
+  /// Instead of `body`: sent piece by piece, the part that the request's `Range: bytes=…` names.
+  std::shared_ptr<const engine::File> file{};
+};
+
+/// 401 for a caller who did not say who he is.
+HttpAnswer unauthorized(Right needed);
+/// `{"error": message}`; bytes of `message` that are not UTF-8 are replaced.
+HttpAnswer error_answer(unsigned status, std::string_view message);
+/// The status that fits the code (404 `kNotFound`, 503 `kRetriable`, …) with the error's message.
+HttpAnswer error_answer(const Error& error);
+
+/// A parameter of a route: of its path, in the order of the `{…}`, or of the query string.
+struct HttpParameter {
+  enum class Type : unsigned char { kString, kInteger, kChoice };
+  std::string name{};
+  std::string meaning{};
+  Type type = Type::kString;
+  bool is_required = false;
+  size_t length_max = 4096;                           ///< bytes of a string
+  int64_t min = std::numeric_limits<int64_t>::min();  ///< of an integer
+  int64_t max = std::numeric_limits<int64_t>::max();
+  std::vector<std::string> choices{};
+};
+
+/// One entry of the table that routes requests and that `/v1/openapi.json` describes. The server
+/// answers 400 to a request whose parameters do not fit, so the handler need not check them.
+struct HttpRoute {
+  using Handler = std::function<HttpAnswer(const HttpRequest&)>;
+
+  HttpMethod method = HttpMethod::kGet;
+  /// "/v1/accounts/{id}": each `{…}` stands for one non-empty segment.
+  std::string pattern{};
+  Right right = Right::kRead;
+  std::string summary{};  ///< a sentence
+  std::vector<HttpParameter> parameters{};
+  /// Statuses beside 200 and those that the server gives, with their reason.
+  std::map<unsigned, std::string> errors{};
+  std::string content_type = "application/json";
+  std::string body_meaning{};  ///< what a body holds, JSON; empty: the route takes none
+  size_t body_bytes_max = 0;
+  bool is_vital = false;  ///< answered also when the server has no connection left for others
+  Handler handler{};      ///< runs on the server's threads; an exception gives a 500
+};
+
+}  // namespace millrace
