@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -204,25 +205,83 @@ json answer_json(const std::string& id, const Found& found, json territories, js
 
 }  // namespace
 
-HttpAnswer account_answer(const Queries& queries, std::string_view id,
-                          std::string_view default_source, const PersonalMask* mask) {
+namespace {
+
+HttpAnswer answer_with(const json& body) {
+  return {.body = body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
+}
+
+/// The account as JSON, or the status and message of an error.
+struct Shown {
+  unsigned status = 200;
+  json account;
+  std::string error;
+};
+
+Shown failure(const Error& error) {
+  return {.status = error_answer(error).status, .account = {}, .error = error.message};
+}
+
+Shown show_account(const Queries& queries, std::string_view id, const AccountView& view) {
   const bool has_source = id.find(':') != std::string_view::npos;
   const std::string full = has_source || id.size() > crm::kLocalIdBytesMax
                                ? std::string(id)
-                               : fmt::format("{}:{}", default_source, id);
+                               : fmt::format("{}:{}", view.default_source, id);
   if (!crm::is_internal_id(full)) {
-    return error_answer(400, "not an account id: source:id, or id alone, of at most 255 bytes");
+    return failure({ErrorCode::kInvalidArgument,
+                    "not an account id: source:id, or id alone, of at most 255 bytes"});
   }
   const Result<Found> found = find_account(queries, full);
-  if (!found.ok()) return error_answer(found.error());
+  if (!found.ok()) return failure(found.error());
   Result<json> territories = territories_of(queries, *found);
-  if (!territories.ok()) return error_answer(territories.error());
-  Result<json> entitlements =
-      entitlements_json(queries, found->state().root()->str(), found->position.task.partition);
-  if (!entitlements.ok()) return error_answer(entitlements.error());
-  const json answer =
-      answer_json(full, *found, *std::move(territories), *std::move(entitlements), mask);
-  return {.body = answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
+  if (!territories.ok()) return failure(territories.error());
+  Result<json> entitlements = entitlements_json(queries, found->state().root()->str(),
+                                                found->position.task.partition, view.as_of_ms);
+  if (!entitlements.ok()) return failure(entitlements.error());
+  return {.account = answer_json(full, *found, *std::move(territories), *std::move(entitlements),
+                                 view.mask),
+          .error = {}};
+}
+
+/// The ids of a batch; the fault of its body otherwise.
+Result<std::vector<std::string>> read_ids(std::string_view body) {
+  const Error invalid{
+      ErrorCode::kInvalidArgument,
+      fmt::format("the body has to be {{\"ids\": [...]}} with 1 to {} ids", kBatchIdsMax)};
+  const json batch = json::parse(body, nullptr, false);
+  if (!batch.is_object() || batch.size() != 1 || !batch.contains("ids")) return invalid;
+  const json& list = batch["ids"];
+  if (!list.is_array() || list.empty() || list.size() > kBatchIdsMax) return invalid;
+  std::vector<std::string> ids;
+  for (const json& id : list) {
+    if (!id.is_string()) return invalid;
+    ids.push_back(id.get<std::string>());
+  }
+  return ids;
+}
+
+}  // namespace
+
+HttpAnswer account_answer(const Queries& queries, std::string_view id, const AccountView& view) {
+  const Shown shown = show_account(queries, id, view);
+  return shown.status == 200 ? answer_with(shown.account) : error_answer(shown.status, shown.error);
+}
+
+HttpAnswer accounts_answer(const Queries& queries, std::string_view body, const AccountView& view) {
+  const Result<std::vector<std::string>> ids = read_ids(body);
+  if (!ids.ok()) return error_answer(ids.error());
+  json accounts = json::array();
+  for (const std::string& id : *ids) {
+    Shown shown = show_account(queries, id, view);
+    json entry{{"id", id}, {"status", shown.status}};
+    if (shown.status == 200) {
+      entry["account"] = std::move(shown.account);
+    } else {
+      entry["error"] = shown.error;
+    }
+    accounts.push_back(std::move(entry));
+  }
+  return answer_with({{"accounts", std::move(accounts)}});
 }
 
 }  // namespace millrace::apps

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,14 +12,28 @@
 
 namespace millrace::apps {
 
+/// How accounts are shown.
+struct AccountView {
+  std::string_view default_source;       ///< of an id without a ':'
+  const PersonalMask* mask = nullptr;    ///< hides personal fields; null: none
+  std::optional<int64_t> as_of_ms = {};  ///< moment of the entitlements; nullopt: now
+};
+
 /// Answers `GET /v1/accounts/{id}`: the account that `id` is part of now, as JSON.
 ///
-/// `id` has the internal form `source:id`; without a ':' it belongs to `default_source`. Answers
-/// 400 for invalid ids, 404 for those never seen, 503 while the id moves between two accounts or
-/// its task is elsewhere. Includes the territories, as its task has aligned them. Reads committed
-/// state of two tasks: an answer may be older than the newest merge, but never mixes two accounts.
-/// Fields that `mask` hides (null: none) are "***" unless they are null, and `masked` names them.
-HttpAnswer account_answer(const Queries& queries, std::string_view id,
-                          std::string_view default_source, const PersonalMask* mask);
+/// `id` has the internal form `source:id`. Answers 400 for invalid ids, 404 for those never seen,
+/// 503 while the id moves between two accounts or its task is elsewhere. Includes the territories,
+/// as its task has aligned them. Reads committed state of two tasks: an answer may be older than
+/// the newest merge, but never mixes two accounts. Fields that the mask hides are "***" unless they
+/// are null, and `masked` names them.
+HttpAnswer account_answer(const Queries& queries, std::string_view id, const AccountView& view);
+
+inline constexpr size_t kBatchIdsMax = 1'000;
+inline constexpr size_t kBatchBytesMax = 512 << 10;
+
+/// Answers `POST /v1/accounts` with a body `{"ids": [...]}` of at most `kBatchIdsMax` ids:
+/// `{"accounts": [...]}`, in their order `{"id", "status", "account"}` or `{"id", "status",
+/// "error"}`, each as `account_answer` gives it. 400 for another body.
+HttpAnswer accounts_answer(const Queries& queries, std::string_view body, const AccountView& view);
 
 }  // namespace millrace::apps

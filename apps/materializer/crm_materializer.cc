@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include "millrace/engine/kafka_clients.h"
+#include "millrace/engine/query_router.h"
 #include "millrace/engine/run_main.h"
 
 #include "apps/mapping/mapping_check.h"
@@ -35,6 +36,7 @@ crm.account-state, crm.account-territories and crm.conflicts (see --crm.output.p
 While it runs, it answers over HTTP (see --query.port):
 
   GET /v1/accounts/{id}      the account that an id is part of, victims of merges included
+  POST /v1/accounts          up to 1,000 of them: {"ids": [...]}
   GET /v1/mapping            how the mapping and the records read so far fit
   GET /v1/openapi.json       all paths, with their parameters
   GET /v1/health             state, tasks, lag; 503 while it does not run
@@ -162,6 +164,45 @@ void log_mapping_check(const CrmOptions& options, const EngineOptions& engine,
                report.findings.size() - problems);
 }
 
+using Mask = std::shared_ptr<const PersonalMask>;
+
+/// Answers of any instance; personal fields only for callers with the right.
+void add_account_routes(QueryServer& server, const Engine& engine, const std::string& source,
+                        Mask mask) {
+  const auto view_of = [&source, mask = std::move(mask)](const HttpRequest& request) {
+    return AccountView{.default_source = source,
+                       .mask = request.rights.has(Right::kPersonal) ? nullptr : mask.get(),
+                       .as_of_ms = request.integer("as_of_ms")};
+  };
+  std::vector<HttpParameter> parameters = staleness_parameters();
+  parameters.push_back({.name = "as_of_ms",
+                        .meaning = "Moment of the entitlements, past or future; else now.",
+                        .type = HttpParameter::Type::kInteger});
+  server.route({.method = HttpMethod::kPost,
+                .pattern = "/v1/accounts",
+                .summary = "Up to 1,000 accounts, each as by its own path.",
+                .parameters = parameters,
+                .body_meaning = R"({"ids": [...]})",
+                .body_bytes_max = kBatchBytesMax,
+                .handler = [&engine, view_of](const HttpRequest& request) {
+                  return engine.router().answer(
+                      request, [view = view_of(request), body = request.body](const Queries& all) {
+                        return accounts_answer(all, body, view);
+                      });
+                }});
+  parameters.insert(parameters.begin(),
+                    {.name = "id", .meaning = "source:id, or an id of default.source alone."});
+  server.route({.pattern = "/v1/accounts/{id}",
+                .summary = "The account that an id is part of, victims of merges included.",
+                .parameters = std::move(parameters),
+                .errors = {{404, "The id was never seen."}},
+                .handler = [&engine, view_of](const HttpRequest& request) {
+                  return engine.router().answer(
+                      request, [view = view_of(request), id = request.arguments.front()](
+                                   const Queries& all) { return account_answer(all, id, view); });
+                }});
+}
+
 int run(int argc, char** argv) {
   CrmOptions options;
   RunExtras extras{
@@ -181,19 +222,7 @@ int run(int argc, char** argv) {
           [&](QueryServer& server, const Engine& engine) {
             auto mask =
                 std::make_shared<const PersonalMask>(options.mapping, crm::EntityKind::kAccount);
-            server.route(
-                {.pattern = "/v1/accounts/{id}",
-                 .summary = "The account that an id is part of, victims of merges included.",
-                 .parameters = {{.name = "id",
-                                 .meaning = "source:id, or an id of default.source alone."},
-                                stale_parameter()},
-                 .errors = {{404, "The id was never seen."}},
-                 .handler = [&, mask](const HttpRequest& request) {
-                   const bool sees_all = request.rights.has(Right::kPersonal);
-                   return account_answer(queries_for(engine.queries(), request),
-                                         request.arguments.front(), options.default_source,
-                                         sees_all ? nullptr : mask.get());
-                 }});
+            add_account_routes(server, engine, options.default_source, std::move(mask));
             server.route({.pattern = "/v1/mapping",
                           .summary = "How the mapping and the records read so far fit; no values.",
                           .handler = [&](const HttpRequest&) {

@@ -220,10 +220,15 @@ void add_queries(ConfigTable& table, EngineOptions& options) {
   table.add_integer("query.connections.per.address", options.query_connections_per_address,
                     {1, 65'536}, "The same from one address, or one IPv6 network of 64 bits.");
   table.add_path("query.token.file", options.query_token_file,
-                 "File with the bearer token that gives a caller the right to see raw rows, "
-                 "snapshots and personal data, and to pause, resume and drain; instances of one "
-                 "application share it. Empty: nobody sees personal data, and only a server on "
+                 "File of callers, their rights (read, personal, raw, operate) and the hashes of "
+                 "their bearer tokens, which only the owner may write and others may not read. "
+                 "Empty: everybody may ask, nobody sees personal data, and only a server on "
                  "loopback can be paused, resumed and drained.");
+  table.add_path("query.peer.key.file", options.query_peer_key_file,
+                 "File with a secret of at least 32 bytes (openssl rand -hex 32), the same for all "
+                 "instances. By it they prove themselves in reports, in requests to each other "
+                 "and in snapshots' manifests, and answer for each other. Empty: an instance "
+                 "answers for its own tasks only.");
   table.add_choice("log.level", options.log_level,
                    {{"trace", std::string("trace")},
                     {"debug", std::string("debug")},

@@ -71,7 +71,8 @@ Coordinator::Coordinator(ClientFactory& clients, Admin& admin, const EngineOptio
 
 Coordinator::~Coordinator() = default;
 
-Status Coordinator::open(std::span<const SubTopology> sub_topologies) {
+Status Coordinator::open(std::span<const SubTopology> sub_topologies,
+                         std::shared_ptr<const PeerKey> key) {
   sub_topologies_ = sub_topologies;
   tasks_ = weigh(sub_topologies);
   if (tasks_.size() > kPlanTasksMax) {
@@ -86,6 +87,7 @@ Status Coordinator::open(std::span<const SubTopology> sub_topologies) {
         GroupLog::open(clients_, admin_, options_.application_id);
     if (!log.ok()) return log.status();
     log_ = std::move(*log);
+    log_->prove_with(std::move(key));
     if (watches_lives()) log_->show_reports_to(lives_);
   }
   MILLRACE_RETURN_IF_ERROR(read_log());
@@ -461,6 +463,22 @@ std::vector<std::string> Coordinator::snapshot_peers(TaskId task) const {
   endpoints.reserve(found.size());
   for (auto& [position, endpoint] : found) endpoints.push_back(std::move(endpoint));
   return endpoints;
+}
+
+std::optional<PeerView> Coordinator::take_view() {
+  // News of the next plan count once it is being run.
+  if (!plan_ || is_waiting_ || !log_->take_news()) return std::nullopt;
+  const auto holder = [&reports = log_->reports()](const std::string& name) {
+    const auto entry = reports.find(name);
+    return PeerView::Holder{name, entry == reports.end() ? "" : entry->second.report.endpoint};
+  };
+  PeerView view{.self = instance_, .tasks = {}};
+  for (const Placement& placement : plan_->placements) {
+    PeerView::Holders& holders = view.tasks[placement.task];
+    holders.active = holder(placement.active);
+    for (const auto& name : placement.standbys) holders.standbys.push_back(holder(name));
+  }
+  return view;
 }
 
 void Coordinator::close(bool is_fenced) {

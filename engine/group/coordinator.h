@@ -21,6 +21,7 @@
 #include "engine/group/topic_questions.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/planner.h"
+#include "engine/queries/peer_directory.h"
 
 namespace millrace::engine {
 
@@ -58,8 +59,10 @@ class Coordinator {
               std::string instance, const Clock& clock);
   ~Coordinator();
 
-  /// Reads the group's log. May be called again after an error. Errors: those of the clients.
-  Status open(std::span<const SubTopology> sub_topologies);
+  /// Reads the group's log. May be called again after an error. `key`: see `GroupLog::prove_with`.
+  /// Errors: those of the clients.
+  Status open(std::span<const SubTopology> sub_topologies,
+              std::shared_ptr<const PeerKey> key = nullptr);
   /// See `GroupLog::incarnation`. REQUIRES: is open.
   const std::string& incarnation() const { return log_->incarnation(); }
   /// Publishes `report` and joins. REQUIRES: is open. Errors: those of the clients.
@@ -77,6 +80,9 @@ class Coordinator {
   /// Query servers of other members that hold state of `task` and offer snapshots: the furthest
   /// ones, the very furthest first.
   std::vector<std::string> snapshot_peers(TaskId task) const;
+  /// Who has which task by the plan that is being run, if that may have changed since the last
+  /// call.
+  std::optional<PeerView> take_view();
   /// Leaves the group. A static member stays in it until its session is over, and lets the others
   /// know that it has ended, unless it `is_fenced`: another process has its name then. That takes a
   /// second at most.

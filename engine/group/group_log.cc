@@ -9,6 +9,7 @@
 #include "millrace/core/clock.h"
 
 #include "engine/base/random_id.h"
+#include "engine/group/report_proof.h"
 
 namespace millrace::engine {
 namespace {
@@ -95,6 +96,7 @@ Result<bool> GroupLog::poll(Topic& topic) {
     topic.position = record.offset + 1;
   }
   if (polled->end_offset) topic.position = std::max(topic.position, *polled->end_offset);
+  has_news_ |= polled->records > 0;
   return polled->records > 0;
 }
 
@@ -155,6 +157,12 @@ void GroupLog::take_report(const Topic& topic, const FetchedRecord& record) {
     return pass_over(topic, record,
                      Error{ErrorCode::kInvalidRecord, "its key is another instance's"});
   }
+  if (key_ != nullptr && !is_proved(*key_, topic.partition.topic, record.value.view())) {
+    return pass_over(topic, record,
+                     Error{ErrorCode::kInvalidRecord,
+                           "an instance's report without proof by the key in "
+                           "query.peer.key.file: give all instances the same"});
+  }
   if (lives_ != nullptr) lives_->see(*report);
   std::string instance = report->instance;
   reports_.insert_or_assign(std::move(instance), ReportEntry{record.offset, std::move(*report)});
@@ -189,7 +197,9 @@ Status GroupLog::publish(const Plan& plan) {
 Status GroupLog::publish(const InstanceReport& report) {
   const Result<std::string> encoded = encode_report(report);
   if (!encoded.ok()) return encoded.status();
-  return send(reports_log_, report.instance, Bytes(*encoded));
+  if (key_ == nullptr) return send(reports_log_, report.instance, Bytes(*encoded));
+  const std::string proved = with_proof(*key_, reports_log_.partition.topic, *encoded);
+  return send(reports_log_, report.instance, Bytes(proved));
 }
 
 Status GroupLog::remove_report(const std::string& instance) {

@@ -6,12 +6,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "millrace/core/result.h"
 
 #include "engine/clients/clients.h"
 #include "engine/group/life_watch.h"
 #include "engine/plan/plan.h"
+#include "engine/secrets/peer_key.h"
 
 namespace millrace::engine {
 
@@ -46,9 +48,13 @@ class GroupLog {
 
   /// Shows `lives` every report from now on; it must outlive the log.
   void show_reports_to(LifeWatch& lives) { lives_ = &lives; }
+  /// From now on, puts proofs into reports and passes over those of others without one. Null: none.
+  void prove_with(std::shared_ptr<const PeerKey> key) { key_ = std::move(key); }
   /// Takes in new records; never blocks. Returns whether any came. Errors: of `Fetcher::poll`;
   /// `kConfig` when one of the topics was deleted meanwhile.
   Result<bool> poll();
+  /// Whether any record came since the last call.
+  bool take_news() { return std::exchange(has_news_, false); }
   void wait(int64_t timeout_ms) { fetcher_->wait(timeout_ms); }
   /// Where the topics end.
   struct Ends {
@@ -121,7 +127,9 @@ class GroupLog {
   std::string incarnation_;
   std::deque<PlanEntry> plans_;
   std::map<std::string, ReportEntry> reports_;
+  std::shared_ptr<const PeerKey> key_;
   LifeWatch* lives_ = nullptr;  ///< null: nobody watches
+  bool has_news_ = false;
   int64_t passed_over_ = 0;
   int64_t passed_over_logged_ns_ = 0;
 };

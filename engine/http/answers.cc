@@ -19,6 +19,8 @@ std::string_view to_string(Right right) {
       return "raw";
     case Right::kOperate:
       return "operate";
+    case Right::kPeer:
+      return "peer";
   }
   return "unknown";
 }
@@ -30,6 +32,9 @@ HttpAnswer error_answer(unsigned status, std::string_view message) {
 }
 
 HttpAnswer unauthorized(Right needed) {
+  if (needed == Right::kPeer) {
+    return error_answer(401, "only for instances with the key in query.peer.key.file");
+  }
   return error_answer(401, fmt::format("only for callers with a bearer token that gives the right "
                                        "'{}' (query.token.file)",
                                        to_string(needed)));

@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/endpoint.h"
+#include "engine/http/peer_proof.h"
 
 namespace millrace::engine {
 namespace {
@@ -37,11 +38,9 @@ constexpr size_t kPieceBytes = 64 << 10;
 /// it; each runs to its end here.
 class HttpClient::Connection {
  public:
-  Connection(Endpoint endpoint, std::string name, HttpTimeouts timeouts, std::stop_token stop,
-             std::string token)
+  Connection(Endpoint endpoint, std::string name, HttpTimeouts timeouts, std::stop_token stop)
       : endpoint_(std::move(endpoint)),
         name_(std::move(name)),
-        token_(std::move(token)),
         connect_timeout_(timeouts.connect_ms),
         piece_timeout_(timeouts.piece_ms),
         stop_(std::move(stop)),
@@ -97,11 +96,20 @@ class HttpClient::Connection {
   }
 
   Status exchange(const Request& request, const CheckHead& check, const Sink& sink) {
-    http::request<http::empty_body> head(http::verb::get, request.target, 11);
+    const bool is_post = request.method == "POST";
+    http::request<http::string_body> head(is_post ? http::verb::post : http::verb::get,
+                                          request.target, 11);
     head.set(http::field::host, name_);
-    if (!token_.empty()) head.set(http::field::authorization, "Bearer " + token_);
+    if (!request.authorization.empty()) {
+      head.set(http::field::authorization, request.authorization);
+    }
+    if (is_post) {
+      head.body() = request.body;
+      head.prepare_payload();
+    }
     if (request.offset > 0) head.set(http::field::range, fmt::format("bytes={}-", request.offset));
-    stream_->expires_after(piece_timeout_);
+    wait_ = request.wait_ms > 0 ? std::chrono::milliseconds(request.wait_ms) : piece_timeout_;
+    stream_->expires_after(wait_);
     MILLRACE_RETURN_IF_ERROR(outcome(
         "asking", run([&](auto done) {
           http::async_write(*stream_, head, [done](error_code error, size_t) { done(error); });
@@ -125,7 +133,7 @@ class HttpClient::Connection {
   Status read_piece(Parser& parser, const Sink& sink) {
     parser.get().body().data = piece_.data();
     parser.get().body().size = piece_.size();
-    stream_->expires_after(piece_timeout_);
+    stream_->expires_after(wait_);
     error_code error = run([&](auto done) {
       http::async_read(*stream_, buffer_, parser,
                        [done](error_code failed, size_t) { done(failed); });
@@ -137,10 +145,15 @@ class HttpClient::Connection {
   }
 
   static Head head_of(const Parser& parser) {
-    Head head{.status = parser.get().result_int(), .content_length = {}, .content_range = {}};
+    Head head{.status = parser.get().result_int(),
+              .content_length = {},
+              .content_range = {},
+              .peer_proof = {}};
     if (const auto length = parser.content_length()) head.content_length = *length;
     const auto range = parser.get()[http::field::content_range];
     head.content_range.assign(range.data(), range.size());
+    const auto proof = parser.get()[kPeerProofHeader];
+    head.peer_proof.assign(proof.data(), proof.size());
     return head;
   }
 
@@ -176,9 +189,9 @@ class HttpClient::Connection {
 
   const Endpoint endpoint_;
   const std::string name_;
-  const std::string token_;
   const std::chrono::milliseconds connect_timeout_;
   const std::chrono::milliseconds piece_timeout_;
+  std::chrono::milliseconds wait_{};  ///< of the present request
   asio::io_context context_{1};
   Tcp::resolver resolver_{context_};
   std::optional<beast::tcp_stream> stream_;
@@ -194,14 +207,14 @@ HttpClient::HttpClient(std::unique_ptr<Connection> connection)
 HttpClient::~HttpClient() = default;
 
 Result<std::unique_ptr<HttpClient>> HttpClient::open(std::string endpoint, HttpTimeouts timeouts,
-                                                     std::stop_token stop, std::string token) {
+                                                     std::stop_token stop) {
   std::optional<Endpoint> read = parse_endpoint(endpoint);
   if (!read) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("'{}' is not an endpoint of the form host:port", endpoint)};
   }
   return std::unique_ptr<HttpClient>(new HttpClient(std::make_unique<Connection>(
-      std::move(*read), std::move(endpoint), timeouts, std::move(stop), std::move(token))));
+      std::move(*read), std::move(endpoint), timeouts, std::move(stop))));
 }
 
 Status HttpClient::get(const Request& request, const CheckHead& check, const Sink& sink) {

@@ -25,24 +25,29 @@ struct HttpTimeouts {
 class HttpClient {
  public:
   struct Request {
-    std::string target;   ///< path and query
-    uint64_t offset = 0;  ///< asks for the body's bytes from there on
-    uint64_t body_bytes_max = 0;
+    std::string target{};         ///< path and query
+    uint64_t offset = 0;          ///< asks for the body's bytes from there on
+    std::string method = "GET";   ///< or "POST"
+    std::string body{};           ///< of a POST
+    std::string authorization{};  ///< the header; empty: none
+    uint64_t body_bytes_max = 0;  ///< of the answer
+    int64_t wait_ms = 0;          ///< instead of `HttpTimeouts::piece_ms`; 0: that
   };
   struct Head {
     unsigned status = 0;
     std::optional<uint64_t> content_length;
     std::string content_range;
+    std::string peer_proof;  ///< see peer_proof.h; empty: none
   };
   /// Refuses an answer before its body is read.
   using CheckHead = std::function<Status(const Head& head)>;
   /// Takes the body piece by piece. A piece dies when the call returns.
   using Sink = std::function<Status(std::string_view bytes)>;
 
-  /// `endpoint` is "host:port", also "[::1]:port"; `token` is sent as a bearer token unless empty.
-  /// Connects with the first request. Error: `kInvalidArgument`.
+  /// `endpoint` is "host:port", also "[::1]:port". Connects with the first request.
+  /// Error: `kInvalidArgument`.
   static Result<std::unique_ptr<HttpClient>> open(std::string endpoint, HttpTimeouts timeouts,
-                                                  std::stop_token stop, std::string token = "");
+                                                  std::stop_token stop);
   ~HttpClient();
 
   Status get(const Request& request, const CheckHead& check, const Sink& sink);

@@ -121,6 +121,7 @@ std::string open_api(std::span<const HttpRoute* const> routes, const std::string
                      Rights anonymous) {
   json paths = json::object();
   for (const HttpRoute* const route : routes) {
+    if (route->right == Right::kPeer) continue;  // between instances only
     const char* const method = route->method == HttpMethod::kGet ? "get" : "post";
     json& operations = paths[route->pattern];
     if (!operations.contains(method)) operations[method] = operation_of(*route, anonymous);

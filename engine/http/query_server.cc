@@ -20,6 +20,9 @@
 #include "engine/http/open_api.h"
 #include "engine/http/route_table.h"
 #include "engine/http/session.h"
+#include "engine/http/token_table.h"
+#include "engine/http/waiters.h"
+#include "engine/secrets/peer_key.h"
 
 namespace millrace {
 namespace {
@@ -133,15 +136,18 @@ struct QueryServer::Impl {
   engine::Admission admission;  // outlives the sessions that `context` holds
   engine::SessionShared shared{routes,
                                hosts,
-                               options.token,
+                               options.tokens.get(),
+                               options.peer_key.get(),
                                options.anonymous,
                                options.metrics,
                                admission,
+                               waiters,
                                std::chrono::milliseconds(options.idle_timeout_ms),
                                std::chrono::milliseconds(options.request_timeout_ms),
                                std::chrono::milliseconds(options.answer_timeout_ms)};
   std::chrono::steady_clock::time_point refusal_logged;
   asio::io_context context;
+  engine::Waiters waiters;  // after `context`: work that never ran holds sessions
   ServerTcp::acceptor acceptor;
   asio::steady_timer pause;
   std::vector<std::thread> threads;
@@ -175,8 +181,11 @@ Result<int> QueryServer::start() {
 
 void QueryServer::stop() {
   impl_->context.stop();
+  impl_->waiters.stop();
   for (std::thread& thread : impl_->threads) thread.join();
   impl_->threads.clear();
+  error_code ignored;
+  impl_->acceptor.close(ignored);  // the system would still take connections, that nobody serves
 }
 
 }  // namespace millrace

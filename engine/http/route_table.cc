@@ -118,8 +118,12 @@ HttpAnswer answer_of(const RouteMatch& match, HttpRequest request, bool has_toke
   if (const std::string fault = read_parameters(route, match.query, request); !fault.empty()) {
     return error_answer(400, fault);
   }
+  return answer_or_error(route, [&] { return route.handler(request); });
+}
+
+HttpAnswer answer_or_error(const HttpRoute& route, const std::function<HttpAnswer()>& make) {
   try {
-    return route.handler(request);
+    return make();
   } catch (const std::exception& error) {
     spdlog::error("query failed route={}: {}", route.pattern, error.what());
     return error_answer(500, "the query failed; the log says why");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,9 @@ class RouteTable {
 /// Runs the handler of `match` for a request of a caller with `request.rights`, after it has
 /// checked these and the parameters; 400, 401, 403 and 500 included. REQUIRES: there is a route.
 HttpAnswer answer_of(const RouteMatch& match, HttpRequest request, bool has_token);
+
+/// The answer that `make` gives; a 500 when it throws.
+HttpAnswer answer_or_error(const HttpRoute& route, const std::function<HttpAnswer()>& make);
 
 /// The names in the `{…}` of a pattern, in order.
 std::vector<std::string_view> names_in(std::string_view pattern);

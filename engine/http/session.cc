@@ -11,7 +11,10 @@
 #include <boost/beast/http.hpp>
 #include <spdlog/spdlog.h>
 
+#include "millrace/core/clock.h"
+
 #include "engine/http/file_part.h"
+#include "engine/http/peer_proof.h"
 #include "engine/secrets/bearer.h"
 
 namespace millrace::engine {
@@ -111,6 +114,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void read_head() {
     match_ = {};
+    peer_nonce_.clear();
     parser_.emplace();
     parser_->header_limit(kRequestHeadBytesMax);
     parser_->body_limit(shared_.routes.body_bytes_max());
@@ -204,14 +208,63 @@ class Session : public std::enable_shared_from_this<Session> {
     HttpRequest request;
     request.body = std::move(parser_->get().body());
     request.deadline = std::chrono::steady_clock::now() + shared_.answer_timeout;
-    const auto authorization = parser_->get()[http::field::authorization];
-    const bool has_token =
-        !shared_.token.empty() &&
-        is_bearer_of({authorization.data(), authorization.size()}, shared_.token);
-    request.rights = has_token ? Rights::all() : shared_.anonymous;
-    HttpAnswer answer = answer_of(match_, std::move(request), has_token);
+    if (std::optional<HttpAnswer> refused = identify(request)) {
+      count(refused->status);
+      return write(*std::move(refused), last);
+    }
+    const bool is_known = !request.caller.empty();
+    if (match_.route->right == Right::kOperate && request.rights.has(Right::kOperate)) {
+      spdlog::info("operation asked for path={} caller={}", match_.route->pattern,
+                   is_known ? request.caller : "anonymous");
+    }
+    HttpAnswer answer = answer_of(match_, std::move(request), is_known);
     count(answer.status);
+    if (answer.later) return answer_later(std::move(answer.later), last);
     write(std::move(answer), last);
+  }
+
+  /// Finds out who asks; returns the answer to an instance that cannot prove it.
+  std::optional<HttpAnswer> identify(HttpRequest& request) {
+    request.rights = shared_.anonymous;
+    const auto header = parser_->get()[http::field::authorization];
+    const std::string_view authorization(header.data(), header.size());
+    if (is_peer_authorization(authorization)) return identify_peer(authorization, request);
+    if (shared_.tokens == nullptr) return std::nullopt;
+    const TokenTable::Caller* const caller = shared_.tokens->find(bearer_token(authorization));
+    if (caller == nullptr) return std::nullopt;
+    request.rights = caller->rights;
+    request.caller = caller->name;
+    return std::nullopt;
+  }
+
+  std::optional<HttpAnswer> identify_peer(std::string_view authorization, HttpRequest& request) {
+    if (shared_.peer_key == nullptr) {
+      return error_answer(401, "this instance has no query.peer.key.file");
+    }
+    const bool is_post = parser_->get().method() == http::verb::post;
+    Result<PeerClaims> claims =
+        check_request(*shared_.peer_key, authorization,
+                      {is_post ? "POST" : "GET", target_, request.body}, system_clock().now_ms());
+    if (!claims.ok()) return error_answer(401, claims.message());
+    request.rights = claims->rights;
+    request.rights.add(Right::kPeer);
+    request.caller = "instance " + claims->instance;
+    request.deadline = std::min(request.deadline, std::chrono::steady_clock::now() +
+                                                      std::chrono::milliseconds(claims->wait_ms));
+    peer_nonce_ = std::move(claims->nonce);
+    return std::nullopt;
+  }
+
+  void answer_later(std::function<HttpAnswer()> make, bool last) {
+    stream_.expires_never();
+    const bool is_taken = shared_.waiters.run([self = shared_from_this(), make, last] {
+      HttpAnswer answer = answer_or_error(*self->match_.route, make);
+      asio::post(self->stream_.get_executor(), [self, last, answer = std::move(answer)]() mutable {
+        self->write(std::move(answer), last);
+      });
+    });
+    if (is_taken) return;
+    write(refusal("waiting", 503, "too many requests wait for other instances"), last);
   }
 
   void count(unsigned status) const {
@@ -221,11 +274,15 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   template <class Body>
-  static void set_head(http::response<Body>& response, const HttpAnswer& answer, bool last) {
+  void set_head(http::response<Body>& response, const HttpAnswer& answer, bool last) const {
     response.result(answer.status);
     response.set(http::field::content_type, answer.content_type);
     response.set(http::field::cache_control, "no-store");
     response.set("X-Content-Type-Options", "nosniff");
+    if (!peer_nonce_.empty() && answer.file == nullptr) {
+      response.set(kPeerProofHeader,
+                   prove_answer(*shared_.peer_key, peer_nonce_, answer.status, answer.body));
+    }
     if (response.result() == http::status::unauthorized) {
       response.set(http::field::www_authenticate, "Bearer");
     }
@@ -315,6 +372,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<http::request_parser<http::string_body>> parser_;
   std::string target_;
   RouteMatch match_;
+  std::string peer_nonce_;  ///< of the other instance that asks; empty: none does
   http::response<http::string_body> response_;
   http::response<FilePartBody> file_response_;
   std::optional<http::response_serializer<FilePartBody>> serializer_;

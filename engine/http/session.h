@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <string>
 #include <string_view>
 
 #include "millrace/engine/http_route.h"
@@ -10,6 +9,9 @@
 #include "engine/http/admission.h"
 #include "engine/http/allowed_hosts.h"
 #include "engine/http/route_table.h"
+#include "engine/http/token_table.h"
+#include "engine/http/waiters.h"
+#include "engine/secrets/peer_key.h"
 
 namespace boost::asio {
 class io_context;
@@ -21,10 +23,12 @@ namespace millrace::engine {
 struct SessionShared {
   const RouteTable& routes;
   const AllowedHosts& hosts;
-  const std::string& token;  ///< gives all rights; empty: nobody has it
+  const TokenTable* tokens;  ///< null: nobody has a token
+  const PeerKey* peer_key;   ///< null: nobody is another instance
   Rights anonymous;
   Metrics* metrics;  ///< null: nobody counts
   const Admission& admission;
+  Waiters& waiters;
   std::chrono::milliseconds idle_timeout;
   std::chrono::milliseconds request_timeout;
   std::chrono::milliseconds answer_timeout;

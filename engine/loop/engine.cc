@@ -1,11 +1,12 @@
 #include "millrace/engine/engine.h"
 
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "engine/loop/loop.h"
-#include "engine/secrets/secret_file.h"
+#include "engine/secrets/peer_key.h"
 
 namespace millrace {
 namespace {
@@ -17,10 +18,10 @@ Result<engine::LoopSecrets> load_secrets(const EngineOptions& options) {
     if (!key.ok()) return key.status();
     secrets.letter_key = *std::move(key);
   }
-  if (!options.query_token_file.empty()) {
-    Result<std::string> token = engine::read_secret_file(options.query_token_file);
-    if (!token.ok()) return token.status();
-    secrets.query_token = *std::move(token);
+  if (!options.query_peer_key_file.empty()) {
+    Result<engine::PeerKey> key = engine::PeerKey::load(options.query_peer_key_file);
+    if (!key.ok()) return key.status();
+    secrets.peer_key = std::make_shared<const engine::PeerKey>(*std::move(key));
   }
   return secrets;
 }
@@ -150,6 +151,14 @@ EngineState Engine::state() const {
 
 const Queries& Engine::queries() const {
   return loop_->queries();
+}
+
+const QueryRouter& Engine::router() const {
+  return loop_->router();
+}
+
+std::shared_ptr<const engine::PeerKey> Engine::peer_key() const {
+  return loop_->peer_key();
 }
 
 std::filesystem::path Engine::snapshot_directory() const {

@@ -21,14 +21,15 @@ constexpr int64_t kPlanWaitMs = 2;
 Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
            EngineHooks hooks, StateDirectory directory, FailPoint fail_point, LoopSecrets secrets)
     : instance_(std::move(options), clients, clock, std::move(hooks)),
-      query_token_(std::move(secrets.query_token)),
+      peer_key_(std::move(secrets.peer_key)),
       directory_(std::move(directory)),
       fail_point_(std::move(fail_point)),
       application_(std::move(topology), instance_, std::move(secrets.letter_key)),
       session_(clients, transactional_id(instance_.options, directory_.instance()),
                application_.outputs()),
       backoff_(clock, instance_.options.retry_backoff_max_ms),
-      registry_(clock) {
+      registry_(clock, directory_.instance()),
+      router_(registry_, directory_.instance(), peer_key_) {
   instance_.metrics.set_state(to_string(EngineState::kStarting));
 }
 
@@ -78,7 +79,7 @@ Status Loop::join() {
   if (!changelogs.ok()) return changelogs.status();
   auto coordinator = std::make_unique<Coordinator>(instance_.clients, application_.admin(), options,
                                                    directory_.instance(), instance_.clock);
-  MILLRACE_RETURN_IF_ERROR(coordinator->open(application_.sub_topologies()));
+  MILLRACE_RETURN_IF_ERROR(coordinator->open(application_.sub_topologies(), peer_key_));
   const std::string incarnation = options.application_id + "@" + coordinator->incarnation();
   LocalState state(options, instance_.clock, directory_, incarnation, instance_.hooks.open_state);
   MILLRACE_RETURN_IF_ERROR(state.find_closed(application_.sub_topologies()));
@@ -86,7 +87,7 @@ Status Loop::join() {
   if (!directory_.is_in_memory()) {
     snapshots = std::make_unique<SnapshotKeeper>(
         options, directory_, incarnation, instance_.metrics, instance_.clock,
-        SnapshotSeams{.peer_token = query_token_,
+        SnapshotSeams{.peer_key = peer_key_,
                       .on_step = instance_.hooks.on_snapshot_step,
                       .has_threads = !instance_.hooks.is_repeatable});
   }
@@ -220,6 +221,9 @@ void Loop::finish_turn() {
   update_state();
   did_something_ = take_activity();
   if (!is_connected()) return;
+  if (std::optional<PeerView> view = coordinator_->take_view()) {
+    router_.directory().publish(*std::move(view));
+  }
   is_idle_ = roster_->is_settled() && !did_something_ && plane_->is_at_end();
   roster_->show_caught_up();
   if (roster_->is_settled()) plane_->prune_broadcasts();

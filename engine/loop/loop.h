@@ -24,7 +24,9 @@
 #include "engine/loop/instance.h"
 #include "engine/loop/task_roster.h"
 #include "engine/queries/query_registry.h"
+#include "engine/queries/router.h"
 #include "engine/restore/state_directory.h"
+#include "engine/secrets/peer_key.h"
 #include "engine/secrets/sealing.h"
 
 namespace millrace::engine {
@@ -32,7 +34,7 @@ namespace millrace::engine {
 /// Secrets that files hold, read before the start.
 struct LoopSecrets {
   std::optional<SealingKey> letter_key;
-  std::string query_token;  ///< of the peers' query servers; empty: none
+  std::shared_ptr<const PeerKey> peer_key;  ///< by which instances know each other; null: none
 };
 
 /// One instance and its turn: connects its parts, passes on the tasks that the group gives and
@@ -67,6 +69,9 @@ class Loop {
   bool is_idle() const { return is_idle_; }
   bool has_uncommitted() const;
   const Queries& queries() const { return registry_; }
+  const QueryRouter& router() const { return router_; }
+  /// Null: none.
+  std::shared_ptr<const PeerKey> peer_key() const { return peer_key_; }
   std::filesystem::path snapshot_directory() const;
   Metrics& metrics() { return instance_.metrics; }
 
@@ -98,7 +103,7 @@ class Loop {
   void set_state(EngineState state);
 
   Instance instance_;
-  const std::string query_token_;
+  const std::shared_ptr<const PeerKey> peer_key_;
   StateDirectory directory_;
   FailPoint fail_point_;
   std::string endpoint_;
@@ -106,6 +111,7 @@ class Loop {
   ProducerSession session_;
   Backoff backoff_;
   QueryRegistry registry_;
+  Router router_;
   Switches switches_;
 
   // From `connect` on.

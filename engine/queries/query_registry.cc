@@ -91,8 +91,7 @@ Result<QueryRegistry::Found> QueryRegistry::find(Source source, std::string_view
                              task.to_string(), store)};
   }
   const TaskInfo& info = entry->second.info;
-  const bool is_usable_standby =
-      source == Source::kActiveOrStandby && info.stage == TaskStage::kStandby && info.is_caught_up;
+  const bool is_usable_standby = source == Source::kActiveOrStandby && has_committed_state(info);
   if (info.stage != TaskStage::kRunning && !is_usable_standby) {
     const auto stage = info.stage == TaskStage::kStandby ? "a standby" : to_string(info.stage);
     return Error{ErrorCode::kRetriable,
@@ -100,10 +99,47 @@ Result<QueryRegistry::Found> QueryRegistry::find(Source source, std::string_view
                              store, stage, info.restore_remaining_records)};
   }
   TaskInfo seen = info;
+  seen.position.instance = instance_;
   set_freshness(seen);
   seen.position.is_standby = is_usable_standby;
-  if (is_usable_standby) seen.position.lag_records = seen.lag_records;
+  if (is_usable_standby) set_lag(seen);
   return Found{entry->second.readers.find(store)->second, std::move(seen.position)};
+}
+
+bool QueryRegistry::has_committed_state(const TaskInfo& info) {
+  return (info.stage == TaskStage::kStandby && info.is_caught_up) ||
+         info.stage == TaskStage::kSuspended;
+}
+
+void QueryRegistry::set_lag(TaskInfo& info) const {
+  StatePosition& position = info.position;
+  // Nobody else may run a suspended task yet, but somebody may: its lag is not known.
+  position.lag_records = info.stage == TaskStage::kStandby ? info.lag_records : 0;
+  const bool is_at_end = info.stage == TaskStage::kStandby && info.lag_records == 0;
+  if (!is_at_end)
+    position.lag_ms = std::max<int64_t>(clock_.now_ms() - position.committed_at_ms, 0);
+}
+
+Result<TaskId> QueryRegistry::task_of(std::string_view store, Bytes partition_key) const {
+  const Result<StorePlace> place = place_of(store);
+  if (!place.ok()) return place.status();
+  return TaskId{place->sub_topology, partition_of(partition_key, place->partitions)};
+}
+
+Result<TaskId> QueryRegistry::task_of_partition(std::string_view store, int32_t partition) const {
+  const Result<StorePlace> place = place_of(store);
+  if (!place.ok()) return place.status();
+  if (partition >= 0 && partition < place->partitions) {
+    return TaskId{place->sub_topology, partition};
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("store '{}' has no partition {}", store, partition)};
+}
+
+Result<int32_t> QueryRegistry::partitions_of(std::string_view store) const {
+  const Result<StorePlace> place = place_of(store);
+  if (!place.ok()) return place.status();
+  return place->partitions;
 }
 
 Result<StoreAnswer> QueryRegistry::get_from(Source source, std::string_view store, Bytes key,

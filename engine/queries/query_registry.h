@@ -5,6 +5,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "millrace/core/clock.h"
@@ -18,7 +19,9 @@ namespace millrace::engine {
 /// holds the lock only while it looks up a reader.
 class QueryRegistry final : public Queries {
  public:
-  explicit QueryRegistry(const Clock& clock) : clock_(clock), with_standbys_(*this) {}
+  /// `instance` is named in positions.
+  explicit QueryRegistry(const Clock& clock, std::string instance = "")
+      : clock_(clock), instance_(std::move(instance)), with_standbys_(*this) {}
 
   // From the loop's thread.
   void define_stores(std::span<const SubTopology> sub_topologies);
@@ -41,6 +44,12 @@ class QueryRegistry final : public Queries {
   }
   std::vector<TaskInfo> tasks() const override;
   const Queries& with_standbys() const override { return with_standbys_; }
+
+  /// The task that has the rows of a key, or of a partition, wherever it runs. Errors:
+  /// `kInvalidArgument`, `kRetriable`, as reads.
+  Result<TaskId> task_of(std::string_view store, Bytes partition_key) const;
+  Result<TaskId> task_of_partition(std::string_view store, int32_t partition) const;
+  Result<int32_t> partitions_of(std::string_view store) const;
 
  private:
   /// The tasks whose state may answer.
@@ -90,8 +99,12 @@ class QueryRegistry final : public Queries {
   Result<StatePosition> scan_task(Source source, std::string_view store, int32_t partition,
                                   KeyRange range, const RowVisitor& visit) const;
   void set_freshness(TaskInfo& info) const;
+  /// Whether a task that does not run here has state that is right, if perhaps not the latest.
+  static bool has_committed_state(const TaskInfo& info);
+  void set_lag(TaskInfo& info) const;
 
   const Clock& clock_;
+  const std::string instance_;
   const WithStandbys with_standbys_;
   mutable std::mutex mutex_;
   std::map<std::string, StorePlace, std::less<>> stores_;

@@ -1,14 +1,20 @@
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "millrace/engine/engine.h"
 #include "millrace/engine/metrics.h"
+#include "millrace/engine/query_router.h"
 #include "millrace/engine/query_server.h"
 
+#include "engine/base/hexadecimal.h"
+#include "engine/queries/peer_client.h"
+#include "engine/queries/row_question.h"
 #include "engine/snapshot/routes.h"
 
 namespace millrace {
@@ -30,13 +36,15 @@ json offsets_json(const std::map<TopicPartition, int64_t>& offsets) {
 
 json position_object(const StatePosition& position) {
   return {{"task", position.task.to_string()},
+          {"instance", position.instance},
           {"inputs", offsets_json(position.inputs)},
           {"changelogs", offsets_json(position.changelogs)},
           {"committed_at_ms", position.committed_at_ms},
           {"event_time_ms", position.event_time_ms},
           {"freshness_ms", position.freshness_ms},
           {"served_by", position.is_standby ? "standby" : "active"},
-          {"lag_records", position.lag_records}};
+          {"lag_records", position.lag_records},
+          {"lag_ms", position.lag_ms}};
 }
 
 json task_json(const TaskInfo& task) {
@@ -120,44 +128,18 @@ HttpAnswer operations(const Engine& engine) {
   return {.body = text_of({{"paused", engine.is_paused()}, {"drained", engine.is_drained()}})};
 }
 
-/// Values are bytes of a type that only the application knows, so answers show them in hexadecimal.
-std::string hexadecimal(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
-
-HttpAnswer store_row(const Engine& engine, const HttpRequest& request) {
-  const std::string& key = *request.find("key");
-  const std::string& store = request.arguments.front();
-  const Result<StoreAnswer> answer = queries_for(engine.queries(), request).get(store, Bytes(key));
+HttpAnswer store_row(const Queries& queries, const std::string& store, const std::string& key) {
+  const Result<StoreAnswer> answer = queries.get(store, Bytes(key));
   if (!answer.ok()) return error_answer(answer.error());
   if (!answer->row) return error_answer(404, "no such key");
   return {.body = text_of({{"store", store},
                            {"key", key},
-                           {"value_hex", hexadecimal(answer->row->value)},
+                           {"value_hex", engine::hexadecimal(answer->row->value)},
                            {"timestamp_ms", answer->row->timestamp_ms},
                            {"position", position_object(answer->position)}})};
 }
 
 }  // namespace
-
-HttpParameter stale_parameter() {
-  return {.name = "stale",
-          .meaning = "ok: a copy that follows the owner's state may answer too.",
-          .type = HttpParameter::Type::kChoice,
-          .choices = {"ok"}};
-}
-
-const Queries& queries_for(const Queries& queries, const HttpRequest& request) {
-  return request.find("stale") == nullptr ? queries : queries.with_standbys();
-}
 
 std::string position_json(const StatePosition& position) {
   return position_object(position).dump(-1, ' ', false, json::error_handler_t::replace);
@@ -206,18 +188,42 @@ void add_views(QueryServer& server, Engine& engine, const Topology& topology) {
                       .body = format != nullptr && *format == "mermaid" ? mermaid : text,
                       .content_type = "text/plain; charset=utf-8"};
                 }});
-  server.route(
-      {.pattern = "/v1/stores/{store}",
-       .right = Right::kRaw,
-       .summary = "One row of a store, as bytes.",
-       .parameters = {{.name = "store", .meaning = "The store's name in the topology."},
-                      {.name = "key",
-                       .meaning = "The row's key.",
-                       .is_required = true,
-                       .length_max = kStoreKeyBytesMax},
-                      stale_parameter()},
-       .errors = {{404, "There is no such row."}},
-       .handler = [&engine](const HttpRequest& request) { return store_row(engine, request); }});
+  std::vector<HttpParameter> parameters{
+      {.name = "store", .meaning = "The store's name in the topology."},
+      {.name = "key",
+       .meaning = "The row's key.",
+       .is_required = true,
+       .length_max = kStoreKeyBytesMax}};
+  std::ranges::move(staleness_parameters(), std::back_inserter(parameters));
+  server.route({.pattern = "/v1/stores/{store}",
+                .right = Right::kRaw,
+                .summary = "One row of a store, as bytes.",
+                .parameters = std::move(parameters),
+                .errors = {{404, "There is no such row."}},
+                .handler = [&engine](const HttpRequest& request) {
+                  return engine.router().answer(
+                      request,
+                      [store = request.arguments.front(), key = *request.find("key")](
+                          const Queries& queries) { return store_row(queries, store, key); });
+                }});
+}
+
+/// Rows for other instances, from the state that this one has itself.
+void add_peer_rows(QueryServer& server, Engine& engine) {
+  server.route({.method = HttpMethod::kPost,
+                .pattern = engine::kPeerRowsPath,
+                .right = Right::kPeer,
+                .content_type = "application/cbor",
+                .body_meaning = "a question",
+                .body_bytes_max = engine::kRowQuestionBytesMax,
+                .handler = [&engine](const HttpRequest& request) {
+                  const auto question = engine::decode_question(request.body);
+                  if (!question.ok()) return error_answer(question.error());
+                  const auto reply = engine::answer_rows(engine.queries(), *question);
+                  if (!reply.ok()) return error_answer(reply.error());
+                  return HttpAnswer{.body = engine::encode_reply(*reply),
+                                    .content_type = "application/cbor"};
+                }});
 }
 
 void add_operations(QueryServer& server, Engine& engine) {
@@ -242,6 +248,7 @@ void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topo
   add_probes(server, engine);
   add_views(server, engine, topology);
   add_operations(server, engine);
+  add_peer_rows(server, engine);
   if (const std::filesystem::path root = engine.snapshot_directory(); !root.empty()) {
     engine::add_snapshot_routes(server, engine::SnapshotDirectory(root, {}));
   }

@@ -33,9 +33,10 @@ QueryServerOptions server_options(const EngineOptions& options) {
   return served;
 }
 
-Rights anonymous_rights(const EngineOptions& options, bool has_tokens, bool has_personal_rows) {
+Rights anonymous_rights(const EngineOptions& options, const TokenTable* tokens,
+                        bool has_personal_rows) {
+  if (tokens != nullptr) return tokens->anonymous();
   Rights rights{Right::kRead};
-  if (has_tokens) return rights;
   if (!has_personal_rows) rights.add(Right::kRaw);
   if (is_loopback(options.query_host)) rights.add(Right::kOperate);
   return rights;

@@ -21,9 +21,9 @@
 
 #include "engine/clients/clients.h"
 #include "engine/config/config_cli.h"
+#include "engine/http/token_table.h"
 #include "engine/run/query_settings.h"
 #include "engine/run/run_main_signals.h"
-#include "engine/secrets/secret_file.h"
 
 namespace millrace {
 namespace {
@@ -142,13 +142,14 @@ class Program {
     QueryServerOptions served = engine::server_options(options_);
     served.metrics = &engine.metrics();
     if (!options_.query_token_file.empty()) {
-      Result<std::string> token = engine::read_secret_file(options_.query_token_file);
-      if (!token.ok()) return token.status();
-      served.token = *std::move(token);
+      Result<engine::TokenTable> tokens = engine::TokenTable::load(options_.query_token_file);
+      if (!tokens.ok()) return tokens.status();
+      served.tokens = std::make_shared<const engine::TokenTable>(*std::move(tokens));
     }
+    served.peer_key = engine.peer_key();
     const bool has_personal_rows =
         extras_.has_personal_rows != nullptr && extras_.has_personal_rows();
-    served.anonymous = engine::anonymous_rights(options_, !served.token.empty(), has_personal_rows);
+    served.anonymous = engine::anonymous_rights(options_, served.tokens.get(), has_personal_rows);
     auto server = std::make_unique<QueryServer>(std::move(served));
     add_engine_routes(*server, engine, topology);
     if (extras_.add_routes) extras_.add_routes(*server, engine);

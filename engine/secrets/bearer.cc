@@ -6,34 +6,35 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
-#include "millrace/core/assert.h"
+#include "engine/base/hexadecimal.h"
 
 namespace millrace::engine {
 namespace {
 
 constexpr std::string_view kScheme = "bearer ";
 
-using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
-
-/// Hashes texts of any length, so that the comparison does not reveal how long the token is.
-Digest digest_of(std::string_view text) {
-  Digest digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  return digest;
-}
-
 }  // namespace
 
-bool is_bearer_of(std::string_view authorization, const std::string& token) {
-  MILLRACE_ASSERT(!token.empty(), "an empty token would be everybody's");
-  if (authorization.size() < kScheme.size()) return false;
+std::string_view bearer_token(std::string_view authorization) {
+  if (authorization.size() < kScheme.size()) return {};
   for (size_t i = 0; i < kScheme.size(); ++i) {
     const auto c = static_cast<unsigned char>(authorization[i]);
-    if (std::tolower(c) != kScheme[i]) return false;
+    if (std::tolower(c) != kScheme[i]) return {};
   }
-  const Digest given = digest_of(authorization.substr(kScheme.size()));
-  const Digest wanted = digest_of(token);
-  return CRYPTO_memcmp(given.data(), wanted.data(), given.size()) == 0;
+  return authorization.substr(kScheme.size());
+}
+
+std::string salted_hash(std::string_view salt, std::string_view token) {
+  std::string text(salt);
+  text += token;
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  OPENSSL_cleanse(text.data(), text.size());
+  return hexadecimal({reinterpret_cast<const char*>(digest.data()), digest.size()});
+}
+
+bool is_same_secret(std::string_view one, std::string_view other) {
+  return one.size() == other.size() && CRYPTO_memcmp(one.data(), other.data(), one.size()) == 0;
 }
 
 }  // namespace millrace::engine

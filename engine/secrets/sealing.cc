@@ -12,6 +12,7 @@
 
 #include "millrace/core/assert.h"
 
+#include "engine/base/hexadecimal.h"
 #include "engine/secrets/secret_file.h"
 
 namespace millrace::engine {
@@ -45,16 +46,6 @@ std::optional<unsigned char> hex_value(char c) {
   const int lower = std::tolower(static_cast<unsigned char>(c));
   if (lower >= 'a' && lower <= 'f') return static_cast<unsigned char>(lower - 'a' + 10);
   return std::nullopt;
-}
-
-std::string hexadecimal(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
 }
 
 }  // namespace

@@ -207,7 +207,7 @@ Result<SnapshotManifest> SnapshotDownloader::download_from(const SnapshotAddress
   if (address.endpoint.empty()) {
     origin = open_directory_origin(address.directory, stop, clock_);
   } else {
-    auto opened = open_http_origin(address.endpoint, options_.timeouts, stop, options_.token);
+    auto opened = open_http_origin(address.endpoint, options_.timeouts, stop, options_.self);
     if (!opened.ok()) return opened.status();
     origin = std::move(*opened);
   }

@@ -36,7 +36,7 @@ struct SnapshotDownloaderOptions {
   int64_t max_age_ms = 0;  ///< see `SnapshotExpectation`
   int parallel = 2;        ///< tasks at a time; 0: `start` downloads itself
   HttpTimeouts timeouts;
-  std::string token;  ///< of the peers' query servers; empty: none
+  PeerIdentity self;  ///< by which peers know this instance
   /// Before each file; an error ends the download. Empty: nothing.
   std::function<Status()> on_step = {};
 };

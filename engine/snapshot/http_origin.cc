@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/random_id.h"
 #include "engine/http/http_client.h"
+#include "engine/http/peer_proof.h"
 #include "engine/snapshot/origin.h"
 
 namespace millrace::engine {
@@ -12,35 +14,54 @@ namespace {
 /// The query server of another instance.
 class HttpOrigin final : public SnapshotOrigin {
  public:
-  HttpOrigin(std::unique_ptr<HttpClient> client, std::string name)
-      : client_(std::move(client)), name_(std::move(name)) {}
+  HttpOrigin(std::unique_ptr<HttpClient> client, std::string name, PeerIdentity self)
+      : client_(std::move(client)), name_(std::move(name)), self_(std::move(self)) {}
 
   Result<std::string> manifest(TaskId task) override {
     std::string text;
-    const HttpClient::Request request{.target = "/v1/snapshots/" + task.to_string(),
-                                      .body_bytes_max = kManifestBytesMax};
+    HttpClient::Request request{.target = "/v1/snapshots/" + task.to_string(),
+                                .body_bytes_max = kManifestBytesMax};
+    const std::string nonce = prove(request);
+    std::string proof;
     MILLRACE_RETURN_IF_ERROR(client_->get(
-        request, [&](const HttpClient::Head& head) { return check(request, head, {}); },
+        request,
+        [&](const HttpClient::Head& head) {
+          proof = head.peer_proof;
+          return check(request, head, {});
+        },
         [&](std::string_view bytes) {
           text.append(bytes);
           return Status();
         }));
+    if (self_.key != nullptr && !is_answer_proved(*self_.key, proof, nonce, 200, text)) {
+      return Error{
+          ErrorCode::kRefused,
+          fmt::format("{}: a manifest without proof by the key in query.peer.key.file", name_)};
+    }
     return text;
   }
 
   Status read(const SnapshotManifest& manifest, const SnapshotFile& file, uint64_t offset,
               const Sink& sink) override {
-    const HttpClient::Request request{
+    HttpClient::Request request{
         .target = fmt::format("/v1/snapshots/{}/{}/{}", manifest.task.to_string(),
                               manifest.snapshot, file.name),
         .offset = offset,
         .body_bytes_max = file.size - offset};
+    prove(request);
     return client_->get(
         request, [&](const HttpClient::Head& head) { return check(request, head, file.size); },
         sink);
   }
 
  private:
+  /// Adds the proof of who asks; returns the nonce that the answer has to prove.
+  std::string prove(HttpClient::Request& request) const {
+    if (self_.key == nullptr) return {};
+    const PeerClaims claims{self_.instance, system_clock().now_ms(), random_id(), {Right::kRaw}, 0};
+    request.authorization = prove_request(*self_.key, claims, {request.method, request.target, ""});
+    return claims.nonce;
+  }
   /// `size` is that of the whole file, when it is known.
   Status check(const HttpClient::Request& request, const HttpClient::Head& head,
                std::optional<uint64_t> size) const {
@@ -51,7 +72,11 @@ class HttpOrigin final : public SnapshotOrigin {
       return Error{ErrorCode::kRetriable, fmt::format("{}: is not ready", name_)};
     }
     if (head.status == 401) {
-      return Error{ErrorCode::kRefused, fmt::format("{}: asks for another bearer token", name_)};
+      return Error{
+          ErrorCode::kRefused,
+          fmt::format("{}: does not open its snapshots to this instance: give both the same "
+                      "query.peer.key.file",
+                      name_)};
     }
     bool fits = head.status == (request.offset > 0 ? 206U : 200U) && head.content_length;
     if (fits && size) {
@@ -68,17 +93,18 @@ class HttpOrigin final : public SnapshotOrigin {
 
   std::unique_ptr<HttpClient> client_;
   std::string name_;
+  PeerIdentity self_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<SnapshotOrigin>> open_http_origin(const std::string& endpoint,
                                                          HttpTimeouts timeouts,
-                                                         std::stop_token stop, std::string token) {
-  auto client = HttpClient::open(endpoint, timeouts, std::move(stop), std::move(token));
+                                                         std::stop_token stop, PeerIdentity self) {
+  auto client = HttpClient::open(endpoint, timeouts, std::move(stop));
   if (!client.ok()) return client.status();
   return std::unique_ptr<SnapshotOrigin>(
-      std::make_unique<HttpOrigin>(std::move(*client), endpoint));
+      std::make_unique<HttpOrigin>(std::move(*client), endpoint, std::move(self)));
 }
 
 }  // namespace millrace::engine

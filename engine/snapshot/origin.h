@@ -13,6 +13,7 @@
 #include "millrace/core/result.h"
 
 #include "engine/http/http_client.h"
+#include "engine/secrets/peer_key.h"
 #include "engine/snapshot/manifest.h"
 
 namespace millrace::engine {
@@ -35,12 +36,17 @@ class SnapshotOrigin {
                       const Sink& sink) = 0;
 };
 
-/// A peer's query server at `endpoint`, "host:port"; `token` is its bearer token, if it has one.
+/// How an instance proves itself to others; without a key it asks as anybody.
+struct PeerIdentity {
+  std::string instance;
+  std::shared_ptr<const PeerKey> key;
+};
+/// A peer's query server at `endpoint`, "host:port". With a key it also has to prove its manifests.
 /// Error: `kInvalidArgument`.
 Result<std::unique_ptr<SnapshotOrigin>> open_http_origin(const std::string& endpoint,
                                                          HttpTimeouts timeouts,
                                                          std::stop_token stop,
-                                                         std::string token = "");
+                                                         PeerIdentity self = {});
 /// A directory as `SnapshotDirectory` keeps it.
 std::unique_ptr<SnapshotOrigin> open_directory_origin(std::filesystem::path root,
                                                       std::stop_token stop,

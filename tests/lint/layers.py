@@ -35,7 +35,11 @@ CONFINED = [
         re.compile(r"^(state/rocksdb|tests/unit/state|tests/support)/"),
         "RocksDB",
     ),
-    (re.compile(r"^openssl/"), re.compile(r"^engine/secrets/(bearer|sealing)\.cc$"), "libcrypto"),
+    (
+        re.compile(r"^openssl/"),
+        re.compile(r"^engine/secrets/(bearer|peer_key|sealing)\.cc$"),
+        "libcrypto",
+    ),
     (re.compile(r"^prometheus/"), re.compile(r"^engine/metrics/metrics\.cc$"), "prometheus-cpp"),
     (re.compile(r"^(oneapi/)?tbb[/.]"), re.compile(r"^engine/base/scheduler\.cc$"), "oneTBB"),
 ]

@@ -136,12 +136,19 @@ class FakeQueries final : public Queries {
 class AccountAnswer : public ::testing::Test {
  protected:
   json ask(std::string_view id) {
-    const HttpAnswer answer = account_answer(queries_, id, "ror", mask_);
+    const HttpAnswer answer = account_answer(
+        queries_, id, {.default_source = "ror", .mask = mask_, .as_of_ms = as_of_ms_});
     status_ = answer.status;
     return json::parse(answer.body);
   }
   FakeQueries queries_;
+  json ask_batch(const std::string& body) {
+    const HttpAnswer answer = accounts_answer(queries_, body, {.default_source = "ror"});
+    status_ = answer.status;
+    return json::parse(answer.body);
+  }
   const PersonalMask* mask_ = nullptr;
+  std::optional<int64_t> as_of_ms_;
   unsigned status_ = 0;
 };
 
@@ -282,6 +289,54 @@ TEST_F(AccountAnswer, ARestoringTaskIs503) {
   queries_.restoring = true;
   ask("ror:r");
   EXPECT_EQ(status_, 503U);
+}
+
+TEST_F(AccountAnswer, EntitlementsAnswerForAnyMomentOfTheirTimeline) {
+  queries_.account("ror:r", {"ror:r"});
+  queries_.entitlement("ror:r", "seats", 5);  // until 20, shares from 0 and from 15
+  as_of_ms_ = 16;
+  json seats = ask("ror:r")["entitlements"]["seats"];
+  EXPECT_EQ(seats["current"], json({{"status", "Active"}, {"amount", 5}, {"until_ms", 20}}));
+  EXPECT_EQ(seats["sources"].size(), 2U);
+  EXPECT_EQ(seats["as_of_ms"], 16);
+  EXPECT_EQ(seats["next_change_ms"], 20);
+  as_of_ms_ = -1'000'000;
+  seats = ask("ror:r")["entitlements"]["seats"];
+  EXPECT_EQ(seats["current"]["amount"], 5) << "the segment has no beginning";
+  EXPECT_TRUE(seats["sources"].empty());
+  as_of_ms_ = 20;
+  seats = ask("ror:r")["entitlements"]["seats"];
+  EXPECT_TRUE(seats["current"].is_null());
+  EXPECT_TRUE(seats["sources"].empty());
+  EXPECT_TRUE(seats["next_change_ms"].is_null());
+}
+
+TEST_F(AccountAnswer, ABatchKeepsTheOrderAndEachIdItsOwnStatus) {
+  queries_.account("ror:r", {"ror:a", "ror:r"});
+  queries_.redirect("ror:a", "ror:r");
+  const json accounts = ask_batch(R"({"ids": ["ror:none", "a", "ror:r", ":"]})")["accounts"];
+  EXPECT_EQ(status_, 200U);
+  ASSERT_EQ(accounts.size(), 4U);
+  EXPECT_EQ(accounts[0]["status"], 404);
+  EXPECT_EQ(accounts[1]["account"]["root"], "ror:r");
+  EXPECT_EQ(accounts[1]["id"], "a");
+  EXPECT_EQ(accounts[2]["account"], ask("ror:r"));
+  EXPECT_EQ(accounts[3]["status"], 400);
+}
+
+TEST_F(AccountAnswer, ABatchOfAnotherFormIsRefused) {
+  json ids = json::array();
+  for (size_t i = 0; i < kBatchIdsMax; ++i) ids.push_back("ror:r");
+  ask_batch(json({{"ids", ids}}).dump());
+  EXPECT_EQ(status_, 200U);
+  ids.push_back("ror:r");
+  for (const std::string& body :
+       {std::string(), std::string("{}"), std::string("[]"), std::string(R"({"ids": []})"),
+        std::string(R"({"ids": [1]})"), std::string(R"({"ids": ["a"], "more": 1})"),
+        json({{"ids", ids}}).dump()}) {
+    ask_batch(body);
+    EXPECT_EQ(status_, 400U) << body.substr(0, 40);
+  }
 }
 
 }  // namespace millrace::apps::account_query_test

@@ -11,18 +11,20 @@ using ::testing::Contains;
 
 TEST(QuerySettings, OnlyAServerOnLoopbackIsOperatedWithoutAToken) {
   EngineOptions options;
-  EXPECT_TRUE(anonymous_rights(options, false, false).has(Right::kOperate));
-  EXPECT_FALSE(anonymous_rights(options, true, false).has(Right::kOperate));
+  EXPECT_TRUE(anonymous_rights(options, nullptr, false).has(Right::kOperate));
+  const TokenTable none;
+  EXPECT_FALSE(anonymous_rights(options, &none, false).has(Right::kOperate));
   options.query_host = "0.0.0.0";
-  EXPECT_EQ(anonymous_rights(options, false, false), (Rights{Right::kRead, Right::kRaw}));
+  EXPECT_EQ(anonymous_rights(options, nullptr, false), (Rights{Right::kRead, Right::kRaw}));
 }
 
 TEST(QuerySettings, RawRowsAreClosedOnceTheyHoldPersonalData) {
   const EngineOptions options;
-  EXPECT_TRUE(anonymous_rights(options, false, false).has(Right::kRaw));
-  EXPECT_FALSE(anonymous_rights(options, false, true).has(Right::kRaw));
-  EXPECT_FALSE(anonymous_rights(options, true, false).has(Right::kRaw));
-  EXPECT_FALSE(anonymous_rights(options, false, false).has(Right::kPersonal));
+  EXPECT_TRUE(anonymous_rights(options, nullptr, false).has(Right::kRaw));
+  EXPECT_FALSE(anonymous_rights(options, nullptr, true).has(Right::kRaw));
+  const TokenTable none;
+  EXPECT_TRUE(anonymous_rights(options, &none, false).empty()) << "tokens close everything";
+  EXPECT_FALSE(anonymous_rights(options, nullptr, false).has(Right::kPersonal));
 }
 
 TEST(QuerySettings, AdvertiseWhatOthersCanConnectTo) {

@@ -1,5 +1,7 @@
 #include "millrace/engine/query_server.h"
 
+#include <latch>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +12,8 @@
 
 #include "millrace/engine/metrics.h"
 
+#include "engine/http/token_table.h"
+#include "engine/secrets/bearer.h"
 #include "tests/unit/http/raw_client.h"
 
 namespace millrace::query_server_test {
@@ -32,11 +36,20 @@ HttpRoute route_of(std::string pattern, Right right) {
           .handler = echo};
 }
 
+std::shared_ptr<const engine::TokenTable> tokens() {
+  Result<engine::TokenTable> table = engine::TokenTable::parse(
+      "reader read saltsalt " + engine::salted_hash("saltsalt", "r3ader") +
+          "\nadmin raw,read x1234567 " + engine::salted_hash("x1234567", "s3cret"),
+      "test");
+  EXPECT_TRUE(table.ok()) << table.message();
+  return std::make_shared<const engine::TokenTable>(*std::move(table));
+}
+
 class ServerTest : public ::testing::Test {
  protected:
   void start(QueryServerOptions options = {}) {
     options.threads = 2;
-    options.token = "s3cret";
+    options.tokens = tokens();
     options.metrics = &metrics_;
     server_.emplace(std::move(options));
     server_->route(route_of("/v1/accounts/{id}", Right::kRead));
@@ -54,6 +67,12 @@ class ServerTest : public ::testing::Test {
     server_->route({.pattern = "/v1/large", .handler = [](const HttpRequest&) {
                       return HttpAnswer{.body = std::string(64 << 20, 'x')};
                     }});
+    server_->route({.pattern = "/v1/waits", .handler = [this](const HttpRequest&) {
+                      return HttpAnswer{.later = [this] {
+                        gate_.wait();
+                        return HttpAnswer{.body = "waited"};
+                      }};
+                    }});
     const Result<int> port = server_->start();
     EXPECT_TRUE(port.ok());
     port_ = *port;
@@ -66,6 +85,7 @@ class ServerTest : public ::testing::Test {
   }
   double refusals(std::string_view reason) { return metrics_.query_refusals(reason).value(); }
 
+  std::latch gate_{1};
   Metrics metrics_{"test"};
   std::optional<QueryServer> server_;
   int port_ = 0;
@@ -142,6 +162,29 @@ TEST_F(ServerTest, AnswersOnlyToItsOwnNames) {
   EXPECT_EQ(status_for("attacker.example.com"), "HTTP/1.1 421");
   EXPECT_EQ(status_for("localhost\r\nHost: attacker.example.com"), "HTTP/1.1 400");
   EXPECT_EQ(refusals("host"), 1);
+}
+
+TEST_F(ServerTest, ATokenGivesItsOwnRightsOnly) {
+  start();
+  const std::string reader = "Authorization: Bearer r3ader\r\n\r\n";
+  const std::string refused = ask("GET /v1/rows/a" + kClose + reader);
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 403"));
+  EXPECT_THAT(refused, HasSubstr("'raw'"));
+  EXPECT_EQ(refusals("forbidden"), 1);
+  EXPECT_THAT(ask("GET /v1/accounts/a" + kClose + reader), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(ServerTest, AnswersThatWaitDoNotHoldUpTheOthers) {
+  start();
+  // More than the server has threads of its own.
+  std::vector<RawClient> waiting;
+  for (int i = 0; i < 8; ++i) {
+    waiting.emplace_back(port_);
+    waiting.back().send("GET /v1/waits" + kClose + "\r\n");
+  }
+  EXPECT_THAT(ask("GET /v1/live" + kClose + "\r\n"), HasSubstr("alive"));
+  gate_.count_down();
+  for (const RawClient& client : waiting) EXPECT_THAT(client.read_all(), HasSubstr("waited"));
 }
 
 TEST_F(ServerTest, GuardedPathsAreForCallersWithTheToken) {

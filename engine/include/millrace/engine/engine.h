@@ -19,8 +19,10 @@ namespace millrace {
 namespace engine {
 class ClientFactory;
 class Loop;
+class PeerKey;
 }  // namespace engine
 class Metrics;
+class QueryRouter;
 class TaskState;
 struct TaskStateOptions;
 
@@ -125,6 +127,10 @@ class Engine {
   EngineState state() const;
   /// Committed state of the tasks that run here; lives as long as the engine.
   const Queries& queries() const;
+  /// Answers from the state of all instances; lives as long as the engine.
+  const QueryRouter& router() const;
+  /// By which the instances of the application prove themselves to each other; null: none.
+  std::shared_ptr<const engine::PeerKey> peer_key() const;
   /// The folder of snapshots that others may download (see `add_engine_routes`); empty: none.
   std::filesystem::path snapshot_directory() const;
   /// Of this instance; lives as long as the engine.

@@ -27,8 +27,9 @@ enum class Right : unsigned char {
   kPersonal,  ///< see personal fields
   kRaw,       ///< read rows and snapshots as bytes, which hold everything in clear
   kOperate,   ///< pause, resume, drain
+  kPeer,      ///< be another instance of the application; no token gives that
 };
-/// "none", "read", "personal", "raw", "operate".
+/// "none", "read", "personal", "raw", "operate", "peer".
 std::string_view to_string(Right right);
 
 class Rights {
@@ -61,7 +62,8 @@ struct HttpRequest {
   std::vector<std::string> arguments{};             ///< for each `{…}` of the route, in order
   std::map<std::string, std::string> parameters{};  ///< of the query string
   std::string body{};
-  Rights rights{};  ///< of the caller
+  Rights rights{};       ///< of the caller
+  std::string caller{};  ///< name of his token, or "instance <name>"; empty: neither
   /// When the caller stops waiting.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 
@@ -77,6 +79,8 @@ struct HttpAnswer {
   std::string content_type = "application/json";
   /// Instead of `body`: sent piece by piece, the part that the request's `Range: bytes=…` names.
   std::shared_ptr<const engine::File> file{};
+  /// Instead of the rest: makes the answer on a thread that may wait for others.
+  std::function<HttpAnswer()> later{};
 };
 
 /// 401 for a caller who did not say who he is.
@@ -116,7 +120,9 @@ struct HttpRoute {
   std::string body_meaning{};  ///< what a body holds, JSON; empty: the route takes none
   size_t body_bytes_max = 0;
   bool is_vital = false;  ///< answered also when the server has no connection left for others
-  Handler handler{};      ///< runs on the server's threads; an exception gives a 500
+  /// Runs on the server's threads and must not wait for anybody there, see `HttpAnswer::later`; an
+  /// exception gives a 500.
+  Handler handler{};
 };
 
 }  // namespace millrace

@@ -82,7 +82,8 @@ struct EngineOptions {
   int query_threads = 4;
   int query_connections_max = 512;
   int query_connections_per_address = 256;
-  std::filesystem::path query_token_file;  ///< the bearer token that opens everything; empty: none
+  std::filesystem::path query_token_file;     ///< callers and the hashes of their tokens
+  std::filesystem::path query_peer_key_file;  ///< by which instances prove themselves to each other
 
   std::string log_level = "info";
   /// librdkafka properties passed through: "kafka.x" here is "x" there, so security (TLS, SASL)

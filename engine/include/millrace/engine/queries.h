@@ -17,6 +17,7 @@ namespace millrace {
 /// The state that an answer comes from: at least this one, possibly one commit newer.
 struct StatePosition {
   TaskId task;
+  std::string instance{};                        ///< that has the state
   std::map<TopicPartition, int64_t> inputs;      ///< next offset to read
   std::map<TopicPartition, int64_t> changelogs;  ///< offset after the last applied row
   int64_t committed_at_ms = 0;                   ///< wall clock; 0: nothing committed yet
@@ -26,6 +27,8 @@ struct StatePosition {
   bool is_standby = false;  ///< from a copy that follows the instance that runs the task
   /// For a standby: changelog records it is behind, 0 when it was at the end, else a lower bound.
   int64_t lag_records = 0;
+  /// The same in time: 0 when it was at the end, else since the latest commit that it has.
+  int64_t lag_ms = 0;
 };
 
 struct StoreAnswer {

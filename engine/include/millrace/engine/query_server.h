@@ -13,14 +13,20 @@ namespace millrace {
 
 class Engine;
 class Metrics;
+namespace engine {
+class PeerKey;
+class TokenTable;
+}  // namespace engine
 
 struct QueryServerOptions {
   std::string host = "127.0.0.1";
   int port = -1;    ///< −1: any free port
   int threads = 4;  ///< requests answered at a time
-  /// A caller with `Authorization: Bearer <token>` has all rights; empty: nobody has that token.
-  std::string token{};
-  Rights anonymous{Right::kRead};  ///< of a caller without a token
+  /// Callers with `Authorization: Bearer <token>`; null: nobody has a token.
+  std::shared_ptr<const engine::TokenTable> tokens{};
+  Rights anonymous{Right::kRead};  ///< of a caller without a valid token
+  /// By which other instances prove who they are; null: no request is one of theirs.
+  std::shared_ptr<const engine::PeerKey> peer_key{};
   /// Names in a request's Host header, beside addresses and localhost; "*": any. A web page whose
   /// own name leads to this server (DNS rebinding) comes with another one.
   std::vector<std::string> allowed_hosts{};
@@ -63,12 +69,6 @@ class QueryServer {
 /// `/v1/snapshots/…` for other instances if this one keeps some. `engine` must outlive the running
 /// server.
 void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology);
-
-class Queries;
-/// The parameter `stale`, which `queries_for` reads.
-HttpParameter stale_parameter();
-/// The queries for `request`: with `?stale=ok` they include standbys.
-const Queries& queries_for(const Queries& queries, const HttpRequest& request);
 
 struct StatePosition;
 /// `position` as the JSON object that every answer carries.

@@ -26,8 +26,8 @@ struct RunExtras {
   /// stay as they are. Called once properties are known.
   std::function<std::vector<NewTopic>(const EngineOptions&)> new_topics{};
   /// Returns whether rows hold personal data; called once properties are known. If they do, only
-  /// callers with the right to raw rows may read rows and snapshots as bytes. A token in
-  /// `query.token.file` restricts them in any case.
+  /// callers with the right to raw rows may read rows and snapshots as bytes. With a
+  /// `query.token.file` that needs the right in any case.
   std::function<bool()> has_personal_rows{};
   /// Adds routes beside those of `add_engine_routes`; the engine outlives the server.
   std::function<void(QueryServer&, const Engine&)> add_routes{};

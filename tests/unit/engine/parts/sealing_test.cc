@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include "engine/secrets/bearer.h"
 #include "tests/unit/engine/secret_files.h"
 
 namespace millrace::engine::sealing_test {
@@ -49,16 +48,6 @@ TEST(Sealing, AFileThatIsNoKeyIsNamedAndNotQuoted) {
     EXPECT_THAT(key.message(), Not(HasSubstr("hunter2")));
   }
   EXPECT_EQ(SealingKey::load("/nowhere/key").code(), ErrorCode::kConfig);
-}
-
-TEST(Bearer, OnlyTheTokenItselfIsTheToken) {
-  const std::string token = "s3cret";
-  EXPECT_TRUE(is_bearer_of("Bearer s3cret", token));
-  EXPECT_TRUE(is_bearer_of("bearer s3cret", token));
-  for (const char* other : {"", "Bearer", "Bearer ", "Bearer s3cre", "Bearer s3cret2", "s3cret",
-                            "Basic s3cret", "Bearer S3cret"}) {
-    EXPECT_FALSE(is_bearer_of(other, token)) << other;
-  }
 }
 
 }  // namespace millrace::engine::sealing_test

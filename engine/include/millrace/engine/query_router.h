@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "millrace/engine/http_route.h"
+#include "millrace/engine/queries.h"
+
+namespace millrace {
+
+/// Lets any instance answer for any key. It reads rows that this instance has itself at once, and
+/// asks the instance that has the others. Thread-safe.
+class QueryRouter {
+ public:
+  /// Makes an answer from what `queries` read. May be called twice, on two threads one after the
+  /// other.
+  using MakeAnswer = std::function<HttpAnswer(const Queries& queries)>;
+
+  virtual ~QueryRouter() = default;
+
+  /// The answer of `make`, with queries over all instances. Their errors: as `Queries`;
+  /// `kRetriable` also when the owner of a row does not answer, or is about to change. They wait
+  /// for other instances, up to `request.deadline`, only in the part that the answer leaves for
+  /// `later`.
+  ///
+  /// Parameters of `request` say whether a standby may answer when the owner does not: see
+  /// `staleness_parameters`. A position tells who answered and how far behind he was.
+  virtual HttpAnswer answer(const HttpRequest& request, MakeAnswer make) const = 0;
+};
+
+/// `stale=ok`, `max_lag_records`, `max_lag_ms`: any of them lets standbys answer, as far behind as
+/// the last two say.
+std::vector<HttpParameter> staleness_parameters();
+
+}  // namespace millrace

@@ -1,0 +1,114 @@
+#include "engine/queries/peer_client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "millrace/core/clock.h"
+
+#include "engine/base/random_id.h"
+#include "engine/http/peer_proof.h"
+
+namespace millrace::engine {
+namespace {
+
+constexpr HttpTimeouts kPeerTimeouts{.connect_ms = 1'000, .piece_ms = 5'000};
+constexpr size_t kIdlePerEndpointMax = 16;
+constexpr size_t kEndpointsMax = 1'000;
+
+/// The sentence in an answer's `{"error": …}`.
+std::string error_in(const std::string& body) {
+  const nlohmann::json answer = nlohmann::json::parse(body, nullptr, false);
+  const bool has_error =
+      answer.is_object() && answer.contains("error") && answer["error"].is_string();
+  return has_error ? answer["error"].get<std::string>() : "no reason given";
+}
+
+}  // namespace
+
+PeerClient::Connection PeerClient::take_idle(const std::string& endpoint) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = idle_.find(endpoint);
+  if (found == idle_.end() || found->second.empty()) return nullptr;
+  Connection connection = std::move(found->second.back());
+  found->second.pop_back();
+  return connection;
+}
+
+void PeerClient::keep(const std::string& endpoint, Connection connection) const {
+  const std::lock_guard lock(mutex_);
+  // Endpoints of instances that are gone would stay otherwise.
+  if (idle_.size() >= kEndpointsMax && !idle_.contains(endpoint)) idle_.clear();
+  std::vector<Connection>& idle = idle_[endpoint];
+  if (idle.size() < kIdlePerEndpointMax) idle.push_back(std::move(connection));
+}
+
+Status PeerClient::exchange(const std::string& endpoint, const HttpClient::Request& request,
+                            Exchange& answer) const {
+  for (;;) {
+    Connection connection = take_idle(endpoint);
+    const bool is_kept = connection != nullptr;
+    if (!is_kept) {
+      auto opened = HttpClient::open(endpoint, kPeerTimeouts, {});
+      if (!opened.ok()) return opened.status();
+      connection = *std::move(opened);
+    }
+    answer = {};
+    const Status status = connection->get(
+        request,
+        [&](const HttpClient::Head& head) {
+          answer.status = head.status;
+          answer.proof = head.peer_proof;
+          return Status();
+        },
+        [&](std::string_view bytes) {
+          if (answer.body.size() + bytes.size() > kRowReplyBytesMax) {
+            return Status(Error{ErrorCode::kInvalidRecord, endpoint + ": the answer is too long"});
+          }
+          answer.body.append(bytes);
+          return Status();
+        });
+    if (status.ok()) {
+      keep(endpoint, std::move(connection));
+      return status;
+    }
+    // The other end may close a connection that was idle, at any time.
+    const bool was_closed = is_kept && status.code() == ErrorCode::kRetriable && answer.status == 0;
+    if (!was_closed) return status;
+  }
+}
+
+Result<RowReply> PeerClient::ask(const std::string& endpoint, const RowQuestion& question,
+                                 Rights rights,
+                                 std::chrono::steady_clock::time_point deadline) const {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  if (left.count() <= 0) return Error{ErrorCode::kTimedOut, "no time left to ask another instance"};
+  const int64_t wait_ms = std::min<int64_t>(left.count(), kPeerTimeouts.piece_ms);
+  const PeerClaims claims{self_, system_clock().now_ms(), random_id(), rights, wait_ms};
+  HttpClient::Request request{.target = kPeerRowsPath,
+                              .method = "POST",
+                              .body = encode_question(question),
+                              .body_bytes_max = kRowReplyBytesMax,
+                              .wait_ms = wait_ms};
+  request.authorization =
+      prove_request(*key_, claims, {request.method, request.target, request.body});
+  Exchange answer;
+  MILLRACE_RETURN_IF_ERROR(exchange(endpoint, request, answer));
+  const bool is_proved =
+      is_answer_proved(*key_, answer.proof, claims.nonce, answer.status, answer.body);
+  if (answer.status == 200 && is_proved) return decode_reply(answer.body);
+  if (answer.status == 200) {
+    return Error{
+        ErrorCode::kRefused,
+        fmt::format("{}: an answer without proof by the key in query.peer.key.file", endpoint)};
+  }
+  const bool is_refusal = answer.status == 401 || answer.status == 403;
+  const ErrorCode otherwise = is_refusal ? ErrorCode::kRefused : ErrorCode::kRetriable;
+  return Error{is_proved && answer.status == 400 ? ErrorCode::kInvalidArgument : otherwise,
+               fmt::format("{}: {}", endpoint, error_in(answer.body))};
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/result.h"
+#include "millrace/engine/http_route.h"
+
+#include "engine/http/http_client.h"
+#include "engine/queries/row_question.h"
+#include "engine/secrets/peer_key.h"
+
+namespace millrace::engine {
+
+/// The path at which an instance answers `RowQuestion`s from its own state. It never asks others,
+/// so no question goes in circles.
+inline constexpr const char* kPeerRowsPath = "/v1/peer/rows";
+
+/// Asks other instances for rows, over connections that it keeps. Thread-safe; a call blocks.
+class PeerClient {
+ public:
+  /// Without a key it can ask nobody. `self` is this instance's name.
+  PeerClient(std::shared_ptr<const PeerKey> key, std::string self)
+      : key_(std::move(key)), self_(std::move(self)) {}
+
+  bool can_ask() const { return key_ != nullptr; }
+  /// Errors: `kRetriable`: the instance is away, or does not have the task; `kTimedOut`;
+  /// `kRefused`: one of the two does not believe the other; `kInvalidArgument`; `kInvalidRecord`:
+  /// nonsense. REQUIRES: `can_ask`.
+  Result<RowReply> ask(const std::string& endpoint, const RowQuestion& question, Rights rights,
+                       std::chrono::steady_clock::time_point deadline) const;
+
+ private:
+  struct Exchange {
+    unsigned status = 0;
+    std::string proof;
+    std::string body;
+  };
+  using Connection = std::unique_ptr<HttpClient>;
+
+  Status exchange(const std::string& endpoint, const HttpClient::Request& request,
+                  Exchange& answer) const;
+  Connection take_idle(const std::string& endpoint) const;
+  void keep(const std::string& endpoint, Connection connection) const;
+
+  const std::shared_ptr<const PeerKey> key_;
+  const std::string self_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::vector<Connection>> idle_;  ///< by endpoint
+};
+
+}  // namespace millrace::engine
