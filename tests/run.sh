@@ -30,8 +30,8 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
 
   --unit        no broker; under two minutes after the build
   --lint        layers, style, READMEs, shape, prose, duplicates, clang-format
-  --tidy        clang-tidy over what changed since it passed; not part of --all, as it takes longer than
-                all of that when everything is new
+  --tidy        clang-tidy over what changed since it passed; not part of --all, as it takes
+                longer than all of that when everything is new
   --broker      against a local Kafka of its own, started with an empty data folder and wiped at
                 the end
   --install     installs into a prefix and builds an outside project against it; no broker
