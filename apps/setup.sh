@@ -26,6 +26,7 @@ readonly RUN=(
 readonly SOURCES=(
   postgresql mariadb-server-core mariadb-client-core
 )
+readonly CLUSTERS=/etc/postgresql-common/createcluster.conf
 readonly APT_TIMEOUT_S=1500
 readonly LINT=$ROOT/.local/lint
 readonly LINT_WHEELS=$ROOT/tests/lint/requirements.txt
@@ -92,13 +93,25 @@ install_packages() {
     command -v sudo >/dev/null || die "run this as root (there is no sudo) to install them"
     as_root=(sudo)
   fi
-  as_root+=(env DEBIAN_FRONTEND=noninteractive timeout "$APT_TIMEOUT_S" apt-get -qq
-    -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3)
+  local apt_get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive timeout "$APT_TIMEOUT_S"
+    apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3)
   echo "setup: apt-get update"
-  "${as_root[@]}" update || die "apt-get update failed"
+  "${apt_get[@]}" update || die "apt-get update failed"
   echo "setup: apt-get install of the missing packages"
-  "${as_root[@]}" install -y --no-install-recommends "$@" >/dev/null ||
-    die "apt-get install failed"
+  if [[ " $* " == *" postgresql "* ]]; then
+    install_by postgresql-common
+    # Else the server's package makes a cluster, and starts it now and at every boot.
+    "${as_root[@]}" cp -a "$CLUSTERS" "$CLUSTERS.millrace"
+    echo "create_main_cluster = false" | "${as_root[@]}" tee -a "$CLUSTERS" >/dev/null
+    install_by postgresql
+    "${as_root[@]}" mv "$CLUSTERS.millrace" "$CLUSTERS"
+  fi
+  install_by "$@"
+}
+
+# With `apt_get` of the caller.
+install_by() {
+  "${apt_get[@]}" install -y --no-install-recommends "$@" >/dev/null || die "apt-get install failed"
 }
 
 main() {

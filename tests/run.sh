@@ -36,8 +36,9 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
                 the end
   --install     installs into a prefix and builds an outside project against it; no broker
   --simulation  20,000 faults in simulated worlds (tests/simulation); no broker; about a minute
-  --cdc         the CRM job fed by Debezium from a real PostgreSQL and a real MariaDB, which it
-                installs; not part of --all
+  --cdc         the CRM job fed by Debezium from a real PostgreSQL and a real MariaDB, side by
+                side; it installs them, and Maven fetches Debezium; about two minutes; not part of
+                --all
   --faults      kills, cuts and damage under load, against a Kafka of its own; about five minutes;
                 not part of --all
   --all         --lint, --unit, --simulation, --install, --broker, in this order
@@ -100,7 +101,8 @@ run_label() {
 # Broker tests have one broker and measure time; the others have the machine.
 jobs_of() {
   case $1 in
-    broker | install | cdc | faults | simulation) echo 1 ;;
+    broker | install | faults | simulation) echo 1 ;;
+    cdc) echo 2 ;;  # they mostly wait
     *) nproc ;;
   esac
 }
