@@ -94,7 +94,7 @@ group.id=millrace-connect-$port
 listeners=http://127.0.0.1:$port
 rest.advertised.host.name=127.0.0.1
 plugin.path=$PLUGINS
-plugin.discovery=hybrid_warn
+plugin.discovery=service_load
 key.converter=org.apache.kafka.connect.json.JsonConverter
 value.converter=org.apache.kafka.connect.json.JsonConverter
 config.storage.topic=connect-configs-$port
@@ -107,6 +107,8 @@ offset.storage.partitions=1
 status.storage.partitions=1
 offset.flush.interval.ms=1000
 scheduled.rebalance.max.delay.ms=0
+session.timeout.ms=6000
+heartbeat.interval.ms=2000
 TEXT
     for setting in "${extra_settings[@]}"; do echo "$setting"; done
   } >"$dir/worker.properties"
@@ -120,7 +122,8 @@ start() {
     write_properties
     (
       close_descriptors
-      exec setsid java -Xmx512m -Djava.awt.headless=true \
+      # A worker of tests lives for seconds: a quick start counts, not quick code.
+      exec setsid java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.awt.headless=true \
         -Dlog4j2.configurationFile="$HERE/../kafka/log4j2.properties" \
         -Dmillrace.kafka.dir="$dir" -cp "$JARS/*" \
         org.apache.kafka.connect.cli.ConnectDistributed "$dir/worker.properties" \
