@@ -66,7 +66,7 @@ start() {
   local setting options=(--no-defaults "--datadir=$dir/data" "--socket=$dir/mariadb.sock"
     "--pid-file=$dir/server.pid" "--init-file=$dir/first.sql" --bind-address=127.0.0.1
     "--port=$port" --server-id=1 --log-bin --binlog-format=ROW --binlog-row-image=FULL
-    --skip-name-resolve)
+    --skip-name-resolve --loose-binlog-legacy-event-pos)
   if ((EUID == 0)); then options+=(--user=root); fi
   make_dir
   if ! running_pid >/dev/null; then
