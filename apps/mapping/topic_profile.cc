@@ -145,7 +145,7 @@ void TopicProfile::add_event(object payload, object header) {
   if (entity == nullptr) return;
   const std::string_view kind = text_in(header, "changeType");
   if (header["nulledFields"].error() == simdjson::SUCCESS) ++signs_.nulled_lists;
-  const bool is_full = kind == "CREATE" || kind == "UNDELETE";
+  const bool is_full = kind == "CREATE" || kind == "UNDELETE" || kind == "LOAD";
   if (!is_full && kind != "UPDATE") return;
   ++entity->rows;
   if (is_full) ++entity->full_rows;

@@ -82,7 +82,6 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
                            bool has_children, const std::shared_ptr<MappingReport>& report) {
   std::vector<NodeIndex> decoders;
   std::vector<NodeIndex> of_sources;
-  std::vector<NodeIndex> of_tables;
   for (size_t i = 0; i < mapping->topics.size(); ++i) {
     const std::string& topic = mapping->topics[i].topic;
     const NodeIndex source =
@@ -94,19 +93,19 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
   decoded.accounts =
       nodes.exchange<AccountChange>("accounts-by-id", &check_account_change, decoders);
   for (size_t i = 0; i < mapping->topics.size(); ++i) {
-    // Our own format has accounts only, and no way to say that a resync is needed.
+    // Our own format has accounts only, and says neither of whole tables nor of resyncs.
     if (mapping->topics[i].format == RawFormat::kFlatbuffers) continue;
     nodes.sink("resyncs-of-" + mapping->topics[i].topic, use_of(kConflicts), decoders[i], false);
     of_sources.push_back(decoders[i]);
-    if (mapping->topics[i].format == RawFormat::kDebezium) of_tables.push_back(decoders[i]);
     if (is_of_transactions(mapping->topics[i])) decoded.ends.push_back(decoders[i]);
   }
   if (has_children) {
     decoded.children =
-        nodes.exchange<AccountChange>("children-by-id", &check_child_change, std::move(of_sources));
+        nodes.exchange<AccountChange>("children-by-id", &check_child_change, of_sources);
   }
-  if (!of_tables.empty()) {
-    decoded.tables = nodes.exchange<TableEvent>("tables-by-log", &check_table_event, of_tables);
+  if (!of_sources.empty()) {
+    decoded.tables =
+        nodes.exchange<TableEvent>("tables-by-log", &check_table_event, std::move(of_sources));
   }
   return decoded;
 }

@@ -20,6 +20,7 @@
 #include "crm/decode/mapping_report.h"
 #include "crm/encode.h"
 #include "crm/order/whole_table.h"
+#include "crm/tables/table_floors.h"
 #include "crm/version.h"
 #include "merge_signal_generated.h"
 #include "table_floor_generated.h"
@@ -66,8 +67,7 @@ auto write_names(flatbuffers::FlatBufferBuilder& builder, std::span<const std::s
   return builder.CreateVector(texts);
 }
 
-Bytes encode(flatbuffers::FlatBufferBuilder& builder, const Change& change, ChangeType type,
-             bool has_tables) {
+Bytes encode(flatbuffers::FlatBufferBuilder& builder, const Change& change, ChangeType type) {
   builder.Clear();
   std::vector<flatbuffers::Offset<FieldValue>> fields;
   if (type != ChangeType::Gap) {
@@ -81,7 +81,7 @@ Bytes encode(flatbuffers::FlatBufferBuilder& builder, const Change& change, Chan
   }
   const auto unknown = write_names(builder, change.unknown_fields);
   const auto unchanged = write_names(builder, change.unchanged_fields);
-  const auto table = write_text(builder, has_tables ? change.entity_name : std::string_view());
+  const auto table = write_text(builder, change.entity_name);
   const auto id = builder.CreateString(change.id);
   const auto version = write_version(builder, change.version);
   const auto all_fields = builder.CreateVector(fields);
@@ -117,9 +117,13 @@ class ChangeDecoder final : public Processor {
     if (!decoded->transaction_end.id.empty()) send_end(decoded->transaction_end, record);
     note(*decoded);
     if (report_ != nullptr) report_->count(index_, *decoded, record.timestamp_ms);
+    check_moment(decoded->load, record);
     for (const Change& change : decoded->changes) send(change, record);
     if (decoded->snapshot != SnapshotMark::kNone) {
       for (const Change& change : decoded->changes) send_mark(change, decoded->snapshot, record);
+    }
+    if (decoded->load.mark != LoadMark::kNone) {
+      send_load(decoded->load, decoded->entity_name, record);
     }
   }
 
@@ -145,10 +149,7 @@ class ChangeDecoder final : public Processor {
       return send_table(change, TableEventKind::Truncated, change.version, record);
     }
     if (!change.encoded.is_null()) return send_change(change, change.encoded, record);
-    send_change(
-        change,
-        encode(builder_, change, change_type(change.kind), topic_.format == RawFormat::kDebezium),
-        record);
+    send_change(change, encode(builder_, change, change_type(change.kind)), record);
   }
 
   /// A row of a snapshot whose place is unknown says nothing about the others.
@@ -163,17 +164,42 @@ class ChangeDecoder final : public Processor {
 
   void send_table(const Change& change, TableEventKind kind, VersionView version,
                   const Record& record) {
-    std::string home = topic_.source;
-    if (change.entity->kind != EntityKind::kAccount) {
-      home = std::string(to_string(change.entity->kind)).append(1, '/').append(topic_.source);
-    }
+    const std::string_view key = version.log.empty() ? topic_.source : version.log;
+    send_event(key, home_of_kind(change.entity->kind), change.entity_name, kind, version, 0,
+               record);
+  }
+
+  /// The records of a load beat all that is older than its moment, and so do its deletes. A moment
+  /// to come would delete what is yet to be changed.
+  static void check_moment(const LoadPart& load, const Record& record) {
+    constexpr int64_t kClocksDifferMsMax = 3'600'000;
+    if (load.version.commit_timestamp_ms <= record.timestamp_ms + kClocksDifferMsMax) return;
+    throw InvalidRecord("a load whose commitTimestamp is later than its records");
+  }
+
+  void send_load(const LoadPart& load, std::string_view entity, const Record& record) {
+    const TableEventKind kind = load.mark == LoadMark::kBegan ? TableEventKind::LoadBegan
+                                : load.mark == LoadMark::kRow ? TableEventKind::LoadRows
+                                                              : TableEventKind::LoadEnded;
+    const std::string home = home_of_kind(load.entity->kind);
+    send_event(table_key(home, entity), home, entity, kind, below_load(load.version), load.rows,
+               record);
+  }
+
+  std::string home_of_kind(EntityKind kind) const {
+    if (kind == EntityKind::kAccount) return topic_.source;
+    return std::string(to_string(kind)).append(1, '/').append(topic_.source);
+  }
+
+  void send_event(std::string_view key, std::string_view home, std::string_view table,
+                  TableEventKind kind, VersionView version, uint64_t rows, const Record& record) {
     builder_.Clear();
     const auto home_text = builder_.CreateString(home);
-    const auto table = builder_.CreateString(change.entity_name);
+    const auto table_text = builder_.CreateString(table);
     const auto version_offset = write_version(builder_, version);
     const Bytes value = finish_aligned(
-        builder_, CreateTableEvent(builder_, kind, home_text, table, version_offset));
-    key_.assign(version.log.empty() ? std::string_view(topic_.source) : version.log);
+        builder_, CreateTableEvent(builder_, kind, home_text, table_text, version_offset, rows));
+    key_.assign(key);
     context().forward_to(tables_child_, {.key = key_,
                                          .value = value,
                                          .old_value = {},

@@ -108,6 +108,9 @@ Status check_table_event(Bytes key, Bytes value) {
   if (!is_known_kind(event.kind())) return unfit("an event of a table of an unknown kind");
   MILLRACE_RETURN_IF_ERROR(check_version(view_of(*event.version())));
   if (event.kind() == TableEventKind::Truncated) return {};
+  if (event.kind() >= TableEventKind::LoadBegan) {
+    return text_of(event.version()->log()).empty() ? Status() : unfit("a load with a log");
+  }
   return text_of(event.version()->position()).empty() ? unfit("a snapshot without its place")
                                                       : Status();
 }

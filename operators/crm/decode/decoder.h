@@ -26,11 +26,20 @@ struct TransactionEnd {
   std::span<const TableCount> tables{};
 };
 
+/// The place of a record in a load of its entity.
+struct LoadPart {
+  LoadMark mark = LoadMark::kNone;
+  const EntityMapping* entity = nullptr;  ///< null: of no load
+  VersionView version{};                  ///< of all records of the load
+  uint64_t rows = 0;                      ///< in this record; of the last mark, in the load
+};
+
 /// The contents of one record of a topic.
 struct Decoded {
   std::span<const Change> changes{};
   /// The reason why a well-formed record has no changes: "unknown_entity" (the mapping has no such
-  /// entity), "message" (a note in a database's log), "null_value", or one of `debezium_noise`.
+  /// entity), "message" (a note in a database's log), "null_value", "load_mark", or one of
+  /// `debezium_noise`.
   /// Empty when there are changes.
   std::string_view skipped{};
   /// The source's name of the entity, if the record has one.
@@ -39,6 +48,7 @@ struct Decoded {
   TransactionEnd transaction_end{};
   /// Where the change, the only one, lies in a snapshot.
   SnapshotMark snapshot = SnapshotMark::kNone;
+  LoadPart load{};
   /// Values of fields that were refused.
   std::span<const FieldRefusal> refusals{};
   /// The source's names of mapped fields that no record of the entity had so far. Filled once an

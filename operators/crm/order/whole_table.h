@@ -15,6 +15,14 @@ enum class SnapshotMark : unsigned char {
   kLastOfAll,  ///< of all tables of the snapshot
 };
 
+/// The place of a record in a load: all records of a table, as whoever loads them read them.
+enum class LoadMark : unsigned char {
+  kNone,   ///< of no load
+  kBegan,  ///< no record, but the mark before all of them
+  kRow,    ///< one of its records
+  kEnded,  ///< no record, but the mark after all of them
+};
+
 /// Debezium's events have no sequence number of their own. Theirs tells what their place in the log
 /// cannot.
 inline constexpr int64_t kUnplacedSequence = 1;
@@ -40,6 +48,13 @@ inline std::optional<VersionView> below_snapshot(VersionView row) {
   row.sequence_number = kBelowSnapshotSequence;
   row.transaction_key = {};
   return row;
+}
+
+/// The version below all records of a load, of which `row` is that of one or of a mark, and above
+/// all that was committed before its moment.
+inline VersionView below_load(VersionView row) {
+  return {.commit_timestamp_ms = row.commit_timestamp_ms,
+          .sequence_number = kBelowSnapshotSequence};
 }
 
 }  // namespace millrace::crm

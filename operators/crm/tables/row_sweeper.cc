@@ -156,7 +156,8 @@ class RowSweeper final : public Processor {
   void report(const TableSweepT& sweep, int64_t timestamp_ms) {
     const bool is_truncate = sweep.floor->cause == FloorCause::Truncate;
     const bool is_dry = sweep.floor->cause == FloorCause::DryRun;
-    std::string text = is_truncate ? "a truncate" : "a complete snapshot";
+    const bool is_load = sweep.floor->version->log.empty();
+    std::string text = is_truncate ? "a truncate" : is_load ? "a load" : "a complete snapshot";
     text += is_dry ? " would delete " : " deleted ";
     text += std::to_string(sweep.deleted) + " of " + std::to_string(sweep.met);
     text += " records in task " + std::to_string(context().task().partition);

@@ -30,6 +30,11 @@ std::string table_key(std::string_view home, std::string_view table) {
 
 Result<bool> apply_floor(LoggedRow& row, const TableFloor& floor) {
   const VersionView version = view_of(*floor.version());
+  // Nothing but gaps: whether it exists is not known, nor since when. Or another log tells later.
+  // Rows need not keep what has no effect, since floors apply again with every change.
+  const auto& newest = row.row.existence_version;
+  if (!newest) return false;
+  if (newest->log != version.log && !is_before_by_clock(*newest, version)) return false;
   if (const RowView* known = row_of_log(row, version.log)) {
     if (*known->existence_version >= version) return false;
     if (known->status == RowStatus::Live && may_follow(version, *known->existence_version)) {

@@ -22,7 +22,8 @@ std::string table_key(std::string_view home, std::string_view table);
 /// Deletes `row`, a record of the floor's table, by the floor's version. Returns whether that
 /// changed it. `row` borrows from `floor` afterwards.
 ///
-/// A floor of a snapshot spares a row whose newest change `may_follow` it. Error: `kInvalidRecord`
+/// A floor of a snapshot spares a row whose newest change `may_follow` it, and every floor a row of
+/// which only gaps came. Error: `kInvalidRecord`
 /// as `merge_change`.
 Result<bool> apply_floor(LoggedRow& row, const TableFloor& floor);
 

@@ -14,19 +14,24 @@ enum TableTrackerChild : size_t {
   kTrackReportsChild = 1,  ///< Conflict `TableSwept` by "source:entity"
 };
 
-/// Takes TableEvents keyed by the source's log, and forwards a TableFloor to each task:
+/// Takes TableEvents keyed by the source's log, those of loads by table, and forwards a TableFloor
+/// to each task:
 /// - of a truncate, at once;
 /// - of a table whose snapshot is complete: its last row came, or the last row of the whole
 /// snapshot
-///   and its own first row, in any order.
+///   and its own first row, in any order;
+/// - of a table whose load is complete: its end and as many records as the end counts came, in any
+///   order. A load of more records is abandoned, and so are open ones when a load of a later
+///   moment is complete, or eight others are open.
 /// A snapshot that another one of the log follows before it is complete is abandoned: it is
 /// reported and gives no floor. Rows of one snapshot have one position; the higher one is the later
 /// snapshot.
 ///
-/// `snapshots`: log → TableSnapshots. `floors`: the store that the floors come to, of whose tasks
-/// the tracker is part: a floor that is known there has gone to all of them, and goes no second
-/// time. Counted as dropped: "table_truncated", "snapshot_began",
-/// "snapshot_complete", "snapshot_abandoned", each once a table.
+/// `snapshots`: log, or table of a load → TableSnapshots. `floors`: the store that the floors come
+/// to, of whose tasks the tracker is part: a floor that is known there has gone to all of them, and
+/// goes no second time. Counted as dropped: "table_truncated", "snapshot_began",
+/// "snapshot_complete", "snapshot_abandoned", "load_began", "load_complete", "load_abandoned", each
+/// once a table; "load_outdated", parts of a load that is older than a complete one.
 ProcessorFactory table_tracker(std::string snapshots, std::string floors, SnapshotSweep sweep);
 
 }  // namespace millrace::crm

@@ -273,4 +273,42 @@ TEST(Salesforce, BoundsWhatOneEventMayHold) {
   EXPECT_THAT(cometd(std::string(5 << 20, ' ')), HasSubstr("longer than 4194304 bytes"));
 }
 
+std::string load_event(std::string_view type, std::string_view header) {
+  return fmt::format(
+      R"({{"ChangeEventHeader":{{"entityName":"Account","changeType":"{}","commitTimestamp":7{}}},)"
+      R"("Name":"A"}})",
+      type, header);
+}
+
+TEST(Loads, RecordIsAFullImageByTheClock) {
+  for (const char* format : {"salesforce_cometd", "salesforce_pubsub", "salesforce_connect"}) {
+    EXPECT_EQ(decoded(format, event("LOAD", "", R"(,"Name":"A")")),
+              "create sf:001000000000001AAA Account 7/2/tx full\n  name=A\n");
+  }
+}
+
+TEST(Loads, MarksAreNoChanges) {
+  auto decoder = DecoderUnderTest::salesforce("salesforce_pubsub", kEntities);
+  const Result<Decoded> begin = decoder.decode(load_event("LOAD_BEGIN", ""));
+  ASSERT_TRUE(begin.ok());
+  EXPECT_EQ(begin->skipped, "load_mark");
+  EXPECT_EQ(begin->load.mark, LoadMark::kBegan);
+  const Result<Decoded> end = decoder.decode(load_event("LOAD_END", R"(,"loadRows":5)"));
+  ASSERT_TRUE(end.ok());
+  EXPECT_EQ(end->load.mark, LoadMark::kEnded);
+  EXPECT_EQ(end->load.rows, 5U);
+  EXPECT_EQ(end->load.version.commit_timestamp_ms, 7);
+  EXPECT_EQ(decoder.decode(event("CREATE", "", ""))->load.mark, LoadMark::kNone);
+}
+
+TEST(Loads, WrongPartsAreRefused) {
+  EXPECT_THAT(cometd(event("LOAD", R"(,"commitNumber":4)", "")),
+              HasSubstr("commitNumber: must be left out in a load"));
+  EXPECT_THAT(cometd(event("LOAD", "", "", R"("001*")")),
+              HasSubstr("must be one record's in a load"));
+  EXPECT_THAT(cometd(load_event("LOAD_END", "")), HasSubstr("loadRows is missing"));
+  EXPECT_THAT(cometd(load_event("LOAD_END", R"(,"loadRows":-1)")),
+              HasSubstr("loadRows: must be a non-negative integer"));
+}
+
 }  // namespace millrace::crm::salesforce_test

@@ -95,6 +95,11 @@ class SalesforceDecoder final : public Decoder {
       return Decoded{.skipped = "unknown_entity", .entity_name = header_.entity_name};
     }
     entity_ = &entity->second;
+    if (header_.load == LoadMark::kBegan || header_.load == LoadMark::kEnded) {
+      return Decoded{.skipped = "load_mark",
+                     .entity_name = header_.entity_name,
+                     .load = load_part(header_.load_rows)};
+    }
     fields_.begin(*entity_, mapping_.source, texts_);
     leaf_reader_.begin(*entity_, schema_);
     absent_ = {};
@@ -102,8 +107,14 @@ class SalesforceDecoder final : public Decoder {
     MILLRACE_RETURN_IF_ERROR(add_changes(header_place));
     return Decoded{.changes = changes_,
                    .entity_name = header_.entity_name,
+                   .load = load_part(changes_.size()),
                    .refusals = fields_.refusals(),
                    .absent_fields = absent_};
+  }
+
+  LoadPart load_part(uint64_t rows) const {
+    if (header_.load == LoadMark::kNone) return {};
+    return {.mark = header_.load, .entity = entity_, .version = header_.version, .rows = rows};
   }
 
   bool has_fields() const {
@@ -175,6 +186,9 @@ class SalesforceDecoder final : public Decoder {
     bool all_records = false;
     for (size_t i = 0; i < header_.record_ids.size(); ++i) {
       if (is_wildcard(header_.record_ids[i])) {
+        if (header_.load != LoadMark::kNone) {
+          return document_.fault(ids_place.element(i), "must be one record's in a load");
+        }
         all_records = true;
         continue;
       }

@@ -27,8 +27,9 @@ enum class HeaderMember : unsigned char {
   kNulledFields,
   kChangedFields,
   kDiffFields,
+  kLoadRows,
 };
-constexpr NameTable<HeaderMember, 10> kMembers{{
+constexpr NameTable<HeaderMember, 11> kMembers{{
     {"entityName", HeaderMember::kEntityName},
     {"recordIds", HeaderMember::kRecordIds},
     {"changeType", HeaderMember::kChangeType},
@@ -39,6 +40,7 @@ constexpr NameTable<HeaderMember, 10> kMembers{{
     {"nulledFields", HeaderMember::kNulledFields},
     {"changedFields", HeaderMember::kChangedFields},
     {"diffFields", HeaderMember::kDiffFields},
+    {"loadRows", HeaderMember::kLoadRows},
 }};
 
 constexpr NameTable<ChangeKind, 9> kChangeTypes{{
@@ -51,6 +53,13 @@ constexpr NameTable<ChangeKind, 9> kChangeTypes{{
     {"GAP_DELETE", ChangeKind::kGapDelete},
     {"GAP_UNDELETE", ChangeKind::kGapUndelete},
     {"GAP_OVERFLOW", ChangeKind::kOverflow},
+}};
+
+/// Not Salesforce's: whoever loads an entity writes them.
+constexpr NameTable<LoadMark, 3> kLoadTypes{{
+    {"LOAD_BEGIN", LoadMark::kBegan},
+    {"LOAD", LoadMark::kRow},
+    {"LOAD_END", LoadMark::kEnded},
 }};
 
 /// "0x4100" or "4-0x01": positions in a schema, which a client is to replace by names.
@@ -68,8 +77,9 @@ class HeaderReader {
   Status read(object members, ChangeEventHeader& header) {
     MILLRACE_RETURN_IF_ERROR(collect(members));
     MILLRACE_RETURN_IF_ERROR(text(HeaderMember::kEntityName, true, header.entity_name));
-    MILLRACE_RETURN_IF_ERROR(change_type(header.kind));
-    const bool has_data = !is_gap(header.kind) && header.kind != ChangeKind::kOverflow;
+    MILLRACE_RETURN_IF_ERROR(change_type(header));
+    const bool is_mark = header.load == LoadMark::kBegan || header.load == LoadMark::kEnded;
+    const bool has_data = !is_gap(header.kind) && header.kind != ChangeKind::kOverflow && !is_mark;
     header.version = {};
     MILLRACE_RETURN_IF_ERROR(
         number(HeaderMember::kCommitTimestamp, true, header.version.commit_timestamp_ms));
@@ -77,7 +87,10 @@ class HeaderReader {
         number(HeaderMember::kSequenceNumber, has_data, header.version.sequence_number));
     MILLRACE_RETURN_IF_ERROR(
         text(HeaderMember::kTransactionKey, has_data, header.version.transaction_key));
+    MILLRACE_RETURN_IF_ERROR(load(header));
     header.commit_number = commit_number();
+    header.record_ids.clear();
+    if (is_mark) return {};
     MILLRACE_RETURN_IF_ERROR(record_ids(header));
     MILLRACE_RETURN_IF_ERROR(field_names(HeaderMember::kNulledFields, header.nulled_fields));
     MILLRACE_RETURN_IF_ERROR(field_names(HeaderMember::kChangedFields, header.changed_fields));
@@ -137,17 +150,34 @@ class HeaderReader {
     return number;
   }
 
-  Status change_type(ChangeKind& out) {
+  Status change_type(ChangeEventHeader& header) {
     std::string_view name;
     MILLRACE_RETURN_IF_ERROR(text(HeaderMember::kChangeType, true, name));
+    header.load = find_name(kLoadTypes, name).value_or(LoadMark::kNone);
+    if (header.load != LoadMark::kNone) {
+      header.kind = ChangeKind::kCreate;
+      return {};
+    }
     const auto kind = find_name(kChangeTypes, name);
     if (!kind) return fault(HeaderMember::kChangeType, "is an unknown change type");
-    out = *kind;
+    header.kind = *kind;
+    return {};
+  }
+
+  /// Records and marks of a load share a moment. A commit number would give records another place.
+  Status load(ChangeEventHeader& header) {
+    if (header.load == LoadMark::kNone) return {};
+    if (found(HeaderMember::kCommitNumber)) {
+      return fault(HeaderMember::kCommitNumber, "must be left out in a load");
+    }
+    int64_t rows = 0;
+    MILLRACE_RETURN_IF_ERROR(
+        number(HeaderMember::kLoadRows, header.load == LoadMark::kEnded, rows));
+    header.load_rows = static_cast<uint64_t>(rows);
     return {};
   }
 
   Status record_ids(ChangeEventHeader& header) {
-    header.record_ids.clear();
     // An overflow speaks of the whole entity and has an id of zeros.
     if (header.kind == ChangeKind::kOverflow) return {};
     MILLRACE_RETURN_IF_ERROR(texts(HeaderMember::kRecordIds, kRecordIdsMax, header.record_ids));
