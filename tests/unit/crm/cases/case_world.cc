@@ -75,12 +75,23 @@ void CaseWorld::feed_line(const std::string& line) {
   }
   const std::string topic = json["topic"];
   if (json.contains("raw")) return feed(topic, json["raw"]);
-  if (!json["value"].is_null()) return feed(topic, json["value"].dump());
+  const Json& key = json["key"];
+  const std::string key_text = key.is_string() ? key.get<std::string>() : key.dump();
+  if (!json["value"].is_null()) return feed(topic, json["value"].dump(), key_text);
   driver_.pipe_bytes(topic, "k", Bytes(), 1'000, 0);
 }
 
-void CaseWorld::feed(const std::string& topic, const std::string& value) {
-  driver_.pipe_bytes(topic, "k", Bytes(value), 1'000, 0);
+void CaseWorld::feed(const std::string& topic, const std::string& value, const std::string& key) {
+  driver_.pipe_bytes(topic, key, Bytes(value), 1'000, 0);
+}
+
+void CaseWorld::run_sweeps() {
+  constexpr int kSlices = 12;
+  constexpr int64_t kPauseMs = 5;
+  for (int slice = 0; slice < kSlices; ++slice) {
+    driver_.run();
+    driver_.advance_time(kPauseMs);
+  }
 }
 
 std::string CaseWorld::account(const std::string& root) {

@@ -25,8 +25,10 @@ class CaseWorld {
 
   /// One line of an `input.jsonl`, whose form is in data/README.md. All go to partition 0.
   void feed_line(const std::string& line);
-  void feed(const std::string& topic, const std::string& value);
+  void feed(const std::string& topic, const std::string& value, const std::string& key = "k");
   void run() { driver_.run(); }
+  /// Until sweeps of tables are over, too.
+  void run_sweeps();
 
   /// "Active name=A notes is null incomplete(notes)"; empty: no such account.
   std::string account(const std::string& root);
@@ -34,6 +36,8 @@ class CaseWorld {
   std::set<std::string> territories(const std::string& root);
   /// "from..to amount", ms or open, one a segment; empty: not entitled.
   std::string entitlement(const std::string& root, const std::string& feature);
+  /// Records that did not decode.
+  size_t dead_letters() { return driver_.read_bytes("test-dead-letters").size(); }
   /// The root that the id leads to.
   std::string root_of(const std::string& id);
 
