@@ -94,6 +94,13 @@ void CaseWorld::run_sweeps() {
   }
 }
 
+bool CaseWorld::was_deleted(const std::string& root) {
+  for (const testing::DriverRecord& record : driver_.read_bytes(kAccountStates.name)) {
+    if (record.key && record.value) seen_accounts_.insert(*record.key);
+  }
+  return seen_accounts_.contains(root) && account(root).empty();
+}
+
 std::string CaseWorld::account(const std::string& root) {
   const auto table = driver_.table_bytes(kAccountStates.name);
   const auto found = table.find(root);

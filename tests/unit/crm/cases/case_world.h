@@ -32,6 +32,8 @@ class CaseWorld {
 
   /// "Active name=A notes is null incomplete(notes)"; empty: no such account.
   std::string account(const std::string& root);
+  /// Whether there was such an account, and is none now.
+  bool was_deleted(const std::string& root);
   /// Territories of the account.
   std::set<std::string> territories(const std::string& root);
   /// "from..to amount", ms or open, one a segment; empty: not entitled.
@@ -46,6 +48,7 @@ class CaseWorld {
 
   Mapping mapping_;
   testing::TopologyDriver driver_;
+  std::set<std::string> seen_accounts_;
 };
 
 }  // namespace millrace::crm::cases
