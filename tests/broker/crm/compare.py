@@ -3,7 +3,10 @@
 import http.client
 import json
 import subprocess
+import time
 from collections import Counter
+
+REBALANCE_TIMEOUT_S = 60
 
 
 def dump(programs, bootstrap, topic, latest=False, reveal=False, options=()):
@@ -117,16 +120,22 @@ def check_conflicts(conflicts, expected, report):
 
 
 def ask(connections, ports, name):
-    """The first answer that is not "elsewhere or on its way"; else the last one."""
-    for port in ports:
-        if port not in connections:
-            connections[port] = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connections[port].request("GET", f"/v1/accounts/{name}")
-        answer = connections[port].getresponse()
-        body = json.loads(answer.read())
-        if answer.status != 503:
-            break
-    return answer.status, body
+    """The first answer that is not "elsewhere or on its way"; else the last one. Asks again while
+    a rebalance is under way, as a client has to.
+    """
+    give_up = time.monotonic() + REBALANCE_TIMEOUT_S
+    while True:
+        for port in ports:
+            if port not in connections:
+                connections[port] = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connections[port].request("GET", f"/v1/accounts/{name}")
+            answer = connections[port].getresponse()
+            body = json.loads(answer.read())
+            if answer.status != 503:
+                return answer.status, body
+        if " is suspended" not in body["error"] or time.monotonic() > give_up:
+            return answer.status, body
+        time.sleep(0.2)
 
 
 def check_queries(expected, ports_for, report, names=None):
