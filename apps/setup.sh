@@ -101,7 +101,8 @@ install_packages() {
   if [[ " $* " == *" postgresql "* ]]; then
     install_by postgresql-common
     # Else the server's package makes a cluster, and starts it now and at every boot.
-    "${as_root[@]}" cp -a "$CLUSTERS" "$CLUSTERS.millrace"
+    # An earlier run that was interrupted has left the original there.
+    [[ -e $CLUSTERS.millrace ]] || "${as_root[@]}" cp -a "$CLUSTERS" "$CLUSTERS.millrace"
     echo "create_main_cluster = false" | "${as_root[@]}" tee -a "$CLUSTERS" >/dev/null
     install_by postgresql
     "${as_root[@]}" mv "$CLUSTERS.millrace" "$CLUSTERS"

@@ -86,8 +86,11 @@ start() {
 more_options() { false; }
 
 parse_service "$@"
-command -v mariadbd mariadb-install-db mariadb >/dev/null ||
-  die "there is no MariaDB: apt-get install mariadb-server-core mariadb-client-core"
+PATH+=:/usr/sbin  # where Debian has the server, and users who are not root do not look
+for program in mariadbd mariadb-install-db mariadb; do
+  command -v "$program" >/dev/null ||
+    die "there is no $program: apt-get install mariadb-server-core mariadb-client-core"
+done
 dir=$(realpath -m -- "${dir:-/var/tmp/millrace-mariadb-$port}")
 case $service_command in
   stop) end_by TERM ;;
