@@ -1,10 +1,19 @@
 #include "tests/support/stepped_env.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <utility>
 
 namespace millrace {
+namespace {
+
+/// Nothing in a run that gets on takes so long. Where somebody waits for a compaction that waits
+/// for `finish_all`, this ends it: RocksDB recovers from a full disk on a thread of its own, which
+/// waits for every scheduled job, and closing the database waits for that thread.
+constexpr std::chrono::seconds kStandstill{3};
+
+}  // namespace
 
 SteppedEnv::~SteppedEnv() {
   {
@@ -59,8 +68,12 @@ void SteppedEnv::finish_all() {
 void SteppedEnv::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return is_stopping_ || !flushes_.empty() || may_compact_ > 0; });
+    const bool has_work = changed_.wait_for(lock, kStandstill, [this] {
+      return is_stopping_ || !flushes_.empty() || may_compact_ > 0;
+    });
     if (is_stopping_) return;
+    if (!has_work) may_compact_ = std::min<size_t>(1, compactions_.size());
+    if (flushes_.empty() && may_compact_ == 0) continue;
     Jobs& jobs = flushes_.empty() ? compactions_ : flushes_;
     if (flushes_.empty()) --may_compact_;
     const Job job = jobs.front();

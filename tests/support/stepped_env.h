@@ -12,8 +12,9 @@
 namespace millrace {
 
 /// A `FaultyEnv` whose background work repeats in every run: flushes begin at once on one thread,
-/// compactions wait for `finish_all`. Who calls `finish_flushes` before it does anything else with
-/// a database has no work beside its own.
+/// compactions wait for `finish_all`, or until nothing has moved for seconds: somebody may wait for
+/// one. Who calls `finish_flushes` before it does anything else with a database has no work beside
+/// its own.
 class SteppedEnv final : public FaultyEnv {
  public:
   explicit SteppedEnv(std::shared_ptr<FaultyFileSystem> system) : FaultyEnv(std::move(system)) {}
