@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/base/backoff.h"
+#include "engine/group/group_view.h"
 #include "engine/group/upgrade.h"
 
 namespace millrace::engine {
@@ -255,6 +256,7 @@ Result<std::optional<OwnershipEvent>> Coordinator::take_plan() {
   is_waiting_ = false;
   OwnershipEvent event{OwnershipEvent::Kind::kGiven, ownership_of(*entry)};
   plan_ = entry->plan;
+  log_->raise_news();  // this plan, though its record came before
   spdlog::info("plan generation={} writer={} tasks={} active={} standby={} waited_ms={}",
                plan_->generation, plan_->writer, plan_->placements.size(),
                event.ownership.active.size(), event.ownership.standby.size(),
@@ -468,17 +470,7 @@ std::vector<std::string> Coordinator::snapshot_peers(TaskId task) const {
 std::optional<PeerView> Coordinator::take_view() {
   // News of the next plan count once it is being run.
   if (!plan_ || is_waiting_ || !log_->take_news()) return std::nullopt;
-  const auto holder = [&reports = log_->reports()](const std::string& name) {
-    const auto entry = reports.find(name);
-    return PeerView::Holder{name, entry == reports.end() ? "" : entry->second.report.endpoint};
-  };
-  PeerView view{.self = instance_, .tasks = {}};
-  for (const Placement& placement : plan_->placements) {
-    PeerView::Holders& holders = view.tasks[placement.task];
-    holders.active = holder(placement.active);
-    for (const auto& name : placement.standbys) holders.standbys.push_back(holder(name));
-  }
-  return view;
+  return view_of(*plan_, *log_, instance_);
 }
 
 void Coordinator::close(bool is_fenced) {

@@ -53,8 +53,10 @@ class GroupLog {
   /// Takes in new records; never blocks. Returns whether any came. Errors: of `Fetcher::poll`;
   /// `kConfig` when one of the topics was deleted meanwhile.
   Result<bool> poll();
-  /// Whether any record came since the last call.
+  /// Whether any record came, or a caller raised news, since the last call.
   bool take_news() { return std::exchange(has_news_, false); }
+  /// The next `take_news` returns true.
+  void raise_news() { has_news_ = true; }
   void wait(int64_t timeout_ms) { fetcher_->wait(timeout_ms); }
   /// Where the topics end.
   struct Ends {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <set>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -115,6 +116,35 @@ TEST_F(CoordinatorTest, ATaskNamesTheDeadThatRanIt) {
   for (const TaskId task : of_a) {
     const bool is_of_b = std::ranges::count(b->owned->active, task) > 0;
     EXPECT_THAT((is_of_b ? *b : *c).owned->dead_owners[task], ElementsAre("a"));
+  }
+}
+
+/// The record of a plan may come before the assignment that the plan is for. One of the two leads,
+/// so each waits once for its assignment.
+TEST_F(CoordinatorTest, APlanThatCameBeforeItsAssignmentIsNews) {
+  for (const std::string late : {"a", "b"}) {
+    GroupWorld world(4);
+    Member a(world, "a");
+    Member b(world, "b");
+    Member& waiting = late == "a" ? a : b;
+    Member& other = late == "a" ? b : a;
+    ASSERT_TRUE(waiting.join().ok());
+    while (!waiting.owned) ASSERT_TRUE(waiting.turn().ok());
+    ASSERT_TRUE(waiting.take_view());
+    ASSERT_TRUE(other.join().ok());
+    while (waiting.owned) ASSERT_TRUE(waiting.turn().ok() && other.turn().ok());
+    waiting.bends.holds_events = true;
+    for (int i = 0; i < 100; ++i) {
+      ASSERT_TRUE(waiting.turn().ok() && other.turn().ok());
+      waiting.take_view();
+    }
+    waiting.bends.holds_events = false;
+    while (!waiting.owned) ASSERT_TRUE(waiting.turn().ok() && other.turn().ok());
+    const std::optional<PeerView> view = waiting.take_view();
+    ASSERT_TRUE(view);
+    std::set<std::string> holders;
+    for (const auto& [task, held] : view->tasks) holders.insert(held.active.instance);
+    EXPECT_THAT(holders, ElementsAre("a", "b"));
   }
 }
 

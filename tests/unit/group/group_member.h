@@ -78,6 +78,7 @@ class GroupMemberUnderTest {
   void stop(bool is_fenced = false) { coordinator_->close(is_fenced); }
 
   const Coordinator& coordinator() const { return *coordinator_; }
+  std::optional<PeerView> take_view() { return coordinator_->take_view(); }
 
   Bends bends;
   std::vector<SubTopology> sub_topologies;  ///< the world's; set before `join`
