@@ -207,8 +207,8 @@ json answer_json(const std::string& id, const Found& found, json territories, js
 
 namespace {
 
-HttpAnswer answer_with(const json& body) {
-  return {.body = body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
+std::string text_of(const json& body) {
+  return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 /// The account as JSON, or the status and message of an error.
@@ -264,13 +264,14 @@ Result<std::vector<std::string>> read_ids(std::string_view body) {
 
 HttpAnswer account_answer(const Queries& queries, std::string_view id, const AccountView& view) {
   const Shown shown = show_account(queries, id, view);
-  return shown.status == 200 ? answer_with(shown.account) : error_answer(shown.status, shown.error);
+  return shown.status == 200 ? HttpAnswer{.body = text_of(shown.account) + "\n"}
+                             : error_answer(shown.status, shown.error);
 }
 
 HttpAnswer accounts_answer(const Queries& queries, std::string_view body, const AccountView& view) {
   const Result<std::vector<std::string>> ids = read_ids(body);
   if (!ids.ok()) return error_answer(ids.error());
-  json accounts = json::array();
+  std::string text = R"({"accounts":[)";
   for (const std::string& id : *ids) {
     Shown shown = show_account(queries, id, view);
     json entry{{"id", id}, {"status", shown.status}};
@@ -279,9 +280,13 @@ HttpAnswer accounts_answer(const Queries& queries, std::string_view body, const 
     } else {
       entry["error"] = shown.error;
     }
-    accounts.push_back(std::move(entry));
+    if (&id != &ids->front()) text += ',';
+    text += text_of(entry);
+    if (text.size() > kBatchAnswerBytesMax) {
+      return error_answer(413, "the answer would be longer than 16 MiB: ask for fewer accounts");
+    }
   }
-  return answer_with({{"accounts", std::move(accounts)}});
+  return {.body = text + "]}\n"};
 }
 
 }  // namespace millrace::apps

@@ -30,10 +30,12 @@ HttpAnswer account_answer(const Queries& queries, std::string_view id, const Acc
 
 inline constexpr size_t kBatchIdsMax = 1'000;
 inline constexpr size_t kBatchBytesMax = 512 << 10;
+inline constexpr size_t kBatchAnswerBytesMax = 16 << 20;
 
 /// Answers `POST /v1/accounts` with a body `{"ids": [...]}` of at most `kBatchIdsMax` ids:
 /// `{"accounts": [...]}`, in their order `{"id", "status", "account"}` or `{"id", "status",
-/// "error"}`, each as `account_answer` gives it. 400 for another body.
+/// "error"}`, each as `account_answer` gives it. 400 for another body, 413 when the answer would be
+/// longer than `kBatchAnswerBytesMax`.
 HttpAnswer accounts_answer(const Queries& queries, std::string_view body, const AccountView& view);
 
 }  // namespace millrace::apps

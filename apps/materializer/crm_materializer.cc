@@ -182,6 +182,7 @@ void add_account_routes(QueryServer& server, const Engine& engine, const std::st
                 .pattern = "/v1/accounts",
                 .summary = "Up to 1,000 accounts, each as by its own path.",
                 .parameters = parameters,
+                .errors = {{413, "The answer would be longer than 16 MiB."}},
                 .body_meaning = R"({"ids": [...]})",
                 .body_bytes_max = kBatchBytesMax,
                 .handler = [&engine, view_of](const HttpRequest& request) {

@@ -324,6 +324,19 @@ TEST_F(AccountAnswer, ABatchKeepsTheOrderAndEachIdItsOwnStatus) {
   EXPECT_EQ(accounts[3]["status"], 400);
 }
 
+TEST_F(AccountAnswer, ABatchThatIsTooLongIsRefused) {
+  std::vector<std::string> members{"ror:r"};
+  for (int i = 0; i < 1'000; ++i) members.push_back("ror:" + std::to_string(i));
+  queries_.account("ror:r", members);
+  json ids = json::array();
+  for (size_t i = 0; i < kBatchIdsMax; ++i) ids.push_back("ror:r");
+  EXPECT_TRUE(ask_batch(json({{"ids", ids}}).dump()).contains("error"));
+  EXPECT_EQ(status_, 413U);
+  ids.erase(ids.begin() + 10, ids.end());
+  EXPECT_EQ(ask_batch(json({{"ids", ids}}).dump())["accounts"].size(), 10U);
+  EXPECT_EQ(status_, 200U);
+}
+
 TEST_F(AccountAnswer, ABatchOfAnotherFormIsRefused) {
   json ids = json::array();
   for (size_t i = 0; i < kBatchIdsMax; ++i) ids.push_back("ror:r");
