@@ -1,6 +1,7 @@
 #include "engine/queries/peer_client.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,8 +16,9 @@ namespace millrace::engine {
 namespace {
 
 constexpr HttpTimeouts kPeerTimeouts{.connect_ms = 1'000, .piece_ms = 5'000};
-constexpr size_t kIdlePerEndpointMax = 16;
-constexpr size_t kEndpointsMax = 1'000;
+constexpr size_t kIdlePerEndpointMax = 8;
+/// Each kept connection takes one of the other instance's places.
+constexpr std::chrono::seconds kIdleMax{30};
 
 /// The sentence in an answer's `{"error": …}`.
 std::string error_in(const std::string& body) {
@@ -32,17 +34,20 @@ PeerClient::Connection PeerClient::take_idle(const std::string& endpoint) const 
   const std::lock_guard lock(mutex_);
   const auto found = idle_.find(endpoint);
   if (found == idle_.end() || found->second.empty()) return nullptr;
-  Connection connection = std::move(found->second.back());
+  Connection connection = std::move(found->second.back().connection);
   found->second.pop_back();
   return connection;
 }
 
 void PeerClient::keep(const std::string& endpoint, Connection connection) const {
+  const auto now = std::chrono::steady_clock::now();
   const std::lock_guard lock(mutex_);
-  // Endpoints of instances that are gone would stay otherwise.
-  if (idle_.size() >= kEndpointsMax && !idle_.contains(endpoint)) idle_.clear();
-  std::vector<Connection>& idle = idle_[endpoint];
-  if (idle.size() < kIdlePerEndpointMax) idle.push_back(std::move(connection));
+  std::vector<Idle>& idle = idle_[endpoint];
+  if (idle.size() < kIdlePerEndpointMax) idle.push_back({std::move(connection), now});
+  for (auto at = idle_.begin(); at != idle_.end();) {
+    std::erase_if(at->second, [now](const Idle& one) { return now - one.since > kIdleMax; });
+    at = at->second.empty() ? idle_.erase(at) : std::next(at);
+  }
 }
 
 Status PeerClient::exchange(const std::string& endpoint, const HttpClient::Request& request,
@@ -99,7 +104,14 @@ Result<RowReply> PeerClient::ask(const std::string& endpoint, const RowQuestion&
   MILLRACE_RETURN_IF_ERROR(exchange(endpoint, request, answer));
   const bool is_proved =
       is_answer_proved(*key_, answer.proof, claims.nonce, answer.status, answer.body);
-  if (answer.status == 200 && is_proved) return decode_reply(answer.body);
+  if (answer.status == 200 && is_proved) {
+    Result<RowReply> reply = decode_reply(answer.body);
+    if (!reply.ok()) return reply;
+    if (reply->position.task == question.task && question.bounds.allow(reply->position)) {
+      return reply;
+    }
+    return Error{ErrorCode::kInvalidRecord, endpoint + ": the answer to another question"};
+  }
   if (answer.status == 200) {
     return Error{
         ErrorCode::kRefused,

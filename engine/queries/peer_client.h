@@ -23,7 +23,8 @@ namespace millrace::engine {
 /// so no question goes in circles.
 inline constexpr const char* kPeerRowsPath = "/v1/peer/rows";
 
-/// Asks other instances for rows, over connections that it keeps. Thread-safe; a call blocks.
+/// Asks other instances for rows, over connections that it keeps for a while. Thread-safe; a call
+/// blocks.
 class PeerClient {
  public:
   /// Without a key it can ask nobody. `self` is this instance's name.
@@ -33,7 +34,7 @@ class PeerClient {
   bool can_ask() const { return key_ != nullptr; }
   /// Errors: `kRetriable`: the instance is away, or does not have the task; `kTimedOut`;
   /// `kRefused`: one of the two does not believe the other; `kInvalidArgument`; `kInvalidRecord`:
-  /// nonsense. REQUIRES: `can_ask`.
+  /// nonsense, or an answer to another question. REQUIRES: `can_ask`.
   Result<RowReply> ask(const std::string& endpoint, const RowQuestion& question, Rights rights,
                        std::chrono::steady_clock::time_point deadline) const;
 
@@ -44,6 +45,10 @@ class PeerClient {
     std::string body;
   };
   using Connection = std::unique_ptr<HttpClient>;
+  struct Idle {
+    Connection connection;
+    std::chrono::steady_clock::time_point since;
+  };
 
   Status exchange(const std::string& endpoint, const HttpClient::Request& request,
                   Exchange& answer) const;
@@ -53,7 +58,7 @@ class PeerClient {
   const std::shared_ptr<const PeerKey> key_;
   const std::string self_;
   mutable std::mutex mutex_;
-  mutable std::map<std::string, std::vector<Connection>> idle_;  ///< by endpoint
+  mutable std::map<std::string, std::vector<Idle>> idle_;  ///< by endpoint; the latest one last
 };
 
 }  // namespace millrace::engine

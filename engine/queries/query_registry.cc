@@ -113,8 +113,8 @@ bool QueryRegistry::has_committed_state(const TaskInfo& info) {
 
 void QueryRegistry::set_lag(TaskInfo& info) const {
   StatePosition& position = info.position;
-  // Nobody else may run a suspended task yet, but somebody may: its lag is not known.
-  position.lag_records = info.stage == TaskStage::kStandby ? info.lag_records : 0;
+  // Another instance may run a suspended task already.
+  position.lag_records = info.stage == TaskStage::kStandby ? info.lag_records : -1;
   const bool is_at_end = info.stage == TaskStage::kStandby && info.lag_records == 0;
   if (!is_at_end)
     position.lag_ms = std::max<int64_t>(clock_.now_ms() - position.committed_at_ms, 0);

@@ -86,7 +86,9 @@ json parsed(std::string_view bytes) {
 
 bool StandbyBounds::allow(const StatePosition& position) const {
   if (!position.is_standby) return true;
-  return may_be_standby && position.lag_records <= lag_records_max && position.lag_ms <= lag_ms_max;
+  const bool is_known = position.lag_records >= 0 || lag_records_max == INT64_MAX;
+  return may_be_standby && is_known && position.lag_records <= lag_records_max &&
+         position.lag_ms <= lag_ms_max;
 }
 
 std::string encode_question(const RowQuestion& question) {
@@ -171,8 +173,10 @@ Result<RowReply> answer_rows(const Queries& local, const RowQuestion& question) 
                              [&](TaskId, Bytes key, Row row) { return add(key, row); });
   if (!position.ok()) return position.status();
   if (!question.bounds.allow(*position)) {
+    const std::string records =
+        position->lag_records < 0 ? "unknown" : fmt::format("{}", position->lag_records);
     return Error{ErrorCode::kRetriable, fmt::format("the standby is {} records and {} ms behind",
-                                                    position->lag_records, position->lag_ms)};
+                                                    records, position->lag_ms)};
   }
   reply.position = *std::move(position);
   return reply;

@@ -72,6 +72,9 @@ TEST(StandbyBounds, AllowOnlyStatesThatAreRecentEnough) {
   EXPECT_TRUE((StandbyBounds{true, 10, 100}.allow(standby)));
   EXPECT_FALSE((StandbyBounds{true, 9, 100}.allow(standby)));
   EXPECT_FALSE((StandbyBounds{true, 10, 99}.allow(standby)));
+  standby.lag_records = -1;
+  EXPECT_TRUE((StandbyBounds{true, INT64_MAX, 100}.allow(standby)));
+  EXPECT_FALSE((StandbyBounds{true, 10, 100}.allow(standby))) << "unknown may be more";
 }
 
 }  // namespace millrace::engine::row_question_test

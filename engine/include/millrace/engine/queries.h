@@ -26,6 +26,7 @@ struct StatePosition {
   int64_t freshness_ms = -1;
   bool is_standby = false;  ///< from a copy that follows the instance that runs the task
   /// For a standby: changelog records it is behind, 0 when it was at the end, else a lower bound.
+  /// −1: unknown, as another instance may run the task already.
   int64_t lag_records = 0;
   /// The same in time: 0 when it was at the end, else since the latest commit that it has.
   int64_t lag_ms = 0;
