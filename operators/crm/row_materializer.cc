@@ -43,9 +43,9 @@ class RowMaterializer final : public Processor {
     const Result<bool> changed = merge_change(row, *change);
     if (!changed.ok()) throw InvalidRecord(changed.message());
     if (!*changed) return count_outdated(row.row, change->version);
-    if (floors_) {
-      const Result<bool> lowered = floors_->apply(record.key.view(), row);
-      if (!lowered.ok()) throw InvalidRecord(lowered.message());
+    // A floor that the row cannot take is no fault of this change.
+    if (floors_ && !floors_->apply(record.key.view(), row).ok()) {
+      context().count_dropped("sweep_refused");
     }
 
     builder_.Clear();

@@ -252,7 +252,7 @@ class DebeziumDecoder final : public Decoder {
     return {};
   }
 
-  /// Every row is gone, and which ones there were is not told.
+  /// Every row is gone; the event does not name them.
   Status add_truncate(const JsonPlace& place) {
     Result<std::string> id = internal_id(mapping_.source, source_.entity_name);
     if (!id.ok()) return document_.fault(place.member("source"), id.message());

@@ -23,8 +23,7 @@ std::string table_key(std::string_view home, std::string_view table);
 /// changed it. `row` borrows from `floor` afterwards.
 ///
 /// A floor of a snapshot spares a row whose newest change `may_follow` it, and every floor a row of
-/// which only gaps came. Error: `kInvalidRecord`
-/// as `merge_change`.
+/// which only gaps came. Error: `kInvalidRecord` as `merge_change`.
 Result<bool> apply_floor(LoggedRow& row, const TableFloor& floor);
 
 /// Whether `floors` has a floor of the same table, log and cause that is not lower.
