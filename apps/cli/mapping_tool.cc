@@ -25,8 +25,17 @@ namespace {
 constexpr int64_t kMs = 1'000;
 constexpr size_t kTopicsMax = 1'000;
 
-SampleOptions sample_options(int64_t records, int64_t timeout_s) {
-  return {.records = records, .timeout_ms = timeout_s * kMs};
+SampleOptions sample_options(const SampleFlags& flags) {
+  return {.records = flags.records, .timeout_ms = flags.timeout_s * kMs};
+}
+
+void add_sample_options(CLI::App& app, SampleFlags& flags) {
+  app.add_option("--records", flags.records, "Records to read of each end of each partition.")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  app.add_option("--timeout", flags.timeout_s, "Seconds for each topic.")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
 }
 
 Error option_error(std::string message) {
@@ -101,7 +110,7 @@ class Draft {
         options_.is_salesforce ? crm::RawFormat::kSalesforcePubsub : crm::RawFormat::kDebezium,
         crm::kUnavailableValue);
     const auto sampled = sample_topic(
-        clients_, topic, sample_options(options_.records, options_.timeout_s), std::stop_token(),
+        clients_, topic, sample_options(options_.sample), std::stop_token(),
         [&](int32_t, const engine::FetchedRecord& record) {
           profile.add(record.key, record.value);
           if (progress_.is_due()) {
@@ -161,8 +170,8 @@ Result<bool> check_mapping_file(const MappingCheckOptions& options, engine::Clie
   MILLRACE_RETURN_IF_ERROR(crm::account_topology(*mapping).status());
   Progress progress;
   const CheckReport report =
-      check_mapping(*mapping, clients, sample_options(options.records, options.timeout_s),
-                    std::stop_token(), [&progress](const std::string& topic, int64_t records) {
+      check_mapping(*mapping, clients, sample_options(options.sample), std::stop_token(),
+                    [&progress](const std::string& topic, int64_t records) {
                       if (progress.is_due())
                         fmt::print(stderr, "reading topic={} records={}\n", topic, records);
                     });
@@ -208,12 +217,7 @@ CLI::App* add_mapping_check(CLI::App& mapping, MappingCheckOptions& options) {
       "  millrace mapping check --mapping mapping.json --bootstrap.servers kafka:9092\n\n"
       "To end a problem, correct the name, declare the type, or map the field to null.");
   app->add_option("--mapping", options.mapping_file, "Mapping file (crm.mapping).")->required();
-  app->add_option("--records", options.records, "Records to read of each end of each partition.")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
-  app->add_option("--timeout", options.timeout_s, "Seconds for each topic.")
-      ->check(CLI::Range(1, 86'400))
-      ->capture_default_str();
+  add_sample_options(*app, options.sample);
   return app;
 }
 
@@ -243,12 +247,7 @@ CLI::App* add_mapping_draft(CLI::App& mapping, MappingDraftOptions& options) {
     app->add_option("--format", options.format, "Dialect, if the shape of events misleads.")
         ->check(CLI::IsMember({"salesforce_cometd", "salesforce_pubsub", "salesforce_connect"}));
   }
-  app->add_option("--records", options.records, "Records to read of each end of each partition.")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
-  app->add_option("--timeout", options.timeout_s, "Seconds for each topic.")
-      ->check(CLI::Range(1, 86'400))
-      ->capture_default_str();
+  add_sample_options(*app, options.sample);
   return app;
 }
 

@@ -12,10 +12,15 @@
 
 namespace millrace::apps {
 
-struct MappingCheckOptions {
-  std::string mapping_file;
+/// How much to read of a topic.
+struct SampleFlags {
   int64_t records = 200;   ///< of each end of each partition
   int64_t timeout_s = 60;  ///< for each topic
+};
+
+struct MappingCheckOptions {
+  std::string mapping_file;
+  SampleFlags sample{};
 };
 
 /// Compares a mapping file with samples of its topics and writes the report. Returns whether there
@@ -30,8 +35,7 @@ struct MappingDraftOptions {
   std::string source{};                 ///< empty: Debezium's topic.prefix, "sf" for Salesforce
   std::string format{};                 ///< Salesforce's dialect; empty: by the shape of records
   std::vector<std::string> entities{};  ///< ENTITY=TYPE
-  int64_t records = 200;
-  int64_t timeout_s = 60;
+  SampleFlags sample{};
 };
 
 /// Writes a first mapping of the topics to `out`, and notes for a person to `notes`. Shows names of

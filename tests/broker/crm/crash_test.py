@@ -9,14 +9,12 @@ oracle.
 and one *merges.csv. It starts a Kafka of its own. Last line: what was lost, doubled or wrong.
 """
 
-import argparse
-import os
 import random
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+from arguments import add_registry, find_registry, parser_of
 from compare import (
     Report,
     check_conflicts,
@@ -77,19 +75,13 @@ def run(args, bootstrap, work):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=Path, required=True)
-    parser.add_argument("--kafka", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True,
-                        help="overridden by MILLRACE_REGISTRY_DATA, the folder of a larger history")
+    parser = parser_of(__doc__)
+    add_registry(parser)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--kill-interval-s", type=float, default=4.0)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    args.data = Path(os.environ.get("MILLRACE_REGISTRY_DATA", args.data))
-    args.changes = next(args.data.glob("*.jsonl.gz"))
-    args.merges = next(args.data.glob("*merges.csv"))
+    find_registry(args)
 
     return with_kafka(args.kafka, "crash", lambda bootstrap, work: run(args, bootstrap, work))
 

@@ -6,13 +6,13 @@ check, the log and GET /v1/mapping have to name.
     mapping_test.py --bin DIR --kafka apps/kafka/local_kafka.sh --data DIR
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from arguments import parser_of
 from compare import Report
 from process import DRAIN_TIMEOUT_S, Instance, with_kafka
 
@@ -178,10 +178,7 @@ def run(args, bootstrap, work):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=Path, required=True)
-    parser.add_argument("--kafka", type=Path, required=True)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     args = parser.parse_args()
     return with_kafka(args.kafka, "mapping", lambda bootstrap, work: run(args, bootstrap, work))

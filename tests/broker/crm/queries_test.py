@@ -6,13 +6,11 @@ Without a key of the instances nobody answers for such a one; with it, both give
     queries_test.py --bin DIR --kafka apps/kafka/local_kafka.sh --data DIR
 """
 
-import argparse
-import os
 import secrets
 import sys
 import time
-from pathlib import Path
 
+from arguments import add_registry, find_registry, parser_of
 from compare import Report, check_queries
 from oracle import Expected
 from process import DRAIN_TIMEOUT_S, Instance, load_registry, with_kafka
@@ -97,16 +95,10 @@ def run(args, bootstrap, work):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=Path, required=True)
-    parser.add_argument("--kafka", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True,
-                        help="overridden by MILLRACE_REGISTRY_DATA, the folder of a larger history")
+    parser = parser_of(__doc__)
+    add_registry(parser)
     args = parser.parse_args()
-    args.data = Path(os.environ.get("MILLRACE_REGISTRY_DATA", args.data))
-    args.changes = next(args.data.glob("*.jsonl.gz"))
-    args.merges = next(args.data.glob("*merges.csv"))
+    find_registry(args)
     return with_kafka(args.kafka, "queries", lambda bootstrap, work: run(args, bootstrap, work))
 
 

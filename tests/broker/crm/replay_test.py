@@ -7,13 +7,12 @@ differs in the fields whose mapping changed, and in no other.
     replay_test.py --bin DIR --kafka apps/kafka/local_kafka.sh
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+from arguments import parser_of
 from compare import Report, dump
 from process import Instance, load, with_kafka
 
@@ -195,10 +194,7 @@ def run(args, bootstrap, work):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=Path, required=True)
-    parser.add_argument("--kafka", type=Path, required=True)
+    parser = parser_of(__doc__)
     args = parser.parse_args()
     return with_kafka(args.kafka, "replay", lambda bootstrap, work: run(args, bootstrap, work))
 

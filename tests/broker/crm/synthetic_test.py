@@ -9,12 +9,12 @@ must come to.
 It starts a Kafka of its own. With --measure it waits after each phase, and prints what it took.
 """
 
-import argparse
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from arguments import parser_of
 from process import DRAIN_TIMEOUT_S, Instance, with_kafka
 
 PHASES = ["backfill", "steady", "bulk-import", "quarter-end", "bulk-dedupe", "realignment"]
@@ -109,10 +109,7 @@ def run(args, bootstrap, work):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=Path, required=True)
-    parser.add_argument("--kafka", type=Path, required=True)
+    parser = parser_of(__doc__)
     parser.add_argument("--mapping", type=Path, required=True)
     parser.add_argument("--profile", default="s")
     parser.add_argument("--seed", type=int, default=1)

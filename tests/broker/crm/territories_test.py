@@ -6,13 +6,13 @@ Topic crm.account-territories and queries must be what the oracle says.
     territories_test.py --bin DIR --kafka apps/kafka/local_kafka.sh --data DIR
 """
 
-import argparse
 import copy
 import gzip
 import sys
 import time
 from pathlib import Path
 
+from arguments import parser_of
 from compare import Report, dump
 from oracle import Expected, release_ms
 from process import Instance, load, load_registry, with_kafka
@@ -207,10 +207,7 @@ def run(args, bootstrap, work):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=Path, required=True)
-    parser.add_argument("--kafka", type=Path, required=True)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     args = parser.parse_args()
     args.changes = next(args.data.glob("*.jsonl.gz"))
