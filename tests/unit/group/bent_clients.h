@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@ struct Bends {
   int assignments_of_nothing = 0;  ///< so many come without a generation
   bool loses_place = false;        ///< the next event is a kLost that nobody asked for
   bool holds_events = false;       ///< what happens to the group is not known yet
+  bool holds_assignments = false;  ///< an assignment comes once this ends
   Status membership;               ///< an error: what `Membership::poll` answers
   /// Instead of `Admin::group_members`, from whatever thread asks; it may ask the admin it is
   /// given.
@@ -36,9 +38,14 @@ class BentMembership final : public Membership {
       return std::optional<MembershipEvent>({MembershipEvent::Kind::kLost, {}, {}});
     }
     if (bends_.holds_events) return std::optional<MembershipEvent>();
+    if (held_ && !bends_.holds_assignments) return std::exchange(held_, std::nullopt);
     auto event = membership_->poll();
     if (!event.ok() || !event->has_value()) return event;
     if ((*event)->kind != MembershipEvent::Kind::kAssigned) return event;
+    if (bends_.holds_assignments) {
+      held_ = **std::move(event);
+      return std::optional<MembershipEvent>();
+    }
     if (bends_.assignments_of_nothing > 0) {
       --bends_.assignments_of_nothing;
       (*event)->group = {};
@@ -52,6 +59,7 @@ class BentMembership final : public Membership {
  private:
   std::unique_ptr<Membership> membership_;
   Bends& bends_;
+  std::optional<MembershipEvent> held_;
 };
 
 class BentAdmin final : public Admin {
