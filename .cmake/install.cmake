@@ -1,6 +1,6 @@
 # Installs headers, libraries and a package file, so that `find_package(millrace)` gives
-# millrace::core, state, operators, engine, schemas and testing. The other libraries are installed
-# because those are made of them; their names are nothing to rely on.
+# millrace::core, state, operators, engine, client, schemas and testing. The other libraries are
+# installed because those are made of them; their names are nothing to rely on.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/millrace)
@@ -8,6 +8,7 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/millrace)
 install(TARGETS millrace_core millrace_state millrace_operators millrace_engine millrace_testing
                 millrace_engine_base millrace_engine_clients millrace_engine_group
                 millrace_engine_kafka millrace_engine_main millrace_engine_http
+                millrace_engine_client
                 millrace_engine_runtime millrace_engine_secrets millrace_engine_snapshots
         EXPORT millrace-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}

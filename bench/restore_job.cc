@@ -53,7 +53,7 @@ class Measurement {
   Result<std::string> json() const {
     int64_t keys = 0;
     uint64_t digest = 0;
-    const auto positions = engine_.queries().scan(kStore, {}, {}, [&](TaskId, Bytes key, Row row) {
+    const auto positions = engine_.queries().scan(kStore, {}, [&](TaskId, Bytes key, Row row) {
       ++keys;
       digest += fnv1a(fnv1a(0xcbf29ce484222325, key), row.value);
       return true;

@@ -11,7 +11,8 @@ namespace {
 
 constexpr engine::HttpTimeouts kTimeouts{.connect_ms = 10'000, .piece_ms = 10'000};
 constexpr uint64_t kBodyBytesMax = 64 << 20;
-constexpr std::string_view kScheme = "http://";
+constexpr std::string_view kPlain = "http://";
+constexpr std::string_view kSecure = "https://";
 
 bool names_port(std::string_view authority) {
   const size_t colon = authority.rfind(':');
@@ -20,15 +21,23 @@ bool names_port(std::string_view authority) {
 
 }  // namespace
 
-Result<std::string> http_get(std::string_view url) {
+Result<std::string> http_get(std::string_view url, const std::filesystem::path& authorities) {
   const Error malformed{ErrorCode::kInvalidArgument,
                         fmt::format("{}: not of the form http://host:port/path", url)};
-  if (!url.starts_with(kScheme)) return malformed;
-  const std::string_view rest = url.substr(kScheme.size());
+  const bool is_secure = url.starts_with(kSecure);
+  if (!is_secure && !url.starts_with(kPlain)) return malformed;
+  const std::string_view rest = url.substr((is_secure ? kSecure : kPlain).size());
   const size_t slash = std::min(rest.find('/'), rest.size());
-  std::string authority(rest.substr(0, slash));
-  if (!names_port(authority)) authority += ":80";
-  auto client = engine::HttpClient::open(std::move(authority), kTimeouts, std::stop_token());
+  std::string endpoint(rest.substr(0, slash));
+  if (!names_port(endpoint)) endpoint += is_secure ? ":443" : ":80";
+  std::shared_ptr<engine::TlsSettings> tls;
+  if (is_secure) {
+    auto opened = engine::open_client_tls(authorities);
+    if (!opened.ok()) return opened.status();
+    tls = *std::move(opened);
+    endpoint.insert(0, kSecure);
+  }
+  auto client = engine::HttpClient::open(std::move(endpoint), kTimeouts, std::stop_token(), tls);
   if (!client.ok()) return malformed;
 
   unsigned status = 0;

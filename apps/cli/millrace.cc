@@ -43,6 +43,7 @@ struct CreateOptions {
 
 struct TopologyOptions {
   std::string url = "http://127.0.0.1:8090";
+  std::filesystem::path authorities{};
   bool mermaid = false;
 };
 
@@ -132,7 +133,8 @@ Status show_topology(const TopologyOptions& options) {
   std::string url = options.url;
   while (url.ends_with('/')) url.pop_back();
   const Result<std::string> text =
-      http_get(url + (options.mermaid ? "/v1/topology?format=mermaid" : "/v1/topology"));
+      http_get(url + (options.mermaid ? "/v1/topology?format=mermaid" : "/v1/topology"),
+               options.authorities);
   if (!text.ok()) return text.status();
   std::cout << *text;
   return {};
@@ -310,6 +312,9 @@ CLI::App* add_topology(CLI::App& top, TopologyOptions& options) {
                                      "Describes the topology of a running program.\n\n"
                                      "  millrace topology --url http://127.0.0.1:8090 --mermaid\n");
   app->add_option("--url", options.url, "URL of its query server.")->capture_default_str();
+  app->add_option("--tls-authority", options.authorities,
+                  "PEM file of the authorities to believe over https; without it those that this\n"
+                  "system knows.");
   app->add_flag("--mermaid", options.mermaid, "As a Mermaid flowchart.");
   return app;
 }

@@ -145,8 +145,8 @@ Result<json> territories_of(const Queries& queries, const Found& found) {
   json territories = json::array();
   Status status;
   const Result<StatePosition> seen = queries.scan_partition(
-      crm::kAccountTerritoryStore, found.position.task.partition, Bytes(from),
-      Bytes(*prefix_end(Bytes(from))), [&](TaskId, Bytes, Row row) {
+      crm::kAccountTerritoryStore, found.position.task.partition,
+      {.from = Bytes(from), .to = Bytes(*prefix_end(Bytes(from)))}, [&](TaskId, Bytes, Row row) {
         status = Serde<crm::AccountTerritory>::validate(row.value);
         if (!status.ok()) return false;
         territories.push_back(

@@ -174,7 +174,7 @@ void add_account_routes(QueryServer& server, const Engine& engine, const std::st
                        .mask = request.rights.has(Right::kPersonal) ? nullptr : mask.get(),
                        .as_of_ms = request.integer("as_of_ms")};
   };
-  std::vector<HttpParameter> parameters = staleness_parameters();
+  std::vector<HttpParameter> parameters = state_parameters();
   parameters.push_back({.name = "as_of_ms",
                         .meaning = "Moment of the entitlements, past or future; else now.",
                         .type = HttpParameter::Type::kInteger});

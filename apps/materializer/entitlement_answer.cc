@@ -90,8 +90,8 @@ Result<json> entitlements_json(const Queries& queries, const std::string& root, 
   const std::optional<std::string> to = prefix_end(Bytes(from));
   Status valid;
   const Result<StatePosition> seen = queries.scan_partition(
-      crm::kEntitlementStateStore, partition, Bytes(from), to ? Bytes(*to) : Bytes(),
-      [&](TaskId, Bytes key, Row row) {
+      crm::kEntitlementStateStore, partition,
+      {.from = Bytes(from), .to = to ? Bytes(*to) : Bytes()}, [&](TaskId, Bytes key, Row row) {
         valid = Serde<crm::FeatureEntitlement>::validate(row.value);
         if (!valid.ok()) return false;
         const auto& entitlement = Serde<crm::FeatureEntitlement>::view(row.value);

@@ -86,7 +86,7 @@ void run_records(TaskState& state, const Keys& keys) {
 
 uint64_t sum_of(const TaskState& state) {
   uint64_t sum = 0;
-  const Status status = state.reader("totals")->scan({}, {}, [&](Bytes, Row row) {
+  const Status status = state.reader("totals")->scan({}, [&](Bytes, Row row) {
     uint64_t count = 0;
     std::memcpy(&count, row.value.data(), sizeof count);
     sum += count;
@@ -214,7 +214,7 @@ void restore(benchmark::State& state) {
     MILLRACE_ASSERT(task->finish_restore().ok(), "restore");
     state.PauseTiming();
     size_t rows = 0;
-    const Status status = task->reader("totals")->scan({}, {}, [&](Bytes, Row) {
+    const Status status = task->reader("totals")->scan({}, [&](Bytes, Row) {
       ++rows;
       return true;
     });

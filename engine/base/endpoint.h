@@ -7,6 +7,9 @@
 
 namespace millrace::engine {
 
+/// Before "host:port": the server speaks TLS.
+inline constexpr std::string_view kSecureScheme = "https://";
+
 /// Where a server can be reached.
 struct Endpoint {
   std::string host;  ///< name or address; an IPv6 address without brackets

@@ -219,9 +219,20 @@ void add_queries(ConfigTable& table, EngineOptions& options) {
                     "/v1/ready and /v1/health.");
   table.add_integer("query.connections.per.address", options.query_connections_per_address,
                     {1, 65'536}, "The same from one address, or one IPv6 network of 64 bits.");
+  table.add_path("query.tls.certificate.file", options.query_tls_certificate_file,
+                 "PEM file with the query server's certificate and those of the authorities up to "
+                 "a root. With it the server speaks HTTPS only. Read again when it changes. Empty: "
+                 "HTTP.");
+  table.add_path("query.tls.key.file", options.query_tls_key_file,
+                 "PEM file with the certificate's private key, without a password; others than "
+                 "owner and group may not read it.");
+  table.add_path("query.tls.authority.file", options.query_tls_authority_file,
+                 "PEM file of the authorities that vouch for the other instances' certificates. "
+                 "Empty: those that this system knows.");
   table.add_path("query.token.file", options.query_token_file,
                  "File of callers, their rights (read, personal, raw, operate) and the hashes of "
                  "their bearer tokens, which only the owner may write and others may not read. "
+                 "Read again when it changes. "
                  "Empty: everybody may ask, nobody sees personal data, and only a server on "
                  "loopback can be paused, resumed and drained.");
   table.add_path("query.peer.key.file", options.query_peer_key_file,

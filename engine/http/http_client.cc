@@ -10,10 +10,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
 #include <fmt/format.h>
+
+#include "millrace/engine/http_route.h"
 
 #include "engine/base/endpoint.h"
 #include "engine/http/peer_proof.h"
@@ -38,9 +42,12 @@ constexpr size_t kPieceBytes = 64 << 10;
 /// it; each runs to its end here.
 class HttpClient::Connection {
  public:
-  Connection(Endpoint endpoint, std::string name, HttpTimeouts timeouts, std::stop_token stop)
+  /// Null `tls`: in the clear.
+  Connection(Endpoint endpoint, HttpTimeouts timeouts, std::stop_token stop,
+             std::shared_ptr<TlsSettings> tls)
       : endpoint_(std::move(endpoint)),
-        name_(std::move(name)),
+        name_(endpoint_.to_string()),
+        tls_(std::move(tls)),
         connect_timeout_(timeouts.connect_ms),
         piece_timeout_(timeouts.piece_ms),
         stop_(std::move(stop)),
@@ -50,26 +57,66 @@ class HttpClient::Connection {
   }
 
   Status get(const Request& request, const CheckHead& check, const Sink& sink) {
-    Status status = stream_ ? Status() : connect();
-    if (status.ok()) status = exchange(request, check, sink);
+    Status status = is_open() ? Status() : connect();
+    if (status.ok()) {
+      status = secure_ ? exchange(*secure_, request, check, sink)
+                       : exchange(*plain_, request, check, sink);
+    }
     if (!status.ok()) {
-      stream_.reset();
+      drop();
       buffer_.clear();
     }
     return status;
   }
 
  private:
+  bool is_open() const { return plain_ || secure_; }
+  void drop() {
+    plain_.reset();
+    secure_.reset();
+  }
+  beast::tcp_stream& tcp() { return secure_ ? beast::get_lowest_layer(*secure_) : *plain_; }
+
   Status connect() {
     std::vector<Tcp::endpoint> addresses;
     MILLRACE_RETURN_IF_ERROR(resolve(addresses));
-    stream_.emplace(context_);
-    stream_->expires_after(connect_timeout_);
-    return outcome("connecting", run([&](auto done) {
-                     stream_->async_connect(
-                         addresses,
-                         [done](error_code error, const Tcp::endpoint&) { done(error); });
-                   }));
+    if (tls_ == nullptr) {
+      plain_.emplace(context_);
+    } else {
+      MILLRACE_RETURN_IF_ERROR(prepare_tls());
+    }
+    tcp().expires_after(connect_timeout_);
+    MILLRACE_RETURN_IF_ERROR(
+        outcome("connecting", run([&](auto done) {
+                  tcp().async_connect(
+                      addresses, [done](error_code error, const Tcp::endpoint&) { done(error); });
+                })));
+    return tls_ == nullptr ? Status() : shake_hands();
+  }
+
+  /// The server has to have a certificate for the host of the endpoint, and learns that name.
+  Status prepare_tls() {
+    context_of_tls_ = tls_->get();
+    secure_.emplace(context_, *context_of_tls_);
+    secure_->set_verify_callback(asio::ssl::host_name_verification(endpoint_.host));
+    if (is_ip_address(endpoint_.host)) return {};
+    if (SSL_set_tlsext_host_name(secure_->native_handle(), endpoint_.host.c_str()) == 1) return {};
+    return Error{ErrorCode::kInvalidArgument, name_ + ": not a name for TLS"};
+  }
+
+  Status shake_hands() {
+    const error_code error = run([&](auto done) {
+      secure_->async_handshake(asio::ssl::stream_base::client,
+                               [done](error_code failed) { done(failed); });
+    });
+    if (error.category() != asio::error::get_ssl_category()) {
+      return outcome("securing the connection", error);
+    }
+    const long verified = SSL_get_verify_result(secure_->native_handle());
+    return Error{ErrorCode::kRefused,
+                 fmt::format("{}: not believed over TLS: {}", name_,
+                             verified == X509_V_OK ? error.message()
+                                                   : X509_verify_cert_error_string(verified))};
   }
 
   Status resolve(std::vector<Tcp::endpoint>& addresses) {
@@ -95,7 +142,9 @@ class HttpClient::Connection {
                    }));
   }
 
-  Status exchange(const Request& request, const CheckHead& check, const Sink& sink) {
+  template <class Stream>
+  Status exchange(Stream& stream, const Request& request, const CheckHead& check,
+                  const Sink& sink) {
     const bool is_post = request.method == "POST";
     http::request<http::string_body> head(is_post ? http::verb::post : http::verb::get,
                                           request.target, 11);
@@ -109,10 +158,10 @@ class HttpClient::Connection {
     }
     if (request.offset > 0) head.set(http::field::range, fmt::format("bytes={}-", request.offset));
     wait_ = request.wait_ms > 0 ? std::chrono::milliseconds(request.wait_ms) : piece_timeout_;
-    stream_->expires_after(wait_);
+    tcp().expires_after(wait_);
     MILLRACE_RETURN_IF_ERROR(outcome(
         "asking", run([&](auto done) {
-          http::async_write(*stream_, head, [done](error_code error, size_t) { done(error); });
+          http::async_write(stream, head, [done](error_code error, size_t) { done(error); });
         })));
     Parser parser;
     parser.header_limit(kAnswerHeadBytesMax);
@@ -120,22 +169,23 @@ class HttpClient::Connection {
     parser.body_limit(std::max(request.body_bytes_max, kRefusedBytesMax));
     MILLRACE_RETURN_IF_ERROR(outcome("reading the head", run([&](auto done) {
                                        http::async_read_header(
-                                           *stream_, buffer_, parser,
+                                           stream, buffer_, parser,
                                            [done](error_code error, size_t) { done(error); });
                                      })));
     MILLRACE_RETURN_IF_ERROR(check(head_of(parser)));
-    while (!parser.is_done()) MILLRACE_RETURN_IF_ERROR(read_piece(parser, sink));
-    if (!parser.get().keep_alive()) stream_.reset();
+    while (!parser.is_done()) MILLRACE_RETURN_IF_ERROR(read_piece(stream, parser, sink));
+    if (!parser.get().keep_alive()) drop();
     return {};
   }
 
   /// Passes on the bytes that came even when the rest of the piece did not.
-  Status read_piece(Parser& parser, const Sink& sink) {
+  template <class Stream>
+  Status read_piece(Stream& stream, Parser& parser, const Sink& sink) {
     parser.get().body().data = piece_.data();
     parser.get().body().size = piece_.size();
-    stream_->expires_after(wait_);
+    tcp().expires_after(wait_);
     error_code error = run([&](auto done) {
-      http::async_read(*stream_, buffer_, parser,
+      http::async_read(stream, buffer_, parser,
                        [done](error_code failed, size_t) { done(failed); });
     });
     if (error == http::error::need_buffer) error = {};
@@ -148,12 +198,15 @@ class HttpClient::Connection {
     Head head{.status = parser.get().result_int(),
               .content_length = {},
               .content_range = {},
-              .peer_proof = {}};
+              .peer_proof = {},
+              .position = {}};
     if (const auto length = parser.content_length()) head.content_length = *length;
     const auto range = parser.get()[http::field::content_range];
     head.content_range.assign(range.data(), range.size());
     const auto proof = parser.get()[kPeerProofHeader];
     head.peer_proof.assign(proof.data(), proof.size());
+    const auto position = parser.get()[kPositionHeader];
+    head.position.assign(position.data(), position.size());
     return head;
   }
 
@@ -184,17 +237,20 @@ class HttpClient::Connection {
 
   void cancel() {
     resolver_.cancel();
-    if (stream_) stream_->cancel();
+    if (is_open()) tcp().cancel();
   }
 
   const Endpoint endpoint_;
   const std::string name_;
+  const std::shared_ptr<TlsSettings> tls_;
   const std::chrono::milliseconds connect_timeout_;
   const std::chrono::milliseconds piece_timeout_;
   std::chrono::milliseconds wait_{};  ///< of the present request
   asio::io_context context_{1};
   Tcp::resolver resolver_{context_};
-  std::optional<beast::tcp_stream> stream_;
+  std::optional<beast::tcp_stream> plain_;
+  std::shared_ptr<asio::ssl::context> context_of_tls_;
+  std::optional<beast::ssl_stream<beast::tcp_stream>> secure_;
   beast::flat_buffer buffer_{kAnswerHeadBytesMax + kPieceBytes};
   std::vector<char> piece_ = std::vector<char>(kPieceBytes);
   std::stop_token stop_;
@@ -207,14 +263,20 @@ HttpClient::HttpClient(std::unique_ptr<Connection> connection)
 HttpClient::~HttpClient() = default;
 
 Result<std::unique_ptr<HttpClient>> HttpClient::open(std::string endpoint, HttpTimeouts timeouts,
-                                                     std::stop_token stop) {
-  std::optional<Endpoint> read = parse_endpoint(endpoint);
+                                                     std::stop_token stop,
+                                                     std::shared_ptr<TlsSettings> tls) {
+  const bool is_secure = endpoint.starts_with(kSecureScheme);
+  std::optional<Endpoint> read =
+      parse_endpoint(std::string_view(endpoint).substr(is_secure ? kSecureScheme.size() : 0));
   if (!read) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("'{}' is not an endpoint of the form host:port", endpoint)};
   }
+  if (is_secure && tls == nullptr) {
+    return Error{ErrorCode::kInvalidArgument, endpoint + ": no settings of TLS to ask it"};
+  }
   return std::unique_ptr<HttpClient>(new HttpClient(std::make_unique<Connection>(
-      std::move(*read), std::move(endpoint), timeouts, std::move(stop))));
+      std::move(*read), timeouts, std::move(stop), is_secure ? std::move(tls) : nullptr)));
 }
 
 Status HttpClient::get(const Request& request, const CheckHead& check, const Sink& sink) {

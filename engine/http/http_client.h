@@ -10,6 +10,8 @@
 
 #include "millrace/core/result.h"
 
+#include "engine/http/tls.h"
+
 namespace millrace::engine {
 
 struct HttpTimeouts {
@@ -17,8 +19,8 @@ struct HttpTimeouts {
   int64_t piece_ms = 10'000;  ///< for the head of an answer, and for every 64 KiB of its body
 };
 
-/// One connection to an HTTP/1.1 server without TLS, kept over requests. A call blocks its thread;
-/// a stop ends it early. Not thread-safe.
+/// One connection to an HTTP/1.1 server, kept over requests. A call blocks its thread; a stop ends
+/// it early. Not thread-safe.
 ///
 /// Errors of `get`: `kRetriable`: the connection broke; `kTimedOut`: no answer; `kAborted`: asked
 /// to stop; `kInvalidRecord`: the peer does not speak HTTP; those of the caller's functions.
@@ -38,16 +40,18 @@ class HttpClient {
     std::optional<uint64_t> content_length;
     std::string content_range;
     std::string peer_proof;  ///< see peer_proof.h; empty: none
+    std::string position;    ///< see `kPositionHeader`; empty: none
   };
   /// Refuses an answer before its body is read.
   using CheckHead = std::function<Status(const Head& head)>;
   /// Takes the body piece by piece. A piece dies when the call returns.
   using Sink = std::function<Status(std::string_view bytes)>;
 
-  /// `endpoint` is "host:port", also "[::1]:port". Connects with the first request.
-  /// Error: `kInvalidArgument`.
+  /// `endpoint` is "host:port", also "[::1]:port"; "https://host:port" asks over TLS, for which it
+  /// needs `tls`. Connects with the first request. Error: `kInvalidArgument`.
   static Result<std::unique_ptr<HttpClient>> open(std::string endpoint, HttpTimeouts timeouts,
-                                                  std::stop_token stop);
+                                                  std::stop_token stop,
+                                                  std::shared_ptr<TlsSettings> tls = nullptr);
   ~HttpClient();
 
   Status get(const Request& request, const CheckHead& check, const Sink& sink);

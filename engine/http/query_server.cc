@@ -8,6 +8,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -20,6 +21,7 @@
 #include "engine/http/open_api.h"
 #include "engine/http/route_table.h"
 #include "engine/http/session.h"
+#include "engine/http/tls.h"
 #include "engine/http/token_table.h"
 #include "engine/http/waiters.h"
 #include "engine/secrets/peer_key.h"
@@ -82,7 +84,7 @@ struct QueryServer::Impl {
     const int descriptor = socket.release(error);
     if (error) return;
     engine::start_session(context, descriptor, peer.protocol() == ServerTcp::v6(), shared,
-                          std::move(place));
+                          std::move(place), tls == nullptr ? nullptr : tls->get());
   }
 
   /// Counts it, and logs it once a minute.
@@ -126,10 +128,21 @@ struct QueryServer::Impl {
                 .right = Right::kNone,
                 .summary = "This description of all paths.",
                 .handler = [this](const HttpRequest&) { return HttpAnswer{.body = document}; }});
-    document = engine::open_api(routes.routes(), options.title, options.anonymous);
+    const Rights anonymous =
+        options.tokens == nullptr ? options.anonymous : options.tokens->get()->anonymous();
+    document = engine::open_api(routes.routes(), options.title, anonymous);
+  }
+
+  Status open_tls() {
+    if (options.tls_certificate_file.empty() && options.tls_key_file.empty()) return {};
+    auto opened = engine::open_server_tls(options.tls_certificate_file, options.tls_key_file);
+    if (!opened.ok()) return opened.status();
+    tls = *std::move(opened);
+    return {};
   }
 
   const QueryServerOptions options;
+  std::shared_ptr<engine::TlsSettings> tls;  ///< null: connections are in the clear
   engine::RouteTable routes;
   const engine::AllowedHosts hosts;
   std::string document;
@@ -165,6 +178,7 @@ void QueryServer::route(HttpRoute route) {
 }
 
 Result<int> QueryServer::start() {
+  MILLRACE_RETURN_IF_ERROR(impl_->open_tls());
   MILLRACE_RETURN_IF_ERROR(impl_->listen());
   const int port = impl_->acceptor.local_endpoint().port();
   impl_->describe();
@@ -172,7 +186,7 @@ Result<int> QueryServer::start() {
   for (int i = 0; i < impl_->options.threads; ++i) {
     impl_->threads.emplace_back([this] { impl_->context.run(); });
   }
-  spdlog::info("query server listens url=http://{}",
+  spdlog::info("query server listens url={}://{}", impl_->tls == nullptr ? "http" : "https",
                engine::Endpoint{std::string(engine::without_brackets(impl_->options.host)),
                                 static_cast<uint16_t>(port)}
                    .to_string());

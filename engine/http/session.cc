@@ -3,17 +3,21 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
 #include <spdlog/spdlog.h>
 
 #include "millrace/core/clock.h"
 
 #include "engine/http/file_part.h"
+#include "engine/http/gzip.h"
 #include "engine/http/peer_proof.h"
 #include "engine/secrets/bearer.h"
 
@@ -33,6 +37,7 @@ constexpr std::chrono::milliseconds kReservedTimeout{2'000};
 constexpr std::chrono::milliseconds kLingerTimeout{1'000};
 constexpr size_t kLingerBytesMax = 1 << 20;
 constexpr const char* kRetryAfterS = "1";
+constexpr size_t kPackedBytesMin = 16 << 10;
 
 /// A Beast body that reads its file while Beast sends it, a piece at a time.
 struct FilePartBody {
@@ -73,11 +78,17 @@ struct FilePartBody {
   };
 };
 
+using PlainStream = beast::tcp_stream;
+using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+
 /// The operation that is under way keeps a session alive; its strand keeps its handlers apart.
-class Session : public std::enable_shared_from_this<Session> {
+template <class Stream>
+class Session : public std::enable_shared_from_this<Session<Stream>> {
  public:
-  Session(Tcp::socket socket, const SessionShared& shared, Admission::Place place)
-      : stream_(std::move(socket)), shared_(shared), place_(std::move(place)) {
+  /// `tls`: nothing, or the settings of TLS.
+  template <class... Tls>
+  Session(Tcp::socket socket, const SessionShared& shared, Admission::Place place, Tls&... tls)
+      : stream_(std::move(socket), tls...), shared_(shared), place_(std::move(place)) {
     shared_.show_connections();
   }
   ~Session() {
@@ -88,16 +99,29 @@ class Session : public std::enable_shared_from_this<Session> {
   Session& operator=(const Session&) = delete;
 
   void run() {
-    asio::dispatch(stream_.get_executor(), [self = shared_from_this()] {
-      self->wait_for_request(self->shared_.request_timeout);
-    });
+    asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] { self->begin(); });
   }
 
  private:
+  beast::tcp_stream& tcp() { return beast::get_lowest_layer(stream_); }
+
+  void begin() {
+    if constexpr (std::is_same_v<Stream, PlainStream>) {
+      wait_for_request(shared_.request_timeout);
+    } else {
+      expire_after(shared_.request_timeout);
+      stream_.async_handshake(asio::ssl::stream_base::server,
+                              [self = this->shared_from_this()](error_code error) {
+                                if (error) return self->shared_.count_refusal("tls");
+                                self->wait_for_request(self->shared_.request_timeout);
+                              });
+    }
+  }
+
   bool is_reserved() const { return place_.entry() == Admission::Entry::kReserved; }
 
   void expire_after(std::chrono::milliseconds timeout) {
-    stream_.expires_after(is_reserved() ? std::min(timeout, kReservedTimeout) : timeout);
+    tcp().expires_after(is_reserved() ? std::min(timeout, kReservedTimeout) : timeout);
   }
 
   /// A connection may be idle for longer than a request may take to arrive.
@@ -105,7 +129,7 @@ class Session : public std::enable_shared_from_this<Session> {
     if (buffer_.size() > 0) return read_head();
     expire_after(timeout);
     stream_.async_read_some(buffer_.prepare(kReadBytes),
-                            [self = shared_from_this()](error_code error, size_t bytes) {
+                            [self = this->shared_from_this()](error_code error, size_t bytes) {
                               if (error) return;  // the peer closed, or let the time pass
                               self->buffer_.commit(bytes);
                               self->read_head();
@@ -121,7 +145,7 @@ class Session : public std::enable_shared_from_this<Session> {
     expire_after(shared_.request_timeout);
     http::async_read_header(
         stream_, buffer_, *parser_,
-        [self = shared_from_this()](error_code error, size_t) { self->on_head(error); });
+        [self = this->shared_from_this()](error_code error, size_t) { self->on_head(error); });
   }
 
   void on_head(error_code error) {
@@ -133,7 +157,7 @@ class Session : public std::enable_shared_from_this<Session> {
     if (std::optional<HttpAnswer> refusal = check_head()) return write(*std::move(refusal), true);
     if (parser_->is_done()) return answer();
     http::async_read(stream_, buffer_, *parser_,
-                     [self = shared_from_this()](error_code failed, size_t) {
+                     [self = this->shared_from_this()](error_code failed, size_t) {
                        if (!failed) return self->answer();
                        self->on_broken_body(failed);
                      });
@@ -225,15 +249,15 @@ class Session : public std::enable_shared_from_this<Session> {
 
   /// Finds out who asks; returns the answer to an instance that cannot prove it.
   std::optional<HttpAnswer> identify(HttpRequest& request) {
-    request.rights = shared_.anonymous;
     const auto header = parser_->get()[http::field::authorization];
     const std::string_view authorization(header.data(), header.size());
     if (is_peer_authorization(authorization)) return identify_peer(authorization, request);
+    request.rights = shared_.anonymous;
     if (shared_.tokens == nullptr) return std::nullopt;
-    const TokenTable::Caller* const caller = shared_.tokens->find(bearer_token(authorization));
-    if (caller == nullptr) return std::nullopt;
-    request.rights = caller->rights;
-    request.caller = caller->name;
+    const std::shared_ptr<const TokenTable> tokens = shared_.tokens->get();
+    const TokenTable::Caller* const caller = tokens->find(bearer_token(authorization));
+    request.rights = caller == nullptr ? tokens->anonymous() : caller->rights;
+    if (caller != nullptr) request.caller = caller->name;
     return std::nullopt;
   }
 
@@ -256,8 +280,8 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void answer_later(std::function<HttpAnswer()> make, bool last) {
-    stream_.expires_never();
-    const bool is_taken = shared_.waiters.run([self = shared_from_this(), make, last] {
+    tcp().expires_never();
+    const bool is_taken = shared_.waiters.run([self = this->shared_from_this(), make, last] {
       HttpAnswer answer = answer_or_error(*self->match_.route, make);
       asio::post(self->stream_.get_executor(), [self, last, answer = std::move(answer)]() mutable {
         self->write(std::move(answer), last);
@@ -279,6 +303,7 @@ class Session : public std::enable_shared_from_this<Session> {
     response.set(http::field::content_type, answer.content_type);
     response.set(http::field::cache_control, "no-store");
     response.set("X-Content-Type-Options", "nosniff");
+    if (!answer.position.empty()) response.set(kPositionHeader, answer.position);
     if (!peer_nonce_.empty() && answer.file == nullptr) {
       response.set(kPeerProofHeader,
                    prove_answer(*shared_.peer_key, peer_nonce_, answer.status, answer.body));
@@ -298,14 +323,28 @@ class Session : public std::enable_shared_from_this<Session> {
     response_ = {};
     set_head(response_, answer, last);
     response_.body() = std::move(answer.body);
+    if (answer.file == nullptr) pack_if_wanted();
     response_.prepare_payload();
     if (answer.file != nullptr) response_.content_length(answer.file->size());
     if (is_head) response_.body().clear();
     expire_after(shared_.answer_timeout);
     http::async_write(stream_, response_,
-                      [self = shared_from_this(), last](error_code error, size_t) {
+                      [self = this->shared_from_this(), last](error_code error, size_t) {
                         self->on_written(error, last);
                       });
+  }
+
+  /// Compresses a long answer for a caller who takes that; the proof for another instance is over
+  /// the body as it is.
+  void pack_if_wanted() {
+    if (response_.body().size() < kPackedBytesMin || !peer_nonce_.empty()) return;
+    response_.set(http::field::vary, "Accept-Encoding");
+    const auto accepted = parser_->get()[http::field::accept_encoding];
+    if (!accepts_gzip({accepted.data(), accepted.size()})) return;
+    std::string packed = gzip(response_.body());
+    if (packed.empty()) return;
+    response_.body() = std::move(packed);
+    response_.set(http::field::content_encoding, "gzip");
   }
 
   void write_file(HttpAnswer answer, bool last) {
@@ -333,7 +372,7 @@ class Session : public std::enable_shared_from_this<Session> {
       expire_after(shared_.answer_timeout);
     }
     http::async_write_some(stream_, *serializer_,
-                           [self = shared_from_this(), last](error_code error, size_t bytes) {
+                           [self = this->shared_from_this(), last](error_code error, size_t bytes) {
                              self->to_renew_ -= static_cast<int64_t>(bytes);
                              if (error || self->serializer_->is_done()) {
                                self->serializer_.reset();
@@ -351,21 +390,30 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void close() {
+    tcp().expires_after(kLingerTimeout);
+    if constexpr (std::is_same_v<Stream, PlainStream>) {
+      close_tcp();
+    } else {
+      stream_.async_shutdown([self = this->shared_from_this()](error_code) { self->close_tcp(); });
+    }
+  }
+
+  void close_tcp() {
     error_code ignored;
-    stream_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
-    stream_.expires_after(kLingerTimeout);
+    tcp().socket().shutdown(Tcp::socket::shutdown_send, ignored);
     linger(kLingerBytesMax);
   }
 
   void linger(size_t bytes_left) {
     buffer_.clear();
-    stream_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this(), bytes_left](
-                                                             error_code error, size_t bytes) {
-      if (!error && bytes < bytes_left) self->linger(bytes_left - bytes);
-    });
+    tcp().async_read_some(
+        buffer_.prepare(kReadBytes),
+        [self = this->shared_from_this(), bytes_left](error_code error, size_t bytes) {
+          if (!error && bytes < bytes_left) self->linger(bytes_left - bytes);
+        });
   }
 
-  beast::tcp_stream stream_;
+  Stream stream_;
   const SessionShared& shared_;
   Admission::Place place_;
   beast::flat_buffer buffer_{kRequestHeadBytesMax * 2};
@@ -382,9 +430,13 @@ class Session : public std::enable_shared_from_this<Session> {
 }  // namespace
 
 void start_session(asio::io_context& context, int socket, bool is_v6, const SessionShared& shared,
-                   Admission::Place place) {
+                   Admission::Place place, const std::shared_ptr<asio::ssl::context>& tls) {
   Tcp::socket owned(asio::make_strand(context), is_v6 ? Tcp::v6() : Tcp::v4(), socket);
-  std::make_shared<Session>(std::move(owned), shared, std::move(place))->run();
+  if (tls == nullptr) {
+    std::make_shared<Session<PlainStream>>(std::move(owned), shared, std::move(place))->run();
+  } else {
+    std::make_shared<Session<TlsStream>>(std::move(owned), shared, std::move(place), *tls)->run();
+  }
 }
 
 }  // namespace millrace::engine

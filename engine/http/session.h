@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string_view>
 
 #include "millrace/engine/http_route.h"
@@ -15,7 +16,10 @@
 
 namespace boost::asio {
 class io_context;
+namespace ssl {
+class context;
 }
+}  // namespace boost::asio
 
 namespace millrace::engine {
 
@@ -23,10 +27,10 @@ namespace millrace::engine {
 struct SessionShared {
   const RouteTable& routes;
   const AllowedHosts& hosts;
-  const TokenTable* tokens;  ///< null: nobody has a token
-  const PeerKey* peer_key;   ///< null: nobody is another instance
-  Rights anonymous;
-  Metrics* metrics;  ///< null: nobody counts
+  Reloaded<const TokenTable>* tokens;  ///< null: nobody has a token
+  const PeerKey* peer_key;             ///< null: nobody is another instance
+  Rights anonymous;                    ///< without `tokens`
+  Metrics* metrics;                    ///< null: nobody counts
   const Admission& admission;
   Waiters& waiters;
   std::chrono::milliseconds idle_timeout;
@@ -43,8 +47,9 @@ struct SessionShared {
 
 /// Serves a connection on the threads of `context` until it ends: reads a request, answers it,
 /// reads the next. Takes over the descriptor of the socket. A connection of the reserve gets one
-/// answer, from a vital route.
+/// answer, from a vital route. Null `tls`: the connection is in the clear.
 void start_session(boost::asio::io_context& context, int socket, bool is_v6,
-                   const SessionShared& shared, Admission::Place place);
+                   const SessionShared& shared, Admission::Place place,
+                   const std::shared_ptr<boost::asio::ssl::context>& tls);
 
 }  // namespace millrace::engine

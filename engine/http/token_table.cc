@@ -62,6 +62,16 @@ Result<TokenTable> TokenTable::load(const std::filesystem::path& file) {
   return parse(*text, file.string());
 }
 
+Result<std::shared_ptr<Reloaded<const TokenTable>>> TokenTable::follow(
+    const std::filesystem::path& file) {
+  return Reloaded<const TokenTable>::open(
+      {file}, [file]() -> Result<std::shared_ptr<const TokenTable>> {
+        Result<TokenTable> table = load(file);
+        if (!table.ok()) return table.status();
+        return std::make_shared<const TokenTable>(*std::move(table));
+      });
+}
+
 Result<TokenTable> TokenTable::parse(std::string_view text, const std::string& name_of_file) {
   TokenTable table;
   size_t number = 0;

@@ -23,6 +23,11 @@ Result<engine::LoopSecrets> load_secrets(const EngineOptions& options) {
     if (!key.ok()) return key.status();
     secrets.peer_key = std::make_shared<const engine::PeerKey>(*std::move(key));
   }
+  if (!options.query_tls_certificate_file.empty()) {
+    auto tls = engine::open_client_tls(options.query_tls_authority_file);
+    if (!tls.ok()) return tls.status();
+    secrets.peer_tls = *std::move(tls);
+  }
   return secrets;
 }
 

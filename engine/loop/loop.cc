@@ -21,15 +21,15 @@ constexpr int64_t kPlanWaitMs = 2;
 Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, const Clock& clock,
            EngineHooks hooks, StateDirectory directory, FailPoint fail_point, LoopSecrets secrets)
     : instance_(std::move(options), clients, clock, std::move(hooks)),
-      peer_key_(std::move(secrets.peer_key)),
       directory_(std::move(directory)),
+      self_{directory_.instance(), std::move(secrets.peer_key), std::move(secrets.peer_tls)},
       fail_point_(std::move(fail_point)),
       application_(std::move(topology), instance_, std::move(secrets.letter_key)),
       session_(clients, transactional_id(instance_.options, directory_.instance()),
                application_.outputs()),
       backoff_(clock, instance_.options.retry_backoff_max_ms),
       registry_(clock, directory_.instance()),
-      router_(registry_, directory_.instance(), peer_key_) {
+      router_(registry_, instance_.clients, self_) {
   instance_.metrics.set_state(to_string(EngineState::kStarting));
 }
 
@@ -57,7 +57,7 @@ Status Loop::run_once() {
 Status Loop::connect() {
   if (is_connected() || !backoff_.is_due()) return {};
   MILLRACE_RETURN_IF_ERROR(application_.place());
-  registry_.define_stores(application_.sub_topologies());
+  registry_.define(application_.sub_topologies());
   MILLRACE_RETURN_IF_ERROR(session_.open());
   if (plane_ == nullptr) {
     Result<std::unique_ptr<Fetcher>> input =
@@ -79,7 +79,7 @@ Status Loop::join() {
   if (!changelogs.ok()) return changelogs.status();
   auto coordinator = std::make_unique<Coordinator>(instance_.clients, application_.admin(), options,
                                                    directory_.instance(), instance_.clock);
-  MILLRACE_RETURN_IF_ERROR(coordinator->open(application_.sub_topologies(), peer_key_));
+  MILLRACE_RETURN_IF_ERROR(coordinator->open(application_.sub_topologies(), self_.key));
   const std::string incarnation = options.application_id + "@" + coordinator->incarnation();
   LocalState state(options, instance_.clock, directory_, incarnation, instance_.hooks.open_state);
   MILLRACE_RETURN_IF_ERROR(state.find_closed(application_.sub_topologies()));
@@ -87,7 +87,7 @@ Status Loop::join() {
   if (!directory_.is_in_memory()) {
     snapshots = std::make_unique<SnapshotKeeper>(
         options, directory_, incarnation, instance_.metrics, instance_.clock,
-        SnapshotSeams{.peer_key = peer_key_,
+        SnapshotSeams{.self = self_,
                       .on_step = instance_.hooks.on_snapshot_step,
                       .has_threads = !instance_.hooks.is_repeatable});
   }

@@ -19,6 +19,7 @@
 #include "engine/clients/clients.h"
 #include "engine/commit/producer_session.h"
 #include "engine/group/coordinator.h"
+#include "engine/http/peer_identity.h"
 #include "engine/loop/application.h"
 #include "engine/loop/data_plane.h"
 #include "engine/loop/instance.h"
@@ -26,7 +27,6 @@
 #include "engine/queries/query_registry.h"
 #include "engine/queries/router.h"
 #include "engine/restore/state_directory.h"
-#include "engine/secrets/peer_key.h"
 #include "engine/secrets/sealing.h"
 
 namespace millrace::engine {
@@ -35,6 +35,7 @@ namespace millrace::engine {
 struct LoopSecrets {
   std::optional<SealingKey> letter_key;
   std::shared_ptr<const PeerKey> peer_key;  ///< by which instances know each other; null: none
+  std::shared_ptr<TlsSettings> peer_tls;    ///< of requests to other instances
 };
 
 /// One instance and its turn: connects its parts, passes on the tasks that the group gives and
@@ -71,7 +72,7 @@ class Loop {
   const Queries& queries() const { return registry_; }
   const QueryRouter& router() const { return router_; }
   /// Null: none.
-  std::shared_ptr<const PeerKey> peer_key() const { return peer_key_; }
+  std::shared_ptr<const PeerKey> peer_key() const { return self_.key; }
   std::filesystem::path snapshot_directory() const;
   Metrics& metrics() { return instance_.metrics; }
 
@@ -103,8 +104,8 @@ class Loop {
   void set_state(EngineState state);
 
   Instance instance_;
-  const std::shared_ptr<const PeerKey> peer_key_;
   StateDirectory directory_;
+  const PeerIdentity self_;
   FailPoint fail_point_;
   std::string endpoint_;
   Application application_;

@@ -56,6 +56,10 @@ TaskInfo TaskRecord::info(const std::optional<RestoreStatus>& restore, bool is_c
   info.lag_records = 0;
   for (const TaskInput& input : task->inputs()) {
     info.lag_records += static_cast<int64_t>(input.queue.size());
+    if (!is_caught_up) continue;
+    // Markers of transactions behind the last record are included too.
+    int64_t& next = info.position.inputs[input.partition];
+    next = std::max(next, input.committable());
   }
   if (!restore) return info;
   if (is_standby) {

@@ -66,6 +66,7 @@ class TaskRecord {
   /// are complete, at kRestoring. A step drops it.
   std::shared_ptr<const StartFinder::Answer> question;
   bool shown_as_caught_up = false;
+  int64_t shown_end = 0;  ///< while it is: the sum of where its inputs end
 
  private:
   Stage stage_ = Stage::kUnopened;

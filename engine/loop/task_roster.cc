@@ -12,6 +12,13 @@ namespace {
 /// Tasks that a warning names.
 constexpr size_t kUnknownTasksNamed = 10;
 
+/// Changes whenever one of the inputs grows.
+int64_t end_of_inputs(Task& task) {
+  int64_t sum = 0;
+  for (const TaskInput& input : task.inputs()) sum += input.committable();
+  return sum;
+}
+
 }  // namespace
 
 TaskRoster::TaskRoster(Instance& instance, Parts parts)
@@ -154,12 +161,15 @@ void TaskRoster::show_caught_up() {
   // Commits are too early to know that a task has caught up, and too late that it no longer has.
   for (auto& [id, record] : records_) {
     if (!record.is(Stage::kRunning)) continue;
-    if (plane_.is_caught_up(*record.task) != record.shown_as_caught_up) show(record);
+    const bool is_caught_up = plane_.is_caught_up(*record.task);
+    const bool has_moved = is_caught_up && end_of_inputs(*record.task) != record.shown_end;
+    if (is_caught_up != record.shown_as_caught_up || has_moved) show(record);
   }
 }
 
 void TaskRoster::show(TaskRecord& record) {
   record.shown_as_caught_up = record.is(Stage::kRunning) && plane_.is_caught_up(*record.task);
+  if (record.shown_as_caught_up) record.shown_end = end_of_inputs(*record.task);
   registry_.set_info(record.info(restorer_.status(record.id), record.shown_as_caught_up));
 }
 

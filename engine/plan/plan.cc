@@ -45,6 +45,7 @@ bool is_instance(std::string_view name) {
 }
 
 bool is_endpoint(std::string_view text) {
+  if (text.starts_with(kSecureScheme)) text.remove_prefix(kSecureScheme.size());
   const std::optional<Endpoint> endpoint = parse_endpoint(text);
   return endpoint && endpoint->to_string() == text &&
          (is_ip_address(endpoint->host) || is_host_name(endpoint->host));

@@ -56,7 +56,7 @@ Status PeerClient::exchange(const std::string& endpoint, const HttpClient::Reque
     Connection connection = take_idle(endpoint);
     const bool is_kept = connection != nullptr;
     if (!is_kept) {
-      auto opened = HttpClient::open(endpoint, kPeerTimeouts, {});
+      auto opened = HttpClient::open(endpoint, kPeerTimeouts, {}, self_.tls);
       if (!opened.ok()) return opened.status();
       connection = *std::move(opened);
     }
@@ -92,18 +92,18 @@ Result<RowReply> PeerClient::ask(const std::string& endpoint, const RowQuestion&
       deadline - std::chrono::steady_clock::now());
   if (left.count() <= 0) return Error{ErrorCode::kTimedOut, "no time left to ask another instance"};
   const int64_t wait_ms = std::min<int64_t>(left.count(), kPeerTimeouts.piece_ms);
-  const PeerClaims claims{self_, system_clock().now_ms(), random_id(), rights, wait_ms};
+  const PeerClaims claims{self_.instance, system_clock().now_ms(), random_id(), rights, wait_ms};
   HttpClient::Request request{.target = kPeerRowsPath,
                               .method = "POST",
                               .body = encode_question(question),
                               .body_bytes_max = kRowReplyBytesMax,
                               .wait_ms = wait_ms};
   request.authorization =
-      prove_request(*key_, claims, {request.method, request.target, request.body});
+      prove_request(*self_.key, claims, {request.method, request.target, request.body});
   Exchange answer;
   MILLRACE_RETURN_IF_ERROR(exchange(endpoint, request, answer));
   const bool is_proved =
-      is_answer_proved(*key_, answer.proof, claims.nonce, answer.status, answer.body);
+      is_answer_proved(*self_.key, answer.proof, claims.nonce, answer.status, answer.body);
   if (answer.status == 200 && is_proved) {
     Result<RowReply> reply = decode_reply(answer.body);
     if (!reply.ok()) return reply;

@@ -14,8 +14,8 @@
 #include "millrace/engine/http_route.h"
 
 #include "engine/http/http_client.h"
+#include "engine/http/peer_identity.h"
 #include "engine/queries/row_question.h"
-#include "engine/secrets/peer_key.h"
 
 namespace millrace::engine {
 
@@ -27,11 +27,10 @@ inline constexpr const char* kPeerRowsPath = "/v1/peer/rows";
 /// blocks.
 class PeerClient {
  public:
-  /// Without a key it can ask nobody. `self` is this instance's name.
-  PeerClient(std::shared_ptr<const PeerKey> key, std::string self)
-      : key_(std::move(key)), self_(std::move(self)) {}
+  /// Without a key it can ask nobody.
+  explicit PeerClient(PeerIdentity self) : self_(std::move(self)) {}
 
-  bool can_ask() const { return key_ != nullptr; }
+  bool can_ask() const { return self_.key != nullptr; }
   /// Errors: `kRetriable`: the instance is away, or does not have the task; `kTimedOut`;
   /// `kRefused`: one of the two does not believe the other; `kInvalidArgument`; `kInvalidRecord`:
   /// nonsense, or an answer to another question. REQUIRES: `can_ask`.
@@ -55,8 +54,7 @@ class PeerClient {
   Connection take_idle(const std::string& endpoint) const;
   void keep(const std::string& endpoint, Connection connection) const;
 
-  const std::shared_ptr<const PeerKey> key_;
-  const std::string self_;
+  const PeerIdentity self_;
   mutable std::mutex mutex_;
   mutable std::map<std::string, std::vector<Idle>> idle_;  ///< by endpoint; the latest one last
 };

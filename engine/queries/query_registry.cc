@@ -33,8 +33,10 @@ std::optional<std::string> prefix_end(Bytes prefix) {
 
 namespace engine {
 
-void QueryRegistry::define_stores(std::span<const SubTopology> sub_topologies) {
+void QueryRegistry::define(std::span<const SubTopology> sub_topologies) {
+  auto flow = std::make_shared<const DataFlow>(sub_topologies);
   const std::lock_guard lock(mutex_);
+  flow_ = std::move(flow);
   stores_.clear();
   for (const SubTopology& sub_topology : sub_topologies) {
     for (const ResolvedStore& store : sub_topology.stores) {
@@ -163,20 +165,20 @@ Result<StoreAnswer> QueryRegistry::get_from(Source source, std::string_view stor
 }
 
 Result<StatePosition> QueryRegistry::scan_task(Source source, std::string_view store,
-                                               int32_t partition, KeyRange range,
+                                               int32_t partition, const RowRange& range,
                                                const RowVisitor& visit) const {
   const Result<StorePlace> place = place_of(store);
   if (!place.ok()) return place.status();
   const TaskId task{place->sub_topology, partition};
   Result<Found> found = find(source, store, task);
   if (!found.ok()) return found.status();
-  MILLRACE_RETURN_IF_ERROR(found->reader->scan(
-      range.from, range.to, [&](Bytes key, Row row) { return visit(task, key, row); }));
+  MILLRACE_RETURN_IF_ERROR(
+      found->reader->scan(range, [&](Bytes key, Row row) { return visit(task, key, row); }));
   return std::move(found->position);
 }
 
 Result<std::vector<StatePosition>> QueryRegistry::scan_from(Source source, std::string_view store,
-                                                            Bytes from, Bytes to,
+                                                            const RowRange& range,
                                                             const RowVisitor& visit) const {
   const Result<StorePlace> place = place_of(store);
   if (!place.ok()) return place.status();
@@ -194,7 +196,7 @@ Result<std::vector<StatePosition>> QueryRegistry::scan_from(Source source, std::
   for (const TaskId task : here) {
     if (!goes_on) break;
     Result<StatePosition> position = scan_task(
-        source, store, task.partition, {from, to},
+        source, store, task.partition, range,
         [&](TaskId owner, Bytes key, Row row) { return goes_on = visit(owner, key, row); });
     if (!position.ok()) return position.status();
     positions.push_back(std::move(*position));
@@ -202,11 +204,17 @@ Result<std::vector<StatePosition>> QueryRegistry::scan_from(Source source, std::
   return positions;
 }
 
+std::shared_ptr<const DataFlow> QueryRegistry::flow() const {
+  const std::lock_guard lock(mutex_);
+  return flow_;
+}
+
 std::vector<TaskInfo> QueryRegistry::tasks() const {
   const std::lock_guard lock(mutex_);
   std::vector<TaskInfo> all;
   for (const auto& [task, entry] : tasks_) {
     all.push_back(entry.info);
+    all.back().position.instance = instance_;
     set_freshness(all.back());
   }
   return all;

@@ -12,6 +12,7 @@
 #include "millrace/engine/queries.h"
 
 #include "engine/core/resolved_topology.h"
+#include "engine/queries/data_flow.h"
 
 namespace millrace::engine {
 
@@ -24,7 +25,7 @@ class QueryRegistry final : public Queries {
       : clock_(clock), instance_(std::move(instance)), with_standbys_(*this) {}
 
   // From the loop's thread.
-  void define_stores(std::span<const SubTopology> sub_topologies);
+  void define(std::span<const SubTopology> sub_topologies);
   using Readers = std::map<std::string, std::shared_ptr<const StoreReader>, std::less<>>;
   /// Adds a task of this instance; its stores can be read while its stage is kRunning.
   void add(TaskId task, Readers readers);
@@ -34,13 +35,14 @@ class QueryRegistry final : public Queries {
   Result<StoreAnswer> get(std::string_view store, Bytes key, Bytes partition_key) const override {
     return get_from(Source::kActive, store, key, partition_key);
   }
-  Result<std::vector<StatePosition>> scan(std::string_view store, Bytes from, Bytes to,
+  Result<std::vector<StatePosition>> scan(std::string_view store, const RowRange& range,
                                           const RowVisitor& visit) const override {
-    return scan_from(Source::kActive, store, from, to, visit);
+    return scan_from(Source::kActive, store, range, visit);
   }
-  Result<StatePosition> scan_partition(std::string_view store, int32_t partition, Bytes from,
-                                       Bytes to, const RowVisitor& visit) const override {
-    return scan_task(Source::kActive, store, partition, {from, to}, visit);
+  Result<StatePosition> scan_partition(std::string_view store, int32_t partition,
+                                       const RowRange& range,
+                                       const RowVisitor& visit) const override {
+    return scan_task(Source::kActive, store, partition, range, visit);
   }
   std::vector<TaskInfo> tasks() const override;
   const Queries& with_standbys() const override { return with_standbys_; }
@@ -49,7 +51,9 @@ class QueryRegistry final : public Queries {
   /// `kInvalidArgument`, `kRetriable`, as reads.
   Result<TaskId> task_of(std::string_view store, Bytes partition_key) const;
   Result<TaskId> task_of_partition(std::string_view store, int32_t partition) const;
-  Result<int32_t> partitions_of(std::string_view store) const;
+  Result<int32_t> partitions_of(std::string_view store) const override;
+  /// How topics lead to tasks; null before `define`.
+  std::shared_ptr<const DataFlow> flow() const;
 
  private:
   /// The tasks whose state may answer.
@@ -60,23 +64,23 @@ class QueryRegistry final : public Queries {
     Result<StoreAnswer> get(std::string_view store, Bytes key, Bytes partition_key) const override {
       return registry_.get_from(Source::kActiveOrStandby, store, key, partition_key);
     }
-    Result<std::vector<StatePosition>> scan(std::string_view store, Bytes from, Bytes to,
+    Result<std::vector<StatePosition>> scan(std::string_view store, const RowRange& range,
                                             const RowVisitor& visit) const override {
-      return registry_.scan_from(Source::kActiveOrStandby, store, from, to, visit);
+      return registry_.scan_from(Source::kActiveOrStandby, store, range, visit);
     }
-    Result<StatePosition> scan_partition(std::string_view store, int32_t partition, Bytes from,
-                                         Bytes to, const RowVisitor& visit) const override {
-      return registry_.scan_task(Source::kActiveOrStandby, store, partition, {from, to}, visit);
+    Result<StatePosition> scan_partition(std::string_view store, int32_t partition,
+                                         const RowRange& range,
+                                         const RowVisitor& visit) const override {
+      return registry_.scan_task(Source::kActiveOrStandby, store, partition, range, visit);
+    }
+    Result<int32_t> partitions_of(std::string_view store) const override {
+      return registry_.partitions_of(store);
     }
     std::vector<TaskInfo> tasks() const override { return registry_.tasks(); }
     const Queries& with_standbys() const override { return *this; }
 
    private:
     const QueryRegistry& registry_;
-  };
-  struct KeyRange {
-    Bytes from;
-    Bytes to;
   };
   struct StorePlace {
     int32_t sub_topology = 0;
@@ -94,10 +98,11 @@ class QueryRegistry final : public Queries {
   Result<Found> find(Source source, std::string_view store, TaskId task) const;
   Result<StoreAnswer> get_from(Source source, std::string_view store, Bytes key,
                                Bytes partition_key) const;
-  Result<std::vector<StatePosition>> scan_from(Source source, std::string_view store, Bytes from,
-                                               Bytes to, const RowVisitor& visit) const;
+  Result<std::vector<StatePosition>> scan_from(Source source, std::string_view store,
+                                               const RowRange& range,
+                                               const RowVisitor& visit) const;
   Result<StatePosition> scan_task(Source source, std::string_view store, int32_t partition,
-                                  KeyRange range, const RowVisitor& visit) const;
+                                  const RowRange& range, const RowVisitor& visit) const;
   void set_freshness(TaskInfo& info) const;
   /// Whether a task that does not run here has state that is right, if perhaps not the latest.
   static bool has_committed_state(const TaskInfo& info);
@@ -108,6 +113,7 @@ class QueryRegistry final : public Queries {
   const WithStandbys with_standbys_;
   mutable std::mutex mutex_;
   std::map<std::string, StorePlace, std::less<>> stores_;
+  std::shared_ptr<const DataFlow> flow_;
   std::map<TaskId, Entry> tasks_;
 };
 

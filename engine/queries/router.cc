@@ -7,7 +7,7 @@
 
 namespace millrace {
 
-std::vector<HttpParameter> staleness_parameters() {
+std::vector<HttpParameter> state_parameters() {
   using Type = HttpParameter::Type;
   return {{.name = "stale",
            .meaning = "ok: a copy that follows the owner's state may answer if the owner does not.",
@@ -20,7 +20,11 @@ std::vector<HttpParameter> staleness_parameters() {
           {.name = "max_lag_ms",
            .meaning = "The same, for a copy at most so many milliseconds behind.",
            .type = Type::kInteger,
-           .min = 0}};
+           .min = 0},
+          {.name = "min_position",
+           .meaning = "A position (Millrace-Position of an answer, or from /v1/token) that the "
+                      "answer has to include; waits for it, up to the time of an answer.",
+           .length_max = engine::kPositionTokenLengthMax}};
 }
 
 namespace engine {
@@ -28,6 +32,7 @@ namespace {
 
 /// How long a question waits for another plan, when the owner by the present one has moved.
 constexpr std::chrono::milliseconds kViewWait{500};
+constexpr unsigned kServerErrors = 500;
 
 Asking asking_of(const HttpRequest& request) {
   Asking asking{.bounds = {}, .deadline = request.deadline};
@@ -45,6 +50,16 @@ bool may_be_elsewhere(ErrorCode code) {
          code == ErrorCode::kRefused;
 }
 
+/// Names a partition of which nobody can say when it is included.
+std::string fault_of(const NextOffsets& position, const DataFlow* flow) {
+  if (flow == nullptr) return {};  // nothing is read yet
+  for (const auto& [partition, offset] : position) {
+    if (flow->is_input(partition)) continue;
+    return fmt::format("min_position: {} is no input of this application", partition.to_string());
+  }
+  return {};
+}
+
 std::optional<std::string> optional_text(Bytes bytes) {
   if (bytes.is_null()) return std::nullopt;
   return bytes.to_string();
@@ -60,13 +75,13 @@ Result<RowReply> RoutedQueries::ask_peer(const PeerView::Holder& holder,
                              "can reach (query.port, query.advertised.host)",
                              question.task.to_string(), holder.instance)};
   }
-  if (!peers_.can_ask()) {
+  if (!reach_.peers.can_ask()) {
     return Error{ErrorCode::kRetriable,
                  fmt::format("task {} is on instance {} at {}; instances answer for each other "
                              "once query.peer.key.file names a key",
                              question.task.to_string(), holder.instance, holder.endpoint)};
   }
-  return peers_.ask(holder.endpoint, question, {Right::kRaw}, asking_.deadline);
+  return reach_.peers.ask(holder.endpoint, question, {Right::kRaw}, asking_.deadline);
 }
 
 Result<RowReply> RoutedQueries::ask_active(const PeerView* view,
@@ -79,13 +94,13 @@ Result<RowReply> RoutedQueries::ask_active(const PeerView* view,
   const PeerView::Holder& active = view->tasks.at(question.task).active;
   RowQuestion exact = question;
   exact.bounds = {};
-  return active.instance == view->self ? answer_rows(local_, exact) : ask_peer(active, exact);
+  return active.instance == view->self ? answer_rows(reach_.local, exact) : ask_peer(active, exact);
 }
 
 Result<RowReply> RoutedQueries::ask_standbys(const PeerView* view, const RowQuestion& question,
                                              Status why) const {
   if (!asking_.bounds.may_be_standby) return why;
-  if (Result<RowReply> here = answer_rows(local_, question); here.ok()) return here;
+  if (Result<RowReply> here = answer_rows(reach_.local, question); here.ok()) return here;
   if (view == nullptr || !view->tasks.contains(question.task)) return why;
   const PeerView::Holders& holders = view->tasks.at(question.task);
   for (const PeerView::Holder& standby : holders.standbys) {
@@ -97,16 +112,16 @@ Result<RowReply> RoutedQueries::ask_standbys(const PeerView* view, const RowQues
 
 Result<RowReply> RoutedQueries::ask(const RowQuestion& question) const {
   if (!may_wait_) {
-    *needs_peers_ = true;
+    notes_->needs_peers = true;
     return Error{ErrorCode::kRetriable, "another instance has it"};
   }
-  std::shared_ptr<const PeerView> view = directory_.view();
+  std::shared_ptr<const PeerView> view = reach_.directory.view();
   Result<RowReply> reply = ask_active(view.get(), question);
   // Who was silent once is not asked again, and another plan helps nobody who cannot ask.
-  if (!reply.ok() && reply.code() == ErrorCode::kRetriable && peers_.can_ask()) {
+  if (!reply.ok() && reply.code() == ErrorCode::kRetriable && reach_.peers.can_ask()) {
     if (!asking_.bounds.may_be_standby) {
       // The view is old, or about to be.
-      view = directory_.wait_for_newer(
+      view = reach_.directory.wait_for_newer(
           view, std::min(asking_.deadline, std::chrono::steady_clock::now() + kViewWait));
     }
     reply = ask_active(view.get(), question);
@@ -117,14 +132,54 @@ Result<RowReply> RoutedQueries::ask(const RowQuestion& question) const {
   return Error{ErrorCode::kRetriable, older.message()};
 }
 
+RoutedQueries::RoutedQueries(const Reach& reach, Asking asking, bool may_wait)
+    : RoutedQueries(reach, std::move(asking), may_wait, std::make_shared<Notes>()) {
+  const std::shared_ptr<const DataFlow> flow = reach_.local.flow();
+  if (asking_.min_position.empty() || flow == nullptr) return;
+  notes_->min_position.emplace(
+      asking_.min_position, flow,
+      MinPosition::Sources{
+          .position = [this](TaskId task) { return position_of(task); },
+          .end = [this](const TopicPartition& partition) { return reach_.ends.end_of(partition); }},
+      asking_.deadline);
+}
+
+Status RoutedQueries::prepare(TaskId task) const {
+  return notes_->min_position ? notes_->min_position->await(task) : Status();
+}
+
+Status RoutedQueries::note(const StatePosition& position) const {
+  include(notes_->seen, position.inputs);
+  if (!notes_->min_position || notes_->min_position->is_included(position)) return {};
+  return Error{ErrorCode::kRetriable, "the state that answered does not include min_position"};
+}
+
+Result<StatePosition> RoutedQueries::position_of(TaskId task) const {
+  RowQuestion question{.store = {}, .task = task};
+  Result<RowReply> reply = answer_rows(reach_.local, question);
+  if (!reply.ok()) reply = ask_active(reach_.directory.view().get(), question);
+  if (!reply.ok()) return reply.status();
+  return std::move(reply->position);
+}
+
 Result<StoreAnswer> RoutedQueries::get(std::string_view store, Bytes key,
                                        Bytes partition_key) const {
-  Result<StoreAnswer> here = local_.get(store, key, partition_key);
-  if (here.ok() || here.code() != ErrorCode::kRetriable) return here;
-  const Result<TaskId> task = local_.task_of(store, partition_key.is_null() ? key : partition_key);
+  if (key.is_null()) return Error{ErrorCode::kInvalidArgument, "a query needs a key"};
+  const Result<TaskId> task =
+      reach_.local.task_of(store, partition_key.is_null() ? key : partition_key);
   if (!task.ok()) return task.status();
+  MILLRACE_RETURN_IF_ERROR(prepare(*task));
+  Result<StoreAnswer> answer = get_once(store, key, *task, partition_key);
+  if (answer.ok()) MILLRACE_RETURN_IF_ERROR(note(answer->position));
+  return answer;
+}
+
+Result<StoreAnswer> RoutedQueries::get_once(std::string_view store, Bytes key, TaskId task,
+                                            Bytes partition_key) const {
+  Result<StoreAnswer> here = reach_.local.get(store, key, partition_key);
+  if (here.ok() || here.code() != ErrorCode::kRetriable) return here;
   Result<RowReply> reply = ask({.store = std::string(store),
-                                .task = *task,
+                                .task = task,
                                 .key = key.to_string(),
                                 .bounds = asking_.bounds});
   if (!reply.ok()) return reply.status();
@@ -138,39 +193,58 @@ Result<StoreAnswer> RoutedQueries::get(std::string_view store, Bytes key,
 }
 
 Result<StatePosition> RoutedQueries::scan_partition(std::string_view store, int32_t partition,
-                                                    Bytes from, Bytes to,
+                                                    const RowRange& range,
                                                     const RowVisitor& visit) const {
-  Result<StatePosition> here = local_.scan_partition(store, partition, from, to, visit);
-  if (here.ok() || here.code() != ErrorCode::kRetriable) return here;
-  const Result<TaskId> task = local_.task_of_partition(store, partition);
+  const Result<TaskId> task = reach_.local.task_of_partition(store, partition);
   if (!task.ok()) return task.status();
+  MILLRACE_RETURN_IF_ERROR(prepare(*task));
+  Result<StatePosition> position = scan_once(store, *task, range, visit);
+  if (position.ok()) MILLRACE_RETURN_IF_ERROR(note(*position));
+  return position;
+}
+
+Result<StatePosition> RoutedQueries::scan_once(std::string_view store, TaskId task,
+                                               const RowRange& range,
+                                               const RowVisitor& visit) const {
+  Result<StatePosition> here = reach_.local.scan_partition(store, task.partition, range, visit);
+  if (here.ok() || here.code() != ErrorCode::kRetriable) return here;
   RowQuestion question{.store = std::string(store),
-                       .task = *task,
-                       .from = optional_text(from),
-                       .to = optional_text(to),
+                       .task = task,
+                       .from = optional_text(range.from),
+                       .to = optional_text(range.to),
+                       .is_descending = range.is_descending,
+                       .rows_max = range.rows_max,
                        .bounds = asking_.bounds};
   for (;;) {
     Result<RowReply> reply = ask(question);
     if (!reply.ok()) return reply.status();
     for (const RowReply::KeyedRow& row : reply->rows) {
-      if (!visit(*task, Bytes(row.key), {Bytes(row.value), row.timestamp_ms})) {
+      if (!visit(task, Bytes(row.key), {Bytes(row.value), row.timestamp_ms})) {
         return std::move(reply->position);
       }
     }
-    if (!reply->has_more || reply->rows.empty()) return std::move(reply->position);
-    question.from = reply->rows.back().key + '\0';
+    question.rows_max -= std::min(question.rows_max, reply->rows.size());
+    if (!reply->has_more || reply->rows.empty() || question.rows_max == 0) {
+      return std::move(reply->position);
+    }
+    if (range.is_descending) {
+      question.to = reply->rows.back().key;
+    } else {
+      question.from = reply->rows.back().key + '\0';
+    }
   }
 }
 
-Result<std::vector<StatePosition>> RoutedQueries::scan(std::string_view store, Bytes from, Bytes to,
+Result<std::vector<StatePosition>> RoutedQueries::scan(std::string_view store,
+                                                       const RowRange& range,
                                                        const RowVisitor& visit) const {
-  const Result<int32_t> partitions = local_.partitions_of(store);
+  const Result<int32_t> partitions = reach_.local.partitions_of(store);
   if (!partitions.ok()) return partitions.status();
   std::vector<StatePosition> positions;
   bool wants_more = true;
   for (int32_t partition = 0; partition < *partitions && wants_more; ++partition) {
     Result<StatePosition> position = scan_partition(
-        store, partition, from, to,
+        store, partition, range,
         [&](TaskId task, Bytes key, Row row) { return wants_more = visit(task, key, row); });
     if (!position.ok()) return position.status();
     positions.push_back(*std::move(position));
@@ -183,20 +257,46 @@ const Queries& RoutedQueries::with_standbys() const {
   if (with_standbys_ == nullptr) {
     Asking asking = asking_;
     asking.bounds.may_be_standby = true;
-    with_standbys_ = std::make_unique<RoutedQueries>(local_, directory_, peers_, asking, may_wait_);
-    with_standbys_->needs_peers_ = needs_peers_;
+    with_standbys_.reset(new RoutedQueries(reach_, std::move(asking), may_wait_, notes_));
   }
   return *with_standbys_;
 }
 
+Result<int64_t> TopicEnds::end_of(const TopicPartition& partition) const {
+  const std::lock_guard lock(mutex_);
+  if (admin_ == nullptr) {
+    Result<std::unique_ptr<Admin>> admin = clients_.admin();
+    if (!admin.ok()) return admin.status();
+    admin_ = *std::move(admin);
+  }
+  const Result<Admin::Watermarks> marks = admin_->watermarks(partition);
+  if (!marks.ok()) return marks.status();
+  return marks->high;
+}
+
 HttpAnswer Router::answer(const HttpRequest& request, MakeAnswer make) const {
-  const Asking asking = asking_of(request);
-  const RoutedQueries here(local_, directory_, peers_, asking, false);
-  HttpAnswer answer = make(here);
-  if (!here.needs_peers()) return answer;
-  answer = {};
-  answer.later = [this, asking, make = std::move(make)] {
-    return make(RoutedQueries(local_, directory_, peers_, asking, true));
+  Asking asking = asking_of(request);
+  if (const std::string* const token = request.find("min_position")) {
+    Result<NextOffsets> position = parse_position_token(*token);
+    if (!position.ok()) return error_answer(position.error());
+    if (std::string fault = fault_of(*position, local_.flow().get()); !fault.empty()) {
+      return error_answer(400, fault);
+    }
+    asking.min_position = *std::move(position);
+  }
+  const auto answer_with = [make = std::move(make)](const RoutedQueries& queries) {
+    HttpAnswer answer = make(queries);
+    if (answer.status < kServerErrors) answer.position = position_token(queries.seen());
+    return answer;
+  };
+  if (asking.min_position.empty()) {
+    const RoutedQueries here(reach(), asking, false);
+    HttpAnswer answer = answer_with(here);
+    if (!here.needs_peers()) return answer;
+  }
+  HttpAnswer answer;
+  answer.later = [this, asking = std::move(asking), answer_with] {
+    return answer_with(RoutedQueries(reach(), asking, true));
   };
   return answer;
 }

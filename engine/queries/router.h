@@ -2,12 +2,17 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "millrace/engine/query_router.h"
 
+#include "engine/client/position_token.h"
+#include "engine/clients/clients.h"
+#include "engine/queries/min_position.h"
 #include "engine/queries/peer_client.h"
 #include "engine/queries/peer_directory.h"
 #include "engine/queries/query_registry.h"
@@ -19,6 +24,28 @@ namespace millrace::engine {
 struct Asking {
   StandbyBounds bounds;
   std::chrono::steady_clock::time_point deadline;
+  NextOffsets min_position{};  ///< which every state that answers has to include
+};
+
+/// Where partitions end, by asking Kafka. Thread-safe.
+class TopicEnds {
+ public:
+  explicit TopicEnds(ClientFactory& clients) : clients_(clients) {}
+  /// Errors: those of the clients.
+  Result<int64_t> end_of(const TopicPartition& partition) const;
+
+ private:
+  ClientFactory& clients_;
+  mutable std::mutex mutex_;
+  mutable std::unique_ptr<Admin> admin_;
+};
+
+/// Of whom a request may ask; all outlive it.
+struct Reach {
+  const QueryRegistry& local;
+  const PeerDirectory& directory;
+  const PeerClient& peers;
+  const TopicEnds& ends;
 };
 
 /// Reads rows here or at the instance that has them. Made for one request, on one thread.
@@ -28,26 +55,43 @@ struct Asking {
 class RoutedQueries final : public Queries {
  public:
   /// Without `may_wait` it asks no other instance, and remembers that it would have had to.
-  RoutedQueries(const QueryRegistry& local, const PeerDirectory& directory, const PeerClient& peers,
-                Asking asking, bool may_wait)
-      : local_(local),
-        directory_(directory),
-        peers_(peers),
-        asking_(asking),
-        may_wait_(may_wait),
-        needs_peers_(std::make_shared<bool>(false)) {}
+  RoutedQueries(const Reach& reach, Asking asking, bool may_wait);
 
-  bool needs_peers() const { return *needs_peers_; }
+  bool needs_peers() const { return notes_->needs_peers; }
+  /// The position that all states which were read include.
+  const NextOffsets& seen() const { return notes_->seen; }
 
   Result<StoreAnswer> get(std::string_view store, Bytes key, Bytes partition_key) const override;
-  Result<std::vector<StatePosition>> scan(std::string_view store, Bytes from, Bytes to,
+  Result<std::vector<StatePosition>> scan(std::string_view store, const RowRange& range,
                                           const RowVisitor& visit) const override;
-  Result<StatePosition> scan_partition(std::string_view store, int32_t partition, Bytes from,
-                                       Bytes to, const RowVisitor& visit) const override;
-  std::vector<TaskInfo> tasks() const override { return local_.tasks(); }
+  Result<StatePosition> scan_partition(std::string_view store, int32_t partition,
+                                       const RowRange& range,
+                                       const RowVisitor& visit) const override;
+  Result<int32_t> partitions_of(std::string_view store) const override {
+    return reach_.local.partitions_of(store);
+  }
+  std::vector<TaskInfo> tasks() const override { return reach_.local.tasks(); }
   const Queries& with_standbys() const override;
 
  private:
+  /// Found out while one request is answered.
+  struct Notes {
+    bool needs_peers = false;
+    NextOffsets seen;
+    std::optional<MinPosition> min_position;
+  };
+  RoutedQueries(const Reach& reach, Asking asking, bool may_wait, std::shared_ptr<Notes> notes)
+      : reach_(reach), asking_(std::move(asking)), may_wait_(may_wait), notes_(std::move(notes)) {}
+
+  Result<StoreAnswer> get_once(std::string_view store, Bytes key, TaskId task,
+                               Bytes partition_key) const;
+  Result<StatePosition> scan_once(std::string_view store, TaskId task, const RowRange& range,
+                                  const RowVisitor& visit) const;
+  /// Waits until the state of `task` includes the wanted position, if there is one.
+  Status prepare(TaskId task) const;
+  /// Takes note of a state that was read. Error: `kRetriable`: it does not include that position.
+  Status note(const StatePosition& position) const;
+  Result<StatePosition> position_of(TaskId task) const;
   /// From another instance, or a standby here.
   Result<RowReply> ask(const RowQuestion& question) const;
   Result<RowReply> ask_active(const PeerView* view, const RowQuestion& question) const;
@@ -55,28 +99,29 @@ class RoutedQueries final : public Queries {
                                 Status why) const;
   Result<RowReply> ask_peer(const PeerView::Holder& holder, const RowQuestion& question) const;
 
-  const QueryRegistry& local_;
-  const PeerDirectory& directory_;
-  const PeerClient& peers_;
+  const Reach reach_;
   const Asking asking_;
   const bool may_wait_;
-  std::shared_ptr<bool> needs_peers_;
+  const std::shared_ptr<Notes> notes_;
   mutable std::unique_ptr<RoutedQueries> with_standbys_;
 };
 
 class Router final : public QueryRouter {
  public:
-  /// `local` must outlive it. Null `key`: it can ask nobody.
-  Router(const QueryRegistry& local, std::string self, std::shared_ptr<const PeerKey> key)
-      : local_(local), peers_(std::move(key), std::move(self)) {}
+  /// `local` and `clients` must outlive it. Without a key it can ask no other instance.
+  Router(const QueryRegistry& local, ClientFactory& clients, PeerIdentity self)
+      : local_(local), peers_(std::move(self)), ends_(clients) {}
 
   PeerDirectory& directory() { return directory_; }
   HttpAnswer answer(const HttpRequest& request, MakeAnswer make) const override;
 
  private:
+  Reach reach() const { return {local_, directory_, peers_, ends_}; }
+
   const QueryRegistry& local_;
   PeerDirectory directory_;
   PeerClient peers_;
+  TopicEnds ends_;
 };
 
 }  // namespace millrace::engine

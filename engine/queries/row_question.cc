@@ -98,6 +98,8 @@ std::string encode_question(const RowQuestion& question) {
                    {"key", binary_of(question.key)},
                    {"from", binary_of(question.from)},
                    {"to", binary_of(question.to)},
+                   {"descending", question.is_descending},
+                   {"rows_max", question.rows_max},
                    {"standby", question.bounds.may_be_standby},
                    {"lag_records_max", question.bounds.lag_records_max},
                    {"lag_ms_max", question.bounds.lag_ms_max}});
@@ -113,6 +115,8 @@ Result<RowQuestion> decode_question(std::string_view bytes) {
     question.key = optional_bytes_of(object.at("key"));
     question.from = optional_bytes_of(object.at("from"));
     question.to = optional_bytes_of(object.at("to"));
+    question.is_descending = object.at("descending").get<bool>();
+    question.rows_max = object.at("rows_max").get<size_t>();
     question.bounds = {object.at("standby").get<bool>(),
                        object.at("lag_records_max").get<int64_t>(),
                        object.at("lag_ms_max").get<int64_t>()};
@@ -148,7 +152,21 @@ Result<RowReply> decode_reply(std::string_view bytes) {
   }
 }
 
+namespace {
+
+Result<RowReply> answer_position(const Queries& local, TaskId task) {
+  for (TaskInfo& info : local.tasks()) {
+    if (info.position.task != task || info.stage != TaskStage::kRunning) continue;
+    return RowReply{.position = std::move(info.position), .rows = {}};
+  }
+  return Error{ErrorCode::kRetriable,
+               fmt::format("task {} does not run on this instance", task.to_string())};
+}
+
+}  // namespace
+
 Result<RowReply> answer_rows(const Queries& local, const RowQuestion& question) {
+  if (question.store.empty()) return answer_position(local, question.task);
   const Queries& queries = question.bounds.may_be_standby ? local.with_standbys() : local;
   RowReply reply;
   size_t bytes = 0;
@@ -169,7 +187,11 @@ Result<RowReply> answer_rows(const Queries& local, const RowQuestion& question) 
   const Bytes from = question.key ? Bytes(*question.key) : bound(question.from);
   const Bytes to = question.key ? Bytes(successor) : bound(question.to);
   Result<StatePosition> position =
-      queries.scan_partition(question.store, question.task.partition, from, to,
+      queries.scan_partition(question.store, question.task.partition,
+                             {.from = from,
+                              .to = to,
+                              .is_descending = question.is_descending,
+                              .rows_max = question.rows_max},
                              [&](TaskId, Bytes key, Row row) { return add(key, row); });
   if (!position.ok()) return position.status();
   if (!question.bounds.allow(*position)) {

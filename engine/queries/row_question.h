@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,11 +27,13 @@ struct StandbyBounds {
 
 /// Asks for rows of one task, from the state that the asked instance has itself.
 struct RowQuestion {
-  std::string store;
+  std::string store;  ///< empty: asks for the position of the task that runs there
   TaskId task;
   std::optional<std::string> key{};   ///< a row; else a range
   std::optional<std::string> from{};  ///< null: open
   std::optional<std::string> to{};
+  bool is_descending = false;
+  size_t rows_max = SIZE_MAX;
   StandbyBounds bounds{};
 };
 

@@ -44,7 +44,7 @@ SnapshotKeeper::SnapshotKeeper(const EngineOptions& options, const StateDirector
                                                 .max_age_ms = options_.state_max_age_ms,
                                                 .parallel = seams.has_threads ? 2 : 0,
                                                 .timeouts = {},
-                                                .self = {directory_.instance(), seams.peer_key},
+                                                .self = seams.self,
                                                 .on_step = seams.on_step},
                       clock_);
 }

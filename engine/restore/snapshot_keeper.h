@@ -22,9 +22,9 @@ namespace millrace::engine {
 
 /// The surroundings of an instance's snapshots.
 struct SnapshotSeams {
-  std::shared_ptr<const PeerKey> peer_key;  ///< proves this instance to others; null: none
-  std::function<Status()> on_step;          ///< see `EngineHooks::on_snapshot_step`
-  bool has_threads = true;                  ///< false: the calls do the work, and wait for it
+  PeerIdentity self;
+  std::function<Status()> on_step;  ///< see `EngineHooks::on_snapshot_step`
+  bool has_threads = true;          ///< false: the calls do the work, and wait for it
 };
 
 /// One instance's snapshots: takes those of running tasks when they are due, and downloads one

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <functional>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -9,43 +8,17 @@
 
 #include "millrace/engine/engine.h"
 #include "millrace/engine/metrics.h"
-#include "millrace/engine/query_router.h"
 #include "millrace/engine/query_server.h"
 
-#include "engine/base/hexadecimal.h"
-#include "engine/queries/peer_client.h"
-#include "engine/queries/row_question.h"
+#include "engine/run/position_json.h"
+#include "engine/run/store_routes.h"
 #include "engine/snapshot/routes.h"
 
 namespace millrace {
 namespace {
 
+using engine::json_text;
 using nlohmann::json;
-
-constexpr size_t kStoreKeyBytesMax = 4096;
-
-std::string text_of(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
-json offsets_json(const std::map<TopicPartition, int64_t>& offsets) {
-  json object = json::object();
-  for (const auto& [partition, offset] : offsets) object[partition.to_string()] = offset;
-  return object;
-}
-
-json position_object(const StatePosition& position) {
-  return {{"task", position.task.to_string()},
-          {"instance", position.instance},
-          {"inputs", offsets_json(position.inputs)},
-          {"changelogs", offsets_json(position.changelogs)},
-          {"committed_at_ms", position.committed_at_ms},
-          {"event_time_ms", position.event_time_ms},
-          {"freshness_ms", position.freshness_ms},
-          {"served_by", position.is_standby ? "standby" : "active"},
-          {"lag_records", position.lag_records},
-          {"lag_ms", position.lag_ms}};
-}
 
 json task_json(const TaskInfo& task) {
   json object{{"task", task.position.task.to_string()},
@@ -94,14 +67,14 @@ HttpAnswer health(Engine& engine) {
                   {"lag_records", lag},           {"freshness_ms", freshness},
                   {"paused", engine.is_paused()}, {"drained", engine.is_drained()},
                   {"tasks", std::move(tasks)},    {"hidden_inputs", hidden_json(hidden)}};
-  return {.status = state == EngineState::kRunning ? 200U : 503U, .body = text_of(body)};
+  return {.status = state == EngineState::kRunning ? 200U : 503U, .body = json_text(body)};
 }
 
 HttpAnswer live(const Engine& engine) {
   const EngineState state = engine.state();
   const bool is_live = state != EngineState::kFailed && state != EngineState::kStopped;
   return {.status = is_live ? 200U : 503U,
-          .body = text_of({{"live", is_live}, {"state", to_string(state)}})};
+          .body = json_text({{"live", is_live}, {"state", to_string(state)}})};
 }
 
 /// Why not to send requests here; empty: nothing speaks against it.
@@ -121,31 +94,12 @@ HttpAnswer ready(const Engine& engine) {
   const std::string reason = reason_against(engine);
   json body{{"ready", reason.empty()}, {"state", to_string(engine.state())}};
   if (!reason.empty()) body["reason"] = reason;
-  return {.status = reason.empty() ? 200U : 503U, .body = text_of(body)};
+  return {.status = reason.empty() ? 200U : 503U, .body = json_text(body)};
 }
 
 HttpAnswer operations(const Engine& engine) {
-  return {.body = text_of({{"paused", engine.is_paused()}, {"drained", engine.is_drained()}})};
+  return {.body = json_text({{"paused", engine.is_paused()}, {"drained", engine.is_drained()}})};
 }
-
-HttpAnswer store_row(const Queries& queries, const std::string& store, const std::string& key) {
-  const Result<StoreAnswer> answer = queries.get(store, Bytes(key));
-  if (!answer.ok()) return error_answer(answer.error());
-  if (!answer->row) return error_answer(404, "no such key");
-  return {.body = text_of({{"store", store},
-                           {"key", key},
-                           {"value_hex", engine::hexadecimal(answer->row->value)},
-                           {"timestamp_ms", answer->row->timestamp_ms},
-                           {"position", position_object(answer->position)}})};
-}
-
-}  // namespace
-
-std::string position_json(const StatePosition& position) {
-  return position_object(position).dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-namespace {
 
 void add_probes(QueryServer& server, Engine& engine) {
   const auto add = [&](std::string pattern, std::string summary, std::string otherwise,
@@ -188,42 +142,6 @@ void add_views(QueryServer& server, Engine& engine, const Topology& topology) {
                       .body = format != nullptr && *format == "mermaid" ? mermaid : text,
                       .content_type = "text/plain; charset=utf-8"};
                 }});
-  std::vector<HttpParameter> parameters{
-      {.name = "store", .meaning = "The store's name in the topology."},
-      {.name = "key",
-       .meaning = "The row's key.",
-       .is_required = true,
-       .length_max = kStoreKeyBytesMax}};
-  std::ranges::move(staleness_parameters(), std::back_inserter(parameters));
-  server.route({.pattern = "/v1/stores/{store}",
-                .right = Right::kRaw,
-                .summary = "One row of a store, as bytes.",
-                .parameters = std::move(parameters),
-                .errors = {{404, "There is no such row."}},
-                .handler = [&engine](const HttpRequest& request) {
-                  return engine.router().answer(
-                      request,
-                      [store = request.arguments.front(), key = *request.find("key")](
-                          const Queries& queries) { return store_row(queries, store, key); });
-                }});
-}
-
-/// Rows for other instances, from the state that this one has itself.
-void add_peer_rows(QueryServer& server, Engine& engine) {
-  server.route({.method = HttpMethod::kPost,
-                .pattern = engine::kPeerRowsPath,
-                .right = Right::kPeer,
-                .content_type = "application/cbor",
-                .body_meaning = "a question",
-                .body_bytes_max = engine::kRowQuestionBytesMax,
-                .handler = [&engine](const HttpRequest& request) {
-                  const auto question = engine::decode_question(request.body);
-                  if (!question.ok()) return error_answer(question.error());
-                  const auto reply = engine::answer_rows(engine.queries(), *question);
-                  if (!reply.ok()) return error_answer(reply.error());
-                  return HttpAnswer{.body = engine::encode_reply(*reply),
-                                    .content_type = "application/cbor"};
-                }});
 }
 
 void add_operations(QueryServer& server, Engine& engine) {
@@ -247,8 +165,8 @@ void add_operations(QueryServer& server, Engine& engine) {
 void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology) {
   add_probes(server, engine);
   add_views(server, engine, topology);
+  engine::add_store_routes(server, engine);
   add_operations(server, engine);
-  add_peer_rows(server, engine);
   if (const std::filesystem::path root = engine.snapshot_directory(); !root.empty()) {
     engine::add_snapshot_routes(server, engine::SnapshotDirectory(root, {}));
   }

@@ -21,6 +21,8 @@ QueryServerOptions server_options(const EngineOptions& options) {
   QueryServerOptions served{.host = options.query_host,
                             .port = options.query_port,
                             .threads = options.query_threads,
+                            .tls_certificate_file = options.query_tls_certificate_file,
+                            .tls_key_file = options.query_tls_key_file,
                             .connections_max = options.query_connections_max,
                             .connections_per_address_max = options.query_connections_per_address,
                             .title = options.application_id};
@@ -33,9 +35,19 @@ QueryServerOptions server_options(const EngineOptions& options) {
   return served;
 }
 
-Rights anonymous_rights(const EngineOptions& options, const TokenTable* tokens,
-                        bool has_personal_rows) {
-  if (tokens != nullptr) return tokens->anonymous();
+std::string tls_fault(const EngineOptions& options) {
+  const bool has_certificate = !options.query_tls_certificate_file.empty();
+  if (has_certificate != !options.query_tls_key_file.empty()) {
+    return "query.tls.certificate.file and query.tls.key.file need each other";
+  }
+  if (!has_certificate && !options.query_tls_authority_file.empty()) {
+    return "query.tls.authority.file needs query.tls.certificate.file: without it the instances "
+           "ask each other in the clear";
+  }
+  return {};
+}
+
+Rights anonymous_rights(const EngineOptions& options, bool has_personal_rows) {
   Rights rights{Right::kRead};
   if (!has_personal_rows) rights.add(Right::kRaw);
   if (is_loopback(options.query_host)) rights.add(Right::kOperate);
@@ -46,7 +58,9 @@ std::string advertised_endpoint(const EngineOptions& options, int port) {
   const std::string& host =
       options.query_advertised_host.empty() ? options.query_host : options.query_advertised_host;
   if (is_any_address(host)) return {};
-  return Endpoint{std::string(without_brackets(host)), static_cast<uint16_t>(port)}.to_string();
+  const Endpoint endpoint{std::string(without_brackets(host)), static_cast<uint16_t>(port)};
+  const bool is_secure = !options.query_tls_certificate_file.empty();
+  return (is_secure ? std::string(kSecureScheme) : "") + endpoint.to_string();
 }
 
 }  // namespace millrace::engine

@@ -139,17 +139,20 @@ class Program {
 
   Result<std::unique_ptr<QueryServer>> serve(Engine& engine, const Topology& topology) {
     if (options_.query_port == 0) return std::unique_ptr<QueryServer>();
+    if (std::string fault = engine::tls_fault(options_); !fault.empty()) {
+      return Error{ErrorCode::kConfig, std::move(fault)};
+    }
     QueryServerOptions served = engine::server_options(options_);
     served.metrics = &engine.metrics();
     if (!options_.query_token_file.empty()) {
-      Result<engine::TokenTable> tokens = engine::TokenTable::load(options_.query_token_file);
+      auto tokens = engine::TokenTable::follow(options_.query_token_file);
       if (!tokens.ok()) return tokens.status();
-      served.tokens = std::make_shared<const engine::TokenTable>(*std::move(tokens));
+      served.tokens = *std::move(tokens);
     }
     served.peer_key = engine.peer_key();
     const bool has_personal_rows =
         extras_.has_personal_rows != nullptr && extras_.has_personal_rows();
-    served.anonymous = engine::anonymous_rights(options_, served.tokens.get(), has_personal_rows);
+    served.anonymous = engine::anonymous_rights(options_, has_personal_rows);
     auto server = std::make_unique<QueryServer>(std::move(served));
     add_engine_routes(*server, engine, topology);
     if (extras_.add_routes) extras_.add_routes(*server, engine);

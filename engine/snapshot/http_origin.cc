@@ -101,7 +101,7 @@ class HttpOrigin final : public SnapshotOrigin {
 Result<std::unique_ptr<SnapshotOrigin>> open_http_origin(const std::string& endpoint,
                                                          HttpTimeouts timeouts,
                                                          std::stop_token stop, PeerIdentity self) {
-  auto client = HttpClient::open(endpoint, timeouts, std::move(stop));
+  auto client = HttpClient::open(endpoint, timeouts, std::move(stop), self.tls);
   if (!client.ok()) return client.status();
   return std::unique_ptr<SnapshotOrigin>(
       std::make_unique<HttpOrigin>(std::move(*client), endpoint, std::move(self)));

@@ -13,7 +13,7 @@
 #include "millrace/core/result.h"
 
 #include "engine/http/http_client.h"
-#include "engine/secrets/peer_key.h"
+#include "engine/http/peer_identity.h"
 #include "engine/snapshot/manifest.h"
 
 namespace millrace::engine {
@@ -36,13 +36,8 @@ class SnapshotOrigin {
                       const Sink& sink) = 0;
 };
 
-/// How an instance proves itself to others; without a key it asks as anybody.
-struct PeerIdentity {
-  std::string instance;
-  std::shared_ptr<const PeerKey> key;
-};
-/// A peer's query server at `endpoint`, "host:port". With a key it also has to prove its manifests.
-/// Error: `kInvalidArgument`.
+/// A peer's query server at `endpoint`, see `HttpClient::open`. With a key it also has to prove its
+/// manifests. Error: `kInvalidArgument`.
 Result<std::unique_ptr<SnapshotOrigin>> open_http_origin(const std::string& endpoint,
                                                          HttpTimeouts timeouts,
                                                          std::stop_token stop,

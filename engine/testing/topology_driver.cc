@@ -202,8 +202,8 @@ void TopologyDriver::check_store(std::string_view store, const TypeInfo& key,
 std::vector<std::pair<std::string, std::string>> TopologyDriver::all_store_bytes(
     std::string_view store) {
   std::vector<std::pair<std::string, std::string>> rows;
-  const auto scanned = impl_->engine->queries().scan(
-      store, Bytes(), Bytes(), [&](TaskId, Bytes key, const Row& row) {
+  const auto scanned =
+      impl_->engine->queries().scan(store, {}, [&](TaskId, Bytes key, const Row& row) {
         rows.emplace_back(key.to_string(), row.value.to_string());
         return true;
       });

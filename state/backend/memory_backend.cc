@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <mutex>
 #include <utility>
 
@@ -70,13 +71,21 @@ class MemoryReader final : public StoreReader {
   }
 
   // Visiting may take long, so the lock covers only the copy of keys and pointers.
-  Status scan(Bytes from, Bytes to,
+  Status scan(const RowRange& range,
               const std::function<bool(Bytes key, Row row)>& visit) const override {
     std::vector<std::pair<std::string, MemoryBackend::OwnedValue>> found;
     {
       const std::shared_lock lock(table_->mutex);
-      for (auto place = lower(table_->rows, from); before(table_->rows, place, to); ++place) {
-        found.emplace_back(*place);
+      const auto first = lower(table_->rows, range.from);
+      auto last = first;
+      while (before(table_->rows, last, range.to)) ++last;
+      const auto take = [&](const auto& row) {
+        if (found.size() < range.rows_max) found.emplace_back(row);
+      };
+      if (range.is_descending) {
+        std::for_each(std::make_reverse_iterator(last), std::make_reverse_iterator(first), take);
+      } else {
+        std::for_each(first, last, take);
       }
     }
     for (const auto& [key, value] : found) {

@@ -274,7 +274,7 @@ void RocksDbBackend::let_go_of_found() {
 
 std::unique_ptr<StoreIterator> RocksDbBackend::range(size_t store, Bytes from, Bytes to,
                                                      Status& status) {
-  return std::make_unique<RocksDbIterator>(database_, numbers_[store], from, to, status);
+  return std::make_unique<RocksDbIterator>(database_, numbers_[store], RowRange{from, to}, status);
 }
 
 std::shared_ptr<const StoreReader> RocksDbBackend::reader(size_t store) const {

@@ -11,17 +11,25 @@ constexpr const char* kShortRow = "a row shorter than its header";
 
 }  // namespace
 
-RocksDbIterator::RocksDbIterator(std::shared_ptr<Database> database, StoreNumber number, Bytes from,
-                                 Bytes to, Status& status)
+RocksDbIterator::RocksDbIterator(std::shared_ptr<Database> database, StoreNumber number,
+                                 const RowRange& range, Status& status)
     : database_(std::move(database)),
-      upper_(upper_bound_key(number, to)),
+      lower_(database_key(number, range.from)),
+      upper_(upper_bound_key(number, range.to)),
+      lower_slice_(lower_),
       upper_slice_(upper_),
+      is_descending_(range.is_descending),
       failure_(status) {
   rocksdb::ReadOptions options;
   options.iterate_upper_bound = &upper_slice_;
-  options.total_order_seek = !is_in_one_group(from, to);
+  options.total_order_seek = is_descending_ || !is_in_one_group(range.from, range.to);
+  if (is_descending_) options.iterate_lower_bound = &lower_slice_;
   iterator_.reset(database_->db().NewIterator(options));
-  iterator_->Seek(database_key(number, from));
+  if (is_descending_) {
+    iterator_->SeekToLast();
+  } else {
+    iterator_->Seek(lower_);
+  }
   settle();
 }
 
@@ -31,7 +39,11 @@ Bytes RocksDbIterator::key() const {
 }
 
 void RocksDbIterator::next() {
-  iterator_->Next();
+  if (is_descending_) {
+    iterator_->Prev();
+  } else {
+    iterator_->Next();
+  }
   settle();
 }
 
@@ -68,11 +80,14 @@ Result<StoreReader::OwnedRow> RocksDbReader::get(Bytes key) const {
   return OwnedRow{row.value.to_string(), row.timestamp_ms};
 }
 
-Status RocksDbReader::scan(Bytes from, Bytes to,
+Status RocksDbReader::scan(const RowRange& range,
                            const std::function<bool(Bytes key, Row row)>& visit) const {
+  if (range.rows_max == 0) return {};
   Status status;
-  RocksDbIterator rows(database_, number_, from, to, status);
-  while (rows.valid() && visit(rows.key(), rows.row())) rows.next();
+  RocksDbIterator rows(database_, number_, range, status);
+  for (size_t left = range.rows_max; rows.valid() && visit(rows.key(), rows.row()) && --left > 0;) {
+    rows.next();
+  }
   return status;
 }
 

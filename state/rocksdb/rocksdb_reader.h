@@ -13,12 +13,13 @@
 
 namespace millrace {
 
-/// Walks a store's committed rows as they were when the iterator was created.
+/// Walks a store's committed rows as they were when the iterator was created, in the order of the
+/// range.
 class RocksDbIterator final : public StoreIterator {
  public:
   /// Rows with from <= key < to; a null bound is open. A failure ends the walk and goes into
   /// `status`, which must outlive this.
-  RocksDbIterator(std::shared_ptr<Database> database, StoreNumber number, Bytes from, Bytes to,
+  RocksDbIterator(std::shared_ptr<Database> database, StoreNumber number, const RowRange& range,
                   Status& status);
 
   bool valid() const override { return valid_; }
@@ -30,8 +31,11 @@ class RocksDbIterator final : public StoreIterator {
   void settle();
 
   std::shared_ptr<Database> database_;
+  std::string lower_;
   std::string upper_;
+  rocksdb::Slice lower_slice_;
   rocksdb::Slice upper_slice_;
+  bool is_descending_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
   Status& failure_;
   bool valid_ = false;
@@ -46,7 +50,7 @@ class RocksDbReader final : public StoreReader {
       : database_(std::move(database)), number_(number) {}
 
   Result<OwnedRow> get(Bytes key) const override;
-  Status scan(Bytes from, Bytes to,
+  Status scan(const RowRange& range,
               const std::function<bool(Bytes key, Row row)>& visit) const override;
 
  private:

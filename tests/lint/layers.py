@@ -16,7 +16,7 @@ ALLOWED = {
 # Public headers and the files directly in the layer's folder belong to no room.
 ROOMS = {
     "engine": (
-        "base secrets clients config output broadcast task metrics commit http queries"
+        "base secrets clients config output broadcast task metrics commit http client queries"
         " snapshot plan group restore kafka topics loop testing run"
     ).split(),
     "state": "rows backend buffer rocksdb timers".split(),
@@ -37,8 +37,11 @@ CONFINED = [
     ),
     (
         re.compile(r"^openssl/"),
-        re.compile(r"^engine/secrets/(bearer|peer_key|sealing)\.cc$"),
-        "libcrypto",
+        re.compile(
+            r"^(engine/secrets/(bearer|peer_key|sealing)\.cc|engine/http/tls\.cc"
+            r"|tests/unit/http/certificate\.h)$"
+        ),
+        "OpenSSL",
     ),
     (re.compile(r"^prometheus/"), re.compile(r"^engine/metrics/metrics\.cc$"), "prometheus-cpp"),
     (re.compile(r"^(oneapi/)?tbb[/.]"), re.compile(r"^engine/base/scheduler\.cc$"), "oneTBB"),

@@ -76,7 +76,7 @@ Finding Checks::store(const std::string& instance, const Engine& engine, const S
   if (fold == nullptr) return {};
   std::map<std::string, std::string> rows;
   const Result<StatePosition> scanned = engine.queries().scan_partition(
-      spec.name, changelog.partition, {}, {}, [&](TaskId, Bytes key, const Row& row) {
+      spec.name, changelog.partition, {}, [&](TaskId, Bytes key, const Row& row) {
         rows.emplace(key.to_string(), row.value.to_string());
         return true;
       });

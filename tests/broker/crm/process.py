@@ -24,9 +24,10 @@ def free_port():
 
 class Instance:
     """One crm_materializer process; `options` are flags of its own. Instances of one `application`
-    share its work."""
+    share its work. `tls`: the context by which to ask it; None: in the clear."""
 
-    def __init__(self, programs, bootstrap, work, name, options=(), application=None):
+    def __init__(self, programs, bootstrap, work, name, options=(), application=None, tls=None):
+        self.tls = tls
         self.command = [
             str(programs / "crm_materializer"), "--bootstrap.servers", bootstrap,
             "--application.id", application or name, "--state.dir", str(work / f"{name}-state"),
@@ -44,14 +45,22 @@ class Instance:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(30)
 
-    def get(self, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+    def ask(self, path, timeout_s=10):
+        """Status, body and headers."""
+        if self.tls is None:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        else:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout_s,
+                                                     context=self.tls)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            return answer.status, json.loads(answer.read()), answer.headers
         finally:
             connection.close()
+
+    def get(self, path):
+        return self.ask(path)[:2]
 
     def wait_running(self):
         end = time.monotonic() + DRAIN_TIMEOUT_S
@@ -90,6 +99,20 @@ class Instance:
     def stop(self):
         self.process.terminate()
         return self.process.wait(40)
+
+
+def wait_shared(instances):
+    """Until all have tasks, and nothing is left to do."""
+    end = time.monotonic() + DRAIN_TIMEOUT_S
+    for instance in instances:
+        instance.wait_caught_up()
+    while not all(instance.get("/v1/ready")[0] == 200 and instance.get("/v1/health")[1]["tasks"]
+                  for instance in instances):
+        if time.monotonic() > end:
+            raise RuntimeError("the instances do not share the tasks, see their logs")
+        time.sleep(0.5)
+    for instance in instances:
+        instance.wait_caught_up()
 
 
 def load(programs, bootstrap, topic, records):

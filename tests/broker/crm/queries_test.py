@@ -8,12 +8,11 @@ Without a key of the instances nobody answers for such a one; with it, both give
 
 import secrets
 import sys
-import time
 
 from arguments import add_registry, find_registry, parser_of
 from compare import Report, check_queries
 from oracle import Expected
-from process import DRAIN_TIMEOUT_S, Instance, load_registry, with_kafka
+from process import Instance, load_registry, wait_shared, with_kafka
 
 APPLICATION = "crm-queries"
 
@@ -21,20 +20,6 @@ APPLICATION = "crm-queries"
 def start(args, bootstrap, work, options):
     return [Instance(args.bin, bootstrap, work, f"{APPLICATION}-{number}", options, APPLICATION)
             for number in range(2)]
-
-
-def wait_shared(instances):
-    """Until both have tasks, and nothing is left to do."""
-    end = time.monotonic() + DRAIN_TIMEOUT_S
-    for instance in instances:
-        instance.wait_caught_up()
-    while not all(instance.get("/v1/ready")[0] == 200 and instance.get("/v1/health")[1]["tasks"]
-                  for instance in instances):
-        if time.monotonic() > end:
-            raise RuntimeError("the instances do not share the tasks, see their logs")
-        time.sleep(0.5)
-    for instance in instances:
-        instance.wait_caught_up()
 
 
 def stop(instances, report):

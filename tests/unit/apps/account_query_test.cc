@@ -65,18 +65,21 @@ class FakeQueries final : public Queries {
     if (found != rows_.end()) answer.row = StoreReader::OwnedRow{found->second, 1};
     return answer;
   }
-  Result<std::vector<StatePosition>> scan(std::string_view, Bytes, Bytes,
+  Result<std::vector<StatePosition>> scan(std::string_view, const RowRange&,
                                           const RowVisitor&) const override {
     return std::vector<StatePosition>();
   }
-  Result<StatePosition> scan_partition(std::string_view store, int32_t partition, Bytes from,
-                                       Bytes to, const RowVisitor& visit) const override {
+  Result<int32_t> partitions_of(std::string_view) const override { return 1; }
+  Result<StatePosition> scan_partition(std::string_view store, int32_t partition,
+                                       const RowRange& range,
+                                       const RowVisitor& visit) const override {
     EXPECT_EQ(partition, 2);
     if (!derives_entitlements && store == crm::kEntitlementStateStore) {
       return Error{ErrorCode::kInvalidArgument, "no such store"};
     }
     for (const auto& [at, value] : rows_) {
-      if (at.first != store || Bytes(at.second) < from || !(Bytes(at.second) < to)) continue;
+      if (at.first != store || Bytes(at.second) < range.from) continue;
+      if (!(Bytes(at.second) < range.to)) continue;
       if (!visit({1, partition}, Bytes(at.second), {Bytes(value), 1})) break;
     }
     return StatePosition();

@@ -11,20 +11,16 @@ using ::testing::Contains;
 
 TEST(QuerySettings, OnlyAServerOnLoopbackIsOperatedWithoutAToken) {
   EngineOptions options;
-  EXPECT_TRUE(anonymous_rights(options, nullptr, false).has(Right::kOperate));
-  const TokenTable none;
-  EXPECT_FALSE(anonymous_rights(options, &none, false).has(Right::kOperate));
+  EXPECT_TRUE(anonymous_rights(options, false).has(Right::kOperate));
   options.query_host = "0.0.0.0";
-  EXPECT_EQ(anonymous_rights(options, nullptr, false), (Rights{Right::kRead, Right::kRaw}));
+  EXPECT_EQ(anonymous_rights(options, false), (Rights{Right::kRead, Right::kRaw}));
 }
 
 TEST(QuerySettings, RawRowsAreClosedOnceTheyHoldPersonalData) {
   const EngineOptions options;
-  EXPECT_TRUE(anonymous_rights(options, nullptr, false).has(Right::kRaw));
-  EXPECT_FALSE(anonymous_rights(options, nullptr, true).has(Right::kRaw));
-  const TokenTable none;
-  EXPECT_TRUE(anonymous_rights(options, &none, false).empty()) << "tokens close everything";
-  EXPECT_FALSE(anonymous_rights(options, nullptr, false).has(Right::kPersonal));
+  EXPECT_TRUE(anonymous_rights(options, false).has(Right::kRaw));
+  EXPECT_FALSE(anonymous_rights(options, true).has(Right::kRaw));
+  EXPECT_FALSE(anonymous_rights(options, false).has(Right::kPersonal));
 }
 
 TEST(QuerySettings, AdvertiseWhatOthersCanConnectTo) {
@@ -41,6 +37,19 @@ TEST(QuerySettings, AdvertiseWhatOthersCanConnectTo) {
   options.query_advertised_host = "crm-1.example.com";
   EXPECT_EQ(advertised_endpoint(options, 80), "crm-1.example.com:80");
   EXPECT_THAT(server_options(options).allowed_hosts, Contains("crm-1.example.com"));
+  options.query_tls_certificate_file = "/c.pem";
+  EXPECT_EQ(advertised_endpoint(options, 80), "https://crm-1.example.com:80");
+}
+
+TEST(QuerySettings, TlsNeedsCertificateAndKey) {
+  EngineOptions options;
+  EXPECT_EQ(tls_fault(options), "");
+  options.query_tls_authority_file = "/ca.pem";
+  EXPECT_NE(tls_fault(options), "");
+  options.query_tls_certificate_file = "/c.pem";
+  EXPECT_NE(tls_fault(options), "");
+  options.query_tls_key_file = "/k.pem";
+  EXPECT_EQ(tls_fault(options), "");
 }
 
 TEST(QuerySettings, AreCheckedWhenTheyAreRead) {

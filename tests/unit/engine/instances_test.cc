@@ -76,7 +76,7 @@ TEST_F(Instances, AQueryForATaskThatIsElsewhereSaysSo) {
   EXPECT_GT(here, 0);
   EXPECT_LT(here, kKeys);
   int scanned = 0;
-  const auto seen = cluster_["a"].queries().scan("rows", {}, {}, [&](TaskId, Bytes, Row) {
+  const auto seen = cluster_["a"].queries().scan("rows", {}, [&](TaskId, Bytes, Row) {
     ++scanned;
     return true;
   });

@@ -9,9 +9,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <zlib.h>
 
 #include "millrace/engine/metrics.h"
 
+#include "engine/http/gzip.h"
 #include "engine/http/token_table.h"
 #include "engine/secrets/bearer.h"
 #include "tests/unit/http/raw_client.h"
@@ -36,13 +38,15 @@ HttpRoute route_of(std::string pattern, Right right) {
           .handler = echo};
 }
 
-std::shared_ptr<const engine::TokenTable> tokens() {
+std::shared_ptr<engine::Reloaded<const engine::TokenTable>> tokens() {
   Result<engine::TokenTable> table = engine::TokenTable::parse(
       "reader read saltsalt " + engine::salted_hash("saltsalt", "r3ader") +
-          "\nadmin raw,read x1234567 " + engine::salted_hash("x1234567", "s3cret"),
+          "\nadmin raw,read x1234567 " + engine::salted_hash("x1234567", "s3cret") +
+          "\nanonymous read",
       "test");
   EXPECT_TRUE(table.ok()) << table.message();
-  return std::make_shared<const engine::TokenTable>(*std::move(table));
+  return engine::Reloaded<const engine::TokenTable>::fixed(
+      std::make_shared<const engine::TokenTable>(*std::move(table)));
 }
 
 class ServerTest : public ::testing::Test {
@@ -291,6 +295,36 @@ TEST_F(ServerTest, StopsWhileAClientIsConnected) {
 TEST(QueryServer, AnAddressThatCannotBeUsedIsAConfigError) {
   QueryServer server({.host = "not an address"});
   EXPECT_EQ(server.start().code(), ErrorCode::kConfig);
+}
+
+TEST_F(ServerTest, ALongAnswerIsPackedForWhoTakesIt) {
+  start();
+  const std::string packed =
+      ask("GET /v1/large" + kClose + "Accept-Encoding: br, gzip;q=0.5\r\n\r\n");
+  EXPECT_THAT(packed, HasSubstr("Content-Encoding: gzip\r\n"));
+  const std::string body = packed.substr(packed.find("\r\n\r\n") + 4);
+  EXPECT_LT(body.size(), 1U << 20);
+  z_stream stream{};
+  ASSERT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
+  std::string whole(65 << 20, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(body.data()));
+  stream.avail_in = static_cast<uInt>(body.size());
+  stream.next_out = reinterpret_cast<Bytef*>(whole.data());
+  stream.avail_out = static_cast<uInt>(whole.size());
+  EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
+  EXPECT_EQ(stream.total_out, 64U << 20);
+  inflateEnd(&stream);
+  EXPECT_THAT(ask("GET /v1/accounts/a" + kClose + "Accept-Encoding: gzip\r\n\r\n"),
+              HasSubstr("[a]"));
+}
+
+TEST(Gzip, IsUsedForWhoNamesIt) {
+  for (const char* header : {"gzip", "GZIP", "br, gzip", "gzip;q=0.1,br", "deflate , gzip ; q=1"}) {
+    EXPECT_TRUE(engine::accepts_gzip(header)) << header;
+  }
+  for (const char* header : {"", "br", "gzip;q=0", "gzip; q=0.000", "xgzip", "gzipped", "*"}) {
+    EXPECT_FALSE(engine::accepts_gzip(header)) << header;
+  }
 }
 
 }  // namespace millrace::query_server_test

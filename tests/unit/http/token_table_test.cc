@@ -1,8 +1,10 @@
 #include "engine/http/token_table.h"
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -84,6 +86,32 @@ TEST(Bearer, IsTheTextBehindTheScheme) {
   for (const char* header : {"", "Bearer", "Bearer ", "s3cret", "Basic s3cret"}) {
     EXPECT_EQ(bearer_token(header), "") << header;
   }
+}
+
+/// Replaces the file at once, so that nobody reads half of it.
+void replace(const fs::path& file, const std::string& text) {
+  const fs::path next = file.string() + ".next";
+  std::ofstream(next) << text;
+  fs::permissions(next, fs::perms::owner_read);
+  fs::rename(next, file);
+}
+
+TEST(TokenTable, AChangedFileIsReadAgain) {
+  const TempDirectory directory;
+  const fs::path file = directory.path() / "tokens";
+  replace(file, kLine);
+  const auto followed = TokenTable::follow(file);
+  ASSERT_TRUE(followed.ok()) << followed.message();
+  ASSERT_NE((*followed)->get()->find("s3cret"), nullptr);
+  replace(file, "anonymous read\n");
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while ((*followed)->get()->find("s3cret") != nullptr) {
+    ASSERT_LT(std::chrono::steady_clock::now(), until) << "the token was withdrawn";
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  replace(file, "nonsense\n");
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'200));
+  EXPECT_EQ((*followed)->get()->anonymous(), (Rights{Right::kRead})) << "the former rights stay";
 }
 
 }  // namespace millrace::engine::token_table_test

@@ -9,6 +9,8 @@
 
 #include "engine/queries/router.h"
 #include "engine/testing/manual_clock.h"
+#include "engine/testing/memory_broker.h"
+#include "tests/unit/http/certificate.h"
 #include "tests/unit/queries/key_file.h"
 #include "tests/unit/temp_directory.h"
 
@@ -22,8 +24,13 @@ constexpr TaskId kTask{0, 0};
 /// task.
 class OtherInstance {
  public:
-  OtherInstance(std::string name, std::shared_ptr<const PeerKey> key)
-      : name_(std::move(name)), server_({.threads = 2, .peer_key = std::move(key)}) {
+  OtherInstance(std::string name, std::shared_ptr<const PeerKey> key,
+                const CertificateFiles& files = {})
+      : name_(std::move(name)),
+        server_({.threads = 2,
+                 .tls_certificate_file = files.certificate,
+                 .tls_key_file = files.key,
+                 .peer_key = std::move(key)}) {
     server_.route({.method = HttpMethod::kPost,
                    .pattern = kPeerRowsPath,
                    .right = Right::kPeer,
@@ -33,7 +40,7 @@ class OtherInstance {
                    .handler = [this](const HttpRequest& request) { return answer(request); }});
     const Result<int> port = server_.start();
     EXPECT_TRUE(port.ok());
-    endpoint_ = "127.0.0.1:" + std::to_string(*port);
+    endpoint_ = (files.key.empty() ? "" : "https://") + ("127.0.0.1:" + std::to_string(*port));
   }
 
   PeerView::Holder holder() const { return {name_, endpoint_}; }
@@ -75,21 +82,29 @@ class RoutedQueriesTest : public ::testing::Test {
     sub_topology.partitions = 1;
     sub_topology.stores.emplace_back();
     sub_topology.stores.back().spec = &spec_;
-    local_.define_stores({&sub_topology, 1});
+    local_.define({&sub_topology, 1});
   }
 
   void publish(PeerView::Holder active, std::vector<PeerView::Holder> standbys = {}) {
+    publish(router_, std::move(active), std::move(standbys));
+  }
+  static void publish(Router& router, PeerView::Holder active,
+                      std::vector<PeerView::Holder> standbys = {}) {
     PeerView view{.self = "a", .tasks = {}};
     view.tasks[kTask] = {std::move(active), std::move(standbys)};
-    router_.directory().publish(std::move(view));
+    router.directory().publish(std::move(view));
   }
   /// The row that answers, as "instance" or the error's status.
   std::string ask(std::map<std::string, std::string> parameters = {},
                   std::chrono::milliseconds wait = std::chrono::seconds(20)) {
+    return ask(router_, std::move(parameters), wait);
+  }
+  std::string ask(const Router& router, std::map<std::string, std::string> parameters = {},
+                  std::chrono::milliseconds wait = std::chrono::seconds(20)) {
     HttpRequest request;
     request.parameters = std::move(parameters);
     request.deadline = std::chrono::steady_clock::now() + wait;
-    HttpAnswer answer = router_.answer(request, [](const Queries& queries) {
+    HttpAnswer answer = router.answer(request, [](const Queries& queries) {
       const Result<StoreAnswer> row = queries.get("rows", Bytes("k"));
       if (!row.ok()) return error_answer(row.error());
       return HttpAnswer{.body = row->row->value};
@@ -107,7 +122,9 @@ class RoutedQueriesTest : public ::testing::Test {
   const std::shared_ptr<const PeerKey> key_ = key_of(write_key(directory_.path() / "key", '1'));
   const std::shared_ptr<const PeerKey> other_key_ =
       key_of(write_key(directory_.path() / "other", '2'));
-  Router router_{local_, "a", key_};
+  testing::MemoryBroker broker_;
+  const std::unique_ptr<ClientFactory> clients_ = broker_.clients();
+  Router router_{local_, *clients_, {"a", key_}};
   OtherInstance b_{"b", key_};
   OtherInstance c_{"c", key_};
   std::string message_;
@@ -118,6 +135,22 @@ TEST_F(RoutedQueriesTest, AsksTheOwnerOfThePlan) {
   EXPECT_EQ(ask(), "b");
   EXPECT_EQ(ask(), "b") << "over the connection that was kept";
   EXPECT_EQ(c_.asked, 0);
+}
+
+TEST_F(RoutedQueriesTest, AsksOverTlsAndOnlyWhoHasACertificate) {
+  const CertificateFiles files = write_certificate(directory_.path(), "server");
+  const CertificateFiles others = write_certificate(directory_.path(), "others");
+  OtherInstance secure("secure", key_, files);
+  OtherInstance unknown("unknown", key_, others);
+  const auto tls = open_client_tls(files.certificate);
+  ASSERT_TRUE(tls.ok()) << tls.message();
+  Router router(local_, *clients_, {"a", key_, *tls});
+  publish(router, secure.holder());
+  EXPECT_EQ(ask(router), "secure");
+  EXPECT_EQ(ask(router), "secure") << "over the connection that was kept";
+  publish(router, unknown.holder());
+  EXPECT_EQ(ask(router), "503");
+  EXPECT_EQ(unknown.asked, 0);
 }
 
 TEST_F(RoutedQueriesTest, AsksAgainWhenThePlanChanges) {

@@ -1,18 +1,15 @@
 // Three instances in memory, each with a server on a real socket.
-#include <map>
-#include <memory>
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include "millrace/engine/query_router.h"
-#include "millrace/engine/query_server.h"
-
-#include "cluster.h"
 #include "small_topologies.h"
-#include "tests/unit/http/raw_client.h"
-#include "tests/unit/queries/key_file.h"
-#include "tests/unit/temp_directory.h"
+#include "tests/unit/queries/served_cluster.h"
 
 namespace millrace::engine::router_test {
 
@@ -20,90 +17,31 @@ using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using Json = nlohmann::json;
 
-constexpr int kPartitions = 6;
 constexpr int kKeys = 20;
 
 Result<Topology> counting() {
   return scripted({.process = count_up, .with_store = true});
 }
 
-class RouterTest : public ::testing::Test {
+class RouterTest : public ServedCluster {
  protected:
-  RouterTest() : cluster_(counting, kPartitions) {
-    cluster_.options.query_peer_key_file = write_key(directory_.path() / "key", '1');
-  }
-  ~RouterTest() override {
-    for (auto& [name, server] : servers_) server->stop();
-  }
+  RouterTest() : ServedCluster(counting, 6) {}
 
-  void start(const std::string& name) {
-    ASSERT_TRUE(cluster_.start(name).ok());
-    Engine& engine = cluster_[name];
-    auto server = std::make_unique<QueryServer>(QueryServerOptions{
-        .threads = 1, .anonymous = Rights::all(), .peer_key = engine.peer_key()});
-    add_engine_routes(*server, engine, topology_);
-    // The row of a key, and then the row of the key that is named like its value.
-    server->route({.pattern = "/v1/chains/{key}",
-                   .parameters = {{.name = "key"}},
-                   .handler = [&engine](const HttpRequest& request) {
-                     return engine.router().answer(
-                         request, [key = request.arguments.front()](const Queries& queries) {
-                           return chain(queries, key);
-                         });
-                   }});
-    const Result<int> port = server->start();
-    ASSERT_TRUE(port.ok());
-    ports_[name] = *port;
-    engine.advertise("127.0.0.1:" + std::to_string(*port));
-    servers_[name] = std::move(server);
+  struct Answer {
+    int status = 0;
+    std::string position;
+    Json body;
+  };
+  Answer ask(const std::string& name, const std::string& target) const {
+    const Reply reply = fetch(name, target);
+    return {reply.status, reply.position, Json::parse(reply.body, nullptr, false)};
   }
   void start_three() {
     for (const char* name : {"a", "b", "c"}) start(name);
     for (int i = 0; i < 2 * kKeys; ++i) cluster_.pipe("left", key(i % kKeys), "v");
     settle();
   }
-  void kill(const std::string& name) {
-    servers_.at(name)->stop();
-    servers_.erase(name);
-    cluster_.kill(name);
-  }
-  /// Until reports have come round too.
-  void settle() {
-    for (int i = 0; i < 20; ++i) {
-      ASSERT_TRUE(cluster_.settle().ok());
-      cluster_.clock.advance(1'000);
-      ASSERT_TRUE(cluster_.turn(5).ok());
-    }
-  }
-  static HttpAnswer chain(const Queries& queries, const std::string& key) {
-    const Result<StoreAnswer> first = queries.get("rows", Bytes(key));
-    if (!first.ok()) return error_answer(first.error());
-    const std::string next = "k" + first->row->value;
-    const Result<StoreAnswer> second = queries.get("rows", Bytes(next));
-    if (!second.ok()) return error_answer(second.error());
-    return {.body = Json{{"owners", {first->position.instance, second->position.instance}},
-                         {"value", second->row->value}}
-                        .dump()};
-  }
   static std::string key(int i) { return "k" + std::to_string(i); }
-
-  struct Answer {
-    int status = 0;
-    Json body;
-  };
-  Answer ask(const std::string& name, const std::string& target) {
-    const RawClient client(ports_.at(name));
-    client.send("GET " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    const std::string text = client.read_all();
-    return {std::stoi(text.substr(9, 3)),
-            Json::parse(text.substr(text.find("\r\n\r\n") + 4), nullptr, false)};
-  }
-
-  TempDirectory directory_;
-  Cluster cluster_;
-  const Topology topology_ = *counting();
-  std::map<std::string, std::unique_ptr<QueryServer>> servers_;
-  std::map<std::string, int> ports_;
 };
 
 TEST_F(RouterTest, AnyInstanceAnswersForAnyKeyAndSaysWhoHadIt) {
@@ -207,6 +145,31 @@ TEST_F(RouterTest, AKilledInstanceCostsNoAnswerThatMayBeStale) {
     }
   }
   EXPECT_GT(by_standby, 0);
+}
+
+TEST_F(RouterTest, PagesOfAStoreComeFromAllInstances) {
+  start_three();
+  for (const std::string order : {"asc", "desc"}) {
+    std::vector<std::string> keys;
+    std::string page;
+    for (int i = 0; i < 2 * kKeys; ++i) {
+      const std::string name(1, static_cast<char>('a' + i % 3));
+      const Answer answer = ask(name, "/v1/stores/rows/rows?limit=3&prefix=k&order=" + order +
+                                          (page.empty() ? "" : "&page=" + page));
+      ASSERT_EQ(answer.status, 200) << answer.body;
+      EXPECT_THAT(answer.body["positions"], SizeIs(6));
+      for (const auto& row : answer.body["rows"]) keys.push_back(row["key"]);
+      if (answer.body["next"].is_null()) break;
+      page = answer.body["next"];
+    }
+    EXPECT_THAT(keys, SizeIs(kKeys));
+    EXPECT_TRUE(order == "asc" ? std::ranges::is_sorted(keys)
+                               : std::ranges::is_sorted(keys, std::greater<>()));
+  }
+  EXPECT_EQ(ask("a", "/v1/stores/rows/rows?prefix=k&from=a").status, 400);
+  EXPECT_EQ(ask("a", "/v1/stores/rows/rows?page=nonsense").status, 400);
+  EXPECT_EQ(ask("a", "/v1/stores/rows/rows?limit=1001").status, 400);
+  EXPECT_EQ(ask("a", "/v1/stores/none/rows").status, 400);
 }
 
 TEST_F(RouterTest, ReportsWithoutProofAreNobodys) {

@@ -100,7 +100,7 @@ inline Content content_of(KeyValueStore& store) {
 
 inline Content committed(const TaskState& state, std::string_view name) {
   Content content;
-  const Status status = state.reader(name)->scan({}, {}, [&](Bytes key, Row row) {
+  const Status status = state.reader(name)->scan({}, [&](Bytes key, Row row) {
     content[key.to_string()] = {row.value.to_string(), row.timestamp_ms};
     return true;
   });

@@ -89,13 +89,37 @@ TEST_P(TaskStateTest, AScanStopsWhenItsVisitorSaysSo) {
   commit(*state_, 1);
   std::vector<std::string> seen;
   ASSERT_TRUE(state_->reader("rows")
-                  ->scan("b", "d",
+                  ->scan({"b", "d"},
                          [&](Bytes key, Row) {
                            seen.push_back(key.to_string());
                            return seen.size() < 1;
                          })
                   .ok());
   EXPECT_THAT(seen, ElementsAre("b"));
+}
+
+TEST_P(TaskStateTest, ReadersScanInBothDirectionsUpToALimit) {
+  for (const char* const key : {"a", "b", "c", "d"}) rows().put(key, key, 1);
+  commit(*state_, 1);
+  const auto keys_of = [&](const RowRange& range) {
+    std::string keys;
+    EXPECT_TRUE(state_->reader("rows")
+                    ->scan(range,
+                           [&](Bytes key, Row row) {
+                             EXPECT_EQ(row.value, key);
+                             keys += key.view();
+                             return true;
+                           })
+                    .ok());
+    return keys;
+  };
+  EXPECT_EQ(keys_of({}), "abcd");
+  EXPECT_EQ(keys_of({.is_descending = true}), "dcba");
+  EXPECT_EQ(keys_of({.from = "b", .to = "d", .is_descending = true}), "cb");
+  EXPECT_EQ(keys_of({.from = "b", .rows_max = 2}), "bc");
+  EXPECT_EQ(keys_of({.to = "d", .is_descending = true, .rows_max = 1}), "c");
+  EXPECT_EQ(keys_of({.rows_max = 0}), "");
+  EXPECT_EQ(keys_of({.from = "x", .is_descending = true}), "");
 }
 
 TEST_P(TaskStateTest, AScanMergesTheThreeLayers) {
@@ -245,7 +269,7 @@ TEST_P(TaskStateTest, AScanBesideCommitsSeesOneOfThemWhole) {
   std::thread query([&] {
     while (!done || scans == 0) {
       std::set<std::string> seen;
-      const Status status = reader->scan({}, {}, [&](Bytes, Row row) {
+      const Status status = reader->scan({}, [&](Bytes, Row row) {
         seen.insert(row.value.to_string());
         return true;
       });

@@ -73,10 +73,14 @@ struct HttpRequest {
   std::optional<int64_t> integer(const std::string& parameter) const;
 };
 
+/// The header of `HttpAnswer::position`.
+inline constexpr const char* kPositionHeader = "Millrace-Position";
+
 struct HttpAnswer {
   unsigned status = 200;
   std::string body{};
   std::string content_type = "application/json";
+  std::string position{};  ///< token of the state that it comes from, in a header; empty: none
   /// Instead of `body`: sent piece by piece, the part that the request's `Range: bytes=…` names.
   std::shared_ptr<const engine::File> file{};
   /// Instead of the rest: makes the answer on a thread that may wait for others.

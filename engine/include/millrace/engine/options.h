@@ -82,7 +82,10 @@ struct EngineOptions {
   int query_threads = 4;
   int query_connections_max = 512;
   int query_connections_per_address = 256;
-  std::filesystem::path query_token_file;     ///< callers and the hashes of their tokens
+  std::filesystem::path query_tls_certificate_file;  ///< empty: connections are in the clear
+  std::filesystem::path query_tls_key_file;
+  std::filesystem::path query_tls_authority_file;  ///< of other instances; empty: the system's
+  std::filesystem::path query_token_file;          ///< callers and the hashes of their tokens
   std::filesystem::path query_peer_key_file;  ///< by which instances prove themselves to each other
 
   std::string log_level = "info";

@@ -71,15 +71,18 @@ class Queries {
   virtual Result<StoreAnswer> get(std::string_view store, Bytes key,
                                   Bytes partition_key = {}) const = 0;
 
-  /// Visits rows with from <= key < to (a null bound is open) until `visit` returns false: task by
-  /// task, each in ascending key order on one snapshot. Returns the positions of all tasks seen.
+  /// Visits the rows of `range` until `visit` returns false: task by task, each on one snapshot and
+  /// at most `rows_max` of it. Returns the positions of all tasks seen.
   using RowVisitor = std::function<bool(TaskId task, Bytes key, Row row)>;
-  virtual Result<std::vector<StatePosition>> scan(std::string_view store, Bytes from, Bytes to,
+  virtual Result<std::vector<StatePosition>> scan(std::string_view store, const RowRange& range,
                                                   const RowVisitor& visit) const = 0;
   /// The same for one partition; errors when its task is not here.
   virtual Result<StatePosition> scan_partition(std::string_view store, int32_t partition,
-                                               Bytes from, Bytes to,
+                                               const RowRange& range,
                                                const RowVisitor& visit) const = 0;
+
+  /// Into how many tasks the store is divided, over all instances.
+  virtual Result<int32_t> partitions_of(std::string_view store) const = 0;
 
   /// Every task this instance holds, by id.
   virtual std::vector<TaskInfo> tasks() const = 0;

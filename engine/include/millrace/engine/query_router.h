@@ -23,13 +23,13 @@ class QueryRouter {
   /// for other instances, up to `request.deadline`, only in the part that the answer leaves for
   /// `later`.
   ///
-  /// Parameters of `request` say whether a standby may answer when the owner does not: see
-  /// `staleness_parameters`. A position tells who answered and how far behind he was.
+  /// Parameters of `request` say which states may answer: see `state_parameters`. A position tells
+  /// who answered and how far behind he was; `HttpAnswer::position` includes all that was read.
   virtual HttpAnswer answer(const HttpRequest& request, MakeAnswer make) const = 0;
 };
 
 /// `stale=ok`, `max_lag_records`, `max_lag_ms`: any of them lets standbys answer, as far behind as
-/// the last two say.
-std::vector<HttpParameter> staleness_parameters();
+/// the last two say. `min_position`: a token that the answer has to include.
+std::vector<HttpParameter> state_parameters();
 
 }  // namespace millrace

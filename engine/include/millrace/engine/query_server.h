@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,15 +17,21 @@ class Metrics;
 namespace engine {
 class PeerKey;
 class TokenTable;
+template <class T>
+class Reloaded;
 }  // namespace engine
 
 struct QueryServerOptions {
   std::string host = "127.0.0.1";
   int port = -1;    ///< −1: any free port
   int threads = 4;  ///< requests answered at a time
-  /// Callers with `Authorization: Bearer <token>`; null: nobody has a token.
-  std::shared_ptr<const engine::TokenTable> tokens{};
-  Rights anonymous{Right::kRead};  ///< of a caller without a valid token
+  /// PEM files, see `query.tls.certificate.file`; empty: connections are in the clear.
+  std::filesystem::path tls_certificate_file{};
+  std::filesystem::path tls_key_file{};
+  /// Callers with `Authorization: Bearer <token>`, and the rights of others; null: nobody has a
+  /// token.
+  std::shared_ptr<engine::Reloaded<const engine::TokenTable>> tokens{};
+  Rights anonymous{Right::kRead};  ///< of all callers, without `tokens`
   /// By which other instances prove who they are; null: no request is one of theirs.
   std::shared_ptr<const engine::PeerKey> peer_key{};
   /// Names in a request's Host header, beside addresses and localhost; "*": any. A web page whose
@@ -65,7 +72,8 @@ class QueryServer {
 };
 
 /// The routes of every instance: `/v1/live`, `/v1/ready`, `/v1/health`, `/v1/metrics`,
-/// `/v1/topology`, `/v1/stores/{store}`; by POST `/v1/pause`, `/v1/resume` and `/v1/drain`;
+/// `/v1/topology`, `/v1/stores/{store}`, `/v1/stores/{store}/rows`, `/v1/token`; by POST
+/// `/v1/pause`, `/v1/resume` and `/v1/drain`;
 /// `/v1/snapshots/…` for other instances if this one keeps some. `engine` must outlive the running
 /// server.
 void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology);

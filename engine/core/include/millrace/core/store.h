@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +18,14 @@ struct Row {
   int64_t timestamp_ms = 0;
 
   explicit operator bool() const { return !value.is_null(); }
+};
+
+/// Rows of a store to visit: those with from <= key < to, a null bound is open.
+struct RowRange {
+  Bytes from{};
+  Bytes to{};
+  bool is_descending = false;
+  size_t rows_max = SIZE_MAX;
 };
 
 /// Walks rows in ascending order of the key's unsigned bytes. Views die at `next`.
@@ -61,9 +70,8 @@ class StoreReader {
   };
   /// Error: `kNotFound` when there is no row, `kStoreIo` when the disk fails.
   virtual Result<OwnedRow> get(Bytes key) const = 0;
-  /// Visits rows with from <= key < to in ascending order on one consistent snapshot until
-  /// `visit` returns false.
-  virtual Status scan(Bytes from, Bytes to,
+  /// Visits the rows of `range` on one consistent snapshot until `visit` returns false.
+  virtual Status scan(const RowRange& range,
                       const std::function<bool(Bytes key, Row row)>& visit) const = 0;
 };
 

@@ -1,0 +1,277 @@
+#include "millrace/engine/client.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <stop_token>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/base/endpoint.h"
+#include "engine/base/hexadecimal.h"
+#include "engine/client/position_token.h"
+#include "engine/http/http_client.h"
+#include "engine/http/request_parameters.h"
+
+namespace millrace::client {
+namespace {
+
+using engine::HttpClient;
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kPlainScheme = "http://";
+constexpr int64_t kConnectMs = 1'000;
+constexpr uint64_t kAnswerBytesMax = 64 << 20;
+constexpr size_t kIdlePerServerMax = 8;
+
+std::string target_of(std::string_view path, const std::map<std::string, std::string>& parameters) {
+  std::string target(path);
+  char separator = path.find('?') == std::string_view::npos ? '?' : '&';
+  for (const auto& [name, value] : parameters) {
+    target += fmt::format("{}{}={}", separator, engine::percent_encoded(name),
+                          engine::percent_encoded(value));
+    separator = '&';
+  }
+  return target;
+}
+
+void add(const Freshness& freshness, std::map<std::string, std::string>& parameters) {
+  if (freshness.may_be_stale) parameters["stale"] = "ok";
+  if (freshness.lag_records_max) {
+    parameters["max_lag_records"] = std::to_string(*freshness.lag_records_max);
+  }
+  if (freshness.lag_ms_max) parameters["max_lag_ms"] = std::to_string(*freshness.lag_ms_max);
+}
+
+std::string message_in(const std::string& body) {
+  const json answer = json::parse(body, nullptr, false);
+  const bool has_error =
+      answer.is_object() && answer.contains("error") && answer["error"].is_string();
+  return has_error ? answer["error"].get<std::string>() : "no reason given";
+}
+
+Error error_of(const std::string& server, const Answer& answer) {
+  ErrorCode code = ErrorCode::kRefused;
+  if (answer.status == 400) code = ErrorCode::kInvalidArgument;
+  if (answer.status >= 500) code = ErrorCode::kRetriable;
+  return {code, fmt::format("{}: {} {}", server, answer.status, message_in(answer.body))};
+}
+
+Error nonsense() {
+  return {ErrorCode::kInvalidRecord, "an answer of another form than expected"};
+}
+
+std::optional<StoredRow> read_row(const json& object, std::string key) {
+  const auto value = object.find("value_hex");
+  const auto timestamp = object.find("timestamp_ms");
+  if (value == object.end() || !value->is_string() || timestamp == object.end() ||
+      !timestamp->is_number_integer()) {
+    return std::nullopt;
+  }
+  std::optional<std::string> bytes = engine::from_hexadecimal(value->get<std::string>());
+  if (!bytes) return std::nullopt;
+  return StoredRow{std::move(key), *std::move(bytes), timestamp->get<int64_t>()};
+}
+
+}  // namespace
+
+struct Client::Impl {
+  struct Server {
+    std::string endpoint;
+    std::vector<std::unique_ptr<HttpClient>> idle;
+  };
+
+  Result<std::unique_ptr<HttpClient>> connection_to(size_t server, int64_t timeout_ms) {
+    {
+      const std::lock_guard lock(mutex);
+      std::vector<std::unique_ptr<HttpClient>>& idle = servers[server].idle;
+      if (!idle.empty()) {
+        std::unique_ptr<HttpClient> connection = std::move(idle.back());
+        idle.pop_back();
+        return connection;
+      }
+    }
+    return HttpClient::open(
+        servers[server].endpoint,
+        {.connect_ms = std::min(kConnectMs, timeout_ms), .piece_ms = options.timeout_ms},
+        std::stop_token(), tls);
+  }
+
+  void keep(size_t server, std::unique_ptr<HttpClient> connection) {
+    const std::lock_guard lock(mutex);
+    std::vector<std::unique_ptr<HttpClient>>& idle = servers[server].idle;
+    if (idle.size() < kIdlePerServerMax) idle.push_back(std::move(connection));
+  }
+
+  Result<Answer> ask(size_t server, const std::string& target, int64_t timeout_ms) {
+    auto connection = connection_to(server, timeout_ms);
+    if (!connection.ok()) return connection.status();
+    Answer answer;
+    const Status status = (*connection)
+                              ->get(
+                                  {.target = target,
+                                   .authorization = authorization,
+                                   .body_bytes_max = kAnswerBytesMax,
+                                   .wait_ms = timeout_ms},
+                                  [&](const HttpClient::Head& head) {
+                                    answer.status = head.status;
+                                    answer.position = head.position;
+                                    return Status();
+                                  },
+                                  [&](std::string_view bytes) {
+                                    answer.body.append(bytes);
+                                    return Status();
+                                  });
+    if (!status.ok()) return status;
+    keep(server, *std::move(connection));
+    return answer;
+  }
+
+  /// Asks the server that answered last, then the others, until one answers or the time is over.
+  Result<Answer> ask_any(std::string_view path, std::map<std::string, std::string> parameters) {
+    if (options.is_monotonic) {
+      if (std::string token = position_token(); !token.empty()) {
+        parameters.emplace("min_position", std::move(token));
+      }
+    }
+    const std::string target = target_of(path, parameters);
+    const auto until = Clock::now() + std::chrono::milliseconds(options.timeout_ms);
+    Status failure = Error{ErrorCode::kTimedOut, "no time to ask"};
+    const size_t first = preferred;
+    // A kept connection may have been closed meanwhile, so each server gets two attempts.
+    for (size_t attempt = 0; attempt < 2 * servers.size(); ++attempt) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
+      if (left.count() <= 0) break;
+      const size_t server = (first + attempt / 2) % servers.size();
+      Result<Answer> answer = ask(server, target, left.count());
+      if (answer.ok() && (answer->status == 200 || answer->status == 404)) {
+        preferred = server;
+        note(answer->position);
+        return answer;
+      }
+      failure = answer.ok() ? error_of(servers[server].endpoint, *answer) : answer.status();
+      if (failure.code() != ErrorCode::kRetriable) return failure;
+    }
+    return failure;
+  }
+
+  std::string position_token() {
+    const std::lock_guard lock(mutex);
+    return engine::position_token(position);
+  }
+
+  void note(const std::string& token) {
+    const Result<engine::NextOffsets> seen = engine::parse_position_token(token);
+    const std::lock_guard lock(mutex);
+    if (seen.ok()) engine::include(position, *seen);
+  }
+
+  Options options;
+  std::string authorization;
+  std::shared_ptr<engine::TlsSettings> tls;
+  std::atomic<size_t> preferred = 0;
+  std::mutex mutex;
+  std::vector<Server> servers;
+  engine::NextOffsets position;
+};
+
+Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Client::~Client() = default;
+
+Result<std::unique_ptr<Client>> Client::open(Options options) {
+  auto impl = std::make_unique<Impl>();
+  for (std::string url : options.urls) {
+    while (url.ends_with('/')) url.pop_back();
+    const bool is_plain = url.starts_with(kPlainScheme);
+    if (is_plain) url.erase(0, kPlainScheme.size());
+    const bool is_secure = url.starts_with(engine::kSecureScheme);
+    const std::string_view address =
+        std::string_view(url).substr(is_secure ? engine::kSecureScheme.size() : 0);
+    if (is_plain == is_secure || !engine::parse_endpoint(address)) {
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("{}: not of the form http://host:port", url)};
+    }
+    if (is_secure && impl->tls == nullptr) {
+      auto tls = engine::open_client_tls(options.tls_authorities);
+      if (!tls.ok()) return tls.status();
+      impl->tls = *std::move(tls);
+    }
+    impl->servers.push_back({std::move(url), {}});
+  }
+  if (impl->servers.empty()) return Error{ErrorCode::kInvalidArgument, "a client needs a URL"};
+  if (!options.token.empty()) impl->authorization = "Bearer " + options.token;
+  impl->options = std::move(options);
+  return std::unique_ptr<Client>(new Client(std::move(impl)));
+}
+
+Result<Answer> Client::get(std::string_view path,
+                           const std::map<std::string, std::string>& parameters) {
+  return impl_->ask_any(path, parameters);
+}
+
+Result<std::optional<StoredRow>> Client::row(std::string_view store, Bytes key,
+                                             const Freshness& freshness) {
+  std::map<std::string, std::string> parameters{{"key", key.to_string()}};
+  add(freshness, parameters);
+  const Result<Answer> answer =
+      get("/v1/stores/" + engine::percent_encoded(store), std::move(parameters));
+  if (!answer.ok()) return answer.status();
+  if (answer->status == 404) return std::optional<StoredRow>();
+  const json object = json::parse(answer->body, nullptr, false);
+  if (!object.is_object()) return nonsense();
+  std::optional<StoredRow> row = read_row(object, key.to_string());
+  if (!row) return nonsense();
+  return row;
+}
+
+Result<RowsPage> Client::rows(std::string_view store, const RowsQuestion& question) {
+  std::map<std::string, std::string> parameters{{"limit", std::to_string(question.rows_max)}};
+  if (question.from) parameters["from"] = *question.from;
+  if (question.to) parameters["to"] = *question.to;
+  if (question.is_descending) parameters["order"] = "desc";
+  if (!question.page.empty()) parameters["page"] = question.page;
+  add(question.freshness, parameters);
+  const Result<Answer> answer =
+      get(fmt::format("/v1/stores/{}/rows", engine::percent_encoded(store)), parameters);
+  if (!answer.ok()) return answer.status();
+  const json object = json::parse(answer->body, nullptr, false);
+  if (!object.is_object() || !object.contains("rows") || !object["rows"].is_array()) {
+    return nonsense();
+  }
+  RowsPage page;
+  for (const json& entry : object["rows"]) {
+    if (!entry.is_object() || !entry.contains("key_hex") || !entry["key_hex"].is_string()) {
+      return nonsense();
+    }
+    auto key = engine::from_hexadecimal(entry["key_hex"].get<std::string>());
+    auto row = key ? read_row(entry, *std::move(key)) : std::nullopt;
+    if (!row) return nonsense();
+    page.rows.push_back(*std::move(row));
+  }
+  if (object.contains("next") && object["next"].is_string()) {
+    page.next = object["next"].get<std::string>();
+  }
+  return page;
+}
+
+Status Client::include(std::string_view topic, int32_t partition, int64_t offset) {
+  return include(fmt::format("{}:{}:{}", topic, partition, offset + 1));
+}
+
+std::string Client::position() const {
+  return impl_->position_token();
+}
+
+Status Client::include(std::string_view position) {
+  const Result<engine::NextOffsets> named = engine::parse_position_token(position);
+  if (!named.ok()) return named.status();
+  const std::lock_guard lock(impl_->mutex);
+  engine::include(impl_->position, *named);
+  return {};
+}
+
+}  // namespace millrace::client

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/bytes.h"
+#include "millrace/core/result.h"
+#include "millrace/core/serde.h"
+
+/// Asks the query servers of an application, from any program; needs no Kafka.
+namespace millrace::client {
+
+struct Options {
+  /// Query servers of the instances, "http://host:port" or "https://host:port". One is enough, as
+  /// any instance answers for any key; others take over when it is away.
+  std::vector<std::string> urls{};
+  std::string token{};                      ///< sent as `Authorization: Bearer`; empty: none
+  std::filesystem::path tls_authorities{};  ///< PEM; empty: those that the system knows
+  int64_t timeout_ms = 10'000;              ///< for an answer, all attempts together
+  /// Each answer includes all that earlier answers of this client did, and what `include` named.
+  bool is_monotonic = true;
+};
+
+/// How recent an answer has to be.
+struct Freshness {
+  bool may_be_stale = false;  ///< a standby may answer when the owner does not
+  std::optional<int64_t> lag_records_max{};
+  std::optional<int64_t> lag_ms_max{};
+};
+
+struct Answer {
+  unsigned status = 0;
+  std::string body{};      ///< JSON, mostly
+  std::string position{};  ///< token of the state that it comes from
+};
+
+struct StoredRow {
+  std::string key;
+  std::string value;
+  int64_t timestamp_ms = 0;
+};
+
+struct RowsQuestion {
+  std::optional<std::string> from{};  ///< the least key; null: open
+  std::optional<std::string> to{};    ///< the key behind the last; null: open
+  bool is_descending = false;
+  size_t rows_max = 100;  ///< of a page, 1,000 at most
+  std::string page{};     ///< `RowsPage::next` of the page before; empty: the first
+  Freshness freshness{};
+};
+
+struct RowsPage {
+  std::vector<StoredRow> rows;
+  std::string next;  ///< empty: this was the last page
+};
+
+/// A row as values of the store's types.
+template <class K, class V>
+class TypedRow {
+ public:
+  explicit TypedRow(StoredRow row) : row_(std::move(row)) {}
+  ViewOf<K> key() const { return view_of<K>(Bytes(row_.key)); }
+  ViewOf<V> value() const { return view_of<V>(Bytes(row_.value)); }
+  int64_t timestamp_ms() const { return row_.timestamp_ms; }
+
+ private:
+  StoredRow row_;
+};
+
+/// A connection to an application. It keeps a few connections open and carries the latest position
+/// from answer to question. Thread-safe; a call blocks its thread.
+///
+/// Errors of all calls: `kRetriable`: no instance answers, or a 503: ask again later; `kTimedOut`;
+/// `kRefused`: a certificate, token or right is missing; `kInvalidArgument`: a 400;
+/// `kInvalidRecord`: the server talks nonsense.
+class Client {
+ public:
+  /// Connects with the first call. Error: `kInvalidArgument` for a URL, `kConfig` for the file.
+  static Result<std::unique_ptr<Client>> open(Options options);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// Any path of `/v1/openapi.json`; `parameters` are not encoded yet. A 404 is an answer, other
+  /// statuses than 200 are errors.
+  Result<Answer> get(std::string_view path,
+                     const std::map<std::string, std::string>& parameters = {});
+
+  /// A row of a store; nullopt: there is none. Needs the right `raw`.
+  Result<std::optional<StoredRow>> row(std::string_view store, Bytes key,
+                                       const Freshness& freshness = {});
+  template <class K, class V>
+  Result<std::optional<TypedRow<K, V>>> row_as(std::string_view store, const OwnedOf<K>& key,
+                                               const Freshness& freshness = {}) {
+    std::string bytes;
+    encode_as<K>(key, bytes);
+    Result<std::optional<StoredRow>> found = row(store, Bytes(bytes), freshness);
+    if (!found.ok()) return found.status();
+    if (!*found) return std::optional<TypedRow<K, V>>();
+    if (Status valid = validate_as<V>(Bytes((*found)->value)); !valid.ok()) return valid;
+    return std::optional<TypedRow<K, V>>(**std::move(found));
+  }
+  /// A page of a store's rows, from all instances, by key. Needs the right `raw`.
+  Result<RowsPage> rows(std::string_view store, const RowsQuestion& question);
+
+  /// The position after a record that a producer has acknowledged; answers then include it.
+  Status include(std::string_view topic, int32_t partition, int64_t offset);
+  /// All that answers have included so far, for another client's `include`.
+  std::string position() const;
+  Status include(std::string_view position);
+
+ private:
+  struct Impl;
+  explicit Client(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace::client

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "millrace/core/ids.h"
+#include "millrace/core/result.h"
+#include "millrace/engine/queries.h"
+
+#include "engine/client/position_token.h"
+#include "engine/queries/data_flow.h"
+
+namespace millrace::engine {
+
+/// Makes the answers to one request include a position, and everything that its records led to in
+/// the tasks behind exchanges. Records that a timer still holds back do not count. For one thread.
+///
+/// A task that reads a topic of the position has to have read to its offset. A task behind an
+/// exchange has to have read that to where it ended after the tasks before it had done the same.
+class MinPosition {
+ public:
+  /// How it asks; both may wait for others.
+  struct Sources {
+    /// Committed position of the instance that runs the task.
+    std::function<Result<StatePosition>(TaskId task)> position;
+    /// Where a partition ends now.
+    std::function<Result<int64_t>(const TopicPartition& partition)> end;
+  };
+  using Deadline = std::chrono::steady_clock::time_point;
+
+  MinPosition(NextOffsets position, std::shared_ptr<const DataFlow> flow, Sources sources,
+              Deadline deadline)
+      : position_(std::move(position)),
+        flow_(std::move(flow)),
+        sources_(std::move(sources)),
+        deadline_(deadline) {}
+
+  /// Waits until the committed state of `task` includes the position. Error: `kRetriable`, at the
+  /// deadline.
+  Status await(TaskId task);
+  /// Whether a state of a task that was waited for is one of those that include the position.
+  bool is_included(const StatePosition& state) const;
+
+ private:
+  /// The offsets to which `task` has to have read; waits for the tasks before it.
+  Result<NextOffsets> wanted_of(TaskId task);
+  Status await_offsets(TaskId task, const NextOffsets& wanted);
+  Status late(TaskId task, const NextOffsets& wanted, const NextOffsets& has) const;
+
+  const NextOffsets position_;
+  const std::shared_ptr<const DataFlow> flow_;
+  const Sources sources_;
+  const Deadline deadline_;
+  std::map<TaskId, NextOffsets> awaited_;  ///< what the tasks that were waited for have read
+  std::set<TaskId> under_way_;             ///< an exchange may lead back
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/core/ids.h"
+#include "millrace/core/result.h"
+#include "millrace/engine/queries.h"
+
+namespace millrace::engine {
+
+/// Asks for a page of a store's rows over all tasks, in the order of their keys' unsigned bytes.
+struct PageQuestion {
+  std::string store;
+  std::optional<std::string> from{};  ///< null: open
+  std::optional<std::string> to{};
+  bool is_descending = false;
+  size_t rows_max = 100;
+  std::string page{};  ///< `RowPage::next` of the page before; empty: the first page
+};
+
+struct RowPage {
+  struct PagedRow {
+    TaskId task;
+    std::string key;
+    std::string value;
+    int64_t timestamp_ms = 0;
+  };
+  std::vector<PagedRow> rows;
+  std::vector<StatePosition> positions;  ///< of every task, in the order of partitions
+  std::string next;                      ///< for the next page; empty: this was the last
+};
+
+/// Reads a page; holds at most `rows_max` rows of each task. Each page is of the state at its own
+/// time: a row that stays is on exactly one page, whichever instances have the tasks. Errors: as
+/// `Queries`; `kInvalidArgument` for a `page` that is none.
+Result<RowPage> read_page(const Queries& queries, const PageQuestion& question);
+
+}  // namespace millrace::engine

@@ -1,0 +1,113 @@
+#include "millrace/engine/client.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "small_topologies.h"
+#include "tests/unit/queries/served_cluster.h"
+
+namespace millrace::engine::client_test {
+
+using client::Client;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr int kKeys = 9;
+
+Result<Topology> counting() {
+  return scripted({.process = count_up, .with_store = true});
+}
+
+class ClientTest : public ServedCluster {
+ protected:
+  ClientTest() : ServedCluster(counting, 4) {}
+
+  void start_two() {
+    for (const char* name : {"a", "b"}) start(name);
+    for (int i = 0; i < kKeys; ++i) cluster_.pipe("left", "k" + std::to_string(i), "v");
+    settle();
+  }
+  std::unique_ptr<Client> open(const std::vector<std::string>& names) const {
+    client::Options options;
+    for (const std::string& name : names) {
+      options.urls.push_back("http://127.0.0.1:" + std::to_string(ports_.at(name)));
+    }
+    auto opened = Client::open(std::move(options));
+    EXPECT_TRUE(opened.ok()) << opened.message();
+    return *std::move(opened);
+  }
+};
+
+TEST_F(ClientTest, ReadsRowsOfAllInstancesFromOne) {
+  start_two();
+  const auto asked = open({"a"});
+  for (int i = 0; i < kKeys; ++i) {
+    const auto row = asked->row_as<std::string, std::string>("rows", "k" + std::to_string(i));
+    ASSERT_TRUE(row.ok()) << row.message();
+    ASSERT_TRUE(*row);
+    EXPECT_EQ((*row)->value(), "1");
+    EXPECT_EQ((*row)->timestamp_ms(), 1'000);
+  }
+  const auto none = asked->row("rows", Bytes("k& %\xff"));
+  ASSERT_TRUE(none.ok()) << none.message();
+  EXPECT_FALSE(*none);
+  EXPECT_EQ(asked->row("nothing", Bytes("k")).code(), ErrorCode::kInvalidArgument);
+}
+
+TEST_F(ClientTest, ReadsPagesInBothOrders) {
+  start_two();
+  const auto asked = open({"b"});
+  client::RowsQuestion question{.from = "k2", .to = "k7", .is_descending = true, .rows_max = 2};
+  std::vector<std::string> keys;
+  do {
+    const auto page = asked->rows("rows", question);
+    ASSERT_TRUE(page.ok()) << page.message();
+    for (const client::StoredRow& row : page->rows) keys.push_back(row.key);
+    question.page = page->next;
+  } while (!question.page.empty());
+  EXPECT_THAT(keys, ElementsAre("k6", "k5", "k4", "k3", "k2"));
+}
+
+TEST_F(ClientTest, AnotherServerTakesOver) {
+  start_two();
+  const auto asked = open({"b", "a"});
+  ASSERT_TRUE(asked->get("/v1/topology").ok());
+  kill("b");
+  for (int i = 0; i < 50; ++i) {
+    cluster_.clock.advance(1'000);
+    ASSERT_TRUE(cluster_.turn(5).ok());
+  }
+  const auto row = asked->row("rows", Bytes("k1"));
+  ASSERT_TRUE(row.ok()) << row.message();
+  EXPECT_EQ((*row)->value, "1");
+}
+
+TEST_F(ClientTest, CarriesThePositionFromAnswerToQuestion) {
+  answer_timeout_ms_ = 500;
+  start_two();
+  const auto asked = open({"a"});
+  ASSERT_TRUE(asked->row("rows", Bytes("k1")).ok());
+  EXPECT_THAT(asked->position(), HasSubstr("left:"));
+  ASSERT_TRUE(asked->include("left", 0, 1'000'000).ok());
+  const auto late = asked->row("rows", Bytes("k1"));
+  bool is_late = !late.ok();
+  for (int i = 2; i < kKeys && !is_late; ++i) {
+    is_late = !asked->row("rows", Bytes("k" + std::to_string(i))).ok();
+  }
+  EXPECT_TRUE(is_late) << "no state of partition 0 includes that offset";
+  EXPECT_EQ(asked->include("nonsense").code(), ErrorCode::kInvalidArgument);
+}
+
+TEST(ClientOptions, NeedUrls) {
+  for (const std::vector<std::string>& urls :
+       {std::vector<std::string>{}, {"127.0.0.1:1"}, {"http://"}, {"ftp://a:1"}, {"http://a"}}) {
+    EXPECT_EQ(Client::open({.urls = urls}).code(), ErrorCode::kInvalidArgument);
+  }
+  EXPECT_TRUE(Client::open({.urls = {"http://127.0.0.1:1/"}}).ok());
+  const auto away = Client::open({.urls = {"http://127.0.0.1:1"}, .timeout_ms = 1'000});
+  EXPECT_EQ((*away)->get("/v1/live").code(), ErrorCode::kRetriable);
+}
+
+}  // namespace millrace::engine::client_test
