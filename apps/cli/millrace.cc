@@ -16,8 +16,8 @@
 
 #include "apps/cli/dead_letter_replay.h"
 #include "apps/cli/erasure_tool.h"
-#include "apps/cli/http_get.h"
 #include "apps/cli/mapping_tool.h"
+#include "apps/cli/query_tool.h"
 #include "apps/cli/replay_compare.h"
 #include "apps/cli/topic_dump.h"
 #include "apps/cli/topic_load.h"
@@ -35,16 +35,17 @@ struct ReplayFlags {
   std::vector<std::filesystem::path> key_files;
 };
 
+/// Of the commands that ask running programs.
+struct QuestionFlags {
+  GetFlags get;
+  ScanFlags scan;
+  TopologyFlags topology;
+};
+
 struct CreateOptions {
   std::string topic;
   int32_t partitions = 1;
   std::vector<std::string> settings;
-};
-
-struct TopologyOptions {
-  std::string url = "http://127.0.0.1:8090";
-  std::filesystem::path authorities{};
-  bool mermaid = false;
 };
 
 Status dump(const DumpOptions& options, Connection& connection) {
@@ -127,17 +128,6 @@ Status draft(const MappingDraftOptions& options, Connection& connection) {
   auto clients = connection.clients("millrace-mapping");
   if (!clients.ok()) return clients.status();
   return draft_mapping(options, **clients, std::cout, std::cerr);
-}
-
-Status show_topology(const TopologyOptions& options) {
-  std::string url = options.url;
-  while (url.ends_with('/')) url.pop_back();
-  const Result<std::string> text =
-      http_get(url + (options.mermaid ? "/v1/topology?format=mermaid" : "/v1/topology"),
-               options.authorities);
-  if (!text.ok()) return text.status();
-  std::cout << *text;
-  return {};
 }
 
 void add_keys(CLI::App& app, std::vector<std::filesystem::path>& files) {
@@ -307,18 +297,6 @@ CLI::App* add_create(CLI::App& topic, CreateOptions& options) {
   return app;
 }
 
-CLI::App* add_topology(CLI::App& top, TopologyOptions& options) {
-  CLI::App* app = top.add_subcommand("topology",
-                                     "Describes the topology of a running program.\n\n"
-                                     "  millrace topology --url http://127.0.0.1:8090 --mermaid\n");
-  app->add_option("--url", options.url, "URL of its query server.")->capture_default_str();
-  app->add_option("--tls-authority", options.authorities,
-                  "PEM file of the authorities to believe over https; without it those that this\n"
-                  "system knows.");
-  app->add_flag("--mermaid", options.mermaid, "As a Mermaid flowchart.");
-  return app;
-}
-
 /// A subcommand that talks to Kafka.
 struct Command {
   CLI::App* app;
@@ -331,8 +309,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "Exit codes: 0 done, 1 replay compare found differences or mapping check problems, 2 usage "
-      "or "
-      "configuration, 3 no such topic, 5 a wrong line or record, 7 refused, 75 no answer in time.");
+      "or configuration, 3 no such topic, 5 a wrong line or record, 7 refused, 75 no answer.");
   CLI::App* topic = app.add_subcommand("topic", "Reads, writes and creates topics.");
   topic->require_subcommand(1);
   DumpOptions dump_options;
@@ -350,7 +327,7 @@ int run(int argc, char** argv) {
   CLI::App* mapping =
       app.add_subcommand("mapping", "Checks mappings of sources, and writes first ones.");
   mapping->require_subcommand(1);
-  TopologyOptions topology_options;
+  QuestionFlags asked;
   std::vector<Command> commands;
   commands.push_back({add_dump(*topic, dump_options),
                       [&](Connection& kafka) { return dump(dump_options, kafka); }});
@@ -374,7 +351,9 @@ int run(int argc, char** argv) {
     commands.push_back({add_mapping_draft(*mapping, *options),
                         [options](Connection& kafka) { return draft(*options, kafka); }});
   }
-  add_topology(app, topology_options);
+  const CLI::App* const get = add_get(app, asked.get);
+  const CLI::App* const scan = add_scan(app, asked.scan);
+  add_topology(app, asked.topology);
   // Whichever of them runs knows its kafka.* flags; what it takes away is the same for all.
   const std::vector<std::string> given(argv + 1, argv + argc);
   std::vector<std::string> arguments;
@@ -390,7 +369,9 @@ int run(int argc, char** argv) {
     const int code = tool_exit_code(command.run(*command.connection));
     return code == 0 && (compared.different > 0 || has_problems) ? kDifferent : code;
   }
-  return tool_exit_code(show_topology(topology_options));
+  if (get->parsed()) return tool_exit_code(get_path(asked.get, std::cout, std::cerr));
+  if (scan->parsed()) return tool_exit_code(scan_store(asked.scan, std::cout));
+  return tool_exit_code(show_topology(asked.topology, std::cout));
 }
 
 }  // namespace

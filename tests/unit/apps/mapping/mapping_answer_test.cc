@@ -2,6 +2,7 @@
 #include "apps/materializer/mapping_answer.h"
 
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 
@@ -12,7 +13,7 @@
 #include "millrace/engine/query_server.h"
 #include "millrace/testing/topology_driver.h"
 
-#include "apps/cli/http_get.h"
+#include "apps/cli/query_tool.h"
 #include "crm/account_topology.h"
 #include "topics.h"
 
@@ -52,9 +53,12 @@ class MappingAnswer : public ::testing::Test {
     return options;
   }
   std::string body() {
-    const auto answer = http_get("http://127.0.0.1:" + std::to_string(port_) + "/v1/mapping");
-    EXPECT_TRUE(answer.ok()) << answer.message();
-    return *answer;
+    std::ostringstream answer;
+    const Status asked = get_path(
+        {.server = {.urls = {"http://127.0.0.1:" + std::to_string(port_)}}, .path = "mapping"},
+        answer, answer);
+    EXPECT_TRUE(asked.ok()) << asked.message();
+    return answer.str();
   }
 
   std::shared_ptr<crm::MappingReport> report_ = std::make_shared<crm::MappingReport>(mapping());

@@ -1,0 +1,156 @@
+#include "apps/cli/query_tool.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "millrace/engine/client.h"
+#include "millrace/engine/queries.h"
+
+#include "engine/base/hexadecimal.h"
+#include "engine/secrets/secret_file.h"
+
+namespace millrace::apps {
+namespace {
+
+constexpr size_t kPageRows = 1'000;
+
+Result<std::unique_ptr<client::Client>> open(const QueryFlags& flags) {
+  client::Options options{.urls = flags.urls, .tls_authorities = flags.authorities};
+  if (!flags.token_file.empty()) {
+    Result<std::string> token = engine::read_secret_file(flags.token_file);
+    if (!token.ok()) return token.status();
+    options.token = *std::move(token);
+  }
+  auto opened = client::Client::open(std::move(options));
+  if (opened.ok()) MILLRACE_RETURN_IF_ERROR((*opened)->include(flags.min_position));
+  return opened;
+}
+
+Result<client::Answer> ask(const QueryFlags& flags, const std::string& path) {
+  const auto opened = open(flags);
+  if (!opened.ok()) return opened.status();
+  std::map<std::string, std::string> parameters;
+  if (flags.may_be_stale) parameters["stale"] = "ok";
+  Result<client::Answer> answer = (*opened)->get(path, parameters);
+  if (answer.ok() && answer->status == 404) {
+    return Error{ErrorCode::kNotFound, fmt::format("{}: 404 {}", path, answer->body)};
+  }
+  return answer;
+}
+
+nlohmann::json row_line(const client::StoredRow& row) {
+  return {{"key", row.key},
+          {"key_hex", engine::hexadecimal(row.key)},
+          {"value_hex", engine::hexadecimal(row.value)},
+          {"timestamp_ms", row.timestamp_ms}};
+}
+
+void add_server(CLI::App& app, QueryFlags& flags) {
+  app.add_option("--url", flags.urls,
+                 "URL of a query server, http or https; any instance answers for all. May be\n"
+                 "repeated: the next one is asked when one is away.")
+      ->capture_default_str();
+  app.add_option("--token-file", flags.token_file, "File with the bearer token to send.");
+  app.add_option("--tls-authority", flags.authorities,
+                 "PEM file of the authorities to believe over https; without it those that this\n"
+                 "system knows.");
+}
+
+void add_state(CLI::App& app, QueryFlags& flags) {
+  app.add_option("--min-position", flags.min_position,
+                 "Position that the answer has to include, as an answer or /v1/token gave it.");
+  app.add_flag("--stale", flags.may_be_stale, "A standby may answer when the owner does not.");
+}
+
+}  // namespace
+
+Status get_path(const GetFlags& flags, std::ostream& out, std::ostream& notes) {
+  std::string path = flags.path;
+  if (!path.starts_with('/')) path.insert(0, "/v1/");
+  const Result<client::Answer> answer = ask(flags.server, path);
+  if (!answer.ok()) return answer.status();
+  out << answer->body;
+  if (flags.shows_position) notes << answer->position << '\n';
+  return {};
+}
+
+Status scan_store(const ScanFlags& flags, std::ostream& out) {
+  const auto opened = open(flags.server);
+  if (!opened.ok()) return opened.status();
+  client::RowsQuestion question{.from = flags.from,
+                                .to = flags.to,
+                                .is_descending = flags.is_descending,
+                                .freshness = {.may_be_stale = flags.server.may_be_stale}};
+  if (flags.prefix) {
+    question.from = flags.prefix;
+    question.to = prefix_end(Bytes(*flags.prefix));
+  }
+  uint64_t left = flags.limit == 0 ? UINT64_MAX : flags.limit;
+  do {
+    question.rows_max = std::min<uint64_t>(left, kPageRows);
+    const Result<client::RowsPage> page = (*opened)->rows(flags.store, question);
+    if (!page.ok()) return page.status();
+    for (const client::StoredRow& row : page->rows) {
+      out << row_line(row).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+    }
+    left -= std::min<uint64_t>(left, page->rows.size());
+    question.page = page->next;
+  } while (left > 0 && !question.page.empty());
+  return {};
+}
+
+Status show_topology(const TopologyFlags& flags, std::ostream& out) {
+  const Result<client::Answer> text =
+      ask(flags.server, flags.is_mermaid ? "/v1/topology?format=mermaid" : "/v1/topology");
+  if (!text.ok()) return text.status();
+  out << text->body;
+  return {};
+}
+
+CLI::App* add_get(CLI::App& top, GetFlags& flags) {
+  CLI::App* app = top.add_subcommand(
+      "get",
+      "Asks a running program, and prints its answer. The path is one of /v1/openapi.json,\n"
+      "with or without /v1/ before it.\n\n"
+      "  millrace get accounts/ror:012kjw534\n"
+      "  millrace get 'stores/account-states?key=ror:012kjw534' --token-file token");
+  app->add_option("path", flags.path, "Path to ask for, percent-encoded.")->required();
+  add_server(*app, flags.server);
+  add_state(*app, flags.server);
+  app->add_flag("--position", flags.shows_position,
+                "Print the position of the answer to stderr, for --min-position.");
+  return app;
+}
+
+CLI::App* add_scan(CLI::App& top, ScanFlags& flags) {
+  CLI::App* app = top.add_subcommand(
+      "scan",
+      "Prints rows of a store of all instances as JSON lines, in the order of their keys.\n"
+      "Needs the right raw.\n\n"
+      "  millrace scan account-states --prefix ror: --limit 20");
+  app->add_option("store", flags.store, "Name of the store in the topology.")->required();
+  auto* const prefix = app->add_option("--prefix", flags.prefix, "How keys begin.");
+  app->add_option("--from", flags.from, "The least key.")->excludes(prefix);
+  app->add_option("--to", flags.to, "The key that ends the range.")->excludes(prefix);
+  app->add_flag("--descending", flags.is_descending, "The largest key first.");
+  app->add_option("--limit", flags.limit, "Rows to print; 0: all.")->capture_default_str();
+  add_server(*app, flags.server);
+  add_state(*app, flags.server);
+  return app;
+}
+
+CLI::App* add_topology(CLI::App& top, TopologyFlags& flags) {
+  CLI::App* app = top.add_subcommand("topology",
+                                     "Describes the topology of a running program.\n\n"
+                                     "  millrace topology --url http://127.0.0.1:8090 --mermaid\n");
+  add_server(*app, flags.server);
+  app->add_flag("--mermaid", flags.is_mermaid, "As a Mermaid flowchart.");
+  return app;
+}
+
+}  // namespace millrace::apps
