@@ -1,8 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,12 +13,20 @@
 
 namespace millrace::engine {
 
-/// Which topics the sub-topologies read, and which of them other sub-topologies write.
+/// Which topics the sub-topologies read, and which of these inputs lead to others: records of an
+/// input may cause records in the topic of another, through an exchange or a sink.
 class DataFlow {
  public:
+  /// An input of a sub-topology's tasks, by their numbers.
+  struct InputId {
+    int32_t sub_topology = 0;
+    size_t input = 0;
+
+    friend auto operator<=>(const InputId&, const InputId&) = default;
+  };
   struct Input {
     std::string topic;
-    std::set<int32_t> writers;  ///< sub-topologies, by index
+    std::vector<InputId> before;  ///< those that lead to it
   };
 
   DataFlow() = default;

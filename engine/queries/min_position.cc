@@ -1,8 +1,10 @@
 #include "engine/queries/min_position.h"
 
 #include <algorithm>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -18,35 +20,44 @@ constexpr std::chrono::milliseconds kPauseMax{50};
 
 Status MinPosition::await(TaskId task) {
   if (awaited_.contains(task)) return {};
-  if (!under_way_.insert(task).second) return {};
-  Result<NextOffsets> wanted = wanted_of(task);
-  Status status = wanted.status();
-  if (status.ok() && !wanted->empty()) status = await_offsets(task, *wanted);
-  under_way_.erase(task);
-  if (status.ok()) awaited_.emplace(task, *std::move(wanted));
-  return status;
+  NextOffsets wanted;
+  const std::vector<DataFlow::Input>& inputs = flow_->inputs_of(task.sub_topology);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Result<int64_t> offset = wanted_of({task, i});
+    if (!offset.ok()) return offset.status();
+    if (*offset > 0) wanted[{inputs[i].topic, task.partition}] = *offset;
+  }
+  if (!wanted.empty()) MILLRACE_RETURN_IF_ERROR(await_offsets(task, wanted));
+  awaited_.emplace(task, std::move(wanted));
+  return {};
 }
 
-Result<NextOffsets> MinPosition::wanted_of(TaskId task) {
-  NextOffsets wanted;
-  for (const DataFlow::Input& input : flow_->inputs_of(task.sub_topology)) {
-    const TopicPartition partition{input.topic, task.partition};
-    const auto named = position_.find(partition);
-    if (named != position_.end()) wanted[partition] = named->second;
-    bool is_led_to = false;
-    for (const int32_t writer : input.writers) {
-      for (int32_t p = 0; p < flow_->partitions_of(writer); ++p) {
-        const TaskId before{writer, p};
-        MILLRACE_RETURN_IF_ERROR(await(before));
-        const auto awaited = awaited_.find(before);
-        is_led_to |= awaited != awaited_.end() && !awaited->second.empty();
-      }
+Result<int64_t> MinPosition::wanted_of(TaskInputId id) {
+  if (const auto known = wanted_.find(id); known != wanted_.end()) return known->second;
+  if (!under_way_.insert(id).second) return 0;
+  const DataFlow::Input& input = flow_->inputs_of(id.task.sub_topology)[id.input];
+  const TopicPartition partition{input.topic, id.task.partition};
+  const auto named = position_.find(partition);
+  int64_t wanted = named == position_.end() ? 0 : named->second;
+  bool is_led_to = false;
+  for (const DataFlow::InputId& before : input.before) {
+    const std::string& topic = flow_->inputs_of(before.sub_topology)[before.input].topic;
+    for (int32_t p = 0; p < flow_->partitions_of(before.sub_topology); ++p) {
+      const TaskId writer{before.sub_topology, p};
+      const Result<int64_t> read_to = wanted_of({writer, before.input});
+      if (!read_to.ok()) return read_to;
+      if (*read_to == 0) continue;
+      MILLRACE_RETURN_IF_ERROR(await_offsets(writer, {{{topic, p}, *read_to}}));
+      is_led_to = true;
     }
-    if (!is_led_to) continue;
-    const Result<int64_t> end = sources_.end(partition);
-    if (!end.ok()) return end.status();
-    include(wanted, {{partition, *end}});
   }
+  if (is_led_to) {
+    const Result<int64_t> end = sources_.end(partition);
+    if (!end.ok()) return end;
+    wanted = std::max(wanted, *end);
+  }
+  under_way_.erase(id);
+  wanted_[id] = wanted;
   return wanted;
 }
 

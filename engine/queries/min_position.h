@@ -19,8 +19,9 @@ namespace millrace::engine {
 /// Makes the answers to one request include a position, and everything that its records led to in
 /// the tasks behind exchanges. Records that a timer still holds back do not count. For one thread.
 ///
-/// A task that reads a topic of the position has to have read to its offset. A task behind an
-/// exchange has to have read that to where it ended after the tasks before it had done the same.
+/// A task that reads a topic of the position has to have read it to that offset. A task that reads
+/// an exchange has to have read it to where it ended after the tasks that write it had done the
+/// same with the inputs that lead to it.
 class MinPosition {
  public:
   /// How it asks; both may wait for others.
@@ -46,8 +47,16 @@ class MinPosition {
   bool is_included(const StatePosition& state) const;
 
  private:
-  /// The offsets to which `task` has to have read; waits for the tasks before it.
-  Result<NextOffsets> wanted_of(TaskId task);
+  /// An input of one task.
+  struct TaskInputId {
+    TaskId task;
+    size_t input = 0;
+
+    friend auto operator<=>(const TaskInputId&, const TaskInputId&) = default;
+  };
+  /// The offset to which the task has to have read the input; 0: any. Waits for the inputs before
+  /// it.
+  Result<int64_t> wanted_of(TaskInputId id);
   Status await_offsets(TaskId task, const NextOffsets& wanted);
   Status late(TaskId task, const NextOffsets& wanted, const NextOffsets& has) const;
 
@@ -55,8 +64,9 @@ class MinPosition {
   const std::shared_ptr<const DataFlow> flow_;
   const Sources sources_;
   const Deadline deadline_;
-  std::map<TaskId, NextOffsets> awaited_;  ///< what the tasks that were waited for have read
-  std::set<TaskId> under_way_;             ///< an exchange may lead back
+  std::map<TaskId, NextOffsets> awaited_;  ///< to where the tasks that were waited for have read
+  std::map<TaskInputId, int64_t> wanted_;
+  std::set<TaskInputId> under_way_;  ///< a sink may lead back
 };
 
 }  // namespace millrace::engine

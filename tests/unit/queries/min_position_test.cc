@@ -1,8 +1,12 @@
 #include "engine/queries/min_position.h"
 
 #include <atomic>
+#include <functional>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -11,6 +15,7 @@
 #include "millrace/core/partitioner.h"
 #include "millrace/operators.h"
 
+#include "engine/base/hexadecimal.h"
 #include "engine/client/position_token.h"
 #include "small_topologies.h"
 #include "tests/unit/queries/served_cluster.h"
@@ -63,9 +68,55 @@ Result<Topology> counting_behind_exchanges() {
   return std::move(builder).build();
 }
 
+/// The same, but the last exchange leads back into the sub-topology that it comes from, whose two
+/// halves share a store.
+Result<Topology> counting_behind_an_inner_exchange() {
+  const auto hand_on = [](ProcessorContext& context, const Record& record) {
+    context.forward(record);
+  };
+  std::vector<Node> nodes(6);
+  const auto text = type_info<std::string>();
+  const auto step = [&](size_t index, std::string name, auto process,
+                        std::vector<std::string> stores) {
+    nodes[index].name = std::move(name);
+    nodes[index].factory = [process] {
+      return std::make_unique<ScriptedProcessor>(nullptr, process, nullptr, nullptr, nullptr);
+    };
+    nodes[index].stores = std::move(stores);
+  };
+  const auto link = [&](NodeIndex from, NodeIndex to) {
+    nodes[from].children.push_back(to);
+    nodes[to].parents.push_back(from);
+  };
+  const auto by_value = [](ProcessorContext& context, const Record& record) {
+    Record keyed = record;
+    keyed.key = record.value;
+    context.forward(keyed);
+  };
+  nodes[0].name = "left-in";
+  nodes[0].kind = NodeKind::kSource;
+  nodes[0].topic = {"left", text, text};
+  nodes[1].name = "by-key";
+  nodes[1].kind = NodeKind::kExchange;
+  nodes[1].topic = {"by-key", text, text};
+  nodes[1].partitions = 3;
+  step(2, "first-half", by_value, {"rows"});
+  nodes[3].name = "by-value";
+  nodes[3].kind = NodeKind::kExchange;
+  nodes[3].topic = {"by-value", text, text};
+  step(4, "second-half", count_up, {"rows"});
+  step(5, "end", hand_on, {});
+  for (NodeIndex i = 0; i < 5; ++i) link(i, i + 1);
+  std::vector<StoreSpec> stores;
+  stores.push_back({.name = "rows", .key = text, .value = text});
+  return Topology::create("inner", std::move(nodes), std::move(stores), {});
+}
+
 class MinPositionTest : public ServedCluster {
  protected:
-  MinPositionTest() : ServedCluster(counting_behind_exchanges, 2) {}
+  MinPositionTest() : MinPositionTest(counting_behind_exchanges) {}
+  explicit MinPositionTest(std::function<Result<Topology>()> topology)
+      : ServedCluster(std::move(topology), 2) {}
 
   struct Answer {
     int status = 0;
@@ -86,30 +137,43 @@ class MinPositionTest : public ServedCluster {
     EXPECT_EQ(token.status, 200);
     return token.body["token"];
   }
+  void write_and_read(const std::function<std::string(int)>& shown) {
+    for (const char* name : {"a", "b", "c"}) start(name);
+    settle();
+    std::atomic<bool> is_over = false;
+    std::jthread turns([&] {
+      while (!is_over) ASSERT_TRUE(cluster_.turn().ok());
+    });
+    std::map<std::string, int> counts;
+    for (int i = 0; i < 60 && !HasFailure(); ++i) {
+      const std::string value = "v" + std::to_string(i % 7);
+      const std::string token = write("k" + std::to_string(i), value);
+      const std::string name(1, static_cast<char>('a' + i % 3));
+      const Answer answer = ask(name, "/v1/stores/rows?key=" + value + "&min_position=" + token);
+      EXPECT_EQ(answer.status, 200) << answer.body;
+      EXPECT_EQ(answer.body["value_hex"], shown(++counts[value])) << i;
+      EXPECT_FALSE(answer.position.empty());
+      const Answer again =
+          ask("a", "/v1/stores/rows?key=" + value + "&min_position=" + answer.position);
+      EXPECT_EQ(again.status, 200) << again.body;
+    }
+    is_over = true;
+  }
+
   std::map<TopicPartition, int64_t> written_;
 };
 
+class InnerExchangeTest : public MinPositionTest {
+ protected:
+  InnerExchangeTest() : MinPositionTest(counting_behind_an_inner_exchange) {}
+};
+
 TEST_F(MinPositionTest, AnAnswerIncludesWhatItsCallerWrote) {
-  for (const char* name : {"a", "b", "c"}) start(name);
-  settle();
-  std::atomic<bool> is_over = false;
-  std::jthread turns([&] {
-    while (!is_over) ASSERT_TRUE(cluster_.turn().ok());
-  });
-  std::map<std::string, int> counts;
-  for (int i = 0; i < 60; ++i) {
-    const std::string value = "v" + std::to_string(i % 7);
-    const std::string token = write("k" + std::to_string(i), value);
-    const std::string name(1, static_cast<char>('a' + i % 3));
-    const Answer answer = ask(name, "/v1/stores/rows?key=" + value + "&min_position=" + token);
-    ASSERT_EQ(answer.status, 200) << answer.body;
-    EXPECT_EQ(answer.body["value_hex"], fmt::format("{:016x}", ++counts[value])) << i;
-    EXPECT_FALSE(answer.position.empty());
-    const Answer again =
-        ask("a", "/v1/stores/rows?key=" + value + "&min_position=" + answer.position);
-    EXPECT_EQ(again.status, 200) << again.body;
-  }
-  is_over = true;
+  write_and_read([](int count) { return fmt::format("{:016x}", count); });
+}
+
+TEST_F(InnerExchangeTest, AnAnswerIncludesWhatItsCallerWrote) {
+  write_and_read([](int count) { return hexadecimal(std::to_string(count)); });
 }
 
 TEST_F(MinPositionTest, WhatWasNotReadInTimeIsA503) {
