@@ -84,13 +84,15 @@ struct Client::Impl {
     std::vector<std::unique_ptr<HttpClient>> idle;
   };
 
-  Result<std::unique_ptr<HttpClient>> connection_to(size_t server, int64_t timeout_ms) {
+  Result<std::unique_ptr<HttpClient>> connection_to(size_t server, int64_t timeout_ms,
+                                                    bool& is_kept) {
     {
       const std::lock_guard lock(mutex);
       std::vector<std::unique_ptr<HttpClient>>& idle = servers[server].idle;
       if (!idle.empty()) {
         std::unique_ptr<HttpClient> connection = std::move(idle.back());
         idle.pop_back();
+        is_kept = true;
         return connection;
       }
     }
@@ -106,8 +108,18 @@ struct Client::Impl {
     if (idle.size() < kIdlePerServerMax) idle.push_back(std::move(connection));
   }
 
+  /// The server may have closed connections that were kept, so those get a second attempt.
   Result<Answer> ask(size_t server, const std::string& target, int64_t timeout_ms) {
-    auto connection = connection_to(server, timeout_ms);
+    for (;;) {
+      bool is_kept = false;
+      Result<Answer> answer = ask_once(server, target, timeout_ms, is_kept);
+      if (answer.ok() || !is_kept || answer.code() != ErrorCode::kRetriable) return answer;
+    }
+  }
+
+  Result<Answer> ask_once(size_t server, const std::string& target, int64_t timeout_ms,
+                          bool& is_kept) {
+    auto connection = connection_to(server, timeout_ms, is_kept);
     if (!connection.ok()) return connection.status();
     Answer answer;
     const Status status = (*connection)
@@ -141,11 +153,13 @@ struct Client::Impl {
     const auto until = Clock::now() + std::chrono::milliseconds(options.timeout_ms);
     Status failure = Error{ErrorCode::kTimedOut, "no time to ask"};
     const size_t first = preferred;
-    // A kept connection may have been closed meanwhile, so each server gets two attempts.
-    for (size_t attempt = 0; attempt < 2 * servers.size(); ++attempt) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
+    for (size_t i = 0; i < servers.size(); ++i) {
+      const size_t server = (first + i) % servers.size();
+      // A server that is frozen must leave time for the others.
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()) /
+          static_cast<int64_t>(servers.size() - i);
       if (left.count() <= 0) break;
-      const size_t server = (first + attempt / 2) % servers.size();
       Result<Answer> answer = ask(server, target, left.count());
       if (answer.ok() && (answer->status == 200 || answer->status == 404)) {
         preferred = server;
@@ -153,7 +167,9 @@ struct Client::Impl {
         return answer;
       }
       failure = answer.ok() ? error_of(servers[server].endpoint, *answer) : answer.status();
-      if (failure.code() != ErrorCode::kRetriable) return failure;
+      const bool may_differ_elsewhere =
+          failure.code() == ErrorCode::kRetriable || failure.code() == ErrorCode::kTimedOut;
+      if (!may_differ_elsewhere) return failure;
     }
     return failure;
   }

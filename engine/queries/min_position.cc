@@ -15,6 +15,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPauseMin{2};
 constexpr std::chrono::milliseconds kPauseMax{50};
+/// Longer than records usually take.
+constexpr std::chrono::seconds kPatience{1};
 
 }  // namespace
 
@@ -62,17 +64,37 @@ Result<int64_t> MinPosition::wanted_of(TaskInputId id) {
 }
 
 Status MinPosition::await_offsets(TaskId task, const NextOffsets& wanted) {
+  const auto began = Clock::now();
+  bool has_checked = false;
   for (auto pause = kPauseMin;; pause = std::min(2 * pause, kPauseMax)) {
     const Result<StatePosition> state = sources_.position(task);
     const bool is_passing =
         state.ok() || state.code() == ErrorCode::kRetriable || state.code() == ErrorCode::kTimedOut;
     if (!is_passing) return state.status();
     if (state.ok() && includes(state->inputs, wanted)) return {};
+    // Nobody may keep a thread waiting for a record that nobody wrote.
+    if (!has_checked && Clock::now() - began > kPatience) {
+      has_checked = true;
+      MILLRACE_RETURN_IF_ERROR(check_ends(wanted));
+    }
     if (Clock::now() + pause >= deadline_) {
       return state.ok() ? late(task, wanted, state->inputs) : state.status();
     }
     std::this_thread::sleep_for(pause);
   }
+}
+
+Status MinPosition::check_ends(const NextOffsets& wanted) const {
+  for (const auto& [partition, offset] : wanted) {
+    const auto named = position_.find(partition);
+    if (named == position_.end()) continue;
+    const Result<int64_t> end = sources_.end(partition);
+    if (!end.ok() || *end >= named->second) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("min_position: {} ends at {}, before {}", partition.to_string(), *end,
+                             named->second)};
+  }
+  return {};
 }
 
 Status MinPosition::late(TaskId task, const NextOffsets& wanted, const NextOffsets& has) const {

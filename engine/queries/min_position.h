@@ -40,8 +40,8 @@ class MinPosition {
         sources_(std::move(sources)),
         deadline_(deadline) {}
 
-  /// Waits until the committed state of `task` includes the position. Error: `kRetriable`, at the
-  /// deadline.
+  /// Waits until the committed state of `task` includes the position. Errors: `kRetriable`, at the
+  /// deadline; `kInvalidArgument`: the position is not in its topic yet.
   Status await(TaskId task);
   /// Whether a state of a task that was waited for is one of those that include the position.
   bool is_included(const StatePosition& state) const;
@@ -58,6 +58,8 @@ class MinPosition {
   /// it.
   Result<int64_t> wanted_of(TaskInputId id);
   Status await_offsets(TaskId task, const NextOffsets& wanted);
+  /// Error: `kInvalidArgument`: an offset of the position lies behind the end of its partition.
+  Status check_ends(const NextOffsets& wanted) const;
   Status late(TaskId task, const NextOffsets& wanted, const NextOffsets& has) const;
 
   const NextOffsets position_;

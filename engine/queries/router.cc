@@ -286,7 +286,10 @@ HttpAnswer Router::answer(const HttpRequest& request, MakeAnswer make) const {
   }
   const auto answer_with = [make = std::move(make)](const RoutedQueries& queries) {
     HttpAnswer answer = make(queries);
-    if (answer.status < kServerErrors) answer.position = position_token(queries.seen());
+    std::string position = position_token(queries.seen());
+    // Callers could not send a longer one back.
+    const bool is_fit = position.size() <= kPositionTokenLengthMax;
+    if (answer.status < kServerErrors && is_fit) answer.position = std::move(position);
     return answer;
   };
   if (asking.min_position.empty()) {

@@ -84,6 +84,27 @@ TEST_F(ClientTest, AnotherServerTakesOver) {
   EXPECT_EQ((*row)->value, "1");
 }
 
+/// It takes connections and answers nothing.
+TEST_F(ClientTest, AFrozenServerLeavesTimeForTheOthers) {
+  start_two();
+  const int frozen = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::bind(frozen, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(frozen, 5), 0);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::getsockname(frozen, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  client::Options options{.urls = {"http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)),
+                                   "http://127.0.0.1:" + std::to_string(ports_.at("a"))},
+                          .timeout_ms = 3'000};
+  const auto asked = Client::open(std::move(options));
+  ASSERT_TRUE(asked.ok());
+  const auto row = (*asked)->row("rows", Bytes("k1"));
+  EXPECT_TRUE(row.ok()) << row.message();
+  ::close(frozen);
+}
+
 TEST_F(ClientTest, CarriesThePositionFromAnswerToQuestion) {
   answer_timeout_ms_ = 500;
   start_two();

@@ -186,6 +186,16 @@ TEST_F(MinPositionTest, WhatWasNotReadInTimeIsA503) {
   EXPECT_THAT(answer.body["error"].get<std::string>(), HasSubstr("left"));
 }
 
+TEST_F(MinPositionTest, APositionThatNobodyWroteIsNotWaitedFor) {
+  start("a");
+  settle();
+  write("k", "v");
+  settle();
+  const Answer answer = ask("a", "/v1/stores/rows/rows?min_position=left:0:1000000");
+  EXPECT_EQ(answer.status, 400) << answer.body;
+  EXPECT_THAT(answer.body["error"].get<std::string>(), HasSubstr("left/0 ends at"));
+}
+
 TEST_F(MinPositionTest, APositionOfOtherTopicsIsRefused) {
   start("a");
   settle();
