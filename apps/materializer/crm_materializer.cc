@@ -184,6 +184,10 @@ void add_account_routes(QueryServer& server, const Engine& engine, const std::st
                 .parameters = parameters,
                 .errors = {{413, "The answer would be longer than 16 MiB."}},
                 .body_meaning = R"({"ids": [...]})",
+                .body_schema = R"({"type": "object", "required": ["ids"],
+                                   "properties": {"ids": {"type": "array", "minItems": 1,
+                                     "maxItems": 1000, "items": {"type": "string"}}},
+                                   "additionalProperties": false})",
                 .body_bytes_max = kBatchBytesMax,
                 .handler = [&engine, view_of](const HttpRequest& request) {
                   return engine.router().answer(
@@ -191,8 +195,10 @@ void add_account_routes(QueryServer& server, const Engine& engine, const std::st
                         return accounts_answer(all, body, view);
                       });
                 }});
-  parameters.insert(parameters.begin(),
-                    {.name = "id", .meaning = "source:id, or an id of default.source alone."});
+  parameters.insert(parameters.begin(), {.name = "id",
+                                         .meaning = "source:id, or an id of default.source alone.",
+                                         .length_max = 255,
+                                         .pattern = "^([a-z0-9_-]{1,32}:)?[!-9;-~]{1,200}$"});
   server.route({.pattern = "/v1/accounts/{id}",
                 .summary = "The account that an id is part of, victims of merges included.",
                 .parameters = std::move(parameters),

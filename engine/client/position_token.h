@@ -25,5 +25,8 @@ void include(NextOffsets& position, const NextOffsets& more);
 bool includes(const NextOffsets& position, const NextOffsets& wanted);
 
 inline constexpr size_t kPositionTokenLengthMax = 6'000;
+/// As a regular expression (ECMA 262).
+inline constexpr const char* kPositionTokenPattern =
+    "^([a-zA-Z0-9._-]+:[0-9]+:[0-9]+(,[a-zA-Z0-9._-]+:[0-9]+:[0-9]+)*)?$";
 
 }  // namespace millrace::engine

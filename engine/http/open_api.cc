@@ -15,10 +15,16 @@ using nlohmann::json;
 
 constexpr const char* kVersion = "1";
 
+json text_schema_of(const HttpParameter& parameter) {
+  json schema{{"type", "string"}, {"maxLength", parameter.length_max}};
+  if (!parameter.pattern.empty()) schema["pattern"] = parameter.pattern;
+  return schema;
+}
+
 json schema_of(const HttpParameter& parameter) {
   switch (parameter.type) {
     case HttpParameter::Type::kString:
-      return {{"type", "string"}, {"maxLength", parameter.length_max}};
+      return text_schema_of(parameter);
     case HttpParameter::Type::kInteger: {
       json schema{{"type", "integer"}, {"format", "int64"}};
       if (parameter.min != std::numeric_limits<int64_t>::min()) schema["minimum"] = parameter.min;
@@ -62,6 +68,7 @@ json responses_of(const HttpRoute& route, bool is_open) {
        {{"description", "The answer."}, {"content", {{route.content_type, {{"schema", schema}}}}}}},
       {"400", error_response("The request does not fit its description.")},
       {"421", error_response("The Host header names another server.")},
+      {"431", error_response("The head of the request is too long.")},
       {"500", error_response("The query failed; the log says why.")},
       {"503",
        error_response("Not now: ask again, after Retry-After seconds if the answer has it.")}};
@@ -95,6 +102,10 @@ std::string operation_id(const HttpRoute& route) {
   return id;
 }
 
+json body_schema_of(const HttpRoute& route) {
+  return route.body_schema.empty() ? json{{"type", "object"}} : json::parse(route.body_schema);
+}
+
 json operation_of(const HttpRoute& route, Rights anonymous) {
   const bool is_open = anonymous.has(route.right);
   json operation{{"operationId", operation_id(route)},
@@ -110,7 +121,7 @@ json operation_of(const HttpRoute& route, Rights anonymous) {
     operation["requestBody"] = {
         {"required", true},
         {"description", route.body_meaning},
-        {"content", {{"application/json", {{"schema", {{"type", "object"}}}}}}}};
+        {"content", {{"application/json", {{"schema", body_schema_of(route)}}}}}};
   }
   return operation;
 }

@@ -91,8 +91,12 @@ RouteMatch RouteTable::find(HttpMethod method, std::string_view target) const {
     }
     is_of_another_method |= fit == Fit::kYes;
   }
-  match.refusal = is_of_another_method ? error_answer(405, "the path needs another method")
-                                       : error_answer(404, "no such path: see /v1/openapi.json");
+  if (is_of_another_method) {
+    match.refusal = error_answer(405, "the path needs another method");
+    match.refusal.allow = method == HttpMethod::kGet ? "POST" : "GET, HEAD";
+  } else {
+    match.refusal = error_answer(404, "no such path: see /v1/openapi.json");
+  }
   return match;
 }
 

@@ -30,7 +30,7 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 using Tcp = asio::ip::tcp;
 
-constexpr uint32_t kRequestHeadBytesMax = 8 << 10;
+constexpr uint32_t kRequestHeadBytesMax = 16 << 10;
 constexpr size_t kReadBytes = 4 << 10;
 constexpr std::chrono::milliseconds kReservedTimeout{2'000};
 /// After the last answer: a client that still sends would lose it to the reset of the connection.
@@ -196,7 +196,9 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     }
     const bool is_post = request.method() == http::verb::post;
     if (!is_post && request.method() != http::verb::get && request.method() != http::verb::head) {
-      return refusal("malformed", 405, "only GET and POST are served here");
+      HttpAnswer refused = refusal("malformed", 405, "only GET and POST are served here");
+      refused.allow = "GET, HEAD, POST";
+      return refused;
     }
     // A browser names the origin of the page that makes it post.
     if (is_post && request.count(http::field::origin) > 0) {
@@ -303,6 +305,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     response.set(http::field::content_type, answer.content_type);
     response.set(http::field::cache_control, "no-store");
     response.set("X-Content-Type-Options", "nosniff");
+    if (!answer.allow.empty()) response.set(http::field::allow, answer.allow);
     if (!answer.position.empty()) response.set(kPositionHeader, answer.position);
     if (!peer_nonce_.empty() && answer.file == nullptr) {
       response.set(kPeerProofHeader,

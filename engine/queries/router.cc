@@ -24,7 +24,8 @@ std::vector<HttpParameter> state_parameters() {
           {.name = "min_position",
            .meaning = "A position (Millrace-Position of an answer, or from /v1/token) that the "
                       "answer has to include; waits for it, up to the time of an answer.",
-           .length_max = engine::kPositionTokenLengthMax}};
+           .length_max = engine::kPositionTokenLengthMax,
+           .pattern = engine::kPositionTokenPattern}};
 }
 
 namespace engine {

@@ -165,7 +165,7 @@ void add_operations(QueryServer& server, Engine& engine) {
 void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology) {
   add_probes(server, engine);
   add_views(server, engine, topology);
-  engine::add_store_routes(server, engine);
+  engine::add_store_routes(server, engine, topology);
   add_operations(server, engine);
   if (const std::filesystem::path root = engine.snapshot_directory(); !root.empty()) {
     engine::add_snapshot_routes(server, engine::SnapshotDirectory(root, {}));

@@ -29,6 +29,14 @@ constexpr int64_t kPageRowsMax = 1'000;
 /// The last key of a page is in the token of the next one, in a request's head.
 constexpr size_t kPageTokenLengthMax = 6'000;
 
+HttpParameter store_parameter(const Topology& topology) {
+  HttpParameter parameter{.name = "store",
+                          .meaning = "The store's name in the topology.",
+                          .type = HttpParameter::Type::kChoice};
+  for (const StoreSpec& store : topology.stores()) parameter.choices.push_back(store.name);
+  return parameter;
+}
+
 HttpAnswer store_row(const Queries& queries, const std::string& store, const std::string& key) {
   const Result<StoreAnswer> answer = queries.get(store, Bytes(key));
   if (!answer.ok()) return error_answer(answer.error());
@@ -79,13 +87,12 @@ HttpAnswer store_page(const Queries& queries, const PageQuestion& question) {
                              {"positions", std::move(positions)}})};
 }
 
-void add_store_row(QueryServer& server, Engine& engine) {
-  std::vector<HttpParameter> parameters{
-      {.name = "store", .meaning = "The store's name in the topology."},
-      {.name = "key",
-       .meaning = "The row's key.",
-       .is_required = true,
-       .length_max = kStoreKeyBytesMax}};
+void add_store_row(QueryServer& server, Engine& engine, const Topology& topology) {
+  std::vector<HttpParameter> parameters{store_parameter(topology),
+                                        {.name = "key",
+                                         .meaning = "The row's key.",
+                                         .is_required = true,
+                                         .length_max = kStoreKeyBytesMax}};
   std::ranges::move(state_parameters(), std::back_inserter(parameters));
   server.route({.pattern = "/v1/stores/{store}",
                 .right = Right::kRaw,
@@ -100,10 +107,10 @@ void add_store_row(QueryServer& server, Engine& engine) {
                 }});
 }
 
-void add_store_pages(QueryServer& server, Engine& engine) {
+void add_store_pages(QueryServer& server, Engine& engine, const Topology& topology) {
   using Type = HttpParameter::Type;
   std::vector<HttpParameter> parameters{
-      {.name = "store", .meaning = "The store's name in the topology."},
+      store_parameter(topology),
       {.name = "from", .meaning = "The least key.", .length_max = kStoreKeyBytesMax},
       {.name = "to", .meaning = "The key that ends the range.", .length_max = kStoreKeyBytesMax},
       {.name = "prefix", .meaning = "Instead: how keys begin.", .length_max = kStoreKeyBytesMax},
@@ -118,7 +125,8 @@ void add_store_pages(QueryServer& server, Engine& engine) {
        .max = kPageRowsMax},
       {.name = "page",
        .meaning = "`next` of the page before, which was asked for with the same parameters.",
-       .length_max = kPageTokenLengthMax}};
+       .length_max = kPageTokenLengthMax,
+       .pattern = "^([0-9]+\\.([0-9a-f]{2})*)?$"}};
   std::ranges::move(state_parameters(), std::back_inserter(parameters));
   server.route({.pattern = "/v1/stores/{store}/rows",
                 .right = Right::kRaw,
@@ -150,7 +158,8 @@ void add_token(QueryServer& server) {
                 .parameters = {{.name = "topic",
                                 .meaning = "The record's topic.",
                                 .is_required = true,
-                                .length_max = kTopicNameLengthMax},
+                                .length_max = kTopicNameLengthMax,
+                                .pattern = "^[a-zA-Z0-9_-][a-zA-Z0-9._-]*$"},
                                {.name = "partition",
                                 .meaning = "Its partition.",
                                 .type = Type::kInteger,
@@ -194,9 +203,11 @@ void add_peer_rows(QueryServer& server, Engine& engine) {
 
 }  // namespace
 
-void add_store_routes(QueryServer& server, Engine& engine) {
-  add_store_row(server, engine);
-  add_store_pages(server, engine);
+void add_store_routes(QueryServer& server, Engine& engine, const Topology& topology) {
+  if (!topology.stores().empty()) {
+    add_store_row(server, engine, topology);
+    add_store_pages(server, engine, topology);
+  }
   add_token(server);
   add_peer_rows(server, engine);
 }

@@ -31,8 +31,8 @@ PARTITIONS = 4
 INSTANCES = 3
 WRITERS = 2
 ACCOUNTS_OF_WRITER = 5
-CALM_S = 6
-DOWN_S = 12
+CALM_S = 3
+DOWN_S = 8
 # Of the answers in each phase; those of a dead or frozen instance are missing.
 ANSWERED_MIN = 5
 

@@ -18,7 +18,7 @@ TEST(OpenApi, DescribesPathQueryBodyAndErrorsOfARoute) {
                         .pattern = "/v1/accounts/{id}",
                         .right = Right::kRaw,
                         .summary = "One account.",
-                        .parameters = {{.name = "id", .meaning = "Its id."},
+                        .parameters = {{.name = "id", .meaning = "Its id.", .pattern = "^a+$"},
                                        {.name = "limit",
                                         .type = HttpParameter::Type::kInteger,
                                         .is_required = true,
@@ -26,6 +26,7 @@ TEST(OpenApi, DescribesPathQueryBodyAndErrorsOfARoute) {
                                         .max = 9}},
                         .errors = {{404, "Never seen."}},
                         .body_meaning = "ids",
+                        .body_schema = R"({"type":"object","required":["ids"]})",
                         .body_bytes_max = 10};
   const Json document = document_of(route);
   EXPECT_EQ(document["openapi"], "3.1.0");
@@ -37,9 +38,12 @@ TEST(OpenApi, DescribesPathQueryBodyAndErrorsOfARoute) {
   EXPECT_EQ(operation["parameters"][1]["in"], "query");
   EXPECT_EQ(operation["parameters"][1]["schema"],
             Json({{"type", "integer"}, {"format", "int64"}, {"minimum", 1}, {"maximum", 9}}));
+  EXPECT_EQ(operation["parameters"][0]["schema"]["pattern"], "^a+$");
   EXPECT_EQ(operation["requestBody"]["description"], "ids");
+  EXPECT_EQ(operation["requestBody"]["content"]["application/json"]["schema"]["required"],
+            Json::array({"ids"}));
   EXPECT_EQ(operation["security"], Json::array({{{"bearer", Json::array()}}}));
-  for (const char* status : {"200", "400", "401", "403", "404", "413", "421", "503"}) {
+  for (const char* status : {"200", "400", "401", "403", "404", "413", "421", "431", "503"}) {
     EXPECT_TRUE(operation["responses"].contains(status)) << status;
   }
   EXPECT_EQ(document["components"]["schemas"]["Error"]["required"], Json::array({"error"}));

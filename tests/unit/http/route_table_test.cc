@@ -91,6 +91,7 @@ TEST_F(RouteTableTest, UnknownPathsAre404) {
 TEST_F(RouteTableTest, APathAnswersItsOwnMethodOnly) {
   EXPECT_EQ(ask(HttpMethod::kPost, "/v1/pause").body, "paused");
   EXPECT_EQ(get("/v1/pause").status, 405U);
+  EXPECT_EQ(get("/v1/pause").allow, "POST");
   EXPECT_EQ(ask(HttpMethod::kPost, "/v1/health").status, 405U);
 }
 

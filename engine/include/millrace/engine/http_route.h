@@ -80,6 +80,7 @@ struct HttpAnswer {
   unsigned status = 200;
   std::string body{};
   std::string content_type = "application/json";
+  std::string allow{};     ///< of a 405: the methods that the path takes
   std::string position{};  ///< token of the state that it comes from, in a header; empty: none
   /// Instead of `body`: sent piece by piece, the part that the request's `Range: bytes=…` names.
   std::shared_ptr<const engine::File> file{};
@@ -105,6 +106,8 @@ struct HttpParameter {
   int64_t min = std::numeric_limits<int64_t>::min();  ///< of an integer
   int64_t max = std::numeric_limits<int64_t>::max();
   std::vector<std::string> choices{};
+  /// A regular expression (ECMA 262) for the strings that the handler takes; for the document only.
+  std::string pattern{};
 };
 
 /// One entry of the table that routes requests and that `/v1/openapi.json` describes. The server
@@ -122,6 +125,7 @@ struct HttpRoute {
   std::map<unsigned, std::string> errors{};
   std::string content_type = "application/json";
   std::string body_meaning{};  ///< what a body holds, JSON; empty: the route takes none
+  std::string body_schema{};   ///< JSON Schema of a body; empty: any object
   size_t body_bytes_max = 0;
   bool is_vital = false;  ///< answered also when the server has no connection left for others
   /// Runs on the server's threads and must not wait for anybody there, see `HttpAnswer::later`; an

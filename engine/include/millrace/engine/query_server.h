@@ -49,7 +49,7 @@ struct QueryServerOptions {
 /// Answers requests over HTTP/1.1 by the table of its routes, and describes them at
 /// `/v1/openapi.json`.
 ///
-/// Bounded: 8 KiB of request head, the body that the route allows, the limits of the options. When
+/// Bounded: 16 KiB of request head, the body that the route allows, the limits of the options. When
 /// all connections are taken, 16 more, 8 of an address, may ask for vital routes only. Add routes,
 /// then start once. Not thread-safe; handlers run on the server's threads, several at a time.
 class QueryServer {
