@@ -157,8 +157,8 @@ Result<std::optional<OwnershipEvent>> Coordinator::poll() {
   Result<std::optional<OwnershipEvent>> taken = take_plan();
   if (taken.ok() ? taken->has_value() : !is_passing(taken.code())) return taken;
   // While this instance may resume, it leads only a generation that has no plan yet.
-  const bool may_lead = is_leader_ && !is_published_ &&
-                        (!may_resume_ || log_->plan_of(group_.generation, 0) == nullptr);
+  const bool may_lead =
+      is_leader_ && !is_published_ && (!may_resume_ || !log_->has_plan(group_.generation));
   if (taken.ok() && is_waiting_ && may_lead) {
     if (const Status led = lead(); !led.ok() && !is_passing(led.code())) return led;
   }
@@ -265,8 +265,7 @@ Result<std::optional<OwnershipEvent>> Coordinator::take_plan() {
 }
 
 Result<const GroupLog::PlanEntry*> Coordinator::plan_to_resume() {
-  const GroupLog::PlanEntry* const first = log_->plan_of(group_.generation, 0);
-  if (first == nullptr) return nullptr;  // the generation is new
+  if (!log_->has_plan(group_.generation)) return nullptr;  // the generation is new
   const Result<std::optional<MemberQuestion::Members>> answer = questions_.members.poll();
   if (!answer.ok()) return answer.status();
   if (!answer->has_value()) return nullptr;  // the next turn asks again
@@ -281,10 +280,12 @@ Result<const GroupLog::PlanEntry*> Coordinator::plan_to_resume() {
   };
   for (const GroupLog::PlanEntry& entry : log_->plans()) {
     if (entry.plan.generation != group_.generation || !is_unchanged(entry.plan)) continue;
+    if (log_->has_unread_plan(group_.generation)) break;
     publish_for_next_to_resume(entry.plan, members);
     return &entry;
   }
-  // Others may run that plan, or it is of another life: only a new generation is safe.
+  // Others may run that plan or one that this version cannot read, or it is of another life: only a
+  // new generation is safe.
   may_resume_ = false;
   is_waiting_ = false;
   spdlog::info("the group has changed, asking for a new generation generation={}",

@@ -8,6 +8,7 @@
 
 #include "millrace/core/clock.h"
 
+#include "engine/base/numbers.h"
 #include "engine/base/random_id.h"
 #include "engine/group/report_proof.h"
 
@@ -138,12 +139,22 @@ void GroupLog::take_plan(const Topic& topic, const FetchedRecord& record) {
   }
   if (record.value.is_null()) return;  // a plan that nobody needs any more
   Result<Plan> plan = decode_plan(record.value);
-  if (!plan.ok()) return pass_over(topic, record, plan.status());
+  if (!plan.ok()) {
+    note_unread_plan(record.key.view());
+    return pass_over(topic, record, plan.status());
+  }
   if (record.key.view() != key_of(*plan)) {
     return pass_over(topic, record, Error{ErrorCode::kInvalidRecord, "its key is another plan's"});
   }
   plans_.push_back({record.offset, *std::move(plan)});
   if (plans_.size() > kPlansKept) plans_.pop_front();
+}
+
+void GroupLog::note_unread_plan(std::string_view key) {
+  int32_t generation = 0;
+  if (!read_number(key.substr(0, key.find('/')), generation)) return;
+  unread_plans_.insert(generation);
+  if (unread_plans_.size() > kPlansKept) unread_plans_.erase(unread_plans_.begin());
 }
 
 void GroupLog::take_report(const Topic& topic, const FetchedRecord& record) {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,6 +80,13 @@ class GroupLog {
   const std::deque<PlanEntry>& plans() const { return plans_; }
   /// First plan of that generation from `offset` on; null while there is none.
   const PlanEntry* plan_of(int32_t generation, int64_t offset) const;
+  /// Whether the log has a plan of that generation which this version cannot read: others may run
+  /// it.
+  bool has_unread_plan(int32_t generation) const { return unread_plans_.contains(generation); }
+  /// Whether it has any plan of that generation.
+  bool has_plan(int32_t generation) const {
+    return has_unread_plan(generation) || plan_of(generation, 0) != nullptr;
+  }
   /// Names the life of the application's internal topics: it changes when they are deleted and
   /// created again; earlier local state then belongs to another life. Empty while the log has none.
   const std::string& incarnation() const { return incarnation_; }
@@ -115,6 +123,8 @@ class GroupLog {
   Result<bool> poll(Topic& topic);
   void take(const Topic& topic, const FetchedRecord& record);
   void take_plan(const Topic& topic, const FetchedRecord& record);
+  /// Notes the generation of a plan that cannot be read, by its key.
+  void note_unread_plan(std::string_view key);
   void take_report(const Topic& topic, const FetchedRecord& record);
   void take_incarnation(std::string_view id);
   Status send(const Topic& topic, const std::string& key, Bytes value);
@@ -128,6 +138,7 @@ class GroupLog {
   Topic reports_log_;
   std::string incarnation_;
   std::deque<PlanEntry> plans_;
+  std::set<int32_t> unread_plans_;  ///< generations, the highest ones
   std::map<std::string, ReportEntry> reports_;
   std::shared_ptr<const PeerKey> key_;
   LifeWatch* lives_ = nullptr;  ///< null: nobody watches

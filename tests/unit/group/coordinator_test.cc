@@ -84,6 +84,24 @@ TEST_F(CoordinatorTest, AStaticMemberReportsAgainBehindLastWordsUnderItsName) {
   EXPECT_FALSE(shown->inputs.empty());
 }
 
+/// A member of another version that came back wrote it once more, and compaction kept that record.
+TEST_F(CoordinatorTest, APlanThatCannotBeReadMayBeRunByOthers) {
+  world_.broker.set_sessions(testing::MemoryBroker::Sessions::kStatic);
+  auto a = joined("a", true);
+  const auto b = joined("b", true);
+  ASSERT_TRUE(settle({a.get(), b.get()}));
+  const TopicPartition plans{world_.topics.plan, 0};
+  testing::StoredRecord again = world_.broker.read_committed(plans).back();
+  again.value = R"({"version":99})";
+  world_.broker.append(plans, again);
+  world_.broker.compact(plans.topic);
+  const int32_t generation = b->owned->group.generation;
+  a.reset();
+  a = joined("a", true);
+  ASSERT_TRUE(settle({a.get(), b.get()}));
+  EXPECT_GT(a->owned->group.generation, generation);
+}
+
 TEST_F(CoordinatorTest, EveryDeadPredecessorIsNamed) {
   auto a = joined("a");
   ASSERT_TRUE(settle({a.get()}));
