@@ -5,6 +5,7 @@ import subprocess
 
 from services import TIMEOUT_S, Service
 
+INSERTED_AT_ONCE = 500
 CONVERTER = "org.apache.kafka.connect.json.JsonConverter"
 COLUMNS = ("id", "name", "country", "revenue", "notes", "merged_into")
 
@@ -38,10 +39,16 @@ class Source(Service):
         return f"CAST({column} AS {self.text_type})" if column == "revenue" else column
 
     def insert(self, first, last, notes="short"):
-        customers = ", ".join(f"({n}, 'name {n}', 'DE', {n * 10.5}, '{notes}', NULL)"
-                              for n in range(first, last + 1))
-        contacts = ", ".join(f"({n}, {n}, 'a@b')" for n in range(first, last + 1))
-        return f"INSERT INTO customers VALUES {customers}; INSERT INTO contacts VALUES {contacts};"
+        # MariaDB takes a statement of 16 MiB (max_allowed_packet).
+        statements = []
+        for begin in range(first, last + 1, INSERTED_AT_ONCE):
+            numbers = range(begin, min(begin + INSERTED_AT_ONCE, last + 1))
+            customers = ", ".join(f"({n}, 'name {n}', 'DE', {n * 10.5}, '{notes}', NULL)"
+                                  for n in numbers)
+            contacts = ", ".join(f"({n}, {n}, 'a@b')" for n in numbers)
+            statements.append(f"INSERT INTO customers VALUES {customers}; "
+                              f"INSERT INTO contacts VALUES {contacts};")
+        return " ".join(statements)
 
     def connector(self, **more):
         return {
