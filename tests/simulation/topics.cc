@@ -155,7 +155,9 @@ bool World::replace_input(Draws& draws) {
     pass(kDrainRoundMs);
     for (const auto& instance : instances_) turn(*instance);
   }
+  // Other faults may have struck meanwhile.
   if (outcome_.failure || operator_.has_orders() || !is_drained(topic)) return false;
+  if (operator_.knows(Event::kChangelogDeleted)) return false;
   observe();
   const int32_t partitions = broker_.partitions(topic);
   broker_.delete_topic(topic);
