@@ -36,6 +36,7 @@ Result<client::Answer> ask(const QueryFlags& flags, const std::string& path) {
   if (!opened.ok()) return opened.status();
   std::map<std::string, std::string> parameters;
   if (flags.may_be_stale) parameters["stale"] = "ok";
+  if (!flags.min_position.empty()) parameters["min_position"] = flags.min_position;
   Result<client::Answer> answer = (*opened)->get(path, parameters);
   if (answer.ok() && answer->status == 404) {
     return Error{ErrorCode::kNotFound, fmt::format("{}: 404 {}", path, answer->body)};

@@ -27,6 +27,13 @@ constexpr int64_t kConnectMs = 1'000;
 constexpr uint64_t kAnswerBytesMax = 64 << 20;
 constexpr size_t kIdlePerServerMax = 8;
 
+/// Behind the scheme, if that is still there; the address may be an IPv6 one in brackets.
+bool names_port(std::string_view url) {
+  if (url.starts_with(engine::kSecureScheme)) url.remove_prefix(engine::kSecureScheme.size());
+  const size_t colon = url.rfind(':');
+  return colon != std::string_view::npos && url.find(']', colon) == std::string_view::npos;
+}
+
 std::string target_of(std::string_view path, const std::map<std::string, std::string>& parameters) {
   std::string target(path);
   char separator = path.find('?') == std::string_view::npos ? '?' : '&';
@@ -46,18 +53,11 @@ void add(const Freshness& freshness, std::map<std::string, std::string>& paramet
   if (freshness.lag_ms_max) parameters["max_lag_ms"] = std::to_string(*freshness.lag_ms_max);
 }
 
-std::string message_in(const std::string& body) {
-  const json answer = json::parse(body, nullptr, false);
-  const bool has_error =
-      answer.is_object() && answer.contains("error") && answer["error"].is_string();
-  return has_error ? answer["error"].get<std::string>() : "no reason given";
-}
-
 Error error_of(const std::string& server, const Answer& answer) {
   ErrorCode code = ErrorCode::kRefused;
   if (answer.status == 400) code = ErrorCode::kInvalidArgument;
   if (answer.status >= 500) code = ErrorCode::kRetriable;
-  return {code, fmt::format("{}: {} {}", server, answer.status, message_in(answer.body))};
+  return {code, fmt::format("{}: {} {}", server, answer.status, engine::error_in(answer.body))};
 }
 
 Error nonsense() {
@@ -143,12 +143,8 @@ struct Client::Impl {
   }
 
   /// Asks the server that answered last, then the others, until one answers or the time is over.
-  Result<Answer> ask_any(std::string_view path, std::map<std::string, std::string> parameters) {
-    if (options.is_monotonic) {
-      if (std::string token = position_token(); !token.empty()) {
-        parameters.emplace("min_position", std::move(token));
-      }
-    }
+  Result<Answer> ask_any(std::string_view path,
+                         const std::map<std::string, std::string>& parameters) {
     const std::string target = target_of(path, parameters);
     const auto until = Clock::now() + std::chrono::milliseconds(options.timeout_ms);
     Status failure = Error{ErrorCode::kTimedOut, "no time to ask"};
@@ -179,6 +175,12 @@ struct Client::Impl {
     return engine::position_token(position);
   }
 
+  void add_position(std::map<std::string, std::string>& parameters) {
+    if (!options.is_monotonic) return;
+    std::string token = position_token();
+    if (!token.empty()) parameters["min_position"] = std::move(token);
+  }
+
   void note(const std::string& token) {
     const Result<engine::NextOffsets> seen = engine::parse_position_token(token);
     const std::lock_guard lock(mutex);
@@ -205,6 +207,7 @@ Result<std::unique_ptr<Client>> Client::open(Options options) {
     const bool is_plain = url.starts_with(kPlainScheme);
     if (is_plain) url.erase(0, kPlainScheme.size());
     const bool is_secure = url.starts_with(engine::kSecureScheme);
+    if (!names_port(url)) url += is_plain ? ":80" : ":443";
     const std::string_view address =
         std::string_view(url).substr(is_secure ? engine::kSecureScheme.size() : 0);
     if (is_plain == is_secure || !engine::parse_endpoint(address)) {
@@ -233,6 +236,7 @@ Result<std::optional<StoredRow>> Client::row(std::string_view store, Bytes key,
                                              const Freshness& freshness) {
   std::map<std::string, std::string> parameters{{"key", key.to_string()}};
   add(freshness, parameters);
+  impl_->add_position(parameters);
   const Result<Answer> answer =
       get("/v1/stores/" + engine::percent_encoded(store), std::move(parameters));
   if (!answer.ok()) return answer.status();
@@ -251,6 +255,7 @@ Result<RowsPage> Client::rows(std::string_view store, const RowsQuestion& questi
   if (question.is_descending) parameters["order"] = "desc";
   if (!question.page.empty()) parameters["page"] = question.page;
   add(question.freshness, parameters);
+  impl_->add_position(parameters);
   const Result<Answer> answer =
       get(fmt::format("/v1/stores/{}/rows", engine::percent_encoded(store)), parameters);
   if (!answer.ok()) return answer.status();

@@ -5,6 +5,8 @@
 
 #include "millrace/engine/http_route.h"
 
+#include "engine/http/http_client.h"
+
 namespace millrace {
 
 std::string_view to_string(Right right) {
@@ -55,4 +57,14 @@ HttpAnswer error_answer(const Error& error) {
   }
 }
 
+namespace engine {
+
+std::string error_in(const std::string& body) {
+  const nlohmann::json answer = nlohmann::json::parse(body, nullptr, false);
+  const bool has_error =
+      answer.is_object() && answer.contains("error") && answer["error"].is_string();
+  return has_error ? answer["error"].get<std::string>() : "no reason given";
+}
+
+}  // namespace engine
 }  // namespace millrace

@@ -19,6 +19,9 @@ struct HttpTimeouts {
   int64_t piece_ms = 10'000;  ///< for the head of an answer, and for every 64 KiB of its body
 };
 
+/// The sentence in an answer's `{"error": …}`.
+std::string error_in(const std::string& body);
+
 /// One connection to an HTTP/1.1 server, kept over requests. A call blocks its thread; a stop ends
 /// it early. Not thread-safe.
 ///

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "millrace/core/clock.h"
 
@@ -19,14 +18,6 @@ constexpr HttpTimeouts kPeerTimeouts{.connect_ms = 1'000, .piece_ms = 5'000};
 constexpr size_t kIdlePerEndpointMax = 8;
 /// Each kept connection takes one of the other instance's places.
 constexpr std::chrono::seconds kIdleMax{30};
-
-/// The sentence in an answer's `{"error": …}`.
-std::string error_in(const std::string& body) {
-  const nlohmann::json answer = nlohmann::json::parse(body, nullptr, false);
-  const bool has_error =
-      answer.is_object() && answer.contains("error") && answer["error"].is_string();
-  return has_error ? answer["error"].get<std::string>() : "no reason given";
-}
 
 }  // namespace
 

@@ -111,6 +111,8 @@ TEST_F(ClientTest, CarriesThePositionFromAnswerToQuestion) {
   const auto asked = open({"a"});
   ASSERT_TRUE(asked->row("rows", Bytes("k1")).ok());
   EXPECT_THAT(asked->position(), HasSubstr("left:"));
+  const auto health = asked->get("/v1/health");
+  EXPECT_TRUE(health.ok()) << "a path that takes no position: " << health.message();
   ASSERT_TRUE(asked->include("left", 0, 1'000'000).ok());
   const auto late = asked->row("rows", Bytes("k1"));
   bool is_late = !late.ok();
@@ -123,10 +125,13 @@ TEST_F(ClientTest, CarriesThePositionFromAnswerToQuestion) {
 
 TEST(ClientOptions, NeedUrls) {
   for (const std::vector<std::string>& urls :
-       {std::vector<std::string>{}, {"127.0.0.1:1"}, {"http://"}, {"ftp://a:1"}, {"http://a"}}) {
+       {std::vector<std::string>{}, {"127.0.0.1:1"}, {"http://"}, {"ftp://a:1"}, {"http://a:b"}}) {
     EXPECT_EQ(Client::open({.urls = urls}).code(), ErrorCode::kInvalidArgument);
   }
-  EXPECT_TRUE(Client::open({.urls = {"http://127.0.0.1:1/"}}).ok());
+  for (const char* url :
+       {"http://127.0.0.1:1/", "http://a", "https://a.example.com", "http://[::1]"}) {
+    EXPECT_TRUE(Client::open({.urls = {url}}).ok()) << url;
+  }
   const auto away = Client::open({.urls = {"http://127.0.0.1:1"}, .timeout_ms = 1'000});
   EXPECT_EQ((*away)->get("/v1/live").code(), ErrorCode::kRetriable);
 }

@@ -19,13 +19,14 @@
 namespace millrace::client {
 
 struct Options {
-  /// Query servers of the instances, "http://host:port" or "https://host:port". One is enough, as
-  /// any instance answers for any key; others take over when it is away.
+  /// Query servers of the instances, "http://host:port" or "https://host:port", by default with
+  /// the ports 80 and 443. One is enough, as any instance answers for any key; others take over
+  /// when it is away.
   std::vector<std::string> urls{};
   std::string token{};                      ///< sent as `Authorization: Bearer`; empty: none
   std::filesystem::path tls_authorities{};  ///< PEM; empty: those that the system knows
   int64_t timeout_ms = 10'000;              ///< for an answer, all attempts together
-  /// Each answer includes all that earlier answers of this client did, and what `include` named.
+  /// Rows include all that earlier answers of this client did, and what `include` named.
   bool is_monotonic = true;
 };
 
@@ -89,7 +90,8 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  /// Any path of `/v1/openapi.json`; `parameters` are not encoded yet. A 404 is an answer, other
+  /// Any path of `/v1/openapi.json`; `parameters` are not encoded yet. Not every path takes
+  /// `min_position`, so pass `position()` by that name where one does. A 404 is an answer, other
   /// statuses than 200 are errors.
   Result<Answer> get(std::string_view path,
                      const std::map<std::string, std::string>& parameters = {});
