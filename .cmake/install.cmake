@@ -19,7 +19,8 @@ install(TARGETS millrace_schemas
         EXPORT millrace-targets
         FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/millrace/schemas)
 install(EXPORT millrace-targets NAMESPACE millrace:: DESTINATION ${package_dir})
-install(FILES schemas/millrace_schemas.cmake DESTINATION ${package_dir})
+install(FILES schemas/append_schema.cmake schemas/millrace_schemas.cmake
+        DESTINATION ${package_dir})
 
 configure_package_config_file(.cmake/millrace-config.cmake.in millrace-config.cmake
                               INSTALL_DESTINATION ${package_dir})
