@@ -33,6 +33,17 @@ Status TypeInfo::check(Bytes bytes) const {
   return refusal_of([&] { return validate(bytes); });
 }
 
+Result<std::string> TypeInfo::json(Bytes bytes) const {
+  if (bytes.is_null()) return std::string("null");
+  if (write_json == nullptr) {
+    return Error{ErrorCode::kInvalidRecord, std::string(name) + " has no form as JSON"};
+  }
+  MILLRACE_RETURN_IF_ERROR(check(bytes));
+  std::string text;
+  MILLRACE_RETURN_IF_ERROR(refusal_of([&] { return write_json(bytes, text); }));
+  return text;
+}
+
 Status TopicUse::check_record(Bytes record_key, Bytes record_value) const {
   return check_pair(key, value, check, record_key, record_value);
 }

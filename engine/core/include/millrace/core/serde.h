@@ -11,6 +11,8 @@
 #include <flatbuffers/flatbuffers.h>
 
 #include "millrace/core/bytes.h"
+#include "millrace/core/flat_schema.h"
+#include "millrace/core/json_text.h"
 #include "millrace/core/result.h"
 
 namespace millrace {
@@ -24,6 +26,11 @@ namespace millrace {
 ///     static View view(Bytes bytes);                    // REQUIRES: validated bytes
 ///     static void encode(const Owned& value, std::string& out);  // appends
 ///
+/// and, if rows in stores are to be readable as JSON, also with:
+///
+///     static Status write_json(Bytes bytes, std::string& out);  // appends one value. REQUIRES:
+///                                                               // validated bytes
+///
 /// Between operators records stay bytes, so `view` should be cheap; `bytes` are 8-byte aligned.
 template <class T>
 struct Serde;
@@ -35,6 +42,12 @@ concept HasSerde = requires(Bytes bytes, const typename Serde<T>::Owned& owned, 
   { Serde<T>::validate(bytes) } -> std::same_as<Status>;
   { Serde<T>::view(bytes) } -> std::same_as<typename Serde<T>::View>;
   {Serde<T>::encode(owned, out)};
+};
+
+/// A serde whose values can be shown as JSON.
+template <class T>
+concept HasJson = HasSerde<T> && requires(Bytes bytes, std::string& out) {
+  { Serde<T>::write_json(bytes, out) } -> std::same_as<Status>;
 };
 
 /// Refuses a `T` without a serde, once per type and in one sentence; all other uses of `T` then
@@ -118,6 +131,10 @@ struct Serde<std::string> {
   static Status validate(Bytes) { return {}; }
   static View view(Bytes bytes) { return bytes.view(); }
   static void encode(const Owned& value, std::string& out) { out += value; }
+  static Status write_json(Bytes bytes, std::string& out) {
+    append_json_text(bytes, out);
+    return {};
+  }
 };
 
 /// Big-endian two's complement of the type's width, as Java's LongSerializer and IntegerSerializer.
@@ -139,6 +156,10 @@ requires(std::same_as<T, int64_t> || std::same_as<T, int32_t>) struct Serde<T> {
   static void encode(const Owned& value, std::string& out) {
     const auto bits = static_cast<std::make_unsigned_t<T>>(value);
     for (size_t i = sizeof(T); i-- > 0;) out.push_back(static_cast<char>((bits >> (8 * i)) & 0xff));
+  }
+  static Status write_json(Bytes bytes, std::string& out) {
+    out += std::to_string(view(bytes));
+    return {};
   }
 };
 
@@ -169,7 +190,8 @@ class Flat {
   std::string bytes_;
 };
 
-/// FlatBuffers tables: verified where a record enters, then read in place.
+/// FlatBuffers tables: verified where a record enters, then read in place. As JSON only if their
+/// header comes from `millrace_add_schemas`.
 template <class Table>
 requires std::is_base_of_v<flatbuffers::Table, Table>  // generated code inherits privately
 struct Serde<Table> {
@@ -184,6 +206,10 @@ struct Serde<Table> {
   }
   static View view(Bytes bytes) { return *flatbuffers::GetRoot<Table>(bytes.data()); }
   static void encode(const Owned& value, std::string& out) { out += value.bytes(); }
+  static Status write_json(Bytes bytes, std::string& out) requires HasBinarySchema<Table> {
+    static const FlatSchema schema(BinarySchema<Table>::kBytes, Table::GetFullyQualifiedName());
+    return schema.write_json(bytes, out);
+  }
 };
 
 }  // namespace millrace

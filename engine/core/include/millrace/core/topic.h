@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "millrace/core/serde.h"
@@ -19,10 +20,15 @@ struct TypeInfo {
   std::string_view name = "bytes";
   /// Empty: any bytes are valid. Readers call `check` instead.
   std::function<Status(Bytes)> validate = {};
+  /// Appends validated bytes to `out` as JSON. Null: the type cannot. Readers call `json` instead.
+  Status (*write_json)(Bytes bytes, std::string& out) = nullptr;
 
   /// Whether `bytes` are of the type; null is. A `validate` that throws refuses them. Error:
   /// `kInvalidRecord`.
   Status check(Bytes bytes) const;
+  /// `bytes`, which anybody may have written, as JSON; null as null. Error: `kInvalidRecord` when
+  /// they are not of the type, or the type cannot write them.
+  Result<std::string> json(Bytes bytes) const;
 
   friend bool operator==(const TypeInfo& a, const TypeInfo& b) { return a.name == b.name; }
 };
@@ -30,7 +36,9 @@ struct TypeInfo {
 template <class T>
 TypeInfo type_info() {
   if constexpr (NeedsSerde<T>::kIsThere) {
-    return {Serde<T>::name(), &Serde<T>::validate};
+    TypeInfo type{Serde<T>::name(), &Serde<T>::validate};
+    if constexpr (HasJson<T>) type.write_json = &Serde<T>::write_json;
+    return type;
   } else {
     return {};
   }
