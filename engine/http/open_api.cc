@@ -107,12 +107,13 @@ json body_schema_of(const HttpRoute& route) {
 }
 
 json operation_of(const HttpRoute& route, Rights anonymous) {
-  const bool is_open = anonymous.has(route.right);
+  const bool is_open = is_open_to(route, anonymous);
   json operation{{"operationId", operation_id(route)},
                  {"summary", route.summary},
                  {"parameters", parameters_of(route)},
                  {"responses", responses_of(route, is_open)},
                  {"x-millrace-right", to_string(route.right)}};
+  if (route.or_right != Right::kNone) operation["x-millrace-or-right"] = to_string(route.or_right);
   json security = json::array();
   if (route.right != Right::kNone) security.push_back({{"bearer", json::array()}});
   if (is_open) security.push_back(json::object());

@@ -113,9 +113,13 @@ std::vector<const HttpRoute*> RouteTable::routes() const {
   return routes;
 }
 
+bool is_open_to(const HttpRoute& route, Rights rights) {
+  return rights.has(route.right) || (route.or_right != Right::kNone && rights.has(route.or_right));
+}
+
 HttpAnswer answer_of(const RouteMatch& match, HttpRequest request, bool has_token) {
   const HttpRoute& route = *match.route;
-  if (!request.rights.has(route.right)) {
+  if (!is_open_to(route, request.rights)) {
     return has_token ? forbidden(route.right) : unauthorized(route.right);
   }
   request.arguments = match.arguments;

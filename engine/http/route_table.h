@@ -39,6 +39,9 @@ class RouteTable {
   std::deque<Entry> entries_;  ///< a deque: matches point into it
 };
 
+/// Whether a caller with these rights may ask.
+bool is_open_to(const HttpRoute& route, Rights rights);
+
 /// Runs the handler of `match` for a request of a caller with `request.rights`, after it has
 /// checked these and the parameters; 400, 401, 403 and 500 included. REQUIRES: there is a route.
 HttpAnswer answer_of(const RouteMatch& match, HttpRequest request, bool has_token);

@@ -20,8 +20,8 @@ json offsets_json(const std::map<TopicPartition, int64_t>& offsets) {
 
 }  // namespace
 
-std::string json_text(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+std::string json_text(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 json position_object(const StatePosition& position) {

@@ -9,7 +9,7 @@
 namespace millrace::engine {
 
 /// A line of JSON. Bytes that are not UTF-8 are replaced.
-std::string json_text(const nlohmann::json& value);
+std::string json_text(const nlohmann::ordered_json& value);
 
 nlohmann::json position_object(const StatePosition& position);
 

@@ -162,10 +162,11 @@ void add_operations(QueryServer& server, Engine& engine) {
 
 }  // namespace
 
-void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology) {
+void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology,
+                       RowMasks masks) {
   add_probes(server, engine);
   add_views(server, engine, topology);
-  engine::add_store_routes(server, engine, topology);
+  engine::add_store_routes(server, engine, topology, std::move(masks));
   add_operations(server, engine);
   if (const std::filesystem::path root = engine.snapshot_directory(); !root.empty()) {
     engine::add_snapshot_routes(server, engine::SnapshotDirectory(root, {}));

@@ -154,7 +154,8 @@ class Program {
         extras_.has_personal_rows != nullptr && extras_.has_personal_rows();
     served.anonymous = engine::anonymous_rights(options_, has_personal_rows);
     auto server = std::make_unique<QueryServer>(std::move(served));
-    add_engine_routes(*server, engine, topology);
+    add_engine_routes(*server, engine, topology,
+                      extras_.row_masks ? extras_.row_masks() : RowMasks());
     if (extras_.add_routes) extras_.add_routes(*server, engine);
     const Result<int> port = server->start();
     if (!port.ok()) return port.status();

@@ -1,7 +1,9 @@
 #include "engine/run/store_routes.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,41 +13,91 @@
 
 #include "millrace/core/topology.h"
 #include "millrace/engine/query_router.h"
+#include "millrace/state/timer_queue.h"
 
-#include "engine/base/hexadecimal.h"
 #include "engine/client/position_token.h"
 #include "engine/queries/peer_client.h"
 #include "engine/queries/row_pages.h"
 #include "engine/queries/row_question.h"
 #include "engine/run/position_json.h"
+#include "engine/run/row_json.h"
 
 namespace millrace::engine {
 namespace {
 
-using nlohmann::json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr size_t kStoreKeyBytesMax = 4096;
 constexpr int64_t kPageRowsMax = 1'000;
 /// The last key of a page is in the token of the next one, in a request's head.
 constexpr size_t kPageTokenLengthMax = 6'000;
 
-HttpParameter store_parameter(const Topology& topology) {
+/// The stores that can be asked for. Handlers share it.
+struct ShownStores {
+  std::vector<StoreSpec> specs;
+  RowMasks masks;
+
+  /// REQUIRES: there is such a store.
+  const StoreSpec& find(std::string_view name) const {
+    return *std::ranges::find(specs, name, &StoreSpec::name);
+  }
+};
+using Stores = std::shared_ptr<const ShownStores>;
+
+HttpParameter store_parameter(const ShownStores& stores) {
   HttpParameter parameter{.name = "store",
                           .meaning = "The store's name in the topology.",
                           .type = HttpParameter::Type::kChoice};
-  for (const StoreSpec& store : topology.stores()) parameter.choices.push_back(store.name);
+  for (const StoreSpec& store : stores.specs) parameter.choices.push_back(store.name);
   return parameter;
 }
 
-HttpAnswer store_row(const Queries& queries, const std::string& store, const std::string& key) {
-  const Result<StoreAnswer> answer = queries.get(store, Bytes(key));
+/// A question for rows of a store, by a caller who may see them in some way.
+struct RowsAsked {
+  Stores stores;  ///< keeps `spec`
+  const StoreSpec& spec;
+  RowView view;
+};
+
+/// Nothing when the caller may see no row of the store that the request names.
+std::optional<RowsAsked> rows_asked(const Stores& stores, const HttpRequest& request) {
+  const StoreSpec& spec = stores->find(request.arguments.front());
+  std::optional<RowView> view =
+      row_view(spec, stores->masks, request.rights, request.find("format"));
+  if (!view) return std::nullopt;
+  return RowsAsked{stores, spec, *std::move(view)};
+}
+
+HttpAnswer raw_only(const HttpRequest& request) {
+  if (request.caller.empty()) return unauthorized(Right::kRaw);
+  return error_answer(403, "only for callers with the right 'raw': rows as bytes, and stores that "
+                           "the program does not open to others");
+}
+
+/// The rights of a route for rows. Handlers look at the store.
+void set_rights(HttpRoute& route, const ShownStores& stores) {
+  if (stores.masks.empty()) {
+    route.right = Right::kRaw;
+    return;
+  }
+  route.right = Right::kRead;
+  route.or_right = Right::kRaw;
+  route.errors[401] = "The store, or the format, needs a token with the right raw.";
+  route.errors[403] = "The store, or the format, needs the right raw.";
+}
+
+HttpAnswer store_row(const Queries& queries, const RowsAsked& asked, const std::string& key) {
+  if (asked.spec.timers && !asked.view.is_hex) {
+    return error_answer(400, "key: a store of timers has pages only: ask for its rows, with prefix");
+  }
+  const Result<StoreAnswer> answer = queries.get(asked.spec.name, Bytes(key));
   if (!answer.ok()) return error_answer(answer.error());
   if (!answer->row) return error_answer(404, "no such key");
-  return {.body = json_text({{"store", store},
-                             {"key", key},
-                             {"value_hex", hexadecimal(answer->row->value)},
-                             {"timestamp_ms", answer->row->timestamp_ms},
-                             {"position", position_object(answer->position)}})};
+  OrderedJson body{{"store", asked.spec.name}};
+  body.update(row_json(asked.spec, Bytes(key), Bytes(answer->row->value), asked.view));
+  body["timestamp_ms"] = answer->row->timestamp_ms;
+  body["position"] = position_object(answer->position);
+  return {.body = json_text(body)};
 }
 
 /// The range that the parameters name; the fault otherwise.
@@ -64,58 +116,88 @@ std::string read_range(const HttpRequest& request, PageQuestion& question) {
   return {};
 }
 
-json row_object(const RowPage::PagedRow& row) {
-  return {{"key", row.key},
-          {"key_hex", hexadecimal(row.key)},
-          {"value_hex", hexadecimal(row.value)},
-          {"timestamp_ms", row.timestamp_ms},
-          {"task", row.task.to_string()}};
+/// The same for timers: those of some keys, else all of them by their time.
+std::string read_timer_range(const HttpRequest& request, PageQuestion& question) {
+  if (request.find("from") != nullptr || request.find("to") != nullptr) {
+    return "from, to: timers come by their time, or by their key with prefix";
+  }
+  const std::string* const prefix = request.find("prefix");
+  question.from =
+      prefix == nullptr ? TimerQueue::due_rows() : TimerQueue::index_rows(Bytes(*prefix));
+  question.to = prefix_end(Bytes(*question.from));
+  return {};
 }
 
-HttpAnswer store_page(const Queries& queries, const PageQuestion& question) {
+HttpAnswer store_page(const Queries& queries, const RowsAsked& asked,
+                      const PageQuestion& question) {
   const Result<RowPage> page = read_page(queries, question);
   if (!page.ok()) return error_answer(page.error());
-  json rows = json::array();
-  for (const RowPage::PagedRow& row : page->rows) rows.push_back(row_object(row));
-  json positions = json::array();
-  for (const StatePosition& position : page->positions) {
-    positions.push_back(position_object(position));
+  OrderedJson rows = OrderedJson::array();
+  for (const RowPage::PagedRow& row : page->rows) {
+    rows.push_back(row_json(asked.spec, Bytes(row.key), Bytes(row.value), asked.view));
+    rows.back()["timestamp_ms"] = row.timestamp_ms;
+    rows.back()["task"] = row.task.to_string();
   }
-  return {.body = json_text({{"store", question.store},
-                             {"rows", std::move(rows)},
-                             {"next", page->next.empty() ? json() : json(page->next)},
-                             {"positions", std::move(positions)}})};
+  OrderedJson positions = OrderedJson::array();
+  for (const StatePosition& position : page->positions) {
+    positions.emplace_back(position_object(position));
+  }
+  return {.body = json_text(
+              OrderedJson{{"store", question.store},
+                          {"rows", std::move(rows)},
+                          {"next", page->next.empty() ? OrderedJson() : OrderedJson(page->next)},
+                          {"positions", std::move(positions)}})};
 }
 
-void add_store_row(QueryServer& server, Engine& engine, const Topology& topology) {
-  std::vector<HttpParameter> parameters{store_parameter(topology),
+void add_store_row(QueryServer& server, Engine& engine, const Stores& stores) {
+  std::vector<HttpParameter> parameters{store_parameter(*stores),
                                         {.name = "key",
-                                         .meaning = "The row's key.",
+                                         .meaning = "The row's key, as bytes.",
                                          .is_required = true,
-                                         .length_max = kStoreKeyBytesMax}};
+                                         .length_max = kStoreKeyBytesMax},
+                                        format_parameter()};
   std::ranges::move(state_parameters(), std::back_inserter(parameters));
-  server.route({.pattern = "/v1/stores/{store}",
-                .right = Right::kRaw,
-                .summary = "One row of a store, as bytes.",
-                .parameters = std::move(parameters),
-                .errors = {{404, "There is no such row."}},
-                .handler = [&engine](const HttpRequest& request) {
-                  return engine.router().answer(
-                      request,
-                      [store = request.arguments.front(), key = *request.find("key")](
-                          const Queries& queries) { return store_row(queries, store, key); });
-                }});
+  HttpRoute route{.pattern = "/v1/stores/{store}",
+                  .summary = "One row of a store, as JSON or bytes.",
+                  .parameters = std::move(parameters),
+                  .errors = {{404, "There is no such row."}},
+                  .handler = [&engine, stores](const HttpRequest& request) {
+                    std::optional<RowsAsked> asked = rows_asked(stores, request);
+                    if (!asked) return raw_only(request);
+                    return engine.router().answer(
+                        request, [asked = *std::move(asked),
+                                  key = *request.find("key")](const Queries& queries) {
+                          return store_row(queries, asked, key);
+                        });
+                  }};
+  set_rights(route, *stores);
+  server.route(std::move(route));
 }
 
-void add_store_pages(QueryServer& server, Engine& engine, const Topology& topology) {
+/// The page that the request names; the fault otherwise.
+std::string read_question(const HttpRequest& request, const RowsAsked& asked,
+                          PageQuestion& question) {
+  question.store = asked.spec.name;
+  const bool is_of_timers = asked.spec.timers && !asked.view.is_hex;
+  std::string fault =
+      is_of_timers ? read_timer_range(request, question) : read_range(request, question);
+  if (!fault.empty()) return fault;
+  const std::string* const order = request.find("order");
+  question.is_descending = order != nullptr && *order == "desc";
+  if (const auto limit = request.integer("limit")) question.rows_max = static_cast<size_t>(*limit);
+  if (const std::string* const page = request.find("page")) question.page = *page;
+  return {};
+}
+
+std::vector<HttpParameter> page_parameters(const ShownStores& stores) {
   using Type = HttpParameter::Type;
   std::vector<HttpParameter> parameters{
-      store_parameter(topology),
+      store_parameter(stores),
       {.name = "from", .meaning = "The least key.", .length_max = kStoreKeyBytesMax},
       {.name = "to", .meaning = "The key that ends the range.", .length_max = kStoreKeyBytesMax},
       {.name = "prefix", .meaning = "Instead: how keys begin.", .length_max = kStoreKeyBytesMax},
       {.name = "order",
-       .meaning = "Of the keys' bytes; asc unless named.",
+       .meaning = "Of the keys' bytes, or of timers' times without prefix; asc unless named.",
        .type = Type::kChoice,
        .choices = {"asc", "desc"}},
       {.name = "limit",
@@ -126,28 +208,32 @@ void add_store_pages(QueryServer& server, Engine& engine, const Topology& topolo
       {.name = "page",
        .meaning = "`next` of the page before, which was asked for with the same parameters.",
        .length_max = kPageTokenLengthMax,
-       .pattern = "^([0-9]+\\.([0-9a-f]{2})*)?$"}};
+       .pattern = "^([0-9]+\\.([0-9a-f]{2})*)?$"},
+      format_parameter()};
   std::ranges::move(state_parameters(), std::back_inserter(parameters));
-  server.route({.pattern = "/v1/stores/{store}/rows",
-                .right = Right::kRaw,
-                .summary = "A page of a store's rows, as bytes, from all instances.",
-                .parameters = std::move(parameters),
-                .handler = [&engine](const HttpRequest& request) {
-                  PageQuestion question{.store = request.arguments.front()};
-                  if (std::string fault = read_range(request, question); !fault.empty()) {
-                    return error_answer(400, fault);
-                  }
-                  const std::string* const order = request.find("order");
-                  question.is_descending = order != nullptr && *order == "desc";
-                  if (const auto limit = request.integer("limit")) {
-                    question.rows_max = static_cast<size_t>(*limit);
-                  }
-                  if (const std::string* const page = request.find("page")) question.page = *page;
-                  return engine.router().answer(
-                      request, [question = std::move(question)](const Queries& queries) {
-                        return store_page(queries, question);
-                      });
-                }});
+  return parameters;
+}
+
+void add_store_pages(QueryServer& server, Engine& engine, const Stores& stores) {
+  HttpRoute route{
+      .pattern = "/v1/stores/{store}/rows",
+      .summary = "A page of a store's rows or timers, as JSON or bytes, from all instances.",
+      .parameters = page_parameters(*stores),
+      .handler = [&engine, stores](const HttpRequest& request) {
+        std::optional<RowsAsked> asked = rows_asked(stores, request);
+        if (!asked) return raw_only(request);
+        PageQuestion question;
+        if (std::string fault = read_question(request, *asked, question); !fault.empty()) {
+          return error_answer(400, fault);
+        }
+        return engine.router().answer(
+            request, [asked = *std::move(asked),
+                      question = std::move(question)](const Queries& queries) {
+              return store_page(queries, asked, question);
+            });
+      }};
+  set_rights(route, *stores);
+  server.route(std::move(route));
 }
 
 void add_token(QueryServer& server) {
@@ -203,10 +289,13 @@ void add_peer_rows(QueryServer& server, Engine& engine) {
 
 }  // namespace
 
-void add_store_routes(QueryServer& server, Engine& engine, const Topology& topology) {
+void add_store_routes(QueryServer& server, Engine& engine, const Topology& topology,
+                      RowMasks masks) {
   if (!topology.stores().empty()) {
-    add_store_row(server, engine, topology);
-    add_store_pages(server, engine, topology);
+    const auto stores = std::make_shared<const ShownStores>(
+        ShownStores{topology.stores(), std::move(masks)});
+    add_store_row(server, engine, stores);
+    add_store_pages(server, engine, stores);
   }
   add_token(server);
   add_peer_rows(server, engine);

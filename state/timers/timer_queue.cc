@@ -74,6 +74,24 @@ Status TimerQueue::check_row(Bytes key, Bytes value) {
   return Error{ErrorCode::kInvalidRecord, "neither a timer nor the mark of a queue of timers"};
 }
 
+std::optional<TimerQueue::Taken> TimerQueue::timer_of(Bytes key, Bytes value) {
+  if (value.is_null() || key == one(kMark) || !check_row(key, value).ok()) return std::nullopt;
+  const std::string_view row = key.view();
+  const bool is_due = row.front() == kDue;
+  const size_t begin = is_due ? kDueKeyOffset : sizeof kIndex;
+  return Taken{.key = std::string(row.substr(begin, row.size() - begin - 1)),
+               .kind = static_cast<uint8_t>(row.back()),
+               .time_ms = is_due ? time_of(key) : Serde<int64_t>::view(value)};
+}
+
+std::string TimerQueue::due_rows() {
+  return std::string(1, kDue);
+}
+
+std::string TimerQueue::index_rows(Bytes key_prefix) {
+  return std::string(1, kIndex) += key_prefix.view();
+}
+
 std::string TimerQueue::index_key(Bytes key, uint8_t kind) {
   std::string made;
   make_index_key(key, kind, made);

@@ -25,7 +25,7 @@ enum class Right : unsigned char {
   kNone,      ///< needs no right: probes, documents
   kRead,      ///< ask; personal fields are hidden
   kPersonal,  ///< see personal fields
-  kRaw,       ///< read rows and snapshots as bytes, which hold everything in clear
+  kRaw,       ///< read all rows and snapshots, as bytes too, which hold everything in clear
   kOperate,   ///< pause, resume, drain
   kPeer,      ///< be another instance of the application; no token gives that
 };
@@ -119,6 +119,7 @@ struct HttpRoute {
   /// "/v1/accounts/{id}": each `{…}` stands for one non-empty segment.
   std::string pattern{};
   Right right = Right::kRead;
+  Right or_right = Right::kNone;  ///< another one that is enough; kNone: none is
   std::string summary{};  ///< a sentence
   std::vector<HttpParameter> parameters{};
   /// Statuses beside 200 and those that the server gives, with their reason.

@@ -9,6 +9,7 @@
 #include "millrace/core/result.h"
 #include "millrace/core/topology.h"
 #include "millrace/engine/http_route.h"
+#include "millrace/engine/row_masks.h"
 
 namespace millrace {
 
@@ -75,8 +76,9 @@ class QueryServer {
 /// `/v1/topology`, `/v1/stores/{store}`, `/v1/stores/{store}/rows`, `/v1/token`; by POST
 /// `/v1/pause`, `/v1/resume` and `/v1/drain`;
 /// `/v1/snapshots/…` for other instances if this one keeps some. `engine` must outlive the running
-/// server.
-void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology);
+/// server. Rows of stores without one of `masks` are for callers with the right to raw rows.
+void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topology,
+                       RowMasks masks = {});
 
 struct StatePosition;
 /// `position` as the JSON object that every answer carries.

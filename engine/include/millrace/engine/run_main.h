@@ -12,6 +12,7 @@
 #include "millrace/engine/engine.h"
 #include "millrace/engine/options.h"
 #include "millrace/engine/query_server.h"
+#include "millrace/engine/row_masks.h"
 
 namespace millrace {
 
@@ -29,6 +30,9 @@ struct RunExtras {
   /// callers with the right to raw rows may read rows and snapshots as bytes. With a
   /// `query.token.file` that needs the right in any case.
   std::function<bool()> has_personal_rows{};
+  /// Returns the stores whose rows callers without that right may see, as JSON; called once
+  /// properties are known.
+  std::function<RowMasks()> row_masks{};
   /// Adds routes beside those of `add_engine_routes`; the engine outlives the server.
   std::function<void(QueryServer&, const Engine&)> add_routes{};
   /// Runs once on a thread of its own beside the engine, after `new_topics`; the engine waits for

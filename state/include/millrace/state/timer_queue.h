@@ -59,6 +59,12 @@ class TimerQueue {
   /// no harm: a due row alone fires once, an index row alone never. Error: `kInvalidRecord`.
   static Status check_row(Bytes key, Bytes value);
 
+  /// The timer of a row 0x02 or 0x03; nullopt: the row, which anybody may have written, is neither.
+  static std::optional<Taken> timer_of(Bytes key, Bytes value);
+  /// How the keys begin of the rows 0x03, and of the rows 0x02 of keys with a prefix.
+  static std::string due_rows();
+  static std::string index_rows(Bytes key_prefix);
+
   /// Key of the row that holds the time of (key, kind), for tests that look it up.
   static std::string index_key(Bytes key, uint8_t kind);
 

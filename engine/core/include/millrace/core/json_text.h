@@ -3,12 +3,11 @@
 #include <string>
 
 #include "millrace/core/bytes.h"
+#include "millrace/core/result.h"
 
 namespace millrace {
 
-/// Appends a JSON string, or `{"hex": "…"}` when `bytes` are not UTF-8.
-void append_json_text(Bytes bytes, std::string& out);
-/// Appends `{"hex": "…"}`.
-void append_json_hex(Bytes bytes, std::string& out);
+/// Appends a JSON string. Error: `kInvalidRecord` when `bytes` are not UTF-8.
+Status append_json_text(Bytes bytes, std::string& out);
 
 }  // namespace millrace

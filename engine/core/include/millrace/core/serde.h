@@ -131,10 +131,7 @@ struct Serde<std::string> {
   static Status validate(Bytes) { return {}; }
   static View view(Bytes bytes) { return bytes.view(); }
   static void encode(const Owned& value, std::string& out) { out += value; }
-  static Status write_json(Bytes bytes, std::string& out) {
-    append_json_text(bytes, out);
-    return {};
-  }
+  static Status write_json(Bytes bytes, std::string& out) { return append_json_text(bytes, out); }
 };
 
 /// Big-endian two's complement of the type's width, as Java's LongSerializer and IntegerSerializer.
