@@ -112,8 +112,9 @@ void TopologyDraft::add_store(std::string name, TypeInfo key, TypeInfo value,
   store.in_memory = options.in_memory;
 }
 
-void TopologyDraft::add_timers(std::string name, TimeKind clock, StoreOptions options) {
-  add_store(std::move(name), {}, {}, options);
+void TopologyDraft::add_timers(std::string name, TypeInfo key, TimeKind clock,
+                               StoreOptions options) {
+  add_store(std::move(name), std::move(key), {}, options);
   stores_.back().timers = clock;
 }
 

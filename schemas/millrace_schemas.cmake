@@ -3,8 +3,8 @@ include_guard()
 #
 # Compiles FlatBuffers schemas to headers `<name>_generated.h` and makes <target>, an interface
 # library that carries their include path. The headers hold the compiled schemas too, so that rows
-# with these tables can be asked for as JSON. Usable from an installed Millrace as well, for a user's
-# own schemas.
+# with these tables can be asked for as JSON. Usable from an installed Millrace as well, for a
+# user's own schemas.
 # To install: `install(TARGETS <target> ... FILE_SET HEADERS DESTINATION <dir>)`.
 function(millrace_add_schemas target)
   set(out_dir ${CMAKE_CURRENT_BINARY_DIR}/${target}_include)

@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "millrace/engine/client.h"
-#include "millrace/engine/queries.h"
 
 #include "engine/base/hexadecimal.h"
 #include "engine/secrets/secret_file.h"
@@ -44,11 +43,23 @@ Result<client::Answer> ask(const QueryFlags& flags, const std::string& path) {
   return answer;
 }
 
-nlohmann::json row_line(const client::StoredRow& row) {
-  return {{"key", row.key},
-          {"key_hex", engine::hexadecimal(row.key)},
-          {"value_hex", engine::hexadecimal(row.value)},
-          {"timestamp_ms", row.timestamp_ms}};
+std::string line_of(const client::StoredRow& row) {
+  const nlohmann::json line{{"key", row.key},
+                            {"key_hex", engine::hexadecimal(row.key)},
+                            {"value_hex", engine::hexadecimal(row.value)},
+                            {"timestamp_ms", row.timestamp_ms}};
+  return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// A page as lines.
+Result<client::JsonPage> scan_page(client::Client& asked, const ScanFlags& flags,
+                                   const client::RowsQuestion& question) {
+  if (!flags.is_hex) return asked.json_rows(flags.store, question);
+  Result<client::RowsPage> page = asked.rows(flags.store, question);
+  if (!page.ok()) return page.status();
+  client::JsonPage lines{.rows = {}, .next = std::move(page->next)};
+  for (const client::StoredRow& row : page->rows) lines.rows.push_back(line_of(row));
+  return lines;
 }
 
 void add_server(CLI::App& app, QueryFlags& flags) {
@@ -85,20 +96,15 @@ Status scan_store(const ScanFlags& flags, std::ostream& out) {
   if (!opened.ok()) return opened.status();
   client::RowsQuestion question{.from = flags.from,
                                 .to = flags.to,
+                                .prefix = flags.prefix,
                                 .is_descending = flags.is_descending,
                                 .freshness = {.may_be_stale = flags.server.may_be_stale}};
-  if (flags.prefix) {
-    question.from = flags.prefix;
-    question.to = prefix_end(Bytes(*flags.prefix));
-  }
   uint64_t left = flags.limit == 0 ? UINT64_MAX : flags.limit;
   do {
     question.rows_max = std::min<uint64_t>(left, kPageRows);
-    const Result<client::RowsPage> page = (*opened)->rows(flags.store, question);
+    const Result<client::JsonPage> page = scan_page(**opened, flags, question);
     if (!page.ok()) return page.status();
-    for (const client::StoredRow& row : page->rows) {
-      out << row_line(row).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-    }
+    for (const std::string& line : page->rows) out << line << '\n';
     left -= std::min<uint64_t>(left, page->rows.size());
     question.page = page->next;
   } while (left > 0 && !question.page.empty());
@@ -131,13 +137,16 @@ CLI::App* add_get(CLI::App& top, GetFlags& flags) {
 CLI::App* add_scan(CLI::App& top, ScanFlags& flags) {
   CLI::App* app = top.add_subcommand(
       "scan",
-      "Prints rows of a store of all instances as JSON lines, in the order of their keys.\n"
-      "Needs the right raw.\n\n"
+      "Prints rows of a store of all instances as JSON lines, in the order of their keys, or\n"
+      "timers in the order of their times. Personal fields are hidden and some stores refused,\n"
+      "unless the token gives the right raw.\n\n"
       "  millrace scan account-states --prefix ror: --limit 20");
   app->add_option("store", flags.store, "Name of the store in the topology.")->required();
   auto* const prefix = app->add_option("--prefix", flags.prefix, "How keys begin.");
   app->add_option("--from", flags.from, "The least key.")->excludes(prefix);
   app->add_option("--to", flags.to, "The key that ends the range.")->excludes(prefix);
+  app->add_flag("--hex", flags.is_hex,
+                "Keys and values as bytes instead of JSON; needs the right raw.");
   app->add_flag("--descending", flags.is_descending, "The largest key first.");
   app->add_option("--limit", flags.limit, "Rows to print; 0: all.")->capture_default_str();
   add_server(*app, flags.server);

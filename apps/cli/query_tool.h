@@ -37,7 +37,8 @@ struct ScanFlags {
   std::optional<std::string> from{};
   std::optional<std::string> to{};
   bool is_descending = false;
-  uint64_t limit = 0;  ///< rows; 0: all
+  bool is_hex = false;  ///< as bytes instead of JSON
+  uint64_t limit = 0;   ///< rows; 0: all
 };
 
 struct TopologyFlags {

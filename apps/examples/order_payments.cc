@@ -85,7 +85,7 @@ mr::Status check_order(const Order& order) {
 mr::Result<mr::Topology> order_payments() {
   mr::TopologyBuilder builder{"order-payments"};
   builder.store<OrderId, Settlement>(kOpenOrders);
-  builder.timers(kDueDates, mr::TimeKind::kWall);
+  builder.timers<OrderId>(kDueDates, mr::TimeKind::kWall);
   const auto orders = builder.stream(kOrders, {.validate = check_order});
   const auto payments =
       builder.stream(kPayments)

@@ -17,6 +17,7 @@
 #include "apps/mapping/mapping_check.h"
 #include "apps/materializer/account_query.h"
 #include "apps/materializer/mapping_answer.h"
+#include "apps/materializer/store_masks.h"
 #include "apps/tools/crm_topics.h"
 #include "apps/tools/personal_mask.h"
 #include "crm/account_topology.h"
@@ -42,7 +43,7 @@ While it runs, it answers over HTTP (see --query.port):
   GET /v1/health             state, tasks, lag; 503 while it does not run
   GET /v1/metrics            Prometheus text
   GET /v1/topology           ?format=mermaid for a flowchart
-  GET /v1/stores/{s}?key=K   one row as bytes
+  GET /v1/stores/{s}?key=K   one row; /v1/stores/{s}/rows: pages of rows or timers
 
 To try it: crm_materializer --create.topics --query.port 8090 --state.dir /tmp/crm
 )";
@@ -225,6 +226,7 @@ int run(int argc, char** argv) {
         return crm_topics(options.mapping, options.partitions, options.accounts.output_prefix);
       },
       .has_personal_rows = [&options] { return !PersonalMask(options.mapping).empty(); },
+      .row_masks = [&options] { return store_masks(options.mapping); },
       .add_routes =
           [&](QueryServer& server, const Engine& engine) {
             auto mask =

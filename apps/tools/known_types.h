@@ -5,8 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "millrace/core/bytes.h"
-#include "millrace/core/result.h"
+#include "millrace/core/topic.h"
 
 #include "crm/output_topic.h"
 
@@ -15,7 +14,7 @@ namespace millrace::apps {
 /// A table type that tools can read from JSON and print as JSON.
 struct KnownType {
   std::string_view name;            ///< for `--type`, e.g. "AccountState"
-  Status (*validate)(Bytes);        ///< tools print invalid bytes raw
+  TypeInfo type;                    ///< tools print invalid bytes raw
   std::span<const uint8_t> schema;  ///< as flatc compiled it
   std::string_view topic = "";      ///< the topic with these values
 };

@@ -37,22 +37,24 @@ std::optional<Json> PersonalMask::masked(std::string_view text) const {
   return json;
 }
 
-void PersonalMask::apply(Json& json, int depth) const {
+void PersonalMask::apply(Json& json, Names names, int depth) const {
   if (!json.is_structured()) return;
   if (depth == kDepthMax) return hide(json);
+  bool is_field = false;
   if (json.is_object()) {
     const auto name = json.find("name");
     const auto value = json.find("value");
-    if (name != json.end() && value != json.end() && name->is_string() &&
-        hides(name->get_ref<const std::string&>())) {
+    is_field = name != json.end() && name->is_string();
+    if (is_field && value != json.end() && hides(name->get_ref<const std::string&>())) {
       hide(*value);
     }
   }
   for (auto& [name, value] : json.items()) {
-    if (json.is_object() && hides(name)) {
+    const bool is_name = is_field && names == Names::kOfFields && name == "name";
+    if (json.is_object() && hides(name) && !is_name) {
       hide(value);
     } else {
-      apply(value, depth + 1);
+      apply(value, names, depth + 1);
     }
   }
 }

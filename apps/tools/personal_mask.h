@@ -23,13 +23,17 @@ class PersonalMask {
   bool hides(std::string_view name) const { return names_.contains(name); }
   /// Replaces values that are not null by "***" in members with such names, and in the `value` of
   /// `{"name": such a name, "value": …}`. Hides everything that is nested deeper than 64.
-  void apply(nlohmann::ordered_json& json) const { apply(json, 0); }
+  void apply(nlohmann::ordered_json& json) const { apply(json, Names::kAnybodys, 0); }
+  /// The same for a table of ours, in which the `name` of such an object is the name of a field and
+  /// never a value.
+  void apply_to_table(nlohmann::ordered_json& json) const { apply(json, Names::kOfFields, 0); }
   /// The text, parsed and masked; nullopt when it is no JSON object or array, since its contents
   /// are then unknown.
   std::optional<nlohmann::ordered_json> masked(std::string_view text) const;
 
  private:
-  void apply(nlohmann::ordered_json& json, int depth) const;
+  enum class Names : unsigned char { kAnybodys, kOfFields };
+  void apply(nlohmann::ordered_json& json, Names names, int depth) const;
 
   std::set<std::string, std::less<>> names_;
 };

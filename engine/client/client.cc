@@ -76,6 +76,16 @@ std::optional<StoredRow> read_row(const json& object, std::string key) {
   return StoredRow{std::move(key), *std::move(bytes), timestamp->get<int64_t>()};
 }
 
+bool has_rows(const auto& object) {
+  return object.is_object() && object.contains("rows") && object["rows"].is_array();
+}
+
+std::string next_in(const auto& page) {
+  const auto next = page.find("next");
+  return next != page.end() && next->is_string() ? next->template get<std::string>()
+                                                 : std::string();
+}
+
 }  // namespace
 
 struct Client::Impl {
@@ -232,38 +242,57 @@ Result<Answer> Client::get(std::string_view path,
   return impl_->ask_any(path, parameters);
 }
 
-Result<std::optional<StoredRow>> Client::row(std::string_view store, Bytes key,
-                                             const Freshness& freshness) {
-  std::map<std::string, std::string> parameters{{"key", key.to_string()}};
+Result<std::optional<std::string>> Client::ask_row(std::string_view store, Bytes key,
+                                                   const Freshness& freshness, const char* format) {
+  std::map<std::string, std::string> parameters{{"key", key.to_string()}, {"format", format}};
   add(freshness, parameters);
   impl_->add_position(parameters);
-  const Result<Answer> answer =
-      get("/v1/stores/" + engine::percent_encoded(store), std::move(parameters));
+  Result<Answer> answer = get("/v1/stores/" + engine::percent_encoded(store), parameters);
   if (!answer.ok()) return answer.status();
-  if (answer->status == 404) return std::optional<StoredRow>();
-  const json object = json::parse(answer->body, nullptr, false);
+  if (answer->status == 404) return std::optional<std::string>();
+  return std::optional(std::move(answer->body));
+}
+
+Result<std::optional<StoredRow>> Client::row(std::string_view store, Bytes key,
+                                             const Freshness& freshness) {
+  const Result<std::optional<std::string>> body = ask_row(store, key, freshness, "hex");
+  if (!body.ok()) return body.status();
+  if (!*body) return std::optional<StoredRow>();
+  const json object = json::parse(**body, nullptr, false);
   if (!object.is_object()) return nonsense();
   std::optional<StoredRow> row = read_row(object, key.to_string());
   if (!row) return nonsense();
   return row;
 }
 
-Result<RowsPage> Client::rows(std::string_view store, const RowsQuestion& question) {
-  std::map<std::string, std::string> parameters{{"limit", std::to_string(question.rows_max)}};
+Result<std::optional<std::string>> Client::json_row(std::string_view store, Bytes key,
+                                                    const Freshness& freshness) {
+  return ask_row(store, key, freshness, "json");
+}
+
+Result<std::string> Client::ask_rows(std::string_view store, const RowsQuestion& question,
+                                     const char* format) {
+  std::map<std::string, std::string> parameters{{"limit", std::to_string(question.rows_max)},
+                                                {"format", format}};
   if (question.from) parameters["from"] = *question.from;
   if (question.to) parameters["to"] = *question.to;
+  if (question.prefix) parameters["prefix"] = *question.prefix;
   if (question.is_descending) parameters["order"] = "desc";
   if (!question.page.empty()) parameters["page"] = question.page;
   add(question.freshness, parameters);
   impl_->add_position(parameters);
-  const Result<Answer> answer =
+  Result<Answer> answer =
       get(fmt::format("/v1/stores/{}/rows", engine::percent_encoded(store)), parameters);
   if (!answer.ok()) return answer.status();
-  const json object = json::parse(answer->body, nullptr, false);
-  if (!object.is_object() || !object.contains("rows") || !object["rows"].is_array()) {
-    return nonsense();
-  }
-  RowsPage page;
+  return std::move(answer->body);
+}
+
+Result<RowsPage> Client::rows(std::string_view store, const RowsQuestion& question) {
+  const Result<std::string> body = ask_rows(store, question, "hex");
+  if (!body.ok()) return body.status();
+  const json object = json::parse(*body, nullptr, false);
+  if (!has_rows(object)) return nonsense();
+  RowsPage page{.rows = {}, .next = next_in(object)};
   for (const json& entry : object["rows"]) {
     if (!entry.is_object() || !entry.contains("key_hex") || !entry["key_hex"].is_string()) {
       return nonsense();
@@ -273,9 +302,16 @@ Result<RowsPage> Client::rows(std::string_view store, const RowsQuestion& questi
     if (!row) return nonsense();
     page.rows.push_back(*std::move(row));
   }
-  if (object.contains("next") && object["next"].is_string()) {
-    page.next = object["next"].get<std::string>();
-  }
+  return page;
+}
+
+Result<JsonPage> Client::json_rows(std::string_view store, const RowsQuestion& question) {
+  const Result<std::string> body = ask_rows(store, question, "json");
+  if (!body.ok()) return body.status();
+  const auto object = nlohmann::ordered_json::parse(*body, nullptr, false);
+  if (!has_rows(object)) return nonsense();
+  JsonPage page{.rows = {}, .next = next_in(object)};
+  for (const auto& row : object["rows"]) page.rows.push_back(row.dump());
   return page;
 }
 

@@ -83,8 +83,9 @@ std::optional<RowView> row_view(const StoreSpec& store, const RowMasks& masks, R
 
 HttpParameter format_parameter() {
   return {.name = "format",
-          .meaning = "json: by the store's types, which is the default where its values have such "
-                     "a form. hex: as bytes, for which callers need the right raw.",
+          .meaning =
+              "json: by the store's types, which is the default where its values have such "
+              "a form. hex: as bytes, for which callers need the right raw.",
           .type = HttpParameter::Type::kChoice,
           .choices = {"json", "hex"}};
 }

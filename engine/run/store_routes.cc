@@ -70,8 +70,9 @@ std::optional<RowsAsked> rows_asked(const Stores& stores, const HttpRequest& req
 
 HttpAnswer raw_only(const HttpRequest& request) {
   if (request.caller.empty()) return unauthorized(Right::kRaw);
-  return error_answer(403, "only for callers with the right 'raw': rows as bytes, and stores that "
-                           "the program does not open to others");
+  return error_answer(403,
+                      "only for callers with the right 'raw': rows as bytes, and stores that "
+                      "the program does not open to others");
 }
 
 /// The rights of a route for rows. Handlers look at the store.
@@ -88,7 +89,7 @@ void set_rights(HttpRoute& route, const ShownStores& stores) {
 
 HttpAnswer store_row(const Queries& queries, const RowsAsked& asked, const std::string& key) {
   if (asked.spec.timers && !asked.view.is_hex) {
-    return error_answer(400, "key: a store of timers has pages only: ask for its rows, with prefix");
+    return error_answer(400, "a store of timers has pages only: ask for its rows, with prefix");
   }
   const Result<StoreAnswer> answer = queries.get(asked.spec.name, Bytes(key));
   if (!answer.ok()) return error_answer(answer.error());
@@ -165,10 +166,9 @@ void add_store_row(QueryServer& server, Engine& engine, const Stores& stores) {
                     std::optional<RowsAsked> asked = rows_asked(stores, request);
                     if (!asked) return raw_only(request);
                     return engine.router().answer(
-                        request, [asked = *std::move(asked),
-                                  key = *request.find("key")](const Queries& queries) {
-                          return store_row(queries, asked, key);
-                        });
+                        request,
+                        [asked = *std::move(asked), key = *request.find("key")](
+                            const Queries& queries) { return store_row(queries, asked, key); });
                   }};
   set_rights(route, *stores);
   server.route(std::move(route));
@@ -227,10 +227,8 @@ void add_store_pages(QueryServer& server, Engine& engine, const Stores& stores) 
           return error_answer(400, fault);
         }
         return engine.router().answer(
-            request, [asked = *std::move(asked),
-                      question = std::move(question)](const Queries& queries) {
-              return store_page(queries, asked, question);
-            });
+            request, [asked = *std::move(asked), question = std::move(question)](
+                         const Queries& queries) { return store_page(queries, asked, question); });
       }};
   set_rights(route, *stores);
   server.route(std::move(route));
@@ -292,8 +290,8 @@ void add_peer_rows(QueryServer& server, Engine& engine) {
 void add_store_routes(QueryServer& server, Engine& engine, const Topology& topology,
                       RowMasks masks) {
   if (!topology.stores().empty()) {
-    const auto stores = std::make_shared<const ShownStores>(
-        ShownStores{topology.stores(), std::move(masks)});
+    const auto stores =
+        std::make_shared<const ShownStores>(ShownStores{topology.stores(), std::move(masks)});
     add_store_row(server, engine, stores);
     add_store_pages(server, engine, stores);
   }

@@ -104,7 +104,10 @@ StoreSpec store_of(std::string_view name, PairCheck check = {}) {
 
 /// A store of timers on the wall clock.
 inline StoreSpec timer_store(std::string_view name) {
-  return {.name = std::string(name), .key = {}, .value = {}, .timers = TimeKind::kWall};
+  return {.name = std::string(name),
+          .key = type_info<std::string>(),
+          .value = {},
+          .timers = TimeKind::kWall};
 }
 
 }  // namespace millrace::crm

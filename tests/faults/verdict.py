@@ -124,7 +124,7 @@ def check_tally_stores(world: World, report: Report) -> None:
 
     def row(store: str, key: str) -> str | None:
         for instance in instances * ASKS_MAX:
-            status, body = instance.get(f"/v1/stores/{store}?key={key}")
+            status, body = instance.get(f"/v1/stores/{store}?format=hex&key={key}")
             if status == 200:
                 return bytes.fromhex(body["value_hex"]).decode()
         return None

@@ -358,7 +358,7 @@ std::vector<StoreSpec> entitlement_stores() {
        .value = type_info<FeatureEntitlement>(),
        .check = &check_state_row},
       {.name = std::string(kEntitlementTimerStore),
-       .key = {},
+       .key = text,
        .value = {},
        .timers = TimeKind::kWall},
       {.name = std::string(kEntitlementCursorStore), .key = {}, .value = {}}};

@@ -75,14 +75,16 @@ def check_client(tools, url, work, name, root, report):
         batch = post_v1_accounts.sync(client=client, body=PostV1AccountsBody(ids=[name]))
         rows = get_v1_stores_store_rows.sync(GetV1StoresStoreRowsStore("account-states"),
                                              client=client, limit=3)
+        states = [row["value"]["root"] == row["key"] for row in rows["rows"]]
         token = get_v1_token.sync(client=client, topic="crm.accounts", partition=0, offset=0)
         again = get_v1_accounts_id.sync(name, client=client, min_position=token["token"])
         print(json.dumps([account["root"], batch["accounts"][0]["account"]["root"],
-                          len(rows["rows"]), again["root"]]))
+                          states, again["root"]]))
         """)
     done = subprocess.run([str(tools / "python"), "-c", program, url, name], cwd=work, text=True,
                           capture_output=True, check=False, timeout=60)
-    if done.returncode != 0 or json.loads(done.stdout) != [root, root, 3, root]:
+    if done.returncode != 0 or json.loads(done.stdout) != [root, root, [True] * 3,
+                                                                      root]:
         report.add("wrong", f"the generated client: {done.stdout} {done.stderr}")
 
 

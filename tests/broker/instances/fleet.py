@@ -214,7 +214,7 @@ class Fleet:
 
     def _row(self, store: str, key: str) -> str | None:
         for instance in self.live:
-            status, body = instance.get(f"/v1/stores/{store}?key={key}")
+            status, body = instance.get(f"/v1/stores/{store}?format=hex&key={key}")
             if status == 200:
                 return bytes.fromhex(body["value_hex"]).decode()
         return None

@@ -106,7 +106,7 @@ class Truncated(Fault):
     @staticmethod
     def _row(instance: Instance) -> str:
         with contextlib.suppress(OSError):
-            status, body = instance.get(f"/v1/stores/tallies?key={KEY}")
+            status, body = instance.get(f"/v1/stores/tallies?format=hex&key={KEY}")
             if status == 200:
                 return bytes.fromhex(body["value_hex"]).decode()
         return ""

@@ -1,11 +1,13 @@
 #include "millrace/core/serde.h"
 
 #include <limits>
+#include <stdexcept>
 
 #include <gtest/gtest.h>
 
 #include "millrace/core/topic.h"
 
+#include "merge_signal_generated.h"
 #include "version_generated.h"
 
 namespace millrace::serde_test {
@@ -58,12 +60,58 @@ TEST(TypeInfo, IsTheSameTypeWhenTheNameIs) {
   EXPECT_EQ(type_info<RawBytes>(), TypeInfo{});
 }
 
+/// A type of an application.
+struct Grade {};
+}  // namespace millrace::serde_test
+
+template <>
+struct millrace::Serde<millrace::serde_test::Grade> : millrace::Serde<millrace::RawBytes> {
+  static std::string_view name() { return "grade"; }
+  static Status write_json(Bytes bytes, std::string& out) {
+    if (bytes == "none") throw std::runtime_error("no grade");
+    out.append("{\"grade\":").append(bytes.view()) += '}';
+    return {};
+  }
+};
+
+namespace millrace::serde_test {
+
+TEST(TypeInfo, WritesJson) {
+  EXPECT_EQ(*type_info<int64_t>().json(Bytes(encoded<int64_t>(-7))), "-7");
+  EXPECT_EQ(*type_info<std::string>().json(Bytes("\"\n\xc3\x9c")), "\"\\\"\\n\xc3\x9c\"");
+  EXPECT_EQ(*type_info<Grade>().json("3"), R"({"grade":3})");
+  EXPECT_EQ(*type_info<RawBytes>().json(Bytes()), "null");
+}
+
+TEST(TypeInfo, WritesNoJsonOfBytesThatAreNotOfTheType) {
+  EXPECT_EQ(type_info<int64_t>().json("short").code(), ErrorCode::kInvalidRecord);
+  EXPECT_EQ(type_info<std::string>().json("\xff").code(), ErrorCode::kInvalidRecord);
+  EXPECT_EQ(type_info<crm::Version>().json("no table").code(), ErrorCode::kInvalidRecord);
+  EXPECT_EQ(type_info<Grade>().json("none").code(), ErrorCode::kInvalidRecord);
+  EXPECT_EQ(type_info<RawBytes>().json("x").code(), ErrorCode::kInvalidRecord);
+}
+
 crm::VersionT some_version() {
   crm::VersionT version;
   version.commit_timestamp_ms = 1'700'000'000'000;
   version.sequence_number = 3;
   version.transaction_key = "tx";
   return version;
+}
+
+TEST(FlatSerde, WritesJsonByTheSchema) {
+  const std::string bytes = encoded<crm::Version>(Flat<crm::Version>(some_version()));
+  EXPECT_EQ(*type_info<crm::Version>().json(Bytes(bytes)),
+            R"({"commit_timestamp_ms": 1700000000000,"sequence_number": 3,)"
+            R"("transaction_key": "tx"})");
+  crm::PastParentT parent;
+  parent.account = "a\x01\xff";
+  parent.version = std::make_unique<crm::VersionT>();
+  const Flat<crm::PastParent> flat(parent);
+  EXPECT_EQ(*type_info<crm::PastParent>().json(Bytes(flat.bytes())),
+            R"({"account": "a\u0001\ufffd","version": {"commit_timestamp_ms": 0,)"
+            R"("sequence_number": 0}})")
+      << "of a table that is not the root type of its schema";
 }
 
 TEST(FlatSerde, RoundTripsATable) {

@@ -104,6 +104,18 @@ TEST_F(RouteTableTest, ARouteIsForCallersWithItsRight) {
   EXPECT_EQ(ask(HttpMethod::kPost, "/v1/pause", {Right::kOperate}).status, 200U);
 }
 
+TEST_F(RouteTableTest, AnotherRightMayBeEnoughAsWell) {
+  table_.add({.pattern = "/v1/rows",
+              .right = Right::kRead,
+              .or_right = Right::kRaw,
+              .handler = [](const HttpRequest&) { return HttpAnswer{}; }});
+  EXPECT_EQ(ask(HttpMethod::kGet, "/v1/rows", {Right::kRead}).status, 200U);
+  EXPECT_EQ(ask(HttpMethod::kGet, "/v1/rows", {Right::kRaw}).status, 200U);
+  EXPECT_EQ(ask(HttpMethod::kGet, "/v1/rows", {Right::kOperate}, true).status, 403U);
+  EXPECT_EQ(ask(HttpMethod::kGet, "/v1/rows", {}).status, 401U);
+  EXPECT_EQ(ask(HttpMethod::kGet, "/v1/health", {}).status, 401U) << "there kNone is no right";
+}
+
 TEST_F(RouteTableTest, AnExceptionIsA500WithoutItsText) {
   const HttpAnswer answer = get("/v1/fails");
   EXPECT_EQ(answer.status, 500U);

@@ -70,6 +70,26 @@ TEST_F(ClientTest, ReadsPagesInBothOrders) {
   EXPECT_THAT(keys, ElementsAre("k6", "k5", "k4", "k3", "k2"));
 }
 
+TEST_F(ClientTest, ReadsRowsAsJson) {
+  start_two();
+  const auto asked = open({"a"});
+  const auto row = asked->json_row("rows", Bytes("k1"));
+  ASSERT_TRUE(row.ok()) << row.message();
+  ASSERT_TRUE(*row);
+  EXPECT_THAT(**row, HasSubstr(R"("key":"k1","value":"1",)"));
+  EXPECT_FALSE(*asked->json_row("rows", Bytes("unknown")));
+  client::RowsQuestion question{.prefix = "k", .rows_max = 4};
+  std::vector<std::string> rows;
+  do {
+    const auto page = asked->json_rows("rows", question);
+    ASSERT_TRUE(page.ok()) << page.message();
+    rows.insert(rows.end(), page->rows.begin(), page->rows.end());
+    question.page = page->next;
+  } while (!question.page.empty());
+  ASSERT_EQ(rows.size(), static_cast<size_t>(kKeys));
+  EXPECT_THAT(rows.front(), ::testing::StartsWith(R"({"key":"k0","value":"1","timestamp_ms":)"));
+}
+
 TEST_F(ClientTest, AnotherServerTakesOver) {
   start_two();
   const auto asked = open({"b", "a"});

@@ -149,12 +149,13 @@ class MinPositionTest : public ServedCluster {
       const std::string value = "v" + std::to_string(i % 7);
       const std::string token = write("k" + std::to_string(i), value);
       const std::string name(1, static_cast<char>('a' + i % 3));
-      const Answer answer = ask(name, "/v1/stores/rows?key=" + value + "&min_position=" + token);
+      const Answer answer =
+          ask(name, "/v1/stores/rows?format=hex&key=" + value + "&min_position=" + token);
       EXPECT_EQ(answer.status, 200) << answer.body;
       EXPECT_EQ(answer.body["value_hex"], shown(++counts[value])) << i;
       EXPECT_FALSE(answer.position.empty());
       const Answer again =
-          ask("a", "/v1/stores/rows?key=" + value + "&min_position=" + answer.position);
+          ask("a", "/v1/stores/rows?format=hex&key=" + value + "&min_position=" + answer.position);
       EXPECT_EQ(again.status, 200) << again.body;
     }
     is_over = true;

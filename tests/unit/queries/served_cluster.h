@@ -41,10 +41,10 @@ class ServedCluster : public ::testing::Test {
     Engine& engine = cluster_[name];
     auto server =
         std::make_unique<QueryServer>(QueryServerOptions{.threads = 1,
-                                                         .anonymous = Rights::all(),
+                                                         .anonymous = anonymous_,
                                                          .peer_key = engine.peer_key(),
                                                          .answer_timeout_ms = answer_timeout_ms_});
-    add_engine_routes(*server, engine, topology_);
+    add_engine_routes(*server, engine, topology_, masks_);
     // The row of a key, and then the row of the key that is named like its value.
     server->route({.pattern = "/v1/chains/{key}",
                    .parameters = {{.name = "key"}},
@@ -91,6 +91,8 @@ class ServedCluster : public ::testing::Test {
   }
 
   int64_t answer_timeout_ms_ = 10'000;
+  Rights anonymous_ = Rights::all();  ///< of callers, as nobody has a token
+  RowMasks masks_;
   TempDirectory directory_;
   Cluster cluster_;
   const Topology topology_;

@@ -146,6 +146,23 @@ TEST_P(TimerQueueTest, KnowsItsOwnRows) {
   EXPECT_EQ(rows, 2U * 48 + 1);
 }
 
+TEST_P(TimerQueueTest, ReadsTimersFromTheirRows) {
+  set("key", 3, 500);
+  std::vector<std::string> timers;
+  for (const auto it = state_->store("rows").range({}, {}); it->valid(); it->next()) {
+    const auto timer = TimerQueue::timer_of(it->key(), it->row().value);
+    timers.push_back(timer ? timer->key + "/" + std::to_string(timer->kind) + "@" +
+                                 std::to_string(timer->time_ms)
+                           : "none");
+    EXPECT_FALSE(TimerQueue::timer_of(it->key(), Bytes()));
+  }
+  EXPECT_THAT(timers, ElementsAre("none", "key/3@500", "key/3@500")) << "the first is the mark";
+  for (const std::string& key : {std::string(), std::string("\x01"), std::string("\x02"),
+                                 std::string("\x03 short"), std::string("\x04key")}) {
+    EXPECT_FALSE(TimerQueue::timer_of(Bytes(key), Bytes(""))) << key;
+  }
+}
+
 TEST_P(TimerQueueTest, RefusesOtherRows) {
   const std::string time(8, '\1');
   const std::string never = "\x7f" + std::string(7, '\xff');

@@ -50,8 +50,9 @@ struct StoredRow {
 };
 
 struct RowsQuestion {
-  std::optional<std::string> from{};  ///< the least key; null: open
-  std::optional<std::string> to{};    ///< the key behind the last; null: open
+  std::optional<std::string> from{};    ///< the least key; null: open
+  std::optional<std::string> to{};      ///< the key behind the last; null: open
+  std::optional<std::string> prefix{};  ///< instead of both: how keys begin
   bool is_descending = false;
   size_t rows_max = 100;  ///< of a page, 1,000 at most
   std::string page{};     ///< `RowsPage::next` of the page before; empty: the first
@@ -61,6 +62,11 @@ struct RowsQuestion {
 struct RowsPage {
   std::vector<StoredRow> rows;
   std::string next;  ///< empty: this was the last page
+};
+
+struct JsonPage {
+  std::vector<std::string> rows;  ///< each an object
+  std::string next;               ///< empty: this was the last page
 };
 
 /// A row as values of the store's types.
@@ -113,6 +119,13 @@ class Client {
   /// A page of a store's rows, from all instances, by key. Needs the right `raw`.
   Result<RowsPage> rows(std::string_view store, const RowsQuestion& question);
 
+  /// The same with key and value as JSON by the store's types, as the paths of `/v1/openapi.json`
+  /// describe it. Needs the right `raw`, or `read` for stores that the application opens; then
+  /// personal fields are hidden. Timers have pages only: without `prefix` by their time.
+  Result<std::optional<std::string>> json_row(std::string_view store, Bytes key,
+                                              const Freshness& freshness = {});
+  Result<JsonPage> json_rows(std::string_view store, const RowsQuestion& question);
+
   /// The position after a record that a producer has acknowledged; answers then include it.
   Status include(std::string_view topic, int32_t partition, int64_t offset);
   /// All that answers have included so far, for another client's `include`.
@@ -121,6 +134,11 @@ class Client {
 
  private:
   struct Impl;
+  /// The body; nullopt: a 404.
+  Result<std::optional<std::string>> ask_row(std::string_view store, Bytes key,
+                                             const Freshness& freshness, const char* format);
+  Result<std::string> ask_rows(std::string_view store, const RowsQuestion& question,
+                               const char* format);
   explicit Client(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

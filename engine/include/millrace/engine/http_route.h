@@ -120,7 +120,7 @@ struct HttpRoute {
   std::string pattern{};
   Right right = Right::kRead;
   Right or_right = Right::kNone;  ///< another one that is enough; kNone: none is
-  std::string summary{};  ///< a sentence
+  std::string summary{};          ///< a sentence
   std::vector<HttpParameter> parameters{};
   /// Statuses beside 200 and those that the server gives, with their reason.
   std::map<unsigned, std::string> errors{};

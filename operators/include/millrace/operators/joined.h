@@ -43,6 +43,15 @@ struct Serde<Joined<L, R>> {
     encode_as<R>(value.right, right);
     encode_pair({Bytes(left), Bytes(right)}, out);
   }
+  static Status write_json(Bytes bytes, std::string& out) requires HasJson<L> && HasJson<R> {
+    const BytesPair pair = decode_pair(bytes);
+    out += R"({"left":)";
+    MILLRACE_RETURN_IF_ERROR(Serde<L>::write_json(pair.first, out));
+    out += R"(,"right":)";
+    MILLRACE_RETURN_IF_ERROR(Serde<R>::write_json(pair.second, out));
+    out += '}';
+    return {};
+  }
 };
 
 }  // namespace millrace

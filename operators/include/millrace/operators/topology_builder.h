@@ -73,9 +73,10 @@ class TopologyBuilder {
     return BroadcastTable<K, V>(std::string(topic.name));
   }
 
-  /// Timers for one `process`: name it among the stores in its options; see `Timers`.
+  /// Timers with keys `K` for one `process`: name it among the stores in its options; see `Timers`.
+  template <class K = RawBytes>
   void timers(std::string name, TimeKind clock, StoreOptions options = {}) {
-    draft_->add_timers(std::move(name), clock, options);
+    draft_->add_timers(std::move(name), type_info<K>(), clock, options);
   }
 
   /// Runs a user's processor with several inputs, each fed by a stream: `stream.as<Input>()`, in

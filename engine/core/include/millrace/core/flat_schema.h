@@ -20,7 +20,9 @@ template <class Table>
 struct BinarySchema;
 
 template <class Table>
-concept HasBinarySchema = requires { BinarySchema<Table>::kBytes; };
+concept HasBinarySchema = requires {
+  BinarySchema<Table>::kBytes;
+};
 
 /// Writes tables of one type as JSON. Thread-safe.
 class FlatSchema {

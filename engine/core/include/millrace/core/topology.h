@@ -89,7 +89,8 @@ struct StoreSpec {
   TypeInfo value;
   bool changelog = true;  ///< false: contents are lost when the task moves or its disk is lost
   bool in_memory = false;
-  /// Set: its rows are timers on this clock, those of the one node that uses it; see `Timers`.
+  /// Set: its rows are timers on this clock, those of the one node that uses it, and `key` is the
+  /// type of their keys; see `Timers`.
   std::optional<TimeKind> timers = {};
   /// Runs where rows are read back from the changelog: tombstones have a null value. Empty: all
   /// that the types allow are welcome. Not for timers.

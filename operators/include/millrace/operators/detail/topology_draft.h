@@ -45,7 +45,7 @@ class TopologyDraft {
   void add_sink(const std::vector<NodeIndex>& parents, TopicUse topic, SinkOptions options);
   void add_store(std::string name, TypeInfo key, TypeInfo value, StoreOptions options);
   void add_broadcast(TopicUse topic) { broadcasts_.push_back(std::move(topic)); }
-  void add_timers(std::string name, TimeKind clock, StoreOptions options);
+  void add_timers(std::string name, TypeInfo key, TimeKind clock, StoreOptions options);
 
   /// Remembers a fault for `build` to report.
   void fail(std::string message) { faults_.push_back(std::move(message)); }
