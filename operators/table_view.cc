@@ -17,7 +17,8 @@ class StoreView final : public RowView {
 TableView store_view(std::string store) {
   return {{store}, [store](ProcessorContext& context) -> std::unique_ptr<RowView> {
             return std::make_unique<StoreView>(context.store(store));
-          }};
+          },
+          store};
 }
 
 }  // namespace millrace::operators

@@ -112,6 +112,13 @@ void TopologyDraft::add_store(std::string name, TypeInfo key, TypeInfo value,
   store.in_memory = options.in_memory;
 }
 
+void TopologyDraft::add_index(std::string_view store, IndexSpec index) {
+  const auto found = std::find_if(stores_.begin(), stores_.end(),
+                                  [&](const StoreSpec& spec) { return spec.name == store; });
+  MILLRACE_ASSERT(found != stores_.end(), "an index of a store that was not added");
+  found->indexes.push_back(std::move(index));
+}
+
 void TopologyDraft::add_timers(std::string name, TypeInfo key, TimeKind clock,
                                StoreOptions options) {
   add_store(std::move(name), std::move(key), {}, options);
@@ -258,6 +265,25 @@ TableCore TableCore::then(ProcessorUse use, TableView result) const {
 
 TableCore TableCore::stored(const std::string& name, TypeInfo key, TypeInfo value) const {
   return stored_by({draft, nodes, anchor, false, false}, name, table_store(name), key, value, {});
+}
+
+TableCore TableCore::indexed(IndexSpec index, IndexOptions options, TypeInfo key,
+                             TypeInfo value) const {
+  TableCore table = *this;
+  if (view.rows_in.empty()) {
+    if (options.store.empty()) {
+      draft->fail(fmt::format("index '{}' behind node '{}' is of rows that no store keeps: name "
+                              "one for them, e.g. .index(\"{}\", function, {{.store = \"rows\"}})",
+                              index.name, draft->name_of(nodes.front()), index.name));
+      return table;
+    }
+    table = stored(options.store, std::move(key), std::move(value));
+  } else if (!options.store.empty()) {
+    draft->fail(fmt::format("index '{}' names the store '{}', but store '{}' keeps the rows",
+                            index.name, options.store, view.rows_in));
+  }
+  draft->add_index(table.view.rows_in, std::move(index));
+  return table;
 }
 
 TableCore stored_by(const StreamCore& stream, const std::string& name, ProcessorFactory factory,

@@ -26,6 +26,8 @@ std::string_view to_string(ErrorCode code) {
       return "fenced";
     case ErrorCode::kRefused:
       return "refused";
+    case ErrorCode::kNotReady:
+      return "not_ready";
     case ErrorCode::kInternal:
       return "internal";
   }

@@ -158,6 +158,21 @@ class Validator {
     for (const StoreSpec& store : stores_) {
       if (!used[store.name]) fault("no node uses store '{}'", store.name);
       if (store.timers) check_timers(store);
+      check_indexes(store);
+    }
+  }
+
+  void check_indexes(const StoreSpec& store) {
+    std::map<std::string_view, int> names;
+    for (const IndexSpec& index : store.indexes) {
+      check_name(fmt::format("an index of store '{}':", store.name), index.name, kNameLengthMax);
+      if (++names[index.name] == 2) {
+        fault("two indexes of store '{}' have the name '{}'", store.name, index.name);
+      }
+      if (!index.values_of) {
+        fault("index '{}' of store '{}' has no function", index.name, store.name);
+      }
+      if (store.timers) fault("store '{}' holds timers and has an index", store.name);
     }
   }
 

@@ -52,6 +52,8 @@ HttpAnswer error_answer(const Error& error) {
     case ErrorCode::kRetriable:
     case ErrorCode::kTimedOut:
       return error_answer(503, error.message);
+    case ErrorCode::kNotReady:
+      return error_answer(409, error.message);
     default:
       return error_answer(500, error.message);
   }

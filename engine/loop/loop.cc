@@ -47,6 +47,7 @@ Status Loop::run_once() {
     if (status.ok()) status = plane_->commit_if_due();
     settle_commits();
     if (status.ok()) status = roster_->restore_slice();
+    if (status.ok()) status = roster_->build_indexes();
   }
   if (!status.ok()) status = handle(std::move(status));
   finish_turn();

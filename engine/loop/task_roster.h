@@ -63,6 +63,9 @@ class TaskRoster {
   /// `Restorer::run_slice` and `Task::start`; `kConfig` when a task has state and the offset of one
   /// of its inputs is lost.
   Status restore_slice();
+  /// Builds the next part of an index that is not complete, if a task has one. Errors: those of
+  /// `TaskState::build_indexes`.
+  Status build_indexes();
   /// Shows queries the positions that a commit moved.
   void show_committed(std::span<Task* const> tasks);
   /// Shows queries which tasks have caught up, or no longer have.

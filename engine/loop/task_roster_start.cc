@@ -124,7 +124,12 @@ Status TaskRoster::open(TaskRecord& record) {
   record.move_to(Stage::kPreparing);
   QueryRegistry::Readers readers;
   for (const ResolvedStore& store : sub_topology.stores) {
-    readers[store.spec->name] = record.task->state().reader(store.spec->name);
+    const TaskState& task_state = record.task->state();
+    readers[store.spec->name] = task_state.reader(store.spec->name);
+    for (const IndexSpec& index : store.spec->indexes) {
+      const std::string name = index_store_name(store.spec->name, index.name);
+      readers[name] = task_state.reader(name);
+    }
   }
   registry_.add(record.id, std::move(readers));
   show(record);
@@ -266,6 +271,18 @@ Status TaskRoster::rebuild(TaskRecord& record, std::string_view why) {
   record.task.reset();
   record.starts_empty = true;
   record.move_to(Stage::kUnopened);
+  return {};
+}
+
+Status TaskRoster::build_indexes() {
+  for (auto& [id, record] : records_) {
+    if (!record.is(Stage::kRunning) && !record.is(Stage::kFollowing)) continue;
+    const Result<bool> built = record.task->state().build_indexes();
+    if (!built.ok()) return built.status();
+    if (!*built) continue;
+    did_something_ = true;
+    break;
+  }
   return {};
 }
 

@@ -109,9 +109,10 @@ Result<RowReply> PeerClient::ask(const std::string& endpoint, const RowQuestion&
         fmt::format("{}: an answer without proof by the key in query.peer.key.file", endpoint)};
   }
   const bool is_refusal = answer.status == 401 || answer.status == 403;
-  const ErrorCode otherwise = is_refusal ? ErrorCode::kRefused : ErrorCode::kRetriable;
-  return Error{is_proved && answer.status == 400 ? ErrorCode::kInvalidArgument : otherwise,
-               fmt::format("{}: {}", endpoint, error_in(answer.body))};
+  ErrorCode code = is_refusal ? ErrorCode::kRefused : ErrorCode::kRetriable;
+  if (is_proved && answer.status == 400) code = ErrorCode::kInvalidArgument;
+  if (is_proved && answer.status == 409) code = ErrorCode::kNotReady;
+  return Error{code, fmt::format("{}: {}", endpoint, error_in(answer.body))};
 }
 
 }  // namespace millrace::engine

@@ -40,7 +40,11 @@ void QueryRegistry::define(std::span<const SubTopology> sub_topologies) {
   stores_.clear();
   for (const SubTopology& sub_topology : sub_topologies) {
     for (const ResolvedStore& store : sub_topology.stores) {
-      stores_[store.spec->name] = {sub_topology.index, sub_topology.partitions};
+      const StorePlace place{sub_topology.index, sub_topology.partitions};
+      stores_[store.spec->name] = place;
+      for (const IndexSpec& index : store.spec->indexes) {
+        stores_[index_store_name(store.spec->name, index.name)] = place;
+      }
     }
   }
 }

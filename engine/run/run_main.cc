@@ -224,6 +224,7 @@ ExitCode exit_code(const Error& error) {
     case ErrorCode::kRetriable:
     case ErrorCode::kTimedOut:
     case ErrorCode::kAborted:
+    case ErrorCode::kNotReady:
       return ExitCode::kTemporary;
     case ErrorCode::kInternal:
       break;

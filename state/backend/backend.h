@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "millrace/core/store.h"
@@ -56,12 +57,16 @@ class Backend {
   /// the back end's, and keeps those of its stores that `positions` does not name.
   virtual Status commit(std::span<const StoreChanges> changes, const TaskPositions& positions) = 0;
   virtual std::shared_ptr<const StoreReader> reader(size_t store) const = 0;
+  /// `name`: "<store>/<index>". REQUIRES: the store has it.
+  virtual std::shared_ptr<const StoreReader> index_reader(size_t store,
+                                                          std::string_view name) const = 0;
   virtual std::shared_ptr<const StateCheckpointer> checkpointer() const { return nullptr; }
 
   /// See `TaskState`.
   virtual Status restore(size_t store, std::span<const ChangelogRecord> records,
                          int64_t end_offset) = 0;
   virtual Status finish_restore() = 0;
+  virtual Result<bool> build_indexes() { return false; }
   virtual Status close() = 0;
 
  private:

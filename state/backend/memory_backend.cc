@@ -6,6 +6,8 @@
 #include <mutex>
 #include <utility>
 
+#include "millrace/core/assert.h"
+
 #include "state/backend/positions.h"
 
 namespace millrace {
@@ -20,9 +22,8 @@ MemoryBackend::OwnedValue own(Bytes value, int64_t timestamp_ms) {
           timestamp_ms};
 }
 
-void set(Rows& rows, Bytes key, Bytes value, int64_t timestamp_ms) {
-  const auto place = rows.lower_bound(key.view());
-  const bool found = place != rows.end() && place->first == key.view();
+void set_row(Rows& rows, Rows::iterator place, bool found, Bytes key, Bytes value,
+             int64_t timestamp_ms) {
   if (value.is_null()) {
     if (found) rows.erase(place);
   } else if (found) {
@@ -30,6 +31,22 @@ void set(Rows& rows, Bytes key, Bytes value, int64_t timestamp_ms) {
   } else {
     rows.emplace_hint(place, key.to_string(), own(value, timestamp_ms));
   }
+}
+
+void set(MemoryBackend::Table& table, Bytes key, Bytes value, int64_t timestamp_ms) {
+  const auto place = table.rows.lower_bound(key.view());
+  const bool found = place != table.rows.end() && place->first == key.view();
+  for (MemoryBackend::Index& index : table.indexes) {
+    const Bytes before = found ? place->second.row().value : Bytes();
+    index.changes.compare(key, before, value, [&](const std::string& entry, bool is_there) {
+      if (is_there) {
+        index.entries.insert(entry);
+      } else {
+        index.entries.erase(entry);
+      }
+    });
+  }
+  set_row(table.rows, place, found, key, value, timestamp_ms);
 }
 
 Rows::const_iterator lower(const Rows& rows, Bytes from) {
@@ -98,10 +115,69 @@ class MemoryReader final : public StoreReader {
   std::shared_ptr<const MemoryBackend::Table> table_;
 };
 
+class MemoryIndexReader final : public StoreReader {
+ public:
+  MemoryIndexReader(std::shared_ptr<const MemoryBackend::Table> table, size_t index)
+      : table_(std::move(table)), index_(index) {}
+
+  Result<OwnedRow> get(Bytes key) const override {
+    const std::shared_lock lock(table_->mutex);
+    const MemoryBackend::Index& index = table_->indexes[index_];
+    const auto row = index.entries.contains(key.view()) ? row_of(key.view()) : table_->rows.end();
+    if (row == table_->rows.end()) return Error{ErrorCode::kNotFound, "no such row"};
+    return OwnedRow{row->second.row().value.to_string(), row->second.timestamp_ms};
+  }
+
+  Status scan(const RowRange& range,
+              const std::function<bool(Bytes key, Row row)>& visit) const override {
+    std::vector<std::pair<std::string, MemoryBackend::OwnedValue>> found;
+    {
+      const std::shared_lock lock(table_->mutex);
+      const auto& entries = table_->indexes[index_].entries;
+      const auto first =
+          range.from.is_null() ? entries.begin() : entries.lower_bound(range.from.view());
+      auto last = first;
+      while (last != entries.end() && (range.to.is_null() || *last < range.to.view())) ++last;
+      const auto take = [&](const std::string& entry) {
+        if (found.size() == range.rows_max) return;
+        if (const auto row = row_of(entry); row != table_->rows.end()) {
+          found.emplace_back(entry, row->second);
+        }
+      };
+      if (range.is_descending) {
+        std::for_each(std::make_reverse_iterator(last), std::make_reverse_iterator(first), take);
+      } else {
+        std::for_each(first, last, take);
+      }
+    }
+    for (const auto& [entry, value] : found) {
+      if (!visit(entry, value.row())) break;
+    }
+    return {};
+  }
+
+ private:
+  Rows::const_iterator row_of(std::string_view entry) const {
+    const auto parts = read_index_entry(table_->indexes[index_].changes.type(), Bytes(entry));
+    return parts ? table_->rows.find(parts->row_key.view()) : table_->rows.end();
+  }
+
+  std::shared_ptr<const MemoryBackend::Table> table_;
+  size_t index_;
+};
+
 }  // namespace
 
-MemoryBackend::MemoryBackend(std::vector<std::string> stores) : names_(std::move(stores)) {
-  for (size_t i = 0; i < names_.size(); ++i) tables_.push_back(std::make_shared<Table>());
+MemoryBackend::MemoryBackend(std::span<const StoreSpec> stores) {
+  for (const StoreSpec& store : stores) {
+    names_.push_back(store.name);
+    auto table = std::make_shared<Table>();
+    for (const IndexSpec& index : store.indexes) {
+      table->indexes.push_back(
+          {IndexChanges(index, index_store_name(store.name, index.name)), {}});
+    }
+    tables_.push_back(std::move(table));
+  }
 }
 
 Result<FoundRows> MemoryBackend::read(size_t store, std::span<const Bytes> keys) {
@@ -125,7 +201,7 @@ Status MemoryBackend::commit(std::span<const StoreChanges> changes,
     const std::unique_lock lock(table.mutex);
     for (const SortedRow& sorted : change.rows) {
       const StoredRow& stored = *sorted.row;
-      set(table.rows, stored.key(), stored.value(), stored.timestamp_ms);
+      set(table, stored.key(), stored.value(), stored.timestamp_ms);
     }
   }
   merge_positions(positions, names_, positions_);
@@ -136,12 +212,22 @@ std::shared_ptr<const StoreReader> MemoryBackend::reader(size_t store) const {
   return std::make_shared<MemoryReader>(tables_[store]);
 }
 
+std::shared_ptr<const StoreReader> MemoryBackend::index_reader(size_t store,
+                                                               std::string_view name) const {
+  const std::vector<Index>& indexes = tables_[store]->indexes;
+  const auto found = std::find_if(indexes.begin(), indexes.end(),
+                                  [&](const Index& index) { return index.changes.name() == name; });
+  MILLRACE_ASSERT(found != indexes.end(), "an index that the store does not have");
+  return std::make_shared<MemoryIndexReader>(tables_[store],
+                                             static_cast<size_t>(found - indexes.begin()));
+}
+
 Status MemoryBackend::restore(size_t store, std::span<const ChangelogRecord> records,
                               int64_t end_offset) {
   Table& table = *tables_[store];
   const std::unique_lock lock(table.mutex);
   for (const ChangelogRecord& record : records) {
-    set(table.rows, record.key, record.value, record.timestamp_ms);
+    set(table, record.key, record.value, record.timestamp_ms);
   }
   positions_.changelog_end[names_[store]] = end_offset;
   return {};

@@ -2,24 +2,32 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <shared_mutex>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "millrace/core/topology.h"
+
 #include "state/backend/backend.h"
+#include "state/indexes/index_changes.h"
 
 namespace millrace {
 
 /// Committed rows in memory: for stores that need no disk, and for tests.
 class MemoryBackend final : public Backend {
  public:
-  explicit MemoryBackend(std::vector<std::string> stores);
+  explicit MemoryBackend(std::span<const StoreSpec> stores);
 
   const TaskPositions& positions() const override { return positions_; }
   Result<FoundRows> read(size_t store, std::span<const Bytes> keys) override;
   std::unique_ptr<StoreIterator> range(size_t store, Bytes from, Bytes to, Status& status) override;
   Status commit(std::span<const StoreChanges> changes, const TaskPositions& positions) override;
   std::shared_ptr<const StoreReader> reader(size_t store) const override;
+  std::shared_ptr<const StoreReader> index_reader(size_t store,
+                                                  std::string_view name) const override;
   Status restore(size_t store, std::span<const ChangelogRecord> records,
                  int64_t end_offset) override;
   Status finish_restore() override { return {}; }
@@ -36,10 +44,15 @@ class MemoryBackend final : public Backend {
     }
   };
   using Rows = std::map<std::string, OwnedValue, std::less<>>;
+  struct Index {
+    IndexChanges changes;
+    std::set<std::string, std::less<>> entries;
+  };
   /// The task writes under the lock and reads without it.
   struct Table {
     mutable std::shared_mutex mutex;
     Rows rows;
+    std::vector<Index> indexes;
   };
 
  private:

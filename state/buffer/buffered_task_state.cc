@@ -27,12 +27,14 @@ BufferedTaskState::BufferedTaskState(const TaskStateOptions& options,
                                      std::unique_ptr<Backend> disk)
     : disk_(std::move(disk)) {
   memory_.limit_bytes = options.cache_bytes;
-  std::vector<std::string> memory_names;
+  std::vector<StoreSpec> in_memory;
   for (const StoreSpec& spec : stores) {
-    if (!on_disk(options, spec)) memory_names.push_back(spec.name);
+    if (!on_disk(options, spec)) in_memory.push_back(spec);
   }
-  in_memory_ = std::make_unique<MemoryBackend>(std::move(memory_names));
-  below_outboxes_ = std::make_unique<MemoryBackend>(std::vector<std::string>{"outboxes"});
+  StoreSpec outboxes;
+  outboxes.name = "outboxes";
+  in_memory_ = std::make_unique<MemoryBackend>(in_memory);
+  below_outboxes_ = std::make_unique<MemoryBackend>(std::span(&outboxes, 1));
   size_t disk_stores = 0;
   size_t memory_stores = 0;
   for (const StoreSpec& spec : stores) {
@@ -79,8 +81,9 @@ BufferedStore& BufferedTaskState::find(std::string_view name) const {
 }
 
 std::shared_ptr<const StoreReader> BufferedTaskState::reader(std::string_view name) const {
-  const BufferedStore& store = find(name);
-  return store.backend().reader(store.index());
+  const BufferedStore& store = find(name.substr(0, name.find('/')));
+  if (store.name() == name) return store.backend().reader(store.index());
+  return store.backend().index_reader(store.index(), name);
 }
 
 void BufferedTaskState::begin_unit() {
@@ -194,6 +197,14 @@ Status BufferedTaskState::finish_restore() {
   MILLRACE_RETURN_IF_ERROR(keep(in_memory_->finish_restore()));
   load_positions();
   return {};
+}
+
+Result<bool> BufferedTaskState::build_indexes() {
+  MILLRACE_ASSERT(!unit_open_, "indexes are built between units");
+  if (disk_ == nullptr) return false;
+  Result<bool> built = disk_->build_indexes();
+  if (!built.ok()) return keep(built.status());
+  return built;
 }
 
 std::shared_ptr<const StateCheckpointer> BufferedTaskState::checkpointer() const {

@@ -50,6 +50,7 @@ class BufferedTaskState final : public TaskState {
   Status restore(std::string_view store, std::span<const ChangelogRecord> records,
                  int64_t end_offset) override;
   Status finish_restore() override;
+  Result<bool> build_indexes() override;
   std::shared_ptr<const StateCheckpointer> checkpointer() const override;
   Status close() override;
 

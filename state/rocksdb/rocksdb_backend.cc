@@ -26,6 +26,8 @@ constexpr size_t kIngestBytesMin = 1 << 20;
 // Bytes to gather for a database that has rows already: the batch holds them a second time.
 constexpr size_t kBatchRunBytes = 32 << 20;
 constexpr size_t kBatchBytesPerRow = 32;
+/// Rows that one call of `build_indexes` looks at: about a millisecond.
+constexpr size_t kBuildRows = 512;
 
 rocksdb::Slice slice(Bytes bytes) {
   return {bytes.data(), bytes.size()};
@@ -40,25 +42,11 @@ rocksdb::Status add_row(rocksdb::WriteBatch& batch, const rocksdb::Slice& prefix
   return batch.Put(rocksdb::SliceParts(key_parts, 2), rocksdb::SliceParts(value_parts, 2));
 }
 
-std::string encode_number(StoreNumber number) {
-  const StorePrefix bytes = store_prefix(number);
-  return {bytes.data(), bytes.size()};
-}
-
-StoreNumber decode_number(std::string_view bytes) {
-  if (bytes.size() != kStorePrefixBytes) return kMetaStore;
-  return static_cast<StoreNumber>((static_cast<unsigned char>(bytes[0]) << 8) |
-                                  static_cast<unsigned char>(bytes[1]));
-}
-
-std::string encode_format() {
-  return {reinterpret_cast<const char*>(&kStateFormat), sizeof kStateFormat};
-}
-
-std::string text_of(const std::map<std::string, std::string, std::less<>>& meta,
-                    std::string_view key) {
-  const auto found = meta.find(key);
-  return found == meta.end() ? std::string() : found->second;
+RocksDbIndexes::Visitor add_entries_to(rocksdb::WriteBatch& batch) {
+  return [&batch](StoreNumber number, const std::string& entry, bool is_there) {
+    const StorePrefix prefix = store_prefix(number);
+    add_row(batch, {prefix.data(), prefix.size()}, entry, is_there ? Bytes("") : Bytes(), 0);
+  };
 }
 
 rocksdb::WriteOptions write_options() {
@@ -69,162 +57,8 @@ rocksdb::WriteOptions write_options() {
 
 }  // namespace
 
-RocksDbBackend::RocksDbBackend(const TaskStateOptions& options)
-    : path_(state_files(fs::absolute(options.directory).lexically_normal())),
-      incarnation_(options.incarnation),
-      starts_empty_(options.starts_empty),
-      opened_at_ms_(options.now_ms),
-      opened_steady_ns_(system_clock().steady_ns()),
-      max_age_ms_(options.max_age_ms),
-      run_bytes_(options.restore_run_bytes),
-      flushed_at_ms_(options.now_ms) {}
-
 RocksDbBackend::~RocksDbBackend() {
   if (database_ != nullptr) database_->release();
-}
-
-Result<std::unique_ptr<RocksDbBackend>> RocksDbBackend::open(const TaskStateOptions& options,
-                                                             std::span<const StoreSpec> stores,
-                                                             rocksdb::Env* env) {
-  std::unique_ptr<RocksDbBackend> backend(new RocksDbBackend(options));
-  std::error_code error;
-  fs::create_directories(backend->path_, error);
-  if (error) {
-    return Error{ErrorCode::kStoreIo,
-                 fmt::format("{}: {}", backend->path_.string(), error.message())};
-  }
-  MILLRACE_RETURN_IF_ERROR(backend->open_database(*options.memory, env));
-  Result<std::string> reason = backend->load();
-  if (!reason.ok()) return reason.status();
-  if (!reason->empty()) {
-    MILLRACE_RETURN_IF_ERROR(backend->remove_database(*reason));
-    MILLRACE_RETURN_IF_ERROR(backend->open_database(*options.memory, env));
-    reason = backend->load();
-    if (!reason.ok()) return reason.status();
-    MILLRACE_ASSERT(reason->empty(), "an empty database is always of use");
-  }
-  backend->assign_numbers(stores);
-  return backend;
-}
-
-// Opens the database, or removes a damaged one and starts with an empty one.
-Status RocksDbBackend::open_database(const SharedStateMemory& memory, rocksdb::Env* env) {
-  for (bool again = false;; again = true) {
-    Result<Database::Opened> opened = Database::open(path_, memory, env);
-    if (!opened.ok()) return opened.status();
-    if (opened->database != nullptr) {
-      database_ = std::move(opened->database);
-      return {};
-    }
-    if (again) return Error{ErrorCode::kStoreIo, path_.string() + ": " + opened->damage};
-    MILLRACE_RETURN_IF_ERROR(remove_database(opened->damage));
-  }
-}
-
-Status RocksDbBackend::remove_database(const std::string& reason) {
-  if (database_ != nullptr) {
-    database_->release();
-    if (database_.use_count() > 1) {
-      return Error{
-          ErrorCode::kRetriable,
-          fmt::format("{}: must be rebuilt ({}), but queries hold it", path_.string(), reason)};
-    }
-    database_.reset();
-  }
-  spdlog::warn("local state removed, to be restored from the changelogs path={} reason=\"{}\"",
-               path_.string(), reason);
-  std::error_code error;
-  fs::remove_all(path_, error);
-  if (!error) fs::remove(Database::damaged_mark(path_), error);
-  if (error) {
-    return Error{ErrorCode::kStoreIo, fmt::format("{}: {}", path_.string(), error.message())};
-  }
-  return {};
-}
-
-Result<RocksDbBackend::Meta> RocksDbBackend::read_meta() const {
-  Meta meta;
-  const std::string upper_key = upper_bound_key(kMetaStore, Bytes());
-  const rocksdb::Slice upper(upper_key);
-  rocksdb::ReadOptions options;
-  options.iterate_upper_bound = &upper;
-  options.total_order_seek = true;
-  const std::unique_ptr<rocksdb::Iterator> rows(database_->db().NewIterator(options));
-  for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
-    rocksdb::Slice key = rows->key();
-    key.remove_prefix(kStorePrefixBytes);
-    meta.emplace(key.ToString(), rows->value().ToString());
-  }
-  if (!rows->status().ok()) return database_->failure("opening", rows->status());
-  return meta;
-}
-
-Result<std::string> RocksDbBackend::load() {
-  Result<Meta> meta = read_meta();
-  if (!meta.ok()) {
-    if (fs::exists(Database::damaged_mark(path_))) return meta.message();
-    return meta.status();
-  }
-  stored_meta_ = std::move(*meta);
-  if (stored_meta_.empty()) {
-    rocksdb::ReadOptions options;
-    options.total_order_seek = true;
-    const std::unique_ptr<rocksdb::Iterator> rows(database_->db().NewIterator(options));
-    rows->SeekToFirst();
-    if (rows->Valid()) return std::string("rows without a format");
-    ingesting_ = true;
-    new_meta_.emplace(kFormatKey, encode_format());
-    new_meta_.emplace(kIncarnationKey, incarnation_);
-    return std::string();
-  }
-  if (text_of(stored_meta_, kFormatKey) != encode_format()) return std::string("another format");
-  if (starts_empty_) return std::string("it is to start empty");
-  if (text_of(stored_meta_, kIncarnationKey) != incarnation_) {
-    return fmt::format("of \"{}\", not \"{}\"", text_of(stored_meta_, kIncarnationKey),
-                       incarnation_);
-  }
-  if (!stored_meta_.contains(kPositionsKey)) return std::string("no positions");
-  Result<TaskPositions> positions = decode_positions(text_of(stored_meta_, kPositionsKey));
-  if (!positions.ok()) return positions.message();
-  // A commit that far ahead means that a clock is or was wrong: its age is unknown.
-  const int64_t age_ms = opened_at_ms_ - positions->committed_at_ms;
-  if (max_age_ms_ > 0 && std::abs(age_ms) > max_age_ms_) {
-    return fmt::format("last commit {} ms ago, limit {} ms", age_ms, max_age_ms_);
-  }
-  positions_ = std::move(*positions);
-  return std::string();
-}
-
-// Stores keep their number as long as their rows can be used. Others get a new one; the batch that
-// writes it deletes the rows under the old one.
-void RocksDbBackend::assign_numbers(std::span<const StoreSpec> stores) {
-  StoreNumber newest = kMetaStore;
-  std::map<std::string, StoreNumber, std::less<>> known;
-  for (const auto& [key, value] : stored_meta_) {
-    if (!key.starts_with(kStoreKeyPrefix)) continue;
-    const StoreNumber number = decode_number(value);
-    newest = std::max(newest, number);
-    known.emplace(key.substr(kStoreKeyPrefix.size()), number);
-  }
-  for (const StoreSpec& spec : stores) {
-    const auto found = known.find(spec.name);
-    const bool usable = found != known.end() && found->second != kMetaStore &&
-                        (!spec.changelog || positions_.changelog_end.contains(spec.name));
-    names_.push_back(spec.name);
-    if (usable) {
-      numbers_.push_back(found->second);
-      known.erase(found);
-    } else {
-      MILLRACE_ASSERT(newest < 0xfffe, "more stores than numbers");
-      numbers_.push_back(++newest);
-      new_meta_.emplace(std::string(kStoreKeyPrefix) + spec.name, encode_number(newest));
-    }
-  }
-  for (const auto& [name, number] : known) {
-    dropped_.push_back(number);
-    positions_.changelog_end.erase(name);
-  }
-  stored_meta_.clear();
 }
 
 Result<FoundRows> RocksDbBackend::read(size_t store, std::span<const Bytes> keys) {
@@ -281,6 +115,17 @@ std::shared_ptr<const StoreReader> RocksDbBackend::reader(size_t store) const {
   return std::make_shared<RocksDbReader>(database_, numbers_[store]);
 }
 
+std::shared_ptr<const StoreReader> RocksDbBackend::index_reader(size_t store,
+                                                                std::string_view name) const {
+  const RocksDbIndex* const index = indexes_.find(store, name);
+  MILLRACE_ASSERT(index != nullptr, "an index that the store does not have");
+  return std::make_shared<RocksDbIndexReader>(
+      database_,
+      RocksDbIndexReader::Place{numbers_[store], index->number, index->changes.type(),
+                                index->changes.name()},
+      index->progress);
+}
+
 std::shared_ptr<const StateCheckpointer> RocksDbBackend::checkpointer() const {
   return std::make_shared<RocksDbCheckpointer>(database_);
 }
@@ -292,10 +137,13 @@ RocksDbBackend::Meta RocksDbBackend::meta_to_write() const {
 }
 
 void RocksDbBackend::add_meta(rocksdb::WriteBatch& batch) const {
-  for (const auto& [key, value] : meta_to_write()) batch.Put(database_key(kMetaStore, key), value);
-  for (const StoreNumber number : dropped_) {
+  for (const auto& [name, number] : dropped_) {
     batch.DeleteRange(database_key(number, Bytes()), upper_bound_key(number, Bytes()));
+    for (const std::string_view kind : {kStoreKeyPrefix, kIndexKeyPrefix}) {
+      batch.Delete(database_key(kMetaStore, std::string(kind) + name));
+    }
   }
+  for (const auto& [key, value] : meta_to_write()) batch.Put(database_key(kMetaStore, key), value);
 }
 
 Status RocksDbBackend::write(rocksdb::WriteBatch& batch) {
@@ -332,6 +180,8 @@ Status RocksDbBackend::commit(std::span<const StoreChanges> changes,
       const StoredRow& row = *change.rows[i].row;
       add_row(batch, prefix_slice, row.key(), row.value(), row.timestamp_ms);
     }
+    MILLRACE_RETURN_IF_ERROR(
+        visit_index_changes(change.store, change.rows, true, add_entries_to(batch)));
   }
   TaskPositions before = positions_;
   merge_positions(positions, names_, positions_);
@@ -370,7 +220,95 @@ Status RocksDbBackend::restore(size_t store, std::span<const ChangelogRecord> re
   return is_gathering ? Status() : write_run();
 }
 
+Status RocksDbBackend::visit_index_changes(size_t store, std::span<const SortedRow> rows,
+                                           bool replaces_rows,
+                                           const RocksDbIndexes::Visitor& visit) {
+  if (!indexes_.has(store)) return {};
+  std::vector<Bytes> keys;
+  for (size_t first = 0; first < rows.size(); first += kReadKeysMax) {
+    const auto slice_of_rows = rows.subspan(first, std::min(kReadKeysMax, rows.size() - first));
+    if (!replaces_rows) {
+      for (const SortedRow& row : slice_of_rows) {
+        indexes_.compare(store, row.row->key(), Bytes(), row.row->value(), visit);
+      }
+      continue;
+    }
+    keys.clear();
+    for (const SortedRow& row : slice_of_rows) keys.push_back(row.row->key());
+    const Result<FoundRows> found = read(store, keys);
+    if (!found.ok()) return found.status();
+    for (size_t i = 0; i < keys.size(); ++i) {
+      indexes_.compare(store, keys[i], (*found)[i].value, slice_of_rows[i].row->value(), visit);
+    }
+  }
+  return {};
+}
+
+Status RocksDbBackend::add_index_entries_to_run() {
+  for (size_t store = 0; store < numbers_.size(); ++store) {
+    const LatestRows* const rows = run_.rows_of(numbers_[store]);
+    if (rows == nullptr) continue;
+    const SortedRows sorted = rows->sorted();
+    const bool replaces_rows = !ingesting_ || !run_.is_first();
+    MILLRACE_RETURN_IF_ERROR(visit_index_changes(
+        store, sorted.rows(), replaces_rows,
+        [&](StoreNumber number, const std::string& entry, bool is_there) {
+          const ChangelogRecord record{entry, is_there ? Bytes("") : Bytes(), 0};
+          run_.add(number, {&record, 1});
+        }));
+  }
+  return {};
+}
+
+Result<bool> RocksDbBackend::build_indexes() {
+  RocksDbIndex* const index = indexes_.unfinished();
+  if (index == nullptr || !is_restored_once_ || restored_) return false;
+  rocksdb::WriteBatch batch;
+  add_meta(batch);
+  const RocksDbIndexes::Visitor add = add_entries_to(batch);
+  IndexBuilt next = index->built;
+  const std::string from = next.up_to ? *next.up_to + '\0' : std::string();
+  Status status;
+  {
+    RocksDbIterator rows(database_, numbers_[index->store], RowRange{.from = Bytes(from)}, status);
+    size_t left = kBuildRows;
+    for (; rows.valid() && left > 0; rows.next(), --left) {
+      index->changes.compare(rows.key(), Bytes(), rows.row().value,
+                             [&](const std::string& entry, bool is_there) {
+                               add(index->number, entry, is_there);
+                             });
+      next.up_to = rows.key().to_string();
+      ++next.rows;
+    }
+    next.is_complete = left > 0;
+  }
+  MILLRACE_RETURN_IF_ERROR(status);
+  batch.Put(database_key(kMetaStore, std::string(kIndexKeyPrefix) + index->changes.name()),
+            encode_built(next));
+  MILLRACE_RETURN_IF_ERROR(write(batch));
+  index->built = std::move(next);
+  index->show(index->built.up_to ? percent_before(index->store, Bytes(*index->built.up_to)) : 0);
+  if (index->built.is_complete) spdlog::info("index built index={}", index->changes.name());
+  return true;
+}
+
+int RocksDbBackend::percent_before(size_t store, Bytes key) const {
+  const std::string begin = database_key(numbers_[store], Bytes());
+  const std::string end = upper_bound_key(numbers_[store], Bytes());
+  const std::string middle = database_key(numbers_[store], key);
+  const rocksdb::Range ranges[] = {{begin, middle}, {begin, end}};
+  uint64_t sizes[2] = {0, 0};
+  rocksdb::SizeApproximationOptions options;
+  options.include_memtables = true;
+  rocksdb::DB& db = database_->db();
+  const rocksdb::Status status =
+      db.GetApproximateSizes(options, db.DefaultColumnFamily(), ranges, 2, sizes);
+  if (!status.ok() || sizes[1] == 0) return 0;
+  return static_cast<int>(std::min<uint64_t>(100 * sizes[0] / sizes[1], 99));
+}
+
 Status RocksDbBackend::ingest_run() {
+  MILLRACE_RETURN_IF_ERROR(add_index_entries_to_run());
   fs::path file = path_;
   file += ".restore.sst";
   MILLRACE_RETURN_IF_ERROR(run_.ingest(*database_, file.string(), meta_to_write()));
@@ -380,6 +318,7 @@ Status RocksDbBackend::ingest_run() {
 }
 
 Status RocksDbBackend::write_run() {
+  MILLRACE_RETURN_IF_ERROR(add_index_entries_to_run());
   rocksdb::WriteBatch batch(run_.bytes());
   run_.for_each([&](StoreNumber number, const StoredRow& row) {
     const StorePrefix prefix = store_prefix(number);

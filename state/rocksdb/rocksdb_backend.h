@@ -13,6 +13,7 @@
 
 #include "state/backend/backend.h"
 #include "state/rocksdb/rocksdb_database.h"
+#include "state/rocksdb/rocksdb_indexes.h"
 #include "state/rocksdb/rocksdb_keys.h"
 #include "state/rocksdb/rocksdb_restore_run.h"
 
@@ -38,6 +39,9 @@ class RocksDbBackend final : public Backend {
   std::unique_ptr<StoreIterator> range(size_t store, Bytes from, Bytes to, Status& status) override;
   Status commit(std::span<const StoreChanges> changes, const TaskPositions& positions) override;
   std::shared_ptr<const StoreReader> reader(size_t store) const override;
+  std::shared_ptr<const StoreReader> index_reader(size_t store,
+                                                  std::string_view name) const override;
+  Result<bool> build_indexes() override;
   std::shared_ptr<const StateCheckpointer> checkpointer() const override;
   Status restore(size_t store, std::span<const ChangelogRecord> records,
                  int64_t end_offset) override;
@@ -47,7 +51,7 @@ class RocksDbBackend final : public Backend {
  private:
   using Meta = std::map<std::string, std::string, std::less<>>;
 
-  explicit RocksDbBackend(const TaskStateOptions& options);
+  RocksDbBackend(const TaskStateOptions& options, std::span<const StoreSpec> stores);
 
   Status open_database(const SharedStateMemory& memory, rocksdb::Env* env);
   Status remove_database(const std::string& reason);
@@ -55,6 +59,8 @@ class RocksDbBackend final : public Backend {
   Result<std::string> load();
   Result<Meta> read_meta() const;
   void assign_numbers(std::span<const StoreSpec> stores);
+  void assign_index_numbers(std::map<std::string, StoreNumber, std::less<>>& known,
+                            StoreNumber newest);
 
   void look_up(StoreNumber number, std::span<const Bytes> keys);
   void let_go_of_found() override;
@@ -63,6 +69,13 @@ class RocksDbBackend final : public Backend {
   void add_meta(rocksdb::WriteBatch& batch) const;
   Status write(rocksdb::WriteBatch& batch);
   void flush_when_due();
+  /// Visits the changes of entries that follow from new rows, in the order of their keys.
+  /// `replaces_rows`: the database may have rows of these keys.
+  Status visit_index_changes(size_t store, std::span<const SortedRow> rows, bool replaces_rows,
+                             const RocksDbIndexes::Visitor& visit);
+  Status add_index_entries_to_run();
+  /// Estimates the part of a store's rows that lies before `key`.
+  int percent_before(size_t store, Bytes key) const;
   Status ingest_run();
   Status write_run();
   int64_t now_ms() const;
@@ -78,9 +91,10 @@ class RocksDbBackend final : public Backend {
   std::shared_ptr<Database> database_;
   Meta stored_meta_;                  // as opening found it
   Meta new_meta_;                     // goes with the next write
-  std::vector<StoreNumber> dropped_;  // the next write deletes the rows of these numbers
+  std::map<std::string, StoreNumber> dropped_;  // the next write deletes their rows
   std::vector<std::string> names_;
   std::vector<StoreNumber> numbers_;
+  RocksDbIndexes indexes_;
   TaskPositions positions_;
   int64_t flushed_at_ms_;
 

@@ -18,21 +18,26 @@
 ///   u16 0 | "incarnation"        text, see `TaskStateOptions`
 ///   u16 0 | "positions"          see positions.h
 ///   u16 0 | "store/" | name      u16 big-endian: the store's number, from 1
+///   u16 0 | "index/" | name      u8 1: complete; else u8 0 | u64 little-endian rows | then nothing
+///                                or '+' | key of the row up to which it is built
 ///   u16 number | key             i64 little-endian timestamp_ms | value
 ///
-/// The leading u16 is big-endian, so a store's rows lie together in the order of their keys.
+/// The leading u16 is big-endian, so a store's rows lie together in the order of their keys. An
+/// index is a store here, called "<store>/<index>": its keys are those of `IndexEntry`, its values
+/// are empty.
 namespace millrace {
 
 using StoreNumber = uint16_t;
 constexpr size_t kStorePrefixBytes = sizeof(StoreNumber);
 constexpr size_t kRowHeaderBytes = sizeof(int64_t);
 constexpr StoreNumber kMetaStore = 0;
-constexpr uint32_t kStateFormat = 1;
+constexpr uint32_t kStateFormat = 2;
 
 constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kIncarnationKey = "incarnation";
 constexpr std::string_view kPositionsKey = "positions";
 constexpr std::string_view kStoreKeyPrefix = "store/";
+constexpr std::string_view kIndexKeyPrefix = "index/";
 
 static_assert(std::endian::native == std::endian::little, "the formats are little-endian");
 

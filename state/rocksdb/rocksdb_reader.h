@@ -7,6 +7,7 @@
 
 #include "millrace/core/store.h"
 
+#include "state/indexes/index_progress.h"
 #include "state/rocksdb/rocksdb_database.h"
 #include "state/rocksdb/rocksdb_keys.h"
 #include "state/rows/aligned_bytes.h"
@@ -20,7 +21,7 @@ class RocksDbIterator final : public StoreIterator {
   /// Rows with from <= key < to; a null bound is open. A failure ends the walk and goes into
   /// `status`, which must outlive this.
   RocksDbIterator(std::shared_ptr<Database> database, StoreNumber number, const RowRange& range,
-                  Status& status);
+                  Status& status, const rocksdb::Snapshot* snapshot = nullptr);
 
   bool valid() const override { return valid_; }
   Bytes key() const override;
@@ -56,6 +57,32 @@ class RocksDbReader final : public StoreReader {
  private:
   std::shared_ptr<Database> database_;
   StoreNumber number_;
+};
+
+/// The rows of a store by one of its indexes; their keys are those of entries. Holds the database
+/// open. Errors: as `RocksDbReader`; `kNotReady` while the index is built.
+class RocksDbIndexReader final : public StoreReader {
+ public:
+  struct Place {
+    StoreNumber rows = kMetaStore;
+    StoreNumber entries = kMetaStore;
+    IndexType type = IndexType::kText;
+    std::string name;
+  };
+  RocksDbIndexReader(std::shared_ptr<Database> database, Place place,
+                     std::shared_ptr<const IndexProgress> progress)
+      : database_(std::move(database)), place_(std::move(place)), progress_(std::move(progress)) {}
+
+  Result<OwnedRow> get(Bytes key) const override;
+  Status scan(const RowRange& range,
+              const std::function<bool(Bytes key, Row row)>& visit) const override;
+
+ private:
+  class Lookup;
+
+  std::shared_ptr<Database> database_;
+  Place place_;
+  std::shared_ptr<const IndexProgress> progress_;
 };
 
 }  // namespace millrace

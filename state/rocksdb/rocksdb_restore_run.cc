@@ -48,6 +48,11 @@ size_t RestoreRun::bytes() const {
   return bytes;
 }
 
+const LatestRows* RestoreRun::rows_of(StoreNumber store) const {
+  const auto found = stores_.find(store);
+  return found == stores_.end() ? nullptr : &found->second;
+}
+
 bool RestoreRun::is_above(size_t limit) {
   if (bytes() <= limit) return false;
   for (auto& [store, rows] : stores_) {

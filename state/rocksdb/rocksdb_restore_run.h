@@ -29,6 +29,10 @@ class RestoreRun {
     stores_[store].add(records);
   }
   size_t bytes() const;
+  /// Whether the database holds no earlier run.
+  bool is_first() const { return first_; }
+  /// The rows of a store, null when it has none; valid until they change.
+  const LatestRows* rows_of(StoreNumber store) const;
   /// Whether the run takes more than `bytes`, even after it dropped replaced rows if that pays.
   bool is_above(size_t bytes);
 

@@ -33,6 +33,12 @@ struct JoinOptions {
   std::string name = {};
 };
 
+struct IndexOptions {
+  /// For a table whose rows no store keeps (filtered, mapped, joined): the store that keeps them
+  /// from now on, and so its changelog.
+  std::string store = {};
+};
+
 struct ProcessOptions {
   std::vector<std::string> stores = {};
   /// Those of `stores` that it reads at the record's key, so that the engine can fetch rows ahead.

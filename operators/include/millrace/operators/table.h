@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "millrace/operators/detail/index_function.h"
 #include "millrace/operators/detail/operators.h"
 #include "millrace/operators/detail/refused.h"
 #include "millrace/operators/detail/topology_draft.h"
@@ -62,6 +63,22 @@ class Table {
                                        .operation = "map_values",
                                        .factory = operators::map_values_table(call)},
                                       operators::map_values_view(core_.view, call)));
+    } else {
+      return operators::Refused();
+    }
+  }
+
+  /// Keeps a secondary index of the rows, which queries read as the store "<store>/<name>". The
+  /// function takes (key, value) or (value) and returns the values under which the row is found:
+  /// text or an integer, `std::optional` of it, or a `std::vector` of several. It must be a pure
+  /// function; give an index whose function changes another name. An index that is added to a store
+  /// with rows is built while the application runs. Returns the table to continue with.
+  template <class F>
+  auto index(std::string name, F values, IndexOptions options = {}) const {
+    if constexpr (operators::is_index_function<K, V, F>()) {
+      return Table(core_.indexed(
+          operators::make_index<K, V>(std::move(name), std::move(values)), std::move(options),
+          type_info<K>(), type_info<V>()));
     } else {
       return operators::Refused();
     }

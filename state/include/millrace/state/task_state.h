@@ -97,7 +97,9 @@ class TaskState {
   virtual void add_outbox(std::string name) = 0;
   /// Bounds key and value together of the rows of a store or outbox; at first there is no bound.
   virtual void limit_rows(std::string_view store, size_t row_bytes_max) = 0;
-  /// Committed rows; other threads may use and keep the reader, also past the life of this.
+  /// Committed rows; other threads may use and keep the reader, also past the life of this. Also
+  /// takes the name of an index, "<store>/<index>": then keys are those of entries (see `index.h`),
+  /// and reads fail with `kNotReady` while it is built.
   virtual std::shared_ptr<const StoreReader> reader(std::string_view name) const = 0;
 
   /// A unit holds the effects of one input record (or punctuation). `undo_unit` takes back every
@@ -145,6 +147,10 @@ class TaskState {
                          int64_t end_offset) = 0;
   /// Makes all restored rows readable. REQUIRES for a task to run.
   virtual Status finish_restore() = 0;
+
+  /// Builds the next part of an index that was added to a store with rows, in about a millisecond;
+  /// false: there is none. Errors: `kStoreIo`. REQUIRES: no unit open.
+  virtual Result<bool> build_indexes() = 0;
 
   /// Copies committed state while the task runs; may be used and kept like a reader. Null when
   /// every store is in memory.

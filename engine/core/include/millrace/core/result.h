@@ -23,6 +23,7 @@ enum class ErrorCode : unsigned char {
   kAborted,    ///< abort the transaction, and drop the work since the last commit
   kFenced,     ///< somebody newer owns this identity; drop all work, re-create the client
   kRefused,    ///< the broker refuses this record or request for good (size, authorisation)
+  kNotReady,   ///< it is being built, and the message says how far; ask again later
   kInternal,
 };
 

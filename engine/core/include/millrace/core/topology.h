@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "millrace/core/index.h"
 #include "millrace/core/processor.h"
 #include "millrace/core/result.h"
 #include "millrace/core/topic.h"
@@ -95,6 +96,8 @@ struct StoreSpec {
   /// Runs where rows are read back from the changelog: tombstones have a null value. Empty: all
   /// that the types allow are welcome. Not for timers.
   PairCheck check = {};
+  /// Not for timers.
+  std::vector<IndexSpec> indexes = {};
 
   /// Whether types and check accept a row of the changelog. Error: `kInvalidRecord`.
   Status check_row(Bytes row_key, Bytes row_value) const;

@@ -125,6 +125,10 @@ struct Refused {
   Refused as() const {
     return {};
   }
+  template <class F>
+  Refused index(std::string, F, IndexOptions = {}) const {
+    return {};
+  }
   Refused to_stream(std::string = {}) const { return {}; }
   Refused to_table(std::string, StoreOptions = {}) const { return {}; }
   template <class Topic>

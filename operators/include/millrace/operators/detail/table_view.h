@@ -22,6 +22,7 @@ class RowView {
 struct TableView {
   std::vector<std::string> stores;  ///< that the processor's node must declare
   std::function<std::unique_ptr<RowView>(ProcessorContext&)> open;
+  std::string rows_in = {};  ///< the store that has exactly these rows; empty: none
 };
 
 /// The rows of a store as they are.

@@ -44,6 +44,8 @@ class TopologyDraft {
                          ExchangeOptions options, bool is_derived);
   void add_sink(const std::vector<NodeIndex>& parents, TopicUse topic, SinkOptions options);
   void add_store(std::string name, TypeInfo key, TypeInfo value, StoreOptions options);
+  /// REQUIRES: a store of that name was added.
+  void add_index(std::string_view store, IndexSpec index);
   void add_broadcast(TopicUse topic) { broadcasts_.push_back(std::move(topic)); }
   void add_timers(std::string name, TypeInfo key, TimeKind clock, StoreOptions options);
 
@@ -118,6 +120,8 @@ struct TableCore {
   TableCore then(ProcessorUse use, TableView result) const;
   /// The same rows, kept in a store of their own.
   TableCore stored(const std::string& name, TypeInfo key, TypeInfo value) const;
+  /// The same rows with an index; kept in the new store `options.store` if they are in none.
+  TableCore indexed(IndexSpec index, IndexOptions options, TypeInfo key, TypeInfo value) const;
 };
 
 /// A table kept in the new store `name`, by one processor behind `stream` that forwards every
