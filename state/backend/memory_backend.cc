@@ -173,8 +173,7 @@ MemoryBackend::MemoryBackend(std::span<const StoreSpec> stores) {
     names_.push_back(store.name);
     auto table = std::make_shared<Table>();
     for (const IndexSpec& index : store.indexes) {
-      table->indexes.push_back(
-          {IndexChanges(index, index_store_name(store.name, index.name)), {}});
+      table->indexes.push_back({IndexChanges(index, index_store_name(store.name, index.name)), {}});
     }
     tables_.push_back(std::move(table));
   }

@@ -19,9 +19,8 @@ struct IndexProgress {
   /// Error: `kNotReady` while it is built.
   Status check(const std::string& name) const {
     if (is_complete) return {};
-    return Error{ErrorCode::kNotReady,
-                 fmt::format("index '{}' is being built: {} rows, about {} %", name, rows.load(),
-                             percent.load())};
+    return Error{ErrorCode::kNotReady, fmt::format("index '{}' is being built: {} rows, about {} %",
+                                                   name, rows.load(), percent.load())};
   }
 };
 

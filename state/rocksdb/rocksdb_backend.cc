@@ -273,10 +273,9 @@ Result<bool> RocksDbBackend::build_indexes() {
     RocksDbIterator rows(database_, numbers_[index->store], RowRange{.from = Bytes(from)}, status);
     size_t left = kBuildRows;
     for (; rows.valid() && left > 0; rows.next(), --left) {
-      index->changes.compare(rows.key(), Bytes(), rows.row().value,
-                             [&](const std::string& entry, bool is_there) {
-                               add(index->number, entry, is_there);
-                             });
+      index->changes.compare(
+          rows.key(), Bytes(), rows.row().value,
+          [&](const std::string& entry, bool is_there) { add(index->number, entry, is_there); });
       next.up_to = rows.key().to_string();
       ++next.rows;
     }

@@ -89,8 +89,8 @@ class RocksDbBackend final : public Backend {
   size_t run_bytes_;
 
   std::shared_ptr<Database> database_;
-  Meta stored_meta_;                  // as opening found it
-  Meta new_meta_;                     // goes with the next write
+  Meta stored_meta_;                            // as opening found it
+  Meta new_meta_;                               // goes with the next write
   std::map<std::string, StoreNumber> dropped_;  // the next write deletes their rows
   std::vector<std::string> names_;
   std::vector<StoreNumber> numbers_;

@@ -19,7 +19,7 @@ namespace millrace {
 /// How far an index is built.
 struct IndexBuilt {
   bool is_complete = true;
-  uint64_t rows = 0;                    ///< so far, until it is complete
+  uint64_t rows = 0;                   ///< so far, until it is complete
   std::optional<std::string> up_to{};  ///< key of the last of them
 };
 /// As `kIndexKeyPrefix` describes.

@@ -74,8 +74,8 @@ class Changes {
   size_t pick(size_t n) { return random_() % n; }
   std::string key() { return std::string("k\0", 2) + std::to_string(pick(kKeys)); }
   std::string value() {
-    static const std::string kWordList[] = {"red", "green", std::string("nul\0in", 6), "redder", "",
-                                            std::string(3000, 'l')};
+    static const std::string kWordList[] = {"red",    "green", std::string("nul\0in", 6),
+                                            "redder", "",      std::string(3000, 'l')};
     std::string text;
     for (size_t n = pick(4); n > 0; --n) text += kWordList[pick(std::size(kWordList))] + " ";
     return text;
