@@ -89,7 +89,7 @@ ProcessorFactory table_table_join(JoinKind kind, JoinSide side, TableView other,
 }
 
 TableView join_view(JoinKind kind, TableView left, TableView right, Joiner joiner) {
-  TableView view = left;
+  TableView view{left.stores, {}};
   view.stores.insert(view.stores.end(), right.stores.begin(), right.stores.end());
   view.open = [=](ProcessorContext& context) -> std::unique_ptr<RowView> {
     return std::make_unique<JoinView>(kind, left.open(context), right.open(context), joiner);

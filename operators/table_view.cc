@@ -15,7 +15,8 @@ class StoreView final : public RowView {
 }  // namespace
 
 TableView store_view(std::string store) {
-  return {{store}, [store](ProcessorContext& context) -> std::unique_ptr<RowView> {
+  return {{store},
+          [store](ProcessorContext& context) -> std::unique_ptr<RowView> {
             return std::make_unique<StoreView>(context.store(store));
           },
           store};

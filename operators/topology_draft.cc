@@ -272,9 +272,10 @@ TableCore TableCore::indexed(IndexSpec index, IndexOptions options, TypeInfo key
   TableCore table = *this;
   if (view.rows_in.empty()) {
     if (options.store.empty()) {
-      draft->fail(fmt::format("index '{}' behind node '{}' is of rows that no store keeps: name "
-                              "one for them, e.g. .index(\"{}\", function, {{.store = \"rows\"}})",
-                              index.name, draft->name_of(nodes.front()), index.name));
+      draft->fail(
+          fmt::format("index '{}' behind node '{}' is of rows that no store keeps: name "
+                      "one for them, e.g. .index(\"{}\", function, {{.store = \"rows\"}})",
+                      index.name, draft->name_of(nodes.front()), index.name));
       return table;
     }
     table = stored(options.store, std::move(key), std::move(value));

@@ -199,6 +199,20 @@ void TopologyDriver::check_store(std::string_view store, const TypeInfo& key,
           "the store cannot be read");
 }
 
+std::vector<std::pair<std::string, std::string>> TopologyDriver::indexed_bytes(
+    std::string_view store, std::string_view index, Bytes value) {
+  const std::optional<std::string> end = prefix_end(value);
+  std::vector<std::pair<std::string, std::string>> rows;
+  const Result<std::vector<StatePosition>> scanned = impl_->engine->queries().scan(
+      index_store_name(store, index), {.from = value, .to = end ? Bytes(*end) : Bytes()},
+      [&](TaskId, Bytes key, const Row& row) {
+        rows.emplace_back(key.view().substr(value.size()), row.value.view());
+        return true;
+      });
+  require(scanned.status(), "the index cannot be read");
+  return rows;
+}
+
 std::vector<std::pair<std::string, std::string>> TopologyDriver::all_store_bytes(
     std::string_view store) {
   std::vector<std::pair<std::string, std::string>> rows;

@@ -94,6 +94,12 @@ void functions(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts
   texts.filter([](int64_t) { return true; }).to(kTexts);
   // refused: the function takes
   texts.group_by([](int64_t) { return 1; }).count("n").to(kNumbers);
+  // refused: the function of an index takes (key, value) or (value)
+  texts.index("by-number", [](int64_t value) { return value; }).to(kTexts);
+  // refused: the function of an index returns text or an integer
+  texts.index("by-nothing", [](std::string_view) {}).to(kTexts);
+  // refused: the function of an index returns text or an integer
+  texts.index("by-half", [](std::string_view) { return 0.5; }).filter([] { return true; });
 }
 
 void text_as_string(const Numbers& numbers, const Texts& texts) {

@@ -76,9 +76,8 @@ class Table {
   template <class F>
   auto index(std::string name, F values, IndexOptions options = {}) const {
     if constexpr (operators::is_index_function<K, V, F>()) {
-      return Table(core_.indexed(
-          operators::make_index<K, V>(std::move(name), std::move(values)), std::move(options),
-          type_info<K>(), type_info<V>()));
+      return Table(core_.indexed(operators::make_index<K, V>(std::move(name), std::move(values)),
+                                 std::move(options), type_info<K>(), type_info<V>()));
     } else {
       return operators::Refused();
     }

@@ -148,7 +148,22 @@ class TopologyDriver {
     }
     return found;
   }
-  /// The same as bytes.
+  /// The committed rows of such a store that its index `index` finds at `value`, text or an
+  /// integer, task by task.
+  template <class K, class V, class Value>
+  std::vector<std::pair<OwnedOf<K>, StoredRow<V>>> rows_by(std::string_view store,
+                                                           std::string_view index,
+                                                           const Value& value) {
+    check_store(store, type_info<K>(), type_info<V>());
+    std::string indexed;
+    append_indexed(value, indexed);
+    std::vector<std::pair<OwnedOf<K>, StoredRow<V>>> found;
+    for (auto& [key, row] : indexed_bytes(store, index, Bytes(indexed))) {
+      found.emplace_back(OwnedOf<K>(view_of<K>(Bytes(key))), StoredRow<V>(std::move(row)));
+    }
+    return found;
+  }
+  /// Of a store as bytes.
   std::optional<std::string> store_bytes(std::string_view store, Bytes key,
                                          Bytes partition_key = {});
 
@@ -178,6 +193,9 @@ class TopologyDriver {
 
   void check_store(std::string_view store, const TypeInfo& key, const TypeInfo& value) const;
   std::vector<std::pair<std::string, std::string>> all_store_bytes(std::string_view store);
+  std::vector<std::pair<std::string, std::string>> indexed_bytes(std::string_view store,
+                                                                 std::string_view index,
+                                                                 Bytes value);
   template <class K>
   static std::string key_bytes(const OwnedOf<K>& key) {
     std::string bytes;

@@ -6,6 +6,7 @@
 #include <ranges>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "millrace/core/index.h"
@@ -17,7 +18,9 @@ namespace millrace::operators {
 /// The index that a function with result `R` makes; null when there is none.
 template <class R>
 constexpr std::optional<IndexType> index_type_of() {
-  if constexpr (IsOptional<R>::value) {
+  if constexpr (std::is_void_v<R>) {
+    return std::nullopt;
+  } else if constexpr (IsOptional<R>::value) {
     return index_type_of<typename R::value_type>();
   } else if constexpr (std::convertible_to<const R&, std::string_view>) {
     return IndexType::kText;
