@@ -11,7 +11,7 @@
 namespace millrace::engine {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPauseMin{2};
 constexpr std::chrono::milliseconds kPauseMax{50};
@@ -64,7 +64,7 @@ Result<int64_t> MinPosition::wanted_of(TaskInputId id) {
 }
 
 Status MinPosition::await_offsets(TaskId task, const NextOffsets& wanted) {
-  const auto began = Clock::now();
+  const auto began = SteadyClock::now();
   bool has_checked = false;
   for (auto pause = kPauseMin;; pause = std::min(2 * pause, kPauseMax)) {
     const Result<StatePosition> state = sources_.position(task);
@@ -73,11 +73,11 @@ Status MinPosition::await_offsets(TaskId task, const NextOffsets& wanted) {
     if (!is_passing) return state.status();
     if (state.ok() && includes(state->inputs, wanted)) return {};
     // Nobody may keep a thread waiting for a record that nobody wrote.
-    if (!has_checked && Clock::now() - began > kPatience) {
+    if (!has_checked && SteadyClock::now() - began > kPatience) {
       has_checked = true;
       MILLRACE_RETURN_IF_ERROR(check_ends(wanted));
     }
-    if (Clock::now() + pause >= deadline_) {
+    if (SteadyClock::now() + pause >= deadline_) {
       return state.ok() ? late(task, wanted, state->inputs) : state.status();
     }
     std::this_thread::sleep_for(pause);
