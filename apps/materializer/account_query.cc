@@ -132,13 +132,6 @@ json texts_json(const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::Strin
   return list;
 }
 
-json territory_json(const crm::AccountTerritory& row) {
-  return {{"territory", row.territory()->str()},
-          {"rules", texts_json(row.rules())},
-          {"manual", row.manual()},
-          {"alignment_epoch", row.alignment_epoch()}};
-}
-
 /// By territory. They are of the task of the account's state, perhaps of its next commit.
 Result<json> territories_of(const Queries& queries, const Found& found) {
   const std::string from = crm::territory::assignment_key(text(found.state().root()), "");
@@ -160,8 +153,27 @@ Result<json> territories_of(const Queries& queries, const Found& found) {
 
 json answer_json(const std::string& id, const Found& found, json territories, json entitlements,
                  const PersonalMask* mask) {
-  const crm::AccountState& state = found.state();
-  const std::string root = state.root()->str();
+  json answer = state_json(found.state(), mask);
+  const json& root = answer["root"];
+  answer["id"] = id;
+  answer["resolved_from"] = root == id ? json() : json(id);
+  answer["entitlements"] = std::move(entitlements);
+  answer["territories"] = std::move(territories);
+  answer["position"] = json::parse(position_json(found.position));
+  answer["freshness_ms"] = found.position.freshness_ms;
+  return answer;
+}
+
+}  // namespace
+
+json territory_json(const crm::AccountTerritory& row) {
+  return {{"territory", row.territory()->str()},
+          {"rules", texts_json(row.rules())},
+          {"manual", row.manual()},
+          {"alignment_epoch", row.alignment_epoch()}};
+}
+
+json state_json(const crm::AccountState& state, const PersonalMask* mask) {
   json fields = json::object();
   json field_members = json::object();
   json field_types = json::object();
@@ -182,28 +194,20 @@ json answer_json(const std::string& id, const Found& found, json territories, js
       }
     }
   }
-  return {{"id", id},
-          {"resolved_from", root == id ? json() : json(id)},
-          {"root", root},
+  return {{"root", state.root()->str()},
           {"status", crm::EnumNameAccountStatus(state.status())},
           {"members", members_json(state)},
           {"children", children_json(state)},
-          {"entitlements", std::move(entitlements)},
           {"fields", std::move(fields)},
           {"field_members", std::move(field_members)},
           {"field_types", std::move(field_types)},
-          {"territories", std::move(territories)},
           {"masked", std::move(masked)},
           {"version", state.version()},
           {"event_time_ms", state.event_time_ms()},
           {"incomplete", state.incomplete()},
           {"incomplete_fields", texts_json(state.incomplete_fields())},
-          {"delete_pending", state.delete_pending()},
-          {"position", json::parse(position_json(found.position))},
-          {"freshness_ms", found.position.freshness_ms}};
+          {"delete_pending", state.delete_pending()}};
 }
-
-}  // namespace
 
 namespace {
 

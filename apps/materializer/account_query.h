@@ -5,9 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "millrace/engine/queries.h"
 #include "millrace/engine/query_server.h"
 
+#include "account_state_generated.h"
+#include "account_territory_generated.h"
 #include "apps/tools/personal_mask.h"
 
 namespace millrace::apps {
@@ -27,6 +31,13 @@ struct AccountView {
 /// the newest merge, but never mixes two accounts. Fields that the mask hides are "***" unless they
 /// are null, and `masked` names them.
 HttpAnswer account_answer(const Queries& queries, std::string_view id, const AccountView& view);
+
+/// A component's state: root, status, members, fields and counts. Fields that the mask hides are
+/// "***"; null: it hides none.
+nlohmann::json state_json(const crm::AccountState& state, const PersonalMask* mask);
+
+/// Territory, and the rules that put the account there.
+nlohmann::json territory_json(const crm::AccountTerritory& row);
 
 inline constexpr size_t kBatchIdsMax = 1'000;
 inline constexpr size_t kBatchBytesMax = 512 << 10;

@@ -1,6 +1,9 @@
 // Turns account changes and merge facts into materialized account state. See README.md.
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -10,12 +13,14 @@
 
 #include <spdlog/spdlog.h>
 
+#include "millrace/engine/index_pages.h"
 #include "millrace/engine/kafka_clients.h"
 #include "millrace/engine/query_router.h"
 #include "millrace/engine/run_main.h"
 
 #include "apps/mapping/mapping_check.h"
 #include "apps/materializer/account_query.h"
+#include "apps/materializer/index_answer.h"
 #include "apps/materializer/mapping_answer.h"
 #include "apps/materializer/store_masks.h"
 #include "apps/tools/crm_topics.h"
@@ -38,6 +43,8 @@ While it runs, it answers over HTTP (see --query.port):
 
   GET /v1/accounts/{id}      the account that an id is part of, victims of merges included
   POST /v1/accounts          up to 1,000 of them: {"ids": [...]}
+  GET /v1/accounts?index=I   those that an index finds: by-members, by-territory, by-field.F
+  GET /v1/entitlements?index=I   by-feature, by-expiry
   GET /v1/mapping            how the mapping and the records read so far fit
   GET /v1/openapi.json       all paths, with their parameters
   GET /v1/health             state, tasks, lag; 503 while it does not run
@@ -58,6 +65,7 @@ struct CrmOptions {
   std::string default_source = "ror";
   SampleOptions check{.records = 100};
   crm::AccountOptions accounts;
+  std::string indexed_fields;
 };
 
 /// Says what is wrong with the file; empty: nothing.
@@ -71,6 +79,32 @@ std::string read_mapping(std::string_view file, crm::Mapping& mapping) {
 
 std::string check_prefix(std::string_view prefix) {
   return crm::is_output_prefix(prefix) ? "" : "not the beginning of a topic's name";
+}
+
+std::string read_fields(std::string_view text, std::vector<std::string>& fields) {
+  fields.clear();
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    if (comma == 0 || comma + 1 == text.size()) return "a comma without a field";
+    fields.emplace_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  std::vector<std::string> sorted = fields;
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  return twice == sorted.end() ? "" : "field " + *twice + " stands twice";
+}
+
+void add_index_config(ConfigTable& table, CrmOptions& options) {
+  table.add_string(
+      "crm.index.fields", options.indexed_fields,
+      {.check =
+           [&options](std::string_view text) {
+             return read_fields(text, options.accounts.indexed_fields);
+           },
+       .allowed = "names with commas between"},
+      "Our names of the accounts' fields by whose values GET /v1/accounts finds accounts. An index "
+      "that is added later is built while the job runs.");
 }
 
 void add_config(ConfigTable& table, CrmOptions& options) {
@@ -211,11 +245,65 @@ void add_account_routes(QueryServer& server, const Engine& engine, const std::st
                 }});
 }
 
+std::vector<IndexedField> indexed_fields(const CrmOptions& options) {
+  const auto types = options.mapping.field_types(crm::EntityKind::kAccount);
+  std::vector<IndexedField> fields;
+  for (const std::string& name : options.accounts.indexed_fields) {
+    const auto type = types.find(name);
+    fields.push_back({name, type == types.end() ? crm::FieldType::Undeclared : type->second});
+  }
+  return fields;
+}
+
+std::vector<HttpParameter> parameters_of(std::vector<std::string> indexes) {
+  std::vector<HttpParameter> parameters{{.name = "index",
+                                         .meaning = "The index.",
+                                         .type = HttpParameter::Type::kChoice,
+                                         .is_required = true,
+                                         .choices = std::move(indexes)}};
+  std::ranges::move(index_parameters(), std::back_inserter(parameters));
+  std::ranges::move(state_parameters(), std::back_inserter(parameters));
+  return parameters;
+}
+
+/// Pages of accounts and entitlements by their indexes.
+void add_index_routes(QueryServer& server, const Engine& engine, std::vector<IndexedField> fields,
+                      Mask mask) {
+  const std::map<unsigned, std::string> errors{{409, "The index is being built."},
+                                               {404, "The job derives no entitlements."}};
+  server.route({.pattern = "/v1/accounts",
+                .summary = "A page of accounts that an index finds.",
+                .parameters = parameters_of(account_indexes(fields)),
+                .errors = errors,
+                .handler = [&engine, fields, mask](const HttpRequest& request) {
+                  return engine.router().answer(request, [=](const Queries& all) {
+                    return accounts_by_index(all, fields, request, *mask);
+                  });
+                }});
+  std::vector<HttpParameter> parameters = parameters_of(entitlement_indexes());
+  parameters.push_back({.name = "as_of_ms",
+                        .meaning = "Moment at which they are shown, past or future; else now.",
+                        .type = HttpParameter::Type::kInteger});
+  server.route({.pattern = "/v1/entitlements",
+                .summary = "A page of entitlements that an index finds.",
+                .parameters = std::move(parameters),
+                .errors = errors,
+                .handler = [&engine](const HttpRequest& request) {
+                  return engine.router().answer(request, [request](const Queries& all) {
+                    return entitlements_by_index(all, request);
+                  });
+                }});
+}
+
 int run(int argc, char** argv) {
   CrmOptions options;
   RunExtras extras{
       .description = kDescription,
-      .add_config = [&](ConfigTable& table) { add_config(table, options); },
+      .add_config =
+          [&](ConfigTable& table) {
+            add_config(table, options);
+            add_index_config(table, options);
+          },
       .set_defaults =
           [](EngineOptions& engine) {
             engine.application_id = "crm-materializer";
@@ -231,7 +319,8 @@ int run(int argc, char** argv) {
           [&](QueryServer& server, const Engine& engine) {
             auto mask =
                 std::make_shared<const PersonalMask>(options.mapping, crm::EntityKind::kAccount);
-            add_account_routes(server, engine, options.default_source, std::move(mask));
+            add_account_routes(server, engine, options.default_source, mask);
+            add_index_routes(server, engine, indexed_fields(options), std::move(mask));
             server.route({.pattern = "/v1/mapping",
                           .summary = "How the mapping and the records read so far fit; no values.",
                           .handler = [&](const HttpRequest&) {

@@ -71,6 +71,8 @@ json sources_json(const crm::FeatureEntitlement& entitlement, const Moment& mome
   return sources;
 }
 
+}  // namespace
+
 json entitlement_json(const crm::FeatureEntitlement& entitlement, std::optional<int64_t> as_of_ms) {
   const Moment moment = moment_of(entitlement, as_of_ms);
   return {{"kind", crm::EnumNameFeatureKind(entitlement.kind())},
@@ -80,8 +82,6 @@ json entitlement_json(const crm::FeatureEntitlement& entitlement, std::optional<
           {"next_change_ms", moment.next_change_ms ? json(*moment.next_change_ms) : json()},
           {"version", entitlement.version()}};
 }
-
-}  // namespace
 
 Result<json> entitlements_json(const Queries& queries, const std::string& root, int32_t partition,
                                std::optional<int64_t> as_of_ms) {

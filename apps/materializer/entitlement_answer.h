@@ -8,7 +8,13 @@
 
 #include "millrace/engine/queries.h"
 
+#include "feature_entitlement_generated.h"
+
 namespace millrace::apps {
+
+/// How a feature stands: kind, segment, time of the next change and sources; now, or at `as_of_ms`.
+nlohmann::json entitlement_json(const crm::FeatureEntitlement& entitlement,
+                                std::optional<int64_t> as_of_ms);
 
 /// The entitlements of a root account, by feature: kind, segment, time of the next change and
 /// sources; now, or at `as_of_ms`, past or future, by the timeline that is known now. Leaves out

@@ -16,6 +16,7 @@
 #include "crm/entitlement/entitlement_topology.h"
 #include "crm/erasure/erasure_topology.h"
 #include "crm/ids.h"
+#include "crm/indexes/crm_indexes.h"
 #include "crm/member_router.h"
 #include "crm/merge_forest.h"
 #include "crm/merge_resolver.h"
@@ -175,6 +176,25 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
   return flow;
 }
 
+/// Error: `kConfig`: a field that no index can be called after.
+Result<StoreSpec> account_state_store(const Mapping& mapping,
+                                      const std::vector<std::string>& indexed_fields) {
+  StoreSpec store = store_of<AccountState>(kAccountStateStore);
+  store.indexes.push_back(accounts_by_members());
+  const auto types = mapping.field_types(EntityKind::kAccount);
+  for (const std::string& field : indexed_fields) {
+    const auto type = types.find(field);
+    IndexSpec index =
+        accounts_by_field(field, type == types.end() ? FieldType::Undeclared : type->second);
+    if (!is_legal_name(index.name, kNameLengthMax)) {
+      return Error{ErrorCode::kConfig, "crm.index.fields: no index can be called after '" + field +
+                                           "', which has other characters than a-z A-Z 0-9 . _ -"};
+    }
+    store.indexes.push_back(std::move(index));
+  }
+  return store;
+}
+
 }  // namespace
 
 Status validate_account_change(Bytes bytes) {
@@ -218,6 +238,8 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
   const Result<SignalSources> signals =
       signal_sources(mapping, *parents, options.merge_inference_window_ms);
   if (!signals.ok()) return signals.status();
+  Result<StoreSpec> account_states = account_state_store(mapping, options.indexed_fields);
+  if (!account_states.ok()) return account_states.status();
   Nodes nodes(options.output_prefix);
   add_merge_resolution(nodes, options.unmerged_children);
   const AccountFlow flow = add_account_flow(
@@ -226,7 +248,7 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
                                 store_of<AccountRow>(kRowStore, &check_account_row),
                                 store_of<Redirect>(kRedirectStore, &check_redirect_row),
                                 store_of<MemberUpdate>(kMemberStore),
-                                store_of<AccountState>(kAccountStateStore),
+                                *std::move(account_states),
                                 store_of<Erasure>(kErasureStore),
                                 timer_store(kDeleteGraceTimers)};
   const bool has_children = flow.children_by_root.has_value();

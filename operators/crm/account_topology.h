@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "millrace/core/topic.h"
 #include "millrace/core/topology.h"
@@ -70,6 +71,8 @@ struct AccountOptions {
   /// How long a deleted account stays as it was, since it may have been merged; 0: not at all.
   int64_t delete_grace_ms = 0;
   UnmergedChildren unmerged_children = UnmergedChildren::kReturn;
+  /// Our names of the accounts' fields by whose values accounts can be found; see `indexes/`.
+  std::vector<std::string> indexed_fields{};
   /// Begins the names of output topics, so that another job may write its own beside these. Topics
   /// that are only read keep their names.
   std::string output_prefix{kTopicPrefix};

@@ -12,6 +12,7 @@
 #include "crm/account_topology.h"
 #include "crm/encode.h"
 #include "crm/ids.h"
+#include "crm/indexes/crm_indexes.h"
 #include "crm/territory/account_territories.h"
 #include "crm/territory/choice_table.h"
 #include "crm/territory/member_index.h"
@@ -278,10 +279,11 @@ std::vector<TopicUse> territory_tables() {
 }
 
 std::vector<StoreSpec> territory_stores() {
+  StoreSpec assignments = store_of<AccountTerritory>(kAccountTerritoryStore);
+  assignments.indexes = {assignments_by_territory()};
   return {store_of<RawBytes>(kTerritoryRuleStore, &territory::RuleFeed::check_row),
           store_of<RawBytes>(kTerritoryIndexStore, &territory::AccountTerritories::check_index_row),
-          store_of<AccountTerritory>(kAccountTerritoryStore),
-          StoreSpec{.name = cursor_store(), .key = {}, .value = {}}};
+          std::move(assignments), StoreSpec{.name = cursor_store(), .key = {}, .value = {}}};
 }
 
 void add_territories(Nodes& nodes, NodeIndex aggregator, std::string_view state_store,

@@ -11,6 +11,7 @@
 #include "crm/entitlement/catalogue.h"
 #include "crm/entitlement/entitlement_row.h"
 #include "crm/entitlement/timeline.h"
+#include "crm/indexes/crm_indexes.h"
 
 namespace millrace::crm {
 namespace {
@@ -356,7 +357,8 @@ std::vector<StoreSpec> entitlement_stores() {
       {.name = std::string(kEntitlementStateStore),
        .key = text,
        .value = type_info<FeatureEntitlement>(),
-       .check = &check_state_row},
+       .check = &check_state_row,
+       .indexes = {entitlements_by_feature(), entitlements_by_expiry()}},
       {.name = std::string(kEntitlementTimerStore),
        .key = text,
        .value = {},
