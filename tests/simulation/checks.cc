@@ -70,10 +70,6 @@ Finding Checks::store(const std::string& instance, const Engine& engine, const S
                       const TaskInfo& task) {
   const TopicPartition changelog{changelog_topic_name(application_, spec.name),
                                  task.position.task.partition};
-  const auto position = task.position.changelogs.find(changelog);
-  if (position == task.position.changelogs.end() || ignored_.contains(changelog)) return {};
-  const Fold* const fold = fold_until(changelog, position->second);
-  if (fold == nullptr) return {};
   std::map<std::string, std::string> rows;
   const Result<StatePosition> scanned = engine.queries().scan_partition(
       spec.name, changelog.partition, {}, [&](TaskId, Bytes key, const Row& row) {
@@ -81,9 +77,40 @@ Finding Checks::store(const std::string& instance, const Engine& engine, const S
         return true;
       });
   if (!scanned.ok()) return {};
-  if (rows == fold->rows) return {};
+  for (const IndexSpec& indexed : spec.indexes) {
+    if (Finding found = index(instance, engine, spec, indexed, changelog.partition, rows)) {
+      return found;
+    }
+  }
+  const auto position = task.position.changelogs.find(changelog);
+  if (position == task.position.changelogs.end() || ignored_.contains(changelog)) return {};
+  const Fold* const fold = fold_until(changelog, position->second);
+  if (fold == nullptr || rows == fold->rows) return {};
   return fmt::format("store {} of {} has {} rows, {} up to {} has {}", spec.name, instance,
                      rows.size(), changelog.to_string(), position->second, fold->rows.size());
+}
+
+Finding Checks::index(const std::string& instance, const Engine& engine, const StoreSpec& spec,
+                      const IndexSpec& index, int32_t partition,
+                      const std::map<std::string, std::string>& rows) {
+  std::map<std::string, std::string> entries;
+  const std::string name = index_store_name(spec.name, index.name);
+  const Result<StatePosition> scanned =
+      engine.queries().scan_partition(name, partition, {}, [&](TaskId, Bytes key, const Row& row) {
+        entries.emplace(key.to_string(), row.value.to_string());
+        return true;
+      });
+  if (!scanned.ok()) return {};  // of another version, or not built yet
+  std::map<std::string, std::string> wanted;
+  IndexValues values;
+  for (const auto& [key, value] : rows) {
+    values.clear();
+    index.values_of(Bytes(key), Bytes(value), values);
+    for (const std::string& entry : values.sorted()) wanted.emplace(entry + key, value);
+  }
+  if (entries == wanted) return {};
+  return fmt::format("index {} of {} has {} entries in partition {}, and its rows say {}", name,
+                     instance, entries.size(), partition, wanted.size());
 }
 
 }  // namespace millrace::simulation

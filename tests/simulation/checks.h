@@ -44,6 +44,10 @@ class Checks {
   const Fold* fold_until(const TopicPartition& changelog, int64_t end);
   Finding store(const std::string& instance, const Engine& engine, const StoreSpec& spec,
                 const TaskInfo& task);
+  /// The index holds what its function says of the store's rows.
+  static Finding index(const std::string& instance, const Engine& engine, const StoreSpec& spec,
+                       const IndexSpec& index, int32_t partition,
+                       const std::map<std::string, std::string>& rows);
 
   testing::MemoryBroker& broker_;
   const Topology& topology_;

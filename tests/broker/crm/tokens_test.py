@@ -2,11 +2,13 @@
 """Writes account changes to a raw topic of a real Kafka and reads them back from three instances of
 crm_materializer, over TLS, while one is killed and one is frozen.
 
-Each writer makes a token of each acknowledgement and reads with it, from any instance: the answer
-has to have what he wrote. He reads again with the position of that answer, from any instance: the
-second answer must not be older. Errors may only be a 503, or nobody who answers where an instance
-is down. Afterwards every account has its last version, and a page of rows names a position for each
-part.
+Each writer makes a token of each acknowledgement and reads with it, from any instance, the account
+by its id or by the index of its name: the answer has to have what he wrote. He reads again with the
+position of that answer, from any instance: the second answer must not be older. A scanner reads all
+accounts, page by page, each page with the tokens of all writes that were acknowledged when the scan
+began: no account may be missing, or older than that. Errors may only be a 503, or nobody who
+answers where an instance is down. Afterwards every account has its last version, and a page of rows
+names a position for each part.
 
     tokens_test.py --bin DIR --kafka apps/kafka/local_kafka.sh
 """
@@ -78,31 +80,34 @@ class Writer(threading.Thread):
 
     def read(self, number, position):
         """Version and position of an answer; None: nobody answered."""
-        world = self.world
-        instance = self.random.choice(world.instances)
-        path = f"/v1/accounts/sf:{sf_id(number)}?min_position={position}"
-        try:
-            status, body, headers = instance.ask(
-                path, timeout_s=0.5 if instance is world.frozen else 4)
-        except OSError:
-            world.count("unreachable")
+        answer = self.world.ask(self.random,
+                                f"/v1/accounts/sf:{sf_id(number)}?min_position={position}")
+        if answer is None:
             return None
-        if status == 503:
-            if headers["Retry-After"] is None:
-                world.report.add("wrong", "a 503 without Retry-After")
-            world.count("unavailable")
-            return None
-        if status != 200:
-            world.report.add("wrong", f"{path}: {status} {body}")
-            return None
-        world.count("answered")
+        body, headers = answer
         return int(body["fields"]["name"]), headers["Millrace-Position"]
+
+    def find(self, number, position):
+        """The same by the index of the name."""
+        version = self.versions[number]
+        answer = self.world.ask(self.random, "/v1/accounts?index=by-field.name&limit=1000"
+                                f"&value={version}&min_position={position}")
+        if answer is None:
+            return None
+        body, headers = answer
+        found = {account["root"]: account["fields"]["name"] for account in body["accounts"]}
+        if set(found.values()) - {str(version)}:
+            self.world.report.add("wrong", f"the index finds {found} by {version}")
+        is_found = f"sf:{sf_id(number)}" in found
+        return version if is_found else 0, headers["Millrace-Position"]
 
     def step(self):
         number = self.partition * ACCOUNTS_OF_WRITER + self.random.randrange(ACCOUNTS_OF_WRITER)
         offset = self.write(number)
         token = f"{RAW}:{self.partition}:{offset + 1}"
-        if (first := self.read(number, token)) is None:
+        self.world.acknowledge(number, self.versions[number], token)
+        first = self.random.choice([self.read, self.find])(number, token)
+        if first is None:
             return
         if first[0] < self.versions[number]:
             self.world.report.add(
@@ -112,11 +117,52 @@ class Writer(threading.Thread):
             self.world.report.add("wrong", f"account {number}: {second} after {first}")
 
 
+class Scanner(threading.Thread):
+    """Reads all accounts by the index of their members, as old as the writes acknowledged then."""
+
+    def __init__(self, world):
+        super().__init__()
+        self.world, self.random = world, random.Random(0)
+        self.scans = 0
+        self.failure = None
+
+    def run(self):
+        try:
+            while not self.world.is_over.is_set():
+                self.scan()
+                time.sleep(0.05)
+        except Exception as failure:  # pylint: disable=broad-except
+            self.failure = failure
+
+    def scan(self):
+        wanted, position = self.world.acknowledged()
+        if not wanted:
+            return
+        found, page = {}, ""
+        while page is not None:
+            answer = self.world.ask(
+                self.random, f"/v1/accounts?index=by-members&limit=4&min_position={position}"
+                + (f"&page={page}" if page else ""))
+            if answer is None:
+                return
+            body = answer[0]
+            for account in body["accounts"]:
+                if account["root"] in found:
+                    self.world.report.add("wrong", f"a scan has {account['root']} twice")
+                found[account["root"]] = int(account["fields"]["name"])
+            page = body["next"]
+        self.scans += 1
+        for number, version in wanted.items():
+            if found.get(f"sf:{sf_id(number)}", 0) < version:
+                self.world.report.add("wrong", f"a scan as of {position} has {found}, and account "
+                                      f"{number} was at {version}")
+
+
 class World:
     def __init__(self, args, bootstrap, work):
         self.bootstrap, self.work, self.report = bootstrap, work, Report()
         self.is_over, self.lock = threading.Event(), threading.Lock()
-        self.counts = {}
+        self.counts, self.acknowledgements, self.tokens = {}, {}, {}
         self.phase, self.frozen = "", None
         certificate, key = self.make_certificate()
         peers = work / "peer.key"
@@ -127,10 +173,11 @@ class World:
             "format": "salesforce_cometd", "source": "sf",
             "entities": {"Account": {"type": "account", "fields": {"Name": "name"}}}}}}),
             encoding="utf-8")
-        options = ["--crm.mapping", str(mapping), "--topic.partitions", str(PARTITIONS),
-                   "--query.peer.key.file", str(peers), "--standby.replicas", "1",
-                   "--query.tls.certificate.file", str(certificate), "--query.tls.key.file",
-                   str(key), "--query.tls.authority.file", str(certificate)]
+        options = ["--crm.mapping", str(mapping), "--crm.index.fields", "name",
+                   "--topic.partitions", str(PARTITIONS), "--query.peer.key.file", str(peers),
+                   "--standby.replicas", "1", "--query.tls.certificate.file", str(certificate),
+                   "--query.tls.key.file", str(key), "--query.tls.authority.file",
+                   str(certificate)]
         tls = ssl.create_default_context(cafile=str(certificate))
         self.instances = [
             Instance(args.bin, bootstrap, work, f"{APPLICATION}-{number}", options, APPLICATION,
@@ -148,6 +195,36 @@ class World:
     def count(self, what):
         with self.lock:
             self.counts[self.phase, what] = self.counts.get((self.phase, what), 0) + 1
+
+    def acknowledge(self, number, version, token):
+        with self.lock:
+            self.acknowledgements[number] = version
+            self.tokens[token.rsplit(":", 1)[0]] = token
+
+    def acknowledged(self):
+        """The versions of all accounts, and a position that includes them."""
+        with self.lock:
+            return dict(self.acknowledgements), ",".join(self.tokens.values())
+
+    def ask(self, chooser, path):
+        """Body and headers of an answer of any instance; None: nobody answered."""
+        instance = chooser.choice(self.instances)
+        try:
+            status, body, headers = instance.ask(
+                path, timeout_s=0.5 if instance is self.frozen else 4)
+        except OSError:
+            self.count("unreachable")
+            return None
+        if status == 503:
+            if headers["Retry-After"] is None:
+                self.report.add("wrong", "a 503 without Retry-After")
+            self.count("unavailable")
+            return None
+        if status != 200:
+            self.report.add("wrong", f"{path}: {status} {body}")
+            return None
+        self.count("answered")
+        return body, headers
 
     def disturb(self):
         killed, frozen = self.instances[2], self.instances[1]
@@ -200,17 +277,20 @@ def run(args, bootstrap, work):
     try:
         wait_shared(world.instances)
         writers = [Writer(world, number) for number in range(WRITERS)]
-        for writer in writers:
-            writer.start()
+        scanner = Scanner(world)
+        for thread in [*writers, scanner]:
+            thread.start()
         try:
             world.disturb()
         finally:
             world.is_over.set()
-            for writer in writers:
-                writer.join(60)
-        for writer in writers:
-            if writer.failure is not None:
-                raise writer.failure
+            for thread in [*writers, scanner]:
+                thread.join(60)
+        for thread in [*writers, scanner]:
+            if thread.failure is not None:
+                raise thread.failure
+        if scanner.scans < ANSWERED_MIN:
+            world.report.add("lost", f"only {scanner.scans} whole scans")
         wait_shared(world.instances)
         check_end(world, writers)
         if any(codes := [instance.stop() for instance in world.instances]):
@@ -228,8 +308,8 @@ def run(args, bootstrap, work):
         if phase == "calm" and counts["answered"] != sum(counts.values()):
             world.report.add("lost", f"errors though nothing is wrong: {counts}")
     counts = world.report.counts
-    print(f"writes={sum(writer.offset for writer in writers)} lost={counts['lost']} "
-          f"wrong={counts['wrong']}", flush=True)
+    print(f"writes={sum(writer.offset for writer in writers)} scans={scanner.scans} "
+          f"lost={counts['lost']} wrong={counts['wrong']}", flush=True)
     return 0 if not counts else 1
 
 

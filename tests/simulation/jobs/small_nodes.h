@@ -79,6 +79,13 @@ class Chain {
   std::vector<Node> nodes_;
 };
 
+/// Finds rows by the number of their bytes.
+inline IndexSpec index_by_size() {
+  return {"by-size", IndexType::kInteger, [](Bytes, Bytes value, IndexValues& values) {
+            values.add(static_cast<int64_t>(value.size()));
+          }};
+}
+
 /// A store of texts.
 inline StoreSpec text_store(std::string name) {
   return {

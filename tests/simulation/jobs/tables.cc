@@ -40,7 +40,8 @@ class TablesJob final : public Job {
  public:
   Result<Topology> topology() const override {
     TopologyBuilder builder{"tables"};
-    const auto joined = builder.table(kLeft).outer_join(builder.table(kRight), both);
+    const auto left = builder.table(kLeft).index("by-value", [](int64_t value) { return value; });
+    const auto joined = left.outer_join(builder.table(kRight), both);
     joined.to(kJoined);
     joined.group_by(last_digit)
         .aggregate(

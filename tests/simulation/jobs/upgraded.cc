@@ -60,6 +60,9 @@ class UpgradedJob final : public Job {
     sink.parents = {first + 1};
     for (Node* const node : {&source, &note, &sink}) nodes.push_back(std::move(*node));
     std::vector<StoreSpec> stores = topology->stores();
+    for (StoreSpec& store : stores) {
+      if (!store.timers) store.indexes.push_back(index_by_size());
+    }
     stores.push_back(text_store("notes"));
     return Topology::create(topology->name(), std::move(nodes), std::move(stores),
                             topology->broadcasts());
