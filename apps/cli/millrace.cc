@@ -39,6 +39,7 @@ struct ReplayFlags {
 struct QuestionFlags {
   GetFlags get;
   ScanFlags scan;
+  IndexFlags index;
   TopologyFlags topology;
 };
 
@@ -353,6 +354,7 @@ int run(int argc, char** argv) {
   }
   const CLI::App* const get = add_get(app, asked.get);
   const CLI::App* const scan = add_scan(app, asked.scan);
+  const CLI::App* const index = add_index(app, asked.index);
   add_topology(app, asked.topology);
   // Whichever of them runs knows its kafka.* flags; what it takes away is the same for all.
   const std::vector<std::string> given(argv + 1, argv + argc);
@@ -371,6 +373,7 @@ int run(int argc, char** argv) {
   }
   if (get->parsed()) return tool_exit_code(get_path(asked.get, std::cout, std::cerr));
   if (scan->parsed()) return tool_exit_code(scan_store(asked.scan, std::cout));
+  if (index->parsed()) return tool_exit_code(scan_index(asked.index, std::cout));
   return tool_exit_code(show_topology(asked.topology, std::cout));
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "millrace/core/result.h"
+#include "millrace/engine/client.h"
 
 namespace CLI {
 class App;
@@ -41,6 +42,14 @@ struct ScanFlags {
   uint64_t limit = 0;   ///< rows; 0: all
 };
 
+struct IndexFlags {
+  QueryFlags server{};
+  std::string of{};  ///< "accounts", "entitlements", or a store
+  std::string index{};
+  client::IndexQuestion question{};
+  uint64_t limit = 0;  ///< rows; 0: all
+};
+
 struct TopologyFlags {
   QueryFlags server{};
   bool is_mermaid = false;
@@ -51,11 +60,15 @@ struct TopologyFlags {
 Status get_path(const GetFlags& flags, std::ostream& out, std::ostream& notes);
 /// Writes rows as JSON lines. Errors: those of `client::Client`.
 Status scan_store(const ScanFlags& flags, std::ostream& out);
+/// Writes what an index finds as JSON lines, in the order of its values. Errors: those of
+/// `client::Client`.
+Status scan_index(const IndexFlags& flags, std::ostream& out);
 Status show_topology(const TopologyFlags& flags, std::ostream& out);
 
-/// The subcommands `get`, `scan` and `topology`.
+/// The subcommands `get`, `scan`, `index` and `topology`.
 CLI::App* add_get(CLI::App& top, GetFlags& flags);
 CLI::App* add_scan(CLI::App& top, ScanFlags& flags);
+CLI::App* add_index(CLI::App& top, IndexFlags& flags);
 CLI::App* add_topology(CLI::App& top, TopologyFlags& flags);
 
 }  // namespace millrace::apps

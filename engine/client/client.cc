@@ -56,6 +56,7 @@ void add(const Freshness& freshness, std::map<std::string, std::string>& paramet
 Error error_of(const std::string& server, const Answer& answer) {
   ErrorCode code = ErrorCode::kRefused;
   if (answer.status == 400) code = ErrorCode::kInvalidArgument;
+  if (answer.status == 409) code = ErrorCode::kNotReady;
   if (answer.status >= 500) code = ErrorCode::kRetriable;
   return {code, fmt::format("{}: {} {}", server, answer.status, engine::error_in(answer.body))};
 }
@@ -76,14 +77,24 @@ std::optional<StoredRow> read_row(const json& object, std::string key) {
   return StoredRow{std::move(key), *std::move(bytes), timestamp->get<int64_t>()};
 }
 
-bool has_rows(const auto& object) {
-  return object.is_object() && object.contains("rows") && object["rows"].is_array();
+const std::string kRows = "rows";
+
+bool has_rows(const auto& object, const std::string& name = kRows) {
+  return object.is_object() && object.contains(name) && object[name].is_array();
 }
 
 std::string next_in(const auto& page) {
   const auto next = page.find("next");
   return next != page.end() && next->is_string() ? next->template get<std::string>()
                                                  : std::string();
+}
+
+Result<JsonPage> read_page(const std::string& body, const std::string& name = kRows) {
+  const auto object = nlohmann::ordered_json::parse(body, nullptr, false);
+  if (!has_rows(object, name)) return nonsense();
+  JsonPage page{.rows = {}, .next = next_in(object)};
+  for (const auto& row : object[name]) page.rows.push_back(row.dump());
+  return page;
 }
 
 }  // namespace
@@ -307,12 +318,35 @@ Result<RowsPage> Client::rows(std::string_view store, const RowsQuestion& questi
 
 Result<JsonPage> Client::json_rows(std::string_view store, const RowsQuestion& question) {
   const Result<std::string> body = ask_rows(store, question, "json");
-  if (!body.ok()) return body.status();
-  const auto object = nlohmann::ordered_json::parse(*body, nullptr, false);
-  if (!has_rows(object)) return nonsense();
-  JsonPage page{.rows = {}, .next = next_in(object)};
-  for (const auto& row : object["rows"]) page.rows.push_back(row.dump());
-  return page;
+  return body.ok() ? read_page(*body) : body.status();
+}
+
+Result<JsonPage> Client::json_rows_by(std::string_view of, std::string_view index,
+                                      const IndexQuestion& question) {
+  std::map<std::string, std::string> parameters{{"limit", std::to_string(question.rows_max)}};
+  for (const auto& [name, text] :
+       {std::pair("value", &question.value), std::pair("from", &question.from),
+        std::pair("to", &question.to), std::pair("prefix", &question.prefix)}) {
+    if (*text) parameters[name] = **text;
+  }
+  if (question.is_descending) parameters["order"] = "desc";
+  if (!question.page.empty()) parameters["page"] = question.page;
+  add(question.freshness, parameters);
+  impl_->add_position(parameters);
+  const bool is_of_crm = of == "accounts" || of == "entitlements";
+  std::string path = fmt::format("/v1/{}", of);
+  if (is_of_crm) {
+    parameters["index"] = index;
+  } else {
+    path = fmt::format("/v1/stores/{}/indexes/{}", engine::percent_encoded(of),
+                       engine::percent_encoded(index));
+  }
+  const Result<Answer> answer = get(path, parameters);
+  if (!answer.ok()) return answer.status();
+  if (answer->status == 404) {
+    return Error{ErrorCode::kInvalidArgument, engine::error_in(answer->body)};
+  }
+  return read_page(answer->body, is_of_crm ? std::string(of) : kRows);
 }
 
 Status Client::include(std::string_view topic, int32_t partition, int64_t offset) {

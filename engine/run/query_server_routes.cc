@@ -10,6 +10,7 @@
 #include "millrace/engine/metrics.h"
 #include "millrace/engine/query_server.h"
 
+#include "engine/run/index_routes.h"
 #include "engine/run/position_json.h"
 #include "engine/run/store_routes.h"
 #include "engine/snapshot/routes.h"
@@ -167,6 +168,7 @@ void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topo
   add_probes(server, engine);
   add_views(server, engine, topology);
   engine::add_store_routes(server, engine, topology, std::move(masks));
+  engine::add_index_routes(server, engine, topology);
   add_operations(server, engine);
   if (const std::filesystem::path root = engine.snapshot_directory(); !root.empty()) {
     engine::add_snapshot_routes(server, engine::SnapshotDirectory(root, {}));

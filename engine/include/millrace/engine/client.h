@@ -59,6 +59,17 @@ struct RowsQuestion {
   Freshness freshness{};
 };
 
+struct IndexQuestion {
+  std::optional<std::string> value{};  ///< of the index; an integer as decimal digits
+  std::optional<std::string> from{};   ///< instead: the least value
+  std::optional<std::string> to{};     ///< and the value behind the last
+  std::optional<std::string> prefix{};  ///< instead: how texts begin
+  bool is_descending = false;
+  size_t rows_max = 100;  ///< of a page, 1,000 at most
+  std::string page{};     ///< `JsonPage::next` of the page before; empty: the first
+  Freshness freshness{};
+};
+
 struct RowsPage {
   std::vector<StoredRow> rows;
   std::string next;  ///< empty: this was the last page
@@ -87,7 +98,7 @@ class TypedRow {
 ///
 /// Errors of all calls: `kRetriable`: no instance answers, or a 503: ask again later; `kTimedOut`;
 /// `kRefused`: a certificate, token or right is missing; `kInvalidArgument`: a 400;
-/// `kInvalidRecord`: the server talks nonsense.
+/// `kNotReady`: a 409; `kInvalidRecord`: the server talks nonsense.
 class Client {
  public:
   /// Connects with the first call. Error: `kInvalidArgument` for a URL, `kConfig` for the file.
@@ -125,6 +136,12 @@ class Client {
   Result<std::optional<std::string>> json_row(std::string_view store, Bytes key,
                                               const Freshness& freshness = {});
   Result<JsonPage> json_rows(std::string_view store, const RowsQuestion& question);
+
+  /// A page of the rows that an index of a store finds, in the order of its values, each with
+  /// `indexed`, its value; needs the right `raw`. `of` may also be "accounts" or "entitlements" of
+  /// the CRM job. Error: `kNotReady` while the index is built.
+  Result<JsonPage> json_rows_by(std::string_view of, std::string_view index,
+                                const IndexQuestion& question);
 
   /// The position after a record that a producer has acknowledged; answers then include it.
   Status include(std::string_view topic, int32_t partition, int64_t offset);

@@ -73,7 +73,8 @@ class QueryServer {
 };
 
 /// The routes of every instance: `/v1/live`, `/v1/ready`, `/v1/health`, `/v1/metrics`,
-/// `/v1/topology`, `/v1/stores/{store}`, `/v1/stores/{store}/rows`, `/v1/token`; by POST
+/// `/v1/topology`, `/v1/stores/{store}`, `/v1/stores/{store}/rows`,
+/// `/v1/stores/{store}/indexes/{index}`, `/v1/token`; by POST
 /// `/v1/pause`, `/v1/resume` and `/v1/drain`;
 /// `/v1/snapshots/…` for other instances if this one keeps some. `engine` must outlive the running
 /// server. Rows of stores without one of `masks` are for callers with the right to raw rows.
