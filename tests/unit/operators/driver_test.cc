@@ -181,11 +181,13 @@ class Sessions final : public TypedProcessor<std::string, int64_t, std::string, 
 TEST(Process, SetsTypedTimers) {
   constexpr Topic<std::string, std::string> kSaid{"said"};
   TopologyBuilder builder{"sessions"};
-  builder.timers("leaving", TimeKind::kStream);
+  builder.timers<std::string>("leaving", TimeKind::kStream);
   builder.stream(kLeft)
       .process("sessions", [] { return std::make_unique<Sessions>(); }, {.stores = {"leaving"}})
       .to(kSaid);
-  TopologyDriver driver(std::move(builder).build());
+  const Result<Topology> topology = std::move(builder).build();
+  EXPECT_EQ(topology->find_store("leaving")->key, type_info<std::string>());
+  TopologyDriver driver(topology);
   driver.pipe(kLeft, "a", 1, 0);
   driver.pipe(kLeft, "b", 1, 100);
   driver.pipe(kLeft, "a", 1, 500);

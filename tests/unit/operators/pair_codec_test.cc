@@ -78,6 +78,8 @@ TEST(PairCodec, HoldsBothSidesOfAJoin) {
   ASSERT_TRUE(Both::validate(bytes).ok());
   EXPECT_EQ(Both::view(bytes).left, "left");
   EXPECT_EQ(Both::view(bytes).right, 7);
+  using Type = Joined<std::string, int64_t>;
+  EXPECT_EQ(*type_info<Type>().json(Bytes(bytes)), R"({"left":"left","right":7})");
   EXPECT_FALSE(Both::validate(encoded("left", Bytes())).ok());
   EXPECT_EQ(Both::name(), "joined<string,int64>");
 }
