@@ -167,7 +167,8 @@ bool World::replace_input(Draws& draws) {
   topics_.quiet.insert(topic);
   const auto create = [this, topic, partitions] {
     if (!topics_.quiet.contains(topic)) return;  // a reset has made it
-    create_topic(topic, partitions);
+    // Whoever made the others wider meanwhile did not find this one.
+    create_topic(topic, std::max(partitions, topics_.partitions));
     for (const auto& instance : instances_) {
       instance->looks_left = instance->engine == nullptr ? 0 : kLooks;
     }
