@@ -26,7 +26,7 @@ void BroadcastCopy::append(int32_t partition, const FetchedRecord& record) {
   if (version.size > 0) std::memcpy(version.words.data(), record.value.data(), version.size);
   ++versions_;
   pass(partition, record.offset);
-  log.changes.push_back({record.offset, row, log.gap_end});
+  log.changes.push_back({record.offset, row, log.gap_end, log.complete_ms});
 }
 
 void BroadcastCopy::pass(int32_t partition, int64_t offset) {
@@ -35,10 +35,11 @@ void BroadcastCopy::pass(int32_t partition, int64_t offset) {
   log.end = offset + 1;
 }
 
-void BroadcastCopy::mark_end(int32_t partition, int64_t end_offset) {
+void BroadcastCopy::mark_end(int32_t partition, int64_t end_offset, int64_t now_ms) {
   Log& log = logs_[static_cast<size_t>(partition)];
   log.end = std::max(log.end, end_offset);
   log.complete_end = log.end;
+  log.complete_ms = now_ms;
   if (log.loaded_end < 0) log.loaded_end = log.end;
 }
 
@@ -61,6 +62,12 @@ int64_t BroadcastCopy::next_offset(int32_t partition, int64_t offset) const {
 
 int64_t BroadcastCopy::timestamp_ms(int32_t partition, int64_t offset) const {
   return change(partition, offset, 0).row.timestamp_ms;
+}
+
+int64_t BroadcastCopy::before_changes_ms(int32_t partition, int64_t offset) const {
+  const auto next = find(partition, offset);
+  const Log& read = log(partition);
+  return next == read.changes.end() ? read.complete_ms : next->before_ms;
 }
 
 BroadcastCopy::Change BroadcastCopy::change(int32_t partition, int64_t offset,

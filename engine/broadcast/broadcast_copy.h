@@ -23,15 +23,17 @@ namespace millrace::engine {
 /// until `append` or `prune`.
 class BroadcastCopy {
  public:
-  explicit BroadcastCopy(int32_t partitions) : logs_(static_cast<size_t>(partitions)) {}
+  /// `begun_ms`: time of day, before anything is read.
+  explicit BroadcastCopy(int32_t partitions, int64_t begun_ms = 0)
+      : begun_ms_(begun_ms), logs_(static_cast<size_t>(partitions)) {}
 
   /// Adds the next record of a partition. REQUIRES: it has a key.
   void append(int32_t partition, const FetchedRecord& record);
   /// A record that is no row.
   void pass(int32_t partition, int64_t offset);
-  /// The topic ends at `end_offset` now; what was appended before the first call is what it held
-  /// when it was read first.
-  void mark_end(int32_t partition, int64_t end_offset);
+  /// The topic ends at `end_offset` at `now_ms`, by the time of day; what was appended before the
+  /// first call is what it held when it was read first.
+  void mark_end(int32_t partition, int64_t end_offset, int64_t now_ms);
   bool is_loaded() const;
   int32_t partitions() const { return static_cast<int32_t>(logs_.size()); }
 
@@ -64,6 +66,11 @@ class BroadcastCopy {
   /// Where the topic ended when the copy last had all of it. In place of a version that was
   /// compacted away before here, the copy has a later one.
   int64_t complete_end(int32_t partition) const { return log(partition).complete_end; }
+  /// Time of day before it read anything.
+  int64_t begun_ms() const { return begun_ms_; }
+  /// A time of day before all changes at or after `offset` were written; −1: not known, for the
+  /// first of them was there when the copy was loaded.
+  int64_t before_changes_ms(int32_t partition, int64_t offset) const;
 
   /// Forgets what no cursor at or after `floors` (one per partition) can see.
   void prune(std::span<const int64_t> floors);
@@ -86,12 +93,14 @@ class BroadcastCopy {
   struct Entry {
     int64_t offset = 0;
     Rows::iterator row;
-    int64_t gap_end = 0;  ///< offset after the last gap before it; 0: there was none
+    int64_t gap_end = 0;     ///< offset after the last gap before it; 0: there was none
+    int64_t before_ms = -1;  ///< when the copy was last complete without it; −1: never
   };
   struct Log {
     std::deque<Entry> changes;  ///< ascending offsets
     int64_t loaded_end = -1;
     int64_t complete_end = 0;
+    int64_t complete_ms = -1;  ///< when it was complete there; −1: never
     int64_t floor = 0;
     int64_t end = 0;
     /// Offset after the last gap in what was read: versions may have been compacted away there. 0:
@@ -107,6 +116,7 @@ class BroadcastCopy {
   static const Version* visible(const Versions& versions, std::span<const int64_t> cursor);
   void supersede(int32_t partition, const Entry& seen);
 
+  int64_t begun_ms_ = 0;
   Rows rows_;
   std::vector<Log> logs_;
   size_t versions_ = 0;

@@ -40,11 +40,12 @@ Result<int64_t> tombstone_retention_ms(Admin& admin, const std::string& topic) {
 }  // namespace
 
 BroadcastReader::BroadcastReader(std::unique_ptr<Fetcher> fetcher, const ClientFactory& clients,
-                                 Admin& admin, const EngineOptions& options, Metrics& metrics,
-                                 LineLimit& lines)
+                                 Admin& admin, const EngineOptions& options, const Clock& clock,
+                                 Metrics& metrics, LineLimit& lines)
     : fetcher_(std::move(fetcher)),
       admin_(admin),
       options_(options),
+      clock_(clock),
       metrics_(metrics),
       lines_(lines),
       marks_(clients, admin) {}
@@ -54,8 +55,8 @@ Status BroadcastReader::open(const Topology& topology, const ResolvedTopology& r
   for (const auto& [name, partitions] : resolved.broadcast_partitions) {
     const Result<int64_t> retention_ms = tombstone_retention_ms(admin_, name);
     if (!retention_ms.ok()) return retention_ms.status();
-    BroadcastTopic& topic = *topics_.emplace_back(std::make_unique<BroadcastTopic>(
-        BroadcastTopic{topology.find_broadcast(name), *retention_ms, BroadcastCopy(partitions)}));
+    BroadcastTopic& topic = *topics_.emplace_back(std::make_unique<BroadcastTopic>(BroadcastTopic{
+        topology.find_broadcast(name), *retention_ms, BroadcastCopy(partitions, clock_.now_ms())}));
     for (int32_t p = 0; p < partitions; ++p) {
       const Result<Admin::Watermarks> marks = admin_.watermarks({name, p});
       if (!marks.ok()) return marks.status();
@@ -83,9 +84,12 @@ Status BroadcastReader::poll_partition(Partition& from, Outcome& outcome) {
     if (polled->end_offset) {
       from.is_at_end = true;
       from.position = std::max(from.position, *polled->end_offset);
-      from.topic->copy.mark_end(from.partition.partition, *polled->end_offset);
     } else if (polled->records > 0) {
       from.is_at_end = false;
+    }
+    // A client says once that it is at the end, and nothing more while it stays there.
+    if (from.is_at_end) {
+      from.topic->copy.mark_end(from.partition.partition, from.position, clock_.now_ms());
     }
   } else if (polled.code() == ErrorCode::kNotFound) {
     MILLRACE_RETURN_IF_ERROR(reposition(from));
@@ -130,6 +134,7 @@ Status BroadcastReader::reposition(Partition& from) {
                              from.partition.to_string(), marks->high, from.position)};
   }
   from.position = std::max(from.position, marks->low);
+  from.is_at_end = false;
   const std::vector<TopicPartition> partition{from.partition};
   MILLRACE_RETURN_IF_ERROR(fetcher_->remove(partition));
   const std::vector<PartitionOffset> start{{from.partition, from.position}};

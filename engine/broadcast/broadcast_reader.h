@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/core/clock.h"
 #include "millrace/core/result.h"
 #include "millrace/core/topology.h"
 #include "millrace/engine/metrics.h"
@@ -36,7 +37,8 @@ class BroadcastReader {
  public:
   /// All must outlive this.
   BroadcastReader(std::unique_ptr<Fetcher> fetcher, const ClientFactory& clients, Admin& admin,
-                  const EngineOptions& options, Metrics& metrics, LineLimit& lines);
+                  const EngineOptions& options, const Clock& clock, Metrics& metrics,
+                  LineLimit& lines);
 
   /// Starts to read every topic of `topology`, which must outlive this. Errors: `kConfig` when a
   /// topic is not compacted; those of `Admin` and of `Fetcher::add`.
@@ -74,6 +76,7 @@ class BroadcastReader {
   std::unique_ptr<Fetcher> fetcher_;
   Admin& admin_;
   const EngineOptions& options_;
+  const Clock& clock_;
   Metrics& metrics_;
   LineLimit& lines_;
   std::vector<std::unique_ptr<BroadcastTopic>> topics_;

@@ -45,9 +45,9 @@ Status Application::open_broadcasts(const ResolvedTopology& resolved) {
   Result<std::unique_ptr<Fetcher>> fetcher =
       instance_.clients.fetcher("broadcast", RecordHeaders::kRead);
   if (!fetcher.ok()) return fetcher.status();
-  auto reader =
-      std::make_unique<BroadcastReader>(std::move(*fetcher), instance_.clients, *admin_,
-                                        instance_.options, instance_.metrics, instance_.lines);
+  auto reader = std::make_unique<BroadcastReader>(std::move(*fetcher), instance_.clients, *admin_,
+                                                  instance_.options, instance_.clock,
+                                                  instance_.metrics, instance_.lines);
   MILLRACE_RETURN_IF_ERROR(reader->open(topology_, resolved));
   broadcasts_ = std::move(reader);
   environment_.broadcasts = broadcasts_.get();

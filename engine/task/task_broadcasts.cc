@@ -15,8 +15,9 @@
 namespace millrace::engine {
 namespace {
 
-/// The task writes a cursor again when its row is this part of the retention old, so that the row
-/// is about as old as the task's last commit, and not as the table's last change.
+/// The task writes a cursor again when its time could be later by this part of the retention, so
+/// that the time of a cursor at the table's end is about that of the task's last commit, and not
+/// that of the table's last change.
 constexpr int64_t kRefreshesPerRetention = 4;
 
 std::string row_key(const std::string& topic, int32_t partition) {
@@ -28,6 +29,10 @@ std::string row_key(const std::string& topic, int32_t partition) {
 
 int64_t offset_of(const Row& row) {
   return Serde<int64_t>::view(Bytes(row.value.data(), sizeof(int64_t)));
+}
+
+int64_t time_of(const Row& row) {
+  return Serde<int64_t>::view(Bytes(row.value.data() + sizeof(int64_t), sizeof(int64_t)));
 }
 
 }  // namespace
@@ -55,8 +60,9 @@ CursorPlace place_of_cursors(const SubTopology& sub_topology, TaskState& state,
   return place;
 }
 
-/// Rows of the node's store: topic, 0, partition (4 bytes) → offset, wall clock in ms (8 bytes
-/// each, all big-endian).
+/// Rows of the node's store: topic, 0, partition (4 bytes) → offset, time of day in ms (8 bytes
+/// each, all big-endian). All changes that the cursor has yet to pass were written after this time.
+/// It is not the time of the row: the cursor of a task that is behind stands before older changes.
 struct TaskBroadcasts::Cursor final : public BroadcastRows {
   Cursor(const TaskScope& scope, uint32_t index, const BroadcastTopic& broadcast,
          const ResolvedStore& resolved)
@@ -71,22 +77,32 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
     for (int32_t p = 0; p < topic.copy.partitions(); ++p) {
       const Row row = store.get(Bytes(row_key(topic.use->name, p)));
       at.push_back(row ? offset_of(row) : 0);
-      kept_ms.push_back(
-          row ? Serde<int64_t>::view(Bytes(row.value.data() + sizeof(int64_t), sizeof(int64_t)))
-              : now_ms);
+      // A task without a row has met nothing: it misses the deletion of no row that the copy lacks.
+      before_ms.push_back(row ? time_of(row) : topic.copy.begun_ms());
       first_end.push_back(topic.copy.end(p));
-      needs_reset = needs_reset || cannot_go_on(p, now_ms);
+      needs_reset = needs_reset || cannot_go_on(p) || (row && is_too_old(p, now_ms));
     }
     committed = frozen = found = at;
   }
 
-  /// Whether changes after the cursor may be missing: deletions that Kafka has forgotten, maybe
-  /// without a trace; versions that this instance has forgotten; or all, since the topic was
-  /// created again or this instance has not read as far.
-  bool cannot_go_on(int32_t p, int64_t now_ms) const {
+  /// Whether changes after the cursor are missing: versions that this instance has forgotten; or
+  /// all, since the topic was created again or this instance has not read as far.
+  bool cannot_go_on(int32_t p) const {
     const auto i = static_cast<size_t>(p);
-    if (at[i] < topic.copy.floor(p) || at[i] > topic.copy.end(p)) return true;
-    return at[i] < topic.copy.end(p) && now_ms - kept_ms[i] > topic.tombstone_retention_ms;
+    return at[i] < topic.copy.floor(p) || at[i] > topic.copy.end(p);
+  }
+  /// Whether deletions after the cursor may be missing, which Kafka has forgotten, maybe without a
+  /// trace.
+  bool is_too_old(int32_t p, int64_t now_ms) const {
+    const auto i = static_cast<size_t>(p);
+    return at[i] < topic.copy.end(p) && now_ms - before_ms[i] > topic.tombstone_retention_ms;
+  }
+  /// The time that the cursor could have where it stands now; −1: none but that which it has.
+  int64_t next_before_ms(int32_t p) const {
+    return topic.copy.before_changes_ms(p, at[static_cast<size_t>(p)]);
+  }
+  void renew(int32_t p) {
+    if (const int64_t ms = next_before_ms(p); ms >= 0) before_ms[static_cast<size_t>(p)] = ms;
   }
 
   uint32_t node;
@@ -98,13 +114,13 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
   /// The end of this instance's copy when the task started. The task meets it before any record:
   /// the version of a row at the cursor may have been compacted away before this instance read on.
   std::vector<int64_t> first_end;
-  std::vector<int64_t> kept_ms;  ///< wall clock of the row
+  std::vector<int64_t> before_ms;  ///< see above
   std::vector<int64_t> frozen;
   std::vector<int64_t> committed;
 };
 
 TaskBroadcasts::TaskBroadcasts(TaskScope& scope, const BroadcastReader* reader, int64_t now_ms)
-    : scope_(scope), now_ms_(now_ms) {
+    : scope_(scope) {
   const std::vector<ResolvedNode>& nodes = scope.sub_topology->nodes;
   for (uint32_t i = 0; i < nodes.size(); ++i) {
     const Node& node = *nodes[i].node;
@@ -195,7 +211,7 @@ void TaskBroadcasts::keep(const Next& next) {
   const int32_t first = next.is_reset ? 0 : next.partition;
   const int32_t last = next.is_reset ? cursor.topic.copy.partitions() - 1 : next.partition;
   for (int32_t p = first; p <= last; ++p) {
-    cursor.kept_ms[static_cast<size_t>(p)] = now_ms_;
+    cursor.renew(p);
     write(cursor, p, next.timestamp_ms);
   }
 }
@@ -203,7 +219,7 @@ void TaskBroadcasts::keep(const Next& next) {
 void TaskBroadcasts::write(Cursor& cursor, int32_t partition, int64_t timestamp_ms) {
   std::string value;
   Serde<int64_t>::encode(cursor.at[static_cast<size_t>(partition)], value);
-  Serde<int64_t>::encode(cursor.kept_ms[static_cast<size_t>(partition)], value);
+  Serde<int64_t>::encode(cursor.before_ms[static_cast<size_t>(partition)], value);
   cursor.store.put(Bytes(row_key(cursor.topic.use->name, partition)), Bytes(value), timestamp_ms);
 }
 
@@ -235,16 +251,16 @@ void TaskBroadcasts::pass_nothing(Cursor& cursor, int32_t partition) {
   if (copy.next_offset(partition, at) < 0) at = std::max(at, copy.end(partition));
 }
 
-void TaskBroadcasts::freeze(int64_t now_ms) {
-  now_ms_ = now_ms;
+void TaskBroadcasts::freeze() {
   for (const auto& cursor : cursors_) {
     for (int32_t p = 0; p < cursor->topic.copy.partitions(); ++p) {
-      int64_t& kept_ms = cursor->kept_ms[static_cast<size_t>(p)];
+      const int64_t older_by_ms =
+          cursor->next_before_ms(p) - cursor->before_ms[static_cast<size_t>(p)];
       if (cursor->needs_reset ||
-          now_ms - kept_ms <= cursor->topic.tombstone_retention_ms / kRefreshesPerRetention) {
+          older_by_ms <= cursor->topic.tombstone_retention_ms / kRefreshesPerRetention) {
         continue;
       }
-      kept_ms = now_ms;
+      cursor->renew(p);
       pass_nothing(*cursor, p);
       write(*cursor, p, std::max<int64_t>(scope_.stream_time_ms, 0));
     }

@@ -70,7 +70,7 @@ class TaskBroadcasts {
   void call(const Next& next, TaskProcessors& processors) const;
 
   /// Call before the state's freeze, in a unit: writes cursors again that grow old, and notes all.
-  void freeze(int64_t now_ms);
+  void freeze();
   /// The commit of the frozen cursors is done.
   void apply_frozen();
   /// Lowers `floors` (one per partition) to the committed cursors of the topic.
@@ -82,7 +82,6 @@ class TaskBroadcasts {
   static void write(Cursor& cursor, int32_t partition, int64_t timestamp_ms);
 
   TaskScope& scope_;
-  int64_t now_ms_ = 0;
   std::vector<std::unique_ptr<Cursor>> cursors_;
 };
 

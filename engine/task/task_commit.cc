@@ -8,7 +8,7 @@ namespace millrace::engine {
 void Task::freeze() {
   if (!broadcasts_->empty()) {
     state_->begin_unit();
-    broadcasts_->freeze(environment_.clock->now_ms());
+    broadcasts_->freeze();
     state_->end_unit();
   }
   for (TaskInput& input : inputs_) {

@@ -241,6 +241,83 @@ TEST(Broadcasts, ATaskThatMetNothingMeetsAllWhereItsChangesAreForgotten) {
   EXPECT_THAT(cluster.values("out")["k"], ElementsAre("r1:x"));
 }
 
+/// Two rules are met; then `r2` is deleted and the topic compacted, so that a day later nothing
+/// tells of the deletion any more.
+class DeletedRule : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    cluster_.options.slice_records = 1;
+    cluster_.options.commit_interval_ms = 1;
+    ASSERT_TRUE(cluster_.start("a"));
+    ASSERT_TRUE(cluster_.settle());
+    cluster_.pipe("rules", "r1", "x", 10);
+    cluster_.pipe("rules", "r2", "x", 10);
+    ASSERT_TRUE(cluster_.settle());
+  }
+  void delete_rule(int64_t timestamp_ms) {
+    cluster_.broker.append({"rules", 0},
+                           {.timestamp_ms = timestamp_ms, .key = "r2", .value = {}, .headers = {}});
+    compact();
+  }
+  void compact() { cluster_.broker.compact("rules", cluster_.clock.now_ms()); }
+  size_t said(const std::string& key) { return cluster_.values("out")[key].size(); }
+
+  static constexpr int64_t kHourMs = 3'600'000;
+  Cluster cluster_{[] { return scripted(ruled()); }, 1};
+};
+
+TEST_F(DeletedRule, IsNotMissedByATaskThatHadPassedAnOlderChange) {
+  cluster_.kill("a");
+  cluster_.pipe("rules", "r1", "y", 20);
+  delete_rule(30);
+  cluster_.clock.advance(2 * kHourMs);
+  ASSERT_TRUE(cluster_.start("a"));
+  for (int i = 0; i < 100 && said("r1") < 2; ++i) ASSERT_TRUE(cluster_.turn());
+  ASSERT_EQ(said("r1"), 2U);
+  ASSERT_EQ(said("r2"), 1U);
+  cluster_.kill("a");
+  cluster_.clock.advance(23 * kHourMs);
+  compact();
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.settle());
+  EXPECT_THAT(cluster_.values("out")["reset"], ElementsAre("reset r1=y"));
+}
+
+TEST_F(DeletedRule, IsNotMissedByATaskThatWasBehindForADay) {
+  for (int i = 0; i < 10; ++i) cluster_.pipe("left", "k", "r2", 20);
+  delete_rule(1'000);
+  for (int i = 0; i < 4; ++i) {
+    cluster_.clock.advance(7 * kHourMs);
+    ASSERT_TRUE(cluster_.turn());
+  }
+  ASSERT_EQ(said("k"), 4U) << "each is a commit";
+  ASSERT_EQ(said("r2"), 1U);
+  cluster_.kill("a");
+  compact();
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.settle());
+  EXPECT_THAT(cluster_.values("out")["reset"], ElementsAre("reset r1=x"));
+  EXPECT_EQ(cluster_.values("out")["k"].back(), "r2:none");
+}
+
+TEST_F(DeletedRule, LeadsToNoResetOfATaskThatIsAlwaysAnHourBehind) {
+  delete_rule(20);
+  ASSERT_TRUE(cluster_.settle());
+  for (int hour = 1; hour <= 30; ++hour) {
+    cluster_.clock.advance(kHourMs);
+    cluster_.pipe("left", "k", "r1", hour * 1'000);
+    cluster_.pipe("left", "k", "r1", hour * 1'000);
+    cluster_.pipe("rules", "r1", std::to_string(hour), hour * 1'000 + 500);
+    ASSERT_TRUE(cluster_.turn(hour == 1 ? 2 : 3));
+  }
+  ASSERT_EQ(cluster_.values("out")["r1"].back(), "r1 28>29");
+  cluster_.kill("a");
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.settle());
+  EXPECT_EQ(cluster_.values("out")["r1"].back(), "r1 29>30");
+  EXPECT_EQ(said("reset"), 0U);
+}
+
 TEST(Broadcasts, ATopicThatIsMissingIsNamed) {
   Cluster cluster([] { return scripted(ruled()); }, 1);
   cluster.broker.delete_topic("rules");

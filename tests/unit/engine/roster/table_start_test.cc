@@ -97,6 +97,34 @@ TEST_F(TableStart, ATableThatWasMadeAnewIsMetAnew) {
   EXPECT_EQ(resets_, 1);
 }
 
+TEST_F(TableStart, WhatATaskMetFirstIsAsOldAsTheCopyThatItMet) {
+  constexpr int64_t kHourMs = 3'600'000;
+  home_.options.slice_records = 1;
+  home_.options.commit_interval_ms = 1;
+  const auto compact = [&] { home_.broker.compact("rules", home_.clock.now_ms()); };
+  home_.pipe("rules", "one");
+  home_.pipe("rules", "two");
+  home_.broker.append({"rules", 0},
+                      {.timestamp_ms = 1'000, .key = "one", .value = {}, .headers = {}});
+  ASSERT_TRUE(home_.open());
+  ASSERT_TRUE(home_.turns(5));  // reads the table
+  compact();
+  home_.clock.advance(23 * kHourMs);
+  home_.give({kTask});
+  home_.pipe("left", "k");
+  const TopicPartition cursors{"app-step-cursors-changelog", 0};
+  ASSERT_TRUE(home_.turn_until([&] { return home_.broker.read_committed(cursors).size() == 2; }));
+  home_.close();
+  ASSERT_EQ(resets_, 0);
+  home_.clock.advance(2 * kHourMs);
+  compact();
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  ASSERT_TRUE(home_.turns(20));
+  EXPECT_EQ(resets_, 1) << "nothing tells that 'one' is gone";
+  EXPECT_THAT(home_.values("out"), ElementsAre("1"));
+}
+
 TEST_F(TableStart, ATableThatWasCutHoldsUpNoInput) {
   std::promise<void> answer;
   std::atomic<bool> is_slow = false;
