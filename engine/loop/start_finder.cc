@@ -111,6 +111,10 @@ Result<StartPosition> StartFinder::locate(const StartQuestion& question) const {
     const Result<Admin::Watermarks> marks = admin_.watermarks(table);
     if (!marks.ok()) return marks.status();
     start.table_ends.push_back({table, marks->high});
+    if (!question.needs_partitions || start.table_partitions.contains(table.topic)) continue;
+    const Result<TopicDescription> described = admin_.describe_topic(table.topic);
+    if (!described.ok()) return described.status();
+    start.table_partitions[table.topic] = described->partitions;
   }
   return start;
 }

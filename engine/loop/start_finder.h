@@ -27,6 +27,7 @@ struct StartPosition {
   /// Inputs that hold records and of which the group knows no offset: never read, or forgotten.
   std::vector<TopicPartition> unknown;
   std::vector<PartitionOffset> table_ends;  ///< where the broadcast tables of the question end
+  std::map<std::string, int32_t> table_partitions;  ///< if the question needs their number
 };
 
 /// A question about one task.
@@ -34,6 +35,7 @@ struct StartQuestion {
   std::vector<TopicPartition> inputs;       ///< of a task that is to run; else empty
   bool needs_ends = false;                  ///< asks also where the inputs end
   std::vector<TopicPartition> tables;       ///< of the broadcast tables that it reads
+  bool needs_partitions = false;            ///< asks also how many partitions these tables have
   std::vector<PartitionOffset> changelogs;  ///< of `Restorer::changelogs_of`
 };
 

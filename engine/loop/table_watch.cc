@@ -9,6 +9,14 @@ constexpr int64_t kIntervalNs = 30'000 * kNsPerMs;
 
 }  // namespace
 
+Error table_has_grown(const std::string& topic, int32_t partitions, int32_t read) {
+  return {ErrorCode::kConfig,
+          fmt::format("broadcast topic '{}' has {} partitions now, but this instance reads {}: "
+                      "rows in the new ones would be missed. Start all instances of the "
+                      "application again",
+                      topic, partitions, read)};
+}
+
 TableWatch::TableWatch(const Instance& instance, Admin& admin,
                        std::vector<std::pair<std::string, int32_t>> partitions)
     : clock_(instance.clock),
@@ -33,11 +41,7 @@ Status TableWatch::look() const {
     if (errands_.is_stopping()) return {};  // each may take as long as brokers that are away
     const Result<TopicDescription> now = admin_.describe_topic(topic);
     if (!now.ok() || now->partitions <= partitions) continue;
-    return Error{ErrorCode::kConfig,
-                 fmt::format("broadcast topic '{}' has {} partitions now, but this instance reads "
-                             "{}: rows in the new ones would be missed. Start all instances of the "
-                             "application again",
-                             topic, now->partitions, partitions)};
+    return table_has_grown(topic, now->partitions, partitions);
   }
   return {};
 }

@@ -16,6 +16,9 @@
 
 namespace millrace::engine {
 
+/// The last words of an instance that reads fewer partitions of a broadcast topic than there are.
+Error table_has_grown(const std::string& topic, int32_t partitions, int32_t read);
+
 /// Looks now and then whether a broadcast topic got more partitions, which nobody reads. The group
 /// notices that for its inputs, but it has not subscribed to these. Loop's thread only.
 class TableWatch {

@@ -117,8 +117,8 @@ class TaskRoster {
   /// Whether nothing of this instance can change the offsets of tasks that are to run any more.
   Result<bool> may_ask_for_offsets();
   StartQuestion question_about(const TaskRecord& record);
-  /// Asks once more about a task whose stores are complete: another process may have committed
-  /// since the first answer, and its rows are in the stores.
+  /// Asks once more, and for more, about a task whose stores are complete: another process may have
+  /// committed since the first answer, and its rows are in the stores.
   Status ask_again(TaskRecord& record);
   /// Begins with the tasks about which Kafka has answered.
   Status take_answers();
@@ -136,6 +136,9 @@ class TaskRoster {
   CursorPlace place_of_cursors(const TaskRecord& record) const;
   /// Whether inputs without offsets are new to the task. Error: `kConfig` when they are not.
   Status check_offsets(const TaskRecord& record) const;
+  /// Whether this instance reads all partitions of the task's broadcast tables, as far as it has
+  /// asked. Error: `kConfig` when it does not.
+  Status check_tables(const TaskRecord& record) const;
   Status start(TaskRecord& record);
   /// Closes the task and forgets it. Returns the place after it.
   Records::iterator remove(Records::iterator place);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/loop/table_watch.h"
 #include "engine/loop/task_roster.h"
 
 namespace millrace::engine {
@@ -165,7 +166,10 @@ Status TaskRoster::ask_again(TaskRecord& record) {
   if (!record.backoff.is_due()) return {};
   const Result<bool> may_ask = may_ask_for_offsets();
   if (!may_ask.ok()) return may_ask.status();
-  if (*may_ask) record.question = starts_.ask(question_about(record));
+  if (!*may_ask) return {};
+  StartQuestion question = question_about(record);
+  question.needs_partitions = true;
+  record.question = starts_.ask(std::move(question));
   return {};
 }
 
@@ -364,7 +368,16 @@ Status TaskRoster::check_offsets(const TaskRecord& record) const {
   return {};
 }
 
+Status TaskRoster::check_tables(const TaskRecord& record) const {
+  for (const auto& [table, partitions] : record.start.table_partitions) {
+    const int32_t read = application_.broadcasts()->topic(table).copy.partitions();
+    if (partitions > read) return table_has_grown(table, partitions, read);
+  }
+  return {};
+}
+
 Status TaskRoster::start(TaskRecord& record) {
+  MILLRACE_RETURN_IF_ERROR(check_tables(record));
   if (const Status lost = check_offsets(record); !lost.ok()) {
     return record.has_asked_again ? lost : ask_again(record);
   }

@@ -27,6 +27,19 @@ std::string row_key(const std::string& topic, int32_t partition) {
   return key;
 }
 
+/// Keys of the cursors in partitions of a topic from `first` on.
+std::vector<std::string> keys_from(KeyValueStore& store, const std::string& topic, int32_t first) {
+  const std::string least = row_key(topic, first);
+  std::vector<std::string> keys;
+  const std::string prefix = topic + '\0';
+  for (const auto row = store.prefix(Bytes(prefix)); row->valid(); row->next()) {
+    if (row->key().size() == least.size() && row->key().view() >= least) {
+      keys.push_back(row->key().to_string());
+    }
+  }
+  return keys;
+}
+
 int64_t offset_of(const Row& row) {
   return Serde<int64_t>::view(Bytes(row.value.data(), sizeof(int64_t)));
 }
@@ -44,13 +57,14 @@ CursorPlace place_of_cursors(const SubTopology& sub_topology, TaskState& state,
   for (const ResolvedNode& resolved : sub_topology.nodes) {
     for (const std::string& table : resolved.node->broadcasts) {
       KeyValueStore& cursors = state.store(resolved.node->cursors);
+      const BroadcastCopy& copy = reader.topic(table).copy;
+      if (!keys_from(cursors, table, copy.partitions()).empty()) place = CursorPlace::kBeyondEnds;
       for (const PartitionOffset& end : table_ends) {
         if (end.partition.topic != table) continue;
         const int32_t p = end.partition.partition;
         const Row row = cursors.get(Bytes(row_key(table, p)));
         if (!row) continue;
         const int64_t at = offset_of(row);
-        const BroadcastCopy& copy = reader.topic(table).copy;
         if (at <= copy.complete_end(p)) continue;
         const bool is_beyond = at > std::max(end.offset, copy.end(p));
         place = std::max(place, is_beyond ? CursorPlace::kBeyondEnds : CursorPlace::kAhead);
@@ -82,6 +96,8 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
       first_end.push_back(topic.copy.end(p));
       needs_reset = needs_reset || cannot_go_on(p) || (row && is_too_old(p, now_ms));
     }
+    gone = keys_from(store, topic.use->name, topic.copy.partitions());
+    needs_reset = needs_reset || !gone.empty();
     committed = frozen = found = at;
   }
 
@@ -115,6 +131,8 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
   /// the version of a row at the cursor may have been compacted away before this instance read on.
   std::vector<int64_t> first_end;
   std::vector<int64_t> before_ms;  ///< see above
+  /// Cursors in partitions that the topic had before it was created again, for a reset to erase.
+  std::vector<std::string> gone;
   std::vector<int64_t> frozen;
   std::vector<int64_t> committed;
 };
@@ -214,6 +232,8 @@ void TaskBroadcasts::keep(const Next& next) {
     cursor.renew(p);
     write(cursor, p, next.timestamp_ms);
   }
+  if (!next.is_reset) return;
+  for (const std::string& key : cursor.gone) cursor.store.erase(Bytes(key), next.timestamp_ms);
 }
 
 void TaskBroadcasts::write(Cursor& cursor, int32_t partition, int64_t timestamp_ms) {

@@ -25,7 +25,8 @@ enum class CursorPlace : unsigned char {
   kRead,        ///< the instance has read as far, and to the end since
   kAhead,       ///< another instance had read more: a task that starts now would meet all anew, or
                 ///< see versions from before those that it has met
-  kBeyondEnds,  ///< beyond the ends of the topics: these are older, or the topics are new
+  kBeyondEnds,  ///< beyond the ends of the topics, or in partitions that the instance does not
+                ///< read: what it knows of the topics is older, or they are new
 };
 
 /// The place of the cursor that is furthest out. `table_ends`: where the topics end, as Kafka says.

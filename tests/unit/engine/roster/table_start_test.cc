@@ -125,6 +125,67 @@ TEST_F(TableStart, WhatATaskMetFirstIsAsOldAsTheCopyThatItMet) {
   EXPECT_THAT(home_.values("out"), ElementsAre("1"));
 }
 
+/// In the second of two partitions.
+std::string rule_of_the_second() {
+  for (int i = 0;; ++i) {
+    std::string rule = "rule " + std::to_string(i);
+    if (partition_of(Bytes(rule), 2) == 1) return rule;
+  }
+}
+
+TEST_F(TableStart, AnInstanceDoesNotTakeATaskThatHasMetMorePartitionsThanItReads) {
+  home_.broker.add_partitions("rules", 2);
+  home_.pipe("rules", rule_of_the_second());
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  home_.pipe("left", "k");
+  ASSERT_TRUE(home_.turns(20));
+  home_.close();
+  // As one that has started before the topic grew.
+  questions_.change_list = [](std::vector<TopicDescription>& topics) {
+    for (TopicDescription& topic : topics) {
+      if (topic.name == "rules") topic.partitions = 1;
+    }
+  };
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  home_.pipe("left", "k");
+  const Status status = home_.turns(20);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.code(), ErrorCode::kConfig);
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("broadcast topic 'rules' has 2 partitions"),
+                                      HasSubstr("reads 1"), HasSubstr("Start all instances")));
+  EXPECT_THAT(home_.values("out"), ElementsAre("1"));
+  home_.close();
+  questions_.change_list = {};
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  ASSERT_TRUE(home_.turns(20));
+  EXPECT_THAT(home_.values("out"), ElementsAre("1", "1"));
+  EXPECT_EQ(resets_, 0);
+}
+
+TEST_F(TableStart, ATableThatWasMadeAnewWithFewerPartitionsIsMetAnewOnce) {
+  home_.broker.add_partitions("rules", 2);
+  home_.pipe("rules", rule_of_the_second());
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  home_.pipe("left", "k");
+  ASSERT_TRUE(home_.turns(20));
+  home_.close();
+  home_.broker.delete_topic("rules");
+  home_.broker.create_topic("rules", 1, {{"cleanup.policy", "compact"}});
+  for (int start = 0; start < 2; ++start) {
+    ASSERT_TRUE(home_.open());
+    home_.give({kTask});
+    home_.pipe("left", "k");
+    ASSERT_TRUE(home_.turns(20));
+    home_.close();
+  }
+  EXPECT_THAT(home_.values("out"), ElementsAre("1", "0", "0"));
+  EXPECT_EQ(resets_, 1);
+}
+
 TEST_F(TableStart, ATableThatWasCutHoldsUpNoInput) {
   std::promise<void> answer;
   std::atomic<bool> is_slow = false;
