@@ -40,8 +40,18 @@ struct QuestionFlags {
   GetFlags get;
   ScanFlags scan;
   IndexFlags index;
+  WatchFlags watch;
   TopologyFlags topology;
 };
+
+/// Runs the one of them that the command line names.
+Status ask(const CLI::App& app, const QuestionFlags& asked) {
+  if (app.got_subcommand("get")) return get_path(asked.get, std::cout, std::cerr);
+  if (app.got_subcommand("scan")) return scan_store(asked.scan, std::cout);
+  if (app.got_subcommand("index")) return scan_index(asked.index, std::cout);
+  if (app.got_subcommand("watch")) return watch_account(asked.watch, std::cout);
+  return show_topology(asked.topology, std::cout);
+}
 
 struct CreateOptions {
   std::string topic;
@@ -352,9 +362,10 @@ int run(int argc, char** argv) {
     commands.push_back({add_mapping_draft(*mapping, *options),
                         [options](Connection& kafka) { return draft(*options, kafka); }});
   }
-  const CLI::App* const get = add_get(app, asked.get);
-  const CLI::App* const scan = add_scan(app, asked.scan);
-  const CLI::App* const index = add_index(app, asked.index);
+  add_get(app, asked.get);
+  add_scan(app, asked.scan);
+  add_index(app, asked.index);
+  add_watch(app, asked.watch);
   add_topology(app, asked.topology);
   // Whichever of them runs knows its kafka.* flags; what it takes away is the same for all.
   const std::vector<std::string> given(argv + 1, argv + argc);
@@ -371,10 +382,7 @@ int run(int argc, char** argv) {
     const int code = tool_exit_code(command.run(*command.connection));
     return code == 0 && (compared.different > 0 || has_problems) ? kDifferent : code;
   }
-  if (get->parsed()) return tool_exit_code(get_path(asked.get, std::cout, std::cerr));
-  if (scan->parsed()) return tool_exit_code(scan_store(asked.scan, std::cout));
-  if (index->parsed()) return tool_exit_code(scan_index(asked.index, std::cout));
-  return tool_exit_code(show_topology(asked.topology, std::cout));
+  return tool_exit_code(ask(app, asked));
 }
 
 }  // namespace

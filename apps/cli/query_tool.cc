@@ -11,6 +11,7 @@
 #include "millrace/engine/client.h"
 
 #include "engine/base/hexadecimal.h"
+#include "engine/http/request_parameters.h"
 #include "engine/secrets/secret_file.h"
 
 namespace millrace::apps {
@@ -129,6 +130,24 @@ Status scan_index(const IndexFlags& flags, std::ostream& out) {
   return {};
 }
 
+Status watch_account(const WatchFlags& flags, std::ostream& out) {
+  const auto opened = open(flags.server);
+  if (!opened.ok()) return opened.status();
+  const bool is_row = !flags.store.empty();
+  client::WatchQuestion question{
+      .path = fmt::format("/v1/{}/{}/changes", is_row ? "stores" : "accounts",
+                          engine::percent_encoded(is_row ? flags.store : flags.id)),
+      .from = flags.server.min_position};
+  if (is_row) question.parameters["key"] = flags.id;
+  uint64_t left = flags.limit == 0 ? UINT64_MAX : flags.limit;
+  return (*opened)->watch(question, [&](const client::Event& event) {
+    nlohmann::json data = nlohmann::json::parse(event.data, nullptr, false);
+    const nlohmann::json line{{"event", event.name}, {"id", event.id}, {"data", std::move(data)}};
+    out << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+    return --left > 0;
+  });
+}
+
 Status show_topology(const TopologyFlags& flags, std::ostream& out) {
   const Result<client::Answer> text =
       ask(flags.server, flags.is_mermaid ? "/v1/topology?format=mermaid" : "/v1/topology");
@@ -196,6 +215,24 @@ CLI::App* add_index(CLI::App& top, IndexFlags& flags) {
   app->add_option("--limit", flags.limit, "Rows to print; 0: all.")->capture_default_str();
   add_server(*app, flags.server);
   add_state(*app, flags.server);
+  return app;
+}
+
+CLI::App* add_watch(CLI::App& top, WatchFlags& flags) {
+  CLI::App* app = top.add_subcommand(
+      "watch",
+      "Prints an account, and again after each change, as JSON lines, until it is stopped. When\n"
+      "an instance goes, it continues at another one. States in between may be missing.\n\n"
+      "  millrace watch ror:012kjw534\n"
+      "  millrace watch --store account-states ror:012kjw534 --token-file token");
+  app->add_option("id", flags.id, "Id of the account.")->required();
+  app->add_option("--store", flags.store,
+                  "Instead of an account: the row with that key of this store; needs the right\n"
+                  "raw.");
+  app->add_option("--limit", flags.limit, "Events to print; 0: all.")->capture_default_str();
+  add_server(*app, flags.server);
+  app->add_option("--from", flags.server.min_position,
+                  "Id of the last event that you have, to continue from.");
   return app;
 }
 

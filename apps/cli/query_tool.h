@@ -50,6 +50,13 @@ struct IndexFlags {
   uint64_t limit = 0;  ///< rows; 0: all
 };
 
+struct WatchFlags {
+  QueryFlags server{};
+  std::string id{};     ///< of an account
+  std::string store{};  ///< instead: of this store the row with that key
+  uint64_t limit = 0;   ///< events; 0: without end
+};
+
 struct TopologyFlags {
   QueryFlags server{};
   bool is_mermaid = false;
@@ -63,12 +70,16 @@ Status scan_store(const ScanFlags& flags, std::ostream& out);
 /// Writes what an index finds as JSON lines, in the order of its values. Errors: those of
 /// `client::Client`.
 Status scan_index(const IndexFlags& flags, std::ostream& out);
+/// Writes the account now and after each change, a JSON line each, and flushes. Errors: those of
+/// `client::Client`.
+Status watch_account(const WatchFlags& flags, std::ostream& out);
 Status show_topology(const TopologyFlags& flags, std::ostream& out);
 
-/// The subcommands `get`, `scan`, `index` and `topology`.
+/// The subcommands `get`, `scan`, `index`, `watch` and `topology`.
 CLI::App* add_get(CLI::App& top, GetFlags& flags);
 CLI::App* add_scan(CLI::App& top, ScanFlags& flags);
 CLI::App* add_index(CLI::App& top, IndexFlags& flags);
+CLI::App* add_watch(CLI::App& top, WatchFlags& flags);
 CLI::App* add_topology(CLI::App& top, TopologyFlags& flags);
 
 }  // namespace millrace::apps

@@ -272,6 +272,17 @@ HttpAnswer account_answer(const Queries& queries, std::string_view id, const Acc
                              : error_answer(shown.status, shown.error);
 }
 
+QueryRouter::Watched watched_account(const Queries& queries, std::string_view id,
+                                     const AccountView& view) {
+  Shown shown = show_account(queries, id, view);
+  if (shown.status != 200) return {error_answer(shown.status, shown.error), {}};
+  QueryRouter::Watched watched{{.body = text_of(shown.account) + "\n"}, {}};
+  shown.account.erase("position");
+  shown.account.erase("freshness_ms");
+  watched.content = text_of(shown.account);
+  return watched;
+}
+
 HttpAnswer accounts_answer(const Queries& queries, std::string_view body, const AccountView& view) {
   const Result<std::vector<std::string>> ids = read_ids(body);
   if (!ids.ok()) return error_answer(ids.error());

@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "millrace/engine/queries.h"
+#include "millrace/engine/query_router.h"
 #include "millrace/engine/query_server.h"
 
 #include "account_state_generated.h"
@@ -38,6 +39,11 @@ nlohmann::json state_json(const crm::AccountState& state, const PersonalMask* ma
 
 /// Territory, and the rules that put the account there.
 nlohmann::json territory_json(const crm::AccountTerritory& row);
+
+/// The same for `GET /v1/accounts/{id}/changes`: position and freshness are no content, since they
+/// move without a change of the account.
+QueryRouter::Watched watched_account(const Queries& queries, std::string_view id,
+                                     const AccountView& view);
 
 inline constexpr size_t kBatchIdsMax = 1'000;
 inline constexpr size_t kBatchBytesMax = 512 << 10;

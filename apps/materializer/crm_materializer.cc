@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -42,6 +43,7 @@ crm.account-state, crm.account-territories and crm.conflicts (see --crm.output.p
 While it runs, it answers over HTTP (see --query.port):
 
   GET /v1/accounts/{id}      the account that an id is part of, victims of merges included
+  GET /v1/accounts/{id}/changes  the same as a stream of events, one for each change
   POST /v1/accounts          up to 1,000 of them: {"ids": [...]}
   GET /v1/accounts?index=I   those that an index finds: by-members, by-territory, by-field.F
   GET /v1/entitlements?index=I   by-feature, by-expiry
@@ -201,6 +203,27 @@ void log_mapping_check(const CrmOptions& options, const EngineOptions& engine,
 
 using Mask = std::shared_ptr<const PersonalMask>;
 
+using ViewOf = std::function<AccountView(const HttpRequest& request)>;
+
+void add_account_changes(QueryServer& server, const Engine& engine, const HttpParameter& id,
+                         ViewOf view_of) {
+  std::vector<HttpParameter> parameters = watch_parameters();
+  parameters.insert(parameters.begin(), id);
+  server.route({.pattern = "/v1/accounts/{id}/changes",
+                .summary = "The account that an id is part of, now and after each change, as "
+                           "server-sent events `account`; `gone` when the id is not known any "
+                           "more.",
+                .parameters = std::move(parameters),
+                .errors = {{404, "The id was never seen."}},
+                .content_type = "text/event-stream",
+                .handler = [&engine, view_of = std::move(view_of)](const HttpRequest& request) {
+                  return engine.router().watch(
+                      request, "account",
+                      [view = view_of(request), id = request.arguments.front()](
+                          const Queries& all) { return watched_account(all, id, view); });
+                }});
+}
+
 /// Answers of any instance; personal fields only for callers with the right.
 void add_account_routes(QueryServer& server, const Engine& engine, const std::string& source,
                         Mask mask) {
@@ -230,10 +253,12 @@ void add_account_routes(QueryServer& server, const Engine& engine, const std::st
                         return accounts_answer(all, body, view);
                       });
                 }});
-  parameters.insert(parameters.begin(), {.name = "id",
-                                         .meaning = "source:id, or an id of default.source alone.",
-                                         .length_max = 255,
-                                         .pattern = "^([a-z0-9_-]{1,32}:)?[!-9;-~]{1,200}$"});
+  const HttpParameter id{.name = "id",
+                         .meaning = "source:id, or an id of default.source alone.",
+                         .length_max = 255,
+                         .pattern = "^([a-z0-9_-]{1,32}:)?[!-9;-~]{1,200}$"};
+  parameters.insert(parameters.begin(), id);
+  add_account_changes(server, engine, id, view_of);
   server.route({.pattern = "/v1/accounts/{id}",
                 .summary = "The account that an id is part of, victims of merges included.",
                 .parameters = std::move(parameters),

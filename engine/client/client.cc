@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <stop_token>
 
@@ -11,6 +12,7 @@
 
 #include "engine/base/endpoint.h"
 #include "engine/base/hexadecimal.h"
+#include "engine/client/event_parser.h"
 #include "engine/client/position_token.h"
 #include "engine/http/http_client.h"
 #include "engine/http/request_parameters.h"
@@ -26,6 +28,10 @@ constexpr std::string_view kPlainScheme = "http://";
 constexpr int64_t kConnectMs = 1'000;
 constexpr uint64_t kAnswerBytesMax = 64 << 20;
 constexpr size_t kIdlePerServerMax = 8;
+/// Servers send a comment every 15 s when there is no event.
+constexpr int64_t kSilenceMs = 45'000;
+constexpr std::chrono::milliseconds kFirstPause{100};
+constexpr std::chrono::milliseconds kLastPause{2'000};
 
 /// Behind the scheme, if that is still there; the address may be an IPv6 one in brackets.
 bool names_port(std::string_view url) {
@@ -191,6 +197,87 @@ struct Client::Impl {
     return failure;
   }
 
+  /// A watch over its connections.
+  struct Watching {
+    const WatchQuestion& question;
+    const std::function<bool(const Event&)>& take;
+    std::string from;
+    bool has_answered = false;  ///< somebody, once
+    bool is_over = false;       ///< `take` says so
+    bool has_moved = false;     ///< the present connection brought an event
+  };
+
+  /// Follows one connection to its end.
+  Status follow(size_t server, Watching& watching) {
+    auto connection = HttpClient::open(
+        servers[server].endpoint,
+        {.connect_ms = std::min(kConnectMs, options.timeout_ms), .piece_ms = kSilenceMs},
+        watching.question.stop, tls);
+    if (!connection.ok()) return connection.status();
+    Answer refusal;
+    EventParser parser(kAnswerBytesMax);
+    const Status ended =
+        (*connection)
+            ->get(
+                {.target = target_of(watching.question.path, watching.question.parameters),
+                 .authorization = authorization,
+                 .last_event_id = watching.from,
+                 .is_stream = true},
+                [&](const HttpClient::Head& head) {
+                  refusal.status = head.status;
+                  watching.has_answered |= head.status == 200;
+                  return Status();
+                },
+                [&](std::string_view bytes) {
+                  if (refusal.status == 200) return pass(bytes, parser, watching);
+                  refusal.body.append(bytes);
+                  return Status();
+                });
+    if (refusal.status == 0 || refusal.status == 200) return ended;
+    if (refusal.status == 404) return Error{ErrorCode::kNotFound, engine::error_in(refusal.body)};
+    return error_of(servers[server].endpoint, refusal);
+  }
+
+  Status pass(std::string_view bytes, EventParser& parser, Watching& watching) {
+    const Result<std::vector<Event>> events = parser.add(bytes);
+    if (!events.ok()) return events.status();
+    for (const Event& event : *events) {
+      if (event.name == "end" || event.name == "cut") continue;  // the connection ends
+      watching.has_moved = true;
+      if (!event.id.empty()) {
+        watching.from = event.id;
+        note(event.id);
+      }
+      watching.is_over = !watching.take(event);
+      if (watching.is_over) return Error{ErrorCode::kAborted, "no more events are wanted"};
+    }
+    return {};
+  }
+
+  Status watch(const WatchQuestion& question, const std::function<bool(const Event&)>& take) {
+    Watching watching{.question = question, .take = take, .from = question.from};
+    if (watching.from.empty() && options.is_monotonic) watching.from = position_token();
+    const auto give_up = Clock::now() + std::chrono::milliseconds(options.timeout_ms);
+    auto pause = kFirstPause;
+    for (size_t server = preferred;; server = (server + 1) % servers.size()) {
+      watching.has_moved = false;
+      const Status ended = follow(server, watching);
+      if (watching.is_over) return {};
+      if (question.stop.stop_requested()) return Error{ErrorCode::kAborted, "asked to stop"};
+      const bool is_passing = ended.ok() || ended.code() == ErrorCode::kRetriable ||
+                              ended.code() == ErrorCode::kTimedOut;
+      if (!is_passing || (!watching.has_answered && Clock::now() > give_up)) return ended;
+      pause = watching.has_moved ? kFirstPause : std::min(2 * pause, kLastPause);
+      sleep(pause, question.stop);
+    }
+  }
+
+  static void sleep(std::chrono::milliseconds pause, const std::stop_token& stop) {
+    std::mutex unused;
+    std::unique_lock lock(unused);
+    std::condition_variable_any().wait_for(lock, stop, pause, [] { return false; });
+  }
+
   std::string position_token() {
     const std::lock_guard lock(mutex);
     return engine::position_token(position);
@@ -347,6 +434,11 @@ Result<JsonPage> Client::json_rows_by(std::string_view of, std::string_view inde
     return Error{ErrorCode::kInvalidArgument, engine::error_in(answer->body)};
   }
   return read_page(answer->body, is_of_crm ? std::string(of) : kRows);
+}
+
+Status Client::watch(const WatchQuestion& question,
+                     const std::function<bool(const Event& event)>& take) {
+  return impl_->watch(question, take);
 }
 
 Status Client::include(std::string_view topic, int32_t partition, int64_t offset) {

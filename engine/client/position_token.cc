@@ -9,6 +9,28 @@
 #include "engine/base/numbers.h"
 
 namespace millrace::engine {
+namespace {
+
+/// Takes a mark off the end of `token`; false: it is none.
+bool read_mark(std::string_view& token) {
+  const std::string_view mark = mark_in(token);
+  if (mark.empty()) return true;
+  token.remove_suffix(mark.size() + 1);
+  return mark.size() == kEventMarkLength && std::ranges::all_of(mark, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+}  // namespace
+
+std::string event_id(std::string_view position, std::string_view mark) {
+  return fmt::format("{};{}", position, mark);
+}
+
+std::string_view mark_in(std::string_view id) {
+  const size_t separator = id.find(';');
+  return separator == std::string_view::npos ? std::string_view() : id.substr(separator + 1);
+}
 
 std::string position_token(const NextOffsets& next) {
   std::string token;
@@ -23,6 +45,7 @@ std::string position_token(const NextOffsets& next) {
 Result<NextOffsets> parse_position_token(std::string_view token) {
   const Error invalid{ErrorCode::kInvalidArgument,
                       "not a position: topic:partition:offset, comma-separated"};
+  if (!read_mark(token)) return invalid;
   if (token.size() > kPositionTokenLengthMax) return invalid;
   NextOffsets next;
   while (!token.empty()) {

@@ -44,4 +44,15 @@ FilePart choose_part(std::string_view range, std::shared_ptr<const File> file) {
   return part;
 }
 
+Status take_piece(FilePart& part, std::string& piece) {
+  piece.resize(std::min<uint64_t>(part.bytes, kFilePieceBytes));
+  if (piece.empty()) return {};
+  const Result<size_t> bytes = part.file->read_at(part.offset, {piece.data(), piece.size()});
+  if (!bytes.ok()) return bytes.status();
+  if (*bytes < piece.size()) return Error{ErrorCode::kStoreIo, "it became shorter"};
+  part.offset += piece.size();
+  part.bytes -= piece.size();
+  return {};
+}
+
 }  // namespace millrace::engine

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "millrace/core/result.h"
+
 #include "engine/base/file.h"
 
 namespace millrace::engine {
@@ -23,5 +25,9 @@ struct FilePart {
 /// Follows one range "bytes=N-" or "bytes=N-M"; answers any other with the whole file, as HTTP
 /// allows. 416 without bytes when it begins past the end.
 FilePart choose_part(std::string_view range, std::shared_ptr<const File> file);
+
+/// Reads the next piece of what is left of `part` into `piece`, and takes it off; empty at the end.
+/// Errors: those of `File`; `kStoreIo` when the file became shorter.
+Status take_piece(FilePart& part, std::string& piece);
 
 }  // namespace millrace::engine

@@ -152,6 +152,7 @@ class HttpClient::Connection {
     if (!request.authorization.empty()) {
       head.set(http::field::authorization, request.authorization);
     }
+    if (!request.last_event_id.empty()) head.set("Last-Event-ID", request.last_event_id);
     if (is_post) {
       head.body() = request.body;
       head.prepare_payload();
@@ -167,26 +168,33 @@ class HttpClient::Connection {
     parser.header_limit(kAnswerHeadBytesMax);
     // The caller refuses a longer answer by its head.
     parser.body_limit(std::max(request.body_bytes_max, kRefusedBytesMax));
+    if (request.is_stream) parser.body_limit(boost::none);
     MILLRACE_RETURN_IF_ERROR(outcome("reading the head", run([&](auto done) {
                                        http::async_read_header(
                                            stream, buffer_, parser,
                                            [done](error_code error, size_t) { done(error); });
                                      })));
     MILLRACE_RETURN_IF_ERROR(check(head_of(parser)));
-    while (!parser.is_done()) MILLRACE_RETURN_IF_ERROR(read_piece(stream, parser, sink));
+    while (!parser.is_done()) {
+      MILLRACE_RETURN_IF_ERROR(read_piece(stream, parser, sink, request.is_stream));
+    }
     if (!parser.get().keep_alive()) drop();
     return {};
   }
 
   /// Passes on the bytes that came even when the rest of the piece did not.
   template <class Stream>
-  Status read_piece(Stream& stream, Parser& parser, const Sink& sink) {
+  Status read_piece(Stream& stream, Parser& parser, const Sink& sink, bool is_stream) {
     parser.get().body().data = piece_.data();
     parser.get().body().size = piece_.size();
     tcp().expires_after(wait_);
     error_code error = run([&](auto done) {
-      http::async_read(stream, buffer_, parser,
-                       [done](error_code failed, size_t) { done(failed); });
+      const auto read = [done](error_code failed, size_t) { done(failed); };
+      if (is_stream) {
+        http::async_read_some(stream, buffer_, parser, read);
+      } else {
+        http::async_read(stream, buffer_, parser, read);
+      }
     });
     if (error == http::error::need_buffer) error = {};
     const size_t bytes = piece_.size() - parser.get().body().size;

@@ -37,6 +37,8 @@ class HttpClient {
     std::string authorization{};  ///< the header; empty: none
     uint64_t body_bytes_max = 0;  ///< of the answer
     int64_t wait_ms = 0;          ///< instead of `HttpTimeouts::piece_ms`; 0: that
+    std::string last_event_id{};  ///< the header; empty: none
+    bool is_stream = false;       ///< passes on bytes as they come, without end
   };
   struct Head {
     unsigned status = 0;

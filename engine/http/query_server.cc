@@ -1,6 +1,7 @@
 #include "millrace/engine/query_server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -8,8 +9,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -36,6 +39,11 @@ using ServerTcp = asio::ip::tcp;
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::minutes kRefusalLogInterval{1};
 constexpr int kReservedMax = 16;
+constexpr int kWaiterThreads = 16;
+constexpr int kWaitingMax = 512;
+constexpr int kStreamThreads = 8;
+/// For answers under way, last events, and callers to close; then all connections are cut.
+constexpr std::chrono::milliseconds kStopLimit{1'500};
 
 /// Whose share of the connections it is: an IPv6 address stands for its network of 64 bits, which
 /// is one customer's.
@@ -55,8 +63,8 @@ struct QueryServer::Impl {
       : options(std::move(chosen)),
         hosts(options.allowed_hosts),
         admission({options.connections_max, options.connections_per_address_max, kReservedMax}),
-        acceptor(context),
-        pause(context) {}
+        acceptor(asio::make_strand(context)),
+        pause(acceptor.get_executor()) {}
 
   void accept() {
     acceptor.async_accept([this](error_code error, ServerTcp::socket socket) {
@@ -85,6 +93,12 @@ struct QueryServer::Impl {
     if (error) return;
     engine::start_session(context, descriptor, peer.protocol() == ServerTcp::v6(), shared,
                           std::move(place), tls == nullptr ? nullptr : tls->get());
+  }
+
+  void close() {
+    error_code ignored;
+    acceptor.close(ignored);
+    pause.cancel();
   }
 
   /// Counts it, and logs it once a minute.
@@ -146,7 +160,9 @@ struct QueryServer::Impl {
   engine::RouteTable routes;
   const engine::AllowedHosts hosts;
   std::string document;
-  engine::Admission admission;  // outlives the sessions that `context` holds
+  engine::Admission admission;  // outlives the sessions that `context` holds, as these do
+  engine::LiveSessions sessions;
+  std::atomic<int> streams = 0;
   engine::SessionShared shared{routes,
                                hosts,
                                options.tokens.get(),
@@ -154,13 +170,20 @@ struct QueryServer::Impl {
                                options.anonymous,
                                options.metrics,
                                admission,
+                               sessions,
                                waiters,
+                               stream_waiters,
+                               streams,
+                               options.streams_max,
                                std::chrono::milliseconds(options.idle_timeout_ms),
                                std::chrono::milliseconds(options.request_timeout_ms),
-                               std::chrono::milliseconds(options.answer_timeout_ms)};
+                               std::chrono::milliseconds(options.answer_timeout_ms),
+                               {std::chrono::milliseconds(options.event_timeout_ms),
+                                std::chrono::milliseconds(options.keep_alive_ms)}};
   std::chrono::steady_clock::time_point refusal_logged;
   asio::io_context context;
-  engine::Waiters waiters;  // after `context`: work that never ran holds sessions
+  engine::Waiters waiters{kWaiterThreads, kWaitingMax};  // after `context`: work holds sessions
+  engine::Waiters stream_waiters{kStreamThreads, options.streams_max};
   ServerTcp::acceptor acceptor;
   asio::steady_timer pause;
   std::vector<std::thread> threads;
@@ -194,12 +217,19 @@ Result<int> QueryServer::start() {
 }
 
 void QueryServer::stop() {
+  if (!impl_->threads.empty()) {
+    // The system would still take connections, that nobody serves.
+    asio::post(impl_->acceptor.get_executor(), [impl = impl_.get()] { impl->close(); });
+    impl_->sessions.end_all();
+    impl_->sessions.wait_for_none(kStopLimit);
+  }
   impl_->context.stop();
   impl_->waiters.stop();
+  impl_->stream_waiters.stop();
   for (std::thread& thread : impl_->threads) thread.join();
   impl_->threads.clear();
-  error_code ignored;
-  impl_->acceptor.close(ignored);  // the system would still take connections, that nobody serves
+  impl_->close();
+  impl_->sessions.close_all();
 }
 
 }  // namespace millrace

@@ -8,18 +8,19 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
-
-#include "millrace/core/clock.h"
 
 #include "engine/http/file_part.h"
 #include "engine/http/gzip.h"
 #include "engine/http/peer_proof.h"
-#include "engine/secrets/bearer.h"
+#include "engine/http/request_gate.h"
 
 namespace millrace::engine {
 namespace {
@@ -37,61 +38,33 @@ constexpr std::chrono::milliseconds kReservedTimeout{2'000};
 constexpr std::chrono::milliseconds kLingerTimeout{1'000};
 constexpr size_t kLingerBytesMax = 1 << 20;
 constexpr const char* kRetryAfterS = "1";
+constexpr const char* kEventStream = "text/event-stream";
+/// After its deadline, for a promised answer to come.
+constexpr std::chrono::milliseconds kPromiseSlack{1'000};
 constexpr size_t kPackedBytesMin = 16 << 10;
-
-/// A Beast body that reads its file while Beast sends it, a piece at a time.
-struct FilePartBody {
-  using value_type = FilePart;
-  static uint64_t size(const FilePart& part) { return part.bytes; }
-
-  class writer {  // NOLINT(readability-identifier-naming): Beast's name
-   public:
-    using const_buffers_type = asio::const_buffer;  // NOLINT: Beast's name
-
-    template <bool IsRequest, class Fields>
-    writer(const http::header<IsRequest, Fields>&, const FilePart& part)
-        : part_(part), buffer_(new char[kFilePieceBytes]) {}
-
-    void init(error_code& error) { error = {}; }
-
-    boost::optional<std::pair<const_buffers_type, bool>> get(error_code& error) {
-      error = {};
-      const uint64_t left = part_.bytes - sent_;
-      if (left == 0) return boost::none;
-      const size_t wanted = std::min<uint64_t>(left, kFilePieceBytes);
-      const Result<size_t> bytes =
-          part_.file->read_at(part_.offset + sent_, {buffer_.get(), wanted});
-      if (!bytes.ok() || *bytes < wanted) {
-        spdlog::warn("file not sent to its end: {}",
-                     bytes.ok() ? "it became shorter" : bytes.message());
-        error = boost::system::errc::make_error_code(boost::system::errc::io_error);
-        return boost::none;
-      }
-      sent_ += wanted;
-      return {{const_buffers_type(buffer_.get(), wanted), sent_ < part_.bytes}};
-    }
-
-   private:
-    const FilePart& part_;
-    std::unique_ptr<char[]> buffer_;
-    uint64_t sent_ = 0;
-  };
-};
 
 using PlainStream = beast::tcp_stream;
 using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 
 /// The operation that is under way keeps a session alive; its strand keeps its handlers apart.
 template <class Stream>
-class Session : public std::enable_shared_from_this<Session<Stream>> {
+class Session final : public std::enable_shared_from_this<Session<Stream>>,
+                      public LiveSession,
+                      public EventWire {
  public:
   /// `tls`: nothing, or the settings of TLS.
   template <class... Tls>
   Session(Tcp::socket socket, const SessionShared& shared, Admission::Place place, Tls&... tls)
-      : stream_(std::move(socket), tls...), shared_(shared), place_(std::move(place)) {
+      : stream_(std::move(socket), tls...),
+        shared_(shared),
+        place_(std::move(place)),
+        timer_(stream_.get_executor()) {
     shared_.show_connections();
   }
-  ~Session() {
+  ~Session() override {
+    feed_.reset();
+    if (has_stream_) --shared_.streams;
+    shared_.sessions.remove(this);
     place_ = {};
     shared_.show_connections();
   }
@@ -99,8 +72,13 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   Session& operator=(const Session&) = delete;
 
   void run() {
+    if (!shared_.sessions.add(this->shared_from_this())) return;
     asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] { self->begin(); });
   }
+  void end() override {
+    asio::post(stream_.get_executor(), [self = this->shared_from_this()] { self->end_now(); });
+  }
+  void close_now() override { drop(); }
 
  private:
   beast::tcp_stream& tcp() { return beast::get_lowest_layer(stream_); }
@@ -128,8 +106,10 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   void wait_for_request(std::chrono::milliseconds timeout) {
     if (buffer_.size() > 0) return read_head();
     expire_after(timeout);
+    is_idle_ = true;
     stream_.async_read_some(buffer_.prepare(kReadBytes),
                             [self = this->shared_from_this()](error_code error, size_t bytes) {
+                              self->is_idle_ = false;
                               if (error) return;  // the peer closed, or let the time pass
                               self->buffer_.commit(bytes);
                               self->read_head();
@@ -154,7 +134,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     }
     if (error == http::error::end_of_stream) return close();
     if (error) return refuse_malformed(error);
-    if (std::optional<HttpAnswer> refusal = check_head()) return write(*std::move(refusal), true);
+    if (std::optional<HttpAnswer> refusal = check()) return write(*std::move(refusal), true);
     if (parser_->is_done()) return answer();
     http::async_read(stream_, buffer_, *parser_,
                      [self = this->shared_from_this()](error_code failed, size_t) {
@@ -164,8 +144,8 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   }
 
   void on_broken_body(error_code error) {
-    if (error.category() != http::make_error_code(http::error::bad_method).category()) return;
-    if (error != http::error::partial_message) refuse_malformed(error);
+    const bool is_of_http = error.category() == make_error_code(http::error::bad_method).category();
+    if (is_of_http && error != http::error::partial_message) refuse_malformed(error);
   }
 
   void refuse_malformed(error_code error) {
@@ -176,54 +156,24 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     write(error_answer(status, "not a request that is served here: " + error.message()), true);
   }
 
-  HttpAnswer refusal(const char* reason, unsigned status, std::string_view message) const {
-    shared_.count_refusal(reason);
-    return error_answer(status, message);
-  }
-
-  /// Finds the route; returns the answer if there is none, or it is not for this request.
-  std::optional<HttpAnswer> check_head() {
+  std::optional<HttpAnswer> check() {
     const auto& request = parser_->get();
-    const auto host = request[http::field::host];
-    const bool has_host = request.count(http::field::host) == 1;
-    if (!has_host && (request.version() > 10 || request.count(http::field::host) > 1)) {
-      return refusal("malformed", 400, "a request needs one Host header");
-    }
-    if (has_host && !shared_.hosts.allows({host.data(), host.size()})) {
-      return refusal("host", 421,
-                     "the Host header names another server; query.allowed.hosts lists the names "
-                     "that this one goes by");
-    }
-    const bool is_post = request.method() == http::verb::post;
-    if (!is_post && request.method() != http::verb::get && request.method() != http::verb::head) {
-      HttpAnswer refused = refusal("malformed", 405, "only GET and POST are served here");
-      refused.allow = "GET, HEAD, POST";
-      return refused;
-    }
-    // A browser names the origin of the page that makes it post.
-    if (is_post && request.count(http::field::origin) > 0) {
-      return refusal("web_page", 403, "web pages may not change anything here");
-    }
     const auto target = request.target();
     target_.assign(target.data(), target.size());
-    match_ = shared_.routes.find(is_post ? HttpMethod::kPost : HttpMethod::kGet, target_);
-    if (match_.route == nullptr) {
-      return has_body() ? std::optional(match_.refusal) : std::nullopt;
-    }
-    if (is_reserved() && !match_.route->is_vital) {
-      return refusal("reserved", 503,
-                     "all connections are taken (query.connections.max, "
-                     "query.connections.per.address)");
-    }
-    const uint64_t length = parser_->content_length().value_or(0);
-    if (has_body() && match_.route->body_bytes_max == 0) {
-      return refusal("malformed", 400, "this path takes no body");
-    }
-    if (length > match_.route->body_bytes_max) {
-      return refusal("malformed", 413, "the body is too long");
-    }
-    parser_->body_limit(match_.route->body_bytes_max);
-    return std::nullopt;
+    const auto host = request[http::field::host];
+    RequestHead head{.target = target_,
+                     .host = {host.data(), host.size()},
+                     .hosts = request.count(http::field::host),
+                     .is_old = request.version() <= 10,
+                     .has_origin = request.count(http::field::origin) > 0,
+                     .has_body = has_body(),
+                     .length = parser_->content_length().value_or(0)};
+    if (request.method() == http::verb::get) head.method = RequestHead::Method::kGet;
+    if (request.method() == http::verb::head) head.method = RequestHead::Method::kHead;
+    if (request.method() == http::verb::post) head.method = RequestHead::Method::kPost;
+    std::optional<HttpAnswer> refused = check_head(head, shared_, is_reserved(), match_);
+    if (!refused && match_.route != nullptr) parser_->body_limit(match_.route->body_bytes_max);
+    return refused;
   }
 
   bool has_body() const { return parser_->chunked() || parser_->content_length().value_or(0) > 0; }
@@ -233,52 +183,37 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     if (match_.route == nullptr) return write(std::move(match_.refusal), last);
     HttpRequest request;
     request.body = std::move(parser_->get().body());
-    request.deadline = std::chrono::steady_clock::now() + shared_.answer_timeout;
-    if (std::optional<HttpAnswer> refused = identify(request)) {
-      count(refused->status);
-      return write(*std::move(refused), last);
+    HttpCaller caller = who_asks(request.body);
+    if (caller.refusal) {
+      count(caller.refusal->status);
+      return write(*std::move(caller.refusal), last);
     }
+    const auto now = std::chrono::steady_clock::now();
+    request.deadline = now + shared_.answer_timeout;
+    if (caller.wait) request.deadline = std::min(request.deadline, now + *caller.wait);
+    request.rights = rights_ = caller.rights;
+    request.caller = std::move(caller.name);
+    peer_nonce_ = std::move(caller.nonce);
+    const auto last_event = parser_->get()["Last-Event-ID"];
+    request.last_event_id.assign(last_event.data(), last_event.size());
     const bool is_known = !request.caller.empty();
     if (match_.route->right == Right::kOperate && request.rights.has(Right::kOperate)) {
       spdlog::info("operation asked for path={} caller={}", match_.route->pattern,
                    is_known ? request.caller : "anonymous");
     }
+    const auto deadline = request.deadline;
     HttpAnswer answer = answer_of(match_, std::move(request), is_known);
     count(answer.status);
     if (answer.later) return answer_later(std::move(answer.later), last);
+    if (answer.promised) return answer_promised(answer.promised, deadline, last);
     write(std::move(answer), last);
   }
 
-  /// Finds out who asks; returns the answer to an instance that cannot prove it.
-  std::optional<HttpAnswer> identify(HttpRequest& request) {
+  HttpCaller who_asks(std::string_view body) const {
     const auto header = parser_->get()[http::field::authorization];
-    const std::string_view authorization(header.data(), header.size());
-    if (is_peer_authorization(authorization)) return identify_peer(authorization, request);
-    request.rights = shared_.anonymous;
-    if (shared_.tokens == nullptr) return std::nullopt;
-    const std::shared_ptr<const TokenTable> tokens = shared_.tokens->get();
-    const TokenTable::Caller* const caller = tokens->find(bearer_token(authorization));
-    request.rights = caller == nullptr ? tokens->anonymous() : caller->rights;
-    if (caller != nullptr) request.caller = caller->name;
-    return std::nullopt;
-  }
-
-  std::optional<HttpAnswer> identify_peer(std::string_view authorization, HttpRequest& request) {
-    if (shared_.peer_key == nullptr) {
-      return error_answer(401, "this instance has no query.peer.key.file");
-    }
     const bool is_post = parser_->get().method() == http::verb::post;
-    Result<PeerClaims> claims =
-        check_request(*shared_.peer_key, authorization,
-                      {is_post ? "POST" : "GET", target_, request.body}, system_clock().now_ms());
-    if (!claims.ok()) return error_answer(401, claims.message());
-    request.rights = claims->rights;
-    request.rights.add(Right::kPeer);
-    request.caller = "instance " + claims->instance;
-    request.deadline = std::min(request.deadline, std::chrono::steady_clock::now() +
-                                                      std::chrono::milliseconds(claims->wait_ms));
-    peer_nonce_ = std::move(claims->nonce);
-    return std::nullopt;
+    return identify(shared_, {header.data(), header.size()}, is_post ? "POST" : "GET", target_,
+                    body);
   }
 
   void answer_later(std::function<HttpAnswer()> make, bool last) {
@@ -290,7 +225,110 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
       });
     });
     if (is_taken) return;
-    write(refusal("waiting", 503, "too many requests wait for other instances"), last);
+    shared_.count_refusal("waiting");
+    write(error_answer(503, "too many requests wait for other instances"), last);
+  }
+
+  /// The timer keeps the session until the answer is there.
+  void answer_promised(const std::function<void(std::function<void(HttpAnswer)>)>& start,
+                       std::chrono::steady_clock::time_point deadline, bool last) {
+    tcp().expires_never();
+    const auto keep = std::make_shared<bool>(true);  // whether the answer is still wanted
+    const auto give = [this, keep, last](HttpAnswer answer) {
+      if (std::exchange(*keep, false)) write(std::move(answer), last);
+    };
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline + kPromiseSlack - std::chrono::steady_clock::now());
+    call_in(left, [give] { give(error_answer(503, "the answer did not come in time")); });
+    start([this, post = poster(), give](HttpAnswer answer) {
+      post([this, give, answer = std::move(answer)] {
+        timer_.cancel();
+        give(answer);
+      });
+    });
+  }
+
+  // As the wire of a feed of events.
+  void send(std::string bytes, std::chrono::milliseconds limit,
+            std::function<void(bool)> done) override {
+    pieces_ = is_chunked_ ? fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes) : std::move(bytes);
+    tcp().expires_after(limit);
+    asio::async_write(stream_, asio::buffer(pieces_),
+                      [self = this->shared_from_this(), done](error_code error, size_t) {
+                        if (error) self->drop();
+                        done(!error);
+                      });
+  }
+  void call_in(std::chrono::milliseconds pause, Work work) override {
+    timer_.expires_after(pause);
+    timer_.async_wait([self = this->shared_from_this(), work = std::move(work),
+                       edition = ++timer_edition_](error_code error) {
+      if (!error && edition == self->timer_edition_) work();
+    });
+  }
+  std::function<void(Work)> poster() override {
+    return [executor = stream_.get_executor(), weak = this->weak_from_this()](Work work) {
+      asio::post(executor, [weak, work = std::move(work)] {
+        if (const auto self = weak.lock()) work();
+      });
+    };
+  }
+  bool is_allowed() const override { return who_asks({}).rights == rights_; }
+  void finish() override {
+    if (!is_chunked_) return end_stream();
+    // An empty chunk is the last.
+    send({}, shared_.answer_timeout, [this](bool is_sent) {
+      if (is_sent) end_stream();
+    });
+  }
+
+  void write_events(HttpAnswer answer) {
+    if (++shared_.streams > shared_.streams_max) {
+      --shared_.streams;
+      shared_.count_refusal("subscriptions");
+      return write(error_answer(503, "all streams are taken (query.subscriptions.max)"), false);
+    }
+    has_stream_ = true;
+    is_chunked_ = parser_->get().version() > 10;
+    head_ = {};
+    answer.content_type = kEventStream;
+    set_head(head_, answer, true);
+    head_.chunked(is_chunked_);
+    feed_ = std::make_unique<EventFeed>(*this, shared_.stream_waiters, std::move(answer.events),
+                                        shared_.event_limits);
+    write_head([self = this->shared_from_this()] {
+      self->tcp().expires_never();
+      self->watch_caller();
+      self->is_ending_ ? self->feed_->end() : self->feed_->start();
+    });
+  }
+
+  /// Notices that the caller has gone; he has nothing to say meanwhile.
+  void watch_caller() {
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(kReadBytes),
+                            [self = this->shared_from_this()](error_code error, size_t) {
+                              error ? self->drop() : self->watch_caller();
+                            });
+  }
+
+  /// The caller ends the connection now; the read that is under way notices.
+  void end_stream() {
+    error_code ignored;
+    tcp().socket().shutdown(Tcp::socket::shutdown_send, ignored);
+    call_in(kLingerTimeout, [this] { drop(); });
+  }
+
+  void drop() {
+    if (feed_ != nullptr) feed_->drop();
+    timer_.cancel();
+    tcp().close();
+  }
+
+  void end_now() {
+    is_ending_ = true;
+    if (feed_ != nullptr) return feed_->end();
+    if (is_idle_) drop();
   }
 
   void count(unsigned status) const {
@@ -322,12 +360,15 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
 
   void write(HttpAnswer answer, bool last) {
     const bool is_head = parser_->get().method() == http::verb::head;
+    last = last || is_ending_;
     if (answer.file != nullptr && !is_head) return write_file(std::move(answer), last);
+    if (answer.events != nullptr && !is_head) return write_events(std::move(answer));
     response_ = {};
+    if (answer.events != nullptr) answer.content_type = kEventStream;
     set_head(response_, answer, last);
     response_.body() = std::move(answer.body);
     if (answer.file == nullptr) pack_if_wanted();
-    response_.prepare_payload();
+    if (answer.events == nullptr) response_.prepare_payload();
     if (answer.file != nullptr) response_.content_length(answer.file->size());
     if (is_head) response_.body().clear();
     expire_after(shared_.answer_timeout);
@@ -352,38 +393,44 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
 
   void write_file(HttpAnswer answer, bool last) {
     const auto range = parser_->get()[http::field::range];
-    const FilePart part = choose_part({range.data(), range.size()}, std::move(answer.file));
-    if (part.status == 416) answer.content_type = "text/plain";
-    answer.status = part.status;
-    file_response_ = {};
-    set_head(file_response_, answer, last);
-    file_response_.set(http::field::accept_ranges, "bytes");
-    if (!part.content_range.empty()) {
-      file_response_.set(http::field::content_range, part.content_range);
+    file_part_ = choose_part({range.data(), range.size()}, std::move(answer.file));
+    if (file_part_.status == 416) answer.content_type = "text/plain";
+    answer.status = file_part_.status;
+    head_ = {};
+    set_head(head_, answer, last);
+    head_.set(http::field::accept_ranges, "bytes");
+    if (!file_part_.content_range.empty()) {
+      head_.set(http::field::content_range, file_part_.content_range);
     }
-    file_response_.body() = part;
-    file_response_.prepare_payload();
-    serializer_.emplace(file_response_);
-    to_renew_ = 0;
-    write_some_of_file(last);
+    head_.content_length(file_part_.bytes);
+    write_head([self = this->shared_from_this(), last] { self->write_piece_of_file(last); });
   }
 
   // The time limit starts again with every piece of the file, however large the file is.
-  void write_some_of_file(bool last) {
-    if (to_renew_ <= 0) {
-      to_renew_ = kFilePieceBytes;
-      expire_after(shared_.answer_timeout);
+  void write_piece_of_file(bool last) {
+    if (Status read = take_piece(file_part_, pieces_); !read.ok()) {
+      spdlog::warn("file not sent to its end: {}", read.message());
+      return drop();
     }
-    http::async_write_some(stream_, *serializer_,
-                           [self = this->shared_from_this(), last](error_code error, size_t bytes) {
-                             self->to_renew_ -= static_cast<int64_t>(bytes);
-                             if (error || self->serializer_->is_done()) {
-                               self->serializer_.reset();
-                               self->file_response_ = {};
-                               return self->on_written(error, last);
-                             }
-                             self->write_some_of_file(last);
-                           });
+    if (pieces_.empty()) {
+      file_part_ = {};
+      return on_written({}, last);
+    }
+    expire_after(shared_.answer_timeout);
+    asio::async_write(stream_, asio::buffer(pieces_),
+                      [self = this->shared_from_this(), last](error_code error, size_t) {
+                        if (!error) self->write_piece_of_file(last);
+                      });
+  }
+
+  /// Sends `head_` alone.
+  void write_head(Work sent) {
+    head_serializer_.emplace(head_);
+    expire_after(shared_.answer_timeout);
+    http::async_write_header(stream_, *head_serializer_,
+                             [sent = std::move(sent)](error_code error, size_t) {
+                               if (!error) sent();
+                             });
   }
 
   void on_written(error_code error, bool last) {
@@ -425,9 +472,18 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   RouteMatch match_;
   std::string peer_nonce_;  ///< of the other instance that asks; empty: none does
   http::response<http::string_body> response_;
-  http::response<FilePartBody> file_response_;
-  std::optional<http::response_serializer<FilePartBody>> serializer_;
-  int64_t to_renew_ = 0;  ///< bytes to send until the time limit starts again
+  Rights rights_;  ///< of the caller, as the request came
+  asio::steady_timer timer_;
+  uint64_t timer_edition_ = 0;
+  http::response<http::empty_body> head_;  ///< of a file or a stream
+  std::optional<http::response_serializer<http::empty_body>> head_serializer_;
+  std::string pieces_;               ///< of them, that are being sent
+  FilePart file_part_;               ///< not sent yet
+  std::unique_ptr<EventFeed> feed_;  ///< null: no stream
+  bool has_stream_ = false;          ///< counts among the streams
+  bool is_chunked_ = false;
+  bool is_idle_ = true;     ///< no request has begun
+  bool is_ending_ = false;  ///< the server stops
 };
 
 }  // namespace

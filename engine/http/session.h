@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string_view>
@@ -9,6 +10,8 @@
 
 #include "engine/http/admission.h"
 #include "engine/http/allowed_hosts.h"
+#include "engine/http/event_feed.h"
+#include "engine/http/live_sessions.h"
 #include "engine/http/route_table.h"
 #include "engine/http/token_table.h"
 #include "engine/http/waiters.h"
@@ -32,10 +35,15 @@ struct SessionShared {
   Rights anonymous;                    ///< without `tokens`
   Metrics* metrics;                    ///< null: nobody counts
   const Admission& admission;
+  LiveSessions& sessions;
   Waiters& waiters;
+  Waiters& stream_waiters;    ///< for streams of events, apart: they may all wait at once
+  std::atomic<int>& streams;  ///< that are open
+  int streams_max;
   std::chrono::milliseconds idle_timeout;
   std::chrono::milliseconds request_timeout;
   std::chrono::milliseconds answer_timeout;
+  EventFeed::Limits event_limits;
 
   void count_refusal(std::string_view reason) const {
     if (metrics != nullptr) metrics->query_refusals(reason).add();

@@ -7,26 +7,24 @@
 #include <boost/asio/thread_pool.hpp>
 
 namespace millrace::engine {
-namespace {
-
-constexpr size_t kWaiterThreads = 16;
-constexpr int kWaitingMax = 512;
-
-}  // namespace
 
 struct Waiters::Impl {
+  Impl(size_t thread_count, int most) : waiting_max(most), threads(thread_count) {}
+
+  const int waiting_max;
   std::atomic<int> waiting = 0;  ///< queued or running
-  boost::asio::thread_pool threads{kWaiterThreads};
+  boost::asio::thread_pool threads;
 };
 
-Waiters::Waiters() : impl_(std::make_unique<Impl>()) {}
+Waiters::Waiters(int threads, int waiting_max)
+    : impl_(std::make_unique<Impl>(static_cast<size_t>(threads), waiting_max)) {}
 
 Waiters::~Waiters() {
   stop();
 }
 
 bool Waiters::run(std::function<void()> work) {
-  if (++impl_->waiting > kWaitingMax) {
+  if (++impl_->waiting > impl_->waiting_max) {
     --impl_->waiting;
     return false;
   }

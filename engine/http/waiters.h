@@ -9,7 +9,8 @@ namespace millrace::engine {
 /// servers that ask each other with all of theirs would wait for ever. Thread-safe.
 class Waiters {
  public:
-  Waiters();
+  /// At most `waiting_max` run or wait to run.
+  Waiters(int threads, int waiting_max);
   ~Waiters();  ///< stops
   Waiters(const Waiters&) = delete;
   Waiters& operator=(const Waiters&) = delete;

@@ -17,6 +17,7 @@ Application::Application(Topology topology, Instance& instance,
   environment_.outputs = &outputs_;
   environment_.clock = &instance_.clock;
   environment_.lines = &instance_.lines;
+  environment_.changes = &instance_.changes;
   environment_.letter_key = letter_key_ ? &*letter_key_ : nullptr;
 }
 

@@ -9,12 +9,13 @@
 
 #include "engine/base/line_limit.h"
 #include "engine/base/scheduler.h"
+#include "engine/changes/change_rings.h"
 #include "engine/clients/clients.h"
 
 namespace millrace::engine {
 
-/// Settings, clients, clock, hooks, metrics, bounds of the log and worker threads that the parts of
-/// one instance share; must outlive them.
+/// Settings, clients, clock, hooks, metrics, changes, bounds of the log and worker threads that the
+/// parts of one instance share; must outlive them.
 struct Instance {
   Instance(EngineOptions settings, ClientFactory& kafka, const Clock& time, EngineHooks seams = {})
       : options(std::move(settings)),
@@ -31,6 +32,7 @@ struct Instance {
   const EngineHooks hooks;
   Metrics metrics;
   LineLimit lines;  ///< about records
+  ChangeRings changes;
   Scheduler scheduler;
 };
 

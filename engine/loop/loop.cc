@@ -29,7 +29,7 @@ Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, con
                application_.outputs()),
       backoff_(clock, instance_.options.retry_backoff_max_ms),
       registry_(clock, directory_.instance()),
-      router_(registry_, instance_.clients, self_) {
+      router_(registry_, instance_.changes, instance_.clients, self_) {
   instance_.metrics.set_state(to_string(EngineState::kStarting));
 }
 
@@ -237,6 +237,7 @@ void Loop::finish_turn() {
     instance_.lines.tell_left_out();
   }
   switches_.is_drained = switches_.is_draining && roster_->has_plan() && roster_->is_empty();
+  if (switches_.is_drained) router_.end_subscriptions();
 }
 
 bool Loop::take_activity() {
@@ -300,6 +301,7 @@ Status Loop::commit() {
 
 Status Loop::close() {
   if (std::exchange(is_closed_, true)) return {};
+  router_.end_subscriptions();
   Status status = failure_;
   if (status.ok()) {
     switches_.state = EngineState::kStopping;

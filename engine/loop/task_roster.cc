@@ -125,6 +125,7 @@ void TaskRoster::reset_active(Stage stage) {
     if (record.is_standby || record.is(Stage::kUnopened)) continue;
     if (record.is(Stage::kRunning)) {
       plane_.remove(*record.task);
+      instance_.changes.close(id);
       record.current_ms = instance_.clock.now_ms();
     }
     restorer_.cancel(id);  // also one that it began as a standby
@@ -143,6 +144,7 @@ TaskRoster::Records::iterator TaskRoster::remove(Records::iterator place) {
     snapshots_->cancel_download(id);
   }
   registry_.remove(id);
+  instance_.changes.close(id);
   instance_.metrics.clear_restore(id);
   if (record.task != nullptr) state_.close(id, record.task->sub_topology(), record.task->state());
   return records_.erase(place);
@@ -155,6 +157,7 @@ void TaskRoster::close() {
 
 void TaskRoster::show_committed(std::span<Task* const> tasks) {
   for (Task* const task : tasks) show(records_.at(task->id()));
+  instance_.changes.notify();
 }
 
 void TaskRoster::show_caught_up() {

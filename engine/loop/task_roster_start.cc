@@ -387,6 +387,7 @@ Status TaskRoster::start(TaskRecord& record) {
   record.move_to(Stage::kRunning);
   did_something_ = true;
   show(record);
+  instance_.changes.open(record.id);
   spdlog::info("task running task={}", record.id.to_string());
   return {};
 }

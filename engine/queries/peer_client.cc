@@ -15,6 +15,8 @@ namespace millrace::engine {
 namespace {
 
 constexpr HttpTimeouts kPeerTimeouts{.connect_ms = 1'000, .piece_ms = 5'000};
+/// For the reply to a question for changes, beside its own wait.
+constexpr int64_t kWatchSlackMs = 2'000;
 constexpr size_t kIdlePerEndpointMax = 8;
 /// Each kept connection takes one of the other instance's places.
 constexpr std::chrono::seconds kIdleMax{30};
@@ -82,11 +84,32 @@ Result<RowReply> PeerClient::ask(const std::string& endpoint, const RowQuestion&
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       deadline - std::chrono::steady_clock::now());
   if (left.count() <= 0) return Error{ErrorCode::kTimedOut, "no time left to ask another instance"};
-  const int64_t wait_ms = std::min<int64_t>(left.count(), kPeerTimeouts.piece_ms);
+  const Result<std::string> body =
+      ask_signed(endpoint, kPeerRowsPath, encode_question(question), rights,
+                 std::min<int64_t>(left.count(), kPeerTimeouts.piece_ms));
+  if (!body.ok()) return body.status();
+  Result<RowReply> reply = decode_reply(*body);
+  if (!reply.ok()) return reply;
+  if (reply->position.task == question.task && question.bounds.allow(reply->position)) {
+    return reply;
+  }
+  return Error{ErrorCode::kInvalidRecord, endpoint + ": the answer to another question"};
+}
+
+Result<ChangeReply> PeerClient::watch(const std::string& endpoint,
+                                      const WatchQuestion& question) const {
+  const Result<std::string> body = ask_signed(endpoint, kPeerChangesPath, encode_watch(question),
+                                              {}, question.wait_ms + kWatchSlackMs);
+  if (!body.ok()) return body.status();
+  return decode_changes(*body, question.changes.ranges.size());
+}
+
+Result<std::string> PeerClient::ask_signed(const std::string& endpoint, const char* target,
+                                           std::string body, Rights rights, int64_t wait_ms) const {
   const PeerClaims claims{self_.instance, system_clock().now_ms(), random_id(), rights, wait_ms};
-  HttpClient::Request request{.target = kPeerRowsPath,
+  HttpClient::Request request{.target = target,
                               .method = "POST",
-                              .body = encode_question(question),
+                              .body = std::move(body),
                               .body_bytes_max = kRowReplyBytesMax,
                               .wait_ms = wait_ms};
   request.authorization =
@@ -95,14 +118,7 @@ Result<RowReply> PeerClient::ask(const std::string& endpoint, const RowQuestion&
   MILLRACE_RETURN_IF_ERROR(exchange(endpoint, request, answer));
   const bool is_proved =
       is_answer_proved(*self_.key, answer.proof, claims.nonce, answer.status, answer.body);
-  if (answer.status == 200 && is_proved) {
-    Result<RowReply> reply = decode_reply(answer.body);
-    if (!reply.ok()) return reply;
-    if (reply->position.task == question.task && question.bounds.allow(reply->position)) {
-      return reply;
-    }
-    return Error{ErrorCode::kInvalidRecord, endpoint + ": the answer to another question"};
-  }
+  if (answer.status == 200 && is_proved) return std::move(answer.body);
   if (answer.status == 200) {
     return Error{
         ErrorCode::kRefused,

@@ -16,15 +16,18 @@
 #include "engine/http/http_client.h"
 #include "engine/http/peer_identity.h"
 #include "engine/queries/row_question.h"
+#include "engine/queries/watch_question.h"
 
 namespace millrace::engine {
 
 /// The path at which an instance answers `RowQuestion`s from its own state. It never asks others,
 /// so no question goes in circles.
 inline constexpr const char* kPeerRowsPath = "/v1/peer/rows";
+/// The path at which it answers `WatchQuestion`s about the tasks that it runs.
+inline constexpr const char* kPeerChangesPath = "/v1/peer/changes";
 
-/// Asks other instances for rows, over connections that it keeps for a while. Thread-safe; a call
-/// blocks.
+/// Asks other instances for rows and changes, over connections that it keeps for a while.
+/// Thread-safe; a call blocks.
 class PeerClient {
  public:
   /// Without a key it can ask nobody.
@@ -36,6 +39,8 @@ class PeerClient {
   /// nonsense, or an answer to another question. REQUIRES: `can_ask`.
   Result<RowReply> ask(const std::string& endpoint, const RowQuestion& question, Rights rights,
                        std::chrono::steady_clock::time_point deadline) const;
+  /// Waits as long as the question says, and for the answer to arrive. Errors: as `ask`.
+  Result<ChangeReply> watch(const std::string& endpoint, const WatchQuestion& question) const;
 
  private:
   struct Exchange {
@@ -49,6 +54,9 @@ class PeerClient {
     std::chrono::steady_clock::time_point since;
   };
 
+  /// The body of a signed answer of 200 to a signed POST.
+  Result<std::string> ask_signed(const std::string& endpoint, const char* target, std::string body,
+                                 Rights rights, int64_t wait_ms) const;
   Status exchange(const std::string& endpoint, const HttpClient::Request& request,
                   Exchange& answer) const;
   Connection take_idle(const std::string& endpoint) const;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/queries/subscription.h"
+
 namespace millrace {
 
 std::vector<HttpParameter> state_parameters() {
@@ -24,7 +26,16 @@ std::vector<HttpParameter> state_parameters() {
           {.name = "min_position",
            .meaning = "A position (Millrace-Position of an answer, or from /v1/token) that the "
                       "answer has to include; waits for it, up to the time of an answer.",
-           .length_max = engine::kPositionTokenLengthMax,
+           .length_max = engine::kEventIdLengthMax,
+           .pattern = engine::kPositionTokenPattern}};
+}
+
+std::vector<HttpParameter> watch_parameters() {
+  return {{.name = "min_position",
+           .meaning = "The id of an event, or a position (Millrace-Position of an answer, or from "
+                      "/v1/token), to continue from: the first event is of a state that includes "
+                      "it. The header Last-Event-ID comes first.",
+           .length_max = engine::kEventIdLengthMax,
            .pattern = engine::kPositionTokenPattern}};
 }
 
@@ -149,8 +160,15 @@ Status RoutedQueries::prepare(TaskId task) const {
   return notes_->min_position ? notes_->min_position->await(task) : Status();
 }
 
+void RoutedQueries::note_read(WatchedRange rows) const {
+  if (!may_wait_) return;
+  const bool is_known = std::ranges::find(notes_->reads, rows) != notes_->reads.end();
+  if (!is_known) notes_->reads.push_back(std::move(rows));
+}
+
 Status RoutedQueries::note(const StatePosition& position) const {
   include(notes_->seen, position.inputs);
+  include(notes_->states[position.task], position.inputs);
   if (!notes_->min_position || notes_->min_position->is_included(position)) return {};
   return Error{ErrorCode::kRetriable, "the state that answered does not include min_position"};
 }
@@ -169,6 +187,7 @@ Result<StoreAnswer> RoutedQueries::get(std::string_view store, Bytes key,
   const Result<TaskId> task =
       reach_.local.task_of(store, partition_key.is_null() ? key : partition_key);
   if (!task.ok()) return task.status();
+  note_read({*task, std::string(store), key.to_string(), key.to_string() + '\0'});
   MILLRACE_RETURN_IF_ERROR(prepare(*task));
   Result<StoreAnswer> answer = get_once(store, key, *task, partition_key);
   if (answer.ok()) MILLRACE_RETURN_IF_ERROR(note(answer->position));
@@ -198,6 +217,9 @@ Result<StatePosition> RoutedQueries::scan_partition(std::string_view store, int3
                                                     const RowVisitor& visit) const {
   const Result<TaskId> task = reach_.local.task_of_partition(store, partition);
   if (!task.ok()) return task.status();
+  note_read({*task, std::string(store),
+             range.from.is_null() ? std::string() : range.from.to_string(),
+             optional_text(range.to)});
   MILLRACE_RETURN_IF_ERROR(prepare(*task));
   Result<StatePosition> position = scan_once(store, *task, range, visit);
   if (position.ok()) MILLRACE_RETURN_IF_ERROR(note(*position));
@@ -275,14 +297,19 @@ Result<int64_t> TopicEnds::end_of(const TopicPartition& partition) const {
   return marks->high;
 }
 
+Result<NextOffsets> Router::position_in(const std::string& token) const {
+  Result<NextOffsets> position = parse_position_token(token);
+  if (!position.ok()) return position;
+  std::string fault = fault_of(*position, local_.flow().get());
+  if (!fault.empty()) return Error{ErrorCode::kInvalidArgument, std::move(fault)};
+  return position;
+}
+
 HttpAnswer Router::answer(const HttpRequest& request, MakeAnswer make) const {
   Asking asking = asking_of(request);
   if (const std::string* const token = request.find("min_position")) {
-    Result<NextOffsets> position = parse_position_token(*token);
+    Result<NextOffsets> position = position_in(*token);
     if (!position.ok()) return error_answer(position.error());
-    if (std::string fault = fault_of(*position, local_.flow().get()); !fault.empty()) {
-      return error_answer(400, fault);
-    }
     asking.min_position = *std::move(position);
   }
   const auto answer_with = [make = std::move(make)](const RoutedQueries& queries) {
@@ -301,6 +328,43 @@ HttpAnswer Router::answer(const HttpRequest& request, MakeAnswer make) const {
   HttpAnswer answer;
   answer.later = [this, asking = std::move(asking), answer_with] {
     return answer_with(RoutedQueries(reach(), asking, true));
+  };
+  return answer;
+}
+
+HttpAnswer Router::watch(const HttpRequest& request, std::string event, MakeWatched make) const {
+  if (hub_.is_over()) {
+    return error_answer(503, "this instance gives its tasks away and takes no subscriptions");
+  }
+  Subscription::Wanted wanted{
+      .event = std::move(event), .make = std::move(make), .from = {}, .min_position = {}};
+  const std::string* const named = request.find("min_position");
+  if (named != nullptr) wanted.from = *named;
+  if (!request.last_event_id.empty()) wanted.from = request.last_event_id;
+  Result<NextOffsets> position = position_in(wanted.from);
+  if (!position.ok()) return error_answer(position.error());
+  wanted.min_position = *std::move(position);
+  auto subscription = std::make_shared<Subscription>(reach(), hub_, std::move(wanted));
+  HttpAnswer answer;
+  answer.later = [subscription, deadline = request.deadline] {
+    HttpAnswer opened = subscription->open(deadline);
+    if (opened.status == 200) opened.events = subscription;
+    return opened;
+  };
+  return answer;
+}
+
+HttpAnswer Router::answer_changes(const HttpRequest& request) const {
+  Result<WatchQuestion> question = decode_watch(request.body);
+  if (!question.ok()) return error_answer(question.error());
+  HttpAnswer answer;
+  answer.promised = [this, question = *std::move(question),
+                     deadline = request.deadline](const std::function<void(HttpAnswer)>& give) {
+    const auto wait = std::chrono::milliseconds(question.wait_ms);
+    changes_.when(question.changes, std::min(std::chrono::steady_clock::now() + wait, deadline),
+                  [give](const ChangeReply& reply) {
+                    give({.body = encode_changes(reply), .content_type = "application/cbor"});
+                  });
   };
   return answer;
 }

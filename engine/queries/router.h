@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "millrace/engine/query_router.h"
 
+#include "engine/changes/change_rings.h"
 #include "engine/client/position_token.h"
 #include "engine/clients/clients.h"
 #include "engine/queries/min_position.h"
@@ -17,6 +19,7 @@
 #include "engine/queries/peer_directory.h"
 #include "engine/queries/query_registry.h"
 #include "engine/queries/row_question.h"
+#include "engine/queries/watch_hub.h"
 
 namespace millrace::engine {
 
@@ -60,6 +63,10 @@ class RoutedQueries final : public Queries {
   bool needs_peers() const { return notes_->needs_peers; }
   /// The position that all states which were read include.
   const NextOffsets& seen() const { return notes_->seen; }
+  /// The same of each task.
+  const std::map<TaskId, NextOffsets>& states() const { return notes_->states; }
+  /// The ranges of rows that were read, each once.
+  const std::vector<WatchedRange>& reads() const { return notes_->reads; }
 
   Result<StoreAnswer> get(std::string_view store, Bytes key, Bytes partition_key) const override;
   Result<std::vector<StatePosition>> scan(std::string_view store, const RowRange& range,
@@ -78,11 +85,14 @@ class RoutedQueries final : public Queries {
   struct Notes {
     bool needs_peers = false;
     NextOffsets seen;
+    std::map<TaskId, NextOffsets> states;
+    std::vector<WatchedRange> reads;
     std::optional<MinPosition> min_position;
   };
   RoutedQueries(const Reach& reach, Asking asking, bool may_wait, std::shared_ptr<Notes> notes)
       : reach_(reach), asking_(std::move(asking)), may_wait_(may_wait), notes_(std::move(notes)) {}
 
+  void note_read(WatchedRange rows) const;
   Result<StoreAnswer> get_once(std::string_view store, Bytes key, TaskId task,
                                Bytes partition_key) const;
   Result<StatePosition> scan_once(std::string_view store, TaskId task, const RowRange& range,
@@ -108,20 +118,33 @@ class RoutedQueries final : public Queries {
 
 class Router final : public QueryRouter {
  public:
-  /// `local` and `clients` must outlive it. Without a key it can ask no other instance.
-  Router(const QueryRegistry& local, ClientFactory& clients, PeerIdentity self)
-      : local_(local), peers_(std::move(self)), ends_(clients) {}
+  /// All must outlive it. Without a key it can ask no other instance.
+  Router(const QueryRegistry& local, ChangeRings& changes, ClientFactory& clients,
+         PeerIdentity self)
+      : local_(local),
+        changes_(changes),
+        peers_(std::move(self)),
+        ends_(clients),
+        hub_(changes_, directory_, peers_) {}
 
   PeerDirectory& directory() { return directory_; }
   HttpAnswer answer(const HttpRequest& request, MakeAnswer make) const override;
+  HttpAnswer watch(const HttpRequest& request, std::string event, MakeWatched make) const override;
+  HttpAnswer answer_changes(const HttpRequest& request) const override;
+  /// Ends all subscriptions, and takes no others.
+  void end_subscriptions() { hub_.end(); }
 
  private:
+  /// Error: `kInvalidArgument`, also for a partition that is no input.
+  Result<NextOffsets> position_in(const std::string& token) const;
   Reach reach() const { return {local_, directory_, peers_, ends_}; }
 
   const QueryRegistry& local_;
+  ChangeRings& changes_;
   PeerDirectory directory_;
   PeerClient peers_;
   TopicEnds ends_;
+  mutable WatchHub hub_;
 };
 
 }  // namespace millrace::engine

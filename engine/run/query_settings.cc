@@ -25,6 +25,7 @@ QueryServerOptions server_options(const EngineOptions& options) {
                             .tls_key_file = options.query_tls_key_file,
                             .connections_max = options.query_connections_max,
                             .connections_per_address_max = options.query_connections_per_address,
+                            .streams_max = options.query_subscriptions_max,
                             .title = options.application_id};
   for (const std::string_view name : split_at(options.query_allowed_hosts, ',')) {
     if (!name.empty()) served.allowed_hosts.emplace_back(name);

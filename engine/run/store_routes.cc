@@ -101,6 +101,30 @@ HttpAnswer store_row(const Queries& queries, const RowsAsked& asked, const std::
   return {.body = json_text(body)};
 }
 
+/// The row as `row` events have it, so that its position does not count as a change.
+/// The row, or null in place of its value.
+OrderedJson row_or_null(const RowsAsked& asked, const std::string& key, const StoreAnswer& answer) {
+  OrderedJson row{{"store", asked.spec.name}};
+  if (answer.row) {
+    row.update(row_json(asked.spec, Bytes(key), Bytes(answer.row->value), asked.view));
+    row["timestamp_ms"] = answer.row->timestamp_ms;
+  } else {
+    row["key"] = key;
+    row[asked.view.is_hex ? "value_hex" : "value"] = nullptr;
+  }
+  return row;
+}
+
+QueryRouter::Watched watched_row(const Queries& queries, const RowsAsked& asked,
+                                 const std::string& key) {
+  const Result<StoreAnswer> answer = queries.get(asked.spec.name, Bytes(key));
+  if (!answer.ok()) return {error_answer(answer.error()), {}};
+  OrderedJson row = row_or_null(asked, key, *answer);
+  std::string content = json_text(row);
+  row["position"] = position_object(answer->position);
+  return {{.body = json_text(row)}, std::move(content)};
+}
+
 /// The range that the parameters name; the fault otherwise.
 std::string read_range(const HttpRequest& request, PageQuestion& question) {
   const auto optional = [&](const char* name) {
@@ -170,6 +194,33 @@ void add_store_row(QueryServer& server, Engine& engine, const Stores& stores) {
                         [asked = *std::move(asked), key = *request.find("key")](
                             const Queries& queries) { return store_row(queries, asked, key); });
                   }};
+  set_rights(route, *stores);
+  server.route(std::move(route));
+}
+
+void add_store_changes(QueryServer& server, Engine& engine, const Stores& stores) {
+  std::vector<HttpParameter> parameters{store_parameter(*stores),
+                                        {.name = "key",
+                                         .meaning = "The row's key, as bytes.",
+                                         .is_required = true,
+                                         .length_max = kStoreKeyBytesMax},
+                                        format_parameter()};
+  std::ranges::move(watch_parameters(), std::back_inserter(parameters));
+  HttpRoute route{
+      .pattern = "/v1/stores/{store}/changes",
+      .summary = "A row of a store, now and after each change, as server-sent events `row`; its "
+                 "value is null while there is none.",
+      .parameters = std::move(parameters),
+      .content_type = "text/event-stream",
+      .handler = [&engine, stores](const HttpRequest& request) {
+        std::optional<RowsAsked> asked = rows_asked(stores, request);
+        if (!asked) return raw_only(request);
+        return engine.router().watch(
+            request, "row",
+            [asked = *std::move(asked), key = *request.find("key")](const Queries& queries) {
+              return watched_row(queries, asked, key);
+            });
+      }};
   set_rights(route, *stores);
   server.route(std::move(route));
 }
@@ -285,6 +336,19 @@ void add_peer_rows(QueryServer& server, Engine& engine) {
                 }});
 }
 
+/// Changes of this instance's tasks for other instances.
+void add_peer_changes(QueryServer& server, Engine& engine) {
+  server.route({.method = HttpMethod::kPost,
+                .pattern = kPeerChangesPath,
+                .right = Right::kPeer,
+                .content_type = "application/cbor",
+                .body_meaning = "a question",
+                .body_bytes_max = kWatchQuestionBytesMax,
+                .handler = [&engine](const HttpRequest& request) {
+                  return engine.router().answer_changes(request);
+                }});
+}
+
 }  // namespace
 
 void add_store_routes(QueryServer& server, Engine& engine, const Topology& topology,
@@ -294,9 +358,11 @@ void add_store_routes(QueryServer& server, Engine& engine, const Topology& topol
         std::make_shared<const ShownStores>(ShownStores{topology.stores(), std::move(masks)});
     add_store_row(server, engine, stores);
     add_store_pages(server, engine, stores);
+    add_store_changes(server, engine, stores);
   }
   add_token(server);
   add_peer_rows(server, engine);
+  add_peer_changes(server, engine);
 }
 
 }  // namespace millrace::engine

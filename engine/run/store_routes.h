@@ -5,8 +5,8 @@
 
 namespace millrace::engine {
 
-/// `/v1/stores/{store}`, `/v1/stores/{store}/rows`, `/v1/token`, and rows for other instances.
-/// `engine` must outlive the running server. `masks`: see `add_engine_routes`.
+/// `/v1/stores/{store}`, its `rows` and `changes`, `/v1/token`, and rows and changes for other
+/// instances. `engine` must outlive the running server. `masks`: see `add_engine_routes`.
 void add_store_routes(QueryServer& server, Engine& engine, const Topology& topology,
                       RowMasks masks);
 

@@ -14,6 +14,7 @@
 #include "millrace/state/task_state.h"
 
 #include "engine/base/line_limit.h"
+#include "engine/changes/change_rings.h"
 #include "engine/clients/clients.h"
 #include "engine/core/resolved_topology.h"
 #include "engine/output/collector.h"
@@ -32,6 +33,7 @@ struct TaskEnvironment {
   const OutputTopics* outputs = nullptr;
   const Clock* clock = nullptr;
   LineLimit* lines = nullptr;
+  ChangeRings* changes = nullptr;               ///< null: nobody watches stores
   const BroadcastReader* broadcasts = nullptr;  ///< null: no node reads a table of it
   int32_t dead_letters = -1;               ///< index into `outputs`; −1: no policy asks for them
   const SealingKey* letter_key = nullptr;  ///< seals dead letters; null: they are in clear
@@ -114,7 +116,7 @@ class Task {
   /// After Kafka committed: inputs of this task to which this instance sent records are not at
   /// their ends any more. Loop's thread only.
   void expect_delivered(Producer& producer);
-  /// After that: writes rows and positions into the store, in one batch.
+  /// After that: writes rows and positions into the store, in one batch, and tells those who watch.
   Status apply_frozen();
 
   /// Lowers `floors` to the offsets that this task may go back to; see `BroadcastReader::prune`.
@@ -125,6 +127,8 @@ class Task {
   TaskCounts take_counts();
 
  private:
+  /// Keys of the frozen rows of stores that somebody watches.
+  ChangeRings::Changes watched_changes() const;
   void prefetch();
   void run_wall_punctuations();
   void run_stream_punctuations();

@@ -55,10 +55,29 @@ Status Task::apply_frozen() {
   }
   frozen_positions_.committed_at_ms = environment_.clock->now_ms();
   committed_event_time_ms_ = frozen_event_time_ms_;
+  ChangeRings::Changes changes = watched_changes();
   MILLRACE_RETURN_IF_ERROR(state_->apply_frozen(frozen_positions_));
+  if (environment_.changes != nullptr) {
+    environment_.changes->publish(scope_.task, std::move(changes));
+  }
   frozen_bytes_ = 0;
   broadcasts_->apply_frozen();
   return {};
+}
+
+ChangeRings::Changes Task::watched_changes() const {
+  ChangeRings::Changes changes;
+  if (environment_.changes == nullptr) return changes;
+  environment_.changes->list_watched(scope_.task, changes);
+  if (changes.empty()) return changes;
+  ChangeRings::Changes known;
+  for (const ResolvedStore& store : sub_topology_.stores) {
+    if (!changes.contains(store.spec->name)) continue;
+    std::vector<std::string>& keys = known[store.spec->name];
+    state_->for_each_frozen(
+        store.spec->name, [&](const ChangelogRecord& row) { keys.push_back(row.key.to_string()); });
+  }
+  return known;
 }
 
 TaskCounts Task::take_counts() {

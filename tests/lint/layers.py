@@ -16,8 +16,8 @@ ALLOWED = {
 # Public headers and the files directly in the layer's folder belong to no room.
 ROOMS = {
     "engine": (
-        "base secrets clients config output broadcast task metrics commit http client queries"
-        " snapshot plan group restore kafka topics loop testing run"
+        "base secrets clients config output broadcast changes task metrics commit http client"
+        " queries snapshot plan group restore kafka topics loop testing run"
     ).split(),
     "state": "rows backend buffer rocksdb timers".split(),
     "apps": "tools synthetic mapping materializer workload cli examples".split(),

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,6 +38,11 @@ class RawClient {
     char c = 0;
     while (!text.ends_with(end) && ::recv(socket_, &c, 1, 0) == 1) text += c;
     return text;
+  }
+  /// Whether something comes, be it the end of the stream.
+  bool has_bytes_within(int ms) const {
+    pollfd look{.fd = socket_, .events = POLLIN, .revents = 0};
+    return ::poll(&look, 1, ms) > 0;
   }
   /// Up to the end of the stream.
   std::string read_all() const {

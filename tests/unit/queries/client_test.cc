@@ -1,10 +1,16 @@
 #include "millrace/engine/client.h"
 
+#include <chrono>
+#include <mutex>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
 
+#include "engine/base/hexadecimal.h"
+#include "engine/client/event_parser.h"
 #include "small_topologies.h"
 #include "tests/unit/queries/served_cluster.h"
 
@@ -141,6 +147,121 @@ TEST_F(ClientTest, CarriesThePositionFromAnswerToQuestion) {
   }
   EXPECT_TRUE(is_late) << "no state of partition 0 includes that offset";
   EXPECT_EQ(asked->include("nonsense").code(), ErrorCode::kInvalidArgument);
+}
+
+/// Reads the counts of a row on a thread of its own.
+class Watcher {
+ public:
+  Watcher(Client& client, std::string key, std::string from = {}, size_t events_max = SIZE_MAX)
+      : thread_([this, &client, key = std::move(key), from = std::move(from), events_max] {
+          const client::WatchQuestion question{.path = "/v1/stores/rows/changes",
+                                               .parameters = {{"key", key}},
+                                               .from = from,
+                                               .stop = stop_.get_token()};
+          status_ = client.watch(question, [&](const client::Event& event) {
+            const std::lock_guard lock(mutex_);
+            events_.push_back(event);
+            return events_.size() < events_max;
+          });
+        }) {}
+
+  /// Until the count came, or a while has passed.
+  bool waits_for(const std::string& count) {
+    const std::string wanted = "\"value\":\"" + count + "\"";
+    for (int i = 0; i < 1'000; ++i) {
+      for (const client::Event& event : events()) {
+        if (event.name == "row" && event.data.find(wanted) != std::string::npos) return true;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+  }
+  std::vector<client::Event> events() {
+    const std::lock_guard lock(mutex_);
+    return events_;
+  }
+  Status end() {
+    thread_.join();
+    return status_;
+  }
+  Status stop() {
+    stop_.request_stop();
+    return end();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<client::Event> events_;
+  std::stop_source stop_;
+  Status status_;
+  std::jthread thread_;
+};
+
+TEST_F(ClientTest, AWatchContinuesAtAnotherServer) {
+  start_two();
+  const auto asked = open({"b", "a"});
+  Watcher watcher(*asked, "k1");
+  EXPECT_TRUE(watcher.waits_for("1"));
+  kill("b");
+  for (int i = 0; i < 50; ++i) {
+    cluster_.clock.advance(1'000);
+    ASSERT_TRUE(cluster_.turn(5).ok());
+  }
+  cluster_.pipe("left", "k1", "v");
+  settle();
+  EXPECT_TRUE(watcher.waits_for("2"));
+  EXPECT_EQ(watcher.events().size(), 2) << "it continued from the first";
+  EXPECT_THAT(asked->position(), HasSubstr("left:"));
+  EXPECT_EQ(watcher.stop().code(), ErrorCode::kAborted);
+}
+
+TEST_F(ClientTest, AWatchEndsWhenItsCallerSaysSo) {
+  start_two();
+  const auto asked = open({"a"});
+  Watcher watcher(*asked, "k1", {}, 1);
+  EXPECT_TRUE(watcher.end().ok());
+  ASSERT_EQ(watcher.events().size(), 1);
+  Watcher later(*asked, "k1", watcher.events().front().id, 1);
+  cluster_.pipe("left", "k1", "v");
+  settle();
+  EXPECT_TRUE(later.end().ok());
+  EXPECT_THAT(later.events().front().data, HasSubstr("\"value\":\"2\""));
+}
+
+TEST_F(ClientTest, AWatchOfNothingIsAnError) {
+  start_two();
+  const auto asked = open({"a"});
+  const auto take = [](const client::Event&) { return false; };
+  EXPECT_EQ(asked->watch({.path = "/v1/nowhere"}, take).code(), ErrorCode::kNotFound);
+  EXPECT_EQ(asked->watch({.path = "/v1/stores/rows/changes"}, take).code(),
+            ErrorCode::kInvalidArgument);
+  const auto away = Client::open({.urls = {"http://127.0.0.1:1"}, .timeout_ms = 300});
+  EXPECT_EQ((*away)->watch({.path = "/v1/any"}, take).code(), ErrorCode::kRetriable);
+}
+
+TEST(EventParser, ReadsEventsFromAnyPieces) {
+  const std::string text =
+      ":open\n\nevent: row\r\nid: one\r\ndata: a\r\ndata:b\r\n\r\nunknown: x\ndata\n\nevent: "
+      "nothing\n\nid: two\ndata: c\n\n";
+  for (size_t piece = 1; piece < text.size(); ++piece) {
+    client::EventParser parser(100);
+    std::vector<client::Event> events;
+    for (size_t at = 0; at < text.size(); at += piece) {
+      const auto read = parser.add(std::string_view(text).substr(at, piece));
+      ASSERT_TRUE(read.ok());
+      events.insert(events.end(), read->begin(), read->end());
+    }
+    ASSERT_EQ(events.size(), 3);
+    EXPECT_EQ(events[0].name, "row");
+    EXPECT_EQ(events[0].data, "a\nb");
+    EXPECT_EQ(events[1].name, "");
+    EXPECT_EQ(events[1].id, "one");
+    EXPECT_EQ(events[1].data, "");
+    EXPECT_EQ(events[2].id, "two");
+    EXPECT_EQ(events[2].data, "c");
+  }
+  client::EventParser parser(100);
+  EXPECT_EQ(parser.add(std::string(101, 'x')).code(), ErrorCode::kInvalidRecord);
 }
 
 TEST(ClientOptions, NeedUrls) {

@@ -124,7 +124,8 @@ class RoutedQueriesTest : public ::testing::Test {
       key_of(write_key(directory_.path() / "other", '2'));
   testing::MemoryBroker broker_;
   const std::unique_ptr<ClientFactory> clients_ = broker_.clients();
-  Router router_{local_, *clients_, {"a", key_}};
+  ChangeRings changes_;
+  Router router_{local_, changes_, *clients_, {"a", key_}};
   OtherInstance b_{"b", key_};
   OtherInstance c_{"c", key_};
   std::string message_;
@@ -144,7 +145,7 @@ TEST_F(RoutedQueriesTest, AsksOverTlsAndOnlyWhoHasACertificate) {
   OtherInstance unknown("unknown", key_, others);
   const auto tls = open_client_tls(files.certificate);
   ASSERT_TRUE(tls.ok()) << tls.message();
-  Router router(local_, *clients_, {"a", key_, *tls});
+  Router router(local_, changes_, *clients_, {"a", key_, *tls});
   publish(router, secure.holder());
   EXPECT_EQ(ask(router), "secure");
   EXPECT_EQ(ask(router), "secure") << "over the connection that was kept";

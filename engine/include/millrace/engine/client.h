@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,6 +43,20 @@ struct Answer {
   unsigned status = 0;
   std::string body{};      ///< JSON, mostly
   std::string position{};  ///< token of the state that it comes from
+};
+
+/// One of a stream of server-sent events.
+struct Event {
+  std::string name{};  ///< of accounts `account`, of rows `row`; `gone`: there is none any more
+  std::string id{};    ///< to continue from after it; a position too
+  std::string data{};  ///< JSON
+};
+
+struct WatchQuestion {
+  std::string path{};  ///< of `/v1/openapi.json`, with events
+  std::map<std::string, std::string> parameters{};
+  std::string from{};      ///< id of an event, or a position, to continue from; empty: the present
+  std::stop_token stop{};  ///< ends the call too
 };
 
 struct StoredRow {
@@ -142,6 +158,13 @@ class Client {
   /// the CRM job. Error: `kNotReady` while the index is built.
   Result<JsonPage> json_rows_by(std::string_view of, std::string_view index,
                                 const IndexQuestion& question);
+
+  /// Follows a path's changes: calls `take` for each event, until it returns false. When a
+  /// connection ends, it asks again from the last event, also other servers, as long as nobody ever
+  /// says more than that he cannot answer now. At least once: an event may come again, and states
+  /// in between may be missing, the latest is not. Errors: `kAborted`: `stop`; `kNotFound`: a 404;
+  /// `kRetriable` and `kTimedOut` only when nobody answers at the beginning.
+  Status watch(const WatchQuestion& question, const std::function<bool(const Event& event)>& take);
 
   /// The position after a record that a producer has acknowledged; answers then include it.
   Status include(std::string_view topic, int32_t partition, int64_t offset);

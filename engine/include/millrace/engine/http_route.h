@@ -62,8 +62,9 @@ struct HttpRequest {
   std::vector<std::string> arguments{};             ///< for each `{…}` of the route, in order
   std::map<std::string, std::string> parameters{};  ///< of the query string
   std::string body{};
-  Rights rights{};       ///< of the caller
-  std::string caller{};  ///< name of his token, or "instance <name>"; empty: neither
+  Rights rights{};              ///< of the caller
+  std::string caller{};         ///< name of his token, or "instance <name>"; empty: neither
+  std::string last_event_id{};  ///< header Last-Event-ID; empty: none
   /// When the caller stops waiting.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 
@@ -76,6 +77,33 @@ struct HttpRequest {
 /// The header of `HttpAnswer::position`.
 inline constexpr const char* kPositionHeader = "Millrace-Position";
 
+/// One of a stream of server-sent events.
+struct HttpEvent {
+  std::string name{};
+  std::string id{};  ///< to continue from after it; empty: the last one stays
+  std::string data{};
+};
+
+/// Makes the events of one stream. The server calls its methods one after the other, and holds one
+/// event at most.
+class HttpEventSource {
+ public:
+  struct Made {
+    std::optional<HttpEvent> event{};
+    bool is_last = false;                   ///< the stream ends after it
+    std::chrono::milliseconds again_in{0};  ///< to try again, even when nobody wakes; 0: no need
+  };
+  virtual ~HttpEventSource() = default;
+
+  /// Called once, first. `wake` may be called from any thread while this lives: `make` has to look
+  /// again.
+  virtual void start(std::function<void()> wake) = 0;
+  /// The next event, if there is one. May wait for other instances.
+  virtual Made make() = 0;
+  /// The id from which a stream without an event continues.
+  virtual std::string first_id() const = 0;
+};
+
 struct HttpAnswer {
   unsigned status = 200;
   std::string body{};
@@ -84,8 +112,13 @@ struct HttpAnswer {
   std::string position{};  ///< token of the state that it comes from, in a header; empty: none
   /// Instead of `body`: sent piece by piece, the part that the request's `Range: bytes=…` names.
   std::shared_ptr<const engine::File> file{};
+  /// Instead of `body`: events as they come, until the caller goes, or the server stops.
+  std::shared_ptr<HttpEventSource> events{};
   /// Instead of the rest: makes the answer on a thread that may wait for others.
   std::function<HttpAnswer()> later{};
+  /// Instead of the rest: takes a function that it calls once with the answer, from any thread, at
+  /// `HttpRequest::deadline` the latest.
+  std::function<void(std::function<void(HttpAnswer)>)> promised{};
 };
 
 /// 401 for a caller who did not say who he is.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "millrace/engine/http_route.h"
@@ -26,10 +27,35 @@ class QueryRouter {
   /// Parameters of `request` say which states may answer: see `state_parameters`. A position tells
   /// who answered and how far behind he was; `HttpAnswer::position` includes all that was read.
   virtual HttpAnswer answer(const HttpRequest& request, MakeAnswer make) const = 0;
+
+  /// An answer of which somebody wants each change.
+  struct Watched {
+    HttpAnswer answer;
+    std::string content;  ///< of the answer; an event needs another one than the last had
+  };
+  using MakeWatched = std::function<Watched(const Queries& queries)>;
+
+  /// A stream of events called `event`: the answer of `make`, at first and whenever a commit
+  /// changed a row that it has read, or a row in a range that it has scanned, and its content has
+  /// changed. It may leave out states in between, never the latest. `make` is called again and
+  /// again, on several threads one after the other.
+  ///
+  /// An answer of another status than 200 is the answer to the request if it is the first; later a
+  /// 404 is an event `gone`, and the stream tries again after errors that pass. Parameters: see
+  /// `watch_parameters`.
+  virtual HttpAnswer watch(const HttpRequest& request, std::string event,
+                           MakeWatched make) const = 0;
+
+  /// The answer to another instance that asks which rows of this one's tasks changed.
+  virtual HttpAnswer answer_changes(const HttpRequest& request) const = 0;
 };
 
 /// `stale=ok`, `max_lag_records`, `max_lag_ms`: any of them lets standbys answer, as far behind as
 /// the last two say. `min_position`: a token that the answer has to include.
 std::vector<HttpParameter> state_parameters();
+
+/// `min_position`: the id of an event or a position to continue from, for callers who cannot send
+/// Last-Event-ID, which comes first.
+std::vector<HttpParameter> watch_parameters();
 
 }  // namespace millrace

@@ -40,9 +40,12 @@ struct QueryServerOptions {
   std::vector<std::string> allowed_hosts{};
   int connections_max = 512;
   int connections_per_address_max = 256;
+  int streams_max = 256;                ///< of events; others get a 503
   int64_t idle_timeout_ms = 60'000;     ///< until the next request of a connection begins
   int64_t request_timeout_ms = 10'000;  ///< for a request to arrive, once it has begun
   int64_t answer_timeout_ms = 10'000;   ///< for an answer (of a file: 64 KiB) to be taken
+  int64_t event_timeout_ms = 5'000;     ///< for an event to be taken, or the stream is cut off
+  int64_t keep_alive_ms = 15'000;       ///< between two comments of a stream without events
   std::string title = "Millrace";       ///< of the OpenAPI document
   Metrics* metrics = nullptr;           ///< counts there, if any; must outlive the server
 };
@@ -64,7 +67,8 @@ class QueryServer {
   void route(HttpRoute route);
   /// Listens; returns the port. Error: `kConfig` when the address cannot be used.
   Result<int> start();
-  /// Ends running handlers' connections after they return; no handler runs afterwards. Idempotent.
+  /// Ends all connections: streams by an event `end`, the others when their answers are sent, and
+  /// after a while those that are left. No handler runs afterwards. Idempotent.
   void stop();
 
  private:
@@ -73,8 +77,8 @@ class QueryServer {
 };
 
 /// The routes of every instance: `/v1/live`, `/v1/ready`, `/v1/health`, `/v1/metrics`,
-/// `/v1/topology`, `/v1/stores/{store}`, `/v1/stores/{store}/rows`,
-/// `/v1/stores/{store}/indexes/{index}`, `/v1/token`; by POST
+/// `/v1/topology`, `/v1/stores/{store}` with its `rows`, `changes` and `indexes/{index}`,
+/// `/v1/token`; by POST
 /// `/v1/pause`, `/v1/resume` and `/v1/drain`;
 /// `/v1/snapshots/…` for other instances if this one keeps some. `engine` must outlive the running
 /// server. Rows of stores without one of `masks` are for callers with the right to raw rows.
