@@ -237,9 +237,9 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
     const auto give = [this, keep, last](HttpAnswer answer) {
       if (std::exchange(*keep, false)) write(std::move(answer), last);
     };
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline + kPromiseSlack - std::chrono::steady_clock::now());
-    call_in(left, [give] { give(error_answer(503, "the answer did not come in time")); });
+    const auto left = deadline + kPromiseSlack - std::chrono::steady_clock::now();
+    call_in(std::chrono::ceil<std::chrono::milliseconds>(left),
+            [give] { give(error_answer(503, "the answer did not come in time")); });
     start([this, post = poster(), give](HttpAnswer answer) {
       post([this, give, answer = std::move(answer)] {
         timer_.cancel();
@@ -248,7 +248,6 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
     });
   }
 
-  // As the wire of a feed of events.
   void send(std::string bytes, std::chrono::milliseconds limit,
             std::function<void(bool)> done) override {
     pieces_ = is_chunked_ ? fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes) : std::move(bytes);

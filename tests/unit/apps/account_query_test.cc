@@ -60,7 +60,7 @@ class FakeQueries final : public Queries {
     const auto found = rows_.find({std::string(store), key.to_string()});
     StoreAnswer answer;
     answer.position.task = {1, 2};
-    answer.position.inputs[{"crm.accounts", 2}] = 40;
+    answer.position.inputs[{"crm.accounts", 2}] = offset;
     answer.position.freshness_ms = 0;
     if (found != rows_.end()) answer.row = StoreReader::OwnedRow{found->second, 1};
     return answer;
@@ -112,6 +112,7 @@ class FakeQueries final : public Queries {
 
   bool restoring = false;
   bool derives_entitlements = true;
+  int64_t offset = 40;  ///< to which the state has read
 
  private:
   void put(crm::AccountStateT& state, const std::string& root, std::vector<std::string> members) {
@@ -166,6 +167,20 @@ TEST_F(AccountAnswer, PersonalFieldsAreHiddenAndNamed) {
   const json answer = ask("ror:r");
   EXPECT_EQ(answer["fields"]["name"], "***");
   EXPECT_EQ(answer["masked"], json::array({"name"}));
+}
+
+TEST_F(AccountAnswer, IsWatchedForItsContentWithoutThePosition) {
+  queries_.account("ror:a", {"ror:a"});
+  const auto watch = [&] { return watched_account(queries_, "a", {.default_source = "ror"}); };
+  const QueryRouter::Watched first = watch();
+  EXPECT_EQ(first.answer.body, account_answer(queries_, "a", {.default_source = "ror"}).body);
+  queries_.offset = 41;
+  const QueryRouter::Watched later = watch();
+  EXPECT_NE(later.answer.body, first.answer.body);
+  EXPECT_EQ(later.content, first.content);
+  queries_.territory("ror:a", "ror:t");
+  EXPECT_NE(watch().content, first.content);
+  EXPECT_EQ(watched_account(queries_, "b", {.default_source = "ror"}).answer.status, 404);
 }
 
 TEST_F(AccountAnswer, ResolvesAVictimToItsRoot) {

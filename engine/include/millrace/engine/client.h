@@ -160,10 +160,10 @@ class Client {
                                 const IndexQuestion& question);
 
   /// Follows a path's changes: calls `take` for each event, until it returns false. When a
-  /// connection ends, it asks again from the last event, also other servers, as long as nobody ever
-  /// says more than that he cannot answer now. At least once: an event may come again, and states
-  /// in between may be missing, the latest is not. Errors: `kAborted`: `stop`; `kNotFound`: a 404;
-  /// `kRetriable` and `kTimedOut` only when nobody answers at the beginning.
+  /// connection ends or a server cannot answer now, it asks again from the last event, also other
+  /// servers. An event may come again, and states in between may be missing; the latest is not.
+  /// Errors: `kAborted`: `stop`; `kNotFound`: a 404; `kRetriable` and `kTimedOut` only when nobody
+  /// answers at the beginning.
   Status watch(const WatchQuestion& question, const std::function<bool(const Event& event)>& take);
 
   /// The position after a record that a producer has acknowledged; answers then include it.
