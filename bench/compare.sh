@@ -8,7 +8,7 @@ readonly HERE ROOT
 readonly KAFKA=$ROOT/apps/kafka/local_kafka.sh
 readonly PEER=$HERE/peer
 readonly ENGINES=(millrace kafka-streams)
-readonly JOBS=(aggregate_job restore_job failover_job)
+readonly JOBS=(aggregate_job restore_job failover_job query_job)
 readonly BUILD_TIMEOUT_S=3600
 readonly TOPIC_TIMEOUT_S=120
 readonly READ_TIMEOUT_S=600
@@ -22,6 +22,8 @@ source "$HERE/compare/aggregate.sh"
 source "$HERE/compare/restore.sh"
 # shellcheck source=bench/compare/failover.sh
 source "$HERE/compare/failover.sh"
+# shellcheck source=bench/compare/query.sh
+source "$HERE/compare/query.sh"
 
 records=
 keys=
@@ -31,6 +33,10 @@ run_timeout_s=900
 # The peer's default, which decides how long a stopped instance keeps its place in the group.
 peer_session_ms=45000
 standby_cases=(0 1)
+# Of queries: a figure's time, and before it the time for the JIT compiler, which is not measured.
+load_s=10
+warm_s=20
+is_smoke=false
 build_dir=
 
 free_port() {
@@ -46,8 +52,8 @@ free_port() {
 
 usage() {
   cat <<TEXT
-Usage: bench/compare.sh aggregate|restore|failover [--records N] [--keys K] [--runs R] [--smoke]
-                        [--port P] [--build-dir DIR]
+Usage: bench/compare.sh aggregate|restore|failover|query [--records N] [--keys K] [--runs R]
+                        [--smoke] [--port P] [--build-dir DIR]
 
 Runs Millrace and Kafka Streams in turn, exactly once, on a local Kafka of their own.
 
@@ -57,18 +63,21 @@ Runs Millrace and Kafka Streams in turn, exactly once, on a local Kafka of their
              state that lacks the last fifth (warm), and after a clean stop (restart)
   failover   kills one of two instances under load, with a state of 5 M changelog records over 500 k
              keys, without and with a standby
+  query      looks up rows of a table of 1 M keys in two instances: own rows, the other's, and own
+             ones while both work on a backlog of 3 M records
 
 Prints every run as a JSON line, the medians, and at the end one line a figure:
 
-  ratio NAME VALUE target T met|missed     (VALUE: Millrace / Kafka Streams, less is better)
+  ratio NAME VALUE target T met|missed     (VALUE: Millrace / Kafka Streams, less is better;
+                                            README.md says where it is another)
 
 Exit code 0: all ran and every result is the right one, whether or not a target is met.
 
-  --records N      instead of the numbers above
+  --records N      instead of the numbers above (query: of the backlog)
   --keys K         likewise
   --runs R         of each engine and case, default 3 (failover: 1)
-  --smoke          20000 records, 2000 keys, 1 run, failover with a standby only: shows that it
-                   works, its figures mean nothing
+  --smoke          20000 records, 2000 keys (query: 20000), 1 run, failover with a standby only:
+                   shows that it works, its figures mean nothing
   --port P         of the local Kafka, default: the first free of 29600, 29700 ... 30500
   --build-dir DIR  where Millrace's side is built; default: builds the preset release
 TEXT
@@ -84,7 +93,7 @@ die() {
 # Sets peer_command to the peer's program in this mode.
 set_peer_command() {
   local -a jvm=("${TOOL_JVM[@]}")
-  case $1 in run | restore | failover) jvm=("${PEER_JVM[@]}") ;; esac
+  case $1 in run | restore | failover | query) jvm=("${PEER_JVM[@]}") ;; esac
   # Few arenas: RocksDB's allocations from many threads would spread over one each.
   peer_command=(
     env MALLOC_ARENA_MAX=2 java "${jvm[@]}" -Dorg.slf4j.simpleLogger.defaultLogLevel=error
@@ -160,10 +169,15 @@ compare() {
 
 # The numbers of a comparison where the command line says nothing.
 set_defaults() {
+  if $is_smoke; then
+    : "${records:=20000}" "${runs:=1}"
+    if [[ $1 == query ]]; then : "${keys:=20000}"; else : "${keys:=2000}"; fi
+  fi
   case $1 in
     aggregate) : "${records:=2000000}" "${keys:=200000}" "${runs:=3}" ;;
     restore) : "${records:=5000000}" "${keys:=500000}" "${runs:=3}" ;;
     failover) : "${records:=5000000}" "${keys:=500000}" "${runs:=1}" ;;
+    query) : "${records:=3000000}" "${keys:=1000000}" "${runs:=3}" ;;
   esac
 }
 
@@ -176,10 +190,9 @@ main() {
   local command=
   while (($#)); do
     case $1 in
-      aggregate | restore | failover) command=$1 ;;
+      aggregate | restore | failover | query) command=$1 ;;
       --smoke)
-        records=20000 keys=2000 runs=1 run_timeout_s=120
-        peer_session_ms=6000 standby_cases=(1)
+        is_smoke=true run_timeout_s=120 peer_session_ms=6000 standby_cases=(1) load_s=1 warm_s=1
         ;;
       --records) records=$(number "$1" "${2:-}") && shift ;;
       --keys) keys=$(number "$1" "${2:-}") && shift ;;
@@ -197,9 +210,11 @@ main() {
     esac
     shift
   done
-  [[ -n $command ]] || die "say what to compare: aggregate, restore or failover"
-  command -v java mvn jq kcat >/dev/null ||
-    die "there is no java, mvn, jq or kcat: run apps/setup.sh"
+  [[ -n $command ]] || die "say what to compare: aggregate, restore, failover or query"
+  local needed
+  for needed in java mvn jq kcat curl h2load; do
+    command -v "$needed" >/dev/null || die "there is no $needed: run apps/setup.sh"
+  done
   set_defaults "$command"
   compare "$command"
   exit  # bash reads a script as it goes: it must not see what was edited meanwhile

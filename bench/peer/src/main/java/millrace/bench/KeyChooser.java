@@ -6,13 +6,23 @@ import java.util.Arrays;
 interface KeyChooser {
   int next(SplitMix64 random);
 
-  /** {@code uniform}, or {@code zipf}, where the account of rank r has the weight 1/r. */
+  /**
+   * {@code uniform}; {@code zipf}, where the account of rank r has the weight 1/r; or {@code each},
+   * every account once, in a random order, then again.
+   */
   static KeyChooser of(String distribution, int keys, long seed) {
     return switch (distribution) {
       case "uniform" -> random -> random.below(keys);
       case "zipf" -> zipf(keys, seed);
+      case "each" -> each(keys, seed);
       default -> throw new IllegalArgumentException("unknown distribution " + distribution);
     };
+  }
+
+  private static KeyChooser each(int keys, long seed) {
+    int[] order = shuffled(keys, seed);
+    int[] next = {0};
+    return random -> order[next[0]++ % keys];
   }
 
   private static KeyChooser zipf(int keys, long seed) {

@@ -19,24 +19,42 @@ final class Loader {
 
   private Loader() {}
 
+  /** Where records come from; {@code first} is the number of the first one. */
+  private record Source(int keys, KeyChooser chooser, long seed, long first) {
+    static Source of(Options options, String distribution, long first) {
+      int keys = Math.toIntExact(options.number("keys"));
+      long seed = options.number("seed", 1);
+      return new Source(keys, KeyChooser.of(distribution, keys, seed), seed, first);
+    }
+  }
+
   static void run(Options options) throws Exception {
     String topic = options.text("topic");
     long records = options.number("records");
-    int keys = Math.toIntExact(options.number("keys"));
-    String distribution = options.text("distribution");
-    long seed = options.number("seed", 1);
+    Source source = Source.of(options, options.text("distribution"), 0);
     long started = System.nanoTime();
     try (Admin admin = Topics.admin(options)) {
       Topics.create(admin, topic, TopicConfig.CLEANUP_POLICY_DELETE);
-      send(options, topic, records, keys, KeyChooser.of(distribution, keys, seed), seed,
-          UnaryOperator.identity());
+      send(options, topic, records, source, UnaryOperator.identity());
       long end = Topics.ends(admin, topic).values().stream().mapToLong(Long::longValue).sum();
       if (end != records) {
         throw new IllegalStateException(topic + " holds " + end + " records, not " + records);
       }
     }
     System.out.printf("{\"topic\":\"%s\",\"records\":%d,\"keys\":%d,\"seconds\":%.3f}%n", topic,
-        records, keys, (System.nanoTime() - started) / 1e9);
+        records, source.keys, (System.nanoTime() - started) / 1e9);
+  }
+
+  /** Adds records to an input, uniformly; their numbers and times continue those in it. */
+  static void append(Options options) throws Exception {
+    String topic = options.text("topic");
+    long records = options.number("records");
+    try (Admin admin = Topics.admin(options)) {
+      long first = Topics.ends(admin, topic).values().stream().mapToLong(Long::longValue).sum();
+      send(options, topic, records, Source.of(options, "uniform", first),
+          UnaryOperator.identity());
+    }
+    System.out.printf("{\"topic\":\"%s\",\"records\":%d}%n", topic, records);
   }
 
   /**
@@ -47,12 +65,10 @@ final class Loader {
   static void runChangelog(Options options) throws Exception {
     String topic = options.text("topic");
     long records = options.number("records");
-    int keys = Math.toIntExact(options.number("keys"));
-    long seed = options.number("seed", 1);
     long end;
     try (Admin admin = Topics.admin(options)) {
       Topics.createChangelogIfMissing(admin, topic);
-      send(options, topic, records, keys, KeyChooser.of("uniform", keys, seed), seed,
+      send(options, topic, records, Source.of(options, "uniform", 0),
           value -> Layout.aggregate(null, value));
       end = Topics.ends(admin, topic).values().stream().mapToLong(Long::longValue).sum();
     }
@@ -82,18 +98,18 @@ final class Loader {
     System.out.printf("{\"topic\":\"%s\",\"records\":%d}%n", topic, records);
   }
 
-  private static void send(Options options, String topic, long records, int keys,
-      KeyChooser chooser, long seed, UnaryOperator<byte[]> row) throws Exception {
-    byte[][] keyBytes = new byte[keys][];
-    for (int i = 0; i < keys; i++) {
+  private static void send(Options options, String topic, long records, Source source,
+      UnaryOperator<byte[]> row) throws Exception {
+    byte[][] keyBytes = new byte[source.keys][];
+    for (int i = 0; i < source.keys; i++) {
       keyBytes[i] = Layout.key(i);
     }
-    byte[][] words = words(new SplitMix64(seed ^ 0x3017d5L));
-    SplitMix64 random = new SplitMix64(seed);
+    byte[][] words = words(new SplitMix64(source.seed ^ 0x3017d5L));
+    SplitMix64 random = new SplitMix64(source.seed);
     AtomicReference<Exception> failure = new AtomicReference<>();
     try (KafkaProducer<byte[], byte[]> producer = producer(options)) {
-      for (long i = 0; i < records && failure.get() == null; i++) {
-        byte[] key = keyBytes[chooser.next(random)];
+      for (long i = source.first; i < source.first + records && failure.get() == null; i++) {
+        byte[] key = keyBytes[source.chooser.next(random)];
         long eventTime = FIRST_EVENT_MS + i;
         byte[] value = row.apply(value(random, words, eventTime, i));
         producer.send(new ProducerRecord<>(topic, null, eventTime, key, value),

@@ -19,11 +19,17 @@ public final class Main {
       case "restore" -> RestoreRun.run(options);
       case "failover" -> FailoverRun.run(options);
       case "trickle" -> Loader.trickle(options);
+      case "append" -> Loader.append(options);
+      case "query" -> QueryRun.run(options);
+      case "paths" -> QueryTools.paths(options);
+      case "backlog" -> QueryTools.backlog(options);
+      case "expect-rows" -> TableDigest.rowsOfInput(options);
       case "digest" -> TableDigest.ofTable(options);
       case "expect" -> TableDigest.ofInput(options);
       default -> throw new IllegalArgumentException(
-          "usage: create-topic|delete-topics|load|load-changelog|trickle|commit-offsets|run|"
-              + "restore|failover|digest|expect --name value ...");
+          "usage: create-topic|delete-topics|load|append|load-changelog|trickle|"
+              + "commit-offsets|run|restore|failover|query|paths|backlog|digest|expect|expect-rows "
+              + "--name value ...");
     }
   }
 }

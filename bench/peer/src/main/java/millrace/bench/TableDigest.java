@@ -1,9 +1,12 @@
 package millrace.bench;
 
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -39,6 +42,28 @@ final class TableDigest {
     long records = readAll(options, record -> table.compute(
         ByteBuffer.wrap(record.key()), (key, state) -> Layout.aggregate(state, record.value())));
     print(table, records);
+  }
+
+  /**
+   * {@code --keys K --count N}: prints N rows, evenly spread over the accounts, of the table that
+   * an input topic must give, as their instances have to answer.
+   */
+  static void rowsOfInput(Options options) {
+    Map<ByteBuffer, byte[]> rows = new LinkedHashMap<>();
+    long count = options.number("count");
+    for (long i = 0; i < count; i++) {
+      rows.put(ByteBuffer.wrap(Layout.key((int) (i * options.number("keys") / count))), null);
+    }
+    readAll(options, record -> {
+      ByteBuffer key = ByteBuffer.wrap(record.key());
+      if (rows.containsKey(key)) {
+        rows.put(key, Layout.aggregate(rows.get(key), record.value()));
+      }
+    });
+    rows.forEach((key, row) -> System.out.printf(
+        "{\"key\":\"%s\",\"timestamp_ms\":%d,\"value_hex\":\"%s\"}%n",
+        new String(key.array(), StandardCharsets.US_ASCII),
+        Layout.int64(row, Layout.STATE_EVENT_TIME), HexFormat.of().formatHex(row)));
   }
 
   private interface Visitor {
