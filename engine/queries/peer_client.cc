@@ -17,7 +17,8 @@ namespace {
 constexpr HttpTimeouts kPeerTimeouts{.connect_ms = 1'000, .piece_ms = 5'000};
 /// For the reply to a question for changes, beside its own wait.
 constexpr int64_t kWatchSlackMs = 2'000;
-constexpr size_t kIdlePerEndpointMax = 8;
+/// As many as ask at once, see `waiters.cc`: else some questions open and close one of their own.
+constexpr size_t kIdlePerEndpointMax = 16;
 /// Each kept connection takes one of the other instance's places.
 constexpr std::chrono::seconds kIdleMax{30};
 
