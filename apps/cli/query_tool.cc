@@ -44,7 +44,7 @@ Result<client::Answer> ask(const QueryFlags& flags, const std::string& path) {
   return answer;
 }
 
-std::string line_of(const client::StoredRow& row) {
+std::string hex_line(const client::StoredRow& row) {
   const nlohmann::json line{{"key", row.key},
                             {"key_hex", engine::hexadecimal(row.key)},
                             {"value_hex", engine::hexadecimal(row.value)},
@@ -59,7 +59,7 @@ Result<client::JsonPage> scan_page(client::Client& asked, const ScanFlags& flags
   Result<client::RowsPage> page = asked.rows(flags.store, question);
   if (!page.ok()) return page.status();
   client::JsonPage lines{.rows = {}, .next = std::move(page->next)};
-  for (const client::StoredRow& row : page->rows) lines.rows.push_back(line_of(row));
+  for (const client::StoredRow& row : page->rows) lines.rows.push_back(hex_line(row));
   return lines;
 }
 

@@ -16,6 +16,7 @@
 #include "apps/cli/query_tool.h"
 #include "child_update_generated.h"
 #include "crm/account_topology.h"
+#include "crm/signals/signal_topology.h"
 #include "engine/run/row_json.h"
 #include "entitlement_input_generated.h"
 #include "merge_signal_generated.h"
