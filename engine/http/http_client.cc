@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -168,7 +169,7 @@ class HttpClient::Connection {
     parser.header_limit(kAnswerHeadBytesMax);
     // The caller refuses a longer answer by its head.
     parser.body_limit(std::max(request.body_bytes_max, kRefusedBytesMax));
-    if (request.is_stream) parser.body_limit(boost::none);
+    if (request.is_stream) parser.body_limit(std::numeric_limits<uint64_t>::max());
     MILLRACE_RETURN_IF_ERROR(outcome("reading the head", run([&](auto done) {
                                        http::async_read_header(
                                            stream, buffer_, parser,

@@ -434,7 +434,7 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
 
   void on_written(error_code error, bool last) {
     if (error) return;
-    if (last) return close();
+    if (last || is_ending_) return close();
     wait_for_request(shared_.idle_timeout);
   }
 

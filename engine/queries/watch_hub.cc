@@ -106,6 +106,7 @@ WatchHub::Batch WatchHub::next_batch(const std::string& holder, const PeerView* 
                                      Place& begin) const {
   Batch batch;
   batch.question.origin = pollers_.at(holder).origin;
+  batch.edition = edition_;
   batch.is_part = begin.watcher != 0;
   size_t bytes = 0;
   for (auto at = watchers_.lower_bound(begin.watcher); at != watchers_.end(); ++at) {
@@ -135,8 +136,7 @@ void WatchHub::poll(const std::string& holder) {
     const std::shared_ptr<const PeerView> view = directory_.view();
     if (holder.empty()) start_pollers(view.get());
     const Batch batch = next_batch(holder, view.get(), begin);
-    const uint64_t edition = edition_;
-    const auto has_to_look = [&] { return is_stopping_ || edition_ != edition; };
+    const auto has_to_look = [&] { return is_stopping_ || edition_ != batch.edition; };
     if (batch.places.empty()) {
       if (!holder.empty() && steady_clock::now() - used > kIdlePoller) break;
       signal_->changed.wait_for(lock, kWait, has_to_look);
@@ -165,7 +165,6 @@ Result<ChangeReply> WatchHub::ask(const std::string& holder, const Batch& batch)
 Result<ChangeReply> WatchHub::ask_here(const Batch& batch) {
   const auto reply = std::make_shared<std::optional<ChangeReply>>();
   std::unique_lock lock(mutex_);
-  const uint64_t edition = edition_;
   const uint64_t waiting =
       rings_.when(batch.question, steady_clock::now() + (batch.is_part ? kWaitInTurn : kWait),
                   [signal = signal_, reply](ChangeReply came) {
@@ -173,8 +172,8 @@ Result<ChangeReply> WatchHub::ask_here(const Batch& batch) {
                     *reply = std::move(came);
                     signal->changed.notify_all();
                   });
-  signal_->changed.wait(lock,
-                        [&] { return is_stopping_ || edition_ != edition || reply->has_value(); });
+  signal_->changed.wait(
+      lock, [&] { return is_stopping_ || edition_ != batch.edition || reply->has_value(); });
   rings_.cancel(waiting);
   if (reply->has_value()) return *std::move(*reply);
   return rings_.check(batch.question);

@@ -85,6 +85,7 @@ class WatchHub {
   struct Batch {
     ChangeQuestion question;
     std::vector<Place> places;
+    uint64_t edition = 0;  ///< of all ranges
     bool is_part = false;  ///< of a round that did not fit into one question
   };
   /// A change here wakes a poller by it, perhaps when the hub is gone.

@@ -1,6 +1,8 @@
 // Streams of server-sent events over real sockets.
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,7 +14,10 @@
 #include "millrace/engine/query_server.h"
 
 #include "engine/http/event_feed.h"
+#include "engine/http/token_table.h"
+#include "engine/secrets/bearer.h"
 #include "tests/unit/http/raw_client.h"
+#include "tests/unit/temp_directory.h"
 
 namespace millrace::event_streams_test {
 
@@ -95,7 +100,7 @@ TEST_F(EventStreamsTest, SendsEventsInChunksAsTheyCome) {
   EXPECT_EQ(last_event_id_, "seven");
   EXPECT_EQ(client.read_until("\n\n\r\n"), "7\r\n:open\n\n\r\n");
   source_->put("one", "a\nb");
-  EXPECT_EQ(client.read_until("\n\n\r\n"), "28\r\nevent: row\nid: one\ndata: a\ndata: b\n\n\r\n");
+  EXPECT_EQ(client.read_until("\n\n\r\n"), "24\r\nevent: row\nid: one\ndata: a\ndata: b\n\n\r\n");
   source_->put({.event = {}, .is_last = true});
   EXPECT_THAT(client.read_all(), EndsWith("event: end\nid: one\ndata: {}\n\n\r\n0\r\n\r\n"));
 }
@@ -187,6 +192,27 @@ TEST_F(EventStreamsTest, AStopEndsStreamsAndIdleConnections) {
   std::jthread stop([this] { server_->stop(); });
   EXPECT_THAT(stream.read_all(), EndsWith("event: end\nid: first\ndata: {}\n\n\r\n0\r\n\r\n"));
   EXPECT_EQ(idle.read_all(), "");
+}
+
+/// A file of one caller with this token.
+void write_tokens(const std::filesystem::path& file, const std::string& token) {
+  const std::filesystem::path fresh = file.string() + ".new";
+  std::ofstream(fresh) << "reader read saltsalt " << engine::salted_hash("saltsalt", token) << "\n";
+  std::filesystem::permissions(fresh, std::filesystem::perms::owner_read);
+  std::filesystem::rename(fresh, file);
+}
+
+TEST_F(EventStreamsTest, AStreamEndsWhenItsTokenIsWithdrawn) {
+  const TempDirectory directory;
+  const std::filesystem::path file = directory.path() / "tokens";
+  write_tokens(file, "r3ader");
+  auto tokens = engine::TokenTable::follow(file);
+  ASSERT_TRUE(tokens.ok()) << tokens.message();
+  start({.tokens = *tokens, .keep_alive_ms = 20});
+  const RawClient client = ask("GET", "1.1", "Authorization: Bearer r3ader\r\n");
+  EXPECT_THAT(client.read_until(":\n\n"), EndsWith(":\n\n"));
+  write_tokens(file, "another");
+  EXPECT_THAT(client.read_all(), HasSubstr("event: end\nid: first\n"));
 }
 
 TEST_F(EventStreamsTest, APromisedAnswerComesFromAnyThread) {
