@@ -120,8 +120,7 @@ Status scan_index(const IndexFlags& flags, std::ostream& out) {
   uint64_t left = flags.limit == 0 ? UINT64_MAX : flags.limit;
   do {
     question.rows_max = std::min<uint64_t>(left, kPageRows);
-    const Result<client::JsonPage> page =
-        (*opened)->json_rows_by(flags.of, flags.index, question);
+    const Result<client::JsonPage> page = (*opened)->json_rows_by(flags.of, flags.index, question);
     if (!page.ok()) return page.status();
     for (const std::string& line : page->rows) out << line << '\n';
     left -= std::min<uint64_t>(left, page->rows.size());

@@ -54,7 +54,7 @@ HttpAnswer index_page(const Queries& queries, const StoreSpec& store, const Inde
   if (!page->next.empty()) body["next"] = page->next;
   body["positions"] = nlohmann::ordered_json::array();
   for (const StatePosition& position : page->positions) {
-    body["positions"].push_back(position_object(position));
+    body["positions"].emplace_back(position_object(position));
   }
   return {.body = json_text(body)};
 }

@@ -208,8 +208,9 @@ void add_store_changes(QueryServer& server, Engine& engine, const Stores& stores
   std::ranges::move(watch_parameters(), std::back_inserter(parameters));
   HttpRoute route{
       .pattern = "/v1/stores/{store}/changes",
-      .summary = "A row of a store, now and after each change, as server-sent events `row`; its "
-                 "value is null while there is none.",
+      .summary =
+          "A row of a store, now and after each change, as server-sent events `row`; its "
+          "value is null while there is none.",
       .parameters = std::move(parameters),
       .content_type = "text/event-stream",
       .handler = [&engine, stores](const HttpRequest& request) {

@@ -143,7 +143,8 @@ TEST_F(SubscriptionsTest, AnIdContinuesFromItsState) {
   EXPECT_EQ(next(second), "2");
   EventReader third = watch("b", "k1", id);
   EXPECT_EQ(next(third), "2") << "it changed since";
-  EventReader fourth(ports_.at("a"), "/v1/stores/rows/changes?format=hex&key=k1&min_position=" + id, {});
+  EventReader fourth(ports_.at("a"), "/v1/stores/rows/changes?format=hex&key=k1&min_position=" + id,
+                     {});
   EXPECT_EQ(next(fourth), "2");
 }
 

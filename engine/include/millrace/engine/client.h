@@ -76,9 +76,9 @@ struct RowsQuestion {
 };
 
 struct IndexQuestion {
-  std::optional<std::string> value{};  ///< of the index; an integer as decimal digits
-  std::optional<std::string> from{};   ///< instead: the least value
-  std::optional<std::string> to{};     ///< and the value behind the last
+  std::optional<std::string> value{};   ///< of the index; an integer as decimal digits
+  std::optional<std::string> from{};    ///< instead: the least value
+  std::optional<std::string> to{};      ///< and the value behind the last
   std::optional<std::string> prefix{};  ///< instead: how texts begin
   bool is_descending = false;
   size_t rows_max = 100;  ///< of a page, 1,000 at most

@@ -5,8 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cluster.h"
 #include "millrace/operators.h"
+
+#include "tests/unit/engine/cluster.h"
 
 namespace millrace::engine::indexes_test {
 
@@ -29,8 +30,8 @@ class AddedIndexTest : public ::testing::Test {
   /// Value and key of each entry.
   Result<std::map<std::string, int>> entries() {
     std::map<std::string, int> counts;
-    const auto scanned = cluster_["a"].queries().scan(
-        "rows/by-value", {}, [&](TaskId, Bytes entry, const Row& row) {
+    const auto scanned =
+        cluster_["a"].queries().scan("rows/by-value", {}, [&](TaskId, Bytes entry, const Row& row) {
           EXPECT_EQ(read_index_entry(IndexType::kText, entry)->text, row.value.view());
           counts[row.value.to_string()] += 1;
           return true;
