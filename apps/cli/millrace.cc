@@ -45,6 +45,14 @@ struct QuestionFlags {
 };
 
 /// Runs the one of them that the command line names.
+void add_questions(CLI::App& app, QuestionFlags& asked) {
+  add_get(app, asked.get);
+  add_scan(app, asked.scan);
+  add_index(app, asked.index);
+  add_watch(app, asked.watch);
+  add_topology(app, asked.topology);
+}
+
 Status ask(const CLI::App& app, const QuestionFlags& asked) {
   if (app.got_subcommand("get")) return get_path(asked.get, std::cout, std::cerr);
   if (app.got_subcommand("scan")) return scan_store(asked.scan, std::cout);
@@ -362,11 +370,7 @@ int run(int argc, char** argv) {
     commands.push_back({add_mapping_draft(*mapping, *options),
                         [options](Connection& kafka) { return draft(*options, kafka); }});
   }
-  add_get(app, asked.get);
-  add_scan(app, asked.scan);
-  add_index(app, asked.index);
-  add_watch(app, asked.watch);
-  add_topology(app, asked.topology);
+  add_questions(app, asked);
   // Whichever of them runs knows its kafka.* flags; what it takes away is the same for all.
   const std::vector<std::string> given(argv + 1, argv + argc);
   std::vector<std::string> arguments;
