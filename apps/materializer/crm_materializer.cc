@@ -47,6 +47,7 @@ While it runs, it answers over HTTP (see --query.port):
   POST /v1/accounts          up to 1,000 of them: {"ids": [...]}
   GET /v1/accounts?index=I   those that an index finds: by-members, by-territory, by-field.F
   GET /v1/entitlements?index=I   by-feature, by-expiry
+  GET /v1/changes/accounts?index=I   those as a stream, and .../entitlements
   GET /v1/mapping            how the mapping and the records read so far fit
   GET /v1/openapi.json       all paths, with their parameters
   GET /v1/health             state, tasks, lag; 503 while it does not run
@@ -280,44 +281,65 @@ std::vector<IndexedField> indexed_fields(const CrmOptions& options) {
   return fields;
 }
 
-std::vector<HttpParameter> parameters_of(std::vector<std::string> indexes) {
-  std::vector<HttpParameter> parameters{{.name = "index",
-                                         .meaning = "The index.",
-                                         .type = HttpParameter::Type::kChoice,
-                                         .is_required = true,
-                                         .choices = std::move(indexes)}};
-  std::ranges::move(index_parameters(), std::back_inserter(parameters));
-  std::ranges::move(state_parameters(), std::back_inserter(parameters));
-  return parameters;
+using AskIndex = std::function<QueryRouter::Watched(const Queries&, const HttpRequest&)>;
+
+const std::map<unsigned, std::string> kIndexErrors{{409, "The index is being built."},
+                                                   {404, "The job derives no entitlements."}};
+
+/// A page of what `indexes` find, by `/v1/<what>`, and a stream of its changes.
+void add_index_route(QueryServer& server, const Engine& engine, const std::string& what,
+                     const std::vector<HttpParameter>& own, AskIndex ask) {
+  const auto with_own = [&](std::vector<HttpParameter> more, std::vector<HttpParameter> last) {
+    std::vector<HttpParameter> all = own;
+    std::ranges::move(more, std::back_inserter(all));
+    std::ranges::move(last, std::back_inserter(all));
+    return all;
+  };
+  server.route({.pattern = "/v1/" + what,
+                .summary = "A page of " + what + " that an index finds.",
+                .parameters = with_own(index_parameters(), state_parameters()),
+                .errors = kIndexErrors,
+                .handler = [&engine, ask](const HttpRequest& request) {
+                  return engine.router().answer(request, [ask, request](const Queries& all) {
+                    return ask(all, request).answer;
+                  });
+                }});
+  server.route({.pattern = "/v1/changes/" + what,
+                .summary = "The first " + what +
+                           " that an index finds, now and after each "
+                           "change, as server-sent events `" +
+                           what + "`.",
+                .parameters = with_own(watched_index_parameters(), watch_parameters()),
+                .errors = kIndexErrors,
+                .content_type = "text/event-stream",
+                .handler = [&engine, what, ask](const HttpRequest& request) {
+                  return engine.router().watch(request, what, [ask, request](const Queries& all) {
+                    return ask(all, request);
+                  });
+                }});
 }
 
-/// Pages of accounts and entitlements by their indexes.
-void add_index_routes(QueryServer& server, const Engine& engine, std::vector<IndexedField> fields,
-                      Mask mask) {
-  const std::map<unsigned, std::string> errors{{409, "The index is being built."},
-                                               {404, "The job derives no entitlements."}};
-  server.route({.pattern = "/v1/accounts",
-                .summary = "A page of accounts that an index finds.",
-                .parameters = parameters_of(account_indexes(fields)),
-                .errors = errors,
-                .handler = [&engine, fields, mask](const HttpRequest& request) {
-                  return engine.router().answer(request, [=](const Queries& all) {
+HttpParameter index_choice(std::vector<std::string> indexes) {
+  return {.name = "index",
+          .meaning = "The index.",
+          .type = HttpParameter::Type::kChoice,
+          .is_required = true,
+          .choices = std::move(indexes)};
+}
+
+/// Accounts and entitlements by their indexes.
+void add_index_routes(QueryServer& server, const Engine& engine,
+                      const std::vector<IndexedField>& fields, const Mask& mask) {
+  add_index_route(server, engine, "accounts", {index_choice(account_indexes(fields))},
+                  [fields, mask](const Queries& all, const HttpRequest& request) {
                     return accounts_by_index(all, fields, request, *mask);
                   });
-                }});
-  std::vector<HttpParameter> parameters = parameters_of(entitlement_indexes());
-  parameters.push_back({.name = "as_of_ms",
-                        .meaning = "Moment at which they are shown, past or future; else now.",
-                        .type = HttpParameter::Type::kInteger});
-  server.route({.pattern = "/v1/entitlements",
-                .summary = "A page of entitlements that an index finds.",
-                .parameters = std::move(parameters),
-                .errors = errors,
-                .handler = [&engine](const HttpRequest& request) {
-                  return engine.router().answer(request, [request](const Queries& all) {
-                    return entitlements_by_index(all, request);
-                  });
-                }});
+  add_index_route(server, engine, "entitlements",
+                  {index_choice(entitlement_indexes()),
+                   {.name = "as_of_ms",
+                    .meaning = "Moment at which they are shown, past or future; else now.",
+                    .type = HttpParameter::Type::kInteger}},
+                  &entitlements_by_index);
 }
 
 int run(int argc, char** argv) {

@@ -30,17 +30,21 @@ nlohmann::json value_of(const Hit& hit, IndexType type) {
   return type == IndexType::kText ? nlohmann::json(hit.text) : nlohmann::json(hit.number);
 }
 
+std::string line_of(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 /// A page with its hits as JSON, under `name`. A row that is not of its type is an error.
 template <class T>
-HttpAnswer page_answer(const Queries& queries, const IndexName& index, const HttpRequest& request,
-                       const char* name,
-                       const std::function<nlohmann::json(const T& row)>& to_json) {
+QueryRouter::Watched page_answer(const Queries& queries, const IndexName& index,
+                                 const HttpRequest& request, const char* name,
+                                 const std::function<nlohmann::json(const T& row)>& to_json) {
   const Result<IndexPage> page = read_index_page(queries, index, request);
-  if (!page.ok()) return error_answer(page.error());
+  if (!page.ok()) return {error_answer(page.error()), {}};
   nlohmann::json hits = nlohmann::json::array();
   for (const Hit& hit : page->hits) {
     const Status valid = Serde<T>::validate(Bytes(hit.row));
-    if (!valid.ok()) return error_answer(valid.error());
+    if (!valid.ok()) return {error_answer(valid.error()), {}};
     nlohmann::json shown = to_json(*flatbuffers::GetRoot<T>(hit.row.data()));
     shown["value"] = value_of(hit, index.type);
     hits.push_back(std::move(shown));
@@ -49,11 +53,11 @@ HttpAnswer page_answer(const Queries& queries, const IndexName& index, const Htt
   for (const StatePosition& position : page->positions) {
     positions.push_back(nlohmann::json::parse(position_json(position)));
   }
-  const nlohmann::json body{
-      {name, std::move(hits)},
-      {"next", page->next.empty() ? nlohmann::json() : nlohmann::json(page->next)},
-      {"positions", std::move(positions)}};
-  return {.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"};
+  nlohmann::json body{{name, std::move(hits)},
+                      {"next", page->next.empty() ? nlohmann::json() : nlohmann::json(page->next)}};
+  std::string content = line_of(body);
+  body["positions"] = std::move(positions);
+  return {{.body = line_of(body)}, std::move(content)};
 }
 
 nlohmann::json assignment_json(const crm::AccountTerritory& row) {
@@ -92,8 +96,9 @@ std::vector<std::string> entitlement_indexes() {
   return {std::string(crm::kByFeature), std::string(crm::kByExpiry)};
 }
 
-HttpAnswer accounts_by_index(const Queries& queries, const std::vector<IndexedField>& fields,
-                             const HttpRequest& request, const PersonalMask& mask) {
+QueryRouter::Watched accounts_by_index(const Queries& queries,
+                                       const std::vector<IndexedField>& fields,
+                                       const HttpRequest& request, const PersonalMask& mask) {
   const std::string& index = *request.find("index");
   if (index == crm::kByTerritory) {
     return page_answer<crm::AccountTerritory>(
@@ -102,7 +107,9 @@ HttpAnswer accounts_by_index(const Queries& queries, const std::vector<IndexedFi
   }
   const bool sees_personal = request.rights.has(Right::kPersonal);
   const IndexedField* const field = field_of(index, fields);
-  if (field != nullptr && mask.hides(field->name) && !sees_personal) return needs_personal(request);
+  if (field != nullptr && mask.hides(field->name) && !sees_personal) {
+    return {needs_personal(request), {}};
+  }
   const bool is_text = field != nullptr && field->type != crm::FieldType::Integer;
   const PersonalMask* const hidden = sees_personal ? nullptr : &mask;
   return page_answer<crm::AccountState>(
@@ -113,11 +120,11 @@ HttpAnswer accounts_by_index(const Queries& queries, const std::vector<IndexedFi
       [hidden](const crm::AccountState& state) { return state_json(state, hidden); });
 }
 
-HttpAnswer entitlements_by_index(const Queries& queries, const HttpRequest& request) {
+QueryRouter::Watched entitlements_by_index(const Queries& queries, const HttpRequest& request) {
   const std::string& index = *request.find("index");
   const Result<int32_t> derived = queries.partitions_of(crm::kEntitlementStateStore);
   if (!derived.ok() && derived.code() == ErrorCode::kInvalidArgument) {
-    return error_answer(404, "the job derives no entitlements");
+    return {error_answer(404, "the job derives no entitlements"), {}};
   }
   return page_answer<crm::FeatureEntitlement>(
       queries,

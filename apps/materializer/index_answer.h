@@ -5,6 +5,7 @@
 
 #include "millrace/engine/http_route.h"
 #include "millrace/engine/queries.h"
+#include "millrace/engine/query_router.h"
 
 #include "apps/tools/personal_mask.h"
 #include "field_type_generated.h"
@@ -24,12 +25,13 @@ std::vector<std::string> entitlement_indexes();
 /// Answers `GET /v1/accounts?index=…`: a page of accounts that an index finds, as JSON:
 /// `{"accounts": [...], "next": …, "positions": [...]}`. Each has `value`, that of the index, and
 /// its state; by territory its root, and the rules that put it there. 409 while the index is built,
-/// 401 or 403 for an index of a personal field without the right.
-HttpAnswer accounts_by_index(const Queries& queries, const std::vector<IndexedField>& fields,
-                             const HttpRequest& request, const PersonalMask& mask);
+/// 401 or 403 for an index of a personal field without the right. Positions are no content.
+QueryRouter::Watched accounts_by_index(const Queries& queries,
+                                       const std::vector<IndexedField>& fields,
+                                       const HttpRequest& request, const PersonalMask& mask);
 
 /// Answers `GET /v1/entitlements?index=…`: likewise `{"entitlements": [...], …}`. 404 when the job
 /// derives none.
-HttpAnswer entitlements_by_index(const Queries& queries, const HttpRequest& request);
+QueryRouter::Watched entitlements_by_index(const Queries& queries, const HttpRequest& request);
 
 }  // namespace millrace::apps

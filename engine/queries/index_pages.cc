@@ -109,6 +109,12 @@ std::vector<HttpParameter> index_parameters() {
            .pattern = "^([0-9]+\\.([0-9a-f]{2})*)?$"}};
 }
 
+std::vector<HttpParameter> watched_index_parameters() {
+  std::vector<HttpParameter> parameters = index_parameters();
+  std::erase_if(parameters, [](const HttpParameter& each) { return each.name == "page"; });
+  return parameters;
+}
+
 Result<IndexPage> read_index_page(const Queries& queries, const IndexName& name,
                                   const HttpRequest& request) {
   PageQuestion question{.store = index_store_name(name.store, name.index)};

@@ -162,6 +162,10 @@ Status RoutedQueries::prepare(TaskId task) const {
 
 void RoutedQueries::note_read(WatchedRange rows) const {
   if (!may_wait_) return;
+  // An index changes with the rows of its store.
+  if (const size_t slash = rows.store.find('/'); slash != std::string::npos) {
+    rows = {.task = rows.task, .store = rows.store.substr(0, slash), .from = {}, .to = {}};
+  }
   const bool is_known = std::ranges::find(notes_->reads, rows) != notes_->reads.end();
   if (!is_known) notes_->reads.push_back(std::move(rows));
 }

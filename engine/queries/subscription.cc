@@ -16,6 +16,9 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kComposeMax{3'000};
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLastPause{2'000};
+/// A long answer over rows that change all the time must not keep a thread busy: after it was
+/// composed, the subscription rests for so many times as long.
+constexpr int kRestFactor = 4;
 
 }  // namespace
 
@@ -56,7 +59,14 @@ void Subscription::start(std::function<void()> wake) {
 HttpEventSource::Made Subscription::make() {
   if (hub_.is_over()) return {.event = {}, .is_last = true};
   if (first_) return take(*std::exchange(first_, std::nullopt));
-  Composed composed = compose(steady_clock::now() + kComposeMax, {});
+  const steady_clock::time_point now = steady_clock::now();
+  if (now < rest_until_) {
+    return {.event = {},
+            .again_in = std::chrono::ceil<std::chrono::milliseconds>(rest_until_ - now)};
+  }
+  Composed composed = compose(now + kComposeMax, {});
+  const steady_clock::time_point end = steady_clock::now();
+  rest_until_ = end + std::min<steady_clock::duration>(kRestFactor * (end - now), kLastPause);
   const bool is_shown = composed.answer.status == 200 || composed.answer.status == 404;
   if (!is_shown || is_older(composed)) return try_again();
   return take(std::move(composed));

@@ -57,6 +57,7 @@ class Subscription final : public HttpEventSource {
   std::string mark_;                      ///< of the last event; empty: there was none
   std::map<TaskId, NextOffsets> states_;  ///< that it came from
   std::chrono::milliseconds pause_;       ///< before the next attempt after a failure
+  std::chrono::steady_clock::time_point rest_until_{};
 };
 
 }  // namespace millrace::engine

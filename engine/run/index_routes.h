@@ -6,8 +6,8 @@
 
 namespace millrace::engine {
 
-/// Adds the path that reads stores by their indexes, if the topology has any. `engine` must outlive
-/// the running server.
+/// Adds the paths that read stores by their indexes and follow them, if the topology has any.
+/// `engine` must outlive the running server.
 void add_index_routes(QueryServer& server, Engine& engine, const Topology& topology);
 
 }  // namespace millrace::engine

@@ -28,7 +28,9 @@ CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conform
 # They would end the test's own program or its work.
 EXCLUDED = ["/v1/drain", "/v1/pause"]
 # Answers without an end; a tool would wait for it.
-STREAMS = ["/v1/accounts/{id}/changes", "/v1/stores/{store}/changes"]
+STREAMS = ["/v1/accounts/{id}/changes", "/v1/stores/{store}/changes",
+           "/v1/stores/{store}/indexes/{index}/changes", "/v1/changes/accounts",
+           "/v1/changes/entitlements"]
 PIP_TIMEOUT_S = 300
 REQUESTS_TIMEOUT_S = 240
 

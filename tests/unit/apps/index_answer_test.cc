@@ -85,7 +85,8 @@ class IndexAnswerTest : public ::testing::Test {
   }
   HttpAnswer ask(std::map<std::string, std::string> parameters, Rights rights = {Right::kRead}) {
     return accounts_by_index(queries_, fields_,
-                             {.parameters = std::move(parameters), .rights = rights}, mask_);
+                             {.parameters = std::move(parameters), .rights = rights}, mask_)
+        .answer;
   }
   json accounts(std::map<std::string, std::string> parameters, Rights rights = {Right::kRead}) {
     const HttpAnswer answer = ask(std::move(parameters), rights);
@@ -161,7 +162,8 @@ TEST_F(IndexAnswerTest, FindsEntitlementsThatExpire) {
                std::string(Flat<crm::FeatureEntitlement>(row).bytes()));
   const auto ask_for = [&](std::map<std::string, std::string> parameters) {
     return entitlements_by_index(queries_,
-                                 {.parameters = std::move(parameters), .rights = {Right::kRead}});
+                                 {.parameters = std::move(parameters), .rights = {Right::kRead}})
+        .answer;
   };
   const HttpAnswer answer =
       ask_for({{"index", "by-expiry"}, {"from", "40"}, {"to", "60"}, {"as_of_ms", "45"}});

@@ -9,6 +9,7 @@
 #include "millrace/engine/client.h"
 #include "millrace/operators.h"
 
+#include "tests/unit/queries/event_reader.h"
 #include "tests/unit/queries/served_cluster.h"
 
 namespace millrace::engine::index_routes_test {
@@ -126,9 +127,33 @@ TEST_F(IndexRoutesTest, FollowsChangesAndPositions) {
   EXPECT_THAT(keys("b", "by-number?value=-9&min_position=" + reply.position), IsEmpty());
 }
 
+TEST_F(IndexRoutesTest, StreamsTheRowsOfAValueWheneverTheyChange) {
+  start_all();
+  EventReader reader(ports_.at("c"), "/v1/stores/rows/indexes/by-number/changes?from=900", {});
+  const auto next_keys = [&] {
+    std::vector<std::string> found;
+    const std::optional<EventReader::Event> event = reader.next();
+    if (!event || event->name != "rows") return std::vector<std::string>{"no event"};
+    for (const Json& row : Json::parse(event->data)["rows"]) found.push_back(row["key"]);
+    return found;
+  };
+  EXPECT_THAT(next_keys(), IsEmpty());
+  cluster_.pipe("left", key_of(3), "amber/950");
+  settle();
+  EXPECT_THAT(next_keys(), ElementsAre(key_of(3)));
+  cluster_.pipe("left", key_of(4), "amber/5");  // not among them: no event
+  cluster_.pipe("left", key_of(5), "amber/940");
+  settle();
+  EXPECT_THAT(next_keys(), ElementsAre(key_of(5), key_of(3)));
+  cluster_.pipe("left", key_of(3), "amber/7");
+  settle();
+  EXPECT_THAT(next_keys(), ElementsAre(key_of(5)));
+}
+
 TEST_F(IndexRoutesTest, RefusesWhatItDoesNotHave) {
   start_all();
   EXPECT_EQ(fetch("a", "/v1/stores/rows/indexes/by-size").status, 404);
+  EXPECT_EQ(fetch("a", "/v1/stores/rows/indexes/by-size/changes").status, 404);
   EXPECT_EQ(fetch("a", "/v1/stores/other/indexes/by-name").status, 400);
   EXPECT_EQ(fetch("a", "/v1/stores/rows/indexes/by-number?value=x").status, 400);
   EXPECT_EQ(fetch("a", "/v1/stores/rows/indexes/by-name?value=x&prefix=x").status, 400);

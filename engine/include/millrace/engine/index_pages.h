@@ -35,6 +35,8 @@ struct IndexPage {
 
 /// `value`, or `from` and `to`, or `prefix`; `order`, `limit` and `page`.
 std::vector<HttpParameter> index_parameters();
+/// The same for who follows the first page of a question: without `page`.
+std::vector<HttpParameter> watched_index_parameters();
 
 /// Reads the page that the parameters ask for; holds at most `limit` rows of each task. Each page
 /// is of the state at its own time, and survives rebalances. Errors: as `Queries`;
