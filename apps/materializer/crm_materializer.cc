@@ -248,6 +248,7 @@ void add_account_routes(QueryServer& server, const Engine& engine, const std::st
                                      "maxItems": 1000, "items": {"type": "string"}}},
                                    "additionalProperties": false})",
                 .body_bytes_max = kBatchBytesMax,
+                .is_scan = true,
                 .handler = [&engine, view_of](const HttpRequest& request) {
                   return engine.router().answer(
                       request, [view = view_of(request), body = request.body](const Queries& all) {
@@ -299,6 +300,7 @@ void add_index_route(QueryServer& server, const Engine& engine, const std::strin
                 .summary = "A page of " + what + " that an index finds.",
                 .parameters = with_own(index_parameters(), state_parameters()),
                 .errors = kIndexErrors,
+                .is_scan = true,
                 .handler = [&engine, ask](const HttpRequest& request) {
                   return engine.router().answer(request, [ask, request](const Queries& all) {
                     return ask(all, request).answer;

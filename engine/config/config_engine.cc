@@ -221,6 +221,10 @@ void add_queries(ConfigTable& table, EngineOptions& options) {
                     {1, 65'536}, "The same from one address, or one IPv6 network of 64 bits.");
   table.add_integer("query.subscriptions.max", options.query_subscriptions_max, {0, 65'536},
                     "Streams of events that are open at a time; others get a 503.");
+  table.add_integer(
+      "query.scans.max", options.query_scans_max, {1, 65'536},
+      "Answers of many rows (pages, batches) at a time, from the request until the "
+      "caller has taken them; others get a 503. It bounds their memory: 16 MiB each.");
   table.add_path("query.tls.certificate.file", options.query_tls_certificate_file,
                  "PEM file with the query server's certificate and those of the authorities up to "
                  "a root. With it the server speaks HTTPS only. Read again when it changes. Empty: "

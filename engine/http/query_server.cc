@@ -157,7 +157,7 @@ struct QueryServer::Impl {
 
   const QueryServerOptions options;
   std::shared_ptr<engine::TlsSettings> tls;  ///< null: connections are in the clear
-  engine::RouteTable routes;
+  engine::RouteTable routes{options.scans_max};
   const engine::AllowedHosts hosts;
   std::string document;
   engine::Admission admission;  // outlives the sessions that `context` holds, as these do

@@ -87,6 +87,7 @@ RouteMatch RouteTable::find(HttpMethod method, std::string_view target) const {
     }
     if (fit == Fit::kYes && entry.route.method == method) {
       match.route = &entry.route;
+      match.scans = &scans_;
       return match;
     }
     is_of_another_method |= fit == Fit::kYes;
@@ -126,7 +127,21 @@ HttpAnswer answer_of(const RouteMatch& match, HttpRequest request, bool has_toke
   if (const std::string fault = read_parameters(route, match.query, request); !fault.empty()) {
     return error_answer(400, fault);
   }
-  return answer_or_error(route, [&] { return route.handler(request); });
+  if (!route.is_scan) return answer_or_error(route, [&] { return route.handler(request); });
+  std::shared_ptr<void> place = match.scans->enter();
+  if (place == nullptr) {
+    return error_answer(503, "all scans that may run at a time do so (query.scans.max)");
+  }
+  HttpAnswer answer = answer_or_error(route, [&] { return route.handler(request); });
+  if (answer.later) {
+    answer.later = [later = std::move(answer.later), place] {
+      HttpAnswer made = later();
+      made.held = place;
+      return made;
+    };
+  }
+  answer.held = std::move(place);
+  return answer;
 }
 
 HttpAnswer answer_or_error(const HttpRoute& route, const std::function<HttpAnswer()>& make) {

@@ -8,6 +8,8 @@
 
 #include "millrace/engine/http_route.h"
 
+#include "engine/http/turnstile.h"
+
 namespace millrace::engine {
 
 /// A request's target, and the route for it.
@@ -16,12 +18,16 @@ struct RouteMatch {
   std::vector<std::string> arguments{};
   std::string_view query{};  ///< of the target, as it came
   HttpAnswer refusal{};      ///< 400, 404 or 405
+  const Turnstile* scans = nullptr;
 };
 
 /// The routes of a server. No regular expressions: their time and stack grow with input from
 /// outside.
 class RouteTable {
  public:
+  /// `scans_max`: answers of routes that scan, from their request until they are sent.
+  explicit RouteTable(int scans_max = 16) : scans_(scans_max) {}
+
   /// REQUIRES: the pattern begins with '/', has a handler, and a parameter for each `{…}`, in
   /// order.
   void add(HttpRoute route);
@@ -37,13 +43,15 @@ class RouteTable {
     std::vector<std::string> segments;  ///< empty: any
   };
   std::deque<Entry> entries_;  ///< a deque: matches point into it
+  const Turnstile scans_;
 };
 
 /// Whether a caller with these rights may ask.
 bool is_open_to(const HttpRoute& route, Rights rights);
 
 /// Runs the handler of `match` for a request of a caller with `request.rights`, after it has
-/// checked these and the parameters; 400, 401, 403 and 500 included. REQUIRES: there is a route.
+/// checked these and the parameters; 400, 401, 403, 500 and 503 included. REQUIRES: there is a
+/// route.
 HttpAnswer answer_of(const RouteMatch& match, HttpRequest request, bool has_token);
 
 /// The answer that `make` gives; a 500 when it throws.

@@ -371,10 +371,9 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
     if (answer.file != nullptr) response_.content_length(answer.file->size());
     if (is_head) response_.body().clear();
     expire_after(shared_.answer_timeout);
-    http::async_write(stream_, response_,
-                      [self = this->shared_from_this(), last](error_code error, size_t) {
-                        self->on_written(error, last);
-                      });
+    auto sent = [self = this->shared_from_this(), last, held = std::move(answer.held)](
+                    error_code error, size_t) { self->on_written(error, last); };
+    http::async_write(stream_, response_, std::move(sent));
   }
 
   /// Compresses a long answer for a caller who takes that; the proof for another instance is over

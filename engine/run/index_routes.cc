@@ -106,6 +106,7 @@ void add_page(QueryServer& server, Engine& engine, const IndexedStores& stores) 
                 .summary = "A page of the rows that an index of a store finds, from all instances.",
                 .parameters = std::move(parameters),
                 .errors = kErrors,
+                .is_scan = true,
                 .handler = [&engine, stores](const HttpRequest& request) {
                   Asked asked = index_asked(stores, request);
                   if (!asked.make) return std::move(asked.refusal);

@@ -26,6 +26,7 @@ QueryServerOptions server_options(const EngineOptions& options) {
                             .connections_max = options.query_connections_max,
                             .connections_per_address_max = options.query_connections_per_address,
                             .streams_max = options.query_subscriptions_max,
+                            .scans_max = options.query_scans_max,
                             .title = options.application_id};
   for (const std::string_view name : split_at(options.query_allowed_hosts, ',')) {
     if (!name.empty()) served.allowed_hosts.emplace_back(name);

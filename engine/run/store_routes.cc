@@ -271,6 +271,7 @@ void add_store_pages(QueryServer& server, Engine& engine, const Stores& stores) 
       .pattern = "/v1/stores/{store}/rows",
       .summary = "A page of a store's rows or timers, as JSON or bytes, from all instances.",
       .parameters = page_parameters(*stores),
+      .is_scan = true,
       .handler = [&engine, stores](const HttpRequest& request) {
         std::optional<RowsAsked> asked = rows_asked(stores, request);
         if (!asked) return raw_only(request);

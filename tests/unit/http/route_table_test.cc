@@ -122,6 +122,39 @@ TEST_F(RouteTableTest, AnExceptionIsA500WithoutItsText) {
   EXPECT_THAT(answer.body, Not(HasSubstr("secret")));
 }
 
+TEST(Scans, AreAnsweredAFewAtATimeUntilTheirAnswersAreSent) {
+  RouteTable table(1);
+  const auto scan = [] { return HttpAnswer{.body = "rows"}; };
+  table.add({.pattern = "/v1/rows",
+             .right = Right::kNone,
+             .is_scan = true,
+             .handler = [&](const HttpRequest&) { return scan(); }});
+  table.add({.pattern = "/v1/far",
+             .right = Right::kNone,
+             .is_scan = true,
+             .handler = [&](const HttpRequest&) { return HttpAnswer{.later = scan}; }});
+  const auto ask = [&](std::string_view path) {
+    return answer_of(table.find(HttpMethod::kGet, path), HttpRequest(), false);
+  };
+  {
+    const HttpAnswer first = ask("/v1/rows");
+    EXPECT_EQ(first.body, "rows");
+    const HttpAnswer second = ask("/v1/far");
+    EXPECT_EQ(second.status, 503U);
+    EXPECT_THAT(second.body, HasSubstr("query.scans.max"));
+  }
+  std::optional<HttpAnswer> made;
+  {
+    const HttpAnswer later = ask("/v1/far");
+    ASSERT_TRUE(later.later);
+    made = later.later();
+  }
+  EXPECT_EQ(made->body, "rows");
+  EXPECT_EQ(ask("/v1/rows").status, 503U);
+  made.reset();
+  EXPECT_EQ(ask("/v1/rows").status, 200U);
+}
+
 TEST(ErrorAnswer, IsJsonWhateverTheBytes) {
   EXPECT_EQ(error_answer(404, "a\"b\xff").body, "{\"error\":\"a\\\"b\xef\xbf\xbd\"}\n");
   EXPECT_EQ(error_answer(Error{ErrorCode::kRetriable, "x"}).status, 503U);

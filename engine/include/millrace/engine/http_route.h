@@ -114,6 +114,8 @@ struct HttpAnswer {
   std::shared_ptr<const engine::File> file{};
   /// Instead of `body`: events as they come, until the caller goes, or the server stops.
   std::shared_ptr<HttpEventSource> events{};
+  /// Kept until the answer was sent.
+  std::shared_ptr<void> held{};
   /// Instead of the rest: makes the answer on a thread that may wait for others.
   std::function<HttpAnswer()> later{};
   /// Instead of the rest: takes a function that it calls once with the answer, from any thread, at
@@ -161,6 +163,8 @@ struct HttpRoute {
   std::string body_meaning{};  ///< what a body holds, JSON; empty: the route takes none
   std::string body_schema{};   ///< JSON Schema of a body; empty: any object
   size_t body_bytes_max = 0;
+  /// Reads many rows: the server answers so many of these at a time, and 503 to others.
+  bool is_scan = false;
   bool is_vital = false;  ///< answered also when the server has no connection left for others
   /// Runs on the server's threads and must not wait for anybody there, see `HttpAnswer::later`; an
   /// exception gives a 500.

@@ -83,6 +83,7 @@ struct EngineOptions {
   int query_connections_max = 512;
   int query_connections_per_address = 256;
   int query_subscriptions_max = 256;
+  int query_scans_max = 16;
   std::filesystem::path query_tls_certificate_file;  ///< empty: connections are in the clear
   std::filesystem::path query_tls_key_file;
   std::filesystem::path query_tls_authority_file;  ///< of other instances; empty: the system's

@@ -41,6 +41,7 @@ struct QueryServerOptions {
   int connections_max = 512;
   int connections_per_address_max = 256;
   int streams_max = 256;                ///< of events; others get a 503
+  int scans_max = 16;                   ///< answers of many rows, until they are sent
   int64_t idle_timeout_ms = 60'000;     ///< until the next request of a connection begins
   int64_t request_timeout_ms = 10'000;  ///< for a request to arrive, once it has begun
   int64_t answer_timeout_ms = 10'000;   ///< for an answer (of a file: 64 KiB) to be taken
