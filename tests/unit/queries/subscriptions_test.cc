@@ -72,9 +72,12 @@ TEST_F(SubscriptionsTest, ChangesArriveWhicheverInstanceHasTheRow) {
     for (EventReader& reader : readers) EXPECT_EQ(next(reader), "1");
     write("k8");
     settle();
-    write(key);
-    settle();
-    for (EventReader& reader : readers) EXPECT_EQ(next(reader), "2") << "of " << key;
+    // The first one may come because nobody knew yet whether the row had changed.
+    for (const char* count : {"2", "3", "4"}) {
+      write(key);
+      settle();
+      for (EventReader& reader : readers) EXPECT_EQ(next(reader), count) << "of " << key;
+    }
   }
 }
 
