@@ -14,6 +14,8 @@ readonly TOPIC_TIMEOUT_S=120
 readonly READ_TIMEOUT_S=600
 # The heap and its young part are what the peer runs best with; see README.md.
 readonly PEER_JVM=(-Xms1g -Xmx1g -Xmn700m -XX:+UseParallelGC)
+# Half of 1 M rows in the record cache: with 1 GB, the old generation is always full.
+readonly PEER_QUERY_JVM=(-Xms2g -Xmx2g -Xmn1g -XX:+UseParallelGC)
 readonly TOOL_JVM=(-Xmx1g -XX:+UseSerialGC)
 
 # shellcheck source=bench/compare/aggregate.sh
@@ -93,7 +95,10 @@ die() {
 # Sets peer_command to the peer's program in this mode.
 set_peer_command() {
   local -a jvm=("${TOOL_JVM[@]}")
-  case $1 in run | restore | failover | query) jvm=("${PEER_JVM[@]}") ;; esac
+  case $1 in
+    run | restore | failover) jvm=("${PEER_JVM[@]}") ;;
+    query) jvm=("${PEER_QUERY_JVM[@]}") ;;
+  esac
   # Few arenas: RocksDB's allocations from many threads would spread over one each.
   peer_command=(
     env MALLOC_ARENA_MAX=2 java "${jvm[@]}" -Dorg.slf4j.simpleLogger.defaultLogLevel=error
