@@ -186,6 +186,11 @@ measure_idle() {
 # One after the other, pages whose rows both instances have.
 measure_page() {
   local engine=$1 turn=$2 figures
+  curl -sf "http://127.0.0.1:${ports[0]}/v1/stores/totals/rows?limit=$PAGE_ROWS" |
+    jq -e --argjson rows "$PAGE_ROWS" --argjson tasks "$PARTITIONS" '[.rows[].key] == (
+      [.rows[].key] | sort) and (.rows | length) == $rows and
+      ([.rows[].task] | unique | length) == $tasks' >/dev/null ||
+    die "$engine: a page has other than $PAGE_ROWS rows in order, of all tasks"
   shuf -n "$PAGE_PATHS" "$work/paths-all" |
     sed "s|?key=\(.*\)|/rows?limit=$PAGE_ROWS\&from=\1|" >"$work/paths-of-pages"
   rm -f "$work"/answers-*
