@@ -134,7 +134,8 @@ TEST_F(IndexRoutesTest, StreamsTheRowsOfAValueWheneverTheyChange) {
     std::vector<std::string> found;
     const std::optional<EventReader::Event> event = reader.next();
     if (!event || event->name != "rows") return std::vector<std::string>{"no event"};
-    for (const Json& row : Json::parse(event->data)["rows"]) found.push_back(row["key"]);
+    const Json body = Json::parse(event->data);
+    for (const Json& row : body["rows"]) found.push_back(row["key"]);
     return found;
   };
   EXPECT_THAT(next_keys(), IsEmpty());
