@@ -283,7 +283,7 @@ Result<bool> RocksDbBackend::build_indexes() {
   }
   MILLRACE_RETURN_IF_ERROR(status);
   batch.Put(database_key(kMetaStore, std::string(kIndexKeyPrefix) + index->changes.name()),
-            encode_built(next));
+            encode_built(index->changes.type(), next));
   MILLRACE_RETURN_IF_ERROR(write(batch));
   index->built = std::move(next);
   index->show(index->built.up_to ? percent_before(index->store, Bytes(*index->built.up_to)) : 0);

@@ -196,14 +196,16 @@ void RocksDbBackend::assign_numbers(std::span<const StoreSpec> stores) {
   stored_meta_.clear();
 }
 
-// An index of a store whose rows are new, too, has nothing to build.
+// An index of a store whose rows are new, too, has nothing to build. One whose type has changed
+// starts over.
 void RocksDbBackend::assign_index_numbers(std::map<std::string, StoreNumber, std::less<>>& known,
                                           StoreNumber newest) {
   for (RocksDbIndex& index : indexes_.all()) {
     const std::string& name = index.changes.name();
     const bool has_rows = !new_meta_.contains(std::string(kStoreKeyPrefix) + names_[index.store]);
     const std::string state_key = std::string(kIndexKeyPrefix) + name;
-    const std::optional<IndexBuilt> built = decode_built(text_of(stored_meta_, state_key));
+    const std::optional<IndexBuilt> built =
+        decode_built(index.changes.type(), text_of(stored_meta_, state_key));
     const auto found = known.find(name);
     if (has_rows && built && found != known.end()) {
       index.number = found->second;
@@ -214,7 +216,7 @@ void RocksDbBackend::assign_index_numbers(std::map<std::string, StoreNumber, std
       index.number = ++newest;
       index.built.is_complete = !has_rows;
       new_meta_.emplace(std::string(kStoreKeyPrefix) + name, encode_number(newest));
-      new_meta_.emplace(state_key, encode_built(index.built));
+      new_meta_.emplace(state_key, encode_built(index.changes.type(), index.built));
     }
     index.show(0);
   }

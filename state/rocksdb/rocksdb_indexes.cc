@@ -11,17 +11,24 @@ constexpr char kUnfinished = 0;
 constexpr char kUpTo = '+';
 constexpr size_t kUnfinishedBytes = 1 + sizeof(uint64_t);
 
+char letter_of(IndexType type) {
+  return type == IndexType::kText ? 't' : 'i';
+}
+
 }  // namespace
 
-std::string encode_built(const IndexBuilt& built) {
-  if (built.is_complete) return {kComplete};
-  std::string bytes(1, kUnfinished);
+std::string encode_built(IndexType type, const IndexBuilt& built) {
+  std::string bytes(1, letter_of(type));
+  if (built.is_complete) return bytes + kComplete;
+  bytes += kUnfinished;
   bytes.append(reinterpret_cast<const char*>(&built.rows), sizeof built.rows);
   if (built.up_to) bytes += kUpTo + *built.up_to;
   return bytes;
 }
 
-std::optional<IndexBuilt> decode_built(std::string_view bytes) {
+std::optional<IndexBuilt> decode_built(IndexType type, std::string_view bytes) {
+  if (bytes.empty() || bytes.front() != letter_of(type)) return std::nullopt;
+  bytes.remove_prefix(1);
   if (bytes == std::string_view(&kComplete, 1)) return IndexBuilt();
   if (bytes.size() < kUnfinishedBytes || bytes.front() != kUnfinished) return std::nullopt;
   IndexBuilt built{.is_complete = false};

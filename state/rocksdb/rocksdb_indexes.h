@@ -23,9 +23,9 @@ struct IndexBuilt {
   std::optional<std::string> up_to{};  ///< key of the last of them
 };
 /// As `kIndexKeyPrefix` describes.
-std::string encode_built(const IndexBuilt& built);
-/// Null when the bytes are not of that form.
-std::optional<IndexBuilt> decode_built(std::string_view bytes);
+std::string encode_built(IndexType type, const IndexBuilt& built);
+/// Null when the bytes are not of that form, or of an index of another type.
+std::optional<IndexBuilt> decode_built(IndexType type, std::string_view bytes);
 
 /// An index in a database: its entries lie there like the rows of a store.
 struct RocksDbIndex {

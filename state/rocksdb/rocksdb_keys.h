@@ -18,8 +18,9 @@
 ///   u16 0 | "incarnation"        text, see `TaskStateOptions`
 ///   u16 0 | "positions"          see positions.h
 ///   u16 0 | "store/" | name      u16 big-endian: the store's number, from 1
-///   u16 0 | "index/" | name      u8 1: complete; else u8 0 | u64 little-endian rows | then nothing
-///                                or '+' | key of the row up to which it is built
+///   u16 0 | "index/" | name      't' or 'i', its type | u8 1: complete; else u8 0 | u64
+///                                little-endian rows | then nothing, or '+' | key of the row up to
+///                                which it is built
 ///   u16 number | key             i64 little-endian timestamp_ms | value
 ///
 /// The leading u16 is big-endian, so a store's rows lie together in the order of their keys. An

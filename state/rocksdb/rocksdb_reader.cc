@@ -1,5 +1,6 @@
 #include "state/rocksdb/rocksdb_reader.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -106,20 +107,17 @@ class RocksDbIndexReader::Lookup {
     options_.snapshot = snapshot;
   }
 
-  bool is_full() const { return entries_.size() == kEntriesMax; }
-  /// Error: `kStoreIo`: the key is of no entry.
-  Status add(Bytes entry) {
+  size_t size() const { return entries_.size(); }
+  /// Leaves out bytes that are no entry.
+  void add(Bytes entry) {
     const std::optional<IndexEntry> parts = read_index_entry(reader_.place_.type, entry);
-    if (!parts) {
-      return reader_.database_->failure("scanning",
-                                        rocksdb::Status::Corruption("not an entry of an index"));
-    }
+    if (!parts) return;
     row_keys_.push_back(database_key(reader_.place_.rows, parts->row_key));
     entries_.push_back(entry.to_string());
-    return {};
   }
-  /// Visits the rows of all entries that were added, and forgets them.
-  Status visit(const std::function<bool(Bytes key, Row row)>& visit, bool& wants_more) {
+  /// Visits the rows of all entries that were added, and forgets them; lowers `left` for each.
+  Status visit(const std::function<bool(Bytes key, Row row)>& visit, bool& wants_more,
+               size_t& left) {
     const size_t count = entries_.size();
     std::vector<rocksdb::Slice> keys(row_keys_.begin(), row_keys_.end());
     std::vector<rocksdb::PinnableSlice> values(count);
@@ -136,6 +134,7 @@ class RocksDbIndexReader::Lookup {
       }
       row.value = aligned_.copy(row.value);
       wants_more = visit(entries_[i], row);
+      --left;
     }
     entries_.clear();
     row_keys_.clear();
@@ -172,10 +171,9 @@ Status RocksDbIndexReader::scan(const RowRange& range,
   bool wants_more = true;
   size_t left = range.rows_max;
   while (wants_more && left > 0 && entries.valid()) {
-    for (; left > 0 && entries.valid() && !lookup.is_full(); entries.next(), --left) {
-      MILLRACE_RETURN_IF_ERROR(lookup.add(entries.key()));
-    }
-    MILLRACE_RETURN_IF_ERROR(lookup.visit(visit, wants_more));
+    const size_t wanted = std::min(left, Lookup::kEntriesMax);
+    for (; entries.valid() && lookup.size() < wanted; entries.next()) lookup.add(entries.key());
+    MILLRACE_RETURN_IF_ERROR(lookup.visit(visit, wants_more, left));
   }
   return status;
 }
