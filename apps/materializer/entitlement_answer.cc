@@ -33,6 +33,7 @@ Moment moment_of(const crm::FeatureEntitlement& entitlement, std::optional<int64
     return {entitlement.as_of_ms(), entitlement.current(), known(entitlement.next_change_ms())};
   }
   Moment moment{.ms = *as_of_ms};
+  if (entitlement.segments() == nullptr) return moment;
   for (const crm::EntitlementSegment* segment : *entitlement.segments()) {
     const auto from_ms = known(segment->from_ms());
     const auto to_ms = known(segment->to_ms());

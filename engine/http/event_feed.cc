@@ -109,6 +109,8 @@ void EventFeed::take(const HttpEventSource::Made& made) {
   if (state_ != State::kMaking) return;  // it ended meanwhile
   state_ = State::kIdle;
   again_in_ = made.again_in;
+  // The rights with which it was made may be gone.
+  if (!wire_.is_allowed()) return send_last("end");
   if (made.event) return send_event(*made.event, made.is_last);
   if (made.is_last) return send_last("end");
   advance();

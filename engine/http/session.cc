@@ -293,11 +293,12 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
     answer.content_type = kEventStream;
     set_head(head_, answer, true);
     head_.chunked(is_chunked_);
-    feed_ = std::make_unique<EventFeed>(*this, shared_.stream_waiters, std::move(answer.events),
-                                        shared_.event_limits);
-    write_head([self = this->shared_from_this()] {
+    write_head([self = this->shared_from_this(), source = std::move(answer.events)] {
+      const SessionShared& shared = self->shared_;
       self->tcp().expires_never();
       self->watch_caller();
+      self->feed_ =
+          std::make_unique<EventFeed>(*self, shared.stream_waiters, source, shared.event_limits);
       self->is_ending_ ? self->feed_->end() : self->feed_->start();
     });
   }

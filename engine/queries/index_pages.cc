@@ -14,6 +14,8 @@ namespace {
 using engine::PageQuestion;
 
 constexpr int64_t kHitsMax = 1'000;
+/// Each of many streams composes its page again whenever the store has changed.
+constexpr int64_t kWatchedHitsMax = 100;
 /// The last key of a page is in the token of the next one, in a request's head.
 constexpr size_t kPageTokenLengthMax = 12'000;
 
@@ -112,6 +114,9 @@ std::vector<HttpParameter> index_parameters() {
 std::vector<HttpParameter> watched_index_parameters() {
   std::vector<HttpParameter> parameters = index_parameters();
   std::erase_if(parameters, [](const HttpParameter& each) { return each.name == "page"; });
+  for (HttpParameter& each : parameters) {
+    if (each.name == "limit") each.max = kWatchedHitsMax;
+  }
   return parameters;
 }
 

@@ -161,7 +161,7 @@ Status RoutedQueries::prepare(TaskId task) const {
 }
 
 void RoutedQueries::note_read(WatchedRange rows) const {
-  if (!may_wait_) return;
+  if (!asking_.notes_reads) return;
   // An index changes with the rows of its store.
   if (const size_t slash = rows.store.find('/'); slash != std::string::npos) {
     rows = {.task = rows.task, .store = rows.store.substr(0, slash), .from = {}, .to = {}};

@@ -28,6 +28,7 @@ struct Asking {
   StandbyBounds bounds;
   std::chrono::steady_clock::time_point deadline;
   NextOffsets min_position{};  ///< which every state that answers has to include
+  bool notes_reads = false;    ///< for `RoutedQueries::reads`
 };
 
 /// Where partitions end, by asking Kafka. Thread-safe.

@@ -19,6 +19,8 @@ constexpr std::chrono::milliseconds kLastPause{2'000};
 /// A long answer over rows that change all the time must not keep a thread busy: after it was
 /// composed, the subscription rests for so many times as long.
 constexpr int kRestFactor = 4;
+/// About ten seconds with the pauses between.
+constexpr int kOlderStatesMax = 8;
 
 }  // namespace
 
@@ -38,8 +40,12 @@ HttpAnswer Subscription::open(steady_clock::time_point deadline) {
 
 Subscription::Composed Subscription::compose(steady_clock::time_point deadline,
                                              NextOffsets min_position) const {
-  const RoutedQueries queries(
-      reach_, {.bounds = {}, .deadline = deadline, .min_position = std::move(min_position)}, true);
+  const RoutedQueries queries(reach_,
+                              {.bounds = {},
+                               .deadline = deadline,
+                               .min_position = std::move(min_position),
+                               .notes_reads = true},
+                              true);
   QueryRouter::Watched watched = wanted_.make(queries);
   Composed composed{.answer = std::move(watched.answer),
                     .position = position_token(queries.seen()),
@@ -68,12 +74,17 @@ HttpEventSource::Made Subscription::make() {
   const steady_clock::time_point end = steady_clock::now();
   rest_until_ = end + std::min<steady_clock::duration>(kRestFactor * (end - now), kLastPause);
   const bool is_shown = composed.answer.status == 200 || composed.answer.status == 404;
-  if (!is_shown || is_older(composed)) return try_again();
+  if (!is_shown) return try_again();
+  if (is_older(composed)) {
+    // A state that stays older was set back: the subscriber begins again.
+    return ++older_states_ > kOlderStatesMax ? Made{.event = {}, .is_last = true} : try_again();
+  }
   return take(std::move(composed));
 }
 
 HttpEventSource::Made Subscription::take(Composed composed) {
   pause_ = kFirstPause;
+  older_states_ = 0;
   // Changes after the rows were read, and before the hub watches them, wake all the same.
   watch_->set(std::move(composed.reads));
   for (auto& [task, offsets] : composed.states) states_[task] = std::move(offsets);

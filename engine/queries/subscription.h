@@ -58,6 +58,7 @@ class Subscription final : public HttpEventSource {
   std::map<TaskId, NextOffsets> states_;  ///< that it came from
   std::chrono::milliseconds pause_;       ///< before the next attempt after a failure
   std::chrono::steady_clock::time_point rest_until_{};
+  int older_states_ = 0;  ///< in a row
 };
 
 }  // namespace millrace::engine

@@ -120,7 +120,8 @@ WatchHub::Batch WatchHub::next_batch(const std::string& holder, const PeerView* 
         return batch;
       }
       bytes += bytes_of(range.rows);
-      batch.question.ranges.push_back({range.rows, range.holder == holder ? range.after : -1});
+      const bool is_of_it = range.holder == holder && range.origin == batch.question.origin;
+      batch.question.ranges.push_back({range.rows, is_of_it ? range.after : -1});
       batch.places.push_back({number, watcher.edition, i});
     }
   }
@@ -188,6 +189,7 @@ void WatchHub::take(const std::string& holder, const Batch& batch, const ChangeR
     if (watcher == watchers_.end() || watcher->second.edition != batch.places[i].edition) continue;
     Range& range = watcher->second.ranges[batch.places[i].range];
     range.holder = holder;
+    range.origin = reply.origin;
     range.after = after[i];
   }
   uint64_t woken = 0;

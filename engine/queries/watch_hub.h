@@ -63,6 +63,7 @@ class WatchHub {
   struct Range {
     WatchedRange rows;
     std::string holder{};  ///< whose reply `after` is from
+    std::string origin{};  ///< and the holder's process
     int64_t after = -1;
   };
   struct Watcher {

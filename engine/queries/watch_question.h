@@ -19,7 +19,7 @@ struct WatchQuestion {
   int64_t wait_ms = 0;  ///< for a change; the reply may take as long
 };
 
-inline constexpr int64_t kWatchWaitMsMax = 5'000;
+inline constexpr int64_t kWatchWaitMsMax = 1'000;
 inline constexpr size_t kWatchQuestionBytesMax = 512 << 10;
 
 std::string encode_watch(const WatchQuestion& question);
