@@ -397,7 +397,8 @@ TEST(IndexEntryTest, OrdersValuesAndReadsThemBack) {
   EXPECT_LT(number(-1), number(0));
   EXPECT_LT(number(0), number(INT64_MAX));
   const std::string with_nul("x\0y", 3);
-  const auto entry = read_index_entry(IndexType::kText, text(with_nul) + "key");
+  const std::string with_key = text(with_nul) + "key";
+  const auto entry = read_index_entry(IndexType::kText, Bytes(with_key));
   ASSERT_TRUE(entry.has_value());
   EXPECT_EQ(entry->text, with_nul);
   EXPECT_EQ(entry->row_key.view(), "key");
