@@ -157,12 +157,12 @@ TEST_F(EventStreamsTest, MoreStreamsThanAllowedAreRefused) {
 constexpr size_t kMoreThanSocketsHold = 64 << 20;
 
 TEST_F(EventStreamsTest, AReaderWhoIsTooSlowIsCutOffWithTheId) {
-  start({.event_timeout_ms = 300});
+  start({.event_timeout_ms = 2'000});
   const RawClient client = ask();
   client.read_until(":open\n\n");
   source_->put("one", std::string(kMoreThanSocketsHold, 'x'));
   source_->put("two", "y");
-  std::this_thread::sleep_for(std::chrono::milliseconds(350));
+  std::this_thread::sleep_for(std::chrono::milliseconds(2'100));
   const std::string answer = client.read_all();
   EXPECT_THAT(answer.substr(answer.size() - 100),
               EndsWith("x\n\n\r\n1d\r\nevent: cut\nid: one\ndata: {}\n\n\r\n0\r\n\r\n"));

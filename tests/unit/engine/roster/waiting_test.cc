@@ -98,7 +98,8 @@ TEST_F(Waiting, AnAnswerToAQuestionOfAnEarlierPlanIsOfNoUse) {
   std::shared_future<void> answered = answer.get_future().share();
   std::atomic<int> asked = 0;
   questions_.answers_at_once = false;
-  questions_.watermarks = [&](const TopicPartition& partition) -> Status {
+  // The question may end after this test's own variables.
+  questions_.watermarks = [&, answered](const TopicPartition& partition) -> Status {
     if (partition == kBadChangelog && ++asked == 1) {
       answered.wait();
       return Error{ErrorCode::kRefused, "of the earlier plan"};
