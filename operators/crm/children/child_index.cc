@@ -37,20 +37,24 @@ class ChildIndex final : public Processor {
       entries_->erase(key, timestamp_ms);
       return sender_->retract(sent_root(), place, timestamp_ms);
     }
-    const VersionView since = view_of(*update.since());
-    root_.assign(root_of(place.account, since));
-    const Bytes value = writer_.entry(root_, place, *update.row(), since);
+    const ChildEntry now = read_entry(update);
+    root_.assign(root_of(place.account, now.since));
+    const Bytes value = writer_.entry(root_, now);
     if (entry && value == Bytes(old_entry_)) return;
-    if (entry && sent_root() != root_) sender_->retract(sent_root(), place, timestamp_ms);
+    const bool is_at_root = entry && sent_root() == root_;
+    if (entry && !is_at_root) sender_->retract(sent_root(), place, timestamp_ms);
     entries_->put(key, value, timestamp_ms);
+    // Versions alone are nothing to the root, as the child router says.
+    if (is_at_root && project(*old_entry().row(), place.kind) == now.projection) return;
     sender_->add(root_, value, timestamp_ms);
   }
 
  private:
   /// REQUIRES: there was an entry.
-  std::string_view sent_root() const {
-    return flatbuffers::GetRoot<ChildUpdate>(old_entry_.data())->root()->string_view();
+  const ChildUpdate& old_entry() const {
+    return *flatbuffers::GetRoot<ChildUpdate>(old_entry_.data());
   }
+  std::string_view sent_root() const { return old_entry().root()->string_view(); }
 
   std::string_view root_of(std::string_view account, VersionView since) {
     const Row redirect = redirects_->get(account);

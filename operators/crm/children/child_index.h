@@ -17,8 +17,8 @@ struct ChildIndexStores {
 
 /// Child side: takes ChildUpdates keyed by account, keeps one entry per child, and sends it to the
 /// account's root; if it was last sent to another root, first retracts it there. Repeated updates
-/// change nothing. Costs one read each of entry and redirect, however many children the account
-/// has. Uses all stores but `moves` and `timers`.
+/// change nothing, and new versions alone stay here. Costs one read each of entry and redirect,
+/// however many children the account has. Uses all stores but `moves` and `timers`.
 ProcessorFactory child_index(ChildIndexStores stores);
 
 /// Redirect side: takes Redirects keyed by id whose root or stays may have changed, after

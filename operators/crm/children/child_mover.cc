@@ -86,15 +86,14 @@ class ChildMover final : public Processor {
   }
 
   void move(const Entry& entry, int64_t moved_at_ms) {
-    const auto& sent = *flatbuffers::GetRoot<ChildUpdate>(entry.value.data());
-    const std::string_view sent_root = sent.root()->string_view();
-    const VersionView since = view_of(*sent.since());
-    const std::string_view root = root_of_account(since);
+    const auto& update = *flatbuffers::GetRoot<ChildUpdate>(entry.value.data());
+    const std::string_view sent_root = update.root()->string_view();
+    const std::string_view root = root_of_account(view_of(*update.since()));
     if (sent_root == root) return;
-    const ChildPlace place{account_, sent.kind(), sent.child()->string_view()};
+    const ChildEntry child = read_entry(update);
     const int64_t timestamp_ms = std::max(entry.timestamp_ms, moved_at_ms);
-    sender_->retract(sent_root, place, timestamp_ms);
-    const Bytes value = writer_.entry(root, place, *sent.row(), since);
+    sender_->retract(sent_root, child.place, timestamp_ms);
+    const Bytes value = writer_.entry(root, child);
     entries_->put(entry.key, value, timestamp_ms);
     sender_->add(root, value, timestamp_ms);
   }

@@ -21,32 +21,48 @@ class ChildRouter final : public Processor {
   void process(const Record& record) override {
     const std::optional<ChildKind> kind = kind_in_child_key(record.key.view());
     MILLRACE_ASSERT(kind.has_value(), "rows of children are keyed by kind and id");
-    const bool is_gone = record.value.is_null();
-    const auto& row =
-        *flatbuffers::GetRoot<AccountRow>((is_gone ? record.old_value : record.value).data());
-    ChildPlace place{.account = {}, .kind = *kind, .child = row.id()->string_view()};
-    const RowField* account = is_gone ? nullptr : account_of(row, *kind);
-    if (!record.old_value.is_null()) {
-      const RowField* old =
-          account_of(*flatbuffers::GetRoot<AccountRow>(record.old_value.data()), *kind);
-      if (old != nullptr && (account == nullptr || id_in(*old) != id_in(*account))) {
-        place.account = id_in(*old);
-        send(place.account, writer_.retraction({}, place), record);
-      }
+    const AccountRow* const before = row_in(record.old_value);
+    const AccountRow* const now = row_in(record.value);
+    const RowField* old_account = account_of(before, *kind);
+    const RowField* const account = account_of(now, *kind);
+    ChildPlace place{.account = {},
+                     .kind = *kind,
+                     .child = (now == nullptr ? before : now)->id()->string_view()};
+    if (old_account != nullptr && (account == nullptr || id_in(*old_account) != id_in(*account))) {
+      place.account = id_in(*old_account);
+      send(place.account, writer_.retraction({}, place), record);
+      old_account = nullptr;
     }
     if (account == nullptr) return;
     place.account = id_in(*account);
-    send(place.account, writer_.entry({}, place, row, view_of(*account->version())), record);
+    ChildEntry entry{.place = place,
+                     .projection = project(*now, *kind),
+                     .version = {},
+                     .since = view_of(*account->version())};
+    // So an entry's version may stay behind the row's. It decides only between entries of one child
+    // through several accounts, and an entry at the account that the child moves to has the row's
+    // version of that moment, which is not below any that was sent before.
+    const bool is_known = old_account != nullptr &&
+                          view_of(*old_account->version()) == entry.since &&
+                          project(*before, *kind) == entry.projection;
+    if (is_known) return;
+    entry.version = read_row(*now).newest_version();
+    send(place.account, writer_.entry({}, entry), record);
   }
 
  private:
+  static const AccountRow* row_in(Bytes value) {
+    return value.is_null() ? nullptr : flatbuffers::GetRoot<AccountRow>(value.data());
+  }
   static std::string_view id_in(const RowField& account) { return account.value()->string_view(); }
 
   /// Null: under none.
-  const RowField* account_of(const AccountRow& row, ChildKind kind) {
-    if (row.status() != RowStatus::Live || row.fields() == nullptr) return nullptr;
+  const RowField* account_of(const AccountRow* row, ChildKind kind) {
+    if (row == nullptr || row->status() != RowStatus::Live || row->fields() == nullptr) {
+      return nullptr;
+    }
     const std::string& name = parents_[static_cast<size_t>(kind)];
-    const RowField* field = row.fields()->LookupByKey(name.c_str());
+    const RowField* field = row->fields()->LookupByKey(name.c_str());
     if (field == nullptr || field->value() == nullptr) return nullptr;
     if (is_internal_id(id_in(*field))) return field;
     context().count_dropped("bad_parent");

@@ -6,8 +6,9 @@
 #include "millrace/core/processor.h"
 
 #include "child_update_generated.h"
-#include "crm/account_row.h"
+#include "crm/children/child_projection.h"
 #include "crm/encode.h"
+#include "crm/version.h"
 
 namespace millrace::crm {
 
@@ -18,34 +19,58 @@ struct ChildPlace {
   std::string_view child;
 };
 
-/// Writes ChildUpdates; keeps its buffers from record to record.
+/// A child's entry at its account. Lives as long as the buffers it was read from.
+struct ChildEntry {
+  ChildPlace place;
+  ChildProjection projection;
+  VersionView version;  ///< of the newest change in the row
+  VersionView since;    ///< of the change that named the account
+};
+
+/// REQUIRES: `update` is no retraction, and has its row and versions.
+inline ChildEntry read_entry(const ChildUpdate& update) {
+  return {.place = {.account = update.account()->string_view(),
+                    .kind = update.kind(),
+                    .child = update.child()->string_view()},
+          .projection = project(*update.row(), update.kind()),
+          .version = view_of(*update.version()),
+          .since = view_of(*update.since())};
+}
+
+/// Writes ChildUpdates; keeps its buffers from record to record. Views die at the next call.
 class ChildWriter {
  public:
-  /// An entry of `root`, which is empty on the way to the account. `since`: of the change that
-  /// named the account. The view dies at the next call.
-  Bytes entry(std::string_view root, const ChildPlace& place, const AccountRow& row,
-              VersionView since) {
+  /// `root`: empty on the way to the account.
+  Bytes entry(std::string_view root, const ChildEntry& entry) {
     builder_.Clear();
-    const RowView view = read_row(row);
-    const auto row_offset = write_row(builder_, view);
-    const auto version = write_version(builder_, view.newest_version());
-    return write(root, place, false, version, row_offset, write_version(builder_, since));
+    const auto child = builder_.CreateString(entry.place.child);
+    const auto version = write_version(builder_, entry.version);
+    const auto since =
+        entry.since == entry.version ? version : write_version(builder_, entry.since);
+    const auto row = write_projection(builder_, child, entry.projection, version);
+    return write(root, entry.place, child, {.version = version, .row = row, .since = since});
   }
 
   Bytes retraction(std::string_view root, const ChildPlace& place) {
     builder_.Clear();
-    return write(root, place, true, {}, {}, {});
+    return write(root, place, builder_.CreateString(place.child), {.retract = true});
   }
 
  private:
-  Bytes write(std::string_view root, const ChildPlace& place, bool retract,
-              flatbuffers::Offset<Version> version, flatbuffers::Offset<AccountRow> row,
-              flatbuffers::Offset<Version> since) {
+  struct Content {
+    bool retract = false;
+    flatbuffers::Offset<Version> version{};
+    flatbuffers::Offset<AccountRow> row{};
+    flatbuffers::Offset<Version> since{};
+  };
+
+  Bytes write(std::string_view root, const ChildPlace& place,
+              flatbuffers::Offset<flatbuffers::String> child, const Content& content) {
     const auto root_offset = write_text(builder_, root);
     const auto account = builder_.CreateString(place.account);
-    const auto child = builder_.CreateString(place.child);
-    return finish_aligned(builder_, CreateChildUpdate(builder_, root_offset, account, place.kind,
-                                                      child, retract, version, row, since));
+    return finish_aligned(
+        builder_, CreateChildUpdate(builder_, root_offset, account, place.kind, child,
+                                    content.retract, content.version, content.row, content.since));
   }
 
   flatbuffers::FlatBufferBuilder builder_;

@@ -13,6 +13,7 @@
 #include "crm/decode/mapping_notes.h"
 #include "crm/encode.h"
 #include "crm/entitlement/field_text.h"
+#include "crm/entitlement/grant_field.h"
 #include "crm/entitlement/source.h"
 #include "crm/ids.h"
 #include "crm/values/time_text.h"
@@ -56,10 +57,10 @@ constexpr std::array<std::pair<std::string_view, bool>, 4> kTruthWords{
     {{"true", true}, {"1", true}, {"false", false}, {"0", false}}};
 
 /// Fields that name what a record belongs to.
-constexpr std::array<std::pair<const char*, ChildKind>, 3> kWithinFields{
-    {{"contract_id", ChildKind::Contract},
-     {"asset_id", ChildKind::Asset},
-     {"subscription_id", ChildKind::Subscription}}};
+constexpr std::array<std::pair<GrantField, ChildKind>, 3> kWithinFields{
+    {{GrantField("contract_id"), ChildKind::Contract},
+     {GrantField("asset_id"), ChildKind::Asset},
+     {GrantField("subscription_id"), ChildKind::Subscription}}};
 
 template <class E, size_t N>
 std::optional<E> find_word(const std::array<std::pair<std::string_view, E>, N>& words,
@@ -95,32 +96,32 @@ class SourceReader {
     if (row.holes() != nullptr) row_ = read_row(row);
   }
 
-  std::optional<std::string_view> text(const char* name) {
-    if (!row_.holes.empty() && row_.is_unknown(name)) {
-      note(name, "is unknown");
+  std::optional<std::string_view> text(GrantField field) {
+    if (!row_.holes.empty() && row_.is_unknown(field.name())) {
+      note(field, "is unknown");
       return std::nullopt;
     }
-    return fields_.find(name);
+    return fields_.find(field.name());
   }
 
   template <class T, class Parse>
-  std::optional<T> read(const char* name, Parse&& parse) {
-    const auto text = this->text(name);
+  std::optional<T> read(GrantField field, Parse&& parse) {
+    const auto text = this->text(field);
     if (!text) return std::nullopt;
     std::optional<T> value = parse(*text);
-    if (!value) note(name);
+    if (!value) note(field);
     return value;
   }
-  std::optional<int32_t> day(const char* name) { return read<int32_t>(name, day_in); }
-  std::optional<int64_t> moment(const char* name) { return read<int64_t>(name, moment_in); }
-  std::optional<int64_t> number(const char* name) { return read<int64_t>(name, whole_number_in); }
+  std::optional<int32_t> day(GrantField field) { return read<int32_t>(field, day_in); }
+  std::optional<int64_t> moment(GrantField field) { return read<int64_t>(field, moment_in); }
+  std::optional<int64_t> number(GrantField field) { return read<int64_t>(field, whole_number_in); }
   template <class E, size_t N>
-  std::optional<E> word(const char* name,
+  std::optional<E> word(GrantField field,
                         const std::array<std::pair<std::string_view, E>, N>& words) {
-    return read<E>(name, [&](std::string_view text) { return find_word(words, text); });
+    return read<E>(field, [&](std::string_view text) { return find_word(words, text); });
   }
-  void note(const char* name, const char* what = "is not understood") {
-    if (fault_.empty()) fault_.append("field ").append(name).append(1, ' ').append(what);
+  void note(GrantField field, const char* what = "is not understood") {
+    if (fault_.empty()) fault_.append("field ").append(field.name()).append(1, ' ').append(what);
   }
   const std::string& fault() const { return fault_; }
 
@@ -180,8 +181,8 @@ class SourceWriter {
     return reader_.word("grant_kind", kGrantKindWords).value_or(source_kind(update_.kind()));
   }
 
-  flatbuffers::Offset<Period> write_period(const char* start_date, const char* start_time,
-                                           const char* end_date, const char* end_time) {
+  flatbuffers::Offset<Period> write_period(GrantField start_date, GrantField start_time,
+                                           GrantField end_date, GrantField end_time) {
     PeriodBuilder period(builder_);
     const auto first = and_then(reader_.day(start_date), &first_day);
     const auto from = and_then(reader_.moment(start_time), &first_moment);
@@ -195,10 +196,10 @@ class SourceWriter {
   }
 
   flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Period>>> write_suspensions() {
-    constexpr std::array kFields{"suspended_from_date", "suspended_from_time", "suspended_to_date",
-                                 "suspended_to_time"};
+    constexpr std::array<GrantField, 4> kFields{"suspended_from_date", "suspended_from_time",
+                                                "suspended_to_date", "suspended_to_time"};
     const bool is_there = std::ranges::any_of(
-        kFields, [this](const char* name) { return reader_.text(name).has_value(); });
+        kFields, [this](GrantField field) { return reader_.text(field).has_value(); });
     if (!is_there) return {};
     const auto period = write_period(kFields[0], kFields[1], kFields[2], kFields[3]);
     return builder_.CreateVector(&period, 1);
@@ -207,11 +208,11 @@ class SourceWriter {
   flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>>
   write_within() {
     std::vector<flatbuffers::Offset<flatbuffers::String>> within;
-    for (const auto& [name, kind] : kWithinFields) {
-      const auto id = reader_.text(name);
+    for (const auto& [field, kind] : kWithinFields) {
+      const auto id = reader_.text(field);
       if (!id) continue;
       if (!is_internal_id(*id)) {
-        reader_.note(name);
+        reader_.note(field);
         continue;
       }
       within.push_back(builder_.CreateString(grant_source_id(kind, *id)));

@@ -82,12 +82,12 @@ void check_definitions(const Folds& folds, Problems& problems) {
 /// The fields of a child's row, as a source of grants.
 class ChildSource {
  public:
-  explicit ChildSource(const ChildUpdate& child) {
+  ChildSource(const ChildUpdate& child, const AccountRow& row) {
     const bool is_asset = child.kind() == ChildKind::Asset;
     const std::string id = child.child()->str().substr(std::string("sf:").size());
     source_.id = keep((is_asset ? "sf:asset/" : "sf:contract/") + id);
     source_.kind = is_asset ? GrantSourceKind::Asset : GrantSourceKind::Contract;
-    for (const FieldView& field : read_row(*child.row()).fields) {
+    for (const FieldView& field : read_row(row).fields) {
       if (field.value) fields_[std::string(field.name)] = *field.value;
     }
     if (const std::string* end = find("end_time")) source_.period.end_ms = seconds_of(*end) * 1000;
@@ -203,10 +203,14 @@ void check_territories(const Folds& folds, territory::RuleOracle& rules, Problem
 
 void check_entitlements(const Folds& folds, int64_t now_ms, Problems& problems) {
   std::map<std::string, Grants> roots;
+  const Rows rows = folds.store(kChildRowStore);
   for (const auto& [key, bytes] : folds.store(kRootChildStore)) {
     const auto& child = *flatbuffers::GetRoot<ChildUpdate>(bytes.data());
     if (child.kind() != ChildKind::Asset && child.kind() != ChildKind::Contract) continue;
-    roots[child.root()->str()].sources.emplace_back(child);
+    const auto row = rows.find(child_key(child.kind(), child.child()->string_view()));
+    if (row == rows.end()) continue;
+    roots[child.root()->str()].sources.emplace_back(
+        child, *flatbuffers::GetRoot<AccountRow>(row->second.data()));
   }
   const Rows published = folds.topic(kEntitlements.name);
   for (const auto& [key, bytes] : published) {

@@ -6,6 +6,7 @@
 
 #include "crm/account_topology.h"
 #include "crm/children/child_counts.h"
+#include "crm/children/child_projection.h"
 #include "crm/children/child_topology.h"
 #include "crm/composite_key.h"
 
@@ -51,7 +52,15 @@ void read_states(const Folds& folds, WholeFlow& flow, Problems& problems) {
   }
 }
 
+/// Whether the account has the child as its root and its row have it.
+bool is_entry_of(const AccountRow& row, const ChildUpdate& at_root, const std::string& at_account) {
+  const auto& entry = *flatbuffers::GetRoot<ChildUpdate>(at_account.data());
+  return entry.root()->string_view() == at_root.root()->string_view() &&
+         project(*entry.row(), entry.kind()) == project(row, entry.kind());
+}
+
 void read_children(const Folds& folds, WholeFlow& flow, Problems& problems) {
+  const Rows rows = folds.store(kChildRowStore);
   const Rows at_accounts = folds.store(kChildEntryStore);
   const Rows at_roots = folds.store(kRootChildStore);
   if (at_accounts.size() != at_roots.size()) {
@@ -61,15 +70,21 @@ void read_children(const Folds& folds, WholeFlow& flow, Problems& problems) {
   for (const auto& [key, bytes] : at_roots) {
     const auto& entry = *flatbuffers::GetRoot<ChildUpdate>(bytes.data());
     const std::string account = entry.account()->str();
-    PlacedChild child{account, entry.root()->str(), text_of(read_row(*entry.row()))};
+    const std::string child = child_key(entry.kind(), entry.child()->string_view());
+    const auto stored = rows.find(child);
+    if (stored == rows.end()) {
+      problems.push_back(child + " is at a root, and has no row");
+      continue;
+    }
+    const auto& row = *flatbuffers::GetRoot<AccountRow>(stored->second.data());
+    PlacedChild placed{account, entry.root()->str(), text_of(read_row(row))};
     const bool is_first =
-        flow.children.emplace(std::pair(entry.kind(), entry.child()->str()), std::move(child))
+        flow.children.emplace(std::pair(entry.kind(), entry.child()->str()), std::move(placed))
             .second;
-    if (!is_first) problems.push_back(entry.child()->str() + " is in two places");
-    const auto found =
-        at_accounts.find(key_under(account, child_key(entry.kind(), entry.child()->string_view())));
-    if (found == at_accounts.end() || found->second != bytes) {
-      problems.push_back(fmt::format("{} is not so at its account {}", key, account));
+    if (!is_first) problems.push_back(child + " is in two places");
+    const auto found = at_accounts.find(key_under(account, child));
+    if (found == at_accounts.end() || !is_entry_of(row, entry, found->second)) {
+      problems.push_back(fmt::format("{} is not so at its account {}", child, account));
     }
   }
   if (!folds.store(kChildMoveStore).empty()) problems.emplace_back("children are still to move");

@@ -164,9 +164,10 @@ UnmergedChildren policy_of(uint32_t seed) {
 }
 
 void expect_oracle(const ChildWorld& world, TopologyDriver& driver, UnmergedChildren children) {
-  EXPECT_EQ(accounts_with_children(driver.table_bytes("test-account-states-changelog"),
-                                   driver.table_bytes("test-root-children-changelog")),
-            world.expected(children));
+  const auto rows_of = [&driver](std::string_view store) {
+    return driver.table_bytes(fmt::format("test-{}-changelog", store));
+  };
+  EXPECT_EQ(accounts_with_children(rows_of), world.expected(children));
 }
 
 /// M3 and M5, over what a reader of the topic sees.

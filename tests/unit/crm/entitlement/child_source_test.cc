@@ -7,7 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "crm/children/child_projection.h"
 #include "crm/entitlement/field_text.h"
+#include "crm/entitlement/grant_field.h"
 #include "crm/values/time_text.h"
 
 namespace millrace::crm::child_source_test {
@@ -37,7 +39,9 @@ class ChildSource : public ::testing::Test {
  protected:
   using Fields = std::map<std::string, std::string>;
 
-  Result<GrantSourceT> source_of(ChildKind kind, const Fields& fields) {
+  /// Of the whole row and of the part that travels, which must not differ.
+  static Result<GrantSourceT> source_of(ChildKind kind, const Fields& fields,
+                                        const std::string& unknown = "") {
     ChildUpdateT update;
     update.root = "erp:1";
     update.account = "erp:1";
@@ -54,6 +58,27 @@ class ChildSource : public ::testing::Test {
       field->version = std::make_unique<VersionT>();
       update.row->fields.push_back(std::move(field));
     }
+    if (!unknown.empty()) {
+      update.row->holes.push_back(std::make_unique<RowHoleT>());
+      update.row->holes.back()->name = unknown;
+      update.row->holes.back()->unknown_version = std::make_unique<VersionT>();
+    }
+    const Result<std::string> whole = source_bytes(update);
+    project_row(update);
+    const Result<std::string> projected = source_bytes(update);
+    EXPECT_EQ(whole.ok(), projected.ok());
+    if (!whole.ok()) {
+      EXPECT_EQ(whole.message(), projected.message());
+      return whole.status();
+    }
+    EXPECT_EQ(*whole, *projected);
+    GrantSourceT unpacked;
+    flatbuffers::GetRoot<GrantSource>(whole->data())->UnPackTo(&unpacked);
+    return unpacked;
+  }
+
+ private:
+  static Result<std::string> source_bytes(const ChildUpdateT& update) {
     flatbuffers::FlatBufferBuilder bytes;
     bytes.Finish(ChildUpdate::Pack(bytes, &update));
     flatbuffers::FlatBufferBuilder written;
@@ -61,9 +86,20 @@ class ChildSource : public ::testing::Test {
         write_grant_source(written, *flatbuffers::GetRoot<ChildUpdate>(bytes.GetBufferPointer()));
     if (!source.ok()) return source.status();
     written.Finish(*source);
-    GrantSourceT unpacked;
-    flatbuffers::GetRoot<GrantSource>(written.GetBufferPointer())->UnPackTo(&unpacked);
-    return unpacked;
+    return std::string(Bytes(written.GetBufferPointer(), written.GetSize()).view());
+  }
+
+  static void project_row(ChildUpdateT& update) {
+    flatbuffers::FlatBufferBuilder whole;
+    whole.Finish(AccountRow::Pack(whole, update.row.get()));
+    const auto& row = *flatbuffers::GetRoot<AccountRow>(whole.GetBufferPointer());
+    const ChildProjection projection = project(row, update.kind);
+    flatbuffers::FlatBufferBuilder written;
+    const auto id = written.CreateString(update.child);
+    written.Finish(write_projection(written, id, projection, CreateVersion(written)));
+    const auto& projected = *flatbuffers::GetRoot<AccountRow>(written.GetBufferPointer());
+    EXPECT_EQ(project(projected, update.kind), projection);
+    projected.UnPackTo(update.row.get());
   }
 };
 
@@ -138,6 +174,23 @@ TEST_F(ChildSource, WhatIsNotUnderstoodIsNamedAndNotQuoted) {
   }
   EXPECT_FALSE(source_of(ChildKind::Asset, {{"feature", "f"}, {"feature_kind", "odd"}}).ok());
   EXPECT_FALSE(source_of(ChildKind::Asset, {{"feature", "f"}, {"grace_days", "-1"}}).ok());
+}
+
+TEST_F(ChildSource, EveryFieldOfASourceTravelsAndNoOther) {
+  Fields fields{{"feature", "seats"}, {"name", "Ada"}, {"account", "erp:1"}};
+  for (const char* name : kGrantFields) {
+    EXPECT_TRUE(is_grant_field(name));
+    Fields with_one = fields;
+    with_one[name] = "?";
+    const std::string field = "field " + std::string(name);
+    const auto odd = source_of(ChildKind::Subscription, with_one);
+    EXPECT_TRUE(odd.ok() || odd.message() == field + " is not understood") << name;
+    const auto unknown = source_of(ChildKind::Subscription, fields, name);
+    ASSERT_FALSE(unknown.ok()) << name;
+    EXPECT_EQ(unknown.message(), field + " is unknown");
+  }
+  for (const char* name : {"name", "account", ""}) EXPECT_FALSE(is_grant_field(name));
+  EXPECT_TRUE(source_of(ChildKind::Subscription, fields, "name").ok());
 }
 
 }  // namespace millrace::crm::child_source_test

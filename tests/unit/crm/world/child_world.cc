@@ -8,6 +8,11 @@
 #include "crm/account_row.h"
 #include "crm/account_topology.h"
 #include "crm/children/child_counts.h"
+#include "crm/children/child_projection.h"
+#include "crm/children/child_topology.h"
+#include "crm/composite_key.h"
+#include "crm/entitlement/child_source.h"
+#include "crm/entitlement/deriver.h"
 #include "crm/ids.h"
 #include "merge_oracle.h"
 #include "signal_oracle.h"
@@ -16,13 +21,18 @@ namespace millrace::crm {
 namespace {
 
 ExpectedChild child_of(const RowView& row, std::string account) {
-  ExpectedChild child{.account = std::move(account), .fields = {}};
+  ExpectedChild child{.account = std::move(account), .fields = {}, .product = {}};
   for (const FieldView& field : row.fields) {
     std::optional<std::string> value;
     if (field.value) value = std::string(*field.value);
     child.fields.emplace_back(field.name, value, field.version.commit_timestamp_ms);
   }
   return child;
+}
+
+std::string product_of(const RowView& row) {
+  const auto product = std::ranges::find(row.fields, "product", &FieldView::name);
+  return product == row.fields.end() ? std::string() : std::string(product->value.value_or(""));
 }
 
 MergeOracle merges_of(const std::vector<std::string>& facts, const std::vector<RawChange>& changes,
@@ -32,6 +42,47 @@ MergeOracle merges_of(const std::vector<std::string>& facts, const std::vector<R
     all.push_back(read_merge_fact(*flatbuffers::GetRoot<MergeFact>(bytes.data())).value());
   }
   return MergeOracle(all, children);
+}
+
+/// The rows of children and their entries at accounts.
+class EntriesAtAccounts {
+ public:
+  explicit EntriesAtAccounts(const StoreReader& rows_of)
+      : entries_(rows_of(kChildEntryStore)), rows_(rows_of(kChildRowStore)) {}
+
+  size_t size() const { return entries_.size(); }
+
+  ExpectedChild find(const ChildUpdate& at_root) const {
+    const std::string key = child_key(at_root.kind(), at_root.child()->string_view());
+    const auto& row = *flatbuffers::GetRoot<AccountRow>(rows_.at(key).data());
+    const auto& entry = *flatbuffers::GetRoot<ChildUpdate>(
+        entries_.at(key_under(at_root.account()->string_view(), key)).data());
+    EXPECT_EQ(entry.root()->str(), at_root.root()->str());
+    EXPECT_EQ(project(*entry.row(), entry.kind()), project(row, entry.kind())) << key;
+    EXPECT_LE(view_of(*entry.version()), read_row(row).newest_version());
+    return child_of(read_row(row), at_root.account()->str());
+  }
+
+ private:
+  std::map<std::string, std::string> entries_;
+  std::map<std::string, std::string> rows_;
+};
+
+void add_products(const std::map<std::string, std::string>& sources,
+                  std::map<std::string, ExpectedAccount>& accounts) {
+  for (const auto& [key, bytes] : sources) {
+    const auto& input = *flatbuffers::GetRoot<EntitlementInput>(bytes.data());
+    auto& children = accounts[input.root()->str()].children;
+    const auto child = std::ranges::find_if(children, [&input](const auto& one) {
+      return grant_source_id(one.first.first, one.first.second) == input.id()->string_view();
+    });
+    const bool is_known = child != children.end() && !child->second.product;
+    EXPECT_TRUE(is_known) << key;
+    if (!is_known) continue;
+    EXPECT_EQ(child->second.account, input.via()->str());
+    const auto* product = input.row()->product();
+    child->second.product = product == nullptr ? "" : product->str();
+  }
 }
 
 }  // namespace
@@ -44,7 +95,7 @@ Mapping child_mapping() {
       "Contact": {"type": "contact", "parent": "AccountId",
                   "fields": {"AccountId": "account", "Name": "name"}},
       "Asset": {"type": "asset", "parent": "AccountId",
-                "fields": {"AccountId": "account", "Name": "name"}}}}}})");
+                "fields": {"AccountId": "account", "Name": "name", "Product": "product"}}}}}})");
   MILLRACE_ASSERT(read.ok(), read.message().c_str());
   return *std::move(read);
 }
@@ -96,8 +147,9 @@ std::map<std::string, ExpectedAccount> ChildWorld::expected(UnmergedChildren chi
       const auto parent = std::ranges::find(row.fields, "account", &FieldView::name);
       if (row.status != RowStatus::Live || parent == row.fields.end() || !parent->value) continue;
       const std::string account(*parent->value);
-      accounts[root_of_child(account, parent->version)].children[{kind, id}] =
-          child_of(row, account);
+      ExpectedChild child = child_of(row, account);
+      if (kind == ChildKind::Asset) child.product = product_of(row);
+      accounts[root_of_child(account, parent->version)].children[{kind, id}] = std::move(child);
     }
   }
   return accounts;
@@ -141,6 +193,10 @@ RawChange ChildWorld::make_child_change() {
         up_to(7) == 0 ? std::nullopt : std::optional(sf_id("001", any_letter(4)));
   }
   if (up_to(1) == 0) change.fields["Name"] = std::string(1, any_letter(2));
+  if (change.entity == "Asset" && up_to(2) == 0) {
+    change.fields["Product"] =
+        up_to(3) == 0 ? std::nullopt : std::optional(std::string(1, any_letter(1)));
+  }
   return change;
 }
 
@@ -188,32 +244,33 @@ std::string ChildWorld::make_fact() {
               any_version());
 }
 
-std::map<std::string, ExpectedAccount> accounts_with_children(
-    const std::map<std::string, std::string>& states,
-    const std::map<std::string, std::string>& entries) {
+std::map<std::string, ExpectedAccount> accounts_with_children(const StoreReader& rows_of) {
   std::map<std::string, ExpectedAccount> accounts;
   std::map<std::string, ChildTally> counts;
-  for (const auto& [root, bytes] : states) {
+  for (const auto& [root, bytes] : rows_of(kAccountStateStore)) {
     const auto& state = *flatbuffers::GetRoot<AccountState>(bytes.data());
     if (state.status() == AccountStatus::Absorbed) continue;
     accounts[root].status = state.status();
     if (state.children() != nullptr) counts[root] = read_counts(*state.children());
   }
+  const EntriesAtAccounts at_accounts(rows_of);
   std::map<std::string, ChildTally> counted;
-  for (const auto& [key, bytes] : entries) {
+  size_t entries = 0;
+  for (const auto& [key, bytes] : rows_of(kRootChildStore)) {
     const auto& entry = *flatbuffers::GetRoot<ChildUpdate>(bytes.data());
     const std::string root = entry.root()->str();
-    const RowView row = read_row(*entry.row());
-    EXPECT_EQ(row.newest_version(), view_of(*entry.version()));
-    const bool is_first = accounts[root]
-                              .children
-                              .emplace(std::pair(entry.kind(), entry.child()->str()),
-                                       child_of(row, entry.account()->str()))
-                              .second;
+    const bool is_first =
+        accounts[root]
+            .children
+            .emplace(std::pair(entry.kind(), entry.child()->str()), at_accounts.find(entry))
+            .second;
     EXPECT_TRUE(is_first) << "two entries of " << entry.child()->str();
     ++counted[root][static_cast<size_t>(entry.kind())];
+    ++entries;
   }
+  EXPECT_EQ(entries, at_accounts.size());
   EXPECT_EQ(counts, counted);
+  add_products(rows_of(kEntitlementSourceStore), accounts);
   return accounts;
 }
 

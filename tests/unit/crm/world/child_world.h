@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
@@ -22,10 +23,11 @@ namespace millrace::crm {
 /// with their masters.
 Mapping child_mapping();
 
-/// Where a child is and what is known of it.
+/// Where a child is, what is known of it, and what its root has got of that.
 struct ExpectedChild {
   std::string account;
   std::vector<std::tuple<std::string, std::optional<std::string>, int64_t>> fields;
+  std::optional<std::string> product;  ///< of an asset; empty: none
 
   friend bool operator==(const ExpectedChild&, const ExpectedChild&) = default;
 };
@@ -72,10 +74,11 @@ class ChildWorld {
   std::vector<std::string> facts_;
 };
 
-/// The same from the rows of stores `account-states` and `root-children`; checks on the way that
-/// each child is there once and that counts are what the entries say.
-std::map<std::string, ExpectedAccount> accounts_with_children(
-    const std::map<std::string, std::string>& states,
-    const std::map<std::string, std::string>& entries);
+/// Gives all rows of a store.
+using StoreReader = std::function<std::map<std::string, std::string>(std::string_view store)>;
+
+/// The same from the rows of stores; checks on the way that each child is there once, that counts
+/// are what the entries say, and that accounts and roots have the same children.
+std::map<std::string, ExpectedAccount> accounts_with_children(const StoreReader& rows_of);
 
 }  // namespace millrace::crm
