@@ -9,6 +9,7 @@
 #include "child_update_generated.h"
 #include "crm/children/child_counts.h"
 #include "crm/children/child_key.h"
+#include "crm/children/child_sender.h"
 #include "crm/composite_key.h"
 #include "crm/encode.h"
 
@@ -28,19 +29,19 @@ class ChildCounter final : public Processor {
 
   void process(const Record& record) override {
     const auto& update = *flatbuffers::GetRoot<ChildUpdate>(record.value.data());
-    const std::string child = key_under(update.root()->string_view(),
-                                        child_key(update.kind(), update.child()->string_view()));
-    const std::string key = key_under(child, update.account()->string_view());
-    const Row entry = entries_->get(key);
+    const std::string_view root = update.root()->string_view();
+    const ChildPlace place{update.account()->string_view(), update.kind(),
+                           update.child()->string_view()};
+    const std::string child = key_under(root, child_key(place.kind, place.child));
+    const std::string key = key_under(child, place.account);
+    const bool is_there = static_cast<bool>(entries_->get(key));
     if (update.retract()) {
-      if (!entry) return;
+      if (!is_there) return;
       entries_->erase(key, record.timestamp_ms);
       count(update, {child, key}, -1, record);
-    } else {
-      if (entry.value == record.value) return;
-      const bool is_new = !entry;
-      entries_->put(key, record.value, record.timestamp_ms);
-      if (is_new) count(update, {child, key}, 1, record);
+    } else if (!is_there) {
+      entries_->put(key, writer_.mark(root, place), record.timestamp_ms);
+      count(update, {child, key}, 1, record);
     }
     if (context().child_count() > kChildrenByRootChild) {
       context().forward_to(kChildrenByRootChild, record);
@@ -104,6 +105,7 @@ class ChildCounter final : public Processor {
   std::string count_store_;
   KeyValueStore* entries_ = nullptr;
   KeyValueStore* counts_ = nullptr;
+  ChildWriter writer_;
   flatbuffers::FlatBufferBuilder builder_;
 };
 

@@ -51,6 +51,12 @@ class ChildWriter {
     return write(root, entry.place, child, {.version = version, .row = row, .since = since});
   }
 
+  /// The entry as its root keeps it.
+  Bytes mark(std::string_view root, const ChildPlace& place) {
+    builder_.Clear();
+    return write(root, place, builder_.CreateString(place.child), {});
+  }
+
   Bytes retraction(std::string_view root, const ChildPlace& place) {
     builder_.Clear();
     return write(root, place, builder_.CreateString(place.child), {.retract = true});

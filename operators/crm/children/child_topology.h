@@ -16,7 +16,7 @@ inline constexpr std::string_view kChildEntryStore =
 inline constexpr std::string_view kChildMoveStore = "child-moves";         ///< private
 inline constexpr std::string_view kChildMoveTimers = "child-move-timers";  ///< private
 inline constexpr std::string_view kRootChildStore =
-    "root-children";  ///< root, `child_key`, account → ChildUpdate
+    "root-children";  ///< root, `child_key`, account → ChildUpdate without versions and row
 inline constexpr std::string_view kChildCountStore = "root-child-counts";  ///< root → ChildCounts
 
 std::vector<StoreSpec> child_stores();

@@ -258,6 +258,7 @@ std::map<std::string, ExpectedAccount> accounts_with_children(const StoreReader&
   size_t entries = 0;
   for (const auto& [key, bytes] : rows_of(kRootChildStore)) {
     const auto& entry = *flatbuffers::GetRoot<ChildUpdate>(bytes.data());
+    EXPECT_TRUE(entry.row() == nullptr && entry.version() == nullptr && entry.since() == nullptr);
     const std::string root = entry.root()->str();
     const bool is_first =
         accounts[root]
