@@ -42,14 +42,24 @@ std::string product_in(Bytes input) {
   return row == nullptr || row->product() == nullptr ? std::string() : row->product()->str();
 }
 
+SourceView source_in(const EntitlementInput& input) {
+  return read_source(*input.row(), input.via()->string_view());
+}
+
+bool differ_in_version_only(const EntitlementInput& a, const EntitlementInput& b) {
+  const SourceView source = source_in(a);
+  SourceView other = source_in(b);
+  other.version = source.version;
+  return source == other;
+}
+
 /// The sources of one root, copied out of the store.
 class SourcesOfRoot {
  public:
   SourcesOfRoot(KeyValueStore& store, std::string_view root) {
     for (const auto it = store.prefix(key_under(root, "")); it->valid(); it->next()) {
       const std::string& bytes = buffers_.emplace_back(it->row().value.to_string());
-      const auto& input = *flatbuffers::GetRoot<EntitlementInput>(bytes.data());
-      views_.push_back(read_source(*input.row(), input.via()->string_view()));
+      views_.push_back(source_in(*flatbuffers::GetRoot<EntitlementInput>(bytes.data())));
     }
   }
   const std::vector<SourceView>& views() const { return views_; }
@@ -216,9 +226,8 @@ class EntitlementDeriver final : public Processor {
   }
 
   bool keep_source(const EntitlementInput& input, const Record& record) {
-    const std::string key =
-        key_under(input.root()->string_view(),
-                  key_under(input.id()->string_view(), input.via()->string_view()));
+    const std::string source = key_under(input.root()->string_view(), input.id()->string_view());
+    const std::string key = key_under(source, input.via()->string_view());
     const Row before = sources_->get(key);
     const std::string product_before = before ? product_in(before.value) : std::string();
     if (input.kind() == EntitlementInputKind::RetractedSource) {
@@ -228,9 +237,26 @@ class EntitlementDeriver final : public Processor {
       return true;
     }
     if (before.value == record.value) return false;
+    // A version decides only between entries of one source through several members. One through a
+    // member that the source comes to later is at least as new as this update, and so outranks the
+    // row that stays.
+    const bool is_known =
+        before &&
+        differ_in_version_only(*flatbuffers::GetRoot<EntitlementInput>(before.value.data()),
+                               input) &&
+        !has_other_entry(source, key);
+    if (is_known) return false;
     sources_->put(key, record.value, record.timestamp_ms);
     replace_product(key, product_before, product_in(record.value), record.timestamp_ms);
     return true;
+  }
+
+  /// Whether the source came through another member, too.
+  bool has_other_entry(const std::string& source, const std::string& entry) {
+    for (const auto it = sources_->prefix(key_under(source, "")); it->valid(); it->next()) {
+      if (it->key().view() != entry) return true;
+    }
+    return false;
   }
 
   void replace_product(const std::string& source, const std::string& before, const std::string& now,

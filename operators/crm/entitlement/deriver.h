@@ -55,7 +55,8 @@ std::vector<StoreSpec> entitlement_stores();
 /// too, each with the boundary's time as `as_of_ms` and as the record's timestamp.
 ///
 /// Inputs of one (source, member) must come in order, those of different ones in any order;
-/// repeated inputs change nothing. An input that `validate_entitlement_input` refuses throws
+/// repeated inputs change nothing, nor does a new version alone of a source that came through one
+/// member. An input that `validate_entitlement_input` refuses throws
 /// std::invalid_argument. For a time zone that tzdata does not know the deriver uses UTC, and
 /// counts it as dropped "unknown_time_zone"; it counts grants of another kind than their feature's
 /// as "other_kind", subscriptions without quantity and ledger as "subscription_without_units".

@@ -33,6 +33,8 @@ struct TermView {
   std::string_view text{};
   bool per_unit = false;
   int32_t grace_days = 0;
+
+  friend bool operator==(const TermView&, const TermView&) = default;
 };
 
 /// As `Period` in grant_source.fbs.
@@ -41,6 +43,8 @@ struct PeriodView {
   std::optional<int64_t> start_ms{};
   std::optional<int32_t> end_date{};
   std::optional<int64_t> end_ms{};
+
+  friend bool operator==(const PeriodView&, const PeriodView&) = default;
 };
 
 /// The parts of a `GrantSource`, with the account that brought it. Lives as long as the buffers it
@@ -60,6 +64,8 @@ struct SourceView {
   std::optional<int64_t> quantity{};
   std::string_view product{};
   std::vector<TermView> terms{};
+
+  friend bool operator==(const SourceView&, const SourceView&) = default;
 };
 
 /// Whether a source from outside has only known values, within the bounds above.

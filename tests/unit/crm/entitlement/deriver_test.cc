@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "millrace/engine/metrics.h"
 #include "millrace/testing/topology_driver.h"
 
 #include "crm/account_topology.h"
@@ -181,6 +182,49 @@ TEST_F(EntitlementDeriverTest, RepeatedInputsChangeNothing) {
   }
   driver_.run();
   EXPECT_THAT(read(), SizeIs(1));
+}
+
+TEST_F(EntitlementDeriverTest, ANewVersionAloneOfASourceIsNotDerived) {
+  // One without units, since derivations count these.
+  GrantSourceT source = grant("s:x", FeatureKind::QuantitySum, 5);
+  source.kind = GrantSourceKind::Subscription;
+  const auto tell_version = [&](int64_t version) {
+    source.version->commit_timestamp_ms = version;
+    tell(input_of("s:a", "s:a", source));
+    driver_.run();
+  };
+  const auto derivations = [this] {
+    return driver_.engine().metrics().dropped("subscription_without_units").value();
+  };
+  const auto stored_version = [this] {
+    const std::string key = key_under("s:a", key_under("s:x", "s:a"));
+    const auto row = driver_.store_bytes(kEntitlementSourceStore, key, "s:a");
+    const auto& input = *flatbuffers::GetRoot<EntitlementInput>(row->data());
+    return input.row()->version()->commit_timestamp_ms();
+  };
+  tell_version(1);
+  EXPECT_EQ(derivations(), 1);
+  tell_version(2);
+  EXPECT_EQ(derivations(), 1);
+  EXPECT_EQ(stored_version(), 1);
+  source.terms[0]->amount = 6;
+  tell_version(3);
+  EXPECT_EQ(derivations(), 2);
+  EXPECT_EQ(stored_version(), 3);
+}
+
+TEST_F(EntitlementDeriverTest, ANewVersionAloneDecidesBetweenMembers) {
+  const auto tell_source = [this](const std::string& via, int64_t amount, int64_t version) {
+    GrantSourceT source = grant("s:x", FeatureKind::QuantitySum, amount);
+    source.version->commit_timestamp_ms = version;
+    tell(input_of("s:a", via, source));
+    driver_.run();
+  };
+  tell_source("s:a", 5, 1);
+  tell_source("s:b", 6, 2);
+  EXPECT_THAT(amounts(), ElementsAre(std::pair("s:a", 6)));
+  tell_source("s:a", 5, 3);
+  EXPECT_THAT(amounts(), ElementsAre(std::pair("s:a", 5)));
 }
 
 TEST_F(EntitlementDeriverTest, ManySourcesAreDerivedTogetherSoonAfterTheyCame) {
