@@ -48,13 +48,14 @@ def install(tools):
     return tools / "bin"
 
 
-def check_requests(tools, url, seed, report):
+def check_requests(tools, url, work, seed, report):
     command = [str(tools / "schemathesis"), "run", f"{url}/v1/openapi.json", "--max-examples",
                "25", "--checks", ",".join(CHECKS), "--request-timeout", "20", "--seed", str(seed),
                "--no-color"]
     for path in EXCLUDED + STREAMS:
         command += ["--exclude-path", path]
-    done = subprocess.run(command, capture_output=True, text=True, check=False,
+    # Schemathesis writes its cache into the folder where it runs.
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False,
                           timeout=REQUESTS_TIMEOUT_S)
     print("\n".join(done.stdout.splitlines()[-12:]), flush=True)
     if done.returncode != 0:
@@ -100,7 +101,7 @@ def run(args, bootstrap, work):
         load_registry(args.bin, bootstrap, args.changes, args.merges)
         instance.wait_caught_up()
         url = f"http://127.0.0.1:{instance.port}"
-        check_requests(tools, url, args.seed, report)
+        check_requests(tools, url, work, args.seed, report)
         name = min(expected.redirects)
         check_client(tools, url, work, name, expected.root(name), report)
         if instance.get("/v1/health")[0] != 200:
