@@ -26,7 +26,7 @@ constexpr size_t kIngestBytesMin = 1 << 20;
 // Bytes to gather for a database that has rows already: the batch holds them a second time.
 constexpr size_t kBatchRunBytes = 32 << 20;
 constexpr size_t kBatchBytesPerRow = 32;
-/// Rows that one call of `build_indexes` looks at: about a millisecond.
+/// Rows that one call of `build_indexes` looks at.
 constexpr size_t kBuildRows = 512;
 
 rocksdb::Slice slice(Bytes bytes) {
@@ -247,7 +247,7 @@ Status RocksDbBackend::visit_index_changes(size_t store, std::span<const SortedR
 Status RocksDbBackend::add_index_entries_to_run() {
   for (size_t store = 0; store < numbers_.size(); ++store) {
     const LatestRows* const rows = run_.rows_of(numbers_[store]);
-    if (rows == nullptr) continue;
+    if (rows == nullptr || !indexes_.has(store)) continue;
     const SortedRows sorted = rows->sorted();
     const bool replaces_rows = !ingesting_ || !run_.is_first();
     MILLRACE_RETURN_IF_ERROR(visit_index_changes(

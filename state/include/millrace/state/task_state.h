@@ -148,7 +148,7 @@ class TaskState {
   /// Makes all restored rows readable. REQUIRES for a task to run.
   virtual Status finish_restore() = 0;
 
-  /// Builds the next part of an index that was added to a store with rows, in about a millisecond;
+  /// Builds the next part of an index that was added to a store with rows, of some hundred rows;
   /// false: there is none. Errors: `kStoreIo`. REQUIRES: no unit open.
   virtual Result<bool> build_indexes() = 0;
 
