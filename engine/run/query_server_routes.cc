@@ -46,6 +46,16 @@ json hidden_json(const std::vector<PartitionLag>& inputs) {
   return object;
 }
 
+/// A 200, or a 503 with the fault; empty: none.
+HttpAnswer probe(json body, const std::string& fault) {
+  if (!fault.empty()) body["error"] = fault;
+  return {.status = fault.empty() ? 200U : 503U, .body = json_text(body)};
+}
+
+std::string fault_of(EngineState state) {
+  return fmt::format("the engine's state is '{}'", to_string(state));
+}
+
 HttpAnswer health(Engine& engine) {
   const EngineState state = engine.state();
   int64_t lag = 0;
@@ -64,18 +74,17 @@ HttpAnswer health(Engine& engine) {
     caught_up = caught_up && task.is_caught_up && task.stage == TaskStage::kRunning;
     tasks.push_back(task_json(task));
   }
-  const json body{{"state", to_string(state)},    {"caught_up", caught_up},
-                  {"lag_records", lag},           {"freshness_ms", freshness},
-                  {"paused", engine.is_paused()}, {"drained", engine.is_drained()},
-                  {"tasks", std::move(tasks)},    {"hidden_inputs", hidden_json(hidden)}};
-  return {.status = state == EngineState::kRunning ? 200U : 503U, .body = json_text(body)};
+  json body{{"state", to_string(state)},    {"caught_up", caught_up},
+            {"lag_records", lag},           {"freshness_ms", freshness},
+            {"paused", engine.is_paused()}, {"drained", engine.is_drained()},
+            {"tasks", std::move(tasks)},    {"hidden_inputs", hidden_json(hidden)}};
+  return probe(std::move(body), state == EngineState::kRunning ? "" : fault_of(state));
 }
 
 HttpAnswer live(const Engine& engine) {
   const EngineState state = engine.state();
   const bool is_live = state != EngineState::kFailed && state != EngineState::kStopped;
-  return {.status = is_live ? 200U : 503U,
-          .body = json_text({{"live", is_live}, {"state", to_string(state)}})};
+  return probe({{"live", is_live}, {"state", to_string(state)}}, is_live ? "" : fault_of(state));
 }
 
 /// Why not to send requests here; empty: nothing speaks against it.
@@ -93,9 +102,7 @@ std::string reason_against(const Engine& engine) {
 
 HttpAnswer ready(const Engine& engine) {
   const std::string reason = reason_against(engine);
-  json body{{"ready", reason.empty()}, {"state", to_string(engine.state())}};
-  if (!reason.empty()) body["reason"] = reason;
-  return {.status = reason.empty() ? 200U : 503U, .body = json_text(body)};
+  return probe({{"ready", reason.empty()}, {"state", to_string(engine.state())}}, reason);
 }
 
 HttpAnswer operations(const Engine& engine) {
@@ -116,9 +123,9 @@ void add_probes(QueryServer& server, Engine& engine) {
   add("/v1/live", "Whether the instance works, or has to be started again.", "It has ended.",
       [&engine] { return live(engine); });
   add("/v1/ready", "Whether the instance has its part of the plan and has restored its tasks.",
-      "Not yet, or drained; the answer has the reason.", [&engine] { return ready(engine); });
+      "Not yet, or drained; the error is the reason.", [&engine] { return ready(engine); });
   add("/v1/health", "State, lag and freshness of the instance and its tasks.",
-      "It does not run; the answer says the state.", [&engine] { return health(engine); });
+      "It does not run; the answer has the state.", [&engine] { return health(engine); });
 }
 
 void add_views(QueryServer& server, Engine& engine, const Topology& topology) {

@@ -88,4 +88,19 @@ TEST(Health, IsReadyWhileItHasRestoredAllOfItsPart) {
   EXPECT_EQ(ask(port, "/v1/live").status, 503U);
 }
 
+TEST(Health, EveryProbeThatFailsHasAnErrorLikeOtherAnswers) {
+  const Result<Topology> topology = passing();
+  testing::TopologyDriver driver(topology);
+  QueryServer server({.threads = 1});
+  add_engine_routes(server, driver.engine(), *topology);
+  const int port = server.start().value();
+  ASSERT_TRUE(driver.engine().close().ok());
+  for (const char* path : {"/v1/live", "/v1/ready", "/v1/health"}) {
+    const Probe probe = ask(port, path);
+    EXPECT_EQ(probe.status, 503U) << path;
+    EXPECT_NE(probe.body.value("error", ""), "") << path;
+    EXPECT_EQ(probe.body["state"], "stopped") << path;
+  }
+}
+
 }  // namespace millrace::health_test
