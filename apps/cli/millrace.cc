@@ -44,7 +44,6 @@ struct QuestionFlags {
   TopologyFlags topology;
 };
 
-/// Runs the one of them that the command line names.
 void add_questions(CLI::App& app, QuestionFlags& asked) {
   add_get(app, asked.get);
   add_scan(app, asked.scan);
@@ -53,6 +52,7 @@ void add_questions(CLI::App& app, QuestionFlags& asked) {
   add_topology(app, asked.topology);
 }
 
+/// Runs the one of them that the command line names.
 Status ask(const CLI::App& app, const QuestionFlags& asked) {
   if (app.got_subcommand("get")) return get_path(asked.get, std::cout, std::cerr);
   if (app.got_subcommand("scan")) return scan_store(asked.scan, std::cout);

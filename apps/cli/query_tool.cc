@@ -52,6 +52,21 @@ std::string hex_line(const client::StoredRow& row) {
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/// Prints rows, a line each, until there are `limit` of them; 0: all. `ask` gets the page of a
+/// question.
+Status print_pages(uint64_t limit, auto question, std::ostream& out, const auto& ask) {
+  uint64_t left = limit == 0 ? UINT64_MAX : limit;
+  do {
+    question.rows_max = std::min<uint64_t>(left, kPageRows);
+    const Result<client::JsonPage> page = ask(question);
+    if (!page.ok()) return page.status();
+    for (const std::string& line : page->rows) out << line << '\n';
+    left -= std::min<uint64_t>(left, page->rows.size());
+    question.page = page->next;
+  } while (left > 0 && !question.page.empty());
+  return {};
+}
+
 /// A page as lines.
 Result<client::JsonPage> scan_page(client::Client& asked, const ScanFlags& flags,
                                    const client::RowsQuestion& question) {
@@ -100,16 +115,9 @@ Status scan_store(const ScanFlags& flags, std::ostream& out) {
                                 .prefix = flags.prefix,
                                 .is_descending = flags.is_descending,
                                 .freshness = {.may_be_stale = flags.server.may_be_stale}};
-  uint64_t left = flags.limit == 0 ? UINT64_MAX : flags.limit;
-  do {
-    question.rows_max = std::min<uint64_t>(left, kPageRows);
-    const Result<client::JsonPage> page = scan_page(**opened, flags, question);
-    if (!page.ok()) return page.status();
-    for (const std::string& line : page->rows) out << line << '\n';
-    left -= std::min<uint64_t>(left, page->rows.size());
-    question.page = page->next;
-  } while (left > 0 && !question.page.empty());
-  return {};
+  return print_pages(
+      flags.limit, std::move(question), out,
+      [&](const client::RowsQuestion& of_page) { return scan_page(**opened, flags, of_page); });
 }
 
 Status scan_index(const IndexFlags& flags, std::ostream& out) {
@@ -117,16 +125,10 @@ Status scan_index(const IndexFlags& flags, std::ostream& out) {
   if (!opened.ok()) return opened.status();
   client::IndexQuestion question = flags.question;
   question.freshness.may_be_stale = flags.server.may_be_stale;
-  uint64_t left = flags.limit == 0 ? UINT64_MAX : flags.limit;
-  do {
-    question.rows_max = std::min<uint64_t>(left, kPageRows);
-    const Result<client::JsonPage> page = (*opened)->json_rows_by(flags.of, flags.index, question);
-    if (!page.ok()) return page.status();
-    for (const std::string& line : page->rows) out << line << '\n';
-    left -= std::min<uint64_t>(left, page->rows.size());
-    question.page = page->next;
-  } while (left > 0 && !question.page.empty());
-  return {};
+  return print_pages(flags.limit, std::move(question), out,
+                     [&](const client::IndexQuestion& of_page) {
+                       return (*opened)->json_rows_by(flags.of, flags.index, of_page);
+                     });
 }
 
 Status watch_account(const WatchFlags& flags, std::ostream& out) {
