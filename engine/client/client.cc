@@ -408,32 +408,32 @@ Result<JsonPage> Client::json_rows(std::string_view store, const RowsQuestion& q
   return body.ok() ? read_page(*body) : body.status();
 }
 
-Result<JsonPage> Client::json_rows_by(std::string_view of, std::string_view index,
+Result<JsonPage> Client::json_rows_by(std::string_view store, std::string_view index,
                                       const IndexQuestion& question) {
-  std::map<std::string, std::string> parameters{{"limit", std::to_string(question.rows_max)}};
-  for (const auto& [name, text] :
+  return json_page(fmt::format("/v1/stores/{}/indexes/{}", engine::percent_encoded(store),
+                               engine::percent_encoded(index)),
+                   kRows, {}, question);
+}
+
+Result<JsonPage> Client::json_page(std::string_view path, const std::string& name,
+                                   std::map<std::string, std::string> parameters,
+                                   const IndexQuestion& question) {
+  parameters["limit"] = std::to_string(question.rows_max);
+  for (const auto& [bound, text] :
        {std::pair("value", &question.value), std::pair("from", &question.from),
         std::pair("to", &question.to), std::pair("prefix", &question.prefix)}) {
-    if (*text) parameters[name] = **text;
+    if (*text) parameters[bound] = **text;
   }
   if (question.is_descending) parameters["order"] = "desc";
   if (!question.page.empty()) parameters["page"] = question.page;
   add(question.freshness, parameters);
   impl_->add_position(parameters);
-  const bool is_of_crm = of == "accounts" || of == "entitlements";
-  std::string path = fmt::format("/v1/{}", of);
-  if (is_of_crm) {
-    parameters["index"] = index;
-  } else {
-    path = fmt::format("/v1/stores/{}/indexes/{}", engine::percent_encoded(of),
-                       engine::percent_encoded(index));
-  }
   const Result<Answer> answer = get(path, parameters);
   if (!answer.ok()) return answer.status();
   if (answer->status == 404) {
     return Error{ErrorCode::kInvalidArgument, engine::error_in(answer->body)};
   }
-  return read_page(answer->body, is_of_crm ? std::string(of) : kRows);
+  return read_page(answer->body, name);
 }
 
 Status Client::watch(const WatchQuestion& question,

@@ -180,6 +180,11 @@ TEST_F(IndexRoutesTest, AClientReadsThePages) {
   } while (!question.page.empty());
   EXPECT_EQ(rows, wanted({"blue", "bluish"}).size());
   EXPECT_EQ((*opened)->json_rows_by("rows", "by-size", {}).code(), ErrorCode::kInvalidArgument);
+  const char* const path = "/v1/stores/rows/indexes/by-name";
+  const auto in_hex = (*opened)->json_page(path, "rows", {{"format", "hex"}}, {.rows_max = 1});
+  ASSERT_TRUE(in_hex.ok()) << in_hex.message();
+  EXPECT_THAT(in_hex->rows, ElementsAre(HasSubstr("value_hex")));
+  EXPECT_EQ((*opened)->json_page(path, "others", {}, {}).code(), ErrorCode::kInvalidRecord);
 }
 
 }  // namespace millrace::engine::index_routes_test

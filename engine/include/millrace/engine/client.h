@@ -154,10 +154,14 @@ class Client {
   Result<JsonPage> json_rows(std::string_view store, const RowsQuestion& question);
 
   /// A page of the rows that an index of a store finds, in the order of its values, each with
-  /// `indexed`, its value; needs the right `raw`. `of` may also be "accounts" or "entitlements" of
-  /// the CRM job. Error: `kNotReady` while the index is built.
-  Result<JsonPage> json_rows_by(std::string_view of, std::string_view index,
+  /// `indexed`, its value; needs the right `raw`. Error: `kNotReady` while the index is built.
+  Result<JsonPage> json_rows_by(std::string_view store, std::string_view index,
                                 const IndexQuestion& question);
+  /// The same of another path that asks an index: its answer has the objects in an array called
+  /// `name`. `parameters` are those that the path takes beside the question's.
+  Result<JsonPage> json_page(std::string_view path, const std::string& name,
+                             std::map<std::string, std::string> parameters,
+                             const IndexQuestion& question);
 
   /// Follows a path's changes: calls `take` for each event, until it returns false. When a
   /// connection ends or a server cannot answer now, it asks again from the last event, also other
