@@ -4,7 +4,6 @@
 #include <functional>
 #include <utility>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "millrace/core/serde.h"
@@ -75,13 +74,6 @@ const IndexedField* field_of(const std::string& index, const std::vector<Indexed
   return found == fields.end() ? nullptr : &*found;
 }
 
-HttpAnswer needs_personal(const HttpRequest& request) {
-  if (request.caller.empty()) return unauthorized(Right::kPersonal);
-  return error_answer(403,
-                      "the index is of a personal field, and the token does not give the "
-                      "right 'personal'");
-}
-
 }  // namespace
 
 std::vector<std::string> account_indexes(const std::vector<IndexedField>& fields) {
@@ -108,7 +100,7 @@ QueryRouter::Watched accounts_by_index(const Queries& queries,
   const bool sees_personal = request.rights.has(Right::kPersonal);
   const IndexedField* const field = field_of(index, fields);
   if (field != nullptr && mask.hides(field->name) && !sees_personal) {
-    return {needs_personal(request), {}};
+    return {lacks_right(Right::kPersonal, !request.caller.empty()), {}};
   }
   const bool is_text = field != nullptr && field->type != crm::FieldType::Integer;
   const PersonalMask* const hidden = sees_personal ? nullptr : &mask;

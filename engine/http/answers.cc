@@ -33,7 +33,11 @@ HttpAnswer error_answer(unsigned status, std::string_view message) {
           .body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"};
 }
 
-HttpAnswer unauthorized(Right needed) {
+HttpAnswer lacks_right(Right needed, bool is_known) {
+  if (is_known) {
+    return error_answer(403,
+                        fmt::format("the token does not give the right '{}'", to_string(needed)));
+  }
   if (needed == Right::kPeer) {
     return error_answer(401, "only for instances with the key in query.peer.key.file");
   }

@@ -4,7 +4,6 @@
 #include <exception>
 #include <utility>
 
-#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "millrace/core/assert.h"
@@ -36,11 +35,6 @@ Fit fit_segments(const std::vector<std::string>& pattern,
     arguments.push_back(*std::move(decoded));
   }
   return Fit::kYes;
-}
-
-HttpAnswer forbidden(Right needed) {
-  return error_answer(403,
-                      fmt::format("the token does not give the right '{}'", to_string(needed)));
 }
 
 }  // namespace
@@ -120,9 +114,7 @@ bool is_open_to(const HttpRoute& route, Rights rights) {
 
 HttpAnswer answer_of(const RouteMatch& match, HttpRequest request, bool has_token) {
   const HttpRoute& route = *match.route;
-  if (!is_open_to(route, request.rights)) {
-    return has_token ? forbidden(route.right) : unauthorized(route.right);
-  }
+  if (!is_open_to(route, request.rights)) return lacks_right(route.right, has_token);
   request.arguments = match.arguments;
   if (const std::string fault = read_parameters(route, match.query, request); !fault.empty()) {
     return error_answer(400, fault);

@@ -68,11 +68,9 @@ std::optional<RowsAsked> rows_asked(const Stores& stores, const HttpRequest& req
   return RowsAsked{stores, spec, *std::move(view)};
 }
 
+/// For bytes, and for stores that the program does not open to others.
 HttpAnswer raw_only(const HttpRequest& request) {
-  if (request.caller.empty()) return unauthorized(Right::kRaw);
-  return error_answer(403,
-                      "only for callers with the right 'raw': rows as bytes, and stores that "
-                      "the program does not open to others");
+  return lacks_right(Right::kRaw, !request.caller.empty());
 }
 
 /// The rights of a route for rows. Handlers look at the store.

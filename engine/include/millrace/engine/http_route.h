@@ -123,8 +123,8 @@ struct HttpAnswer {
   std::function<void(std::function<void(HttpAnswer)>)> promised{};
 };
 
-/// 401 for a caller who did not say who he is.
-HttpAnswer unauthorized(Right needed);
+/// For a caller without the right: a 403, or a 401 while it is not known who he is.
+HttpAnswer lacks_right(Right needed, bool is_known);
 /// `{"error": message}`; bytes of `message` that are not UTF-8 are replaced.
 HttpAnswer error_answer(unsigned status, std::string_view message);
 /// The status that fits the code (404 `kNotFound`, 503 `kRetriable`, …) with the error's message.
