@@ -1,6 +1,8 @@
 #include "millrace/engine/index_pages.h"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -13,10 +15,8 @@ namespace {
 
 using engine::PageQuestion;
 
-constexpr int64_t kHitsMax = 1'000;
 /// Each of many streams composes its page again whenever the store has changed.
 constexpr int64_t kWatchedHitsMax = 100;
-/// The last key of a page is in the token of the next one, in a request's head.
 constexpr size_t kPageTokenLengthMax = 12'000;
 
 Error invalid(std::string message) {
@@ -87,28 +87,18 @@ Status read_range(IndexType type, const HttpRequest& request, PageQuestion& ques
 }  // namespace
 
 std::vector<HttpParameter> index_parameters() {
-  using Type = HttpParameter::Type;
-  return {{.name = "value", .meaning = "The value of the index.", .length_max = kIndexTextBytesMax},
-          {.name = "from", .meaning = "Instead: the least.", .length_max = kIndexTextBytesMax},
-          {.name = "to",
-           .meaning = "And the value that ends the range.",
-           .length_max = kIndexTextBytesMax},
-          {.name = "prefix",
-           .meaning = "Instead: how values begin, of an index of text.",
-           .length_max = kIndexTextBytesMax},
-          {.name = "order",
-           .meaning = "Of the values; asc unless named.",
-           .type = Type::kChoice,
-           .choices = {"asc", "desc"}},
-          {.name = "limit",
-           .meaning = "Rows of a page; 100 unless named.",
-           .type = Type::kInteger,
-           .min = 1,
-           .max = kHitsMax},
-          {.name = "page",
-           .meaning = "`next` of the page before, which was asked for with the same parameters.",
-           .length_max = kPageTokenLengthMax,
-           .pattern = "^([0-9]+\\.([0-9a-f]{2})*)?$"}};
+  std::vector<HttpParameter> parameters{
+      {.name = "value", .meaning = "The value of the index.", .length_max = kIndexTextBytesMax},
+      {.name = "from", .meaning = "Instead: the least.", .length_max = kIndexTextBytesMax},
+      {.name = "to",
+       .meaning = "And the value that ends the range.",
+       .length_max = kIndexTextBytesMax},
+      {.name = "prefix",
+       .meaning = "Instead: how values begin, of an index of text.",
+       .length_max = kIndexTextBytesMax}};
+  std::ranges::move(engine::page_parameters("Of the values", kPageTokenLengthMax),
+                    std::back_inserter(parameters));
+  return parameters;
 }
 
 std::vector<HttpParameter> watched_index_parameters() {
@@ -124,10 +114,7 @@ Result<IndexPage> read_index_page(const Queries& queries, const IndexName& name,
                                   const HttpRequest& request) {
   PageQuestion question{.store = index_store_name(name.store, name.index)};
   MILLRACE_RETURN_IF_ERROR(read_range(name.type, request, question));
-  const std::string* const order = request.find("order");
-  question.is_descending = order != nullptr && *order == "desc";
-  if (const auto limit = request.integer("limit")) question.rows_max = static_cast<size_t>(*limit);
-  if (const std::string* const page = request.find("page")) question.page = *page;
+  engine::read_page_choice(request, question);
   Result<engine::RowPage> rows = read_page(queries, question);
   if (!rows.ok()) return rows.status();
   IndexPage page{.hits = {}, .positions = std::move(rows->positions), .next = rows->next};

@@ -14,6 +14,8 @@ namespace {
 
 using PagedRow = RowPage::PagedRow;
 
+constexpr int64_t kPageRowsMax = 1'000;
+
 /// The last row of a page: the next page begins behind it. Rows of one key are in the order of
 /// their partitions.
 struct Place {
@@ -113,6 +115,30 @@ Result<RowPage> read_page(const Queries& queries, const PageQuestion& question) 
     page.next = text_of({page.rows.back().task.partition, page.rows.back().key});
   }
   return page;
+}
+
+std::vector<HttpParameter> page_parameters(std::string_view ordered, size_t token_length_max) {
+  using Type = HttpParameter::Type;
+  return {{.name = "order",
+           .meaning = fmt::format("{}; asc unless named.", ordered),
+           .type = Type::kChoice,
+           .choices = {"asc", "desc"}},
+          {.name = "limit",
+           .meaning = "Rows of a page; 100 unless named.",
+           .type = Type::kInteger,
+           .min = 1,
+           .max = kPageRowsMax},
+          {.name = "page",
+           .meaning = "`next` of the page before, which was asked for with the same parameters.",
+           .length_max = token_length_max,
+           .pattern = "^([0-9]+\\.([0-9a-f]{2})*)?$"}};
+}
+
+void read_page_choice(const HttpRequest& request, PageQuestion& question) {
+  const std::string* const order = request.find("order");
+  question.is_descending = order != nullptr && *order == "desc";
+  if (const auto limit = request.integer("limit")) question.rows_max = static_cast<size_t>(*limit);
+  if (const std::string* const page = request.find("page")) question.page = *page;
 }
 
 }  // namespace millrace::engine

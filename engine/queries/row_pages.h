@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "millrace/core/ids.h"
 #include "millrace/core/result.h"
+#include "millrace/engine/http_route.h"
 #include "millrace/engine/queries.h"
 
 namespace millrace::engine {
@@ -38,5 +40,12 @@ struct RowPage {
 /// time: a row that stays is on exactly one page, whichever instances have the tasks. Errors: as
 /// `Queries`; `kInvalidArgument` for a `page` that is none.
 Result<RowPage> read_page(const Queries& queries, const PageQuestion& question);
+
+/// The parameters `order`, `limit` and `page` of a route. `ordered`: what the order is of.
+/// `token_length_max`: of `page`, which holds the last key of the page before and comes in a
+/// request's head.
+std::vector<HttpParameter> page_parameters(std::string_view ordered, size_t token_length_max);
+/// Reads them.
+void read_page_choice(const HttpRequest& request, PageQuestion& question);
 
 }  // namespace millrace::engine

@@ -28,8 +28,6 @@ namespace {
 using OrderedJson = nlohmann::ordered_json;
 
 constexpr size_t kStoreKeyBytesMax = 4096;
-constexpr int64_t kPageRowsMax = 1'000;
-/// The last key of a page is in the token of the next one, in a request's head.
 constexpr size_t kPageTokenLengthMax = 6'000;
 
 /// The stores that can be asked for. Handlers share it.
@@ -99,8 +97,8 @@ HttpAnswer store_row(const Queries& queries, const RowsAsked& asked, const std::
   return {.body = json_text(body)};
 }
 
-/// The row as `row` events have it, so that its position does not count as a change.
-/// The row, or null in place of its value.
+/// The content of a `row` event, with null in place of a value that is not there. Its position is
+/// no content, since it moves without a change of the row.
 OrderedJson row_or_null(const RowsAsked& asked, const std::string& key, const StoreAnswer& answer) {
   OrderedJson row{{"store", asked.spec.name}};
   if (answer.row) {
@@ -231,35 +229,20 @@ std::string read_question(const HttpRequest& request, const RowsAsked& asked,
   const bool is_of_timers = asked.spec.timers && !asked.view.is_hex;
   std::string fault =
       is_of_timers ? read_timer_range(request, question) : read_range(request, question);
-  if (!fault.empty()) return fault;
-  const std::string* const order = request.find("order");
-  question.is_descending = order != nullptr && *order == "desc";
-  if (const auto limit = request.integer("limit")) question.rows_max = static_cast<size_t>(*limit);
-  if (const std::string* const page = request.find("page")) question.page = *page;
-  return {};
+  if (fault.empty()) read_page_choice(request, question);
+  return fault;
 }
 
-std::vector<HttpParameter> page_parameters(const ShownStores& stores) {
-  using Type = HttpParameter::Type;
+std::vector<HttpParameter> rows_parameters(const ShownStores& stores) {
   std::vector<HttpParameter> parameters{
       store_parameter(stores),
       {.name = "from", .meaning = "The least key.", .length_max = kStoreKeyBytesMax},
       {.name = "to", .meaning = "The key that ends the range.", .length_max = kStoreKeyBytesMax},
-      {.name = "prefix", .meaning = "Instead: how keys begin.", .length_max = kStoreKeyBytesMax},
-      {.name = "order",
-       .meaning = "Of the keys' bytes, or of timers' times without prefix; asc unless named.",
-       .type = Type::kChoice,
-       .choices = {"asc", "desc"}},
-      {.name = "limit",
-       .meaning = "Rows of a page; 100 unless named.",
-       .type = Type::kInteger,
-       .min = 1,
-       .max = kPageRowsMax},
-      {.name = "page",
-       .meaning = "`next` of the page before, which was asked for with the same parameters.",
-       .length_max = kPageTokenLengthMax,
-       .pattern = "^([0-9]+\\.([0-9a-f]{2})*)?$"},
-      format_parameter()};
+      {.name = "prefix", .meaning = "Instead: how keys begin.", .length_max = kStoreKeyBytesMax}};
+  std::ranges::move(page_parameters("Of the keys' bytes, or of timers' times without prefix",
+                                    kPageTokenLengthMax),
+                    std::back_inserter(parameters));
+  parameters.push_back(format_parameter());
   std::ranges::move(state_parameters(), std::back_inserter(parameters));
   return parameters;
 }
@@ -268,7 +251,7 @@ void add_store_pages(QueryServer& server, Engine& engine, const Stores& stores) 
   HttpRoute route{
       .pattern = "/v1/stores/{store}/rows",
       .summary = "A page of a store's rows or timers, as JSON or bytes, from all instances.",
-      .parameters = page_parameters(*stores),
+      .parameters = rows_parameters(*stores),
       .is_scan = true,
       .handler = [&engine, stores](const HttpRequest& request) {
         std::optional<RowsAsked> asked = rows_asked(stores, request);
