@@ -1,7 +1,6 @@
 #include "millrace/engine/query_server.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -26,6 +25,7 @@
 #include "engine/http/session.h"
 #include "engine/http/tls.h"
 #include "engine/http/token_table.h"
+#include "engine/http/turnstile.h"
 #include "engine/http/waiters.h"
 #include "engine/secrets/peer_key.h"
 
@@ -162,7 +162,7 @@ struct QueryServer::Impl {
   std::string document;
   engine::Admission admission;  // outlives the sessions that `context` holds, as these do
   engine::LiveSessions sessions;
-  std::atomic<int> streams = 0;
+  const engine::Turnstile streams{options.streams_max};
   engine::SessionShared shared{routes,
                                hosts,
                                options.tokens.get(),
@@ -174,7 +174,6 @@ struct QueryServer::Impl {
                                waiters,
                                stream_waiters,
                                streams,
-                               options.streams_max,
                                std::chrono::milliseconds(options.idle_timeout_ms),
                                std::chrono::milliseconds(options.request_timeout_ms),
                                std::chrono::milliseconds(options.answer_timeout_ms),

@@ -63,7 +63,6 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
   }
   ~Session() override {
     feed_.reset();
-    if (has_stream_) --shared_.streams;
     shared_.sessions.remove(this);
     place_ = {};
     shared_.show_connections();
@@ -282,12 +281,11 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
   }
 
   void write_events(HttpAnswer answer) {
-    if (++shared_.streams > shared_.streams_max) {
-      --shared_.streams;
+    stream_place_ = shared_.streams.enter();
+    if (stream_place_ == nullptr) {
       shared_.count_refusal("subscriptions");
       return write(error_answer(503, "all streams are taken (query.subscriptions.max)"), false);
     }
-    has_stream_ = true;
     is_chunked_ = parser_->get().version() > 10;
     head_ = {};
     answer.content_type = kEventStream;
@@ -476,10 +474,10 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
   uint64_t timer_edition_ = 0;
   http::response<http::empty_body> head_;  ///< of a file or a stream
   std::optional<http::response_serializer<http::empty_body>> head_serializer_;
-  std::string pieces_;               ///< of them, that are being sent
-  FilePart file_part_;               ///< not sent yet
-  std::unique_ptr<EventFeed> feed_;  ///< null: no stream
-  bool has_stream_ = false;          ///< counts among the streams
+  std::string pieces_;                  ///< of them, that are being sent
+  FilePart file_part_;                  ///< not sent yet
+  std::unique_ptr<EventFeed> feed_;     ///< null: no stream
+  std::shared_ptr<void> stream_place_;  ///< among the streams
   bool is_chunked_ = false;
   bool is_idle_ = true;     ///< no request has begun
   bool is_ending_ = false;  ///< the server stops

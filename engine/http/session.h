@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include "engine/http/live_sessions.h"
 #include "engine/http/route_table.h"
 #include "engine/http/token_table.h"
+#include "engine/http/turnstile.h"
 #include "engine/http/waiters.h"
 #include "engine/secrets/peer_key.h"
 
@@ -37,9 +37,8 @@ struct SessionShared {
   const Admission& admission;
   LiveSessions& sessions;
   Waiters& waiters;
-  Waiters& stream_waiters;    ///< for streams of events, apart: they may all wait at once
-  std::atomic<int>& streams;  ///< that are open
-  int streams_max;
+  Waiters& stream_waiters;   ///< for streams of events, apart: they may all wait at once
+  const Turnstile& streams;  ///< that are open
   std::chrono::milliseconds idle_timeout;
   std::chrono::milliseconds request_timeout;
   std::chrono::milliseconds answer_timeout;
