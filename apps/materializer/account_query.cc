@@ -209,11 +209,11 @@ json state_json(const crm::AccountState& state, const PersonalMask* mask) {
           {"delete_pending", state.delete_pending()}};
 }
 
-namespace {
-
 std::string text_of(const json& body) {
   return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
+
+namespace {
 
 /// The account as JSON, or the status and message of an error.
 struct Shown {

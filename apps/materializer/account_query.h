@@ -45,6 +45,9 @@ nlohmann::json territory_json(const crm::AccountTerritory& row);
 QueryRouter::Watched watched_account(const Queries& queries, std::string_view id,
                                      const AccountView& view);
 
+/// As it goes into an answer: bytes that are not UTF-8 are replaced.
+std::string text_of(const nlohmann::json& body);
+
 inline constexpr size_t kBatchIdsMax = 1'000;
 inline constexpr size_t kBatchBytesMax = 512 << 10;
 inline constexpr size_t kBatchAnswerBytesMax = 16 << 20;

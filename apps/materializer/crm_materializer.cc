@@ -30,6 +30,8 @@
 #include "crm/decode/mapping.h"
 #include "crm/decode/mapping_report.h"
 #include "crm/ids.h"
+#include "crm/indexes/crm_indexes.h"
+#include "engine/http/request_parameters.h"
 
 namespace millrace::apps {
 namespace {
@@ -86,11 +88,10 @@ std::string check_prefix(std::string_view prefix) {
 
 std::string read_fields(std::string_view text, std::vector<std::string>& fields) {
   fields.clear();
-  while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    if (comma == 0 || comma + 1 == text.size()) return "a comma without a field";
-    fields.emplace_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
+  if (text.empty()) return {};
+  for (const std::string_view field : engine::split_at(text, ',')) {
+    if (field.empty()) return "a comma without a field";
+    fields.emplace_back(field);
   }
   std::vector<std::string> sorted = fields;
   std::sort(sorted.begin(), sorted.end());
@@ -272,24 +273,14 @@ void add_account_routes(QueryServer& server, const Engine& engine, const std::st
                 }});
 }
 
-std::vector<IndexedField> indexed_fields(const CrmOptions& options) {
-  const auto types = options.mapping.field_types(crm::EntityKind::kAccount);
-  std::vector<IndexedField> fields;
-  for (const std::string& name : options.accounts.indexed_fields) {
-    const auto type = types.find(name);
-    fields.push_back({name, type == types.end() ? crm::FieldType::Undeclared : type->second});
-  }
-  return fields;
-}
-
 using AskIndex = std::function<QueryRouter::Watched(const Queries&, const HttpRequest&)>;
+using Errors = std::map<unsigned, std::string>;
 
-const std::map<unsigned, std::string> kIndexErrors{{409, "The index is being built."},
-                                                   {404, "The job derives no entitlements."}};
-
-/// A page of what `indexes` find, by `/v1/<what>`, and a stream of its changes.
+/// A page of what an index finds, by `/v1/<what>`, and a stream of its changes. `errors`: those
+/// beside a 409.
 void add_index_route(QueryServer& server, const Engine& engine, const std::string& what,
-                     const std::vector<HttpParameter>& own, AskIndex ask) {
+                     const std::vector<HttpParameter>& own, Errors errors, AskIndex ask) {
+  errors[409] = "The index is being built.";
   const auto with_own = [&](std::vector<HttpParameter> more, std::vector<HttpParameter> last) {
     std::vector<HttpParameter> all = own;
     std::ranges::move(more, std::back_inserter(all));
@@ -299,7 +290,7 @@ void add_index_route(QueryServer& server, const Engine& engine, const std::strin
   server.route({.pattern = "/v1/" + what,
                 .summary = "A page of " + what + " that an index finds.",
                 .parameters = with_own(index_parameters(), state_parameters()),
-                .errors = kIndexErrors,
+                .errors = errors,
                 .is_scan = true,
                 .handler = [&engine, ask](const HttpRequest& request) {
                   return engine.router().answer(request, [ask, request](const Queries& all) {
@@ -312,7 +303,7 @@ void add_index_route(QueryServer& server, const Engine& engine, const std::strin
                            "change, as server-sent events `" +
                            what + "`.",
                 .parameters = with_own(watched_index_parameters(), watch_parameters()),
-                .errors = kIndexErrors,
+                .errors = errors,
                 .content_type = "text/event-stream",
                 .handler = [&engine, what, ask](const HttpRequest& request) {
                   return engine.router().watch(request, what, [ask, request](const Queries& all) {
@@ -331,8 +322,16 @@ HttpParameter index_choice(std::vector<std::string> indexes) {
 
 /// Accounts and entitlements by their indexes.
 void add_index_routes(QueryServer& server, const Engine& engine,
-                      const std::vector<IndexedField>& fields, const Mask& mask) {
+                      const std::vector<crm::IndexedField>& fields, const Mask& mask) {
+  const bool has_personal = std::ranges::any_of(
+      fields, [&](const crm::IndexedField& field) { return mask->hides(field.name); });
+  Errors of_accounts;
+  if (has_personal) {
+    of_accounts = {{401, "The index needs a token with the right personal."},
+                   {403, "The index needs the right personal."}};
+  }
   add_index_route(server, engine, "accounts", {index_choice(account_indexes(fields))},
+                  std::move(of_accounts),
                   [fields, mask](const Queries& all, const HttpRequest& request) {
                     return accounts_by_index(all, fields, request, *mask);
                   });
@@ -341,7 +340,7 @@ void add_index_routes(QueryServer& server, const Engine& engine,
                    {.name = "as_of_ms",
                     .meaning = "Moment at which they are shown, past or future; else now.",
                     .type = HttpParameter::Type::kInteger}},
-                  &entitlements_by_index);
+                  {{404, "The job derives no entitlements."}}, &entitlements_by_index);
 }
 
 int run(int argc, char** argv) {
@@ -369,7 +368,9 @@ int run(int argc, char** argv) {
             auto mask =
                 std::make_shared<const PersonalMask>(options.mapping, crm::EntityKind::kAccount);
             add_account_routes(server, engine, options.default_source, mask);
-            add_index_routes(server, engine, indexed_fields(options), std::move(mask));
+            add_index_routes(server, engine,
+                             crm::indexed_fields(options.mapping, options.accounts.indexed_fields),
+                             std::move(mask));
             server.route({.pattern = "/v1/mapping",
                           .summary = "How the mapping and the records read so far fit; no values.",
                           .handler = [&](const HttpRequest&) {

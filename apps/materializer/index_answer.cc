@@ -29,10 +29,6 @@ nlohmann::json value_of(const Hit& hit, IndexType type) {
   return type == IndexType::kText ? nlohmann::json(hit.text) : nlohmann::json(hit.number);
 }
 
-std::string line_of(const nlohmann::json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
 /// A page with its hits as JSON, under `name`. A row that is not of its type is an error.
 template <class T>
 QueryRouter::Watched page_answer(const Queries& queries, const IndexName& index,
@@ -54,9 +50,9 @@ QueryRouter::Watched page_answer(const Queries& queries, const IndexName& index,
   }
   nlohmann::json body{{name, std::move(hits)},
                       {"next", page->next.empty() ? nlohmann::json() : nlohmann::json(page->next)}};
-  std::string content = line_of(body);
+  std::string content = text_of(body);
   body["positions"] = std::move(positions);
-  return {{.body = line_of(body)}, std::move(content)};
+  return {{.body = text_of(body) + "\n"}, std::move(content)};
 }
 
 nlohmann::json assignment_json(const crm::AccountTerritory& row) {
@@ -66,19 +62,19 @@ nlohmann::json assignment_json(const crm::AccountTerritory& row) {
 }
 
 /// The field of an index's name; null: the index is of no field.
-const IndexedField* field_of(const std::string& index, const std::vector<IndexedField>& fields) {
+const crm::IndexedField* field_of(const std::string& index,
+                                  const std::vector<crm::IndexedField>& fields) {
   if (!index.starts_with(crm::kByFieldPrefix)) return nullptr;
   const std::string name = index.substr(crm::kByFieldPrefix.size());
-  const auto found = std::find_if(fields.begin(), fields.end(),
-                                  [&](const IndexedField& field) { return field.name == name; });
+  const auto found = std::ranges::find(fields, name, &crm::IndexedField::name);
   return found == fields.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
-std::vector<std::string> account_indexes(const std::vector<IndexedField>& fields) {
+std::vector<std::string> account_indexes(const std::vector<crm::IndexedField>& fields) {
   std::vector<std::string> names{std::string(crm::kByMembers), std::string(crm::kByTerritory)};
-  for (const IndexedField& field : fields) {
+  for (const crm::IndexedField& field : fields) {
     names.push_back(std::string(crm::kByFieldPrefix) + field.name);
   }
   return names;
@@ -89,7 +85,7 @@ std::vector<std::string> entitlement_indexes() {
 }
 
 QueryRouter::Watched accounts_by_index(const Queries& queries,
-                                       const std::vector<IndexedField>& fields,
+                                       const std::vector<crm::IndexedField>& fields,
                                        const HttpRequest& request, const PersonalMask& mask) {
   const std::string& index = *request.find("index");
   if (index == crm::kByTerritory) {
@@ -98,7 +94,7 @@ QueryRouter::Watched accounts_by_index(const Queries& queries,
         "accounts", &assignment_json);
   }
   const bool sees_personal = request.rights.has(Right::kPersonal);
-  const IndexedField* const field = field_of(index, fields);
+  const crm::IndexedField* const field = field_of(index, fields);
   if (field != nullptr && mask.hides(field->name) && !sees_personal) {
     return {lacks_right(Right::kPersonal, !request.caller.empty()), {}};
   }

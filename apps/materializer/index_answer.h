@@ -8,18 +8,12 @@
 #include "millrace/engine/query_router.h"
 
 #include "apps/tools/personal_mask.h"
-#include "field_type_generated.h"
+#include "crm/indexes/crm_indexes.h"
 
 namespace millrace::apps {
 
-/// A field of accounts that has an index.
-struct IndexedField {
-  std::string name;
-  crm::FieldType type = crm::FieldType::Undeclared;
-};
-
 /// The choices of parameter `index` of `GET /v1/accounts` and of `GET /v1/entitlements`.
-std::vector<std::string> account_indexes(const std::vector<IndexedField>& fields);
+std::vector<std::string> account_indexes(const std::vector<crm::IndexedField>& fields);
 std::vector<std::string> entitlement_indexes();
 
 /// Answers `GET /v1/accounts?index=…`: a page of accounts that an index finds, as JSON:
@@ -27,7 +21,7 @@ std::vector<std::string> entitlement_indexes();
 /// its state; by territory its root, and the rules that put it there. 409 while the index is built,
 /// 401 or 403 for an index of a personal field without the right. Positions are no content.
 QueryRouter::Watched accounts_by_index(const Queries& queries,
-                                       const std::vector<IndexedField>& fields,
+                                       const std::vector<crm::IndexedField>& fields,
                                        const HttpRequest& request, const PersonalMask& mask);
 
 /// Answers `GET /v1/entitlements?index=…`: likewise `{"entitlements": [...], …}`. 404 when the job

@@ -177,17 +177,14 @@ AccountFlow add_account_flow(Nodes& nodes, const std::shared_ptr<const Mapping>&
 }
 
 /// Error: `kConfig`: a field that no index can be called after.
-Result<StoreSpec> account_state_store(const Mapping& mapping,
-                                      const std::vector<std::string>& indexed_fields) {
+Result<StoreSpec> account_state_store(const std::vector<IndexedField>& fields) {
   StoreSpec store = store_of<AccountState>(kAccountStateStore);
   store.indexes.push_back(accounts_by_members());
-  const auto types = mapping.field_types(EntityKind::kAccount);
-  for (const std::string& field : indexed_fields) {
-    const auto type = types.find(field);
-    IndexSpec index =
-        accounts_by_field(field, type == types.end() ? FieldType::Undeclared : type->second);
+  for (const IndexedField& field : fields) {
+    IndexSpec index = accounts_by_field(field);
     if (!is_legal_name(index.name, kNameLengthMax)) {
-      return Error{ErrorCode::kConfig, "crm.index.fields: no index can be called after '" + field +
+      return Error{ErrorCode::kConfig, "crm.index.fields: no index can be called after '" +
+                                           field.name +
                                            "', which has other characters than a-z A-Z 0-9 . _ -"};
     }
     store.indexes.push_back(std::move(index));
@@ -238,7 +235,8 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
   const Result<SignalSources> signals =
       signal_sources(mapping, *parents, options.merge_inference_window_ms);
   if (!signals.ok()) return signals.status();
-  Result<StoreSpec> account_states = account_state_store(mapping, options.indexed_fields);
+  Result<StoreSpec> account_states =
+      account_state_store(indexed_fields(mapping, options.indexed_fields));
   if (!account_states.ok()) return account_states.status();
   Nodes nodes(options.output_prefix);
   add_merge_resolution(nodes, options.unmerged_children);

@@ -7,6 +7,7 @@
 
 #include "account_state_generated.h"
 #include "account_territory_generated.h"
+#include "crm/decode/mapping.h"
 #include "feature_entitlement_generated.h"
 
 namespace millrace::crm {
@@ -54,15 +55,26 @@ void add_expiries(Bytes, Bytes value, IndexValues& values) {
 
 }  // namespace
 
+std::vector<IndexedField> indexed_fields(const Mapping& mapping,
+                                         const std::vector<std::string>& names) {
+  const auto types = mapping.field_types(EntityKind::kAccount);
+  std::vector<IndexedField> fields;
+  for (const std::string& name : names) {
+    const auto type = types.find(name);
+    fields.push_back({name, type == types.end() ? FieldType::Undeclared : type->second});
+  }
+  return fields;
+}
+
 IndexSpec accounts_by_members() {
   return {std::string(kByMembers), IndexType::kInteger, &add_members};
 }
 
-IndexSpec accounts_by_field(std::string field, FieldType type) {
-  std::string name = std::string(kByFieldPrefix) + field;
-  const bool is_integer = type == FieldType::Integer;
+IndexSpec accounts_by_field(IndexedField indexed) {
+  std::string name = std::string(kByFieldPrefix) + indexed.name;
+  const bool is_integer = indexed.type == FieldType::Integer;
   return {std::move(name), is_integer ? IndexType::kInteger : IndexType::kText,
-          [field = std::move(field), is_integer](Bytes, Bytes value, IndexValues& values) {
+          [field = std::move(indexed.name), is_integer](Bytes, Bytes value, IndexValues& values) {
             const AccountState& state = state_in(value);
             if (!is_published(state) || state.fields() == nullptr) return;
             const GoldenField* const found = state.fields()->LookupByKey(field.c_str());

@@ -95,7 +95,7 @@ class IndexAnswerTest : public ::testing::Test {
   }
 
   FakeIndexes queries_;
-  std::vector<IndexedField> fields_{{"mail", crm::FieldType::Undeclared}};
+  std::vector<crm::IndexedField> fields_{{"mail", crm::FieldType::Undeclared}};
   PersonalMask mask_{crm::parse_mapping(R"({"topics": {"raw": {
       "format": "salesforce_cometd", "source": "s", "entities": {"Account": {
         "type": "account", "fields": {"Mail": {"name": "mail", "personal": true}}}}}}})")

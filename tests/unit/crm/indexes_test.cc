@@ -61,7 +61,7 @@ TEST(AccountIndexes, FindPublishedAccountsByMembersAndFields) {
   const AccountStateT active = account(AccountStatus::Active);
   EXPECT_THAT(numbers(values_of<AccountState>(accounts_by_members(), active)), ElementsAre(2));
   const auto by = [&](const char* field, FieldType type) {
-    return values_of<AccountState>(accounts_by_field(field, type), active);
+    return values_of<AccountState>(accounts_by_field({field, type}), active);
   };
   EXPECT_THAT(texts(by("city", FieldType::Undeclared)), ElementsAre("Bremen"));
   EXPECT_THAT(numbers(by("size", FieldType::Integer)), ElementsAre(-17));
@@ -73,7 +73,7 @@ TEST(AccountIndexes, LeaveOutStatesBehindATombstone) {
   for (const AccountStatus status : {AccountStatus::Deleted, AccountStatus::Absorbed}) {
     const AccountStateT gone = account(status);
     EXPECT_THAT(values_of<AccountState>(accounts_by_members(), gone), IsEmpty());
-    EXPECT_THAT(values_of<AccountState>(accounts_by_field("city", FieldType::Text), gone),
+    EXPECT_THAT(values_of<AccountState>(accounts_by_field({"city", FieldType::Text}), gone),
                 IsEmpty());
   }
   EXPECT_THAT(
