@@ -22,9 +22,9 @@ import time
 from arguments import parser_of
 from compare import Report
 from process import Instance, wait_shared, with_kafka
+from raw_accounts import options_for, send, sf_id
 
 APPLICATION = "crm-changes"
-RAW = "crm.raw.sf"
 PARTITIONS = 4
 INSTANCES = 3
 ACCOUNTS = 6
@@ -35,19 +35,6 @@ DOWN_S = 8
 SILENCE_S = 40
 LATE_S = 60
 EVENTS_MIN = 3
-
-
-def sf_id(number):
-    """Of digits only, so the suffix says that no letter is upper-case."""
-    return f"001{number:012d}AAA"
-
-
-def event(number, version):
-    return {"ChangeEventHeader": {
-        "entityName": "Account", "recordIds": [sf_id(number)],
-        "changeType": "CREATE" if version == 1 else "UPDATE",
-        "transactionKey": f"t-{number}-{version}", "sequenceNumber": 1,
-        "commitTimestamp": 1_700_000_000_000 + version}, "Name": str(version)}
 
 
 class Follower(threading.Thread):
@@ -112,25 +99,14 @@ class World:
         self.args, self.bootstrap, self.report = args, bootstrap, Report()
         self.is_over = threading.Event()
         self.versions = {}
-        peers = work / "peer.key"
-        peers.touch(mode=0o600)
-        peers.write_text("5" * 64, encoding="ascii")
-        mapping = work / "mapping.json"
-        mapping.write_text(json.dumps({"topics": {RAW: {
-            "format": "salesforce_cometd", "source": "sf",
-            "entities": {"Account": {"type": "account", "fields": {"Name": "name"}}}}}}),
-            encoding="utf-8")
-        options = ["--crm.mapping", str(mapping), "--topic.partitions", str(PARTITIONS),
-                   "--query.peer.key.file", str(peers)]
+        options = options_for(work, PARTITIONS)
         self.instances = [
             Instance(args.bin, bootstrap, work, f"{APPLICATION}-{number}", options, APPLICATION)
             for number in range(INSTANCES)]
 
     def write(self, number):
         version = self.versions.get(number, 0) + 1
-        subprocess.run(["kcat", "-P", "-b", self.bootstrap, "-t", RAW, "-p",
-                        str(number % PARTITIONS), "-X", "acks=all"],
-                       input=json.dumps(event(number, version)).encode(), check=True, timeout=60)
+        send(self.bootstrap, number % PARTITIONS, number, version)
         self.versions[number] = version
 
     def write_for(self, seconds):

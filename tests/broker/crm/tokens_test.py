@@ -13,9 +13,7 @@ names a position for each part.
     tokens_test.py --bin DIR --kafka apps/kafka/local_kafka.sh
 """
 
-import json
 import random
-import secrets
 import signal
 import ssl
 import subprocess
@@ -26,9 +24,9 @@ import time
 from arguments import parser_of
 from compare import Report
 from process import Instance, wait_shared, with_kafka
+from raw_accounts import RAW, options_for, send, sf_id
 
 APPLICATION = "crm-tokens"
-RAW = "crm.raw.sf"
 PARTITIONS = 4
 INSTANCES = 3
 WRITERS = 2
@@ -37,19 +35,6 @@ CALM_S = 3
 DOWN_S = 8
 # Of the answers in each phase; those of a dead or frozen instance are missing.
 ANSWERED_MIN = 5
-
-
-def sf_id(number):
-    """Of digits only, so the suffix says that no letter is upper-case."""
-    return f"001{number:012d}AAA"
-
-
-def event(number, version):
-    return {"ChangeEventHeader": {
-        "entityName": "Account", "recordIds": [sf_id(number)],
-        "changeType": "CREATE" if version == 1 else "UPDATE",
-        "transactionKey": f"t-{number}-{version}", "sequenceNumber": 1,
-        "commitTimestamp": 1_700_000_000_000 + version}, "Name": str(version)}
 
 
 class Writer(threading.Thread):
@@ -71,9 +56,7 @@ class Writer(threading.Thread):
     def write(self, number):
         """The offset of the acknowledged record: nobody else writes to the partition."""
         version = self.versions.get(number, 0) + 1
-        subprocess.run(["kcat", "-P", "-b", self.world.bootstrap, "-t", RAW, "-p",
-                        str(self.partition), "-X", "acks=all"],
-                       input=json.dumps(event(number, version)).encode(), check=True, timeout=60)
+        send(self.world.bootstrap, self.partition, number, version)
         self.versions[number] = version
         self.offset += 1
         return self.offset - 1
@@ -165,16 +148,7 @@ class World:
         self.counts, self.acknowledgements, self.tokens = {}, {}, {}
         self.phase, self.frozen = "", None
         certificate, key = self.make_certificate()
-        peers = work / "peer.key"
-        peers.touch(mode=0o600)
-        peers.write_text(secrets.token_hex(32), encoding="ascii")
-        mapping = work / "mapping.json"
-        mapping.write_text(json.dumps({"topics": {RAW: {
-            "format": "salesforce_cometd", "source": "sf",
-            "entities": {"Account": {"type": "account", "fields": {"Name": "name"}}}}}}),
-            encoding="utf-8")
-        options = ["--crm.mapping", str(mapping), "--crm.index.fields", "name",
-                   "--topic.partitions", str(PARTITIONS), "--query.peer.key.file", str(peers),
+        options = [*options_for(work, PARTITIONS), "--crm.index.fields", "name",
                    "--standby.replicas", "1", "--query.tls.certificate.file", str(certificate),
                    "--query.tls.key.file", str(key), "--query.tls.authority.file",
                    str(certificate)]
