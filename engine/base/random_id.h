@@ -17,7 +17,7 @@ inline constexpr size_t kRandomIdLength = 32;
 
 /// 128 random bits in hexadecimal: a name that nobody else has. Each question to another instance
 /// has one, so they come from the kernel: the processor's own instruction, which
-/// `std::random_device` takes, costs a virtual machine some 10 µs a call.
+/// `std::random_device` takes, is slow in a virtual machine.
 inline std::string random_id() {
   std::array<char, kRandomIdLength / 2> bytes{};
   MILLRACE_ASSERT(::getentropy(bytes.data(), bytes.size()) == 0, "the kernel gives random bytes");
