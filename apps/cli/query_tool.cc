@@ -237,8 +237,7 @@ CLI::App* add_watch(CLI::App& top, WatchFlags& flags) {
       "  millrace watch --store account-states ror:012kjw534 --token-file token");
   app->add_option("id", flags.id, "Id of the account.")->required();
   app->add_option("--store", flags.store,
-                  "Instead of an account: the row with that key of this store; needs the right\n"
-                  "raw.");
+                  "Instead of an account: the row with that key of this store.");
   app->add_option("--limit", flags.limit, "Events to print; 0: all.")->capture_default_str();
   add_server(*app, flags.server);
   app->add_option("--from", flags.server.min_position,
