@@ -1,4 +1,5 @@
 // Streams of server-sent events over real sockets.
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
@@ -21,10 +22,13 @@
 
 namespace millrace::event_streams_test {
 
+using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
+
+constexpr std::chrono::seconds kPatience{30};
 
 /// Has the events that the test puts in.
 class Source final : public HttpEventSource {
@@ -34,11 +38,14 @@ class Source final : public HttpEventSource {
     wake_ = std::move(wake);
   }
   Made make() override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (events_.empty()) return {};
     Made made = std::move(events_.front());
     events_.pop_front();
     if (!events_.empty()) wake_();
+    has_made_ = true;
+    has_changed_.notify_all();
+    has_changed_.wait_for(lock, kPatience, [this] { return !is_held_; });
     return made;
   }
   std::string first_id() const override { return "first"; }
@@ -51,9 +58,26 @@ class Source final : public HttpEventSource {
   void put(const std::string& id, std::string data) {
     put({.event = HttpEvent{.name = "row", .id = id, .data = std::move(data)}});
   }
+  /// Keeps the next event, made, until `release`.
+  void hold() {
+    const std::lock_guard lock(mutex_);
+    is_held_ = true;
+  }
+  bool wait_until_made() {
+    std::unique_lock lock(mutex_);
+    return has_changed_.wait_for(lock, kPatience, [this] { return has_made_; });
+  }
+  void release() {
+    const std::lock_guard lock(mutex_);
+    is_held_ = false;
+    has_changed_.notify_all();
+  }
 
  private:
   std::mutex mutex_;
+  std::condition_variable has_changed_;
+  bool is_held_ = false;
+  bool has_made_ = false;
   std::function<void()> wake_;
   std::deque<Made> events_;
 };
@@ -213,6 +237,33 @@ TEST_F(EventStreamsTest, AStreamEndsWhenItsTokenIsWithdrawn) {
   EXPECT_THAT(client.read_until(":\n\n"), EndsWith(":\n\n"));
   write_tokens(file, "another");
   EXPECT_THAT(client.read_all(), HasSubstr("event: end\nid: first\n"));
+}
+
+TEST_F(EventStreamsTest, AnEventThatWasMadeBeforeItsTokenWasWithdrawnIsNotSent) {
+  const TempDirectory directory;
+  const std::filesystem::path file = directory.path() / "tokens";
+  write_tokens(file, "r3ader");
+  auto tokens = engine::TokenTable::follow(file);
+  ASSERT_TRUE(tokens.ok()) << tokens.message();
+  start({.tokens = *tokens});
+  const std::string token = "Authorization: Bearer r3ader\r\n";
+  const RawClient client = ask("GET", "1.1", token);
+  client.read_until(":open\n\n");
+  source_->hold();
+  source_->put("one", "a");
+  ASSERT_TRUE(source_->wait_until_made());
+  write_tokens(file, "another");
+  std::string head;
+  for (int i = 0; i < 1'000 && !head.starts_with("HTTP/1.1 401"); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const RawClient plain(port_);
+    plain.send("GET /v1/plain HTTP/1.1\r\nHost: localhost\r\n" + token + "\r\n");
+    head = plain.read_until("\r\n\r\n");
+  }
+  ASSERT_THAT(head, StartsWith("HTTP/1.1 401")) << "the server has read the file again";
+  source_->release();
+  EXPECT_THAT(client.read_all(),
+              AllOf(HasSubstr("event: end\nid: first\n"), Not(HasSubstr("event: row"))));
 }
 
 TEST_F(EventStreamsTest, APromisedAnswerComesFromAnyThread) {
