@@ -7,7 +7,9 @@
 
 #include "millrace/core/assert.h"
 
+#include "state/buffer/group_iterator.h"
 #include "state/buffer/merged_iterator.h"
+#include "state/rows/key_group.h"
 
 namespace millrace {
 namespace {
@@ -16,6 +18,10 @@ namespace {
 constexpr size_t kFarOverFactor = 2;
 // Less than a quarter of the smallest table, so that one call never comes round to a slot again.
 constexpr size_t kFarOverEvictSlots = 16;
+// Bounds of a group that the buffer holds as a whole: a change of it moves up to so many pointers,
+// and its rows are to be a small part of the cache.
+constexpr size_t kGroupRowsMax = 1024;
+constexpr size_t kGroupCacheShare = 64;
 
 /// The first key after all keys that start with `prefix`; null when there is none.
 std::string prefix_end(Bytes prefix) {
@@ -45,6 +51,11 @@ BufferedStore::BufferedStore(std::string name, BufferMemory& memory, Backend& ba
 Row BufferedStore::get(Bytes key) {
   require(!key.is_null(), "a row without a key was asked for");
   if (const StoredRow* const stored = buffer_.find(key)) return stored->row();
+  if (!buffer_.groups().empty()) {
+    const Bytes group = group_of(key);
+    const RowGroups::Group* const known = group.is_null() ? nullptr : buffer_.groups().find(group);
+    if (known != nullptr && known->is_held) return {};
+  }
   const StoredRow* const read = read_through({&key, 1});
   if (read == nullptr) return {};
   const Row found = read->row();
@@ -72,13 +83,49 @@ void BufferedStore::write(Bytes key, Bytes value, int64_t timestamp_ms) {
 }
 
 std::unique_ptr<StoreIterator> BufferedStore::range(Bytes from, Bytes to) {
+  if (!buffer_.groups().empty() && is_in_one_group(from, to)) {
+    const RowGroups::Group* const known = buffer_.groups().find(group_of(from));
+    if (known != nullptr && known->is_held) {
+      return std::make_unique<GroupIterator>(buffer_, *known, from, to);
+    }
+  }
+  return merged_range(from, to);
+}
+
+std::unique_ptr<StoreIterator> BufferedStore::merged_range(Bytes from, Bytes to) {
   return std::make_unique<MergedIterator>(buffer_, backend_.range(index_, from, to, failure_), from,
                                           to);
 }
 
 std::unique_ptr<StoreIterator> BufferedStore::prefix(Bytes prefix) {
   const std::string end = prefix_end(prefix);
-  return range(prefix, end.empty() ? Bytes() : Bytes(end));
+  if (end.empty()) return merged_range(prefix, Bytes());
+  if (const Bytes group = group_of(prefix); !group.is_null() && group.size() == prefix.size()) {
+    if (const RowGroups::Group* const held = hold_group(group)) {
+      return std::make_unique<GroupIterator>(buffer_, *held, prefix, end);
+    }
+  }
+  return range(prefix, end);
+}
+
+const RowGroups::Group* BufferedStore::hold_group(Bytes group) {
+  RowGroups& groups = buffer_.groups();
+  if (const RowGroups::Group* const known = groups.find(group)) {
+    return known->is_held ? known : nullptr;
+  }
+  const size_t bytes_max = memory_.limit_bytes / kGroupCacheShare;
+  size_t bytes = 0;
+  std::vector<StoredRow*> rows;
+  for (const auto it = merged_range(group, prefix_end(group)); it->valid(); it->next()) {
+    rows.push_back(buffer_.hold(it->key(), it->row()));
+    bytes += rows.back()->bytes();
+    if (rows.size() > kGroupRowsMax || bytes > bytes_max) {
+      groups.pass_over(group);
+      return nullptr;
+    }
+  }
+  if (!failure_.ok()) return nullptr;
+  return &groups.hold(group, std::move(rows));
 }
 
 void BufferedStore::prefetch(std::span<const Bytes> keys) {
@@ -117,7 +164,7 @@ void BufferedStore::evict_when_far_over() {
 
 Status BufferedStore::restore(std::span<const ChangelogRecord> records, int64_t end_offset) {
   MILLRACE_ASSERT(!buffer_.has_dirty(), "restore needs a store without uncommitted rows");
-  if (buffer_.has_rows()) {
+  if (buffer_.knows_anything()) {
     for (const ChangelogRecord& record : records) buffer_.forget(record.key);
   }
   return backend_.restore(index_, records, end_offset);

@@ -46,8 +46,13 @@ class BufferedStore final : public KeyValueStore {
  private:
   /// A null value deletes.
   void write(Bytes key, Bytes value, int64_t timestamp_ms);
+  /// Rows of the buffer and the back end.
+  std::unique_ptr<StoreIterator> merged_range(Bytes from, Bytes to);
   /// The row of the last of `keys`, now in the buffer; null: the read failed, see `status`.
   const StoredRow* read_through(std::span<const Bytes> keys);
+  /// The group with all its rows, from now on in the buffer; null: it is too large, or the read
+  /// failed.
+  const RowGroups::Group* hold_group(Bytes group);
   void evict_when_far_over();
 
   std::string name_;

@@ -8,11 +8,18 @@
 #include "state/rows/row_hash.h"
 
 namespace millrace {
+namespace {
+
+/// Groups have several rows, so their hand may be slower.
+constexpr size_t kSlotsPerGroup = 4;
+
+}  // namespace
 
 CommitBuffer::CommitBuffer(BufferMemory& memory)
     : memory_(memory),
       seed_(random_hash_seed()),
-      slots_(kFirstSlots, Slot{nullptr, 0, false}, huge_pages()) {}
+      slots_(kFirstSlots, Slot{nullptr, 0, false}, huge_pages()),
+      groups_(memory.used_bytes) {}
 
 CommitBuffer::~CommitBuffer() {
   if (unit_open_) undo_unit();
@@ -149,6 +156,7 @@ void CommitBuffer::write(Bytes key, Bytes value, int64_t timestamp_ms) {
     if (replaced != nullptr && replaced->state == RowState::kFrozen) replaced->superseded = true;
     add_dirty(written);
   }
+  if (!groups_.empty()) groups_.set(written);
   if (unit_open_) {
     undo_.push_back(Undo{written, replaced});
   } else if (replaced != nullptr && replaced->state != RowState::kFrozen) {
@@ -169,7 +177,7 @@ void CommitBuffer::remove_newest_dirty(StoredRow* row) {
   dirty_.pop_back();
 }
 
-const StoredRow* CommitBuffer::cache(Bytes key, Row row) {
+StoredRow* CommitBuffer::hold(Bytes key, Row row) {
   const uint32_t hash = hash_of(key);
   if (const Slot* const slot = find_slot(hash, key)) return slot->row;
   StoredRow* const stored = make_row(hash, key, row, RowState::kClean);
@@ -178,6 +186,7 @@ const StoredRow* CommitBuffer::cache(Bytes key, Row row) {
 }
 
 void CommitBuffer::forget(Bytes key) {
+  if (!groups_.empty()) groups_.drop(key);
   Slot* const slot = find_slot(hash_of(key), key);
   if (slot == nullptr) return;
   StoredRow* const row = slot->row;
@@ -187,10 +196,14 @@ void CommitBuffer::forget(Bytes key) {
 }
 
 void CommitBuffer::evict(size_t slots_max) {
+  if (pins_ > 0) return;
   const size_t mask = slots_.size() - 1;
-  while (slots_max-- > 0 && clean_rows_ > 0 && memory_.used_bytes > memory_.limit_bytes) {
+  size_t looked_at = 0;
+  for (; looked_at < slots_max && clean_rows_ > 0 && memory_.used_bytes > memory_.limit_bytes;
+       ++looked_at) {
     Slot& slot = slots_[hand_];
-    if (slot.row != nullptr && !slot.referenced && slot.row->state == RowState::kClean) {
+    if (slot.row != nullptr && !slot.referenced && slot.row->state == RowState::kClean &&
+        groups_.lets_go(*slot.row)) {
       StoredRow* const row = slot.row;
       remove_slot(&slot);  // may move another row here: the hand stays
       free_row(row);
@@ -198,7 +211,9 @@ void CommitBuffer::evict(size_t slots_max) {
     }
     slot.referenced = false;
     hand_ = (hand_ + 1) & mask;
+    if (hand_ == 0) groups_.begin_round();
   }
+  if (!groups_.empty()) groups_.drop_idle(looked_at / kSlotsPerGroup);
 }
 
 void CommitBuffer::begin_unit() {
@@ -224,6 +239,14 @@ void CommitBuffer::undo_unit() {
 
 void CommitBuffer::undo(const Undo& entry) {
   Slot* const slot = slot_of(entry.written);
+  if (!groups_.empty()) {
+    // Without a row before, the back end may have one that a scan since then passed over.
+    if (entry.replaced != nullptr) {
+      groups_.set(entry.replaced);
+    } else {
+      groups_.drop(entry.written->key());
+    }
+  }
   if (entry.replaced != nullptr && entry.replaced->state == RowState::kDirty) {
     dirty_[entry.replaced->dirty_index] = entry.replaced;
   } else {
@@ -270,6 +293,7 @@ void CommitBuffer::applied() {
 
 void CommitBuffer::discard() {
   MILLRACE_ASSERT(!unit_open_, "discard needs closed units");
+  groups_.clear();
   if (index_) index_->clear();
   for (StoredRow* const row : dirty_) {
     remove_slot(slot_of(row));

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "state/buffer/row_groups.h"
 #include "state/rows/slab.h"
 #include "state/rows/sorted_rows.h"
 #include "state/rows/stored_row.h"
@@ -44,12 +45,30 @@ class CommitBuffer {
   /// A null value deletes.
   void write(Bytes key, Bytes value, int64_t timestamp_ms);
   /// Adds a row that the back end returned. A null value: it has none. A row already known stays.
-  const StoredRow* cache(Bytes key, Row row);
-  /// Drops the cached row of `key`. REQUIRES: it is not dirty.
+  const StoredRow* cache(Bytes key, Row row) { return hold(key, row); }
+  /// Drops what is known of `key`: its cached row and its group. REQUIRES: the row is not dirty.
   void forget(Bytes key);
   /// Drops clean rows without recent use until the memory is within its limit; looks at `slots_max`
-  /// slots at most.
+  /// slots at most. Does nothing while a `Pin` lives.
   void evict(size_t slots_max);
+
+  /// Groups of which all rows are here.
+  RowGroups& groups() { return groups_; }
+  /// Adds the row that a scan of the back end or of this returned; it is the newest of its key.
+  StoredRow* hold(Bytes key, Row row);
+
+  /// While one lives, rows stay where they are.
+  class Pin {
+   public:
+    explicit Pin(size_t& pins) : pins_(&pins) { ++pins; }
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+    ~Pin() { --*pins_; }
+
+   private:
+    size_t* pins_;
+  };
+  Pin pin() { return Pin(pins_); }
 
   void begin_unit();
   void end_unit();
@@ -66,7 +85,7 @@ class CommitBuffer {
   /// Drops generations 1 and 2.
   void discard();
 
-  bool has_rows() const { return rows_ > 0; }
+  bool knows_anything() const { return rows_ > 0 || !groups_.empty(); }
   bool has_dirty() const { return !dirty_.empty() || !frozen_.empty(); }
 
   struct ByKey {
@@ -112,6 +131,8 @@ class CommitBuffer {
   size_t rows_ = 0;  // in slots_
   size_t hand_ = 0;
   size_t clean_rows_ = 0;
+  size_t pins_ = 0;
+  RowGroups groups_;
   std::vector<StoredRow*> dirty_;  // in order of first change
   SortedRows frozen_;
   bool unit_open_ = false;

@@ -31,15 +31,4 @@ std::shared_ptr<const rocksdb::SliceTransform> group_of_key() {
   return std::make_shared<GroupOfKey>();
 }
 
-bool is_in_one_group(Bytes from, Bytes to) {
-  if (from.is_null() || to.is_null()) return false;
-  const size_t end = from.view().find(kGroupEnd);
-  if (end == std::string_view::npos) return false;
-  const std::string_view name = from.view().substr(0, end);
-  if (!to.view().starts_with(name) || to.size() <= end) return false;
-  const std::string_view rest = to.view().substr(end);
-  // The key after the group begins with the next byte in place of the NUL.
-  return rest.front() == kGroupEnd || rest == std::string_view("\1");
-}
-
 }  // namespace millrace

@@ -7,7 +7,7 @@
 
 #include <rocksdb/snapshot.h>
 
-#include "state/rocksdb/rocksdb_groups.h"
+#include "state/rows/key_group.h"
 
 namespace millrace {
 namespace {

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "state/rocksdb/rocksdb_groups.h"
+#include "state/rows/key_group.h"
 #include "state_fixture.h"
 
 namespace millrace::state_groups_test {

@@ -11,12 +11,17 @@ namespace millrace::task_state_model_test {
 
 constexpr int kSteps = 6000;
 constexpr int kKeys = 120;
+constexpr int kGroupedKeys = 1500;
+constexpr int kKeysPerGroup = 5;
+
+// A store that is never scanned keeps no index; one whose groups are scanned knows those by heart.
+enum class Scans { kNone, kRanges, kGroups };
 
 struct Setup {
   const char* name;
   bool disk;
   size_t cache_bytes;
-  bool scans;  // a store that is never scanned keeps no index
+  Scans scans;
 };
 
 class ModelTest : public ::testing::TestWithParam<Setup> {
@@ -33,6 +38,11 @@ class ModelTest : public ::testing::TestWithParam<Setup> {
   }
   size_t pick(size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random_); }
   std::string key() {
+    if (GetParam().scans == Scans::kGroups) {
+      // Few groups are busy, so that most of those are known when they change.
+      const size_t n = pick(pick(2) == 0 ? kKeys : kGroupedKeys);
+      return std::to_string(n / kKeysPerGroup) + '\0' + std::to_string(n % kKeysPerGroup);
+    }
     const size_t n = pick(kKeys);
     return (n % 3 == 0 ? "a/" : "a/b/") + std::to_string(n);
   }
@@ -55,6 +65,7 @@ class ModelTest : public ::testing::TestWithParam<Setup> {
     for (size_t n = pick(6); n > 0; --n) {
       change();
       check_key();
+      if (GetParam().scans == Scans::kGroups) check_group();
     }
     if (pick(3) == 0) {
       state_->undo_unit();
@@ -83,6 +94,23 @@ class ModelTest : public ::testing::TestWithParam<Setup> {
     if (to < from) std::swap(from, to);
     const Content expected(now_.lower_bound(from), now_.lower_bound(to));
     ASSERT_EQ(drain(*store_->range(from, to)), expected) << from << " to " << to;
+  }
+  void check_group() {
+    const std::string name = key();
+    const std::string group = name.substr(0, name.find('\0') + 1);
+    const std::string end = group.substr(0, group.size() - 1) + '\1';
+    if (pick(3) > 0) {
+      const Content expected(now_.lower_bound(group), now_.lower_bound(end));
+      ASSERT_EQ(drain(*store_->prefix(group)), expected) << group;
+    } else {
+      const Content expected(now_.lower_bound(name), now_.lower_bound(end));
+      ASSERT_EQ(drain(*store_->range(name, end)), expected) << name;
+    }
+  }
+  void check_scan() {
+    if (GetParam().scans == Scans::kNone) return check_key();
+    if (GetParam().scans == Scans::kGroups && pick(10) > 0) return check_group();
+    check_range();
   }
   void freeze() {
     if (frozen_) return;
@@ -120,7 +148,7 @@ class ModelTest : public ::testing::TestWithParam<Setup> {
     if (n < 600) return change();
     if (n < 750) return check_key();
     if (n < 830) return prefetch();
-    if (n < 880) return GetParam().scans ? check_range() : check_key();
+    if (n < 880) return check_scan();
     if (n < 920) return freeze();
     if (n < 970) return apply();
     if (n < 980) return discard();
@@ -141,13 +169,18 @@ class ModelTest : public ::testing::TestWithParam<Setup> {
   Content committed_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Setups, ModelTest,
-                         ::testing::Values(Setup{"Memory", false, 1 << 20, true},
-                                           Setup{"MemoryTinyCache", false, 2000, true},
-                                           Setup{"Disk", true, 1 << 20, true},
-                                           Setup{"DiskNoCache", true, 0, true},
-                                           Setup{"DiskTinyCacheUnscanned", true, 4000, false}),
-                         [](const auto& param) { return param.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Setups, ModelTest,
+    ::testing::Values(Setup{"Memory", false, 1 << 20, Scans::kRanges},
+                      Setup{"MemoryTinyCache", false, 2000, Scans::kRanges},
+                      Setup{"MemoryGroups", false, 1 << 20, Scans::kGroups},
+                      Setup{"Disk", true, 1 << 20, Scans::kRanges},
+                      Setup{"DiskNoCache", true, 0, Scans::kRanges},
+                      Setup{"DiskGroups", true, 1 << 20, Scans::kGroups},
+                      Setup{"DiskGroupsSmallCache", true, 40'000, Scans::kGroups},
+                      Setup{"DiskGroupsNoCache", true, 0, Scans::kGroups},
+                      Setup{"DiskTinyCacheUnscanned", true, 4000, Scans::kNone}),
+    [](const auto& param) { return param.param.name; });
 
 TEST_P(ModelTest, ShowsTheSameRowsAsAMap) {
   for (int i = 0; i < kSteps && !HasFatalFailure(); ++i) {

@@ -1,0 +1,116 @@
+#include "state/buffer/row_groups.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "millrace/core/assert.h"
+
+#include "state/rows/key_group.h"
+
+namespace millrace {
+namespace {
+
+/// Of the table's node and its bucket.
+constexpr size_t kNodeBytes = 32;
+
+auto place_of(std::vector<StoredRow*>& rows, Bytes key) {
+  return std::lower_bound(rows.begin(), rows.end(), key, [](const StoredRow* row, Bytes other) {
+    return row->key().view() < other.view();
+  });
+}
+
+}  // namespace
+
+RowGroups::RowGroups(size_t& used_bytes)
+    : used_bytes_(used_bytes), groups_(0, Hash{random_hash_seed()}) {}
+
+RowGroups::~RowGroups() {
+  clear();
+}
+
+size_t RowGroups::bytes_of(const Table::value_type& entry) {
+  return kNodeBytes + sizeof(entry) + entry.first.size() +
+         entry.second.rows.size() * sizeof(StoredRow*);
+}
+
+const RowGroups::Group* RowGroups::find(Bytes group) {
+  const auto found = groups_.find(group.view());
+  if (found == groups_.end()) return nullptr;
+  found->second.used_in_round = round_;
+  return &found->second;
+}
+
+RowGroups::Group& RowGroups::add(Bytes group) {
+  const auto [entry, is_new] = groups_.try_emplace(group.to_string());
+  MILLRACE_ASSERT(is_new, "a group is held once");
+  entry->second.used_in_round = round_;
+  return entry->second;
+}
+
+const RowGroups::Group& RowGroups::hold(Bytes group, std::vector<StoredRow*> rows) {
+  Group& added = add(group);
+  added.rows = std::move(rows);
+  added.is_held = true;
+  used_bytes_ += bytes_of(*groups_.find(group.view()));
+  return added;
+}
+
+void RowGroups::pass_over(Bytes group) {
+  add(group);
+  used_bytes_ += bytes_of(*groups_.find(group.view()));
+}
+
+void RowGroups::set(StoredRow* row) {
+  const Bytes name = group_of(row->key());
+  if (name.is_null()) return;
+  const auto found = groups_.find(name.view());
+  if (found == groups_.end() || !found->second.is_held) return;
+  std::vector<StoredRow*>& rows = found->second.rows;
+  const auto place = place_of(rows, row->key());
+  if (place != rows.end() && (*place)->key() == row->key()) {
+    *place = row;
+  } else {
+    rows.insert(place, row);
+    used_bytes_ += sizeof(StoredRow*);
+  }
+}
+
+void RowGroups::erase(Table::iterator entry) {
+  used_bytes_ -= bytes_of(*entry);
+  groups_.erase(entry);
+}
+
+void RowGroups::drop(Bytes key) {
+  const Bytes name = group_of(key);
+  if (name.is_null()) return;
+  const auto found = groups_.find(name.view());
+  if (found != groups_.end()) erase(found);
+}
+
+void RowGroups::clear() {
+  for (const auto& entry : groups_) used_bytes_ -= bytes_of(entry);
+  groups_.clear();
+}
+
+bool RowGroups::lets_go(const StoredRow& row) {
+  const Bytes name = group_of(row.key());
+  if (name.is_null()) return true;
+  const auto found = groups_.find(name.view());
+  if (found == groups_.end()) return true;
+  if (!is_idle(found->second)) return false;
+  erase(found);
+  return true;
+}
+
+void RowGroups::drop_idle(size_t buckets_max) {
+  std::vector<std::string_view> idle;
+  for (size_t n = std::min(buckets_max, groups_.bucket_count()); n > 0; --n) {
+    hand_ = (hand_ + 1) % groups_.bucket_count();
+    for (auto entry = groups_.begin(hand_); entry != groups_.end(hand_); ++entry) {
+      if (is_idle(entry->second)) idle.push_back(entry->first);
+    }
+  }
+  for (const std::string_view name : idle) erase(groups_.find(name));
+}
+
+}  // namespace millrace
