@@ -119,6 +119,7 @@ Result<std::vector<Task*>> Committer::finish() {
 Status Committer::send_all(std::span<Task* const> tasks) {
   return for_all(tasks, [this](Task& task) {
     MILLRACE_RETURN_IF_ERROR(task.state().status());
+    MILLRACE_RETURN_IF_ERROR(task.finish_deferred());
     task.freeze();
     return task.send_frozen(session_.producer());
   });

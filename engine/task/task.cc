@@ -19,6 +19,10 @@ namespace {
 /// How many records a slice processes between two looks at the clock.
 constexpr int32_t kRecordsPerClockCheck = 16;
 
+/// Of some thousand keys: what they write is to be a small part of a commit, and their time less
+/// than a session's.
+constexpr size_t kDeferredBytesMax = 512 << 10;
+
 /// Stable name of the reason why a record was dropped, for metrics.
 std::string_view drop_reason(ErrorCode code) {
   switch (code) {
@@ -109,6 +113,7 @@ void Task::reset() {
   scope_.broadcasts = nullptr;
   broadcasts_.reset();
   scope_.punctuations = {};
+  scope_.deferred.clear();
   scope_.stream_time_ms = -1;
   collector_.clear();
   state_->discard();
@@ -172,6 +177,7 @@ Status Task::process_slice(Producer* producer) {
     if (done % kRecordsPerClockCheck == 0 && clock.steady_ns() > end_ns) break;
   }
   MILLRACE_RETURN_IF_ERROR(failure_);
+  if (scope_.deferred.bytes() > kDeferredBytesMax) MILLRACE_RETURN_IF_ERROR(finish_deferred());
   if (producer == nullptr) return {};
   return collector_.flush(*producer);
 }
@@ -276,6 +282,7 @@ std::optional<Error> Task::run_unit(Work&& work) {
   state_->begin_unit();
   collector_.begin_unit();
   timers_->begin_unit();
+  scope_.deferred.begin_unit();
   std::optional<Error> error;
   try {
     work();
@@ -288,6 +295,7 @@ std::optional<Error> Task::run_unit(Work&& work) {
     collector_.undo_unit();
     state_->undo_unit();
     timers_->unit_undone();
+    scope_.deferred.undo_unit();
   } else {
     state_->end_unit();
   }
@@ -319,14 +327,15 @@ void Task::run_punctuation(const Punctuations::Callback& callback, int64_t now_m
 }
 
 template <class Work>
-bool Task::run_call(std::string_view what, Work&& work) {
-  const RecordPosition position = std::exchange(scope_.position, RecordPosition{});
+bool Task::run_call(std::string_view what, Work&& work, RecordPosition about) {
+  const RecordPosition position = std::exchange(scope_.position, about);
   const std::optional<Error> error = run_unit(work);
   scope_.position = position;
   ++dirty_units_;
   if (!error) return true;
-  const std::string message =
-      fmt::format("task {}: {} failed: {}", scope_.task.to_string(), what, error->message);
+  const std::string origin = about.offset < 0 ? "" : fmt::format(" for {}", about.to_string());
+  const std::string message = fmt::format("task {}: {}{} failed: {}", scope_.task.to_string(), what,
+                                          origin, error->message);
   if (policy(error->code) == OnError::kFail) {
     failure_ = Error{error->code, message};
     return false;
@@ -334,6 +343,18 @@ bool Task::run_call(std::string_view what, Work&& work) {
   ++counts_.dropped[std::string(drop_reason(error->code))];
   if (environment_.lines->allows(fmt::format("{} failed", what))) spdlog::error("{}", message);
   return false;
+}
+
+Status Task::finish_deferred() {
+  while (const auto taken = scope_.deferred.take_calls()) {
+    for (const DeferredWork::Call& call : taken->calls) {
+      run_call(
+          "deferred work", [&] { processors_->run_deferred(taken->node, call); },
+          call.asked_at.position);
+      MILLRACE_RETURN_IF_ERROR(failure_);
+    }
+  }
+  return failure_;
 }
 
 bool Task::is_past_backlog() const {

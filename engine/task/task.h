@@ -101,11 +101,16 @@ class Task {
   Status process_slice(Producer* producer);
 
   bool is_dirty() const { return dirty_units_ > 0; }
-  size_t dirty_bytes() const { return state_->dirty_bytes() + collector_.used_bytes(); }
+  size_t dirty_bytes() const {
+    return state_->dirty_bytes() + collector_.used_bytes() + scope_.deferred.bytes();
+  }
   /// Dirty bytes that came after the frozen ones.
   size_t unfrozen_bytes() const { return dirty_bytes() - frozen_bytes_; }
 
-  /// Ends the present generation of changes: freezes input positions and dirty rows.
+  /// Does the work that processors deferred. Errors are fatal for the instance.
+  Status finish_deferred();
+  /// Ends the present generation of changes: freezes input positions and dirty rows. REQUIRES: no
+  /// work is deferred.
   void freeze();
   /// Sends the outputs, rows of table sinks and changelog records of the frozen changes.
   Status send_frozen(Producer& producer);
@@ -152,9 +157,10 @@ class Task {
   /// its topic refuses.
   template <class Work>
   std::optional<Error> run_unit(Work&& work);
-  /// Runs a unit without a record. False: it failed, was undone, and the policy is applied.
+  /// Runs a unit without a record; `about`: the record that it goes back to, if any. False: it
+  /// failed, was undone, and the policy is applied.
   template <class Work>
-  bool run_call(std::string_view what, Work&& work);
+  bool run_call(std::string_view what, Work&& work, RecordPosition about = {});
   /// Applies the policy for the record at the front of `input`.
   void handle_failure(TaskInput& input, const Error& error);
   /// Applies the policy for an output that is not sent, at the end of a slice or at a commit.

@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "millrace/core/assert.h"
+
 #include "engine/task/task.h"
 
 namespace millrace::engine {
 
 void Task::freeze() {
+  MILLRACE_ASSERT(scope_.deferred.empty(), "deferred work belongs to its records' commit");
   if (!broadcasts_->empty()) {
     state_->begin_unit();
     broadcasts_->freeze();

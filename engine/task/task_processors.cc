@@ -1,6 +1,7 @@
 #include "engine/task/task_processors.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,11 +14,23 @@
 
 namespace millrace::engine {
 
+Moment TaskScope::now() const {
+  return {stream_time_ms, timers->clock_ms(TimeKind::kStream), timers->clock_ms(TimeKind::kWall),
+          position};
+}
+
+void TaskScope::show(const Moment& moment) {
+  stream_time_ms = moment.stream_time_ms;
+  timers->show_clocks(moment.stream_clock_ms, moment.wall_clock_ms);
+  position = moment.position;
+}
+
 class TaskProcessors::Context final : public ProcessorContext {
  public:
-  Context(TaskProcessors& all, const ResolvedNode& resolved) : all_(all), resolved_(resolved) {
+  Context(TaskProcessors& all, uint32_t index)
+      : all_(all), index_(index), resolved_(all.scope_.sub_topology->nodes[index]) {
     TaskScope& scope = all.scope_;
-    for (const std::string& name : resolved.node->stores) {
+    for (const std::string& name : resolved_.node->stores) {
       const auto store =
           std::find_if(scope.sub_topology->stores.begin(), scope.sub_topology->stores.end(),
                        [&](const ResolvedStore& s) { return s.spec->name == name; });
@@ -64,6 +77,17 @@ class TaskProcessors::Context final : public ProcessorContext {
                                  });
   }
 
+  void defer(Bytes key, int64_t timestamp_ms) override {
+    if (key.is_null()) throw std::invalid_argument("deferred work needs a key that is not null");
+    if (all_.deferring_ == index_) throw std::logic_error("deferred work cannot defer itself");
+    all_.scope_.deferred.add(index_, key, timestamp_ms, all_.scope_.now());
+  }
+  bool finish_deferred(Bytes key) override {
+    const auto call = all_.scope_.deferred.take(index_, key);
+    if (call) all_.run_deferred(index_, *call);
+    return call.has_value();
+  }
+
   void count_dropped(std::string_view reason) override {
     auto& dropped = all_.scope_.dropped;
     if (const auto found = dropped.find(reason); found != dropped.end()) {
@@ -80,6 +104,7 @@ class TaskProcessors::Context final : public ProcessorContext {
   }
 
   TaskProcessors& all_;
+  const uint32_t index_;
   const ResolvedNode& resolved_;
   size_t parent_ = 0;
   std::vector<std::pair<std::string_view, KeyValueStore*>> stores_;
@@ -90,10 +115,10 @@ TaskProcessors::TaskProcessors(TaskScope& scope) : scope_(scope) {
   contexts_.resize(nodes.size());
   processors_.resize(nodes.size());
   outboxes_.resize(nodes.size());
-  for (size_t i = 0; i < nodes.size(); ++i) {
+  for (uint32_t i = 0; i < nodes.size(); ++i) {
     if (!nodes[i].outbox.empty()) outboxes_[i] = &scope.state->store(nodes[i].outbox);
     if (nodes[i].node->kind != NodeKind::kProcessor) continue;
-    contexts_[i] = std::make_unique<Context>(*this, nodes[i]);
+    contexts_[i] = std::make_unique<Context>(*this, i);
     run(*nodes[i].node, [&] { processors_[i] = nodes[i].node->factory(); });
     MILLRACE_ASSERT(processors_[i] != nullptr, "a node's factory made no processor");
   }
@@ -127,6 +152,24 @@ void TaskProcessors::broadcast_changed(uint32_t node, const BroadcastChange& cha
 
 void TaskProcessors::broadcast_reset(uint32_t node, std::string_view table) {
   run(*scope_.sub_topology->nodes[node].node, [&] { processors_[node]->on_reset(table); });
+}
+
+void TaskProcessors::run_deferred(uint32_t node, const DeferredWork::Call& call) {
+  struct Back {
+    TaskProcessors& all;
+    Moment now = all.scope_.now();
+    std::optional<uint32_t> deferring = all.deferring_;
+    ~Back() {
+      all.scope_.show(now);
+      all.deferring_ = deferring;
+    }
+  };
+  const Back back{*this};
+  scope_.show(call.asked_at);
+  deferring_ = node;
+  run(*scope_.sub_topology->nodes[node].node, [&] {
+    processors_[node]->on_deferred({Bytes(call.key), call.timestamp_ms});
+  });
 }
 
 void TaskProcessors::push_from(uint32_t input_node, const Record& record) {

@@ -4,6 +4,7 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 
 #include "engine/core/resolved_topology.h"
 #include "engine/output/collector.h"
+#include "engine/task/deferred_work.h"
 #include "engine/task/punctuations.h"
 
 namespace millrace::engine {
@@ -40,7 +42,12 @@ struct TaskScope {
   RecordPosition position;  ///< of the input record being processed
   int64_t stream_time_ms = -1;
   std::map<std::string, uint64_t, std::less<>> dropped;  ///< by reason, since the last take
+  DeferredWork deferred;
   Thrown thrown;
+
+  Moment now() const;
+  /// Puts the task's time and position to `moment`.
+  void show(const Moment& moment);
 };
 
 /// A task's processors, wired by direct calls.
@@ -63,6 +70,8 @@ class TaskProcessors {
   /// Calls a processor for a change of a broadcast table.
   void broadcast_changed(uint32_t node, const BroadcastChange& change);
   void broadcast_reset(uint32_t node, std::string_view table);
+  /// Lets a processor do work that it deferred, as of when it asked for it.
+  void run_deferred(uint32_t node, const DeferredWork::Call& call);
 
  private:
   class Context;
@@ -78,6 +87,7 @@ class TaskProcessors {
   std::vector<std::unique_ptr<Context>> contexts_;  ///< by node; null for sinks and exchanges
   std::vector<std::unique_ptr<Processor>> processors_;
   std::vector<KeyValueStore*> outboxes_;  ///< by node; null: the node has none
+  std::optional<uint32_t> deferring_;     ///< the node whose deferred work runs
 };
 
 }  // namespace millrace::engine

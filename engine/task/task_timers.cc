@@ -69,6 +69,11 @@ void TaskTimers::set_clock(TimeKind kind, int64_t now_ms) {
   clock_ms = kind == TimeKind::kStream ? std::max(clock_ms, now_ms) : now_ms;
 }
 
+void TaskTimers::show_clocks(int64_t stream_ms, int64_t wall_ms) {
+  clocks_ms_[index(TimeKind::kStream)] = stream_ms;
+  clocks_ms_[index(TimeKind::kWall)] = wall_ms;
+}
+
 bool TaskTimers::may_be_due(TimeKind kind, int64_t now_ms) const {
   return std::any_of(queues_.begin(), queues_.end(), [&](const auto& queue) {
     return queue->kind() == kind && queue->rows.next_due_ms() <= now_ms;

@@ -27,6 +27,8 @@ class TaskTimers {
 
   /// A clock of `kStream` never goes back.
   void set_clock(TimeKind kind, int64_t now_ms);
+  /// Puts both clocks where they stood, or will stand again.
+  void show_clocks(int64_t stream_ms, int64_t wall_ms);
   int64_t clock_ms(TimeKind kind) const { return clocks_ms_[index(kind)]; }
   /// Whether a timer may be due at `now_ms` of that clock.
   bool may_be_due(TimeKind kind, int64_t now_ms) const;

@@ -23,13 +23,15 @@ class ScriptedProcessor final : public Processor {
   using OnTimer = std::function<void(ProcessorContext&, const Timer&)>;
   using OnChange = std::function<void(ProcessorContext&, const BroadcastChange&)>;
   using OnReset = std::function<void(ProcessorContext&, std::string_view table)>;
+  using OnDeferred = std::function<void(ProcessorContext&, const DeferredCall&)>;
   ScriptedProcessor(Init init, Process process, OnTimer on_timer, OnChange on_change,
-                    OnReset on_reset)
+                    OnReset on_reset, OnDeferred on_deferred)
       : init_(std::move(init)),
         process_(std::move(process)),
         on_timer_(std::move(on_timer)),
         on_change_(std::move(on_change)),
-        on_reset_(std::move(on_reset)) {}
+        on_reset_(std::move(on_reset)),
+        on_deferred_(std::move(on_deferred)) {}
   void init(ProcessorContext& context) override {
     Processor::init(context);
     if (init_) init_(context);
@@ -40,6 +42,7 @@ class ScriptedProcessor final : public Processor {
     if (on_change_) on_change_(context(), change);
   }
   void on_reset(std::string_view table) override { on_reset_(context(), table); }
+  void on_deferred(const DeferredCall& call) override { on_deferred_(context(), call); }
 
  private:
   Init init_;
@@ -47,6 +50,7 @@ class ScriptedProcessor final : public Processor {
   OnTimer on_timer_;
   OnChange on_change_;
   OnReset on_reset_;
+  OnDeferred on_deferred_;
 };
 
 /// Counts a key's records in "rows", and forwards the count.
@@ -76,6 +80,7 @@ struct Script {
   std::string broadcast = {};  ///< a topic of strings, read as a broadcast table
   ScriptedProcessor::OnChange on_change = {};
   ScriptedProcessor::OnReset on_reset = {};
+  ScriptedProcessor::OnDeferred on_deferred = {};
 };
 
 /// sources → "step" (scripted) → out
@@ -92,7 +97,8 @@ inline Result<Topology> scripted(const Script& script) {
   processor.name = "step";
   processor.factory = [script] {
     return std::make_unique<ScriptedProcessor>(script.init, script.process, script.on_timer,
-                                               script.on_change, script.on_reset);
+                                               script.on_change, script.on_reset,
+                                               script.on_deferred);
   };
   for (NodeIndex i = 0; i < step; ++i) {
     nodes[i].children = {step};

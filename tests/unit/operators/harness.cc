@@ -125,6 +125,10 @@ struct Harness::Impl {
                   std::function<void(int64_t)> callback) override {
       impl_.schedules.push_back({kind, interval_ms, interval_ms, std::move(callback)});
     }
+    void defer(Bytes, int64_t) override {
+      MILLRACE_ASSERT(false, "the harness defers no work; use the TopologyDriver");
+    }
+    bool finish_deferred(Bytes) override { return false; }
     void count_dropped(std::string_view reason) override { ++impl_.dropped[std::string(reason)]; }
 
    private:

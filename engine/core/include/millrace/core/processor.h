@@ -57,8 +57,26 @@ class ProcessorContext {
   virtual void schedule(TimeKind kind, int64_t interval_ms,
                         std::function<void(int64_t now_ms)> callback) = 0;
 
+  /// Asks for a call of this node's `on_deferred` with `key`: once, however often it is asked for,
+  /// with the largest `timestamp_ms`. It comes in the same commit, after the records that asked,
+  /// at the latest before their rows are sent; earlier when many keys wait. So what it changes
+  /// commits or aborts with them. A unit that fails takes back what it asked for.
+  ///
+  /// Throws `std::invalid_argument` for a null key, `std::logic_error` within `on_deferred` of the
+  /// same node.
+  virtual void defer(Bytes key, int64_t timestamp_ms) = 0;
+  /// Makes the call for `key` now, within the present unit, if one was asked for; false: none was.
+  /// For a timer that looks at what the work changes.
+  virtual bool finish_deferred(Bytes key) = 0;
+
   /// Counts a record that the operator left out on purpose, e.g. reason "null_key".
   virtual void count_dropped(std::string_view reason) = 0;
+};
+
+/// Work on a key that was put off, see `ProcessorContext::defer`.
+struct DeferredCall {
+  Bytes key;                 ///< lives for the call
+  int64_t timestamp_ms = 0;  ///< the largest that `defer` was given
 };
 
 /// One node's code and private state, one object per task. Single-threaded.
@@ -78,6 +96,12 @@ class Processor {
   /// Anything may have changed in `table` since the last commit, and the single changes are
   /// unknown: derive everything that depends on the table again. One unit.
   virtual void on_reset(std::string_view /*table*/) {}
+  /// Does the work that this node deferred. Time stands where it stood when the work was last asked
+  /// for: stream time, the clocks of timers and `position()`; so a timer may be set that is due
+  /// already, and fires next. Nodes come in the topology's order, keys in the order of their bytes.
+  /// One unit: its failure follows `on.user.error` like a timer's, there is no record to send to
+  /// the dead letters.
+  virtual void on_deferred(const DeferredCall& call);
 
  protected:
   ProcessorContext& context() { return *context_; }
@@ -88,6 +112,10 @@ class Processor {
 
 inline void Processor::on_timer(const Timer&) {
   MILLRACE_ASSERT(false, "a processor that sets timers overrides on_timer");
+}
+
+inline void Processor::on_deferred(const DeferredCall&) {
+  MILLRACE_ASSERT(false, "a processor that defers work overrides on_deferred");
 }
 
 using ProcessorFactory = std::function<std::unique_ptr<Processor>()>;

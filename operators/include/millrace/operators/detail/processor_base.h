@@ -70,6 +70,10 @@ class ProcessorBase : public Processor {
     answer_at(change.timestamp_ms);
     on_table_change(change);
   }
+  void on_deferred(const DeferredCall& call) final {
+    answer_at(call.timestamp_ms);
+    on_deferred_call(call);
+  }
   void on_reset(std::string_view table) final {
     answer_at(std::max<int64_t>(context().stream_time_ms(), 0));
     on_table_reset(table);
@@ -80,6 +84,10 @@ class ProcessorBase : public Processor {
   virtual void on_start() {}
   /// A timer is due; records emitted here have the timer's time. See `Processor::on_timer`.
   virtual void on_due(const Timer& timer) { Processor::on_timer(timer); }
+
+  /// Does what `context().defer` put off; records emitted here have the call's timestamp. See
+  /// `Processor::on_deferred`.
+  virtual void on_deferred_call(const DeferredCall& call) { Processor::on_deferred(call); }
 
   /// A broadcast table has changed; records emitted here have the change's time. See `Processor`.
   virtual void on_table_change(const BroadcastChange& /*change*/) {}

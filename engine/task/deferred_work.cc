@@ -1,0 +1,71 @@
+#include "engine/task/deferred_work.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::engine {
+
+size_t DeferredWork::bytes_of(const std::string& key) {
+  constexpr size_t kNodeBytes = 32;  // of the table
+  return kNodeBytes + sizeof(Keys::value_type) + key.size();
+}
+
+void DeferredWork::add(uint32_t node, Bytes key, int64_t timestamp_ms, const Moment& now) {
+  if (node >= by_node_.size()) by_node_.resize(node + 1);
+  const auto [entry, is_new] = by_node_[node].try_emplace(key.to_string());
+  undo_.push_back(
+      {node, entry->first, is_new ? std::optional<Asked>() : std::optional<Asked>(entry->second)});
+  if (is_new) bytes_ += bytes_of(entry->first);
+  Asked& asked = entry->second;
+  asked.timestamp_ms = is_new ? timestamp_ms : std::max(asked.timestamp_ms, timestamp_ms);
+  asked.at = now;
+}
+
+std::optional<DeferredWork::Call> DeferredWork::take(uint32_t node, Bytes key) {
+  if (node >= by_node_.size() || by_node_[node].empty()) return std::nullopt;
+  const auto found = by_node_[node].find(key.to_string());
+  if (found == by_node_[node].end()) return std::nullopt;
+  undo_.push_back({node, found->first, found->second});
+  Call taken{found->first, found->second.timestamp_ms, found->second.at};
+  set(node, taken.key, std::nullopt);
+  return taken;
+}
+
+std::optional<DeferredWork::Calls> DeferredWork::take_calls() {
+  const auto first = std::find_if(by_node_.begin(), by_node_.end(),
+                                  [](const Keys& keys) { return !keys.empty(); });
+  if (first == by_node_.end()) return std::nullopt;
+  Calls taken{.node = static_cast<uint32_t>(first - by_node_.begin()), .calls = {}};
+  taken.calls.reserve(first->size());
+  for (const auto& [key, asked] : *first) {
+    bytes_ -= bytes_of(key);
+    taken.calls.push_back({key, asked.timestamp_ms, asked.at});
+  }
+  first->clear();
+  std::sort(taken.calls.begin(), taken.calls.end(),
+            [](const Call& a, const Call& b) { return a.key < b.key; });
+  return taken;
+}
+
+void DeferredWork::undo_unit() {
+  for (size_t i = undo_.size(); i-- > 0;) set(undo_[i].node, undo_[i].key, undo_[i].before);
+  undo_.clear();
+}
+
+void DeferredWork::set(uint32_t node, const std::string& key, const std::optional<Asked>& asked) {
+  Keys& keys = by_node_[node];
+  if (asked) {
+    if (keys.insert_or_assign(key, *asked).second) bytes_ += bytes_of(key);
+  } else if (const auto found = keys.find(key); found != keys.end()) {
+    bytes_ -= bytes_of(key);
+    keys.erase(found);
+  }
+}
+
+void DeferredWork::clear() {
+  for (Keys& keys : by_node_) keys.clear();
+  undo_.clear();
+  bytes_ = 0;
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "millrace/core/bytes.h"
+#include "millrace/core/ids.h"
+
+namespace millrace::engine {
+
+/// A task's time, and the record that it is at.
+struct Moment {
+  int64_t stream_time_ms = -1;
+  int64_t stream_clock_ms = -1;  ///< of timers
+  int64_t wall_clock_ms = -1;    ///< of timers
+  RecordPosition position;
+};
+
+/// The calls of `Processor::on_deferred` that a task owes, by node and key. Task's thread only.
+///
+/// In memory only: a commit that has records holds their deferred work, too (`Task::freeze`).
+class DeferredWork {
+ public:
+  struct Call {
+    std::string key;
+    int64_t timestamp_ms = 0;
+    Moment asked_at;  ///< last
+  };
+  struct Calls {
+    uint32_t node = 0;
+    std::vector<Call> calls;  ///< by key
+  };
+
+  bool empty() const { return bytes_ == 0; }
+  /// Memory of the calls, about.
+  size_t bytes() const { return bytes_; }
+
+  /// Asks for a call, or moves one that was asked for to this moment; the largest timestamp counts.
+  void add(uint32_t node, Bytes key, int64_t timestamp_ms, const Moment& now);
+  /// Takes the call for `key`; none: nobody asked for it.
+  std::optional<Call> take(uint32_t node, Bytes key);
+  /// Takes all calls of the first node that has any. REQUIRES: no unit open.
+  std::optional<Calls> take_calls();
+
+  void begin_unit() { undo_.clear(); }
+  /// Takes back what was asked for and taken since `begin_unit`.
+  void undo_unit();
+  void clear();
+
+ private:
+  struct Asked {
+    int64_t timestamp_ms = 0;
+    Moment at;
+  };
+  struct Undo {
+    uint32_t node;
+    std::string key;
+    std::optional<Asked> before;
+  };
+  using Keys = std::unordered_map<std::string, Asked>;
+
+  static size_t bytes_of(const std::string& key);
+  void set(uint32_t node, const std::string& key, const std::optional<Asked>& asked);
+
+  std::vector<Keys> by_node_;
+  size_t bytes_ = 0;
+  std::vector<Undo> undo_;  ///< of the open unit
+};
+
+}  // namespace millrace::engine
