@@ -167,7 +167,7 @@ class AccountAggregator final : public Processor {
   }
 
   void process(const Record& record) override {
-    if (record.value.is_null()) return publish(record.key.view(), record);
+    if (record.value.is_null()) return context().defer(record.key, record.timestamp_ms);
     const auto& update = *flatbuffers::GetRoot<MemberUpdate>(record.value.data());
     const std::string key = key_under(update.root()->string_view(), update.member()->string_view());
     const Row entry = members_->get(key);
@@ -178,17 +178,16 @@ class AccountAggregator final : public Processor {
       if (entry.value == record.value) return;
       members_->put(key, record.value, record.timestamp_ms);
     }
-    publish(update.root()->string_view(), record);
+    context().defer(update.root()->string_view(), record.timestamp_ms);
   }
 
   /// The grace is over.
   void on_timer(const Timer& timer) override {
-    publish(timer.key.view(), {.key = timer.key,
-                               .value = {},
-                               .old_value = {},
-                               .timestamp_ms = timer.time_ms,
-                               .headers = {}});
+    context().finish_deferred(timer.key);
+    publish(timer.key, timer.time_ms);
   }
+
+  void on_deferred(const DeferredCall& call) override { publish(call.key, call.timestamp_ms); }
 
  private:
   /// Whether the delete of the root is not believed yet. `old`: the state before; null: none.
@@ -207,10 +206,11 @@ class AccountAggregator final : public Processor {
     return true;
   }
 
-  void publish(std::string_view root, const Record& record) {
+  void publish(Bytes key, int64_t changed_at_ms) {
+    const std::string_view root = key.view();
     const Row stored = states_->get(root);
     old_state_.assign(stored ? stored.value.view() : std::string_view());
-    const int64_t timestamp_ms = std::max(stored.timestamp_ms, record.timestamp_ms);
+    const int64_t timestamp_ms = std::max(stored.timestamp_ms, changed_at_ms);
     const AccountState* old =
         stored ? flatbuffers::GetRoot<AccountState>(old_state_.data()) : nullptr;
     const uint64_t old_version = old == nullptr ? 0 : old->version();
@@ -230,11 +230,11 @@ class AccountAggregator final : public Processor {
     const bool was_tombstone = old == nullptr || is_tombstone(old->status());
     const bool now_tombstone = is_tombstone(component.status());
     if (was_tombstone && now_tombstone) return;
-    context().forward({.key = record.key,
+    context().forward({.key = key,
                        .value = now_tombstone ? Bytes() : state,
                        .old_value = was_tombstone ? Bytes() : Bytes(old_state_),
                        .timestamp_ms = timestamp_ms,
-                       .headers = record.headers});
+                       .headers = {}});
   }
 
   Bytes write(const Component& component, uint64_t version) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -20,14 +19,8 @@ namespace {
 enum Due : uint8_t {
   kNextChange = 0,  ///< of a root and feature, at its `next_change_ms`
   kCatalogue = 1,   ///< of the root at which a walk over all roots continues
-  kLargeRoot = 2,   ///< of a root with many sources that is to be derived again
   kProduct = 3  ///< of the key in the store of products at which a walk over one's roots continues
 };
-
-/// From so many sources on a root is not derived with every input but after a while, which grows
-/// with what it costs: about 4 µs a source, so each takes a twentieth of the time at most.
-constexpr size_t kManySources = 100;
-constexpr size_t kSourcesPerMs = 10;
 
 const FeatureEntitlement& entitlement_in(Bytes bytes) {
   return *flatbuffers::GetRoot<FeatureEntitlement>(bytes.data());
@@ -78,13 +71,6 @@ Status check_source_row(Bytes /*key*/, Bytes value) {
   return Error{ErrorCode::kInvalidRecord, "an input that is no source is not kept"};
 }
 
-Status check_size_row(Bytes /*key*/, Bytes value) {
-  if (value.is_null()) return {};
-  const int64_t sources = Serde<int64_t>::view(value);
-  if (sources >= 0 && sources <= std::numeric_limits<int32_t>::max()) return {};
-  return Error{ErrorCode::kInvalidRecord, "no number of sources"};
-}
-
 Status check_state_row(Bytes /*key*/, Bytes value) {
   return value.is_null() ? Status() : check_entitlement(entitlement_in(value));
 }
@@ -97,7 +83,6 @@ class EntitlementDeriver final : public Processor {
     Processor::init(context);
     sources_ = &context.store(kEntitlementSourceStore);
     zones_ = &context.store(kEntitlementZoneStore);
-    sizes_ = &context.store(kEntitlementSizeStore);
     products_of_roots_ = &context.store(kEntitlementProductStore);
     states_ = &context.store(kEntitlementStateStore);
     timers_ = &context.timers(kEntitlementTimerStore);
@@ -113,20 +98,18 @@ class EntitlementDeriver final : public Processor {
     const bool changed = input.kind() == EntitlementInputKind::TimeZone
                              ? keep_zone(input, record.timestamp_ms)
                              : keep_source(input, record);
-    if (!changed) return;
-    const Row sources = sizes_->get(root);
-    if (!sources) return derive(root, record.timestamp_ms);
-    if (timers_->find(root, kLargeRoot)) return;
-    const auto wait_ms = Serde<int64_t>::view(sources.value) / static_cast<int64_t>(kSourcesPerMs);
-    timers_->set(root, kLargeRoot, std::max<int64_t>(timers_->now_ms(), 0) + wait_ms);
+    if (changed) context().defer(root, record.timestamp_ms);
   }
 
   void on_timer(const Timer& timer) override {
     if (timer.kind == kNextChange) return pass_boundary(timer);
     const std::string key = timer.key.to_string();
-    if (timer.kind == kLargeRoot) return derive(key, timer.time_ms);
-    if (timer.kind == kProduct) return derive_product_from(key, timer.time_ms);
-    derive_from(key, timer.time_ms);
+    if (timer.kind == kProduct) return defer_product_from(key, timer.time_ms);
+    defer_from(key, timer.time_ms);
+  }
+
+  void on_deferred(const DeferredCall& call) override {
+    derive(call.key.view(), call.timestamp_ms);
   }
 
   void on_change(const BroadcastChange& change) override {
@@ -140,8 +123,9 @@ class EntitlementDeriver final : public Processor {
   }
 
  private:
-  /// Moves `current` of one feature over a boundary.
+  /// Moves `current` of one feature over a boundary, after what changed before it.
   void pass_boundary(const Timer& timer) {
+    context().finish_deferred(root_in_key(timer.key));
     const Row stored = states_->get(timer.key);
     if (!stored) return;
     old_state_.assign(stored.value.view());
@@ -156,15 +140,15 @@ class EntitlementDeriver final : public Processor {
     if (sources_->range(root, Bytes())->valid()) timers_->set(root, kCatalogue, at_ms);
   }
 
-  /// Derives some roots again, from `root` on.
-  void derive_from(std::string root, int64_t now_ms) {
+  /// Has some roots derived again, from `root` on.
+  void defer_from(std::string root, int64_t now_ms) {
     for (size_t done = 0; done < slice_; ++done) {
       {
         const auto first = sources_->range(Bytes(root), Bytes());
         if (!first->valid()) return;
         root = root_in_key(first->key()).to_string();
       }
-      derive(root, now_ms);
+      context().defer(root, now_ms);
       root.push_back('\1');  // right behind all keys of this root
     }
     walk_from(Bytes(root), now_ms + 1);
@@ -179,8 +163,8 @@ class EntitlementDeriver final : public Processor {
     return std::string(place.substr(0, place.find('\0'))).append(1, '\1');
   }
 
-  /// Derives some of the roots that have a product again, from `place` on.
-  void derive_product_from(std::string place, int64_t now_ms) {
+  /// Has some of the roots that have a product derived again, from `place` on.
+  void defer_product_from(std::string place, int64_t now_ms) {
     const std::string end = end_of_product(place);
     for (size_t done = 0; done < slice_; ++done) {
       std::string root;
@@ -189,7 +173,7 @@ class EntitlementDeriver final : public Processor {
         if (!first->valid()) return;
         root = root_in_key(name_in_key(first->key())).to_string();
       }
-      derive(root, now_ms);
+      context().defer(root, now_ms);
       place = key_under(std::string_view(end).substr(0, end.size() - 1), root);
       place.push_back('\1');  // right behind all keys of this root
     }
@@ -275,7 +259,6 @@ class EntitlementDeriver final : public Processor {
   void derive(std::string_view root, int64_t timestamp_ms) {
     const Zone zone = zone_of(root);
     const SourcesOfRoot sources(*sources_, root);
-    keep_size(root, sources.views().size(), timestamp_ms);
     for (size_t i = subscriptions_without_units(sources.views()); i > 0; --i) {
       context().count_dropped("subscription_without_units");
     }
@@ -289,16 +272,6 @@ class EntitlementDeriver final : public Processor {
     for (const Timeline& timeline : timelines) {
       for (size_t i = 0; i < timeline.other_kind; ++i) context().count_dropped("other_kind");
       publish(root, timeline, timestamp_ms);
-    }
-  }
-
-  void keep_size(std::string_view root, size_t sources, int64_t timestamp_ms) {
-    if (sources >= kManySources) {
-      std::string size;
-      Serde<int64_t>::encode(static_cast<int64_t>(sources), size);
-      sizes_->put(root, size, timestamp_ms);
-    } else if (sizes_->get(root)) {
-      sizes_->erase(root, timestamp_ms);
     }
   }
 
@@ -357,7 +330,6 @@ class EntitlementDeriver final : public Processor {
   std::optional<Catalogue> catalogue_;  ///< read when it is needed first
   KeyValueStore* sources_ = nullptr;
   KeyValueStore* zones_ = nullptr;
-  KeyValueStore* sizes_ = nullptr;
   KeyValueStore* products_of_roots_ = nullptr;
   KeyValueStore* states_ = nullptr;
   Timers* timers_ = nullptr;
@@ -376,10 +348,6 @@ std::vector<StoreSpec> entitlement_stores() {
        .check = &check_source_row},
       {.name = std::string(kEntitlementZoneStore), .key = text, .value = text},
       {.name = std::string(kEntitlementProductStore), .key = text, .value = type_info<RawBytes>()},
-      {.name = std::string(kEntitlementSizeStore),
-       .key = text,
-       .value = type_info<int64_t>(),
-       .check = &check_size_row},
       {.name = std::string(kEntitlementStateStore),
        .key = text,
        .value = type_info<FeatureEntitlement>(),

@@ -28,17 +28,15 @@ inline constexpr std::string_view kEntitlementZoneStore =
     "entitlement-zones";  ///< root → name of the time zone
 inline constexpr std::string_view kEntitlementProductStore =
     "entitlement-products";  ///< product, root, source, via → empty
-inline constexpr std::string_view kEntitlementSizeStore =
-    "entitlement-sizes";  ///< root with many sources → their last number (int64)
 inline constexpr std::string_view kEntitlementStateStore =
     "entitlement-states";  ///< root, feature → FeatureEntitlement
 inline constexpr std::string_view kEntitlementTimerStore =
-    "entitlement-timers";  ///< root, feature: its next change; root: the root must be derived, or
-                           ///< the place a new catalogue reached; product, root: that of its change
+    "entitlement-timers";  ///< root, feature: its next change; root: the place a new catalogue
+                           ///< reached; product, root: that of its change
 inline constexpr std::string_view kEntitlementCursorStore =
     "entitlement-deriver-cursors";  ///< private
 
-/// The number of roots that one unit derives again after a change of the catalogue.
+/// The number of roots that one unit asks for after a change of the catalogue.
 inline constexpr size_t kCatalogueSlice = 32;
 
 /// The stores of a topology with the deriver; the deriver's node uses them all.
@@ -61,16 +59,14 @@ std::vector<StoreSpec> entitlement_stores();
 /// counts it as dropped "unknown_time_zone"; it counts grants of another kind than their feature's
 /// as "other_kind", subscriptions without quantity and ledger as "subscription_without_units".
 ///
-/// A change of a product counts at once for all later derivations. Timers a millisecond apart
-/// derive all other roots of the task that have the product again, `slice` of them at a time, so
+/// A change of a product counts at once for all later derivations. Timers a millisecond apart have
+/// all other roots of the task that have the product derived again, `slice` of them at a time, so
 /// that other records come between. Changes that come together share one such walk. If the changed
 /// product is unknown, the walk covers all roots.
 ///
-/// An input that changes something costs reading all sources of the root and all its features'
-/// rows, and deriving them. If there are 100 sources or more, a durable timer does this a tenth of
-/// a millisecond per source later, once for all inputs that came meanwhile. A boundary costs
-/// reading and writing one row. REQUIRES: the node reads broadcast table `kProductFeatures`;
-/// `slice` > 0.
+/// All inputs of a root in one commit together cost reading all its sources and all its features'
+/// rows, and deriving them, as of the last of them. A boundary costs reading and writing one row.
+/// REQUIRES: the node reads broadcast table `kProductFeatures`; `slice` > 0.
 ProcessorFactory entitlement_deriver(size_t slice = kCatalogueSlice);
 
 /// Turns AccountStates, keyed by root, into the TimeZone inputs of the deriver behind it: the

@@ -73,6 +73,12 @@ class FlowRunner::Context final : public ProcessorContext {
   int64_t stream_time_ms() const override { return 0; }
   int64_t wall_time_ms() const override { return 0; }
   void schedule(TimeKind, int64_t, std::function<void(int64_t)>) override {}
+  void defer(Bytes key, int64_t timestamp_ms) override {
+    runner_.defer(node_, partition_, key, timestamp_ms);
+  }
+  bool finish_deferred(Bytes key) override {
+    return runner_.finish_deferred(node_, partition_, key);
+  }
   void count_dropped(std::string_view) override {}
 
  private:
@@ -111,16 +117,19 @@ void FlowRunner::run() {
     for (const auto& [key, timers] : timers_) {
       if (!timers->set_.empty() && !held_.contains(key.first)) armed.push_back(timers.get());
     }
-    if (queues_.empty() && armed.empty()) {
+    const size_t choices = queues_.size() + armed.size() + (deferred_.empty() ? 0 : 1);
+    if (choices == 0) {
       if (commit_one()) continue;
       return;
     }
-    std::uniform_int_distribution<size_t> any(0, queues_.size() + armed.size() - 1);
+    std::uniform_int_distribution<size_t> any(0, choices - 1);
     const size_t next = any(random_);
     if (next < queues_.size()) {
       run_queue(next);
-    } else {
+    } else if (next < queues_.size() + armed.size()) {
       fire(*armed[next - queues_.size()]);
+    } else {
+      finish_deferred(std::get<0>(deferred_.begin()->first));
     }
   }
 }
@@ -153,6 +162,9 @@ bool FlowRunner::commit_one() {
 }
 
 void FlowRunner::commit(size_t instance) {
+  for (int32_t partition = 0; partition < partitions_; ++partition) {
+    if (owners_[static_cast<size_t>(partition)] == instance) finish_deferred(partition);
+  }
   const Transaction done = std::exchange(transactions_[instance], {});
   for (const auto& [key, store] : stores_) {
     if (owners_[static_cast<size_t>(key.second)] == instance) changelogs_[key] = store.rows();
@@ -181,6 +193,9 @@ void FlowRunner::crash(size_t instance) {
   };
   std::erase_if(processors_, is_ours);
   std::erase_if(contexts_, is_ours);
+  std::erase_if(deferred_, [&](const auto& item) {
+    return owners_[static_cast<size_t>(std::get<0>(item.first))] == instance;
+  });
   for (auto& item : stores_) {
     if (is_ours(item)) item.second.replace(changelogs_[item.first]);
   }
@@ -220,6 +235,31 @@ void FlowRunner::fire(RunnerTimers& timers) {
   transaction_of(timers.partition_);
   processor(timers.node_, timers.partition_)
       .on_timer({.timers = timers.name_, .key = set.first, .kind = set.second, .time_ms = time_ms});
+}
+
+void FlowRunner::defer(NodeIndex node, int32_t partition, Bytes key, int64_t timestamp_ms) {
+  int64_t& kept_ms = deferred_[{partition, node, key.to_string()}];
+  kept_ms = std::max(kept_ms, timestamp_ms);
+}
+
+bool FlowRunner::finish_deferred(NodeIndex node, int32_t partition, Bytes key) {
+  const auto found = deferred_.find({partition, node, key.to_string()});
+  if (found == deferred_.end()) return false;
+  const auto [place, timestamp_ms] = *found;
+  deferred_.erase(found);
+  transaction_of(partition);
+  const std::string& name = std::get<2>(place);
+  processor(node, partition).on_deferred({.key = Bytes(name), .timestamp_ms = timestamp_ms});
+  return true;
+}
+
+void FlowRunner::finish_deferred(int32_t partition) {
+  for (;;) {
+    const auto next = deferred_.lower_bound({partition, 0, ""});
+    if (next == deferred_.end() || std::get<0>(next->first) != partition) return;
+    const auto [owner, node, key] = next->first;
+    finish_deferred(node, partition, Bytes(key));
+  }
 }
 
 void FlowRunner::to_children(NodeIndex node, int32_t partition, const Record& record) {

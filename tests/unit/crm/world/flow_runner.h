@@ -22,7 +22,8 @@ namespace millrace::crm {
 ///
 /// No engine, no clock, and nothing in broadcast tables: it shows what the processors do with any
 /// order of arrival. Timers fire in any order, too: each at some moment after it was set, before
-/// `run` returns, unless their store is held. Every record is its own commit, unless `let_crash`.
+/// `run` returns, unless their store is held. Work that processors defer is done at some moment
+/// before the commit. Every record is its own commit, unless `let_crash`.
 class FlowRunner {
  public:
   struct Output {
@@ -90,6 +91,10 @@ class FlowRunner {
   Processor& processor(NodeIndex node, int32_t partition);
   void run_queue(size_t index);
   void fire(RunnerTimers& timers);
+  void defer(NodeIndex node, int32_t partition, Bytes key, int64_t timestamp_ms);
+  bool finish_deferred(NodeIndex node, int32_t partition, Bytes key);
+  /// Does the deferred work of a task.
+  void finish_deferred(int32_t partition);
   void to_children(NodeIndex node, int32_t partition, const Record& record);
 
   const Topology& topology_;
@@ -102,6 +107,7 @@ class FlowRunner {
   std::set<std::string, std::less<>> held_;
   std::map<std::pair<NodeIndex, int32_t>, std::unique_ptr<Context>> contexts_;
   std::map<std::pair<NodeIndex, int32_t>, std::unique_ptr<Processor>> processors_;
+  std::map<std::tuple<int32_t, NodeIndex, std::string>, int64_t> deferred_;  ///< timestamps
   std::vector<size_t> owners_;  ///< instance of each partition; empty: nothing crashes
   std::vector<Transaction> transactions_;
   std::map<std::pair<std::string, int32_t>, MapStore::Rows, std::less<>> changelogs_;
