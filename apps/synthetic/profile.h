@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -21,6 +22,16 @@ inline constexpr std::array<std::pair<std::string_view, Profile>, 3> kProfiles{
     {{"s", {1'000, 4'000, 40, 60, 10}},
      {"m", {50'000, 100'000, 2'000, 3'000, 50}},
      {"l", {1'000'000, 2'000'000, 20'000, 30'000, 200}}}};
+
+/// Profile l for another number of accounts, all else in proportion. REQUIRES: `accounts` > 0.
+constexpr Profile large_with(uint64_t accounts) {
+  constexpr Profile kLarge = kProfiles.back().second;
+  const auto of = [accounts](uint64_t whole) {
+    return std::max<uint64_t>(whole * accounts / kLarge.accounts, 10);
+  };
+  return {accounts, of(kLarge.operations), static_cast<uint32_t>(of(kLarge.territories)),
+          static_cast<uint32_t>(of(kLarge.rules)), static_cast<uint32_t>(of(kLarge.products))};
+}
 
 /// A part of the workload.
 enum class Phase : unsigned char {

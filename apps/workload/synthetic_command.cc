@@ -48,6 +48,7 @@ A share takes a share of the memory; its time also includes a first pass over al
 
 struct SyntheticOptions {
   std::string profile = "s";
+  uint64_t accounts = 0;  ///< 0: as the profile says
   uint64_t seed = 1;
   std::vector<std::string> after;
   std::vector<std::string> phases;
@@ -121,8 +122,9 @@ class Synthetic {
 
  private:
   synthetic::GeneratorOptions generator_options() const {
-    return {*find_by_name(synthetic::kProfiles, options_.profile), options_.seed,
-            options_.start_ms};
+    return {options_.accounts > 0 ? synthetic::large_with(options_.accounts)
+                                  : *find_by_name(synthetic::kProfiles, options_.profile),
+            options_.seed, options_.start_ms};
   }
 
   synthetic::ShareMembers share_members() const {
@@ -202,10 +204,15 @@ std::vector<std::string> names_in(const Table& table) {
 WorkloadCommand add_synthetic(CLI::App& top) {
   auto options = std::make_shared<SyntheticOptions>();
   CLI::App* app = top.add_subcommand("synthetic", kHelp);
-  app->add_option("--profile", options->profile,
-                  "Size: s has 1,000 accounts, m 50,000, l a million.")
-      ->check(CLI::IsMember(names_in(synthetic::kProfiles)))
-      ->capture_default_str();
+  auto* profile = app->add_option("--profile", options->profile,
+                                  "Size: s has 1,000 accounts, m 50,000, l a million.")
+                      ->check(CLI::IsMember(names_in(synthetic::kProfiles)))
+                      ->capture_default_str();
+  app->add_option("--accounts", options->accounts,
+                  "Another number of accounts; operations, rules and products in proportion to\n"
+                  "profile l.")
+      ->check(CLI::Range(uint64_t{10}, uint64_t{10'000'000}))
+      ->excludes(profile);
   app->add_option("--seed", options->seed, "The same seed gives the same events.")
       ->capture_default_str();
   app->add_option("--phase", options->phases, "Phase to send; repeated, in this order.")

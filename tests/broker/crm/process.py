@@ -47,6 +47,10 @@ class Instance:
 
     def ask(self, path, timeout_s=10):
         """Status, body and headers."""
+        status, text, headers = self.ask_text(path, timeout_s)
+        return status, json.loads(text), headers
+
+    def ask_text(self, path, timeout_s=10):
         if self.tls is None:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         else:
@@ -55,7 +59,7 @@ class Instance:
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read()), answer.headers
+            return answer.status, answer.read().decode(), answer.headers
         finally:
             connection.close()
 

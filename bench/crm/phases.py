@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Prints what crm_materializer costs over the phases of the synthetic workload (apps/synthetic):
+CPU per record, records and bytes produced per record, and memory.
+
+    bench/crm/phases.py [--profile m] [--phases backfill steady] [-- OPTIONS OF crm_materializer]
+
+All input of a phase waits on a Kafka of its own before the program starts, and each phase continues
+from the state that the one before it left. Afterwards it compares all outputs with what the
+workload must come to, unless --no-check. One line a phase:
+
+    phase=NAME records=N cpu_us_per_record=F … per_s=F produced=F produced_bytes=F peak_mb=N
+
+--perf FILE also records where the CPU time goes, for `perf report -i FILE.PHASE`.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/broker/crm"))
+
+from process import Instance, with_kafka  # noqa: E402
+
+PHASES = ["backfill", "steady", "bulk-import", "quarter-end", "bulk-dedupe", "realignment"]
+APPLICATION = "crm-phases"
+# The quarter of the workload ended some days ago.
+START_DAYS_AGO = 95
+PERF_RATE = 499
+
+
+def sums_of(text, names):
+    """The sums over all labels of the counters `names` in Prometheus' text."""
+    sums = dict.fromkeys(names, 0.0)
+    for name, value in re.findall(r"^(\w+)(?:\{[^}]*\})? (\S+)$", text, re.MULTILINE):
+        if name in sums:
+            sums[name] += float(value)
+    return sums
+
+
+class Phases:
+    def __init__(self, args, bootstrap, work):
+        self.args, self.bootstrap, self.work = args, bootstrap, work
+        self.done = []
+        self.start_ms = int((time.time() - START_DAYS_AGO * 86_400) * 1000)
+        self.options = ["--crm.mapping", str(ROOT / "apps/data/synthetic_mapping.json"),
+                        "--topic.partitions", str(args.partitions), *args.options]
+
+    def workload(self, phase, *more):
+        size = ["--accounts", str(self.args.accounts)] if self.args.accounts else [
+            "--profile", self.args.profile]
+        names = [word for name in self.done for word in ("--after", name)]
+        return [str(self.args.bin / "crm_workload"), "synthetic", "--bootstrap.servers",
+                self.bootstrap, *size, "--seed", str(self.args.seed), "--start-ms",
+                str(self.start_ms), "--partitions", str(self.args.partitions), *names, "--phase",
+                phase, *more]
+
+    def load(self, phase):
+        """Sends the phase; returns its number of records."""
+        more = []
+        if not self.args.no_check and phase == self.args.phases[-1]:
+            more = ["--expected", str(self.work / "expected")]
+        sent = subprocess.run(self.workload(phase, *more), check=True, capture_output=True,
+                              text=True).stdout
+        self.done.append(phase)
+        return int(sent.split("sent records=")[1].split()[0])
+
+    def measure(self, phase):
+        records = self.load(phase)
+        begun = time.monotonic()
+        instance = Instance(self.args.bin, self.bootstrap, self.work, APPLICATION, self.options)
+        perf = None
+        try:
+            instance.wait_running()
+            if self.args.perf:
+                perf = subprocess.Popen(
+                    ["perf", "record", "-q", "-F", str(PERF_RATE), "-g", "-p",
+                     str(instance.process.pid), "-o", f"{self.args.perf}.{phase}"])
+            instance.wait_caught_up(self.args.timeout_s)
+            seconds, cpu_s = time.monotonic() - begun, instance.cpu_s()
+            _, text, _ = instance.ask_text("/v1/metrics")
+            sums = sums_of(text, ["millrace_records_produced_total",
+                                  "millrace_produced_bytes_total", "millrace_commits_total"])
+            print(f"phase={phase} records={records} cpu_us_per_record={cpu_s / records * 1e6:.1f} "
+                  f"seconds={seconds:.0f} per_s={records / seconds:.0f} "
+                  f"produced={sums['millrace_records_produced_total'] / records:.2f} "
+                  f"produced_bytes={sums['millrace_produced_bytes_total'] / records:.0f} "
+                  f"commits={sums['millrace_commits_total']:.0f} peak_mb={instance.peak_mb()}",
+                  flush=True)
+        finally:
+            if instance.process.poll() is None and instance.stop() != 0:
+                raise RuntimeError("the materializer did not stop in order, see its log")
+            if perf is not None:
+                perf.wait(60)
+
+    def check(self):
+        instance = Instance(self.args.bin, self.bootstrap, self.work, APPLICATION, self.options)
+        try:
+            instance.wait_caught_up(self.args.timeout_s)
+            return subprocess.run(
+                [str(self.args.bin / "crm_workload"), "check", "--bootstrap.servers",
+                 self.bootstrap, "--expected", str(self.work / "expected"), "--wait", "60"],
+                check=False).returncode
+        finally:
+            instance.stop()
+
+    def run(self):
+        for phase in self.args.phases:
+            self.measure(phase)
+        return 0 if self.args.no_check else self.check()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", type=Path, default=ROOT / ".build/release/apps",
+                        help="folder of the programs")
+    parser.add_argument("--kafka", type=Path, default=ROOT / "apps/kafka/local_kafka.sh",
+                        help="the script of a local Kafka")
+    parser.add_argument("--profile", default="m")
+    parser.add_argument("--accounts", type=int, help="instead of a profile")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--phases", nargs="+", default=PHASES, choices=PHASES)
+    parser.add_argument("--no-check", action="store_true")
+    parser.add_argument("--perf", help="begin of the files for perf")
+    parser.add_argument("--timeout-s", type=float, default=3600)
+    own, options = sys.argv[1:], []
+    if "--" in own:
+        own, options = own[:own.index("--")], own[own.index("--") + 1:]
+    args = parser.parse_args(own)
+    args.options = options
+    return with_kafka(args.kafka, "crm-phases",
+                      lambda bootstrap, work: Phases(args, bootstrap, work).run())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
