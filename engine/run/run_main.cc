@@ -21,6 +21,7 @@
 
 #include "engine/clients/clients.h"
 #include "engine/config/config_cli.h"
+#include "engine/config/memory_budget.h"
 #include "engine/http/token_table.h"
 #include "engine/run/query_settings.h"
 #include "engine/run/run_main_signals.h"
@@ -270,6 +271,7 @@ int run_main(const std::function<Result<Topology>()>& make_topology, int argc, c
   if (const Status status = flags.apply(environ); !status.ok()) {
     return fail(ExitCode::kUsage, status.message());
   }
+  engine::divide_memory(table, engine::usable_memory_bytes(), options);
   Result<Topology> topology = make_topology();
   if (!topology.ok()) return fail(ExitCode::kTopology, topology.message());
   if (actions.describe || actions.describe_mermaid) {
