@@ -51,6 +51,7 @@ BufferedStore::BufferedStore(std::string name, BufferMemory& memory, Backend& ba
 Row BufferedStore::get(Bytes key) {
   require(!key.is_null(), "a row without a key was asked for");
   if (const StoredRow* const stored = buffer_.find(key)) return stored->row();
+  if (is_empty()) return {};
   if (!buffer_.groups().empty()) {
     const Bytes group = group_of(key);
     const RowGroups::Group* const known = group.is_null() ? nullptr : buffer_.groups().find(group);
@@ -76,6 +77,7 @@ void BufferedStore::erase(Bytes key, int64_t timestamp_ms) {
 void BufferedStore::write(Bytes key, Bytes value, int64_t timestamp_ms) {
   const size_t bytes = key.size() + value.size();
   if (bytes <= row_bytes_max_) [[likely]] {
+    emptiness_ = Emptiness::kNot;
     buffer_.write(key, value, timestamp_ms);
   } else if (!refused_) {
     refused_ = {name_, bytes};
@@ -129,6 +131,7 @@ const RowGroups::Group* BufferedStore::hold_group(Bytes group) {
 }
 
 void BufferedStore::prefetch(std::span<const Bytes> keys) {
+  if (is_empty()) return;
   missing_.clear();
   buffer_.find_all(keys, missing_);
   if (missing_.empty()) return;
@@ -142,6 +145,18 @@ void BufferedStore::prefetch(std::span<const Bytes> keys) {
     if (read_through(left.first(count)) == nullptr) return;
     left = left.subspan(count);
   }
+}
+
+// Many jobs have stores that stay empty, such as of erasures: one look spares a read, and a cached
+// absent row, for each key.
+bool BufferedStore::is_empty() {
+  if (emptiness_ == Emptiness::kUnknown) {
+    // Nothing was written yet, so the back end knows.
+    const bool has_rows = backend_.range(index_, Bytes(), Bytes(), failure_)->valid();
+    if (!failure_.ok()) return false;
+    emptiness_ = has_rows ? Emptiness::kNot : Emptiness::kEmpty;
+  }
+  return emptiness_ == Emptiness::kEmpty;
 }
 
 const StoredRow* BufferedStore::read_through(std::span<const Bytes> keys) {
@@ -164,6 +179,7 @@ void BufferedStore::evict_when_far_over() {
 
 Status BufferedStore::restore(std::span<const ChangelogRecord> records, int64_t end_offset) {
   MILLRACE_ASSERT(!buffer_.has_dirty(), "restore needs a store without uncommitted rows");
+  emptiness_ = Emptiness::kUnknown;
   if (buffer_.knows_anything()) {
     for (const ChangelogRecord& record : records) buffer_.forget(record.key);
   }

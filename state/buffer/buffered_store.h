@@ -54,6 +54,10 @@ class BufferedStore final : public KeyValueStore {
   /// failed.
   const RowGroups::Group* hold_group(Bytes group);
   void evict_when_far_over();
+  /// Whether it is known that there is no row at all, and there was none since opening.
+  bool is_empty();
+
+  enum class Emptiness : uint8_t { kUnknown, kEmpty, kNot };
 
   std::string name_;
   BufferMemory& memory_;
@@ -62,6 +66,7 @@ class BufferedStore final : public KeyValueStore {
   std::optional<TaskState::RefusedRow>& refused_;
   size_t row_bytes_max_ = std::numeric_limits<size_t>::max();
   CommitBuffer buffer_;
+  Emptiness emptiness_ = Emptiness::kUnknown;
   Status failure_;
   std::vector<uint32_t> missing_;
   std::vector<Bytes> missing_keys_;
