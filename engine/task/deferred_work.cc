@@ -17,8 +17,11 @@ void DeferredWork::add(uint32_t node, Bytes key, int64_t timestamp_ms, const Mom
       {node, entry->first, is_new ? std::optional<Asked>() : std::optional<Asked>(entry->second)});
   if (is_new) bytes_ += bytes_of(entry->first);
   Asked& asked = entry->second;
-  asked.timestamp_ms = is_new ? timestamp_ms : std::max(asked.timestamp_ms, timestamp_ms);
-  asked.at = now;
+  if (is_new) {
+    asked = {timestamp_ms, now};
+  } else {
+    asked.timestamp_ms = std::max(asked.timestamp_ms, timestamp_ms);
+  }
 }
 
 std::optional<DeferredWork::Call> DeferredWork::take(uint32_t node, Bytes key) {

@@ -29,7 +29,7 @@ class DeferredWork {
   struct Call {
     std::string key;
     int64_t timestamp_ms = 0;
-    Moment asked_at;  ///< last
+    Moment asked_at;  ///< first
   };
   struct Calls {
     uint32_t node = 0;
@@ -40,7 +40,7 @@ class DeferredWork {
   /// Memory of the calls, about.
   size_t bytes() const { return bytes_; }
 
-  /// Asks for a call, or moves one that was asked for to this moment; the largest timestamp counts.
+  /// Asks for a call. Of several requests for one the first moment and the largest timestamp count.
   void add(uint32_t node, Bytes key, int64_t timestamp_ms, const Moment& now);
   /// Takes the call for `key`; none: nobody asked for it.
   std::optional<Call> take(uint32_t node, Bytes key);

@@ -41,7 +41,7 @@ struct EngineOptions {
   int64_t slice_time_ms = 20;
   int64_t poll_wait_ms = 20;  ///< sleep of an idle loop, at most
 
-  /// What a program divides among the next settings and `commit_bytes_max`, where its configuration
+  /// A program divides it among the next settings and `commit_bytes_max`, where its configuration
   /// does not set them; 0: a quarter of the machine's or container's memory. `Engine` ignores it.
   size_t memory_bytes = 0;
   size_t input_buffer_bytes = 64 << 20;   ///< fetched, not yet processed; all tasks together

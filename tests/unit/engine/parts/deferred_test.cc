@@ -54,14 +54,14 @@ std::vector<std::string> outputs(TopologyDriver& driver) {
   return texts;
 }
 
-TEST(DeferredTest, RunsOncePerKeyAndCommitInTheOrderOfKeysAsOfTheLastRecord) {
+TEST(DeferredTest, RunsOncePerKeyAndCommitInTheOrderOfKeysAsOfTheFirstRecord) {
   TopologyDriver driver(scripted(gathering()));
   driver.pipe(kLeft, "b", "1", 10);
   driver.pipe(kLeft, "a", "2", 30);
   driver.pipe(kLeft, "b", "3", 20);
   driver.pipe(kLeft, "c", "4", 40);
   driver.run();
-  EXPECT_THAT(outputs(driver), ElementsAre("a=2@30 1 30", "b=13@30 2 20", "c=4@40 3 40"));
+  EXPECT_THAT(outputs(driver), ElementsAre("a=2@30 1 30", "b=13@10 0 20", "c=4@40 3 40"));
   driver.pipe(kLeft, "b", "5", 15);
   driver.run();
   EXPECT_THAT(outputs(driver), ElementsAre("b=135@40 4 15"));

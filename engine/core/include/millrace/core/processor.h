@@ -96,9 +96,9 @@ class Processor {
   /// Anything may have changed in `table` since the last commit, and the single changes are
   /// unknown: derive everything that depends on the table again. One unit.
   virtual void on_reset(std::string_view /*table*/) {}
-  /// Does the work that this node deferred. Time stands where it stood when the work was last asked
-  /// for: stream time, the clocks of timers and `position()`; so a timer may be set that is due
-  /// already, and fires next. Nodes come in the topology's order, keys in the order of their bytes.
+  /// Does the work that this node deferred. Time stands where it stood when the work was first asked
+  /// for: stream time, the clocks of timers and `position()`. So timers for moments since then may
+  /// be set; they are due already, and fire next, in order. Nodes come in the topology's order, keys in the order of their bytes.
   /// One unit: its failure follows `on.user.error` like a timer's, there is no record to send to
   /// the dead letters.
   virtual void on_deferred(const DeferredCall& call);
