@@ -148,6 +148,13 @@ class Component {
   std::vector<MemberView> members_;
 };
 
+/// The state in `builder` with another version. REQUIRES: it has one that is not 0.
+Bytes with_version(flatbuffers::FlatBufferBuilder& builder, uint64_t version) {
+  auto* const state = flatbuffers::GetMutableRoot<flatbuffers::Table>(builder.GetBufferPointer());
+  state->SetField<uint64_t>(AccountState::VT_VERSION, version, 0);
+  return {builder.GetBufferPointer(), builder.GetSize()};
+}
+
 bool is_tombstone(AccountStatus status) {
   return status == AccountStatus::Deleted || status == AccountStatus::Absorbed;
 }
@@ -213,14 +220,14 @@ class AccountAggregator final : public Processor {
     const int64_t timestamp_ms = std::max(stored.timestamp_ms, changed_at_ms);
     const AccountState* old =
         stored ? flatbuffers::GetRoot<AccountState>(old_state_.data()) : nullptr;
-    const uint64_t old_version = old == nullptr ? 0 : old->version();
 
     Component component(*members_, root, children_of(root));
     if (waits_for_a_merge(component, root, old)) component.wait_for_a_merge();
-    if (old != nullptr && write(component, old_version) == Bytes(old_state_)) return;
+    if (old != nullptr && write(component, old->version()) == Bytes(old_state_)) return;
     const bool is_forgotten = component.status() == AccountStatus::Absorbed && erasures_->get(root);
     if (is_forgotten && old == nullptr) return;
-    const Bytes state = write(component, old_version + 1);
+    const Bytes state =
+        old == nullptr ? write(component, 1) : with_version(builder_, old->version() + 1);
     if (is_forgotten) {
       states_->erase(root, timestamp_ms);
     } else {

@@ -65,7 +65,8 @@ std::vector<StoreSpec> entitlement_stores();
 /// product is unknown, the walk covers all roots.
 ///
 /// All inputs of a root in one commit together cost reading all its sources and all its features'
-/// rows, and deriving them, as of the last of them. A boundary costs reading and writing one row.
+/// rows, and deriving them, as of the first of them; boundaries since then follow as steps of their
+/// own. A boundary costs reading and writing one row.
 /// REQUIRES: the node reads broadcast table `kProductFeatures`; `slice` > 0.
 ProcessorFactory entitlement_deriver(size_t slice = kCatalogueSlice);
 
