@@ -18,9 +18,7 @@ namespace {
 constexpr size_t kFarOverFactor = 2;
 // Less than a quarter of the smallest table, so that one call never comes round to a slot again.
 constexpr size_t kFarOverEvictSlots = 16;
-// Bounds of a group that the buffer holds as a whole: a change of it moves up to so many pointers,
-// and its rows are to be a small part of the cache.
-constexpr size_t kGroupRowsMax = 1024;
+// The rows of a group that the buffer holds as a whole are to be a small part of the cache.
 constexpr size_t kGroupCacheShare = 64;
 
 /// The first key after all keys that start with `prefix`; null when there is none.
@@ -85,6 +83,8 @@ void BufferedStore::write(Bytes key, Bytes value, int64_t timestamp_ms) {
 }
 
 std::unique_ptr<StoreIterator> BufferedStore::range(Bytes from, Bytes to) {
+  static const RowGroups::Group kNoRows;
+  if (is_empty()) return std::make_unique<GroupIterator>(buffer_, kNoRows, from, to);
   if (!buffer_.groups().empty() && is_in_one_group(from, to)) {
     const RowGroups::Group* const known = buffer_.groups().find(group_of(from));
     if (known != nullptr && known->is_held) {
@@ -102,7 +102,8 @@ std::unique_ptr<StoreIterator> BufferedStore::merged_range(Bytes from, Bytes to)
 std::unique_ptr<StoreIterator> BufferedStore::prefix(Bytes prefix) {
   const std::string end = prefix_end(prefix);
   if (end.empty()) return merged_range(prefix, Bytes());
-  if (const Bytes group = group_of(prefix); !group.is_null() && group.size() == prefix.size()) {
+  const Bytes group = group_of(prefix);
+  if (!group.is_null() && group.size() == prefix.size() && !is_empty()) {
     if (const RowGroups::Group* const held = hold_group(group)) {
       return std::make_unique<GroupIterator>(buffer_, *held, prefix, end);
     }
@@ -121,7 +122,7 @@ const RowGroups::Group* BufferedStore::hold_group(Bytes group) {
   for (const auto it = merged_range(group, prefix_end(group)); it->valid(); it->next()) {
     rows.push_back(buffer_.hold(it->key(), it->row()));
     bytes += rows.back()->bytes();
-    if (rows.size() > kGroupRowsMax || bytes > bytes_max) {
+    if (rows.size() > RowGroups::kRowsMax || bytes > bytes_max) {
       groups.pass_over(group);
       return nullptr;
     }

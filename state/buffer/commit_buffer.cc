@@ -213,6 +213,8 @@ void CommitBuffer::evict(size_t slots_max) {
     hand_ = (hand_ + 1) & mask;
     if (hand_ == 0) groups_.begin_round();
   }
+  // Groups without rows are in no slot.
+  if (clean_rows_ == 0 && memory_.used_bytes > memory_.limit_bytes) looked_at = slots_max;
   if (!groups_.empty()) groups_.drop_idle(looked_at / kSlotsPerGroup);
 }
 
@@ -305,6 +307,7 @@ void CommitBuffer::discard() {
 
 void CommitBuffer::drop_frozen() {
   MILLRACE_ASSERT(!unit_open_, "frozen rows are dropped between units");
+  groups_.clear();
   for (const SortedRow& frozen : frozen_.rows()) {
     if (!frozen.row->superseded) remove_slot(slot_of(frozen.row));
     free_row(frozen.row);

@@ -69,6 +69,8 @@ void RowGroups::set(StoredRow* row) {
   const auto place = place_of(rows, row->key());
   if (place != rows.end() && (*place)->key() == row->key()) {
     *place = row;
+  } else if (rows.size() >= kRowsMax) {
+    erase(found);
   } else {
     rows.insert(place, row);
     used_bytes_ += sizeof(StoredRow*);
@@ -96,7 +98,7 @@ bool RowGroups::lets_go(const StoredRow& row) {
   const Bytes name = group_of(row.key());
   if (name.is_null()) return true;
   const auto found = groups_.find(name.view());
-  if (found == groups_.end()) return true;
+  if (found == groups_.end() || !found->second.is_held) return true;
   if (!is_idle(found->second)) return false;
   erase(found);
   return true;
@@ -106,6 +108,7 @@ void RowGroups::drop_idle(size_t buckets_max) {
   std::vector<std::string_view> idle;
   for (size_t n = std::min(buckets_max, groups_.bucket_count()); n > 0; --n) {
     hand_ = (hand_ + 1) % groups_.bucket_count();
+    if (hand_ == 0) begin_round();
     for (auto entry = groups_.begin(hand_); entry != groups_.end(hand_); ++entry) {
       if (is_idle(entry->second)) idle.push_back(entry->first);
     }

@@ -21,6 +21,9 @@ namespace millrace {
 /// Beside a group's rows there may be absent ones, which hide nothing. Not thread-safe.
 class RowGroups {
  public:
+  /// Most rows of a group: a change of it moves up to so many pointers.
+  static constexpr size_t kRowsMax = 1024;
+
   struct Group {
     /// The newest row of each key, in key order.
     std::vector<StoredRow*> rows;
@@ -43,7 +46,7 @@ class RowGroups {
   /// Remembers that the group has too many rows. REQUIRES: the group is unknown.
   void pass_over(Bytes group);
 
-  /// `row` is the newest of its key now.
+  /// `row` is the newest of its key now. A group that it makes too large is forgotten.
   void set(StoredRow* row);
   /// The buffer gives up `key`, which may have a row: forgets its group.
   void drop(Bytes key);
@@ -54,7 +57,8 @@ class RowGroups {
   bool lets_go(const StoredRow& row);
   /// Begins another round of evictions. Groups without a scan since the round before are idle.
   void begin_round() { ++round_; }
-  /// Forgets idle groups in some of the table's buckets.
+  /// Forgets idle groups in some of the table's buckets. When it comes round, a round begins: where
+  /// groups have no rows, no other hand does.
   void drop_idle(size_t buckets_max);
 
  private:

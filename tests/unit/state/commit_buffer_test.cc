@@ -46,6 +46,26 @@ TEST_F(CommitBufferTest, FreezesTheLatestRowOfAKeyInKeyOrder) {
                                     "common/longer-than-the-prefix/b=-"));
 }
 
+TEST_F(CommitBufferTest, LetsGoOfIdleGroupsThoughTheyHaveNoRows) {
+  constexpr int kGroups = 20'000;
+  for (int i = 0; i < kGroups; ++i) {
+    buffer_.groups().hold(Bytes(std::to_string(i) + std::string(1, '\0')), {});
+  }
+  ASSERT_GT(memory_.used_bytes, memory_.limit_bytes);
+  for (int i = 0; i < 10 && memory_.used_bytes > memory_.limit_bytes; ++i) buffer_.evict(1 << 20);
+  EXPECT_LE(memory_.used_bytes, memory_.limit_bytes);
+}
+
+TEST_F(CommitBufferTest, ForgetsAGroupThatGrowsTooLarge) {
+  const std::string group("g\0", 2);
+  buffer_.groups().hold(group, {});
+  for (size_t i = 0; i < RowGroups::kRowsMax; ++i) buffer_.write(group + std::to_string(i), "v", 1);
+  ASSERT_NE(buffer_.groups().find(group), nullptr);
+  EXPECT_EQ(buffer_.groups().find(group)->rows.size(), RowGroups::kRowsMax);
+  buffer_.write(group + "x", "v", 1);
+  EXPECT_EQ(buffer_.groups().find(group), nullptr);
+}
+
 TEST_F(CommitBufferTest, AFrozenRowSurvivesItsOverwriting) {
   buffer_.write("a", "old", 1);
   buffer_.freeze();
