@@ -120,6 +120,8 @@ Status Committer::send_all(std::span<Task* const> tasks) {
   return for_all(tasks, [this](Task& task) {
     MILLRACE_RETURN_IF_ERROR(task.state().status());
     MILLRACE_RETURN_IF_ERROR(task.finish_deferred());
+    // Deferred work reads, too; a read that failed shows no rows.
+    MILLRACE_RETURN_IF_ERROR(task.state().status());
     task.freeze();
     return task.send_frozen(session_.producer());
   });

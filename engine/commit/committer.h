@@ -47,8 +47,8 @@ class Committer {
   /// Freezes and sends the changes of `tasks` for the generation of `group`. All tasks are dirty
   /// and must stay until `finish`. A round trip beside the loop calls `on_done` at its end, from
   /// its thread. After an error nothing is certain, and all tasks of the instance must be reset
-  /// (I4). Errors: those of `Producer`, and whatever a fail point returns (fatal:
-  /// `FailPoint::has_fired`).
+  /// (I4). Errors: those of `Producer`, of deferred work and of reads, and whatever a fail point
+  /// returns (fatal: `FailPoint::has_fired`).
   Status begin(std::vector<Task*> tasks, const GroupMetadata& group, std::function<void()> on_done);
   /// Whether a commit has begun and not finished.
   bool is_under_way() const { return !tasks_.empty(); }

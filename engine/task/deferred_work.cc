@@ -6,7 +6,7 @@
 namespace millrace::engine {
 
 size_t DeferredWork::bytes_of(const std::string& key) {
-  constexpr size_t kNodeBytes = 32;  // of the table
+  constexpr size_t kNodeBytes = 48;  // of the tree and the allocator
   return kNodeBytes + sizeof(Keys::value_type) + key.size();
 }
 
@@ -26,28 +26,22 @@ void DeferredWork::add(uint32_t node, Bytes key, int64_t timestamp_ms, const Mom
 
 std::optional<DeferredWork::Call> DeferredWork::take(uint32_t node, Bytes key) {
   if (node >= by_node_.size() || by_node_[node].empty()) return std::nullopt;
-  const auto found = by_node_[node].find(key.to_string());
+  const auto found = by_node_[node].find(key.view());
   if (found == by_node_[node].end()) return std::nullopt;
   undo_.push_back({node, found->first, found->second});
-  Call taken{found->first, found->second.timestamp_ms, found->second.at};
+  Call taken{node, found->first, found->second.timestamp_ms, found->second.at};
   set(node, taken.key, std::nullopt);
   return taken;
 }
 
-std::optional<DeferredWork::Calls> DeferredWork::take_calls() {
+std::optional<DeferredWork::Call> DeferredWork::take_first() {
   const auto first = std::find_if(by_node_.begin(), by_node_.end(),
                                   [](const Keys& keys) { return !keys.empty(); });
   if (first == by_node_.end()) return std::nullopt;
-  Calls taken{.node = static_cast<uint32_t>(first - by_node_.begin()), .calls = {}};
-  taken.calls.reserve(first->size());
-  for (const auto& [key, asked] : *first) {
-    bytes_ -= bytes_of(key);
-    taken.calls.push_back({key, asked.timestamp_ms, asked.at});
-  }
-  first->clear();
-  std::sort(taken.calls.begin(), taken.calls.end(),
-            [](const Call& a, const Call& b) { return a.key < b.key; });
-  return taken;
+  auto taken = first->extract(first->begin());
+  bytes_ -= bytes_of(taken.key());
+  return Call{static_cast<uint32_t>(first - by_node_.begin()), std::move(taken.key()),
+              taken.mapped().timestamp_ms, taken.mapped().at};
 }
 
 void DeferredWork::undo_unit() {

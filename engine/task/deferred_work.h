@@ -2,10 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "millrace/core/bytes.h"
@@ -27,13 +27,10 @@ struct Moment {
 class DeferredWork {
  public:
   struct Call {
+    uint32_t node = 0;
     std::string key;
     int64_t timestamp_ms = 0;
     Moment asked_at;  ///< first
-  };
-  struct Calls {
-    uint32_t node = 0;
-    std::vector<Call> calls;  ///< by key
   };
 
   bool empty() const { return bytes_ == 0; }
@@ -44,8 +41,8 @@ class DeferredWork {
   void add(uint32_t node, Bytes key, int64_t timestamp_ms, const Moment& now);
   /// Takes the call for `key`; none: nobody asked for it.
   std::optional<Call> take(uint32_t node, Bytes key);
-  /// Takes all calls of the first node that has any. REQUIRES: no unit open.
-  std::optional<Calls> take_calls();
+  /// Takes the call for the first key of the first node. REQUIRES: no unit open.
+  std::optional<Call> take_first();
 
   void begin_unit() { undo_.clear(); }
   /// Takes back what was asked for and taken since `begin_unit`.
@@ -62,7 +59,7 @@ class DeferredWork {
     std::string key;
     std::optional<Asked> before;
   };
-  using Keys = std::unordered_map<std::string, Asked>;
+  using Keys = std::map<std::string, Asked, std::less<>>;
 
   static size_t bytes_of(const std::string& key);
   void set(uint32_t node, const std::string& key, const std::optional<Asked>& asked);

@@ -168,6 +168,7 @@ Status Task::process_slice(Producer* producer) {
   prefetch();
   run_wall_punctuations();
   for (int32_t done = 1; failure_.ok() && done <= environment_.options->slice_records; ++done) {
+    if (scope_.deferred.bytes() > kDeferredBytesMax) break;
     TaskInput* const input = next_input();
     if (!failure_.ok()) break;
     if (!take_change(input) && !fire_timer(input)) {
@@ -177,7 +178,10 @@ Status Task::process_slice(Producer* producer) {
     if (done % kRecordsPerClockCheck == 0 && clock.steady_ns() > end_ns) break;
   }
   MILLRACE_RETURN_IF_ERROR(failure_);
-  if (scope_.deferred.bytes() > kDeferredBytesMax) MILLRACE_RETURN_IF_ERROR(finish_deferred());
+  while (scope_.deferred.bytes() > kDeferredBytesMax && clock.steady_ns() < end_ns) {
+    run_deferred();
+    MILLRACE_RETURN_IF_ERROR(failure_);
+  }
   if (producer == nullptr) return {};
   return collector_.flush(*producer);
 }
@@ -345,15 +349,14 @@ bool Task::run_call(std::string_view what, Work&& work, RecordPosition about) {
   return false;
 }
 
+void Task::run_deferred() {
+  const auto call = scope_.deferred.take_first();
+  run_call(
+      "deferred work", [&] { processors_->run_deferred(*call); }, call->asked_at.position);
+}
+
 Status Task::finish_deferred() {
-  while (const auto taken = scope_.deferred.take_calls()) {
-    for (const DeferredWork::Call& call : taken->calls) {
-      run_call(
-          "deferred work", [&] { processors_->run_deferred(taken->node, call); },
-          call.asked_at.position);
-      MILLRACE_RETURN_IF_ERROR(failure_);
-    }
-  }
+  while (failure_.ok() && !scope_.deferred.empty()) run_deferred();
   return failure_;
 }
 

@@ -107,7 +107,7 @@ class Task {
   /// Dirty bytes that came after the frozen ones.
   size_t unfrozen_bytes() const { return dirty_bytes() - frozen_bytes_; }
 
-  /// Does the work that processors deferred. Errors are fatal for the instance.
+  /// Does all work that processors deferred. Errors are fatal for the instance.
   Status finish_deferred();
   /// Ends the present generation of changes: freezes input positions and dirty rows. REQUIRES: no
   /// work is deferred.
@@ -135,6 +135,8 @@ class Task {
   /// Keys of the frozen rows of stores that somebody watches.
   ChangeRings::Changes watched_changes() const;
   void prefetch();
+  /// Does the first work that is deferred. REQUIRES: there is some.
+  void run_deferred();
   void run_wall_punctuations();
   void run_stream_punctuations();
   void run_punctuation(const Punctuations::Callback& callback, int64_t now_ms);

@@ -84,7 +84,7 @@ class TaskProcessors::Context final : public ProcessorContext {
   }
   bool finish_deferred(Bytes key) override {
     const auto call = all_.scope_.deferred.take(index_, key);
-    if (call) all_.run_deferred(index_, *call);
+    if (call) all_.run_deferred(*call);
     return call.has_value();
   }
 
@@ -154,7 +154,7 @@ void TaskProcessors::broadcast_reset(uint32_t node, std::string_view table) {
   run(*scope_.sub_topology->nodes[node].node, [&] { processors_[node]->on_reset(table); });
 }
 
-void TaskProcessors::run_deferred(uint32_t node, const DeferredWork::Call& call) {
+void TaskProcessors::run_deferred(const DeferredWork::Call& call) {
   struct Back {
     TaskProcessors& all;
     Moment now = all.scope_.now();
@@ -166,9 +166,9 @@ void TaskProcessors::run_deferred(uint32_t node, const DeferredWork::Call& call)
   };
   const Back back{*this};
   scope_.show(call.asked_at);
-  deferring_ = node;
-  run(*scope_.sub_topology->nodes[node].node, [&] {
-    processors_[node]->on_deferred({Bytes(call.key), call.timestamp_ms});
+  deferring_ = call.node;
+  run(*scope_.sub_topology->nodes[call.node].node, [&] {
+    processors_[call.node]->on_deferred({Bytes(call.key), call.timestamp_ms});
   });
 }
 

@@ -71,7 +71,7 @@ class TaskProcessors {
   void broadcast_changed(uint32_t node, const BroadcastChange& change);
   void broadcast_reset(uint32_t node, std::string_view table);
   /// Lets a processor do work that it deferred, as of when it asked for it.
-  void run_deferred(uint32_t node, const DeferredWork::Call& call);
+  void run_deferred(const DeferredWork::Call& call);
 
  private:
   class Context;

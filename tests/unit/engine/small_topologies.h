@@ -25,7 +25,7 @@ class ScriptedProcessor final : public Processor {
   using OnReset = std::function<void(ProcessorContext&, std::string_view table)>;
   using OnDeferred = std::function<void(ProcessorContext&, const DeferredCall&)>;
   ScriptedProcessor(Init init, Process process, OnTimer on_timer, OnChange on_change,
-                    OnReset on_reset, OnDeferred on_deferred)
+                    OnReset on_reset, OnDeferred on_deferred = {})
       : init_(std::move(init)),
         process_(std::move(process)),
         on_timer_(std::move(on_timer)),

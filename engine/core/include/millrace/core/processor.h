@@ -58,9 +58,9 @@ class ProcessorContext {
                         std::function<void(int64_t now_ms)> callback) = 0;
 
   /// Asks for a call of this node's `on_deferred` with `key`: once, however often it is asked for,
-  /// with the largest `timestamp_ms`. It comes in the same commit, after the records that asked,
-  /// at the latest before their rows are sent; earlier when many keys wait. So what it changes
-  /// commits or aborts with them. A unit that fails takes back what it asked for.
+  /// with the largest `timestamp_ms`. It comes in the same commit, after the records that asked, at
+  /// the latest before their rows are sent; earlier, in slices, when many keys wait. So its changes
+  /// commit or abort with them. A unit that fails takes back what it asked for.
   ///
   /// Throws `std::invalid_argument` for a null key, `std::logic_error` within `on_deferred` of the
   /// same node.
@@ -96,11 +96,12 @@ class Processor {
   /// Anything may have changed in `table` since the last commit, and the single changes are
   /// unknown: derive everything that depends on the table again. One unit.
   virtual void on_reset(std::string_view /*table*/) {}
-  /// Does the work that this node deferred. Time stands where it stood when the work was first asked
-  /// for: stream time, the clocks of timers and `position()`. So timers for moments since then may
-  /// be set; they are due already, and fire next, in order. Nodes come in the topology's order, keys in the order of their bytes.
-  /// One unit: its failure follows `on.user.error` like a timer's, there is no record to send to
-  /// the dead letters.
+  /// Does the work that this node deferred. Time stands where it stood when the work was first
+  /// asked for: stream time, the clocks of timers and `position()`. So timers for moments since
+  /// then may be set; they are due already, and fire next, in order. Nodes come in the order of
+  /// their declaration, keys in that of their bytes. One unit: its failure follows the policies
+  /// like a timer's. There is no record to send to the dead letters, and the work is not done again
+  /// until it is asked for again.
   virtual void on_deferred(const DeferredCall& call);
 
  protected:
