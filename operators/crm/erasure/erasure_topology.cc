@@ -45,7 +45,9 @@ class ErasureRouter final : public Processor {
 void add_row_eraser(Nodes& nodes, const std::string& name, RowEraserStores stores, NodeIndex from,
                     NodeIndex rows_to) {
   std::vector<std::string_view> names{stores.rows, stores.erasures};
-  if (!stores.states.empty()) names.push_back(stores.states);
+  for (const std::string* const name_of : {&stores.states, &stores.members, &stores.child_counts}) {
+    if (!name_of->empty()) names.push_back(*name_of);
+  }
   const NodeIndex eraser = nodes.processor(name, row_eraser(stores), {from}, names);
   nodes.connect(eraser, rows_to);
   nodes.sink(name + "-reports", use_of(kErasureReports), eraser, false);
@@ -66,7 +68,9 @@ void add_erasure(Nodes& nodes, const ParentFields& parents, UnmergedChildren chi
   add_row_eraser(nodes, "account-eraser",
                  {.rows = std::string(kRowStore),
                   .erasures = std::string(kErasureStore),
-                  .states = std::string(kAccountStateStore)},
+                  .states = std::string(kAccountStateStore),
+                  .members = std::string(kMemberStore),
+                  .child_counts = parents == ParentFields{} ? "" : std::string(kChildCountStore)},
                  by_id, nodes.find("row-router"));
   const std::string redirects = nodes.output(use_of(kRedirects)).name;
   const NodeIndex merges =

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "account_state_generated.h"
+#include "crm/composite_key.h"
 #include "crm/encode.h"
 #include "crm/erasure/erasure_marks.h"
 #include "crm/erasure/erasure_report.h"
@@ -22,7 +23,10 @@ class RowEraser final : public Processor {
     Processor::init(context);
     rows_ = &context.store(stores_.rows);
     erasures_ = &context.store(stores_.erasures);
-    if (!stores_.states.empty()) states_ = &context.store(stores_.states);
+    if (stores_.states.empty()) return;
+    states_ = &context.store(stores_.states);
+    members_ = &context.store(stores_.members);
+    if (!stores_.child_counts.empty()) child_counts_ = &context.store(stores_.child_counts);
   }
 
   void process(const Record& record) override {
@@ -30,9 +34,8 @@ class RowEraser final : public Processor {
     if (!is_erased(*erasures_, record.key, erasure.as_of_ms())) {
       erasures_->put(record.key, record.value, record.timestamp_ms);
     }
-    const bool had_state = states_ != nullptr && states_->get(record.key);
     std::vector<ErasedRows> places{erase_row(erasure, record)};
-    if (states_ != nullptr) places.push_back(erase_state(record, had_state));
+    if (states_ != nullptr) places.push_back(erase_state(record));
     const std::string id = erasure.id()->str();
     const Bytes report = write_report(builder_, erasure, context().task(), places);
     context().forward_to(kRowReportsChild, {.key = id,
@@ -71,15 +74,19 @@ class RowEraser final : public Processor {
     return rows;
   }
 
-  /// After the row: the aggregator may have taken the state away already.
-  ErasedRows erase_state(const Record& record, bool had_state) {
+  /// After the row. The state stays if the root has members or children, whatever it says yet: the
+  /// aggregator puts it together at the end of the commit.
+  ErasedRows erase_state(const Record& record) {
     ErasedRows rows{.place = stores_.states};
-    if (const Row stored = states_->get(record.key)) {
-      const auto& state = *flatbuffers::GetRoot<AccountState>(stored.value.data());
-      rows.kept = state.status() == AccountStatus::Absorbed ? 0 : 1;
-      if (rows.kept == 0) states_->erase(record.key, record.timestamp_ms);
-    }
-    rows.erased = had_state && rows.kept == 0 ? 1 : 0;
+    const bool stays = members_->prefix(key_under(record.key.view(), ""))->valid() ||
+                       (child_counts_ != nullptr && child_counts_->get(record.key));
+    const Row stored = states_->get(record.key);
+    if (!stored) return rows;
+    rows.kept = stays ? 1 : 0;
+    rows.erased = stays ? 0 : 1;
+    const auto& state = *flatbuffers::GetRoot<AccountState>(stored.value.data());
+    const bool is_settled = state.status() == AccountStatus::Absorbed;
+    if (!stays && is_settled) states_->erase(record.key, record.timestamp_ms);
     return rows;
   }
 
@@ -87,6 +94,8 @@ class RowEraser final : public Processor {
   KeyValueStore* rows_ = nullptr;
   KeyValueStore* erasures_ = nullptr;
   KeyValueStore* states_ = nullptr;
+  KeyValueStore* members_ = nullptr;
+  KeyValueStore* child_counts_ = nullptr;
   flatbuffers::FlatBufferBuilder builder_;
   std::string old_row_;
 };

@@ -97,6 +97,14 @@ TEST_F(ErasureDriver, OfARootLetsItsVictimsStandForThemselves) {
   EXPECT_EQ(driver_.store_bytes(kAccountStateStore, Bytes(a_)), std::nullopt);
 }
 
+TEST_F(ErasureDriver, OfALoneAccountReportsItsState) {
+  pipe({.entity = "Account", .id = sf_id("001", 'a'), .ms = 1, .fields = {{"Name", "A"}}});
+  driver_.run();
+  erase(a_);
+  EXPECT_EQ(reported()["account-states"], 1U);
+  EXPECT_EQ(driver_.store_bytes(kAccountStateStore, Bytes(a_)), std::nullopt);
+}
+
 TEST_F(ErasureDriver, OfAChildTakesItFromItsAccount) {
   pipe({.entity = "Account", .id = sf_id("001", 'a'), .ms = 1});
   pipe({.entity = "Contact",
