@@ -29,7 +29,7 @@ PHASES = ["backfill", "steady", "bulk-import", "quarter-end", "bulk-dedupe", "re
 APPLICATION = "crm-phases"
 # The quarter of the workload ended some days ago.
 START_DAYS_AGO = 95
-PERF_RATE = 499
+PERF_RATE = 99
 
 
 def sums_of(text, names):
@@ -77,7 +77,7 @@ class Phases:
             instance.wait_running()
             if self.args.perf:
                 perf = subprocess.Popen(
-                    ["perf", "record", "-q", "-F", str(PERF_RATE), "-g", "-p",
+                    ["perf", "record", "-q", "-F", str(PERF_RATE), "-p",
                      str(instance.process.pid), "-o", f"{self.args.perf}.{phase}"])
             instance.wait_caught_up(self.args.timeout_s)
             seconds, cpu_s = time.monotonic() - begun, instance.cpu_s()
