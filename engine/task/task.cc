@@ -19,9 +19,9 @@ namespace {
 /// How many records a slice processes between two looks at the clock.
 constexpr int32_t kRecordsPerClockCheck = 16;
 
-/// Of some thousand keys: what they write is to be a small part of a commit, and their time less
-/// than a session's.
-constexpr size_t kDeferredBytesMax = 512 << 10;
+/// Of some two thousand keys: what they write is to be a small part of a commit, and their time at
+/// its beginning less than a session's.
+constexpr size_t kDeferredBytesMax = 256 << 10;
 
 /// Stable name of the reason why a record was dropped, for metrics.
 std::string_view drop_reason(ErrorCode code) {

@@ -104,8 +104,8 @@ class EntitlementDeriver final : public Processor {
   void on_timer(const Timer& timer) override {
     if (timer.kind == kNextChange) return pass_boundary(timer);
     const std::string key = timer.key.to_string();
-    if (timer.kind == kProduct) return derive_product_from(key, timer.time_ms);
-    derive_from(key, timer.time_ms);
+    if (timer.kind == kProduct) return defer_product_from(key, timer.time_ms);
+    defer_from(key, timer.time_ms);
   }
 
   void on_deferred(const DeferredCall& call) override {
@@ -136,24 +136,19 @@ class EntitlementDeriver final : public Processor {
           std::max(timer.time_ms, stored.timestamp_ms));
   }
 
-  void derive_now(const std::string& root, int64_t now_ms) {
-    if (!context().finish_deferred(root)) derive(root, now_ms);
-  }
-
   void walk_from(Bytes root, int64_t at_ms) {
     if (sources_->range(root, Bytes())->valid()) timers_->set(root, kCatalogue, at_ms);
   }
 
-  /// Derives some roots again, from `root` on: at once, so that a walk of many roots stays in
-  /// slices.
-  void derive_from(std::string root, int64_t now_ms) {
+  /// Has some roots derived again, from `root` on.
+  void defer_from(std::string root, int64_t now_ms) {
     for (size_t done = 0; done < slice_; ++done) {
       {
         const auto first = sources_->range(Bytes(root), Bytes());
         if (!first->valid()) return;
         root = root_in_key(first->key()).to_string();
       }
-      derive_now(root, now_ms);
+      context().defer(root, now_ms);
       root.push_back('\1');  // right behind all keys of this root
     }
     walk_from(Bytes(root), now_ms + 1);
@@ -168,8 +163,8 @@ class EntitlementDeriver final : public Processor {
     return std::string(place.substr(0, place.find('\0'))).append(1, '\1');
   }
 
-  /// Derives some of the roots that have a product again, from `place` on.
-  void derive_product_from(std::string place, int64_t now_ms) {
+  /// Has some of the roots that have a product derived again, from `place` on.
+  void defer_product_from(std::string place, int64_t now_ms) {
     const std::string end = end_of_product(place);
     for (size_t done = 0; done < slice_; ++done) {
       std::string root;
@@ -178,7 +173,7 @@ class EntitlementDeriver final : public Processor {
         if (!first->valid()) return;
         root = root_in_key(name_in_key(first->key())).to_string();
       }
-      derive_now(root, now_ms);
+      context().defer(root, now_ms);
       place = key_under(std::string_view(end).substr(0, end.size() - 1), root);
       place.push_back('\1');  // right behind all keys of this root
     }
