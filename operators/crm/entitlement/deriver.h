@@ -36,7 +36,7 @@ inline constexpr std::string_view kEntitlementTimerStore =
 inline constexpr std::string_view kEntitlementCursorStore =
     "entitlement-deriver-cursors";  ///< private
 
-/// The number of roots that one unit derives again after a change of the catalogue.
+/// The number of roots that one unit asks for after a change of the catalogue.
 inline constexpr size_t kCatalogueSlice = 32;
 
 /// The stores of a topology with the deriver; the deriver's node uses them all.
@@ -59,8 +59,8 @@ std::vector<StoreSpec> entitlement_stores();
 /// counts it as dropped "unknown_time_zone"; it counts grants of another kind than their feature's
 /// as "other_kind", subscriptions without quantity and ledger as "subscription_without_units".
 ///
-/// A change of a product counts at once for all later derivations. Timers a millisecond apart
-/// derive all other roots of the task that have the product again, `slice` of them at a time, so
+/// A change of a product counts at once for all later derivations. Timers a millisecond apart have
+/// all other roots of the task that have the product derived again, `slice` of them at a time, so
 /// that other records come between. Changes that come together share one such walk. If the changed
 /// product is unknown, the walk covers all roots.
 ///
