@@ -118,16 +118,25 @@ const RowGroups::Group* BufferedStore::hold_group(Bytes group) {
   }
   const size_t bytes_max = memory_.limit_bytes / kGroupCacheShare;
   size_t bytes = 0;
-  std::vector<StoredRow*> rows;
-  for (const auto it = merged_range(group, prefix_end(group)); it->valid(); it->next()) {
+  std::vector<StoredRow*> rows = buffer_.changed_in(group);
+  for (const StoredRow* const row : rows) bytes += row->bytes();
+  const auto is_too_large = [&] { return rows.size() > RowGroups::kRowsMax || bytes > bytes_max; };
+  const std::string end = prefix_end(group);
+  for (const auto it = backend_.range(index_, group, end, failure_); it->valid() && !is_too_large();
+       it->next()) {
     rows.push_back(buffer_.hold(it->key(), it->row()));
     bytes += rows.back()->bytes();
-    if (rows.size() > RowGroups::kRowsMax || bytes > bytes_max) {
-      groups.pass_over(group);
-      return nullptr;
-    }
   }
   if (!failure_.ok()) return nullptr;
+  if (is_too_large()) {
+    groups.pass_over(group);
+    return nullptr;
+  }
+  // A row that has changed was found twice.
+  std::sort(rows.begin(), rows.end(), [](const StoredRow* a, const StoredRow* b) {
+    return a->key().view() < b->key().view();
+  });
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
   return &groups.hold(group, std::move(rows));
 }
 

@@ -1,5 +1,6 @@
 #include "state/buffer/commit_buffer.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "millrace/core/assert.h"
@@ -169,11 +170,13 @@ void CommitBuffer::add_dirty(StoredRow* row) {
   row->dirty_index = static_cast<uint32_t>(dirty_.size());
   dirty_.push_back(row);
   if (index_) index_->insert(row->dirty_index);
+  if (dirty_groups_) dirty_groups_->add(row->key());
 }
 
 void CommitBuffer::remove_newest_dirty(StoredRow* row) {
   MILLRACE_ASSERT(dirty_.back() == row, "a unit is undone in the order of its writes");
   if (index_) index_->erase(row->dirty_index);
+  if (dirty_groups_) dirty_groups_->remove_last(row->key());
   dirty_.pop_back();
 }
 
@@ -272,6 +275,7 @@ void CommitBuffer::freeze() {
     frozen_.add(dirty_[i]);
   }
   if (index_) index_->clear();
+  if (dirty_groups_) dirty_groups_->clear();
   dirty_.clear();
   frozen_.sort();
 }
@@ -297,6 +301,7 @@ void CommitBuffer::discard() {
   MILLRACE_ASSERT(!unit_open_, "discard needs closed units");
   groups_.clear();
   if (index_) index_->clear();
+  if (dirty_groups_) dirty_groups_->clear();
   for (StoredRow* const row : dirty_) {
     remove_slot(slot_of(row));
     free_row(row);
@@ -313,6 +318,25 @@ void CommitBuffer::drop_frozen() {
     free_row(frozen.row);
   }
   frozen_.clear();
+}
+
+std::vector<StoredRow*> CommitBuffer::changed_in(Bytes group) {
+  if (!dirty_groups_) {
+    dirty_groups_.emplace();
+    for (const StoredRow* const row : dirty_) dirty_groups_->add(row->key());
+  }
+  std::vector<StoredRow*> rows;
+  dirty_groups_->visit(group, [&](uint32_t index) {
+    if (dirty_[index]->key().starts_with(group)) rows.push_back(dirty_[index]);
+  });
+  const std::span<const SortedRow> frozen = frozen_.rows();
+  auto at = std::partition_point(frozen.begin(), frozen.end(), [group](const SortedRow& sorted) {
+    return sorted.row->key().view() < group.view();
+  });
+  for (; at != frozen.end() && at->row->key().starts_with(group); ++at) {
+    if (!at->row->superseded) rows.push_back(at->row);
+  }
+  return rows;
 }
 
 const CommitBuffer::DirtyIndex& CommitBuffer::dirty_index() {

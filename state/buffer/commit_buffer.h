@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "state/buffer/dirty_groups.h"
 #include "state/buffer/row_groups.h"
 #include "state/rows/slab.h"
 #include "state/rows/sorted_rows.h"
@@ -54,8 +55,11 @@ class CommitBuffer {
 
   /// Groups of which all rows are here.
   RowGroups& groups() { return groups_; }
-  /// Adds the row that a scan of the back end or of this returned; it is the newest of its key.
+  /// Adds a row that the back end returned, like `cache`; returns the newest of its key.
   StoredRow* hold(Bytes key, Row row);
+  /// The newest rows of a group in generations 1 and 2, absent ones too, in no order. Stores of
+  /// which this is never asked do not pay for it.
+  std::vector<StoredRow*> changed_in(Bytes group);
 
   /// While one lives, rows stay where they are.
   class Pin {
@@ -140,6 +144,7 @@ class CommitBuffer {
   std::vector<uint32_t> hashes_;  // of find_all
   std::pmr::unsynchronized_pool_resource index_memory_;
   std::optional<DirtyIndex> index_;
+  std::optional<DirtyGroups> dirty_groups_;
 };
 
 }  // namespace millrace
