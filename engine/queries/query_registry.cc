@@ -40,7 +40,8 @@ void QueryRegistry::define(std::span<const SubTopology> sub_topologies) {
   stores_.clear();
   for (const SubTopology& sub_topology : sub_topologies) {
     for (const ResolvedStore& store : sub_topology.stores) {
-      const StorePlace place{sub_topology.index, sub_topology.partitions};
+      const StorePlace place{sub_topology.index, sub_topology.partitions,
+                             store.spec->partition_key};
       stores_[store.spec->name] = place;
       for (const IndexSpec& index : store.spec->indexes) {
         stores_[index_store_name(store.spec->name, index.name)] = place;
@@ -126,10 +127,16 @@ void QueryRegistry::set_lag(TaskInfo& info) const {
     position.lag_ms = std::max<int64_t>(clock_.now_ms() - position.committed_at_ms, 0);
 }
 
-Result<TaskId> QueryRegistry::task_of(std::string_view store, Bytes partition_key) const {
+int32_t QueryRegistry::StorePlace::partition(Bytes key, Bytes part) const {
+  if (part.is_null()) part = partition_key ? partition_key(key) : key;
+  return partition_of(part, partitions);
+}
+
+Result<TaskId> QueryRegistry::task_of(std::string_view store, Bytes key,
+                                      Bytes partition_key) const {
   const Result<StorePlace> place = place_of(store);
   if (!place.ok()) return place.status();
-  return TaskId{place->sub_topology, partition_of(partition_key, place->partitions)};
+  return TaskId{place->sub_topology, place->partition(key, partition_key)};
 }
 
 Result<TaskId> QueryRegistry::task_of_partition(std::string_view store, int32_t partition) const {
@@ -153,8 +160,7 @@ Result<StoreAnswer> QueryRegistry::get_from(Source source, std::string_view stor
   if (key.is_null()) return Error{ErrorCode::kInvalidArgument, "a query needs a key"};
   const Result<StorePlace> place = place_of(store);
   if (!place.ok()) return place.status();
-  const int32_t partition =
-      partition_of(partition_key.is_null() ? key : partition_key, place->partitions);
+  const int32_t partition = place->partition(key, partition_key);
   Result<Found> found = find(source, store, {place->sub_topology, partition});
   if (!found.ok()) return found.status();
   StoreAnswer answer;

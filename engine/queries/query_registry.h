@@ -49,7 +49,7 @@ class QueryRegistry final : public Queries {
 
   /// The task that has the rows of a key, or of a partition, wherever it runs. Errors:
   /// `kInvalidArgument`, `kRetriable`, as reads.
-  Result<TaskId> task_of(std::string_view store, Bytes partition_key) const;
+  Result<TaskId> task_of(std::string_view store, Bytes key, Bytes partition_key) const;
   Result<TaskId> task_of_partition(std::string_view store, int32_t partition) const;
   Result<int32_t> partitions_of(std::string_view store) const override;
   /// How topics lead to tasks; null before `define`.
@@ -85,6 +85,10 @@ class QueryRegistry final : public Queries {
   struct StorePlace {
     int32_t sub_topology = 0;
     int32_t partitions = 0;
+    PartitionKey partition_key{};
+
+    /// `part`: of the key, if the asker names one.
+    int32_t partition(Bytes key, Bytes part) const;
   };
   struct Entry {
     Readers readers;

@@ -188,8 +188,7 @@ Result<StatePosition> RoutedQueries::position_of(TaskId task) const {
 Result<StoreAnswer> RoutedQueries::get(std::string_view store, Bytes key,
                                        Bytes partition_key) const {
   if (key.is_null()) return Error{ErrorCode::kInvalidArgument, "a query needs a key"};
-  const Result<TaskId> task =
-      reach_.local.task_of(store, partition_key.is_null() ? key : partition_key);
+  const Result<TaskId> task = reach_.local.task_of(store, key, partition_key);
   if (!task.ok()) return task.status();
   note_read({*task, std::string(store), key.to_string(), key.to_string() + '\0'});
   MILLRACE_RETURN_IF_ERROR(prepare(*task));

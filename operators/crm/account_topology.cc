@@ -102,7 +102,8 @@ DecodedTopics add_decoding(Nodes& nodes, const std::shared_ptr<const Mapping>& m
   }
   if (has_children) {
     decoded.children =
-        nodes.exchange<AccountChange>("children-by-id", &check_child_change, of_sources);
+        nodes.exchange<AccountChange>("children-by-record", &check_child_change, of_sources);
+    nodes[*decoded.children].partition_key = &id_in_child_key;
   }
   if (!of_sources.empty()) {
     decoded.tables =

@@ -41,6 +41,11 @@ std::optional<ChildKind> kind_in_child_key(std::string_view key) {
   return child_kind(*kind);
 }
 
+Bytes id_in_child_key(Bytes key) {
+  const size_t colon = key.view().find(':');
+  return colon == std::string_view::npos ? key : Bytes(key.view().substr(colon + 1));
+}
+
 std::string_view to_string(ChildKind kind) {
   return to_string(entity_kind(kind));
 }

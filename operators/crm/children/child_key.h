@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "millrace/core/bytes.h"
 #include "millrace/core/result.h"
 
 #include "child_update_generated.h"
@@ -19,6 +20,11 @@ std::string child_key(ChildKind kind, std::string_view id);
 
 /// The kind in such a key; nullopt: it is no such key.
 std::optional<ChildKind> kind_in_child_key(std::string_view key);
+
+/// The part of such a key that decides about its partition: the id as its source writes it. Many
+/// sources key their records by just that, and then a record's changes stay in the task that reads
+/// them. The whole key if it is no such key. A view into `key`.
+Bytes id_in_child_key(Bytes key);
 
 /// As a mapping writes it, e.g. "contract_line".
 std::string_view to_string(ChildKind kind);

@@ -28,12 +28,17 @@ ChildIndexStores index_stores() {
 }  // namespace
 
 std::vector<StoreSpec> child_stores() {
-  return {store_of<AccountRow>(kChildRowStore, &check_child_row),
+  StoreSpec rows = store_of<AccountRow>(kChildRowStore, &check_child_row);
+  StoreSpec erasures = store_of<Erasure>(kChildErasureStore);
+  for (StoreSpec* const by_record : {&rows, &erasures}) {
+    by_record->partition_key = &id_in_child_key;
+  }
+  return {std::move(rows),
           store_of<ChildUpdate>(kChildEntryStore, &check_child_entry),
           store_of<std::string>(kChildMoveStore, &check_child_move),
           store_of<ChildUpdate>(kRootChildStore),
           store_of<ChildCounts>(kChildCountStore),
-          store_of<Erasure>(kChildErasureStore),
+          std::move(erasures),
           timer_store(kChildMoveTimers)};
 }
 

@@ -82,6 +82,7 @@ void add_erasure(Nodes& nodes, const ParentFields& parents, UnmergedChildren chi
   if (parents == ParentFields{}) return;
   const NodeIndex by_child =
       nodes.exchange<Erasure>("erasures-by-child", &check_child_erasure, {router});
+  nodes[by_child].partition_key = &id_in_child_key;
   add_row_eraser(nodes, "child-eraser",
                  {.rows = std::string(kChildRowStore), .erasures = std::string(kChildErasureStore)},
                  by_child, nodes.find("child-router"));

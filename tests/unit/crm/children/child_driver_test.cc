@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "millrace/engine/metrics.h"
 #include "millrace/testing/topology_driver.h"
 
 #include "child_world.h"
@@ -218,6 +219,28 @@ TEST(ChildrenOnTheEngine, EqualTheOracleAfterCrashesAtAnyStepOfACommit) {
     expect_roots(world, driver);
     expect_states_of_roots(world, driver);
     ASSERT_FALSE(::testing::Test::HasFailure()) << "seed " << seed;
+  }
+}
+
+TEST(ChildPartitions, ARecordThatItsTopicKeysByItsIdStaysInTheTaskThatReadsIt) {
+  constexpr int kChildren = 40;
+  TopologyDriver driver(account_topology(child_mapping()), options_with(4));
+  std::vector<std::string> ids;
+  for (int i = 0; i < kChildren; ++i) {
+    const std::string id = canonical_salesforce_id(fmt::format("003{:012}", i)).value();
+    ids.push_back(id);
+    const RawChange child{
+        .entity = "Contact", .id = id, .ms = 1, .fields = {{"AccountId", sf_id("001", 'a')}}};
+    driver.pipe_bytes(kRawTopic, i % 2 == 0 ? id : "k", child.event(), 1'000);
+  }
+  driver.run();
+  const double travelled =
+      driver.engine().metrics().produced("test-children-by-record-exchange").records.value();
+  EXPECT_GT(travelled, 0);
+  EXPECT_LE(travelled, kChildren / 2) << "those that are keyed by anything else";
+  for (const std::string& id : ids) {
+    const std::string key = child_key(ChildKind::Contact, "sf:" + id);
+    EXPECT_NE(driver.store_bytes(kChildRowStore, Bytes(key)), std::nullopt) << key;
   }
 }
 

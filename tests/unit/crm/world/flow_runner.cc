@@ -286,7 +286,9 @@ void FlowRunner::arrive(NodeIndex index, int32_t partition, const Record& record
 }
 
 int32_t FlowRunner::partition_for(const Node& node, const Owned& record) const {
-  return partition_of(Bytes(*record.key), node.partitions > 0 ? node.partitions : partitions_);
+  const Bytes key(*record.key);
+  return partition_of(node.partition_key ? node.partition_key(key) : key,
+                      node.partitions > 0 ? node.partitions : partitions_);
 }
 
 /// To whoever reads the topic of the node.

@@ -98,6 +98,9 @@ struct StoreSpec {
   PairCheck check = {};
   /// Not for timers.
   std::vector<IndexSpec> indexes = {};
+  /// That of the exchange which brings the store's keys, for queries to find the task of a key;
+  /// empty: the whole key.
+  PartitionKey partition_key = {};
 
   /// Whether types and check accept a row of the changelog. Error: `kInvalidRecord`.
   Status check_row(Bytes row_key, Bytes row_value) const;
