@@ -38,10 +38,11 @@ struct World::Instance {
   bool has_damage = false;     ///< its disk was hit: it may say so
   bool is_next = false;        ///< it runs the next version of the job
   OnError on_error = OnError::kDeadLetter;
-  bool has_old_tables = false;  ///< it was started before a broadcast topic grew
-  int looks_left = 0;           ///< until it has looked at an input that was replaced
-  int64_t down_ms = 0;          ///< of one that is dead
-  int64_t frozen_until_ms = 0;  ///< by steady time
+  bool has_old_tables = false;               ///< it was started before a broadcast topic grew
+  int64_t may_have_old_tables_until_ms = 0;  ///< by steady time: it was starting when one grew
+  int looks_left = 0;                        ///< until it has looked at an input that was replaced
+  int64_t down_ms = 0;                       ///< of one that is dead
+  int64_t frozen_until_ms = 0;               ///< by steady time
   int64_t cut_until_ms = 0;
   MembersFault members;
   std::vector<Strike> armed;  ///< to come within calls

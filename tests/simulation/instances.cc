@@ -67,6 +67,7 @@ void World::start(Instance& instance) {
   ++instance.life;
   instance.on_error = on_error_;
   instance.has_old_tables = false;
+  instance.may_have_old_tables_until_ms = 0;
   instance.looks_left = 0;
 }
 
@@ -104,6 +105,7 @@ void World::bury(Instance& instance) {
   instance.is_dead = false;
   instance.has_committed = false;
   instance.has_old_tables = false;
+  instance.may_have_old_tables_until_ms = 0;
   instance.frozen_until_ms = 0;
   instance.armed.clear();
   const int life = instance.life;

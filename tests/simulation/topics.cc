@@ -8,6 +8,8 @@
 namespace millrace::simulation {
 namespace {
 
+/// An instance looks at the partitions of its tables every 30 s.
+constexpr int64_t kTableLookMs = 35'000;
 constexpr int32_t kPartitionsMax = 8;
 /// Until clients look at a topic's partitions again.
 constexpr int64_t kMetadataAgeMs = 5'000;
@@ -123,9 +125,13 @@ bool World::grow_table(Draws& draws) {
   broker_.add_partitions(topic, partitions);
   operator_.learn(Event::kTableGrown);
   for (const auto& instance : instances_) {
-    // One that is starting may look at the topic later.
-    instance->has_old_tables =
-        instance->engine != nullptr && instance->engine->state() != EngineState::kStarting;
+    if (instance->engine == nullptr) continue;
+    // One that is starting may look at the topic later, or has looked; then it notices soon.
+    if (instance->engine->state() == EngineState::kStarting) {
+      instance->may_have_old_tables_until_ms = steady_ms() + kTableLookMs;
+    } else {
+      instance->has_old_tables = true;
+    }
   }
   return true;
 }

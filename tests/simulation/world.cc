@@ -216,8 +216,9 @@ bool World::is_quiet() {
   // A topic that grew is noticed some time, and what is in it is missing until then.
   return broker_.open_transactions().empty() && !operator_.has_orders() &&
          (!operator_.knows(Event::kInputGrown) || is_growth_taken()) &&
-         std::ranges::all_of(instances_, [](const auto& instance) {
+         std::ranges::all_of(instances_, [this](const auto& instance) {
            return instance->engine != nullptr && !instance->has_old_tables &&
+                  instance->may_have_old_tables_until_ms <= steady_ms() &&
                   instance->engine->is_idle() && !instance->engine->has_uncommitted();
          });
 }
