@@ -35,12 +35,15 @@ void BroadcastCopy::pass(int32_t partition, int64_t offset) {
   log.end = offset + 1;
 }
 
-void BroadcastCopy::mark_end(int32_t partition, int64_t end_offset, int64_t now_ms) {
+void BroadcastCopy::mark_end(int32_t partition, int64_t end_offset) {
   Log& log = logs_[static_cast<size_t>(partition)];
   log.end = std::max(log.end, end_offset);
   log.complete_end = log.end;
-  log.complete_ms = now_ms;
   if (log.loaded_end < 0) log.loaded_end = log.end;
+}
+
+void BroadcastCopy::mark_complete(int32_t partition, int64_t time_ms) {
+  logs_[static_cast<size_t>(partition)].complete_ms = time_ms;
 }
 
 bool BroadcastCopy::is_loaded() const {

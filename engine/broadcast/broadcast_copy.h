@@ -31,9 +31,11 @@ class BroadcastCopy {
   void append(int32_t partition, const FetchedRecord& record);
   /// A record that is no row.
   void pass(int32_t partition, int64_t offset);
-  /// The topic ends at `end_offset` at `now_ms`, by the time of day; what was appended before the
-  /// first call is what it held when it was read first.
-  void mark_end(int32_t partition, int64_t end_offset, int64_t now_ms);
+  /// The reader is at the end of the topic, at `end_offset`; what was appended before the first
+  /// call is what the topic held when it was read first.
+  void mark_end(int32_t partition, int64_t end_offset);
+  /// At `time_ms`, a time of day, the partition held nothing that is not here.
+  void mark_complete(int32_t partition, int64_t time_ms);
   bool is_loaded() const;
   int32_t partitions() const { return static_cast<int32_t>(logs_.size()); }
 
@@ -68,6 +70,12 @@ class BroadcastCopy {
   int64_t complete_end(int32_t partition) const { return log(partition).complete_end; }
   /// Time of day before it read anything.
   int64_t begun_ms() const { return begun_ms_; }
+  /// The last time of day at which it is known to have had all of a partition; before the first,
+  /// when it began to read.
+  int64_t complete_ms(int32_t partition) const {
+    const int64_t known_ms = log(partition).complete_ms;
+    return known_ms < 0 ? begun_ms_ : known_ms;
+  }
   /// A time of day before all changes at or after `offset` were written; −1: not known, for the
   /// first of them was there when the copy was loaded.
   int64_t before_changes_ms(int32_t partition, int64_t offset) const;
@@ -94,13 +102,13 @@ class BroadcastCopy {
     int64_t offset = 0;
     Rows::iterator row;
     int64_t gap_end = 0;     ///< offset after the last gap before it; 0: there was none
-    int64_t before_ms = -1;  ///< when the copy was last complete without it; −1: never
+    int64_t before_ms = -1;  ///< when the copy was complete without it; −1: not known
   };
   struct Log {
     std::deque<Entry> changes;  ///< ascending offsets
     int64_t loaded_end = -1;
     int64_t complete_end = 0;
-    int64_t complete_ms = -1;  ///< when it was complete there; −1: never
+    int64_t complete_ms = -1;  ///< when it is known to have been complete; −1: never
     int64_t floor = 0;
     int64_t end = 0;
     /// Offset after the last gap in what was read: versions may have been compacted away there. 0:

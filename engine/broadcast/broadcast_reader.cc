@@ -17,6 +17,9 @@ namespace {
 constexpr size_t kPollRecords = 1'000;
 /// Kafka's default of delete.retention.ms.
 constexpr int64_t kTombstoneRetentionMs = 24LL * 3600 * 1000;
+/// How often Kafka is asked for the ends: a copy is taken for so much older than it is.
+constexpr int64_t kCheckIntervalMs = 10'000;
+constexpr int64_t kChecksPerRetention = 16;
 
 Result<int64_t> tombstone_retention_ms(Admin& admin, const std::string& topic) {
   const Result<TopicDescription> described = admin.describe_topic(topic);
@@ -48,7 +51,8 @@ BroadcastReader::BroadcastReader(std::unique_ptr<Fetcher> fetcher, const ClientF
       clock_(clock),
       metrics_(metrics),
       lines_(lines),
-      marks_(clients, admin) {}
+      marks_(clients, admin),
+      checks_(clients, admin, clock) {}
 
 Status BroadcastReader::open(const Topology& topology, const ResolvedTopology& resolved) {
   std::vector<PartitionOffset> starts;
@@ -62,6 +66,7 @@ Status BroadcastReader::open(const Topology& topology, const ResolvedTopology& r
       if (!marks.ok()) return marks.status();
       starts.push_back({{name, p}, marks->low});
       partitions_.push_back({&topic, {name, p}, marks->low, false});
+      checks_.add({name, p}, std::min(kCheckIntervalMs, *retention_ms / kChecksPerRetention));
     }
   }
   return fetcher_->add(starts);
@@ -77,20 +82,8 @@ Status BroadcastReader::poll_partition(Partition& from, Outcome& outcome) {
   RecordBatch batch;
   const Result<FetchOutcome> polled = fetcher_->poll(from.partition, kPollRecords, batch);
   if (polled.ok()) {
-    for (const FetchedRecord& record : batch.records()) {
-      MILLRACE_RETURN_IF_ERROR(append(from, record));
-    }
+    MILLRACE_RETURN_IF_ERROR(take(from, *polled, batch));
     outcome.records += polled->records;
-    if (polled->end_offset) {
-      from.is_at_end = true;
-      from.position = std::max(from.position, *polled->end_offset);
-    } else if (polled->records > 0) {
-      from.is_at_end = false;
-    }
-    // A client says once that it is at the end, and nothing more while it stays there.
-    if (from.is_at_end) {
-      from.topic->copy.mark_end(from.partition.partition, from.position, clock_.now_ms());
-    }
   } else if (polled.code() == ErrorCode::kNotFound) {
     MILLRACE_RETURN_IF_ERROR(reposition(from));
   } else if (polled.code() != ErrorCode::kRetriable && polled.code() != ErrorCode::kTimedOut) {
@@ -98,6 +91,45 @@ Status BroadcastReader::poll_partition(Partition& from, Outcome& outcome) {
   }
   outcome.is_at_end = outcome.is_at_end && from.is_at_end;
   return {};
+}
+
+Status BroadcastReader::take(Partition& from, const FetchOutcome& polled,
+                             const RecordBatch& batch) {
+  const bool moves = polled.records > 0 || polled.end_offset.value_or(-1) > from.position;
+  if (moves && is_outdated(from)) return reload(*from.topic);
+  for (const FetchedRecord& record : batch.records()) {
+    MILLRACE_RETURN_IF_ERROR(append(from, record));
+  }
+  BroadcastCopy& copy = from.topic->copy;
+  const int32_t p = from.partition.partition;
+  if (polled.end_offset) {
+    from.is_at_end = true;
+    from.position = std::max(from.position, *polled.end_offset);
+    copy.mark_end(p, from.position);
+  } else if (polled.records > 0) {
+    from.is_at_end = false;
+  }
+  const auto number = static_cast<size_t>(&from - partitions_.data());
+  if (const std::optional<int64_t> time_ms = checks_.poll(number, from.position)) {
+    copy.mark_complete(p, *time_ms);
+  }
+  return {};
+}
+
+bool BroadcastReader::is_outdated(const Partition& from) const {
+  const int64_t complete_ms = from.topic->copy.complete_ms(from.partition.partition);
+  return std::abs(clock_.now_ms() - complete_ms) > from.topic->tombstone_retention_ms;
+}
+
+Status BroadcastReader::reload(BroadcastTopic& topic) {
+  topic.copy = BroadcastCopy(topic.copy.partitions(), clock_.now_ms());
+  for (Partition& from : partitions_) {
+    if (from.topic == &topic) MILLRACE_RETURN_IF_ERROR(move(from, 0));
+  }
+  return Error{ErrorCode::kRetriable,
+               fmt::format("broadcast topic '{}' was not read for longer than Kafka keeps its "
+                           "tombstones, {} ms: all of it is read again",
+                           topic.use->name, topic.tombstone_retention_ms)};
 }
 
 Status BroadcastReader::append(Partition& from, const FetchedRecord& record) {
@@ -133,7 +165,11 @@ Status BroadcastReader::reposition(Partition& from) {
                              "anew. Restart the instances",
                              from.partition.to_string(), marks->high, from.position)};
   }
-  from.position = std::max(from.position, marks->low);
+  return move(from, std::max(from.position, marks->low));
+}
+
+Status BroadcastReader::move(Partition& from, int64_t position) {
+  from.position = position;
   from.is_at_end = false;
   const std::vector<TopicPartition> partition{from.partition};
   MILLRACE_RETURN_IF_ERROR(fetcher_->remove(partition));

@@ -17,6 +17,7 @@
 
 #include "engine/base/line_limit.h"
 #include "engine/broadcast/broadcast_copy.h"
+#include "engine/broadcast/end_checks.h"
 #include "engine/clients/clients.h"
 #include "engine/clients/watermark_questions.h"
 #include "engine/core/resolved_topology.h"
@@ -49,9 +50,10 @@ class BroadcastReader {
     bool is_at_end = true;
   };
   /// One bounded round. Errors: `kConfig` when a topic was created again, `kInvalidRecord` under
-  /// policy fail, `kRefused`.
+  /// policy fail, `kRefused`; `kRetriable` when a copy was not current for longer than Kafka keeps
+  /// tombstones: it is read again from the beginning, and the tasks have to begin again.
   Result<Outcome> poll();
-  /// Whether it has read all that the topics held at the start. Tasks start only then.
+  /// Whether it has read all that the topics held when it began to read. Tasks start only then.
   bool is_loaded() const;
 
   /// Every topic with the number of its partitions.
@@ -70,8 +72,14 @@ class BroadcastReader {
     bool is_at_end = false;
   };
   Status poll_partition(Partition& from, Outcome& outcome);
+  Status take(Partition& from, const FetchOutcome& polled, const RecordBatch& batch);
   Status append(Partition& from, const FetchedRecord& record);
   Status reposition(Partition& from);
+  Status move(Partition& from, int64_t position);
+  /// Whether what comes next in a partition may lack deletions that Kafka has forgotten.
+  bool is_outdated(const Partition& from) const;
+  /// Begins a copy again. Returns the error that says so.
+  Status reload(BroadcastTopic& topic);
 
   std::unique_ptr<Fetcher> fetcher_;
   Admin& admin_;
@@ -82,6 +90,7 @@ class BroadcastReader {
   std::vector<std::unique_ptr<BroadcastTopic>> topics_;
   std::vector<Partition> partitions_;
   WatermarkQuestions marks_;
+  EndChecks checks_;  ///< in the order of `partitions_`
 };
 
 }  // namespace millrace::engine

@@ -109,6 +109,7 @@ Status Loop::join() {
 }
 
 Status Loop::follow_group() {
+  roster_->begin_turn();
   for (;;) {
     const Result<std::optional<OwnershipEvent>> polled = coordinator_->poll();
     if (!polled.ok()) {

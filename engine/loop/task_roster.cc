@@ -33,10 +33,12 @@ TaskRoster::TaskRoster(Instance& instance, Parts parts)
       snapshots_(std::move(parts.snapshots)),
       restorer_(std::move(parts.changelogs), instance.scheduler, instance.clock,
                 instance.options.state_max_age_ms),
-      starts_(instance, parts.application.admin(), parts.session, [this] {
-        restorer_.fetcher().wake();
-        plane_.wake();
-      }) {}
+      starts_(instance, parts.application.admin(), parts.session,
+              [this] {
+                restorer_.fetcher().wake();
+                plane_.wake();
+              }),
+      standstill_(instance.clock, instance.options.session_timeout_ms) {}
 
 void TaskRoster::take(const Ownership& ownership) {
   has_plan_ = true;
@@ -126,7 +128,7 @@ void TaskRoster::reset_active(Stage stage) {
     if (record.is(Stage::kRunning)) {
       plane_.remove(*record.task);
       instance_.changes.close(id);
-      record.current_ms = instance_.clock.now_ms();
+      record.current_ms = standstill_.member_until_ms();
     }
     restorer_.cancel(id);  // also one that it began as a standby
     record.task->reset();

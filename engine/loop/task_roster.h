@@ -18,6 +18,7 @@
 #include "engine/loop/application.h"
 #include "engine/loop/data_plane.h"
 #include "engine/loop/instance.h"
+#include "engine/loop/standstill_watch.h"
 #include "engine/loop/start_finder.h"
 #include "engine/loop/task_record.h"
 #include "engine/queries/query_registry.h"
@@ -49,6 +50,8 @@ class TaskRoster {
   };
   TaskRoster(Instance& instance, Parts parts);
 
+  /// Begins a turn, before news of the group.
+  void begin_turn() { standstill_.turn(); }
   /// Takes the plan: keeps tasks that stay, closes those that went, opens the rest later.
   void take(const Ownership& ownership);
   /// Runs nothing until the next plan; stores stay open and standbys keep following.
@@ -157,6 +160,7 @@ class TaskRoster {
   Restorer restorer_;
   StartFinder starts_;
   Records records_;
+  StandstillWatch standstill_;
   bool has_plan_ = false;  ///< of the present generation
   bool has_news_ = false;
   bool did_something_ = false;

@@ -11,6 +11,7 @@
 
 #include "millrace/state/task_state.h"
 
+#include "engine/base/clock_skew.h"
 #include "engine/base/file.h"
 #include "engine/snapshot/digest.h"
 #include "engine/snapshot/snapshot_directory.h"

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/clock_skew.h"
 #include "engine/base/file.h"
 #include "engine/snapshot/take_over.h"
 

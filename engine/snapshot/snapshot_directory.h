@@ -20,9 +20,6 @@ namespace millrace::engine {
 /// is the state's directory. Empty: the instance keeps no snapshots.
 std::filesystem::path snapshot_root(const EngineOptions& options);
 
-/// By how much the clocks of two instances may differ.
-inline constexpr int64_t kClockSkewMaxMs = 5 * 60'000;
-
 /// Snapshots in a directory, which instances may share: `<root>/<task>/<snapshot>/`, with the files
 /// of the task's state and their manifest. A snapshot appears whole, by renaming, and never
 /// changes. Call methods from any thread, but those that change a task from one at a time.

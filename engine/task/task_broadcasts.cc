@@ -10,6 +10,7 @@
 #include "millrace/core/assert.h"
 #include "millrace/core/serde.h"
 
+#include "engine/base/clock_skew.h"
 #include "engine/task/task_processors.h"
 
 namespace millrace::engine {
@@ -111,7 +112,10 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
   /// trace.
   bool is_too_old(int32_t p, int64_t now_ms) const {
     const auto i = static_cast<size_t>(p);
-    return at[i] < topic.copy.end(p) && now_ms - before_ms[i] > topic.tombstone_retention_ms;
+    if (at[i] >= topic.copy.end(p)) return false;
+    // A clock that was ahead hides how old the cursor is.
+    const int64_t age_ms = now_ms - before_ms[i];
+    return age_ms > topic.tombstone_retention_ms || age_ms < -kClockSkewMaxMs;
   }
   /// The time that the cursor could have where it stands now; −1: none but that which it has.
   int64_t next_before_ms(int32_t p) const {
@@ -274,10 +278,10 @@ void TaskBroadcasts::pass_nothing(Cursor& cursor, int32_t partition) {
 void TaskBroadcasts::freeze() {
   for (const auto& cursor : cursors_) {
     for (int32_t p = 0; p < cursor->topic.copy.partitions(); ++p) {
-      const int64_t older_by_ms =
-          cursor->next_before_ms(p) - cursor->before_ms[static_cast<size_t>(p)];
-      if (cursor->needs_reset ||
-          older_by_ms <= cursor->topic.tombstone_retention_ms / kRefreshesPerRetention) {
+      const int64_t next_ms = cursor->next_before_ms(p);
+      const int64_t moves_ms = std::abs(next_ms - cursor->before_ms[static_cast<size_t>(p)]);
+      if (cursor->needs_reset || next_ms < 0 ||
+          moves_ms <= cursor->topic.tombstone_retention_ms / kRefreshesPerRetention) {
         continue;
       }
       cursor->renew(p);

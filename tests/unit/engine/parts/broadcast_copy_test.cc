@@ -10,8 +10,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Cursor = std::vector<int64_t>;
 
-constexpr int64_t kNowMs = 1;
-
 void append(BroadcastCopy& table, int32_t partition, int64_t offset, const std::string& key,
             const std::optional<std::string>& value) {
   table.append(partition, {.offset = offset,
@@ -67,7 +65,7 @@ TEST(BroadcastCopy, TellsChangesWithTheRowBefore) {
 TEST(BroadcastCopy, KnowsThatARowWasNotThereOnlyWhenItReadOn) {
   BroadcastCopy table(1);
   append(table, 0, 40, "a", "9");
-  table.mark_end(0, 41, kNowMs);
+  table.mark_end(0, 41);
   append(table, 0, 41, "b", "1");
   append(table, 0, 42, "a", "10");
   EXPECT_FALSE(table.change(0, 40, 30).is_old_known) << "it may have been compacted away";
@@ -80,7 +78,7 @@ TEST(BroadcastCopy, DoubtsARowBeforeAGapWhereAnotherCopyMayHaveHadALaterOne) {
   BroadcastCopy table(1);
   append(table, 0, 0, "a", "1");
   append(table, 0, 1, "b", "1");
-  table.mark_end(0, 2, kNowMs);
+  table.mark_end(0, 2);
   append(table, 0, 5, "b", "2");
   append(table, 0, 6, "a", "3");
   append(table, 0, 7, "b", "3");
@@ -105,7 +103,7 @@ TEST(BroadcastCopy, DoubtsARowBeforeAGapThatCameWhileItWasLoaded) {
   append(table, 0, 5, "c", "2");
   append(table, 0, 7, "a", "3");
   append(table, 0, 8, "c", "3");
-  table.mark_end(0, 9, kNowMs);
+  table.mark_end(0, 9);
   append(table, 0, 9, "b", "2");
   constexpr int64_t kMetElsewhere = 6;
   const BroadcastCopy::Change doubtful = table.change(0, 7, kMetElsewhere);
@@ -121,10 +119,10 @@ TEST(BroadcastCopy, DoubtsARowBeforeAGapThatCameWhileItWasLoaded) {
 TEST(BroadcastCopy, TakesOffsetsWithoutARowForNoGapWhereNothingWasCompacted) {
   BroadcastCopy table(1);
   append(table, 0, 0, "a", "1");
-  table.mark_end(0, 2, kNowMs);  // a transaction's mark
-  table.pass(0, 2);              // a record that is no row
+  table.mark_end(0, 2);  // a transaction's mark
+  table.pass(0, 2);      // a record that is no row
   append(table, 0, 3, "b", "1");
-  table.mark_end(0, 5, kNowMs);
+  table.mark_end(0, 5);
   append(table, 0, 5, "a", "2");
   EXPECT_TRUE(table.change(0, 5, 4).is_old_known);
   EXPECT_EQ(table.change(0, 5, 4).row_before.value, Bytes("1"));
@@ -132,11 +130,11 @@ TEST(BroadcastCopy, TakesOffsetsWithoutARowForNoGapWhereNothingWasCompacted) {
 
 TEST(BroadcastCopy, IsCompleteWhereTheTopicEnded) {
   BroadcastCopy table(1);
-  table.mark_end(0, 2, kNowMs);
+  table.mark_end(0, 2);
   append(table, 0, 7, "a", "2");
   EXPECT_EQ(table.end(0), 8);
   EXPECT_EQ(table.complete_end(0), 2);
-  table.mark_end(0, 9, kNowMs);
+  table.mark_end(0, 9);
   EXPECT_EQ(table.complete_end(0), 9);
 }
 
@@ -144,17 +142,20 @@ TEST(BroadcastCopy, KnowsATimeBeforeTheChangesThatFollowWereWritten) {
   BroadcastCopy table(1, 50);
   append(table, 0, 0, "a", "1");
   append(table, 0, 1, "b", "1");
-  table.mark_end(0, 2, 100);
+  table.mark_end(0, 2);
+  table.mark_complete(0, 100);
   EXPECT_EQ(table.begun_ms(), 50);
   EXPECT_EQ(table.before_changes_ms(0, 1), -1) << "it was there at the first read";
   EXPECT_EQ(table.before_changes_ms(0, 2), 100);
-  table.mark_end(0, 2, 200);
+  table.mark_end(0, 2);
+  table.mark_complete(0, 200);
   EXPECT_EQ(table.before_changes_ms(0, 2), 200);
   append(table, 0, 2, "a", "2");
   append(table, 0, 3, "b", "2");
   EXPECT_EQ(table.before_changes_ms(0, 3), 200);
   EXPECT_EQ(table.before_changes_ms(0, 4), 200) << "more may have been written since";
-  table.mark_end(0, 5, 300);
+  table.mark_end(0, 5);
+  table.mark_complete(0, 300);
   EXPECT_EQ(table.before_changes_ms(0, 3), 200);
   EXPECT_EQ(table.before_changes_ms(0, 4), 300);
 }
@@ -176,11 +177,11 @@ TEST(BroadcastCopy, PrunesWhatNoCursorCanSee) {
 
 TEST(BroadcastCopy, IsLoadedWhenEveryPartitionWasReadToItsEnd) {
   BroadcastCopy table(2);
-  table.mark_end(0, 5, kNowMs);
+  table.mark_end(0, 5);
   EXPECT_FALSE(table.is_loaded());
-  table.mark_end(1, 0, kNowMs);
+  table.mark_end(1, 0);
   EXPECT_TRUE(table.is_loaded());
-  table.mark_end(0, 9, kNowMs);
+  table.mark_end(0, 9);
   EXPECT_EQ(table.loaded_end(0), 5);
   EXPECT_EQ(table.end(0), 9);
 }

@@ -42,12 +42,24 @@ class BroadcastReaderTest : public ::testing::Test {
     ASSERT_TRUE(resolved.ok());
     ASSERT_TRUE(reader_.open(topology_, *resolved));
   }
-  /// The time that a cursor at the topic's end has after a round, which takes a millisecond.
-  int64_t time_at_end() {
+  /// A round, which takes a millisecond.
+  Result<BroadcastReader::Outcome> poll() {
     clock_.advance(1);
-    EXPECT_TRUE(reader_.poll().ok());
-    const BroadcastCopy& copy = reader_.topic("rules").copy;
-    return copy.before_changes_ms(0, copy.end(0));
+    return reader_.poll();
+  }
+  const BroadcastCopy& copy() const { return reader_.topic("rules").copy; }
+  /// The time that a cursor at the topic's end has after a round.
+  int64_t time_at_end() {
+    EXPECT_TRUE(poll().ok());
+    return copy().before_changes_ms(0, copy().end(0));
+  }
+  void append_rows(int count) {
+    for (int i = 0; i < count; ++i) {
+      broker_.append({"rules", 0}, {.timestamp_ms = 1, .key = "k", .value = "v", .headers = {}});
+    }
+  }
+  static Result<FetchOutcome> end_at(int64_t offset) {
+    return FetchOutcome{.records = 0, .end_offset = offset};
   }
 
   testing::MemoryBroker broker_;
@@ -69,28 +81,64 @@ class BroadcastReaderTest : public ::testing::Test {
 };
 
 TEST_F(BroadcastReaderTest, StaysAtTheEndOfATopicWhileNothingComes) {
-  EXPECT_EQ(time_at_end(), -1);
-  answers_.push_back(FetchOutcome{.records = 0, .end_offset = 0});
-  EXPECT_EQ(time_at_end(), 1'002);
-  EXPECT_EQ(time_at_end(), 1'003);
-}
-
-TEST_F(BroadcastReaderTest, IsAtNoEndWhileABrokerDoesNotAnswer) {
-  answers_.push_back(FetchOutcome{.records = 0, .end_offset = 0});
-  answers_.push_back(Error{ErrorCode::kRetriable, "no leader"});
-  EXPECT_EQ(time_at_end(), 1'001);
-  EXPECT_EQ(time_at_end(), 1'001);
-  EXPECT_EQ(time_at_end(), 1'003);
+  EXPECT_FALSE(poll()->is_at_end);
+  answers_.push_back(end_at(0));
+  EXPECT_TRUE(poll()->is_at_end);
+  EXPECT_TRUE(poll()->is_at_end);
 }
 
 TEST_F(BroadcastReaderTest, IsAtNoEndAfterTheTopicWasCutBehindIt) {
-  answers_.push_back(FetchOutcome{.records = 0, .end_offset = 0});
+  answers_.push_back(end_at(0));
   answers_.push_back(Error{ErrorCode::kNotFound, "out of range"});
+  EXPECT_TRUE(poll()->is_at_end);
+  EXPECT_FALSE(poll()->is_at_end);
+  answers_.push_back(end_at(0));
+  EXPECT_TRUE(poll()->is_at_end);
+}
+
+TEST_F(BroadcastReaderTest, HadAllOfATopicWhenItHasReadToTheEndThatKafkaNamed) {
+  append_rows(2);
+  EXPECT_EQ(time_at_end(), -1) << "asked at 1'001, but not read";
+  append_rows(1);
+  answers_.push_back(end_at(2));
   EXPECT_EQ(time_at_end(), 1'001);
+  clock_.advance(10'000);
+  EXPECT_EQ(time_at_end(), 1'001) << "a row is missing";
+  answers_.push_back(end_at(3));
+  EXPECT_EQ(time_at_end(), 11'003);
+}
+
+TEST_F(BroadcastReaderTest, DoesNotTakeSilenceOfABrokerThatIsAwayForTheEnd) {
+  answers_.push_back(end_at(0));
   EXPECT_EQ(time_at_end(), 1'001);
-  EXPECT_EQ(time_at_end(), 1'001);
-  answers_.push_back(FetchOutcome{.records = 0, .end_offset = 0});
-  EXPECT_EQ(time_at_end(), 1'004);
+  for (int i = 0; i < 5; ++i) {
+    clock_.advance(10'000);
+    broker_.inject({testing::Operation::kWatermarks, ErrorCode::kTimedOut});
+    EXPECT_EQ(time_at_end(), 1'001);
+  }
+  clock_.advance(10'000);
+  EXPECT_EQ(time_at_end(), 61'007);
+}
+
+TEST_F(BroadcastReaderTest, ReadsATopicAgainThatItDidNotReadForLongerThanTombstonesLast) {
+  constexpr int64_t kLongerMs = 25 * 3'600'000;
+  answers_.push_back(end_at(0));
+  ASSERT_TRUE(poll().ok());
+  clock_.advance(kLongerMs);
+  ASSERT_TRUE(poll().ok()) << "nothing came, so nothing is missing";
+  append_rows(7);
+  clock_.advance(kLongerMs);
+  answers_.push_back(end_at(7));
+  const auto outdated = poll();
+  ASSERT_FALSE(outdated.ok());
+  EXPECT_EQ(outdated.code(), ErrorCode::kRetriable);
+  EXPECT_THAT(outdated.status().message(), ::testing::HasSubstr("'rules'"));
+  EXPECT_FALSE(reader_.is_loaded());
+  EXPECT_EQ(copy().begun_ms(), clock_.now_ms());
+  answers_.push_back(end_at(7));
+  ASSERT_TRUE(poll().ok());
+  EXPECT_TRUE(reader_.is_loaded());
+  EXPECT_EQ(copy().loaded_end(0), 7);
 }
 
 }  // namespace millrace::engine::broadcast_reader_test

@@ -18,6 +18,7 @@ namespace millrace::engine {
 /// functions are called from whatever thread asks.
 struct Questions {
   std::function<Status(const TopicPartition&)> watermarks;
+  std::function<Status(const std::string& topic)> description;
   std::function<Status(std::span<const TopicPartition>)> committed;
   std::function<Status(const std::string& transactional_id)> producer;
   /// Changes an answer of the broker.
@@ -40,6 +41,7 @@ class AskingAdmin final : public Admin {
     return answer;
   }
   Result<TopicDescription> describe_topic(const std::string& topic) override {
+    if (questions_.description) MILLRACE_RETURN_IF_ERROR(questions_.description(topic));
     return admin_->describe_topic(topic);
   }
   Status create_topics(std::span<const NewTopic> topics) override {

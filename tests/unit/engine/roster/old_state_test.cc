@@ -67,6 +67,42 @@ TEST_F(OldState, ATaskThatWasTakenAwayForLongReadsAllAgain) {
   EXPECT_EQ(restored_to_run(), 2) << "k and l";
 }
 
+TEST_F(OldState, ATaskWhoseProcessStoodStillForLongReadsAllAgain) {
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  for (int i = 0; i < 3; ++i) {
+    home_.pipe("left", "k");
+    ASSERT_TRUE(home_.turns(200));
+  }
+  home_.clock.advance(max_age_ms() + 1'000);
+  ASSERT_TRUE(home_.turns(3)) << "it does not know yet that others had the task";
+  home_.roster->suspend();
+  home_.broker.compact("app-rows-changelog");
+  append_row("l");
+  home_.give({kTask});
+  ASSERT_TRUE(home_.turns(10));
+  EXPECT_TRUE(home_.is_running(kTask));
+  EXPECT_EQ(restored_to_run(), 2) << "k and l";
+}
+
+TEST_F(OldState, ATaskThatNobodyTookWhileItsProcessStoodStillReadsOnlyWhatIsNew) {
+  ASSERT_TRUE(home_.open());
+  home_.give({kTask});
+  home_.pipe("left", "k");
+  ASSERT_TRUE(home_.turns(200));
+  home_.clock.advance(max_age_ms() + 1'000);
+  for (int i = 0; i < 10; ++i) {
+    home_.clock.advance(home_.options.session_timeout_ms / 2);
+    ASSERT_TRUE(home_.turns(1));
+  }
+  home_.roster->suspend();
+  append_row("l");
+  home_.give({kTask});
+  ASSERT_TRUE(home_.turns(10));
+  EXPECT_TRUE(home_.is_running(kTask));
+  EXPECT_EQ(restored_to_run(), 1) << "l";
+}
+
 TEST_F(OldState, ATaskWhoseChangelogHasNothingNewGoesOnHoweverLongItWasAway) {
   ASSERT_TRUE(home_.open());
   home_.give({kTask});

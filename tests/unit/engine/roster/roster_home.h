@@ -104,6 +104,7 @@ class RosterHome {
   /// A turn of the loop; the clock moves by a millisecond.
   Status turn() {
     clock.advance(1);
+    roster->begin_turn();
     MILLRACE_RETURN_IF_ERROR(roster->prepare());
     MILLRACE_RETURN_IF_ERROR(plane->poll());
     MILLRACE_RETURN_IF_ERROR(plane->process());
