@@ -57,18 +57,39 @@ Status missing_topics(Admin& admin, const Topology& topology, Counts& existing) 
                            fmt::join(missing, ", "))};
 }
 
-/// Whether a topic that looks like one of ours belongs to an application whose longer id begins
-/// with ours ("crm" and "crm-eu"): every application has a control topic, which decides.
-bool is_of_a_longer_id(const std::string& name, const std::string& application_id,
-                       const Counts& existing) {
+/// The control topics of applications to which a topic that looks like one of ours would belong if
+/// their longer id begins with ours ("crm" and "crm-eu"). Every application has one.
+std::vector<std::string> controls_of_longer_ids(const std::string& name,
+                                                const std::string& application_id) {
+  std::vector<std::string> controls;
   for (size_t dash = name.find('-', application_id.size() + 1); dash != std::string::npos;
        dash = name.find('-', dash + 1)) {
-    if (existing.contains(name.substr(0, dash) + "-control")) return true;
+    controls.push_back(name.substr(0, dash) + "-control");
   }
-  return false;
+  return controls;
 }
 
-Status orphans(const std::string& application_id, const ResolvedTopology& resolved,
+/// Whether a topic is there, and no other application's: the broker that listed the topics may have
+/// missed that somebody deleted this one, or that another application was made.
+Result<bool> is_orphan_indeed(Admin& admin, const std::string& name,
+                              const std::vector<std::string>& controls) {
+  const auto exists = [&](const std::string& topic) -> Result<bool> {
+    const Result<TopicDescription> described = admin.describe_topic(topic);
+    if (described.ok()) return true;
+    if (described.code() == ErrorCode::kNotFound) return false;
+    return described.error();
+  };
+  Result<bool> is_there = exists(name);
+  if (!is_there.ok() || !*is_there) return is_there;
+  for (const std::string& control : controls) {
+    const Result<bool> is_anothers = exists(control);
+    if (!is_anothers.ok()) return is_anothers;
+    if (*is_anothers) return false;
+  }
+  return true;
+}
+
+Status orphans(Admin& admin, const std::string& application_id, const ResolvedTopology& resolved,
                const Counts& existing) {
   std::set<std::string> used;
   for (const InternalTopic& topic : resolved.internal_topics) used.insert(topic.name);
@@ -77,7 +98,18 @@ Status orphans(const std::string& application_id, const ResolvedTopology& resolv
     const bool is_internal = name.starts_with(application_id + "-") &&
                              (name.ends_with("-changelog") || name.ends_with("-exchange"));
     if (!is_internal || used.contains(name)) continue;
-    if (!is_of_a_longer_id(name, application_id, existing)) found.push_back(name);
+    const std::vector<std::string> controls = controls_of_longer_ids(name, application_id);
+    const bool is_anothers =
+        std::any_of(controls.begin(), controls.end(),
+                    [&](const std::string& control) { return existing.contains(control); });
+    if (is_anothers) continue;
+    // One is enough to refuse, and a question may take as long as brokers that are away.
+    if (found.empty()) {
+      const Result<bool> is_orphan = is_orphan_indeed(admin, name, controls);
+      if (!is_orphan.ok()) return is_orphan.status();
+      if (!*is_orphan) continue;
+    }
+    found.push_back(name);
   }
   if (found.empty()) return {};
   return Error{
@@ -186,7 +218,7 @@ Result<ResolvedTopology> prepare_topics(Admin& admin, const Topology& topology,
       });
   if (!resolved.ok()) return resolved;
   if (!options.allow_orphans) {
-    MILLRACE_RETURN_IF_ERROR(orphans(options.application_id, *resolved, existing));
+    MILLRACE_RETURN_IF_ERROR(orphans(admin, options.application_id, *resolved, existing));
   }
 
   const Result<External> external = describe_external(admin, topology);

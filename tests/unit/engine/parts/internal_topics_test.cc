@@ -68,6 +68,32 @@ TEST_F(InternalTopics, AnInputThatOneBrokerHasNotHeardOfYetIsNotMissing) {
   EXPECT_THAT(prepare().message(), HasSubstr("topics do not exist: 'words'"));
 }
 
+TEST_F(InternalTopics, AnOrphanThatOneBrokerStillListsIsGone) {
+  Questions questions;
+  questions.change_list = [](std::vector<TopicDescription>& topics) {
+    topics.push_back({"app-renamed-changelog", 1, {}});
+  };
+  admin_ = std::make_unique<AskingAdmin>(std::move(admin_), questions);
+  const Status prepared = prepare();
+  EXPECT_TRUE(prepared.ok()) << prepared.message();
+  broker_.create_topic("app-renamed-changelog", 1);
+  EXPECT_THAT(prepare().message(), HasSubstr("'app-renamed-changelog'"));
+}
+
+TEST_F(InternalTopics, AnotherApplicationOfWhichOneBrokerHasNotHeardHasItsTopics) {
+  broker_.create_topic("app-eu-rows-changelog", 1);
+  broker_.create_topic("app-eu-control", 1);
+  Questions questions;
+  questions.change_list = [](std::vector<TopicDescription>& topics) {
+    std::erase_if(topics, [](const auto& topic) { return topic.name == "app-eu-control"; });
+  };
+  admin_ = std::make_unique<AskingAdmin>(std::move(admin_), questions);
+  const Status prepared = prepare();
+  EXPECT_TRUE(prepared.ok()) << prepared.message();
+  broker_.delete_topic("app-eu-control");
+  EXPECT_THAT(prepare().message(), HasSubstr("'app-eu-rows-changelog'"));
+}
+
 TEST_F(InternalTopics, InheritNothingThatAGuaranteeRestsOn) {
   options_.min_insync_replicas = 2;
   ASSERT_TRUE(prepare());
