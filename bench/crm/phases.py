@@ -10,6 +10,7 @@ workload must come to, unless --no-check. One line a phase:
 
     phase=NAME records=N cpu_us_per_record=F … per_s=F produced=F produced_bytes=F peak_mb=N
 
+--topics adds a line for each topic: records and bytes produced to it per record of the phase.
 --perf FILE also records where the CPU time goes, for `perf report -i FILE.PHASE`.
 """
 
@@ -38,6 +39,16 @@ def sums_of(text, names):
     for name, value in re.findall(r"^(\w+)(?:\{[^}]*\})? (\S+)$", text, re.MULTILINE):
         if name in sums:
             sums[name] += float(value)
+    return sums
+
+
+def sums_by_topic(text, name):
+    """The counter `name` by the label topic."""
+    sums = {}
+    for labels, value in re.findall(rf"^{name}\{{([^}}]*)\}} (\S+)$", text, re.MULTILINE):
+        topic = re.search(r'topic="([^"]*)"', labels)
+        if topic is not None:
+            sums[topic[1]] = sums.get(topic[1], 0.0) + float(value)
     return sums
 
 
@@ -90,11 +101,21 @@ class Phases:
                   f"produced_bytes={sums['millrace_produced_bytes_total'] / records:.0f} "
                   f"commits={sums['millrace_commits_total']:.0f} peak_mb={instance.peak_mb()}",
                   flush=True)
+            if self.args.topics:
+                self.print_topics(text, records)
         finally:
             if instance.process.poll() is None and instance.stop() != 0:
                 raise RuntimeError("the materializer did not stop in order, see its log")
             if perf is not None:
                 perf.wait(60)
+
+    @staticmethod
+    def print_topics(text, records):
+        sent = sums_by_topic(text, "millrace_records_produced_total")
+        size = sums_by_topic(text, "millrace_produced_bytes_total")
+        for topic in sorted(sent, key=sent.get, reverse=True):
+            print(f"  topic={topic} produced={sent[topic] / records:.3f} "
+                  f"produced_bytes={size.get(topic, 0) / records:.0f}", flush=True)
 
     def check(self):
         instance = Instance(self.args.bin, self.bootstrap, self.work, APPLICATION, self.options)
@@ -126,6 +147,7 @@ def main():
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--phases", nargs="+", default=PHASES, choices=PHASES)
     parser.add_argument("--no-check", action="store_true")
+    parser.add_argument("--topics", action="store_true", help="print what goes to each topic")
     parser.add_argument("--perf", help="begin of the files for perf")
     parser.add_argument("--timeout-s", type=float, default=3600)
     own, options = sys.argv[1:], []

@@ -124,7 +124,7 @@ const RowGroups::Group* BufferedStore::hold_group(Bytes group) {
   const std::string end = prefix_end(group);
   for (const auto it = backend_.range(index_, group, end, failure_); it->valid() && !is_too_large();
        it->next()) {
-    rows.push_back(buffer_.hold(it->key(), it->row()));
+    rows.push_back(buffer_.cache(it->key(), it->row()));
     bytes += rows.back()->bytes();
   }
   if (!failure_.ok()) return nullptr;

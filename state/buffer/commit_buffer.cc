@@ -180,7 +180,7 @@ void CommitBuffer::remove_newest_dirty(StoredRow* row) {
   dirty_.pop_back();
 }
 
-StoredRow* CommitBuffer::hold(Bytes key, Row row) {
+StoredRow* CommitBuffer::cache(Bytes key, Row row) {
   const uint32_t hash = hash_of(key);
   if (const Slot* const slot = find_slot(hash, key)) return slot->row;
   StoredRow* const stored = make_row(hash, key, row, RowState::kClean);

@@ -46,7 +46,8 @@ class CommitBuffer {
   /// A null value deletes.
   void write(Bytes key, Bytes value, int64_t timestamp_ms);
   /// Adds a row that the back end returned. A null value: it has none. A row already known stays.
-  const StoredRow* cache(Bytes key, Row row) { return hold(key, row); }
+  /// Returns the newest of its key.
+  StoredRow* cache(Bytes key, Row row);
   /// Drops what is known of `key`: its cached row and its group. REQUIRES: the row is not dirty.
   void forget(Bytes key);
   /// Drops clean rows without recent use until the memory is within its limit; looks at `slots_max`
@@ -55,8 +56,6 @@ class CommitBuffer {
 
   /// Groups of which all rows are here.
   RowGroups& groups() { return groups_; }
-  /// Adds a row that the back end returned, like `cache`; returns the newest of its key.
-  StoredRow* hold(Bytes key, Row row);
   /// The newest rows of a group in generations 1 and 2, absent ones too, in no order. Stores of
   /// which this is never asked do not pay for it.
   std::vector<StoredRow*> changed_in(Bytes group);

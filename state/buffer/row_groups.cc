@@ -40,24 +40,20 @@ const RowGroups::Group* RowGroups::find(Bytes group) {
   return &found->second;
 }
 
-RowGroups::Group& RowGroups::add(Bytes group) {
-  const auto [entry, is_new] = groups_.try_emplace(group.to_string());
+const RowGroups::Group& RowGroups::add(Bytes name, Group group) {
+  group.used_in_round = round_;
+  const auto [entry, is_new] = groups_.try_emplace(name.to_string(), std::move(group));
   MILLRACE_ASSERT(is_new, "a group is held once");
-  entry->second.used_in_round = round_;
+  used_bytes_ += bytes_of(*entry);
   return entry->second;
 }
 
 const RowGroups::Group& RowGroups::hold(Bytes group, std::vector<StoredRow*> rows) {
-  Group& added = add(group);
-  added.rows = std::move(rows);
-  added.is_held = true;
-  used_bytes_ += bytes_of(*groups_.find(group.view()));
-  return added;
+  return add(group, {.rows = std::move(rows), .is_held = true});
 }
 
 void RowGroups::pass_over(Bytes group) {
-  add(group);
-  used_bytes_ += bytes_of(*groups_.find(group.view()));
+  add(group, {});
 }
 
 void RowGroups::set(StoredRow* row) {

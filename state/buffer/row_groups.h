@@ -69,7 +69,7 @@ class RowGroups {
   };
   using Table = std::unordered_map<std::string, Group, Hash, std::equal_to<>>;
 
-  Group& add(Bytes group);
+  const Group& add(Bytes name, Group group);
   bool is_idle(const Group& group) const { return group.used_in_round + 1 < round_; }
   static size_t bytes_of(const Table::value_type& entry);
   void erase(Table::iterator entry);
