@@ -159,7 +159,16 @@ class Validator {
       if (!used[store.name]) fault("no node uses store '{}'", store.name);
       if (store.timers) check_timers(store);
       check_indexes(store);
+      check_derived_rows(store);
     }
+  }
+
+  void check_derived_rows(const StoreSpec& store) {
+    if (!store.derived_rows) return;
+    if (!store.derived_rows->is_derived || !store.derived_rows->derive) {
+      fault("the derived rows of store '{}' lack a function", store.name);
+    }
+    if (store.timers) fault("store '{}' holds timers and has derived rows of its own", store.name);
   }
 
   void check_indexes(const StoreSpec& store) {

@@ -281,9 +281,12 @@ std::vector<TopicUse> territory_tables() {
 std::vector<StoreSpec> territory_stores() {
   StoreSpec assignments = store_of<AccountTerritory>(kAccountTerritoryStore);
   assignments.indexes = {assignments_by_territory()};
+  StoreSpec index =
+      store_of<RawBytes>(kTerritoryIndexStore, &territory::AccountTerritories::check_index_row);
+  index.derived_rows = territory::AccountIndex::derived_rows();
   return {store_of<RawBytes>(kTerritoryRuleStore, &territory::RuleFeed::check_row),
-          store_of<RawBytes>(kTerritoryIndexStore, &territory::AccountTerritories::check_index_row),
-          std::move(assignments), StoreSpec{.name = cursor_store(), .key = {}, .value = {}}};
+          std::move(index), std::move(assignments),
+          StoreSpec{.name = cursor_store(), .key = {}, .value = {}}};
 }
 
 void add_territories(Nodes& nodes, NodeIndex aggregator, std::string_view state_store,

@@ -49,6 +49,14 @@ void set(MemoryBackend::Table& table, Bytes key, Bytes value, int64_t timestamp_
   set_row(table.rows, place, found, key, value, timestamp_ms);
 }
 
+void set_derived(MemoryBackend::Table& table, const ChangelogRecord& record) {
+  const auto place = table.rows.find(record.key.view());
+  const Bytes before = place == table.rows.end() ? Bytes() : place->second.row().value;
+  table.derived.compare(record.key, before, record.value, [&](Bytes key, Bytes value) {
+    set(table, key, value, record.timestamp_ms);
+  });
+}
+
 Rows::const_iterator lower(const Rows& rows, Bytes from) {
   return from.is_null() ? rows.begin() : rows.lower_bound(from.view());
 }
@@ -171,11 +179,13 @@ class MemoryIndexReader final : public StoreReader {
 MemoryBackend::MemoryBackend(std::span<const StoreSpec> stores) {
   for (const StoreSpec& store : stores) {
     names_.push_back(store.name);
-    auto table = std::make_shared<Table>();
-    for (const IndexSpec& index : store.indexes) {
-      table->indexes.push_back({IndexChanges(index, index_store_name(store.name, index.name)), {}});
-    }
-    tables_.push_back(std::move(table));
+    tables_.push_back(std::make_shared<Table>(store));
+  }
+}
+
+MemoryBackend::Table::Table(const StoreSpec& store) : derived(store) {
+  for (const IndexSpec& index : store.indexes) {
+    indexes.push_back({IndexChanges(index, index_store_name(store.name, index.name)), {}});
   }
 }
 
@@ -226,6 +236,8 @@ Status MemoryBackend::restore(size_t store, std::span<const ChangelogRecord> rec
   Table& table = *tables_[store];
   const std::unique_lock lock(table.mutex);
   for (const ChangelogRecord& record : records) {
+    if (table.derived.is_derived(record.key)) continue;
+    if (table.derived.any()) set_derived(table, record);
     set(table, record.key, record.value, record.timestamp_ms);
   }
   positions_.changelog_end[names_[store]] = end_offset;

@@ -12,6 +12,7 @@
 #include "millrace/core/topology.h"
 
 #include "state/backend/backend.h"
+#include "state/derived/derived_changes.h"
 #include "state/indexes/index_changes.h"
 
 namespace millrace {
@@ -51,8 +52,11 @@ class MemoryBackend final : public Backend {
   /// The task writes under the lock and reads without it.
   struct Table {
     mutable std::shared_mutex mutex;
+    explicit Table(const StoreSpec& store);
+
     Rows rows;
     std::vector<Index> indexes;
+    DerivedChanges derived;  ///< the task's
   };
 
  private:

@@ -37,9 +37,11 @@ void require(bool holds, const char* otherwise) {
 
 }  // namespace
 
-BufferedStore::BufferedStore(std::string name, BufferMemory& memory, Backend& backend, size_t index,
+BufferedStore::BufferedStore(std::string name, const DerivedRows* derived_rows,
+                             BufferMemory& memory, Backend& backend, size_t index,
                              std::optional<TaskState::RefusedRow>& refused)
     : name_(std::move(name)),
+      derived_rows_(derived_rows == nullptr ? std::nullopt : std::optional(*derived_rows)),
       memory_(memory),
       backend_(backend),
       index_(index),
@@ -191,6 +193,8 @@ Status BufferedStore::restore(std::span<const ChangelogRecord> records, int64_t 
   MILLRACE_ASSERT(!buffer_.has_dirty(), "restore needs a store without uncommitted rows");
   emptiness_ = Emptiness::kUnknown;
   if (buffer_.knows_anything()) {
+    // Which derived rows change only the back end finds out.
+    if (derived_rows_) buffer_.forget_all();
     for (const ChangelogRecord& record : records) buffer_.forget(record.key);
   }
   return backend_.restore(index_, records, end_offset);

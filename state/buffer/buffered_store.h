@@ -18,9 +18,10 @@ namespace millrace {
 /// A task's store: the commit buffer above its back end.
 class BufferedStore final : public KeyValueStore {
  public:
-  /// All must outlive this. `refused` is the open unit's; all stores of the task share it.
-  BufferedStore(std::string name, BufferMemory& memory, Backend& backend, size_t index,
-                std::optional<TaskState::RefusedRow>& refused);
+  /// References must outlive this. `derived_rows`: null if it has none. `refused` is the open
+  /// unit's; all stores of the task share it.
+  BufferedStore(std::string name, const DerivedRows* derived_rows, BufferMemory& memory,
+                Backend& backend, size_t index, std::optional<TaskState::RefusedRow>& refused);
 
   Row get(Bytes key) override;
   void put(Bytes key, Bytes value, int64_t timestamp_ms) override;
@@ -30,6 +31,8 @@ class BufferedStore final : public KeyValueStore {
   void prefetch(std::span<const Bytes> keys) override;
 
   const std::string& name() const { return name_; }
+  /// Whether the changelog leaves rows of this key out.
+  bool is_derived(Bytes key) const { return derived_rows_ && derived_rows_->is_derived(key); }
   Backend& backend() const { return backend_; }
   size_t index() const { return index_; }
   void set_row_bytes_max(size_t bytes) { row_bytes_max_ = bytes; }
@@ -60,6 +63,7 @@ class BufferedStore final : public KeyValueStore {
   enum class Emptiness : uint8_t { kUnknown, kEmpty, kNot };
 
   std::string name_;
+  std::optional<DerivedRows> derived_rows_;
   BufferMemory& memory_;
   Backend& backend_;
   size_t index_;

@@ -7,6 +7,7 @@
 #include "millrace/core/assert.h"
 
 #include "state/backend/memory_backend.h"
+#include "state/derived/derived_changes.h"
 #include "state/rows/sorted_rows.h"
 
 namespace millrace {
@@ -39,21 +40,22 @@ BufferedTaskState::BufferedTaskState(const TaskStateOptions& options,
   size_t memory_stores = 0;
   for (const StoreSpec& spec : stores) {
     const bool is_on_disk = on_disk(options, spec);
-    add_store(spec.name, is_on_disk ? *disk_ : *in_memory_,
+    add_store(spec.name, derived_rows_of(spec), is_on_disk ? *disk_ : *in_memory_,
               is_on_disk ? disk_stores++ : memory_stores++);
   }
   load_positions();
 }
 
-void BufferedTaskState::add_store(std::string name, Backend& backend, size_t index) {
-  stores_.push_back(
-      std::make_unique<BufferedStore>(std::move(name), memory_, backend, index, refused_));
+void BufferedTaskState::add_store(std::string name, const DerivedRows* derived_rows,
+                                  Backend& backend, size_t index) {
+  stores_.push_back(std::make_unique<BufferedStore>(std::move(name), derived_rows, memory_, backend,
+                                                    index, refused_));
 }
 
 void BufferedTaskState::add_outbox(std::string name) {
   MILLRACE_ASSERT(!unit_open_ && !frozen_, "an outbox is added between commits");
   MILLRACE_ASSERT(find_or_null(name) == nullptr, "a store has the outbox's name");
-  add_store(std::move(name), *below_outboxes_, 0);
+  add_store(std::move(name), nullptr, *below_outboxes_, 0);
 }
 
 void BufferedTaskState::limit_rows(std::string_view store, size_t row_bytes_max) {
@@ -139,10 +141,12 @@ void BufferedTaskState::freeze() {
 
 void BufferedTaskState::for_each_frozen(
     std::string_view store, const std::function<void(const ChangelogRecord&)>& visit) const {
-  const std::span<const SortedRow> frozen = find(store).buffer().frozen();
+  const BufferedStore& changed = find(store);
+  const std::span<const SortedRow> frozen = changed.buffer().frozen();
   for (size_t i = 0; i < frozen.size(); ++i) {
     if (i + kPrefetchDistance < frozen.size()) prefetch_row(frozen[i + kPrefetchDistance].row);
     const StoredRow& row = *frozen[i].row;
+    if (changed.is_derived(row.key())) continue;
     visit(ChangelogRecord{row.key(), row.value(), row.timestamp_ms});
   }
 }

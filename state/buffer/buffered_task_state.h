@@ -57,7 +57,7 @@ class BufferedTaskState final : public TaskState {
  private:
   BufferedStore* find_or_null(std::string_view name) const;
   BufferedStore& find(std::string_view name) const;
-  void add_store(std::string name, Backend& backend, size_t index);
+  void add_store(std::string name, const DerivedRows* derived_rows, Backend& backend, size_t index);
   void evict(size_t slots_max);
   void load_positions();
   Status commit_to(Backend& backend, const TaskPositions& positions);

@@ -320,6 +320,19 @@ void CommitBuffer::drop_frozen() {
   frozen_.clear();
 }
 
+void CommitBuffer::forget_all() {
+  MILLRACE_ASSERT(!has_dirty(), "dirty rows must not be forgotten");
+  groups_.clear();
+  std::vector<StoredRow*> rows;
+  for (const Slot& slot : slots_) {
+    if (slot.row != nullptr) rows.push_back(slot.row);
+  }
+  for (StoredRow* const row : rows) {
+    remove_slot(slot_of(row));
+    free_row(row);
+  }
+}
+
 std::vector<StoredRow*> CommitBuffer::changed_in(Bytes group) {
   if (!dirty_groups_) {
     dirty_groups_.emplace();

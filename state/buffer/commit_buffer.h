@@ -50,6 +50,8 @@ class CommitBuffer {
   StoredRow* cache(Bytes key, Row row);
   /// Drops what is known of `key`: its cached row and its group. REQUIRES: the row is not dirty.
   void forget(Bytes key);
+  /// Drops all. REQUIRES: no row is dirty.
+  void forget_all();
   /// Drops clean rows without recent use until the memory is within its limit; looks at `slots_max`
   /// slots at most. Does nothing while a `Pin` lives.
   void evict(size_t slots_max);

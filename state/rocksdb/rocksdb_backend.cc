@@ -180,8 +180,12 @@ Status RocksDbBackend::commit(std::span<const StoreChanges> changes,
       const StoredRow& row = *change.rows[i].row;
       add_row(batch, prefix_slice, row.key(), row.value(), row.timestamp_ms);
     }
+    if (!indexes_.has(change.store)) continue;
+    const RocksDbIndexes::Visitor add = add_entries_to(batch);
     MILLRACE_RETURN_IF_ERROR(
-        visit_index_changes(change.store, change.rows, true, add_entries_to(batch)));
+        visit_new_rows(change.store, change.rows, true, [&](const StoredRow& row, Bytes before) {
+          indexes_.compare(change.store, row.key(), before, row.value(), add);
+        }));
   }
   TaskPositions before = positions_;
   merge_positions(positions, names_, positions_);
@@ -205,7 +209,7 @@ void RocksDbBackend::flush_when_due() {
 }
 
 int64_t RocksDbBackend::now_ms() const {
-  return opened_at_ms_ + (system_clock().steady_ns() - opened_steady_ns_) / kNsPerMs;
+  return opened_.wall_ms + (system_clock().steady_ns() - opened_.steady_ns) / kNsPerMs;
 }
 
 Status RocksDbBackend::restore(size_t store, std::span<const ChangelogRecord> records,
@@ -213,51 +217,84 @@ Status RocksDbBackend::restore(size_t store, std::span<const ChangelogRecord> re
   positions_.changelog_end.insert_or_assign(names_[store], end_offset);
   positions_.committed_at_ms = std::max(positions_.committed_at_ms, now_ms());
   restored_ = true;
-  run_.add(numbers_[store], records);
+  add_to_run(store, records);
   if (ingesting_) return run_.is_above(run_bytes_) ? ingest_run() : Status();
   const bool is_gathering =
       !is_restored_once_ && !run_.is_above(std::min(run_bytes_, kBatchRunBytes));
   return is_gathering ? Status() : write_run();
 }
 
-Status RocksDbBackend::visit_index_changes(size_t store, std::span<const SortedRow> rows,
-                                           bool replaces_rows,
-                                           const RocksDbIndexes::Visitor& visit) {
-  if (!indexes_.has(store)) return {};
+// Earlier versions also sent derived rows of timers.
+void RocksDbBackend::add_to_run(size_t store, std::span<const ChangelogRecord> records) {
+  const DerivedChanges& derived = derived_[store];
+  if (!derived.any()) return run_.add(numbers_[store], records);
+  for (const ChangelogRecord& record : records) {
+    if (!derived.is_derived(record.key)) run_.add(numbers_[store], {&record, 1});
+  }
+}
+
+Status RocksDbBackend::visit_new_rows(size_t store, std::span<const SortedRow> rows,
+                                      bool replaces_rows, const NewRowVisitor& visit) {
+  if (!replaces_rows) {
+    for (const SortedRow& row : rows) visit(*row.row, Bytes());
+    return {};
+  }
   std::vector<Bytes> keys;
   for (size_t first = 0; first < rows.size(); first += kReadKeysMax) {
     const auto slice_of_rows = rows.subspan(first, std::min(kReadKeysMax, rows.size() - first));
-    if (!replaces_rows) {
-      for (const SortedRow& row : slice_of_rows) {
-        indexes_.compare(store, row.row->key(), Bytes(), row.row->value(), visit);
-      }
-      continue;
-    }
     keys.clear();
     for (const SortedRow& row : slice_of_rows) keys.push_back(row.row->key());
     const Result<FoundRows> found = read(store, keys);
     if (!found.ok()) return found.status();
-    for (size_t i = 0; i < keys.size(); ++i) {
-      indexes_.compare(store, keys[i], (*found)[i].value, slice_of_rows[i].row->value(), visit);
-    }
+    for (size_t i = 0; i < keys.size(); ++i) visit(*slice_of_rows[i].row, (*found)[i].value);
   }
   return {};
 }
 
-Status RocksDbBackend::add_index_entries_to_run() {
+Status RocksDbBackend::complete_run() {
   for (size_t store = 0; store < numbers_.size(); ++store) {
-    const LatestRows* const rows = run_.rows_of(numbers_[store]);
-    if (rows == nullptr || !indexes_.has(store)) continue;
-    const SortedRows sorted = rows->sorted();
-    const bool replaces_rows = !ingesting_ || !run_.is_first();
-    MILLRACE_RETURN_IF_ERROR(visit_index_changes(
-        store, sorted.rows(), replaces_rows,
-        [&](StoreNumber number, const std::string& entry, bool is_there) {
-          const ChangelogRecord record{entry, is_there ? Bytes("") : Bytes(), 0};
-          run_.add(number, {&record, 1});
-        }));
+    if (run_.rows_of(numbers_[store]) == nullptr) continue;
+    if (derived_[store].any()) MILLRACE_RETURN_IF_ERROR(add_derived_rows_to_run(store));
+    if (indexes_.has(store)) MILLRACE_RETURN_IF_ERROR(add_index_entries_to_run(store));
   }
   return {};
+}
+
+// Afterwards, for the rows that it visits and those that it adds are of one table.
+Status RocksDbBackend::add_derived_rows_to_run(size_t store) {
+  struct Derived {
+    std::string key;
+    std::optional<std::string> value;
+    int64_t timestamp_ms = 0;
+  };
+  std::vector<Derived> changes;
+  const SortedRows sorted = run_.rows_of(numbers_[store])->sorted();
+  MILLRACE_RETURN_IF_ERROR(visit_new_rows(
+      store, sorted.rows(), run_replaces_rows(), [&](const StoredRow& row, Bytes before) {
+        derived_[store].compare(row.key(), before, row.value(), [&](Bytes key, Bytes value) {
+          Derived& change = changes.emplace_back(Derived{key.to_string(), {}, row.timestamp_ms});
+          if (!value.is_null()) change.value = value.to_string();
+        });
+      }));
+  for (const Derived& change : changes) {
+    const ChangelogRecord record{change.key, change.value ? Bytes(*change.value) : Bytes(),
+                                 change.timestamp_ms};
+    run_.add(numbers_[store], {&record, 1});
+  }
+  return {};
+}
+
+Status RocksDbBackend::add_index_entries_to_run(size_t store) {
+  const RocksDbIndexes::Visitor add = [&](StoreNumber number, const std::string& entry,
+                                          bool is_there) {
+    const ChangelogRecord record{entry, is_there ? Bytes("") : Bytes(), 0};
+    run_.add(number, {&record, 1});
+  };
+  const SortedRows sorted = run_.rows_of(numbers_[store])->sorted();
+  return visit_new_rows(store, sorted.rows(), run_replaces_rows(),
+                        [&](const StoredRow& row, Bytes before) {
+                          indexes_.compare(store, row.key(), before, row.value(), add);
+                        });
 }
 
 Result<bool> RocksDbBackend::build_indexes() {
@@ -307,7 +344,7 @@ int RocksDbBackend::percent_before(size_t store, Bytes key) const {
 }
 
 Status RocksDbBackend::ingest_run() {
-  MILLRACE_RETURN_IF_ERROR(add_index_entries_to_run());
+  MILLRACE_RETURN_IF_ERROR(complete_run());
   fs::path file = path_;
   file += ".restore.sst";
   MILLRACE_RETURN_IF_ERROR(run_.ingest(*database_, file.string(), meta_to_write()));
@@ -317,7 +354,7 @@ Status RocksDbBackend::ingest_run() {
 }
 
 Status RocksDbBackend::write_run() {
-  MILLRACE_RETURN_IF_ERROR(add_index_entries_to_run());
+  MILLRACE_RETURN_IF_ERROR(complete_run());
   rocksdb::WriteBatch batch(run_.bytes());
   run_.for_each([&](StoreNumber number, const StoredRow& row) {
     const StorePrefix prefix = store_prefix(number);

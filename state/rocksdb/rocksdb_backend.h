@@ -12,6 +12,7 @@
 #include "millrace/core/topology.h"
 
 #include "state/backend/backend.h"
+#include "state/derived/derived_changes.h"
 #include "state/rocksdb/rocksdb_database.h"
 #include "state/rocksdb/rocksdb_indexes.h"
 #include "state/rocksdb/rocksdb_keys.h"
@@ -69,11 +70,19 @@ class RocksDbBackend final : public Backend {
   void add_meta(rocksdb::WriteBatch& batch) const;
   Status write(rocksdb::WriteBatch& batch);
   void flush_when_due();
-  /// Visits the changes of entries that follow from new rows, in the order of their keys.
-  /// `replaces_rows`: the database may have rows of these keys.
-  Status visit_index_changes(size_t store, std::span<const SortedRow> rows, bool replaces_rows,
-                             const RocksDbIndexes::Visitor& visit);
-  Status add_index_entries_to_run();
+  void add_to_run(size_t store, std::span<const ChangelogRecord> records);
+  /// Gets a new row and the value that it replaces, null if it replaces none.
+  using NewRowVisitor = std::function<void(const StoredRow& row, Bytes before)>;
+  /// Visits new rows in the order of their keys. `replaces_rows`: the database may have rows of
+  /// these keys.
+  Status visit_new_rows(size_t store, std::span<const SortedRow> rows, bool replaces_rows,
+                        const NewRowVisitor& visit);
+  /// Adds to the run what follows from its rows: derived rows, then the entries of indexes.
+  Status complete_run();
+  Status add_derived_rows_to_run(size_t store);
+  Status add_index_entries_to_run(size_t store);
+  /// Whether the database may have rows that those of the run replace.
+  bool run_replaces_rows() const { return !ingesting_ || !run_.is_first(); }
   /// Estimates the part of a store's rows that lies before `key`.
   int percent_before(size_t store, Bytes key) const;
   Status ingest_run();
@@ -83,8 +92,10 @@ class RocksDbBackend final : public Backend {
   std::filesystem::path path_;
   std::string incarnation_;
   const bool starts_empty_;
-  int64_t opened_at_ms_;
-  int64_t opened_steady_ns_;
+  struct {
+    int64_t wall_ms;
+    int64_t steady_ns;
+  } opened_;
   int64_t max_age_ms_;
   size_t run_bytes_;
 
@@ -94,6 +105,7 @@ class RocksDbBackend final : public Backend {
   std::map<std::string, StoreNumber> dropped_;  // the next write deletes their rows
   std::vector<std::string> names_;
   std::vector<StoreNumber> numbers_;
+  std::vector<DerivedChanges> derived_;  // of each store
   RocksDbIndexes indexes_;
   TaskPositions positions_;
   int64_t flushed_at_ms_;

@@ -44,10 +44,10 @@ RocksDbBackend::RocksDbBackend(const TaskStateOptions& options, std::span<const 
     : path_(state_files(fs::absolute(options.directory).lexically_normal())),
       incarnation_(options.incarnation),
       starts_empty_(options.starts_empty),
-      opened_at_ms_(options.now_ms),
-      opened_steady_ns_(system_clock().steady_ns()),
+      opened_{.wall_ms = options.now_ms, .steady_ns = system_clock().steady_ns()},
       max_age_ms_(options.max_age_ms),
       run_bytes_(options.restore_run_bytes),
+      derived_(stores.begin(), stores.end()),
       indexes_(stores),
       flushed_at_ms_(options.now_ms) {}
 
@@ -155,7 +155,7 @@ Result<std::string> RocksDbBackend::load() {
   Result<TaskPositions> positions = decode_positions(text_of(stored_meta_, kPositionsKey));
   if (!positions.ok()) return positions.message();
   // A commit that far ahead means that a clock is or was wrong: its age is unknown.
-  const int64_t age_ms = opened_at_ms_ - positions->committed_at_ms;
+  const int64_t age_ms = opened_.wall_ms - positions->committed_at_ms;
   if (max_age_ms_ > 0 && std::abs(age_ms) > max_age_ms_) {
     return fmt::format("last commit {} ms ago, limit {} ms", age_ms, max_age_ms_);
   }

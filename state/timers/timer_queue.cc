@@ -74,6 +74,20 @@ Status TimerQueue::check_row(Bytes key, Bytes value) {
   return Error{ErrorCode::kInvalidRecord, "neither a timer nor the mark of a queue of timers"};
 }
 
+const DerivedRows& TimerQueue::derived_rows() {
+  static const DerivedRows rows{
+      .is_derived = [](Bytes key) { return !key.empty() && key.view().front() == kDue; },
+      .derive =
+          [](Bytes key, Bytes value, const DerivedRows::Add& add) {
+            const std::optional<Taken> timer = timer_of(key, value);
+            if (!timer) return;
+            std::string due_key;
+            make_due_key(Bytes(timer->key), timer->kind, timer->time_ms, due_key);
+            add(Bytes(due_key), Bytes(""));
+          }};
+  return rows;
+}
+
 std::optional<TimerQueue::Taken> TimerQueue::timer_of(Bytes key, Bytes value) {
   if (value.is_null() || key == one(kMark) || !check_row(key, value).ok()) return std::nullopt;
   const std::string_view row = key.view();

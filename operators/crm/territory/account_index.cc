@@ -185,6 +185,18 @@ IndexRange AccountIndex::all_accounts() {
   return starting_with("r");
 }
 
+DerivedRows AccountIndex::derived_rows() {
+  return {.is_derived =
+              [](Bytes key) { return key.view().starts_with('v') || key.view().starts_with('m'); },
+          .derive =
+              [](Bytes key, Bytes value, const DerivedRows::Add& add) {
+                if (!key.view().starts_with('r')) return;
+                for (std::string& entry : unpack(value.view())) {
+                  add(Bytes(entry.append(root_of(key.view()))), Bytes(""));
+                }
+              }};
+}
+
 Status AccountIndex::check_row(Bytes key, Bytes value) {
   if (!key.view().starts_with('r') || is_packed(value.view())) return {};
   return Error{ErrorCode::kInvalidRecord, "the entries of an account are cut off"};

@@ -27,8 +27,9 @@ struct IndexRange {
 ///   "r" root                              → the account's entries below, to remove them later
 ///   "v" field NUL kind value NUL root     → empty; kind n: number in 8 bytes, t: text, p: part
 ///   "m" territory NUL root                → empty; a person put the account there
-/// Values are folded and cut at 64 bytes, so a range may hold more accounts than meet the
-/// condition, never fewer. Other rows of the store begin with other letters.
+/// Rows "v" and "m" follow from "r" (`derived_rows`). Values are folded and cut at 64 bytes, so a
+/// range may hold more accounts than meet the condition, never fewer. Other rows of the store begin
+/// with other letters.
 class AccountIndex {
  public:
   explicit AccountIndex(KeyValueStore& store) : store_(store) {}
@@ -44,6 +45,7 @@ class AccountIndex {
   static IndexRange range_of_territory(std::string_view territory);
   static IndexRange all_accounts();
 
+  static DerivedRows derived_rows();
   /// Whether the store can have such a row "r", "v" or "m". Error: `kInvalidRecord`.
   static Status check_row(Bytes key, Bytes value);
 

@@ -127,8 +127,8 @@ class TaskState {
 
   /// Turns the dirty rows into generation 1. REQUIRES: no unit open, nothing frozen.
   virtual void freeze() = 0;
-  /// Visits the frozen rows of a store or outbox in key order, one per key. Views live until
-  /// `apply_frozen`.
+  /// Visits the frozen rows of a store or outbox in key order, one per key, without derived ones
+  /// (`DerivedRows`). Views live until `apply_frozen`.
   virtual void for_each_frozen(std::string_view store,
                                const std::function<void(const ChangelogRecord&)>& visit) const = 0;
   /// Writes generation 1 and `positions` (stores not named keep theirs); an error changes nothing.
@@ -140,9 +140,10 @@ class TaskState {
   virtual const TaskPositions& positions() const = 0;
 
   /// Feeds committed changelog records in offset order; `end_offset` is the position after them.
-  /// Records of a key may repeat. The state gathers and sorts rows, and ingests or writes them in
-  /// runs. Before the first `finish_restore` a crash may lose the latest rows, but never leaves
-  /// them half-visible with a wrong offset. After it rows are readable at once, as a standby needs.
+  /// Makes the derived rows that follow. Records of a key may repeat. The state gathers and sorts
+  /// rows, and ingests or writes them in runs. Before the first `finish_restore` a crash may lose
+  /// the latest rows, but never leaves them half-visible with a wrong offset. After it rows are
+  /// readable at once, as a standby needs.
   virtual Status restore(std::string_view store, std::span<const ChangelogRecord> records,
                          int64_t end_offset) = 0;
   /// Makes all restored rows readable. REQUIRES for a task to run.

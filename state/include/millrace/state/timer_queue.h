@@ -18,9 +18,9 @@ namespace millrace {
 ///     0x03, time (8 bytes), key, kind   → nothing
 ///
 /// The rows 0x03, in the order of their keys, are the queue; the rows 0x02 find the due row of a
-/// (key, kind). Memory holds only a window: all due rows before some key. The queue reads rows
-/// behind it in runs when the window is used up, and never from the front, where the back end would
-/// have to pass deleted rows.
+/// (key, kind), so the changelog has only these (`derived_rows`). Memory holds only a window: all
+/// due rows before some key. The queue reads rows behind it in runs when the window is used up, and
+/// never from the front, where the back end would have to pass deleted rows.
 ///
 /// Writes belong to the task's unit; after an undo the window must be dropped (`unit_undone`). Not
 /// thread-safe.
@@ -55,9 +55,10 @@ class TimerQueue {
   /// Drops the window if the unit wrote: its writes are gone from the store.
   void unit_undone();
 
-  /// Checks that this row of a changelog can be one of a queue. Rows that contradict each other do
-  /// no harm: a due row alone fires once, an index row alone never. Error: `kInvalidRecord`.
+  /// Checks that this row of a changelog can be one of a queue. Error: `kInvalidRecord`.
   static Status check_row(Bytes key, Bytes value);
+  /// The rows 0x03, which follow from the rows 0x02.
+  static const DerivedRows& derived_rows();
 
   /// The timer of a row 0x02 or 0x03; nullopt: the row, which anybody may have written, is neither.
   static std::optional<Taken> timer_of(Bytes key, Bytes value);

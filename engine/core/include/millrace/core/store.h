@@ -60,6 +60,20 @@ class KeyValueStore {
   virtual void prefetch(std::span<const Bytes> keys) = 0;
 };
 
+/// Rows of a store that follow from its other rows, such as entries that find them another way
+/// round. Whoever writes the store writes both in one unit. The changelog has only the other rows,
+/// and a restore makes the derived ones from them.
+struct DerivedRows {
+  /// Whether rows of this key are derived.
+  std::function<bool(Bytes key)> is_derived;
+  using Add = std::function<void(Bytes key, Bytes value)>;
+  /// Adds what follows from a row that is not derived, 8-byte aligned. A restored row gives them
+  /// its timestamp. It must be a pure function, must not throw for rows that the store's check
+  /// accepts, and must give no key for two rows; one that it gives twice for a row counts once.
+  /// Give a store whose function changes another name.
+  std::function<void(Bytes key, Bytes value, const Add& add)> derive;
+};
+
 /// Committed state for queries: thread-safe, never waits for a task. Values are copied out.
 class StoreReader {
  public:

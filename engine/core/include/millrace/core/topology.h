@@ -98,6 +98,8 @@ struct StoreSpec {
   PairCheck check = {};
   /// Not for timers.
   std::vector<IndexSpec> indexes = {};
+  /// Its rows that follow from others. Not for timers, which have such rows anyway.
+  std::optional<DerivedRows> derived_rows = {};
   /// That of the exchange which brings the store's keys, for queries to find the task of a key;
   /// empty: the whole key.
   PartitionKey partition_key = {};
