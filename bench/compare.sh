@@ -8,7 +8,7 @@ readonly HERE ROOT
 readonly KAFKA=$ROOT/apps/kafka/local_kafka.sh
 readonly PEER=$HERE/peer
 readonly ENGINES=(millrace kafka-streams)
-readonly JOBS=(aggregate_job restore_job failover_job query_job)
+readonly JOBS=(aggregate_job restore_job failover_job query_job limits_job)
 readonly BUILD_TIMEOUT_S=3600
 readonly TOPIC_TIMEOUT_S=120
 readonly READ_TIMEOUT_S=600
@@ -147,6 +147,19 @@ readonly JQ_REPORT='
     (if value <= target then "met" else "missed" end);
   def of(engine; field): map(select(.engine == engine) | field) | median;
   def ratio(field): of("millrace"; field) / of("kafka-streams"; field);'
+
+# Prints what the parts cost alone over the records of a topic.
+limits() {
+  local topic=$1 result
+  tool "$TOPIC_TIMEOUT_S" create-topic --topic limits-output
+  result=$(timeout "$((run_timeout_s + 60))" "$build_dir/bench/limits_job" \
+    --bootstrap "127.0.0.1:$port" --application-id limits --input "$topic" --output limits-output \
+    --state-dir "$work/limits" --timeout-s "$run_timeout_s") || die "limits_job failed"
+  rm -rf -- "$work/limits"
+  tool "$TOPIC_TIMEOUT_S" delete-topics --prefix limits-
+  jq -r '"limits over \(.records) records, CPU µs each: consume \(.consume), " +
+    "produce \(.produce), RocksDB put \(.put), get \(.get), copy \(.copy)"' <<<"$result"
+}
 
 clean_up() {
   local child

@@ -76,6 +76,7 @@ report_aggregate() {
 
 aggregate() {
   load_inputs
+  limits "input-${DISTRIBUTIONS[0]}"
   local distribution turn engine
   for distribution in "${DISTRIBUTIONS[@]}"; do
     for ((turn = 1; turn <= runs; turn++)); do

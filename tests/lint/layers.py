@@ -19,7 +19,7 @@ ROOMS = {
         "base secrets clients config output broadcast changes task metrics commit http client"
         " queries snapshot plan group restore kafka topics loop testing run"
     ).split(),
-    "state": "rows backend buffer rocksdb timers".split(),
+    "state": "rows timers indexes derived backend buffer rocksdb".split(),
     "apps": "tools synthetic mapping materializer workload cli examples".split(),
 }
 
@@ -32,7 +32,7 @@ CONFINED = [
     ),
     (
         re.compile(r"^rocksdb/"),
-        re.compile(r"^(state/rocksdb|tests/unit/state|tests/support)/"),
+        re.compile(r"^(state/rocksdb|tests/unit/state|tests/support|bench/limits)/"),
         "RocksDB",
     ),
     (
