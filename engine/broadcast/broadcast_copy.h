@@ -70,12 +70,8 @@ class BroadcastCopy {
   int64_t complete_end(int32_t partition) const { return log(partition).complete_end; }
   /// Time of day before it read anything.
   int64_t begun_ms() const { return begun_ms_; }
-  /// The last time of day at which it is known to have had all of a partition; before the first,
-  /// when it began to read.
-  int64_t complete_ms(int32_t partition) const {
-    const int64_t known_ms = log(partition).complete_ms;
-    return known_ms < 0 ? begun_ms_ : known_ms;
-  }
+  /// The last time of day at which it is known to have had all of a partition; −1: not known.
+  int64_t complete_ms(int32_t partition) const { return log(partition).complete_ms; }
   /// A time of day before all changes at or after `offset` were written; −1: not known, for the
   /// first of them was there when the copy was loaded.
   int64_t before_changes_ms(int32_t partition, int64_t offset) const;

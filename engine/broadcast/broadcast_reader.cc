@@ -19,7 +19,8 @@ constexpr size_t kPollRecords = 1'000;
 constexpr int64_t kTombstoneRetentionMs = 24LL * 3600 * 1000;
 /// How often Kafka is asked for the ends: a copy is taken for so much older than it is.
 constexpr int64_t kCheckIntervalMs = 10'000;
-constexpr int64_t kChecksPerRetention = 16;
+/// Questions and turns may take so long while nothing is wrong.
+constexpr int64_t kOutdatedAfterMinMs = 10 * 60'000;
 
 Result<int64_t> tombstone_retention_ms(Admin& admin, const std::string& topic) {
   const Result<TopicDescription> described = admin.describe_topic(topic);
@@ -59,14 +60,21 @@ Status BroadcastReader::open(const Topology& topology, const ResolvedTopology& r
   for (const auto& [name, partitions] : resolved.broadcast_partitions) {
     const Result<int64_t> retention_ms = tombstone_retention_ms(admin_, name);
     if (!retention_ms.ok()) return retention_ms.status();
+    if (*retention_ms < kOutdatedAfterMinMs) {
+      spdlog::warn(
+          "broadcast topic '{}' keeps tombstones for {} ms only: an instance that is away for "
+          "longer "
+          "may miss deletions. Set its delete.retention.ms to {} or more",
+          name, *retention_ms, kOutdatedAfterMinMs);
+    }
     BroadcastTopic& topic = *topics_.emplace_back(std::make_unique<BroadcastTopic>(BroadcastTopic{
         topology.find_broadcast(name), *retention_ms, BroadcastCopy(partitions, clock_.now_ms())}));
     for (int32_t p = 0; p < partitions; ++p) {
       const Result<Admin::Watermarks> marks = admin_.watermarks({name, p});
       if (!marks.ok()) return marks.status();
       starts.push_back({{name, p}, marks->low});
-      partitions_.push_back({&topic, {name, p}, marks->low, false});
-      checks_.add({name, p}, std::min(kCheckIntervalMs, *retention_ms / kChecksPerRetention));
+      partitions_.push_back({&topic, {name, p}, marks->low});
+      checks_.add({name, p}, kCheckIntervalMs);
     }
   }
   return fetcher_->add(starts);
@@ -105,26 +113,32 @@ Status BroadcastReader::take(Partition& from, const FetchOutcome& polled,
   if (polled.end_offset) {
     from.is_at_end = true;
     from.position = std::max(from.position, *polled.end_offset);
+    if (from.loaded_ms < 0) from.loaded_ms = clock_.now_ms();
     copy.mark_end(p, from.position);
   } else if (polled.records > 0) {
     from.is_at_end = false;
   }
-  const auto number = static_cast<size_t>(&from - partitions_.data());
-  if (const std::optional<int64_t> time_ms = checks_.poll(number, from.position)) {
+  if (const std::optional<int64_t> time_ms = checks_.poll(number_of(from), from.position)) {
     copy.mark_complete(p, *time_ms);
   }
   return {};
 }
 
 bool BroadcastReader::is_outdated(const Partition& from) const {
-  const int64_t complete_ms = from.topic->copy.complete_ms(from.partition.partition);
-  return std::abs(clock_.now_ms() - complete_ms) > from.topic->tombstone_retention_ms;
+  if (from.loaded_ms < 0) return false;
+  const int64_t complete_ms =
+      std::max(from.loaded_ms, from.topic->copy.complete_ms(from.partition.partition));
+  const int64_t after_ms = std::max(kOutdatedAfterMinMs, from.topic->tombstone_retention_ms);
+  return std::abs(clock_.now_ms() - complete_ms) > after_ms;
 }
 
 Status BroadcastReader::reload(BroadcastTopic& topic) {
   topic.copy = BroadcastCopy(topic.copy.partitions(), clock_.now_ms());
   for (Partition& from : partitions_) {
-    if (from.topic == &topic) MILLRACE_RETURN_IF_ERROR(move(from, 0));
+    if (from.topic != &topic) continue;
+    from.loaded_ms = -1;
+    checks_.restart(number_of(from));
+    MILLRACE_RETURN_IF_ERROR(move(from, 0));
   }
   return Error{ErrorCode::kRetriable,
                fmt::format("broadcast topic '{}' was not read for longer than Kafka keeps its "

@@ -70,12 +70,16 @@ class BroadcastReader {
     TopicPartition partition;
     int64_t position = 0;
     bool is_at_end = false;
+    int64_t loaded_ms = -1;  ///< time of day when it had read what the topic held; −1: it has not
   };
   Status poll_partition(Partition& from, Outcome& outcome);
   Status take(Partition& from, const FetchOutcome& polled, const RecordBatch& batch);
   Status append(Partition& from, const FetchedRecord& record);
   Status reposition(Partition& from);
   Status move(Partition& from, int64_t position);
+  size_t number_of(const Partition& from) const {
+    return static_cast<size_t>(&from - partitions_.data());
+  }
   /// Whether what comes next in a partition may lack deletions that Kafka has forgotten.
   bool is_outdated(const Partition& from) const;
   /// Begins a copy again. Returns the error that says so.

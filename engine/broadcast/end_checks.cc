@@ -44,4 +44,10 @@ std::optional<int64_t> EndChecks::poll(size_t number, int64_t position) {
   return std::exchange(check.asked_ms, -1);
 }
 
+void EndChecks::restart(size_t number) {
+  Check& check = checks_[number];
+  check.question.drop();
+  check.asked_ms = check.end = -1;
+}
+
 }  // namespace millrace::engine

@@ -28,6 +28,8 @@ class EndChecks {
   /// The time of day of a question whose answer the reader has reached since the last call: at that
   /// time the partition held nothing at or after `position`, up to which the reader has read.
   std::optional<int64_t> poll(size_t number, int64_t position);
+  /// Takes back the question that is under way or whose answer the reader has not reached.
+  void restart(size_t number);
 
  private:
   using Answer = Result<Admin::Watermarks>;

@@ -93,7 +93,9 @@ class SubTopologyMaker {
         std::count_if(topology_.nodes().begin(), topology_.nodes().end(), [&](const Node& node) {
           return std::find(node.stores.begin(), node.stores.end(), store) != node.stores.end();
         });
-    sink.rows_in_store = parents.size() == 1 && uses == 1;
+    const StoreSpec* const spec = topology_.find_store(store);
+    const bool has_all_rows = spec != nullptr && !spec->derived_rows;  // as the changelog has them
+    sink.rows_in_store = parents.size() == 1 && uses == 1 && has_all_rows;
     if (sink.rows_in_store) {
       sub_.stores[store_index(store)].sinks.push_back(static_cast<uint32_t>(sub_.nodes.size() - 1));
     } else {

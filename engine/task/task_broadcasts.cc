@@ -124,6 +124,17 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
   void renew(int32_t p) {
     if (const int64_t ms = next_before_ms(p); ms >= 0) before_ms[static_cast<size_t>(p)] = ms;
   }
+  /// Of a cursor that moved to the end of the copy.
+  void renew_at_end(int32_t p) {
+    before_ms[static_cast<size_t>(p)] = std::max(topic.copy.begun_ms(), next_before_ms(p));
+  }
+  /// Whether the row in the store should get another time, even if the cursor stays.
+  bool has_old_time(int32_t p) const {
+    const int64_t next_ms = next_before_ms(p);
+    const int64_t older_by_ms = next_ms - before_ms[static_cast<size_t>(p)];
+    return next_ms >= 0 && (older_by_ms > topic.tombstone_retention_ms / kRefreshesPerRetention ||
+                            older_by_ms < -kClockSkewMaxMs);
+  }
 
   uint32_t node;
   const BroadcastTopic& topic;
@@ -233,7 +244,11 @@ void TaskBroadcasts::keep(const Next& next) {
   const int32_t first = next.is_reset ? 0 : next.partition;
   const int32_t last = next.is_reset ? cursor.topic.copy.partitions() - 1 : next.partition;
   for (int32_t p = first; p <= last; ++p) {
-    cursor.renew(p);
+    if (next.is_reset) {
+      cursor.renew_at_end(p);
+    } else {
+      cursor.renew(p);
+    }
     write(cursor, p, next.timestamp_ms);
   }
   if (!next.is_reset) return;
@@ -278,12 +293,7 @@ void TaskBroadcasts::pass_nothing(Cursor& cursor, int32_t partition) {
 void TaskBroadcasts::freeze() {
   for (const auto& cursor : cursors_) {
     for (int32_t p = 0; p < cursor->topic.copy.partitions(); ++p) {
-      const int64_t next_ms = cursor->next_before_ms(p);
-      const int64_t moves_ms = std::abs(next_ms - cursor->before_ms[static_cast<size_t>(p)]);
-      if (cursor->needs_reset || next_ms < 0 ||
-          moves_ms <= cursor->topic.tombstone_retention_ms / kRefreshesPerRetention) {
-        continue;
-      }
+      if (cursor->needs_reset || !cursor->has_old_time(p)) continue;
       cursor->renew(p);
       pass_nothing(*cursor, p);
       write(*cursor, p, std::max<int64_t>(scope_.stream_time_ms, 0));

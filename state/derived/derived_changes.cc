@@ -19,7 +19,8 @@ void DerivedChanges::derive(Bytes key, Bytes value, Rows& rows) const {
   rows.clear();
   if (value.is_null()) return;
   rows_->derive(key, value, [&](Bytes derived, Bytes its_value) {
-    rows.emplace_back(derived.to_string(), its_value.to_string());
+    // Anybody may have written the row: it must make none that a check would have refused.
+    if (rows_->is_derived(derived)) rows.emplace_back(derived.to_string(), its_value.to_string());
   });
   std::sort(rows.begin(), rows.end());
   const auto is_same_key = [](const auto& a, const auto& b) { return a.first == b.first; };

@@ -260,28 +260,19 @@ Status RocksDbBackend::complete_run() {
   return {};
 }
 
-// Afterwards, for the rows that it visits and those that it adds are of one table.
+// The rows that it visits stay where they are while the table grows, and it adds none of their
+// keys.
 Status RocksDbBackend::add_derived_rows_to_run(size_t store) {
-  struct Derived {
-    std::string key;
-    std::optional<std::string> value;
-    int64_t timestamp_ms = 0;
-  };
-  std::vector<Derived> changes;
+  DerivedChanges& derived = derived_[store];
   const SortedRows sorted = run_.rows_of(numbers_[store])->sorted();
-  MILLRACE_RETURN_IF_ERROR(visit_new_rows(
+  return visit_new_rows(
       store, sorted.rows(), run_replaces_rows(), [&](const StoredRow& row, Bytes before) {
-        derived_[store].compare(row.key(), before, row.value(), [&](Bytes key, Bytes value) {
-          Derived& change = changes.emplace_back(Derived{key.to_string(), {}, row.timestamp_ms});
-          if (!value.is_null()) change.value = value.to_string();
+        if (derived.is_derived(row.key())) return;  // of a run whose writing failed
+        derived.compare(row.key(), before, row.value(), [&](Bytes key, Bytes value) {
+          const ChangelogRecord record{key, value, row.timestamp_ms};
+          run_.add(numbers_[store], {&record, 1});
         });
-      }));
-  for (const Derived& change : changes) {
-    const ChangelogRecord record{change.key, change.value ? Bytes(*change.value) : Bytes(),
-                                 change.timestamp_ms};
-    run_.add(numbers_[store], {&record, 1});
-  }
-  return {};
+      });
 }
 
 Status RocksDbBackend::add_index_entries_to_run(size_t store) {

@@ -32,7 +32,8 @@ using StoreNumber = uint16_t;
 constexpr size_t kStorePrefixBytes = sizeof(StoreNumber);
 constexpr size_t kRowHeaderBytes = sizeof(int64_t);
 constexpr StoreNumber kMetaStore = 0;
-constexpr uint32_t kStateFormat = 2;
+/// 3: derived rows follow from the others in every database, not only from the changelog.
+constexpr uint32_t kStateFormat = 3;
 
 constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kIncarnationKey = "incarnation";

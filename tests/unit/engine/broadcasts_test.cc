@@ -300,6 +300,26 @@ TEST_F(DeletedRule, IsNotMissedByATaskThatWasBehindForADay) {
   EXPECT_EQ(cluster_.values("out")["k"].back(), "r2:none");
 }
 
+TEST_F(DeletedRule, IsNotMissedByATaskWhoseClockWasAhead) {
+  cluster_.kill("a");
+  cluster_.clock.step(3 * kHourMs);
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.settle());
+  cluster_.pipe("rules", "r1", "y", 20);
+  ASSERT_TRUE(cluster_.settle());
+  cluster_.clock.step(-3 * kHourMs);
+  cluster_.clock.advance(60'000);
+  cluster_.pipe("left", "k", "r1", 30);
+  ASSERT_TRUE(cluster_.settle());
+  cluster_.kill("a");
+  delete_rule(30);
+  cluster_.clock.advance(25 * kHourMs);
+  compact();
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.settle());
+  EXPECT_THAT(cluster_.values("out")["reset"], ElementsAre("reset r1=y"));
+}
+
 TEST_F(DeletedRule, LeadsToNoResetOfATaskThatIsAlwaysAnHourBehind) {
   delete_rule(20);
   ASSERT_TRUE(cluster_.settle());

@@ -70,7 +70,8 @@ struct Script {
   };
   ScriptedProcessor::Init init = {};
   std::vector<std::string> sources = {"left"};
-  bool with_store = false;  ///< "rows", strings
+  bool with_store = false;                       ///< "rows", strings
+  std::optional<DerivedRows> derived_rows = {};  ///< of the store
   TypeInfo value = type_info<std::string>();
   bool coalesce = false;  ///< at the sink
   std::string forwards_rows_of = {};
@@ -108,6 +109,7 @@ inline Result<Topology> scripted(const Script& script) {
   if (script.with_store) {
     stores.push_back(
         {.name = "rows", .key = type_info<std::string>(), .value = type_info<std::string>()});
+    stores.back().derived_rows = script.derived_rows;
     processor.stores = {"rows"};
     processor.reads_at_key = {"rows"};
   }

@@ -86,6 +86,33 @@ TEST(TableSink, RowsOfAStoreAreWhatAnOutboxWouldHold) {
   EXPECT_EQ(in_store.table_bytes("out"), in_outbox.table_bytes("out"));
 }
 
+/// The changelog has no derived rows, so the sink cannot follow it.
+TEST(TableSink, GetsDerivedRowsOfTheStoreToo) {
+  Script script{.process =
+                    [](ProcessorContext& context, const Record& record) {
+                      write_row(context, record);
+                      Record derived = record;
+                      const std::string key = "of " + record.key.to_string();
+                      derived.key = Bytes(key);
+                      write_row(context, derived);
+                    },
+                .with_store = true,
+                .coalesce = true};
+  script.forwards_rows_of = "rows";
+  script.derived_rows =
+      DerivedRows{.is_derived = [](Bytes key) { return key.view().starts_with("of "); },
+                  .derive =
+                      [](Bytes key, Bytes value, const DerivedRows::Add& add) {
+                        const std::string derived = "of " + key.to_string();
+                        add(Bytes(derived), value);
+                      }};
+  TopologyDriver driver(scripted(script), skipping());
+  driver.pipe_bytes("left", "k", Bytes("v"), 1);
+  driver.run();
+  EXPECT_EQ(driver.table_bytes("out")["k"], "v");
+  EXPECT_EQ(driver.table_bytes("out")["of k"], "v");
+}
+
 TEST(TableSink, ARowThatTheTopicWouldRefuseIsNotInTheStoreEither) {
   for (const bool rows_in_store : {true, false}) {
     TopologyDriver driver(table(rows_in_store), skipping());

@@ -153,6 +153,19 @@ TEST_P(DerivedRowsTest, OfAnEarlierVersionInAChangelogAreLeftOut) {
   EXPECT_EQ(state->positions().changelog_end.at("rows"), 3);
 }
 
+TEST_P(DerivedRowsTest, ThatAreNoneOfTheirStoreAreLeftOut) {
+  StoreSpec rows = spec("rows");
+  rows.derived_rows = DerivedRows{
+      .is_derived = &is_word,
+      .derive = [](Bytes, Bytes value, const DerivedRows::Add& add) { add(value, Bytes("")); }};
+  const auto state = open_or_die(options(directory_), {rows});
+  restore(*state, {{"k1", "k2"}, {"k3", "w"}}, 0, 2);
+  ASSERT_TRUE(state->finish_restore().ok());
+  EXPECT_THAT(
+      committed(*state, "rows"),
+      ElementsAre(Pair("k1", Pair("k2", 7)), Pair("k3", Pair("w", 7)), Pair("w", Pair("", 7))));
+}
+
 TEST_P(DerivedRowsTest, AreCompleteAfterACrashBetweenTwoRunsOfARestore) {
   if (!GetParam()) GTEST_SKIP() << "memory has no crash";
   Writer writer(3);

@@ -32,11 +32,13 @@ class ToldFetcher final : public Fetcher {
   std::deque<Result<FetchOutcome>>& answers_;
 };
 
+/// Topics whose tombstones go after a day.
 class BroadcastReaderTest : public ::testing::Test {
  protected:
   void SetUp() override {
     broker_.create_topic("left", 1);
-    broker_.create_topic("rules", 1, {{"cleanup.policy", "compact"}});
+    broker_.create_topic("rules", 1,
+                         {{"cleanup.policy", "compact"}, {"delete.retention.ms", retention_ms_}});
     const Result<ResolvedTopology> resolved =
         resolve(topology_, "app", [](const std::string&) { return std::optional<int32_t>(1); });
     ASSERT_TRUE(resolved.ok());
@@ -62,6 +64,10 @@ class BroadcastReaderTest : public ::testing::Test {
     return FetchOutcome{.records = 0, .end_offset = offset};
   }
 
+  explicit BroadcastReaderTest(std::string retention_ms = "86400000")
+      : retention_ms_(std::move(retention_ms)) {}
+
+  const std::string retention_ms_;
   testing::MemoryBroker broker_;
   testing::ManualClock clock_{1'000};
   std::deque<Result<FetchOutcome>> answers_;
@@ -120,6 +126,35 @@ TEST_F(BroadcastReaderTest, DoesNotTakeSilenceOfABrokerThatIsAwayForTheEnd) {
   EXPECT_EQ(time_at_end(), 61'007);
 }
 
+TEST_F(BroadcastReaderTest, LoadsATopicHoweverLongThatTakes) {
+  constexpr int64_t kLongMs = 20 * 3'600'000;
+  append_rows(6);
+  for (int i = 0; i < 3; ++i) {
+    answers_.push_back(FetchOutcome{.records = 2, .end_offset = {}});
+    ASSERT_TRUE(poll().ok());
+    clock_.advance(kLongMs);
+  }
+  answers_.push_back(end_at(6));
+  ASSERT_TRUE(poll().ok());
+  EXPECT_TRUE(reader_.is_loaded());
+  answers_.push_back(end_at(7));
+  EXPECT_TRUE(poll().ok()) << "all was here a moment ago";
+}
+
+TEST_F(BroadcastReaderTest, AnAnswerFromBeforeATopicWasReadAgainSaysNothingOfTheCopy) {
+  append_rows(2);
+  answers_.push_back(end_at(1));
+  ASSERT_TRUE(poll().ok()) << "asked, and one row is missing";
+  clock_.advance(25 * 3'600'000);
+  answers_.push_back(end_at(2));
+  ASSERT_FALSE(poll().ok());
+  answers_.push_back(end_at(2));
+  ASSERT_TRUE(poll().ok());
+  EXPECT_EQ(copy().complete_ms(0), clock_.now_ms());
+  answers_.push_back(end_at(3));
+  EXPECT_TRUE(poll().ok());
+}
+
 TEST_F(BroadcastReaderTest, ReadsATopicAgainThatItDidNotReadForLongerThanTombstonesLast) {
   constexpr int64_t kLongerMs = 25 * 3'600'000;
   answers_.push_back(end_at(0));
@@ -139,6 +174,22 @@ TEST_F(BroadcastReaderTest, ReadsATopicAgainThatItDidNotReadForLongerThanTombsto
   ASSERT_TRUE(poll().ok());
   EXPECT_TRUE(reader_.is_loaded());
   EXPECT_EQ(copy().loaded_end(0), 7);
+}
+
+class ShortRetention : public BroadcastReaderTest {
+ protected:
+  ShortRetention() : BroadcastReaderTest("100") {}
+};
+
+TEST_F(ShortRetention, LeadsToNoReadingAgainAfterEachPause) {
+  answers_.push_back(end_at(0));
+  ASSERT_TRUE(poll().ok());
+  for (int i = 1; i < 5; ++i) {
+    append_rows(1);
+    clock_.advance(60'000);
+    answers_.push_back(end_at(i));
+    ASSERT_TRUE(poll().ok());
+  }
 }
 
 }  // namespace millrace::engine::broadcast_reader_test
