@@ -64,7 +64,14 @@ int64_t BroadcastCopy::next_offset(int32_t partition, int64_t offset) const {
 }
 
 int64_t BroadcastCopy::timestamp_ms(int32_t partition, int64_t offset) const {
-  return change(partition, offset, 0).row.timestamp_ms;
+  return change(partition, offset, {}).row.timestamp_ms;
+}
+
+int64_t BroadcastCopy::gap_end_before(int32_t partition, int64_t offset) const {
+  const auto found = find(partition, offset);
+  const Log& read = log(partition);
+  const bool is_change = found != read.changes.end() && found->offset == offset;
+  return is_change ? found->gap_end : read.gap_end;
 }
 
 int64_t BroadcastCopy::before_changes_ms(int32_t partition, int64_t offset) const {
@@ -74,7 +81,7 @@ int64_t BroadcastCopy::before_changes_ms(int32_t partition, int64_t offset) cons
 }
 
 BroadcastCopy::Change BroadcastCopy::change(int32_t partition, int64_t offset,
-                                            int64_t met_elsewhere) const {
+                                            const Elsewhere& elsewhere) const {
   const auto found = find(partition, offset);
   MILLRACE_ASSERT(found != log(partition).changes.end() && found->offset == offset,
                   "a change that the table does not have");
@@ -90,17 +97,26 @@ BroadcastCopy::Change BroadcastCopy::change(int32_t partition, int64_t offset,
       before = &version;
     }
   }
-  change.is_old_known =
-      met_elsewhere <= 0 || is_old_known(partition, offset, before, met_elsewhere);
+  change.is_old_known = is_old_known(partition, offset, before, elsewhere);
   if (before != nullptr && change.is_old_known) change.row_before = before->row();
   return change;
 }
 
-// A compaction that removes a version has removed the earlier ones. So the version before is the
-// one that the other copy met, unless a compaction took place after this copy had read that one and
-// before it came to where the other copy had been. It shows as a gap between the two.
 bool BroadcastCopy::is_old_known(int32_t partition, int64_t offset, const Version* before,
-                                 int64_t met_elsewhere) const {
+                                 const Elsewhere& elsewhere) const {
+  const bool is_met_here = before != nullptr && before->offset >= elsewhere.up_to;
+  if (elsewhere.up_to <= 0 || is_met_here) return true;
+  // A version that a compaction removed before another copy read it was never met.
+  const bool is_met_last = before != nullptr && before->offset == elsewhere.up_to - 1;
+  if (before != nullptr && !is_met_last && before->offset < elsewhere.gap_end) return false;
+  return !elsewhere.may_be_ahead || is_latest_before(partition, offset, before, elsewhere.up_to);
+}
+
+// A compaction that removes a version has removed the earlier ones. So the version before is the
+// latest that the other copy can have met, unless a compaction took place after this copy had read
+// that one and before it came to where the other copy had been. It shows as a gap between the two.
+bool BroadcastCopy::is_latest_before(int32_t partition, int64_t offset, const Version* before,
+                                     int64_t met_elsewhere) const {
   const Log& read = log(partition);
   // A version that replaced one which was missed while the copy was loading was there by then.
   const bool was_loading = offset < read.loaded_end;

@@ -49,11 +49,22 @@ class BroadcastCopy {
   /// Offset of the first change at or after `offset`; −1: there is none.
   int64_t next_offset(int32_t partition, int64_t offset) const;
   int64_t timestamp_ms(int32_t partition, int64_t offset) const;
-  /// The change for somebody who met the partition up to `met_elsewhere` in another copy; 0: all
-  /// of it in this one. The other copy may have had a later version of the row before, which Kafka
-  /// compacted away before this one had read as far; then the old row is not known.
+  /// The part of a partition that somebody met in other copies before.
+  struct Elsewhere {
+    int64_t up_to = 0;  ///< all changes before this offset that were there; 0: none
+    /// Versions before this offset may have been compacted away before the other copies read them.
+    int64_t gap_end = 0;
+    /// Whether the other copies may have read further than this one has.
+    bool may_be_ahead = false;
+  };
+  /// The change for somebody who met `elsewhere`. The other copies may have had a later version of
+  /// the row before, which Kafka compacted away before this one had read as far, or may never have
+  /// had the version before that this one has; then the old row is not known.
   /// REQUIRES: there is a change at exactly this offset.
-  Change change(int32_t partition, int64_t offset, int64_t met_elsewhere) const;
+  Change change(int32_t partition, int64_t offset, const Elsewhere& elsewhere) const;
+  /// The offset after the last gap before the change at exactly this offset, or before the end of
+  /// the copy where there is no such change; 0: none.
+  int64_t gap_end_before(int32_t partition, int64_t offset) const;
 
   Row get(Bytes key, std::span<const int64_t> cursor) const;
   void for_each(std::span<const int64_t> cursor,
@@ -116,7 +127,9 @@ class BroadcastCopy {
   const Log& log(int32_t partition) const { return logs_[static_cast<size_t>(partition)]; }
   std::deque<Entry>::const_iterator find(int32_t partition, int64_t offset) const;
   bool is_old_known(int32_t partition, int64_t offset, const Version* before,
-                    int64_t met_elsewhere) const;
+                    const Elsewhere& elsewhere) const;
+  bool is_latest_before(int32_t partition, int64_t offset, const Version* before,
+                        int64_t met_elsewhere) const;
   static const Version* visible(const Versions& versions, std::span<const int64_t> cursor);
   void supersede(int32_t partition, const Entry& seen);
 

@@ -128,7 +128,7 @@ bool BroadcastReader::is_outdated(const Partition& from) const {
   if (from.loaded_ms < 0) return false;
   const int64_t complete_ms =
       std::max(from.loaded_ms, from.topic->copy.complete_ms(from.partition.partition));
-  const int64_t after_ms = std::max(kOutdatedAfterMinMs, from.topic->tombstone_retention_ms);
+  const int64_t after_ms = std::max(kOutdatedAfterMinMs, from.topic->outdated_after_ms());
   return std::abs(clock_.now_ms() - complete_ms) > after_ms;
 }
 

@@ -30,6 +30,9 @@ struct BroadcastTopic {
   /// How long Kafka keeps the tombstone of a deleted key.
   int64_t tombstone_retention_ms = 0;
   BroadcastCopy copy;
+
+  /// After so long deletions may be missing. Clocks may be wrong by an hour a day.
+  int64_t outdated_after_ms() const { return tombstone_retention_ms - tombstone_retention_ms / 24; }
 };
 
 /// Reads the broadcast topics of an instance, each once: its content, then its changes as they

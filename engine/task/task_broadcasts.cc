@@ -20,6 +20,7 @@ namespace {
 /// that the time of a cursor at the table's end is about that of the task's last commit, and not
 /// that of the table's last change.
 constexpr int64_t kRefreshesPerRetention = 4;
+constexpr size_t kCursorBytes = 3 * sizeof(int64_t);
 
 std::string row_key(const std::string& topic, int32_t partition) {
   std::string key = topic;
@@ -49,6 +50,12 @@ int64_t time_of(const Row& row) {
   return Serde<int64_t>::view(Bytes(row.value.data() + sizeof(int64_t), sizeof(int64_t)));
 }
 
+/// Rows of earlier versions do not have it: then all that was met is in doubt.
+int64_t gap_end_of(const Row& row) {
+  if (row.value.size() < kCursorBytes) return offset_of(row);
+  return Serde<int64_t>::view(Bytes(row.value.data() + 2 * sizeof(int64_t), sizeof(int64_t)));
+}
+
 }  // namespace
 
 CursorPlace place_of_cursors(const SubTopology& sub_topology, TaskState& state,
@@ -75,9 +82,11 @@ CursorPlace place_of_cursors(const SubTopology& sub_topology, TaskState& state,
   return place;
 }
 
-/// Rows of the node's store: topic, 0, partition (4 bytes) → offset, time of day in ms (8 bytes
-/// each, all big-endian). All changes that the cursor has yet to pass were written after this time.
-/// It is not the time of the row: the cursor of a task that is behind stands before older changes.
+/// Rows of the node's store: topic, 0, partition (4 bytes) → offset, time of day in ms, another
+/// offset (8 bytes each, all big-endian). All changes that the cursor has yet to pass were written
+/// after this time. It is not the time of the row: the cursor of a task that is behind stands
+/// before older changes. Versions before the other offset may have been compacted away before the
+/// task came to them.
 struct TaskBroadcasts::Cursor final : public BroadcastRows {
   Cursor(const TaskScope& scope, uint32_t index, const BroadcastTopic& broadcast,
          const ResolvedStore& resolved)
@@ -94,12 +103,14 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
       at.push_back(row ? offset_of(row) : 0);
       // A task without a row has met nothing: it misses the deletion of no row that the copy lacks.
       before_ms.push_back(row ? time_of(row) : topic.copy.begun_ms());
+      gap_end.push_back(row ? gap_end_of(row) : 0);
       first_end.push_back(topic.copy.end(p));
       needs_reset = needs_reset || cannot_go_on(p) || (row && is_too_old(p, now_ms));
     }
     gone = keys_from(store, topic.use->name, topic.copy.partitions());
     needs_reset = needs_reset || !gone.empty();
     committed = frozen = found = at;
+    found_gap_end = gap_end;
   }
 
   /// Whether changes after the cursor are missing: versions that this instance has forgotten; or
@@ -115,7 +126,7 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
     if (at[i] >= topic.copy.end(p)) return false;
     // A clock that was ahead hides how old the cursor is.
     const int64_t age_ms = now_ms - before_ms[i];
-    return age_ms > topic.tombstone_retention_ms || age_ms < -kClockSkewMaxMs;
+    return age_ms > topic.outdated_after_ms() || age_ms < -kClockSkewMaxMs;
   }
   /// The time that the cursor could have where it stands now; −1: none but that which it has.
   int64_t next_before_ms(int32_t p) const {
@@ -136,12 +147,32 @@ struct TaskBroadcasts::Cursor final : public BroadcastRows {
                             older_by_ms < -kClockSkewMaxMs);
   }
 
+  /// Moves over the change at exactly `change`; there is none: over the rest of the copy.
+  void move(int32_t p, int64_t change, int64_t to) {
+    const auto i = static_cast<size_t>(p);
+    const int64_t gap = topic.copy.gap_end_before(p, change);
+    if (gap > at[i]) gap_end[i] = std::max(gap_end[i], gap);
+    at[i] = to;
+  }
+  /// It meets the rows that the copy has now, whatever it met before.
+  void reset(int32_t p) {
+    const auto i = static_cast<size_t>(p);
+    at[i] = gap_end[i] = found[i] = found_gap_end[i] = 0;
+    move(p, topic.copy.end(p), topic.copy.end(p));
+  }
+  BroadcastCopy::Elsewhere elsewhere(int32_t p, bool is_first) const {
+    const auto i = static_cast<size_t>(p);
+    return {.up_to = found[i], .gap_end = found_gap_end[i], .may_be_ahead = is_first};
+  }
+
   uint32_t node;
   const BroadcastTopic& topic;
   KeyValueStore& store;
   bool needs_reset = false;
   std::vector<int64_t> found;  ///< when the task started; 0: it has met nothing before
+  std::vector<int64_t> found_gap_end;
   std::vector<int64_t> at;
+  std::vector<int64_t> gap_end;  ///< the other offset of the rows
   /// The end of this instance's copy when the task started. The task meets it before any record:
   /// the version of a row at the cursor may have been compacted away before this instance read on.
   std::vector<int64_t> first_end;
@@ -182,14 +213,17 @@ Status TaskBroadcasts::check_row(Bytes key, Bytes value) {
     return Error{ErrorCode::kInvalidRecord, "the key of a cursor is no topic and partition"};
   }
   if (value.is_null()) return {};
-  if (value.size() != 2 * sizeof(int64_t)) {
-    return Error{ErrorCode::kInvalidRecord, "a cursor is no offset and time"};
+  const bool is_of_an_earlier_version = value.size() == 2 * sizeof(int64_t);
+  if (value.size() != kCursorBytes && !is_of_an_earlier_version) {
+    return Error{ErrorCode::kInvalidRecord, "a cursor is no offset, time and offset"};
   }
   const auto number = [&](size_t i) {
     return Serde<int64_t>::view(Bytes(value.data() + i * sizeof(int64_t), sizeof(int64_t)));
   };
-  if (number(0) >= 0 && number(1) >= 0) return {};
-  return Error{ErrorCode::kInvalidRecord, "the offset or time of a cursor is negative"};
+  for (size_t i = 0; i < value.size() / sizeof(int64_t); ++i) {
+    if (number(i) < 0) return Error{ErrorCode::kInvalidRecord, "a number of a cursor is negative"};
+  }
+  return {};
 }
 
 const BroadcastRows& TaskBroadcasts::rows(const Node* node, std::string_view table) const {
@@ -230,13 +264,11 @@ std::optional<TaskBroadcasts::Next> TaskBroadcasts::next() const {
 void TaskBroadcasts::pass(const Next& next) {
   Cursor& cursor = *cursors_[next.cursor];
   if (!next.is_reset) {
-    cursor.at[static_cast<size_t>(next.partition)] = next.offset + 1;
+    cursor.move(next.partition, next.offset, next.offset + 1);
     return;
   }
   cursor.needs_reset = false;
-  for (int32_t p = 0; p < cursor.topic.copy.partitions(); ++p) {
-    cursor.at[static_cast<size_t>(p)] = cursor.topic.copy.end(p);
-  }
+  for (int32_t p = 0; p < cursor.topic.copy.partitions(); ++p) cursor.reset(p);
 }
 
 void TaskBroadcasts::keep(const Next& next) {
@@ -259,6 +291,7 @@ void TaskBroadcasts::write(Cursor& cursor, int32_t partition, int64_t timestamp_
   std::string value;
   Serde<int64_t>::encode(cursor.at[static_cast<size_t>(partition)], value);
   Serde<int64_t>::encode(cursor.before_ms[static_cast<size_t>(partition)], value);
+  Serde<int64_t>::encode(cursor.gap_end[static_cast<size_t>(partition)], value);
   cursor.store.put(Bytes(row_key(cursor.topic.use->name, partition)), Bytes(value), timestamp_ms);
 }
 
@@ -269,11 +302,8 @@ void TaskBroadcasts::call(const Next& next, TaskProcessors& processors) const {
     processors.broadcast_reset(cursor.node, table);
     return;
   }
-  // The task meets all later changes in this copy.
-  const int64_t met_elsewhere =
-      next.is_first ? cursor.found[static_cast<size_t>(next.partition)] : 0;
-  const BroadcastCopy::Change change =
-      cursor.topic.copy.change(next.partition, next.offset, met_elsewhere);
+  const BroadcastCopy::Change change = cursor.topic.copy.change(
+      next.partition, next.offset, cursor.elsewhere(next.partition, next.is_first));
   processors.broadcast_changed(cursor.node, {.table = table,
                                              .key = change.key,
                                              .value = change.row.value,
@@ -285,9 +315,10 @@ void TaskBroadcasts::call(const Next& next, TaskProcessors& processors) const {
 // Passes offsets without a change, such as marks of transactions, so that they do not make the
 // cursor look behind.
 void TaskBroadcasts::pass_nothing(Cursor& cursor, int32_t partition) {
-  int64_t& at = cursor.at[static_cast<size_t>(partition)];
-  const BroadcastCopy& copy = cursor.topic.copy;
-  if (copy.next_offset(partition, at) < 0) at = std::max(at, copy.end(partition));
+  const int64_t at = cursor.at[static_cast<size_t>(partition)];
+  const int64_t end = cursor.topic.copy.end(partition);
+  if (end > at && cursor.topic.copy.next_offset(partition, at) < 0)
+    cursor.move(partition, end, end);
 }
 
 void TaskBroadcasts::freeze() {

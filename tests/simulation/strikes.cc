@@ -156,7 +156,7 @@ bool World::hit(Instance& instance, Kind kind, Draws& draws) {
       let_a_day_pass();
       return true;
     case Kind::kClockStep:
-      clock_.step(draws.between(-kHourMs, kHourMs));
+      step_clock(draws.between(-kHourMs / 2, kHourMs / 2));
       latest_ms_ = std::max(latest_ms_, clock_.now_ms());
       return true;
     case Kind::kPause:
@@ -252,6 +252,11 @@ void World::cut_inputs() {
 }
 
 /// Tombstones that were compacted before it are gone after it.
+void World::step_clock(int64_t wrong_by_ms) {
+  clock_.step(wrong_by_ms - wrong_by_ms_);
+  wrong_by_ms_ = wrong_by_ms;
+}
+
 void World::let_a_day_pass() {
   compact();
   for (int hour = 0; hour < kHoursOfADay; ++hour) {

@@ -232,8 +232,22 @@ void World::forget_reads(const std::string& topic) {
   std::erase_if(read_, [&](const auto& entry) { return entry.first.topic == topic; });
 }
 
+/// Whether the group has committed something of each topic that it reads.
+bool World::has_committed_everywhere() {
+  return std::ranges::all_of(topology_->nodes(), [this](const Node& node) {
+    if (node.kind != NodeKind::kSource && node.kind != NodeKind::kExchange) return true;
+    const std::string topic = node.kind == NodeKind::kSource
+                                  ? node.topic.name
+                                  : exchange_topic_name("app", node.topic.name);
+    for (int32_t p = 0; p < broker_.partitions(topic); ++p) {
+      if (broker_.committed_offset({topic, p}) >= 0) return true;
+    }
+    return false;
+  });
+}
+
 bool World::delete_changelog(Draws& draws) {
-  if (operator_.knows(Event::kInputReplaced)) return false;
+  if (operator_.knows(Event::kInputReplaced) || !has_committed_everywhere()) return false;
   const auto settings = job_->settings();
   std::vector<std::string> changelogs;
   for (const StoreSpec& store : topology_->stores()) {

@@ -118,6 +118,8 @@ class World {
   void compact();
   bool is_read(const std::string& topic) const;
   void cut_inputs();
+  /// From now on the time of day is wrong by so much.
+  void step_clock(int64_t wrong_by_ms);
   void let_a_day_pass();
   bool report_as_stranger(Draws& draws);
   /// Somebody else's inputs in a transaction that stays open for a while.
@@ -154,6 +156,7 @@ class World {
   void release_inputs();
   void set_lost_offsets();
   void forget_reads(const std::string& topic);
+  bool has_committed_everywhere();
   bool delete_changelog(Draws& draws);
   bool bring_back_changelogs();
   void notice_new_changelogs();
@@ -177,6 +180,7 @@ class World {
   testing::MemoryBroker broker_;
   testing::ManualClock clock_{1'700'000'000'000};
   int64_t latest_ms_ = 0;             ///< the latest time of day that there was
+  int64_t wrong_by_ms_ = 0;           ///< the time of day, by clock steps
   const std::unique_ptr<Job> maker_;  ///< of inputs, for a job that is no one history
   std::unique_ptr<Job> job_;          ///< knows what was seen since the last reset
   std::optional<Topology> topology_;
