@@ -98,11 +98,11 @@ run_label() {
     failed+=("$label ($preset)")
 }
 
-# Broker tests have one broker and measure time; the others have the machine.
+# Tests with a broker wait for half of their time. Unit tests have the machine.
 jobs_of() {
   case $1 in
-    broker | install | faults | simulation) echo 1 ;;
-    cdc) echo 2 ;;  # they mostly wait
+    install | faults | simulation) echo 1 ;;
+    broker | cdc) echo 2 ;;
     *) nproc ;;
   esac
 }
