@@ -15,13 +15,16 @@ class CommitPacer {
   explicit CommitPacer(const EngineOptions& options)
       : options_(options), interval_ms_(options.commit_interval_ms) {}
 
-  int64_t interval_ms() const { return interval_ms_; }
-  bool is_due(int64_t now_ns, size_t dirty_bytes) const {
-    return dirty_bytes >= options_.commit_bytes_max || now_ns >= due_ns();
+  /// `is_lagging`: inputs are not read to their end, or not all that was read is processed.
+  bool is_due(int64_t now_ns, size_t dirty_bytes, bool is_lagging) const {
+    return dirty_bytes >= options_.commit_bytes_max || now_ns >= due_ns(is_lagging);
   }
-  int64_t due_ns() const { return last_ns_ + interval_ms_ * 1'000'000; }
+  /// Whoever reaches the end of its inputs does not wait for the rest of a long interval.
+  int64_t due_ns(bool is_lagging) const {
+    return last_ns_ + (is_lagging ? interval_ms_ : options_.commit_interval_ms) * 1'000'000;
+  }
 
-  /// A commit is done; `is_lagging`: inputs are not read to their end.
+  /// A commit is done.
   void committed(int64_t now_ns, bool is_lagging) {
     last_ns_ = now_ns;
     interval_ms_ = is_lagging ? std::min(interval_ms_ * 2, options_.commit_interval_max_ms)

@@ -118,7 +118,7 @@ Status DataPlane::commit_if_due() {
     pacer_.idle(now_ns);
     return {};
   }
-  if (!pacer_.is_due(now_ns, dirty_bytes())) return {};
+  if (!pacer_.is_due(now_ns, dirty_bytes(), !is_at_end())) return {};
   return begin_commit();
 }
 
@@ -215,7 +215,7 @@ bool DataPlane::is_at_end() const {
 
 int64_t DataPlane::until_commit_ms(int64_t wait_ms) const {
   if (!has_uncommitted() || committer_.is_under_way()) return wait_ms;
-  const int64_t left_ns = pacer_.due_ns() - instance_.clock.steady_ns();
+  const int64_t left_ns = pacer_.due_ns(!is_at_end()) - instance_.clock.steady_ns();
   return std::min(wait_ms, left_ns / kNsPerMs + 1);
 }
 
