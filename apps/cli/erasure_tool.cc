@@ -17,7 +17,7 @@
 #include "apps/tools/topic_writer.h"
 #include "crm/account_topology.h"
 #include "crm/entitlement/deriver.h"
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 
 namespace millrace::apps {
 namespace {

@@ -10,7 +10,7 @@
 #include "millrace/core/bytes.h"
 #include "millrace/core/result.h"
 
-#include "crm/output_topic.h"
+#include "crm/model/output_topic.h"
 #include "engine/clients/clients.h"
 
 namespace millrace::apps {

@@ -16,8 +16,8 @@
 #include "apps/mapping/proposal.h"
 #include "apps/tools/progress.h"
 #include "crm/account_topology.h"
-#include "crm/decode/names.h"
-#include "crm/ids.h"
+#include "crm/mapping/names.h"
+#include "crm/model/ids.h"
 
 namespace millrace::apps {
 namespace {

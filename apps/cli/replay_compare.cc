@@ -19,7 +19,7 @@
 #include "apps/tools/topic_reader.h"
 #include "crm/account_topology.h"
 #include "crm/entitlement/deriver.h"
-#include "crm/output_topic.h"
+#include "crm/model/output_topic.h"
 
 namespace millrace::apps {
 namespace {

@@ -10,7 +10,7 @@
 #include "apps/cli/dead_letter_view.h"
 #include "apps/tools/flat_json.h"
 #include "apps/tools/topic_reader.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 #include "engine/output/dead_letters.h"
 
 namespace millrace::apps {

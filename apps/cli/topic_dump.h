@@ -9,7 +9,7 @@
 #include "millrace/core/result.h"
 
 #include "apps/tools/personal_mask.h"
-#include "crm/output_topic.h"
+#include "crm/model/output_topic.h"
 #include "engine/clients/clients.h"
 
 namespace millrace::apps {

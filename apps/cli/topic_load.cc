@@ -19,7 +19,8 @@
 #include "apps/tools/flat_json.h"
 #include "apps/tools/topic_writer.h"
 #include "crm/account_topology.h"
-#include "crm/composite_key.h"
+#include "crm/checks/input_checks.h"
+#include "crm/model/composite_key.h"
 
 namespace millrace::apps {
 namespace {

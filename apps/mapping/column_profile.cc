@@ -4,7 +4,7 @@
 #include <array>
 #include <limits>
 
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 #include "crm/values/base64.h"
 #include "crm/values/decimal_text.h"
 #include "crm/values/time_text.h"

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <utility>
 
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::apps {
 

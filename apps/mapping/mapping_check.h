@@ -10,8 +10,8 @@
 #include "millrace/core/result.h"
 
 #include "apps/mapping/topic_sample.h"
-#include "crm/decode/mapping.h"
 #include "crm/decode/mapping_report.h"
+#include "crm/mapping/mapping.h"
 #include "engine/clients/clients.h"
 
 namespace millrace::apps {

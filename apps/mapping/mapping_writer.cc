@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "crm/decode/names.h"
+#include "crm/mapping/names.h"
 
 namespace millrace::apps {
 namespace {

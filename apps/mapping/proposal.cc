@@ -9,7 +9,7 @@
 
 #include "apps/mapping/column_words.h"
 #include "apps/mapping/names.h"
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 
 namespace millrace::apps {
 namespace {

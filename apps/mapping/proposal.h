@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "apps/mapping/topic_profile.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::apps {
 

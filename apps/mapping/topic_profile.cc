@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "crm/decode/field_limits.h"
+#include "crm/mapping/field_limits.h"
 
 namespace millrace::apps {
 namespace {

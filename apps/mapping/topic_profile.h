@@ -13,8 +13,8 @@
 #include "apps/mapping/column_profile.h"
 #include "crm/decode/connect_schema.h"
 #include "crm/decode/json_document.h"
-#include "crm/decode/mapping.h"
 #include "crm/decode/unavailable.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::apps {
 

@@ -27,10 +27,10 @@
 #include "apps/tools/crm_topics.h"
 #include "apps/tools/personal_mask.h"
 #include "crm/account_topology.h"
-#include "crm/decode/mapping.h"
 #include "crm/decode/mapping_report.h"
-#include "crm/ids.h"
 #include "crm/indexes/crm_indexes.h"
+#include "crm/mapping/mapping.h"
+#include "crm/model/ids.h"
 #include "engine/http/request_parameters.h"
 
 namespace millrace::apps {

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "crm/composite_key.h"
 #include "crm/entitlement/deriver.h"
+#include "crm/model/composite_key.h"
 
 namespace millrace::apps {
 namespace {

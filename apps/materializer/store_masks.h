@@ -2,7 +2,7 @@
 
 #include "millrace/engine/row_masks.h"
 
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::apps {
 

@@ -11,8 +11,8 @@
 
 #include "crm/account_topology.h"
 #include "crm/entitlement/deriver.h"
-#include "crm/ids.h"
-#include "crm/territory_assigner.h"
+#include "crm/model/ids.h"
+#include "crm/territory/territory_assigner.h"
 
 namespace millrace::apps::synthetic {
 namespace {

@@ -6,7 +6,7 @@
 #include "millrace/core/assert.h"
 
 #include "apps/synthetic/random.h"
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 
 namespace millrace::apps::synthetic {
 namespace {

@@ -14,7 +14,7 @@
 #include "apps/synthetic/share.h"
 #include "crm/account_topology.h"
 #include "crm/entitlement/deriver.h"
-#include "crm/territory_assigner.h"
+#include "crm/territory/territory_assigner.h"
 
 namespace millrace::apps::synthetic {
 

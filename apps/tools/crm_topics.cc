@@ -4,7 +4,7 @@
 
 #include "crm/account_topology.h"
 #include "crm/entitlement/entitlement_topology.h"
-#include "crm/output_topic.h"
+#include "crm/model/output_topic.h"
 
 namespace millrace::apps {
 namespace {

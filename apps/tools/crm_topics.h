@@ -6,7 +6,7 @@
 
 #include "millrace/core/new_topic.h"
 
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::apps {
 

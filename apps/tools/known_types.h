@@ -7,7 +7,7 @@
 
 #include "millrace/core/topic.h"
 
-#include "crm/output_topic.h"
+#include "crm/model/output_topic.h"
 
 namespace millrace::apps {
 

@@ -13,7 +13,7 @@
 #include "apps/workload/workload_command.h"
 #include "apps/workload/workload_sender.h"
 #include "crm/account_topology.h"
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 
 namespace millrace::apps {
 namespace {

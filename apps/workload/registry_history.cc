@@ -12,7 +12,7 @@
 #include <zlib.h>
 
 #include "account_generated.h"
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 
 namespace millrace::apps {
 namespace {

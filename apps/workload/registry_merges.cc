@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "apps/workload/registry_history.h"
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 #include "merge_fact_generated.h"
 
 namespace millrace::apps {

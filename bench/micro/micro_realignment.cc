@@ -20,7 +20,7 @@
 
 #include "bench_state.h"
 #include "crm/territory/account_territories.h"
-#include "crm/territory_assigner.h"
+#include "crm/territory/territory_assigner.h"
 #include "territory_shapes.h"
 #include "tests/unit/crm/territory/territory_oracle.h"
 #include "tests/unit/temp_directory.h"

@@ -14,8 +14,8 @@
 
 #include "millrace/core/assert.h"
 
-#include "crm/territory/matcher.h"
-#include "crm/territory/rule_set.h"
+#include "crm/territory/rules/matcher.h"
+#include "crm/territory/rules/rule_set.h"
 #include "territory_shapes.h"
 #include "tests/unit/crm/territory/territory_oracle.h"
 

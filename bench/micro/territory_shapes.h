@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "crm/territory/definitions.h"
+#include "crm/territory/rules/definitions.h"
 #include "split_mix.h"
 #include "tests/unit/crm/territory/territory_oracle.h"
 

@@ -7,24 +7,25 @@
 #include <utility>
 #include <vector>
 
-#include "crm/account_aggregator.h"
-#include "crm/account_row.h"
-#include "crm/change_decoder.h"
+#include "crm/accounts/account_aggregator.h"
+#include "crm/accounts/member_router.h"
+#include "crm/accounts/row_materializer.h"
+#include "crm/checks/input_checks.h"
 #include "crm/checks/record_checks.h"
 #include "crm/checks/row_checks.h"
 #include "crm/children/child_topology.h"
+#include "crm/decode/change_decoder.h"
 #include "crm/entitlement/entitlement_topology.h"
 #include "crm/erasure/erasure_topology.h"
-#include "crm/ids.h"
 #include "crm/indexes/crm_indexes.h"
-#include "crm/member_router.h"
-#include "crm/merge_forest.h"
-#include "crm/merge_resolver.h"
-#include "crm/row_materializer.h"
+#include "crm/merges/merge_forest.h"
+#include "crm/merges/merge_resolver.h"
+#include "crm/model/account_row.h"
+#include "crm/model/ids.h"
+#include "crm/model/topology_nodes.h"
 #include "crm/signals/signal_topology.h"
 #include "crm/tables/table_topology.h"
-#include "crm/territory_assigner.h"
-#include "crm/topology_nodes.h"
+#include "crm/territory/territory_assigner.h"
 #include "table_floor_generated.h"
 
 namespace millrace::crm {
@@ -194,24 +195,6 @@ Result<StoreSpec> account_state_store(const std::vector<IndexedField>& fields) {
 }
 
 }  // namespace
-
-Status validate_account_change(Bytes bytes) {
-  MILLRACE_RETURN_IF_ERROR(Serde<AccountChange>::validate(bytes));
-  return read_change(*flatbuffers::GetRoot<AccountChange>(bytes.data())).status();
-}
-
-Status validate_merge_fact(Bytes bytes) {
-  MILLRACE_RETURN_IF_ERROR(Serde<MergeFact>::validate(bytes));
-  return read_merge_fact(*flatbuffers::GetRoot<MergeFact>(bytes.data())).status();
-}
-
-Status validate_erasure(Bytes bytes) {
-  MILLRACE_RETURN_IF_ERROR(Serde<Erasure>::validate(bytes));
-  const auto& erasure = *flatbuffers::GetRoot<Erasure>(bytes.data());
-  if (is_internal_id(erasure.id()->string_view()) && erasure.as_of_ms() >= 0) return {};
-  return Error{ErrorCode::kInvalidRecord,
-               "an erasure needs an id of the form source:id and a time"};
-}
 
 Mapping default_mapping() {
   return flatbuffers_mapping(kAccounts.name);

@@ -6,59 +6,25 @@
 #include <string_view>
 #include <vector>
 
-#include "millrace/core/topic.h"
 #include "millrace/core/topology.h"
 
-#include "account_generated.h"
-#include "account_row_generated.h"
-#include "account_state_generated.h"
-#include "conflict_generated.h"
 #include "crm/children/child_index.h"
-#include "crm/decode/mapping.h"
 #include "crm/entitlement/deriver.h"
-#include "crm/merge_forest.h"
-#include "crm/output_topic.h"
+#include "crm/mapping/mapping.h"
+#include "crm/merges/merge_forest.h"
+#include "crm/model/account_topics.h"
+#include "crm/model/output_topic.h"
 #include "crm/tables/table_options.h"
-#include "crm/territory_assigner.h"
-#include "erasure_generated.h"
-#include "erasure_report_generated.h"
-#include "member_update_generated.h"
-#include "merge_fact_generated.h"
-#include "redirect_generated.h"
+#include "crm/territory/territory_assigner.h"
 
 namespace millrace::crm {
 
 class MappingReport;  // decode/mapping_report.h
 
-/// Topics of the account flow. Keys of the inputs do not matter: the flow keys records by their
-/// contents.
-inline constexpr Topic<RawBytes, AccountChange> kAccounts{"crm.accounts"};
-inline constexpr Topic<RawBytes, MergeFact> kMergeFacts{"crm.merge-facts"};
-inline constexpr Topic<std::string, Redirect> kRedirects{"crm.redirects"};
-inline constexpr Topic<std::string, AccountState> kAccountStates{"crm.account-state"};
-inline constexpr Topic<std::string, Conflict> kConflicts{"crm.conflicts"};
-inline constexpr Topic<RawBytes, Erasure> kErasures{"crm.erasures"};
-inline constexpr Topic<std::string, ErasureReport> kErasureReports{"crm.erasure-reports"};
-
 /// All output topics.
 inline constexpr std::array kOutputs{kRedirects.name,          kAccountStates.name,
                                      kAccountTerritories.name, kEntitlements.name,
                                      kConflicts.name,          kErasureReports.name};
-
-/// Stores of the account flow, for queries. Keys are ids.
-inline constexpr std::string_view kRowStore = "account-rows";            ///< id → AccountRow
-inline constexpr std::string_view kRedirectStore = "account-redirects";  ///< id → Redirect
-inline constexpr std::string_view kMemberStore =
-    "account-members";  ///< root, member → MemberUpdate
-inline constexpr std::string_view kAccountStateStore = "account-states";  ///< root → AccountState
-inline constexpr std::string_view kDeleteGraceTimers = "delete-grace-timers";  ///< private
-inline constexpr std::string_view kErasureStore = "account-erasures";          ///< id → Erasure
-inline constexpr std::string_view kForestStore = "merge-forest";  ///< see merge_forest.h
-
-/// The checks of an input topic's values: a valid FlatBuffer with the required contents.
-Status validate_account_change(Bytes bytes);
-Status validate_merge_fact(Bytes bytes);
-Status validate_erasure(Bytes bytes);
 
 struct AccountOptions {
   /// The number of children that one slice moves when an account's root has moved.

@@ -1,5 +1,6 @@
 """Who may include whom (the arrows of the architecture), told by the #include lines."""
 
+import posixpath
 import re
 
 # Layer -> layers it may include. Programs, tests and benchmarks stand above all of them.
@@ -13,13 +14,18 @@ ALLOWED = {
 }
 
 # Rooms of a layer, lowest first: a file includes its own room's files and those of lower rooms.
-# Public headers and the files directly in the layer's folder belong to no room.
+# Public headers belong to no room, nor do the files directly in the layer's folder, unless its
+# rooms name them, as ".".
 ROOMS = {
     "engine": (
         "base secrets clients config output broadcast changes task metrics commit http client"
         " queries snapshot plan group restore kafka topics loop testing run"
     ).split(),
     "state": "rows timers indexes derived backend buffer rocksdb".split(),
+    "operators/crm": (
+        "values model mapping decode merges checks indexes accounts territory entitlement children"
+        " signals tables erasure ."
+    ).split(),
     "apps": "tools synthetic mapping materializer workload cli examples".split(),
 }
 
@@ -94,13 +100,16 @@ def upward(name, target):
     for layer, rooms in ROOMS.items():
         room, other = (room_of(path, layer, rooms) for path in (name, target))
         if room is not None and other is not None and rooms.index(other) > rooms.index(room):
-            yield f"{layer}/{room} must not include {layer}/{other}, a higher room"
+            higher = posixpath.normpath(f"{layer}/{other}")
+            yield f"{layer}/{room} must not include {higher}, a higher room"
 
 
 def room_of(name, layer, rooms):
-    top, _, rest = name.partition("/")
-    room = rest.partition("/")[0]
-    return room if top == layer and room in rooms else None
+    if not name.startswith(layer + "/") or is_public(name):
+        return None
+    room, inside, _ = name.removeprefix(layer + "/").partition("/")
+    room = room if inside else "."
+    return room if room in rooms else None
 
 
 def confinement(name, spelled):

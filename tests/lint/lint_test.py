@@ -41,7 +41,7 @@ class LintTest(unittest.TestCase):
             "state/include/millrace/state/task_state.h": "",
             "state/backend/backend.h": "",
             "operators/include/millrace/operators/stream.h": "",
-            "operators/crm/ids.h": "",
+            "operators/crm/model/ids.h": "",
         }
         text = "".join(f"#include {line}\n" for line in lines)
         return self.problems(layers.check, files | {name: text} | others)
@@ -67,7 +67,7 @@ class LintTest(unittest.TestCase):
     def test_lower_layers_do_not_include_higher_ones(self):
         self.assertEqual(1, len(self.includes("engine/core/a.cc", '"engine/task/task.h"')))
         self.assertEqual(1, len(self.includes("state/a.cc", '"millrace/engine/engine.h"')))
-        self.assertEqual(1, len(self.includes("operators/map.cc", '"operators/crm/ids.h"')))
+        self.assertEqual(1, len(self.includes("operators/map.cc", '"operators/crm/model/ids.h"')))
         self.assertEqual(1, len(self.includes("operators/map.cc", '"account_generated.h"')))
 
     def test_rooms_include_only_lower_rooms(self):
@@ -77,6 +77,15 @@ class LintTest(unittest.TestCase):
             self.includes(
                 "engine/task/task.cc", '"engine/loop/loop.h"', **{"engine/loop/loop.h": ""}
             ),
+        )
+
+    def test_files_above_the_rooms_are_no_part_of_them(self):
+        crm = {"operators/crm/flow.h": "", "operators/crm/tables/a.h": ""}
+        self.assertEqual([], self.includes("operators/crm/flow.cc", '"crm/tables/a.h"', **crm))
+        self.assertEqual(
+            ["operators/crm/tables/a.cc:1: operators/crm/tables must not include operators/crm,"
+             " a higher room"],
+            self.includes("operators/crm/tables/a.cc", '"crm/flow.h"', **crm),
         )
 
     def test_private_headers_stay_in_their_layer_and_out_of_public_ones(self):

@@ -7,6 +7,8 @@ import subprocess
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 # Not ours to check: what a build or a run leaves behind when there is no git to ask.
 LEFTOVERS = {".git", ".build", ".local", "target", "__pycache__"}
+# Folders below which the paths of #include lines begin, beside public headers.
+INCLUDE_ROOTS = ("", "operators/")
 
 
 class Tree:
@@ -40,7 +42,7 @@ class Tree:
     def resolve(self, includer, spelled):
         """The file of ours that `#include "spelled"` in `includer` means, or None."""
         beside = str(pathlib.PurePosixPath(includer).parent / spelled)
-        for candidate in (beside, spelled):
+        for candidate in (beside, *(root + spelled for root in INCLUDE_ROOTS)):
             if candidate in self._known:
                 return candidate
         return self._public.get(spelled)

@@ -3,11 +3,11 @@
 #include <string_view>
 
 #include "child_update_generated.h"
-#include "crm/account_topology.h"
-#include "crm/children/child_key.h"
-#include "crm/encode.h"
-#include "crm/ids.h"
-#include "crm/version.h"
+#include "crm/checks/input_checks.h"
+#include "crm/mapping/child_key.h"
+#include "crm/model/encode.h"
+#include "crm/model/ids.h"
+#include "crm/model/version.h"
 #include "member_update_generated.h"
 #include "merge_signal_generated.h"
 #include "redirect_generated.h"

@@ -6,11 +6,11 @@
 
 #include "child_update_generated.h"
 #include "crm/checks/record_checks.h"
-#include "crm/children/child_key.h"
-#include "crm/composite_key.h"
-#include "crm/encode.h"
-#include "crm/order/logged_row.h"
-#include "crm/tables/table_floors.h"
+#include "crm/mapping/child_key.h"
+#include "crm/model/composite_key.h"
+#include "crm/model/encode.h"
+#include "crm/model/logged_row.h"
+#include "crm/model/table_floors.h"
 #include "forest_node_generated.h"
 #include "merge_signal_generated.h"
 

@@ -7,11 +7,11 @@
 
 #include "child_counts_generated.h"
 #include "child_update_generated.h"
-#include "crm/children/child_counts.h"
-#include "crm/children/child_key.h"
+#include "crm/accounts/child_counts.h"
 #include "crm/children/child_sender.h"
-#include "crm/composite_key.h"
-#include "crm/encode.h"
+#include "crm/mapping/child_key.h"
+#include "crm/model/composite_key.h"
+#include "crm/model/encode.h"
 
 namespace millrace::crm {
 namespace {

@@ -5,10 +5,10 @@
 #include <optional>
 #include <utility>
 
-#include "crm/children/child_key.h"
 #include "crm/children/child_root.h"
 #include "crm/children/child_sender.h"
-#include "crm/composite_key.h"
+#include "crm/mapping/child_key.h"
+#include "crm/model/composite_key.h"
 
 namespace millrace::crm {
 namespace {

@@ -9,7 +9,7 @@
 #include "crm/children/child_index.h"
 #include "crm/children/child_root.h"
 #include "crm/children/child_sender.h"
-#include "crm/composite_key.h"
+#include "crm/model/composite_key.h"
 
 namespace millrace::crm {
 namespace {

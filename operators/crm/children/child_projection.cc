@@ -1,9 +1,9 @@
 #include "crm/children/child_projection.h"
 
-#include "crm/account_row.h"
 #include "crm/entitlement/child_source.h"
 #include "crm/entitlement/field_text.h"
 #include "crm/entitlement/grant_field.h"
+#include "crm/model/account_row.h"
 
 namespace millrace::crm {
 

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "crm/version.h"
+#include "crm/model/version.h"
 #include "redirect_generated.h"
 
 namespace millrace::crm {

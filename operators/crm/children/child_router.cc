@@ -7,9 +7,9 @@
 
 #include "millrace/core/assert.h"
 
-#include "crm/account_row.h"
 #include "crm/children/child_sender.h"
-#include "crm/ids.h"
+#include "crm/model/account_row.h"
+#include "crm/model/ids.h"
 
 namespace millrace::crm {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "child_update_generated.h"
 #include "crm/children/child_projection.h"
-#include "crm/encode.h"
-#include "crm/version.h"
+#include "crm/model/encode.h"
+#include "crm/model/version.h"
 
 namespace millrace::crm {
 

@@ -6,13 +6,13 @@
 #include "account_row_generated.h"
 #include "child_counts_generated.h"
 #include "child_update_generated.h"
-#include "crm/account_topology.h"
+#include "crm/accounts/row_materializer.h"
 #include "crm/checks/record_checks.h"
 #include "crm/checks/row_checks.h"
 #include "crm/children/child_counter.h"
 #include "crm/children/child_index.h"
 #include "crm/children/child_router.h"
-#include "crm/row_materializer.h"
+#include "crm/model/account_topics.h"
 #include "erasure_generated.h"
 
 namespace millrace::crm {

@@ -6,8 +6,8 @@
 
 #include "millrace/core/bytes.h"
 
-#include "crm/decode/mapping.h"
-#include "crm/version.h"
+#include "crm/mapping/mapping.h"
+#include "crm/model/version.h"
 
 namespace millrace::crm {
 

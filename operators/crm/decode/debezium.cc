@@ -15,7 +15,7 @@
 #include "crm/decode/json_fields.h"
 #include "crm/decode/mongo_update.h"
 #include "crm/decode/unavailable.h"
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 
 namespace millrace::crm {
 namespace {

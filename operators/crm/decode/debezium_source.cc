@@ -1,7 +1,7 @@
 #include "crm/decode/debezium_source.h"
 
-#include "crm/decode/field_limits.h"
-#include "crm/order/debezium_order.h"
+#include "crm/decode/order/debezium_order.h"
+#include "crm/mapping/field_limits.h"
 
 namespace millrace::crm {
 namespace {

@@ -9,9 +9,9 @@
 
 #include "crm/decode/json_document.h"
 #include "crm/decode/json_fields.h"
-#include "crm/decode/mapping.h"
-#include "crm/order/whole_table.h"
-#include "crm/version.h"
+#include "crm/mapping/mapping.h"
+#include "crm/model/version.h"
+#include "crm/model/whole_table.h"
 
 namespace millrace::crm {
 
@@ -25,7 +25,7 @@ struct DebeziumSource {
   SnapshotMark snapshot = SnapshotMark::kNone;
 };
 
-/// Reads `source` of `envelope`, and `transaction` if there is one; `../order/debezium_order.h`
+/// Reads `source` of `envelope`, and `transaction` if there is one; `order/debezium_order.h`
 /// makes the version. `place` is the envelope's. Error: `kInvalidRecord`: a member is missing or of
 /// another type.
 Result<DebeziumSource> read_debezium_source(const JsonDocument& document, const JsonPlace& place,

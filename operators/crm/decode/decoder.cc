@@ -5,9 +5,9 @@
 
 #include "millrace/core/serde.h"
 
-#include "crm/account_row.h"
 #include "crm/decode/debezium.h"
 #include "crm/decode/salesforce/salesforce.h"
+#include "crm/model/account_row.h"
 
 namespace millrace::crm {
 namespace {

@@ -8,8 +8,8 @@
 #include "millrace/core/result.h"
 
 #include "crm/decode/change.h"
-#include "crm/decode/mapping.h"
-#include "crm/order/whole_table.h"
+#include "crm/mapping/mapping.h"
+#include "crm/model/whole_table.h"
 
 namespace millrace::crm {
 

@@ -9,7 +9,7 @@
 #include <simdjson.h>
 
 #include "crm/decode/json_fields.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::crm {
 

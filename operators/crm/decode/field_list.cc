@@ -4,7 +4,7 @@
 #include <tuple>
 #include <utility>
 
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 
 namespace millrace::crm {
 

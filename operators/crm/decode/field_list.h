@@ -10,7 +10,7 @@
 
 #include "crm/decode/change.h"
 #include "crm/decode/json_fields.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::crm {
 

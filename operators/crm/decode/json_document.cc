@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "crm/decode/field_limits.h"
+#include "crm/mapping/field_limits.h"
 
 namespace millrace::crm {
 namespace {

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <limits>
 
-#include "crm/decode/field_limits.h"
+#include "crm/mapping/field_limits.h"
 
 namespace millrace::crm {
 namespace {

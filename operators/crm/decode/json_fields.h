@@ -12,7 +12,7 @@
 
 #include "crm/decode/connect_schema.h"
 #include "crm/decode/json_document.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::crm {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "crm/decode/decoder.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::crm {
 

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "account_state_generated.h"
-#include "crm/encode.h"
 #include "crm/entitlement/deriver.h"
+#include "crm/model/encode.h"
 
 namespace millrace::crm {
 namespace {

@@ -8,16 +8,16 @@
 #include <utility>
 #include <vector>
 
-#include "crm/account_row.h"
-#include "crm/children/child_key.h"
 #include "crm/decode/mapping_notes.h"
-#include "crm/encode.h"
 #include "crm/entitlement/field_text.h"
 #include "crm/entitlement/grant_field.h"
 #include "crm/entitlement/source.h"
-#include "crm/ids.h"
+#include "crm/mapping/child_key.h"
+#include "crm/model/account_row.h"
+#include "crm/model/encode.h"
+#include "crm/model/ids.h"
+#include "crm/model/version.h"
 #include "crm/values/time_text.h"
-#include "crm/version.h"
 
 namespace millrace::crm {
 namespace {

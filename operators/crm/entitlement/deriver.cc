@@ -6,11 +6,11 @@
 #include <stdexcept>
 #include <utility>
 
-#include "crm/encode.h"
 #include "crm/entitlement/catalogue.h"
 #include "crm/entitlement/entitlement_row.h"
 #include "crm/entitlement/timeline.h"
 #include "crm/indexes/crm_indexes.h"
+#include "crm/model/encode.h"
 
 namespace millrace::crm {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "millrace/core/serde.h"
 
-#include "crm/encode.h"
-#include "crm/ids.h"
+#include "crm/model/encode.h"
+#include "crm/model/ids.h"
 
 namespace millrace::crm {
 namespace {

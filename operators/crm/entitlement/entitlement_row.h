@@ -7,8 +7,8 @@
 #include "millrace/core/bytes.h"
 #include "millrace/core/result.h"
 
-#include "crm/composite_key.h"
 #include "crm/entitlement/timeline.h"
+#include "crm/model/composite_key.h"
 #include "entitlement_input_generated.h"
 
 namespace millrace::crm {

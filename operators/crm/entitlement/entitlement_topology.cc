@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "crm/composite_key.h"
 #include "crm/entitlement/child_source.h"
+#include "crm/model/composite_key.h"
 
 namespace millrace::crm {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <vector>
 
-#include "crm/children/child_key.h"
 #include "crm/entitlement/deriver.h"
-#include "crm/topology_nodes.h"
+#include "crm/mapping/child_key.h"
+#include "crm/model/topology_nodes.h"
 
 namespace millrace::crm {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "crm/encode.h"
-#include "crm/ids.h"
+#include "crm/model/encode.h"
+#include "crm/model/ids.h"
 
 namespace millrace::crm {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "millrace/core/result.h"
 
-#include "crm/version.h"
+#include "crm/model/version.h"
 #include "grant_source_generated.h"
 
 namespace millrace::crm {

@@ -4,11 +4,12 @@
 #include <string>
 #include <utility>
 
-#include "crm/account_topology.h"
+#include "crm/checks/input_checks.h"
 #include "crm/checks/record_checks.h"
 #include "crm/children/child_topology.h"
 #include "crm/erasure/row_eraser.h"
-#include "crm/merge_resolver.h"
+#include "crm/merges/merge_resolver.h"
+#include "crm/model/account_topics.h"
 
 namespace millrace::crm {
 namespace {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "crm/children/child_key.h"
-#include "crm/merge_forest.h"
-#include "crm/topology_nodes.h"
+#include "crm/mapping/child_key.h"
+#include "crm/merges/merge_forest.h"
+#include "crm/model/topology_nodes.h"
 
 namespace millrace::crm {
 

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "account_state_generated.h"
-#include "crm/composite_key.h"
-#include "crm/encode.h"
-#include "crm/erasure/erasure_marks.h"
-#include "crm/erasure/erasure_report.h"
-#include "crm/order/logged_row.h"
+#include "crm/model/composite_key.h"
+#include "crm/model/encode.h"
+#include "crm/model/erasure_marks.h"
+#include "crm/model/erasure_report.h"
+#include "crm/model/logged_row.h"
 
 namespace millrace::crm {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "account_state_generated.h"
 #include "account_territory_generated.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 #include "feature_entitlement_generated.h"
 
 namespace millrace::crm {

@@ -5,10 +5,10 @@
 #include <optional>
 #include <utility>
 
-#include "crm/account_row.h"
-#include "crm/encode.h"
-#include "crm/ids.h"
-#include "crm/merge_fact.h"
+#include "crm/merges/merge_fact.h"
+#include "crm/model/account_row.h"
+#include "crm/model/encode.h"
+#include "crm/model/ids.h"
 #include "crm/signals/transaction.h"
 #include "merge_signal_generated.h"
 

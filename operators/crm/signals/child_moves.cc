@@ -8,11 +8,11 @@
 
 #include "millrace/core/assert.h"
 
-#include "crm/composite_key.h"
-#include "crm/encode.h"
-#include "crm/erasure/erasure_marks.h"
-#include "crm/ids.h"
-#include "crm/order/logged_row.h"
+#include "crm/model/composite_key.h"
+#include "crm/model/encode.h"
+#include "crm/model/erasure_marks.h"
+#include "crm/model/ids.h"
+#include "crm/model/logged_row.h"
 #include "crm/signals/transaction.h"
 #include "merge_signal_generated.h"
 

@@ -5,7 +5,7 @@
 
 #include "millrace/core/processor.h"
 
-#include "crm/children/child_key.h"
+#include "crm/mapping/child_key.h"
 
 namespace millrace::crm {
 

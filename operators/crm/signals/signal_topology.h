@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "crm/children/child_key.h"
-#include "crm/decode/mapping.h"
-#include "crm/topology_nodes.h"
+#include "crm/mapping/child_key.h"
+#include "crm/mapping/mapping.h"
+#include "crm/model/topology_nodes.h"
 
 namespace millrace::crm {
 

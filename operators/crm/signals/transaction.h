@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "crm/ids.h"
-#include "crm/version.h"
+#include "crm/model/ids.h"
+#include "crm/model/version.h"
 
 namespace millrace::crm {
 

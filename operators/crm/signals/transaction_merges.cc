@@ -7,10 +7,10 @@
 
 #include "millrace/core/serde.h"
 
-#include "crm/composite_key.h"
-#include "crm/encode.h"
-#include "crm/merge_fact.h"
-#include "crm/version.h"
+#include "crm/merges/merge_fact.h"
+#include "crm/model/composite_key.h"
+#include "crm/model/encode.h"
+#include "crm/model/version.h"
 #include "merge_signal_generated.h"
 
 namespace millrace::crm {

@@ -10,9 +10,9 @@
 
 #include "millrace/core/assert.h"
 
-#include "crm/encode.h"
-#include "crm/erasure/erasure_marks.h"
-#include "crm/tables/table_floors.h"
+#include "crm/model/encode.h"
+#include "crm/model/erasure_marks.h"
+#include "crm/model/table_floors.h"
 #include "crm/tables/table_report.h"
 
 namespace millrace::crm {

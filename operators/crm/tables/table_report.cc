@@ -1,7 +1,7 @@
 #include "crm/tables/table_report.h"
 
 #include "conflict_generated.h"
-#include "crm/encode.h"
+#include "crm/model/encode.h"
 
 namespace millrace::crm {
 

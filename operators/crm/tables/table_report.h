@@ -7,7 +7,7 @@
 
 #include "millrace/core/bytes.h"
 
-#include "crm/version.h"
+#include "crm/model/version.h"
 
 namespace millrace::crm {
 

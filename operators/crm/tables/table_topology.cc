@@ -2,10 +2,10 @@
 
 #include <string>
 
-#include "crm/account_topology.h"
 #include "crm/checks/record_checks.h"
 #include "crm/checks/row_checks.h"
 #include "crm/children/child_topology.h"
+#include "crm/model/account_topics.h"
 #include "crm/tables/row_sweeper.h"
 #include "crm/tables/table_tracker.h"
 #include "table_floor_generated.h"

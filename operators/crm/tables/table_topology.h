@@ -4,9 +4,9 @@
 #include <string_view>
 #include <vector>
 
-#include "crm/children/child_key.h"
+#include "crm/mapping/child_key.h"
+#include "crm/model/topology_nodes.h"
 #include "crm/tables/table_options.h"
-#include "crm/topology_nodes.h"
 
 namespace millrace::crm {
 

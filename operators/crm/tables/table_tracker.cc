@@ -9,10 +9,10 @@
 
 #include "millrace/core/partitioner.h"
 
-#include "crm/encode.h"
-#include "crm/tables/table_floors.h"
+#include "crm/model/encode.h"
+#include "crm/model/table_floors.h"
+#include "crm/model/version.h"
 #include "crm/tables/table_report.h"
-#include "crm/version.h"
 #include "table_floor_generated.h"
 
 namespace millrace::crm {

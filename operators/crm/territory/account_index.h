@@ -10,8 +10,8 @@
 #include "millrace/core/result.h"
 #include "millrace/core/store.h"
 
-#include "crm/territory/access.h"
-#include "crm/territory/matcher.h"
+#include "crm/territory/rules/access.h"
+#include "crm/territory/rules/matcher.h"
 
 namespace millrace::crm::territory {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "crm/number_text.h"
+#include "crm/model/number_text.h"
 
 namespace millrace::crm::territory {
 namespace {

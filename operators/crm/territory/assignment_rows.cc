@@ -4,7 +4,7 @@
 #include <string>
 
 #include "account_territory_generated.h"
-#include "crm/encode.h"
+#include "crm/model/encode.h"
 
 namespace millrace::crm::territory {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "millrace/core/store.h"
 
-#include "crm/territory/assignment.h"
+#include "crm/territory/rules/assignment.h"
 
 namespace millrace::crm::territory {
 

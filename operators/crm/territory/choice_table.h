@@ -8,8 +8,8 @@
 
 #include "millrace/core/broadcast.h"
 
-#include "crm/territory/assignment.h"
-#include "crm/territory/field_value.h"
+#include "crm/territory/rules/assignment.h"
+#include "crm/territory/rules/field_value.h"
 
 namespace millrace::crm::territory {
 

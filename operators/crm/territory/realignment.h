@@ -8,7 +8,7 @@
 #include "millrace/core/store.h"
 
 #include "crm/territory/account_index.h"
-#include "crm/territory/rule_set.h"
+#include "crm/territory/rules/rule_set.h"
 
 namespace millrace::crm::territory {
 

@@ -10,7 +10,7 @@
 #include "millrace/core/result.h"
 #include "millrace/core/store.h"
 
-#include "crm/territory/definitions.h"
+#include "crm/territory/rules/definitions.h"
 
 namespace millrace::crm::territory {
 

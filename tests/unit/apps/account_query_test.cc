@@ -12,8 +12,8 @@
 #include "account_state_generated.h"
 #include "account_territory_generated.h"
 #include "crm/account_topology.h"
-#include "crm/composite_key.h"
 #include "crm/entitlement/deriver.h"
+#include "crm/model/composite_key.h"
 #include "crm/territory/assignment_rows.h"
 #include "redirect_generated.h"
 

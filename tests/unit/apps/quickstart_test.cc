@@ -14,8 +14,8 @@
 #include "apps/tools/flat_json.h"
 #include "apps/workload/registry_history.h"
 #include "crm/account_topology.h"
-#include "crm/composite_key.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
+#include "crm/model/composite_key.h"
 
 namespace millrace::apps::quickstart_test {
 

@@ -10,6 +10,7 @@
 
 #include "account_generated.h"
 #include "crm/account_topology.h"
+#include "crm/checks/input_checks.h"
 #include "merge_fact_generated.h"
 
 namespace millrace::apps::registry_history_test {

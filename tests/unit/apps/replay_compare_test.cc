@@ -19,7 +19,7 @@
 #include "apps/cli/field_paths.h"
 #include "apps/tools/known_types.h"
 #include "crm/account_topology.h"
-#include "crm/output_topic.h"
+#include "crm/model/output_topic.h"
 #include "engine/testing/memory_broker.h"
 
 namespace millrace::apps::replay_compare_test {

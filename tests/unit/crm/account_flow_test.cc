@@ -5,6 +5,7 @@
 
 #include "account_world.h"
 #include "crm/account_topology.h"
+#include "crm/checks/input_checks.h"
 #include "engine/core/resolved_topology.h"
 #include "flow_runner.h"
 

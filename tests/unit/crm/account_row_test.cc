@@ -1,4 +1,4 @@
-#include "crm/account_row.h"
+#include "crm/model/account_row.h"
 
 #include <algorithm>
 #include <random>

@@ -1,4 +1,4 @@
-#include "crm/golden_record.h"
+#include "crm/accounts/golden_record.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 
 #include <gtest/gtest.h>
 

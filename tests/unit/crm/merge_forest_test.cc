@@ -1,4 +1,4 @@
-#include "crm/merge_forest.h"
+#include "crm/merges/merge_forest.h"
 
 #include <algorithm>
 #include <random>

@@ -7,8 +7,8 @@
 
 #include "account_world.h"
 #include "conflict_generated.h"
-#include "crm/account_row.h"
 #include "crm/account_topology.h"
+#include "crm/model/account_row.h"
 
 namespace millrace::crm::raw_driver_test {
 

@@ -7,7 +7,7 @@
 
 #include "child_world.h"
 #include "crm/account_topology.h"
-#include "crm/merge_fact.h"
+#include "crm/merges/merge_fact.h"
 #include "crm/signals/signal_topology.h"
 #include "flow_runner.h"
 #include "signal_oracle.h"

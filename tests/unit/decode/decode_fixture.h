@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "crm/decode/decoder.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::crm {
 

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "account_generated.h"
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 #include "decode_fixture.h"
 
 namespace millrace::crm::decode_fuzz_test {

@@ -11,7 +11,7 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
-#include "crm/order/position_text.h"
+#include "crm/decode/order/position_text.h"
 #include "decode_fixture.h"
 
 namespace millrace::crm::decode_properties_test {

@@ -1,4 +1,4 @@
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 #include <fstream>
 #include <iterator>

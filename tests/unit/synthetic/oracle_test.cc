@@ -18,7 +18,7 @@
 #include "apps/synthetic/generator.h"
 #include "apps/synthetic/published.h"
 #include "crm/account_topology.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::apps::synthetic::oracle_test {
 

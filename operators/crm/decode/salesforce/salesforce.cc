@@ -8,14 +8,14 @@
 
 #include "crm/decode/connect_schema.h"
 #include "crm/decode/field_census.h"
-#include "crm/decode/field_limits.h"
 #include "crm/decode/field_list.h"
 #include "crm/decode/json_document.h"
 #include "crm/decode/json_fields.h"
+#include "crm/decode/order/salesforce_order.h"
 #include "crm/decode/salesforce/salesforce_header.h"
 #include "crm/decode/salesforce/salesforce_nulls.h"
-#include "crm/ids.h"
-#include "crm/order/salesforce_order.h"
+#include "crm/mapping/field_limits.h"
+#include "crm/model/ids.h"
 
 namespace millrace::crm {
 namespace {

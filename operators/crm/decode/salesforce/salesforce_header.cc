@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "crm/decode/field_limits.h"
-#include "crm/decode/names.h"
+#include "crm/mapping/field_limits.h"
+#include "crm/mapping/names.h"
 
 namespace millrace::crm {
 namespace {

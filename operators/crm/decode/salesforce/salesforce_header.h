@@ -11,7 +11,7 @@
 
 #include "crm/decode/change.h"
 #include "crm/decode/json_document.h"
-#include "crm/order/whole_table.h"
+#include "crm/model/whole_table.h"
 
 namespace millrace::crm {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "crm/decode/json_fields.h"
-#include "crm/decode/mapping.h"
 #include "crm/decode/salesforce/salesforce_header.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::crm {
 

@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 
 #include "crm/account_topology.h"
-#include "crm/children/child_counts.h"
+#include "crm/accounts/child_counts.h"
 #include "crm/children/child_projection.h"
 #include "crm/children/child_topology.h"
-#include "crm/composite_key.h"
+#include "crm/model/composite_key.h"
 
 namespace millrace::simulation::crm_job {
 namespace {

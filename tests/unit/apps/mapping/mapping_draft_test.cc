@@ -10,7 +10,7 @@
 #include "apps/cli/mapping_tool.h"
 #include "apps/mapping/mapping_check.h"
 #include "crm/account_topology.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 #include "topics.h"
 
 namespace millrace::apps::mapping_draft_test {

@@ -8,7 +8,7 @@
 #include "millrace/testing/topology_driver.h"
 
 #include "account_state_generated.h"
-#include "crm/decode/mapping.h"
+#include "crm/mapping/mapping.h"
 
 namespace millrace::crm::cases {
 

@@ -8,7 +8,7 @@
 #include "child_world.h"
 #include "crm/account_topology.h"
 #include "crm/children/child_topology.h"
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 
 namespace millrace::crm::child_driver_test {
 

@@ -5,7 +5,7 @@
 #include "child_world.h"
 #include "crm/account_topology.h"
 #include "crm/children/child_topology.h"
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 #include "crm/signals/signal_topology.h"
 #include "flow_runner.h"
 

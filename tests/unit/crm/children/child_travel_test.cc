@@ -6,15 +6,15 @@
 
 #include "account_world.h"
 #include "child_update_generated.h"
-#include "crm/account_row.h"
 #include "crm/account_topology.h"
+#include "crm/accounts/row_materializer.h"
 #include "crm/children/child_index.h"
-#include "crm/children/child_key.h"
 #include "crm/children/child_router.h"
-#include "crm/composite_key.h"
 #include "crm/erasure/row_eraser.h"
-#include "crm/row_materializer.h"
-#include "crm/topology_nodes.h"
+#include "crm/mapping/child_key.h"
+#include "crm/model/account_row.h"
+#include "crm/model/composite_key.h"
+#include "crm/model/topology_nodes.h"
 #include "redirect_generated.h"
 
 namespace millrace::crm::child_travel_test {

@@ -11,9 +11,9 @@
 #include "millrace/testing/topology_driver.h"
 
 #include "crm/account_topology.h"
-#include "crm/composite_key.h"
 #include "crm/entitlement/entitlement_row.h"
-#include "crm/topology_nodes.h"
+#include "crm/model/composite_key.h"
+#include "crm/model/topology_nodes.h"
 
 namespace millrace::crm::deriver_test {
 

@@ -10,8 +10,8 @@
 
 #include "child_world.h"
 #include "crm/account_topology.h"
-#include "crm/composite_key.h"
 #include "crm/entitlement/deriver.h"
+#include "crm/model/composite_key.h"
 
 namespace millrace::crm::topology_test {
 

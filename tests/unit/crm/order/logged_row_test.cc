@@ -1,5 +1,5 @@
 // Rows whose changes come from several logs.
-#include "crm/order/logged_row.h"
+#include "crm/model/logged_row.h"
 
 #include <algorithm>
 #include <array>

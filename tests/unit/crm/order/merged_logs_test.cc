@@ -5,9 +5,9 @@
 
 #include <gtest/gtest.h>
 
-#include "crm/golden_record.h"
-#include "crm/merge_fact.h"
-#include "crm/merge_forest.h"
+#include "crm/accounts/golden_record.h"
+#include "crm/merges/merge_fact.h"
+#include "crm/merges/merge_forest.h"
 #include "map_store.h"
 
 namespace millrace::crm::merged_logs_test {

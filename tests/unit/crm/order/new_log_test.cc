@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "crm/decode/decoder.h"
-#include "crm/version.h"
+#include "crm/model/version.h"
 
 namespace millrace::crm::order_test {
 namespace {

@@ -11,8 +11,8 @@
 #include "millrace/testing/topology_driver.h"
 
 #include "account_world.h"
-#include "crm/account_row.h"
 #include "crm/account_topology.h"
+#include "crm/model/account_row.h"
 #include "source_model.h"
 
 namespace millrace::crm::order_test {

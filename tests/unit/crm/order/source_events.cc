@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 
 namespace millrace::crm::order_test {
 namespace {

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "crm/decode/decoder.h"
-#include "crm/order/logged_row.h"
+#include "crm/model/logged_row.h"
 #include "source_model.h"
 
 namespace millrace::crm::order_test {

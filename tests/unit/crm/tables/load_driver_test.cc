@@ -10,8 +10,8 @@
 #include "account_world.h"
 #include "conflict_generated.h"
 #include "crm/account_topology.h"
-#include "crm/order/whole_table.h"
-#include "crm/tables/table_floors.h"
+#include "crm/model/table_floors.h"
+#include "crm/model/whole_table.h"
 #include "raw_change.h"
 
 namespace millrace::crm::load_driver_test {

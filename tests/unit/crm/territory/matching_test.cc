@@ -7,9 +7,9 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
-#include "crm/territory/assignment.h"
-#include "crm/territory/matcher.h"
-#include "crm/territory/rule_set.h"
+#include "crm/territory/rules/assignment.h"
+#include "crm/territory/rules/matcher.h"
+#include "crm/territory/rules/rule_set.h"
 #include "territory_oracle.h"
 #include "territory_world.h"
 

@@ -1,4 +1,4 @@
-#include "crm/territory/rule_set.h"
+#include "crm/territory/rules/rule_set.h"
 
 #include <map>
 #include <string>
@@ -7,12 +7,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "crm/territory/assignment.h"
-#include "crm/territory/boolean_filter.h"
-#include "crm/territory/field_value.h"
-#include "crm/territory/interval_index.h"
-#include "crm/territory/matcher.h"
-#include "crm/territory/predicate.h"
+#include "crm/territory/rules/assignment.h"
+#include "crm/territory/rules/boolean_filter.h"
+#include "crm/territory/rules/field_value.h"
+#include "crm/territory/rules/interval_index.h"
+#include "crm/territory/rules/matcher.h"
+#include "crm/territory/rules/predicate.h"
 
 namespace millrace::crm::territory::rule_set_test {
 

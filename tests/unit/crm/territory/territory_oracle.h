@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "crm/territory/assignment.h"
-#include "crm/territory/definitions.h"
+#include "crm/territory/rules/assignment.h"
+#include "crm/territory/rules/definitions.h"
 
 namespace millrace::crm::territory {
 

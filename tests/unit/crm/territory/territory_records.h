@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "crm/territory/choice_table.h"
-#include "crm/territory/definitions.h"
+#include "crm/territory/rules/definitions.h"
 
 namespace millrace::crm::territory {
 

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "crm/territory/assignment.h"
-#include "crm/territory/definitions.h"
-#include "crm/territory/field_value.h"
-#include "crm/territory/matcher.h"
+#include "crm/territory/rules/assignment.h"
+#include "crm/territory/rules/definitions.h"
+#include "crm/territory/rules/field_value.h"
+#include "crm/territory/rules/matcher.h"
 #include "territory_oracle.h"
 
 // A small world of territories, drawn by rapidcheck: to be called inside a property.

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <memory>
 
-#include "crm/account_row.h"
 #include "crm/account_topology.h"
-#include "crm/merge_forest.h"
+#include "crm/merges/merge_forest.h"
+#include "crm/model/account_row.h"
 #include "merge_oracle.h"
 #include "row_oracle.h"
 

@@ -5,15 +5,15 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "crm/account_row.h"
 #include "crm/account_topology.h"
-#include "crm/children/child_counts.h"
+#include "crm/accounts/child_counts.h"
 #include "crm/children/child_projection.h"
 #include "crm/children/child_topology.h"
-#include "crm/composite_key.h"
 #include "crm/entitlement/child_source.h"
 #include "crm/entitlement/deriver.h"
-#include "crm/ids.h"
+#include "crm/model/account_row.h"
+#include "crm/model/composite_key.h"
+#include "crm/model/ids.h"
 #include "merge_oracle.h"
 #include "signal_oracle.h"
 

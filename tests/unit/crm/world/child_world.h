@@ -13,8 +13,8 @@
 #include "account_state_generated.h"
 #include "account_world.h"
 #include "child_update_generated.h"
-#include "crm/decode/mapping.h"
-#include "crm/merge_forest.h"
+#include "crm/mapping/mapping.h"
+#include "crm/merges/merge_forest.h"
 #include "raw_change.h"
 
 namespace millrace::crm {

@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "crm/merge_forest.h"
+#include "crm/merges/merge_forest.h"
 
 namespace millrace::crm {
 

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "crm/ids.h"
+#include "crm/model/ids.h"
 #include "row_oracle.h"
 
 namespace millrace::crm {

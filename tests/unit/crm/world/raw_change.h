@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "account_world.h"
-#include "crm/account_row.h"
+#include "crm/model/account_row.h"
 
 namespace millrace::crm {
 

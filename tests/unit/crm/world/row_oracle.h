@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "crm/account_row.h"
+#include "crm/model/account_row.h"
 
 namespace millrace::crm {
 

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "crm/merge_fact.h"
+#include "crm/merges/merge_fact.h"
 #include "raw_change.h"
 
 namespace millrace::crm {

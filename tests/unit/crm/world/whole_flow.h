@@ -10,8 +10,8 @@
 
 #include "account_state_generated.h"
 #include "child_update_generated.h"
-#include "crm/account_row.h"
-#include "crm/merge_forest.h"
+#include "crm/merges/merge_forest.h"
+#include "crm/model/account_row.h"
 
 namespace millrace::crm {
 

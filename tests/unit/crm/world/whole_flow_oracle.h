@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "crm/merge_fact.h"
-#include "crm/survivorship.h"
+#include "crm/merges/merge_fact.h"
+#include "crm/model/survivorship.h"
 #include "raw_change.h"
 #include "whole_flow.h"
 
