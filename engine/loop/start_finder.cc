@@ -102,6 +102,7 @@ Result<StartPosition> StartFinder::locate(const StartQuestion& question) const {
       const Result<Admin::Watermarks> marks = admin_.watermarks(known.partition);
       if (!marks.ok()) return marks.status();
       if (offset < 0 && marks->low < marks->high) start.unknown.push_back(known.partition);
+      if (offset < 0 && marks->low > 0) start.cut.push_back({known.partition, marks->low});
       if (offset < 0) offset = marks->low;
       if (question.needs_ends) start.backlog_ends.push_back(marks->high);
     }

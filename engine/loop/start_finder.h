@@ -26,6 +26,8 @@ struct StartPosition {
   int64_t stream_time_ms = -1;        ///< see `PartitionOffset`
   /// Inputs that hold records and of which the group knows no offset: never read, or forgotten.
   std::vector<TopicPartition> unknown;
+  /// Where inputs begin that do not begin at 0 and of which the group knows no offset.
+  std::vector<PartitionOffset> cut;
   std::vector<PartitionOffset> table_ends;  ///< where the broadcast tables of the question end
   std::map<std::string, int32_t> table_partitions;  ///< if the question needs their number
 };

@@ -139,6 +139,9 @@ class TaskRoster {
   CursorPlace place_of_cursors(const TaskRecord& record) const;
   /// Whether inputs without offsets are new to the task. Error: `kConfig` when they are not.
   Status check_offsets(const TaskRecord& record) const;
+  /// Whether exchanges without offsets hold all that was ever sent through them. Error: `kConfig`
+  /// when they do not: an exchange is cut only where it was read and committed.
+  Status check_exchanges(const TaskRecord& record) const;
   /// Whether this instance reads all partitions of the task's broadcast tables, as far as it has
   /// asked. Error: `kConfig` when it does not.
   Status check_tables(const TaskRecord& record) const;

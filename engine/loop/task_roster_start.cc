@@ -368,6 +368,27 @@ Status TaskRoster::check_offsets(const TaskRecord& record) const {
   return {};
 }
 
+Status TaskRoster::check_exchanges(const TaskRecord& record) const {
+  const auto& known = record.task->state().positions().inputs;
+  for (const PartitionOffset& cut : record.start.cut) {
+    const auto& inputs = record.task->inputs();
+    const bool is_exchange = std::any_of(inputs.begin(), inputs.end(), [&](const TaskInput& input) {
+      return input.partition == cut.partition && input.node->kind == NodeKind::kExchange;
+    });
+    const auto read = known.find(cut.partition);
+    if (!is_exchange || (read != known.end() && read->second >= cut.offset)) continue;
+    return Error{
+        ErrorCode::kConfig,
+        fmt::format("exchange {} begins at {} but the group '{}' has no offset for it: records "
+                    "between its own tasks are lost, by kafka-delete-records, retention or a "
+                    "broker's data loss, or the group's offsets are, and continuing would give "
+                    "wrong results. Reset the application: stop all instances, delete its "
+                    "internal topics, its group's offsets and the state directories",
+                    cut.partition.to_string(), cut.offset, instance_.options.application_id)};
+  }
+  return {};
+}
+
 Status TaskRoster::check_tables(const TaskRecord& record) const {
   for (const auto& [table, partitions] : record.start.table_partitions) {
     const int32_t read = application_.broadcasts()->topic(table).copy.partitions();
@@ -378,7 +399,9 @@ Status TaskRoster::check_tables(const TaskRecord& record) const {
 
 Status TaskRoster::start(TaskRecord& record) {
   MILLRACE_RETURN_IF_ERROR(check_tables(record));
-  if (const Status lost = check_offsets(record); !lost.ok()) {
+  Status lost = check_offsets(record);
+  if (lost.ok()) lost = check_exchanges(record);
+  if (!lost.ok()) {
     return record.has_asked_again ? lost : ask_again(record);
   }
   MILLRACE_RETURN_IF_ERROR(record.task->start(record.start.offsets, record.start.backlog_ends,

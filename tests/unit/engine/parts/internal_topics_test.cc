@@ -200,6 +200,32 @@ TEST(Exchange, WithAHoleEndsTheInstance) {
                                       HasSubstr("are lost"), HasSubstr("Reset the application")));
 }
 
+/// The task that reads it has committed nothing yet.
+TEST(Exchange, WithAHoleBeforeAllThatWasReadEndsTheInstance) {
+  Cluster cluster(by_value, 1);
+  const TopicPartition exchange{"app-by-value-exchange", 0};
+  ASSERT_TRUE(cluster.start("a"));
+  ASSERT_TRUE(cluster.settle());
+  ASSERT_TRUE(cluster["a"].close());
+  cluster.kill("a");
+  ASSERT_LT(cluster.broker.committed_offset(exchange), 0);
+  const auto admin = cluster.broker.clients()->admin().value();
+  for (int i = 0; i < 3; ++i) {
+    cluster.broker.append(exchange, {.timestamp_ms = 1, .key = "x", .value = "x", .headers = {}});
+  }
+  for (const int64_t begin : {2, 3}) {
+    const std::vector<PartitionOffset> cut{{exchange, begin}};
+    ASSERT_TRUE(admin->delete_records(cut));
+    ASSERT_TRUE(cluster.start("a"));
+    const Status status = cluster.settle();
+    EXPECT_EQ(status.code(), ErrorCode::kConfig);
+    EXPECT_THAT(status.message(),
+                AllOf(HasSubstr("exchange app-by-value-exchange/0 begins at"),
+                      HasSubstr("no offset"), HasSubstr("Reset the application")));
+    cluster.kill("a");
+  }
+}
+
 /// An input's retention is its owner's: what it took is counted, and the rest is read.
 TEST(Exchange, AHoleInAnInputIsNotOne) {
   Cluster cluster(by_value, 1);
