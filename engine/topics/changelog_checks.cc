@@ -37,9 +37,10 @@ Result<std::optional<PartitionOffset>> committed_input(Admin& admin,
   return std::optional<PartitionOffset>(*found);
 }
 
-std::string creation_of(const NewTopic& topic) {
+std::string creation_of(const NewTopic& topic, const std::string& bootstrap_servers) {
   std::string command =
-      fmt::format("kafka-topics --create --topic {} --partitions {}", topic.name, topic.partitions);
+      fmt::format("kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {}",
+                  bootstrap_servers, topic.name, topic.partitions);
   for (const auto& [name, value] : topic.config) {
     command += fmt::format(" --config {}={}", name, value);
   }
@@ -67,7 +68,7 @@ Status check_that_nothing_was_read(Admin& admin, const SubTopology& sub_topology
           "directories. If the store is new and may begin empty here, create the topic "
           "first: {}",
           missing.name, store.spec->name, options.application_id, (*read)->offset,
-          (*read)->partition.to_string(), creation_of(missing))};
+          (*read)->partition.to_string(), creation_of(missing, options.bootstrap_servers))};
 }
 
 Status check_retention(Admin& admin, const std::string& changelog, const EngineOptions& options) {
@@ -83,10 +84,10 @@ Status check_retention(Admin& admin, const std::string& changelog, const EngineO
       fmt::format(
           "changelog '{0}' has {1}={2}, but state.max.age.ms={3} lets an instance use state "
           "that is older: deleted rows would come back. Set state.max.age.ms below {2}, or "
-          "change the topic: kafka-configs --alter --entity-type topics --entity-name {0} "
-          "--add-config {1}={4}",
+          "change the topic: kafka-configs.sh --bootstrap-server {5} --alter --entity-type topics "
+          "--entity-name {0} --add-config {1}={4}",
           changelog, kTombstoneRetention, text->second, options.state_max_age_ms,
-          options.state_max_age_ms + kRetentionMarginMs)};
+          options.state_max_age_ms + kRetentionMarginMs, options.bootstrap_servers)};
 }
 
 void keep_tombstones(NewTopic& changelog, const EngineOptions& options) {

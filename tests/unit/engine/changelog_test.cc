@@ -69,6 +69,7 @@ TEST_F(Changelog, ThatWasCutBeforeAStoresPositionIsOfUseToThatStore) {
 }
 
 TEST_F(Changelog, ThatIsGoneIsNotMadeAnewInTheMiddleOfItsInputs) {
+  cluster_.options.bootstrap_servers = "kafka:9092";
   run_with("a", 5);
   cluster_.broker.delete_topic("app-rows-changelog");
   ASSERT_TRUE(cluster_.start("b"));
@@ -76,8 +77,9 @@ TEST_F(Changelog, ThatIsGoneIsNotMadeAnewInTheMiddleOfItsInputs) {
   EXPECT_EQ(status.code(), ErrorCode::kConfig);
   EXPECT_THAT(status.message(), AllOf(HasSubstr("changelog 'app-rows-changelog' of store 'rows'"),
                                       HasSubstr("committed offset 5 of left/0"),
-                                      HasSubstr("kafka-topics --create --topic "
-                                                "app-rows-changelog --partitions 1 --config")));
+                                      HasSubstr("kafka-topics.sh --bootstrap-server kafka:9092 "
+                                                "--create --topic app-rows-changelog "
+                                                "--partitions 1 --config ")));
   EXPECT_EQ(cluster_.broker.partitions("app-rows-changelog"), 0);
 }
 
@@ -112,12 +114,16 @@ TEST_F(Changelog, ThatForgetsDeletionsBeforeLocalStateIsTooOldIsRefused) {
   cluster_.broker.create_topic(
       "app-rows-changelog", 1,
       {{"cleanup.policy", "compact"}, {"delete.retention.ms", "86400000"}});
+  cluster_.options.bootstrap_servers = "kafka:9092";
   ASSERT_TRUE(cluster_.start("a"));
   const Status status = cluster_.settle();
   EXPECT_EQ(status.code(), ErrorCode::kConfig);
   EXPECT_THAT(status.message(),
               AllOf(HasSubstr("'app-rows-changelog' has delete.retention.ms=86400000"),
-                    HasSubstr("state.max.age.ms=259200000")));
+                    HasSubstr("state.max.age.ms=259200000"),
+                    HasSubstr("kafka-configs.sh --bootstrap-server kafka:9092 --alter "
+                              "--entity-type topics --entity-name app-rows-changelog "
+                              "--add-config delete.retention.ms=345600000")));
   cluster_.kill("a");
   cluster_.options.state_max_age_ms = 3'600'000;
   ASSERT_TRUE(cluster_.start("a"));
