@@ -70,6 +70,25 @@ void BrokerTest::write(const std::string& topic, const std::vector<std::string>&
   ASSERT_OK(producer->flush());
 }
 
+void BrokerTest::pipe(const std::string& topic, Bytes key, Bytes value, int64_t timestamp_ms,
+                      int32_t partition, std::span<const Header> headers) {
+  ProducerLimits limits;
+  limits.record_bytes_max = 3'000'000;
+  const auto producer = must(clients()->producer("", limits));
+  ASSERT_OK(producer->send({.topic = must(producer->topic_handle(topic)),
+                            .partition = partition,
+                            .key = key,
+                            .value = value,
+                            .timestamp_ms = timestamp_ms,
+                            .headers = headers}));
+  ASSERT_OK(producer->flush());
+}
+
+int64_t BrokerTest::committed(const TopicPartition& partition) {
+  const auto known = admin_->committed(std::vector<TopicPartition>{partition});
+  return known.ok() ? (*known)[0].offset : -2;
+}
+
 ReadResult BrokerTest::read_to_end(const std::string& topic, int64_t offset, int64_t patience_ms) {
   const auto fetcher = must(clients()->fetcher("test", RecordHeaders::kRead));
   const std::vector<PartitionOffset> from{{{topic, 0}, offset}};

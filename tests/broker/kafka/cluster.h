@@ -75,6 +75,11 @@ class BrokerTest : public ::testing::Test {
                          std::map<std::string, std::string> config = {});
   /// Writes `values` to partition 0 and flushes, without a transaction.
   void write(const std::string& topic, const std::vector<std::string>& values);
+  /// Writes one record, however large, without a transaction.
+  void pipe(const std::string& topic, Bytes key, Bytes value, int64_t timestamp_ms,
+            int32_t partition = 0, std::span<const Header> headers = {});
+  /// What the application has committed; −1: nothing, −2: an open transaction hides it.
+  int64_t committed(const TopicPartition& partition);
   /// Reads from `offset` until the end of the partition is reported with nothing behind it, or
   /// `patience_ms` is over.
   ReadResult read_to_end(const std::string& topic, int64_t offset = 0,

@@ -37,10 +37,6 @@ class ExactlyOnceTest : public BrokerTest {
 
   /// Where the topic ends, markers that are written already included.
   int64_t ends_at(const std::string& topic) { return must(admin_->watermarks({topic, 0})).high; }
-
-  int64_t committed(const TopicPartition& partition) {
-    return must(admin_->committed(std::vector<TopicPartition>{partition}))[0].offset;
-  }
 };
 
 TEST_F(ExactlyOnceTest, ACopyCommitsRecordsAndOffsetsTogether) {

@@ -2,10 +2,12 @@
 // than has to be.
 #include <gmock/gmock.h>
 
+#include "apps/cli/dead_letter_replay.h"
 #include "engine/output/collector.h"
 #include "engine/output/dead_letters.h"
 #include "engine/topics/internal_topics.h"
 #include "tests/broker/kafka/engine_runner.h"
+#include "tests/unit/engine/small_topologies.h"
 
 namespace millrace::engine::kafka::limits_test {
 
@@ -227,18 +229,6 @@ class EngineLimitsTest : public LimitsTest {
     }
     return found;
   }
-  void pipe(const std::string& topic, Bytes key, Bytes value, int64_t timestamp_ms) {
-    ProducerLimits limits;
-    limits.record_bytes_max = 3'000'000;
-    const auto producer = must(clients_->producer("", limits));
-    ASSERT_OK(producer->send({.topic = must(producer->topic_handle(topic)),
-                              .partition = 0,
-                              .key = key,
-                              .value = value,
-                              .timestamp_ms = timestamp_ms,
-                              .headers = {}}));
-    ASSERT_OK(producer->flush());
-  }
   /// Runs the engine until there are so many dead letters.
   void run_until_letters(Result<Topology> topology, size_t count) {
     auto engine =
@@ -296,6 +286,72 @@ TEST_F(EngineLimitsTest, PoisonOfEveryKindGoesToTheDeadLettersAndTheRestGoesOn) 
   for (const DeadLetter& letter : letters()) offsets.push_back(letter.offset);
   EXPECT_THAT(offsets, ElementsAre(0, 1, 2));
   EXPECT_THAT(values_of(read_to_end(out).records), ElementsAre("good"));
+}
+
+/// The limit of the changelog is the broker's here: nobody has made the topic smaller.
+TEST_F(EngineLimitsTest, ARowThatItsChangelogWouldRefuseFailsItsUnitAndTheRestGoesOn) {
+  const std::string in = make_topic("in");
+  const std::string out = make_topic("out");
+  const Script doubling{.process =
+                            [](ProcessorContext& context, const Record& record) {
+                              const std::string row(2 * record.value.size(), 'r');
+                              context.store("rows").put(record.key, Bytes(row), 1);
+                              context.forward(record);
+                            },
+                        .sources = {in},
+                        .with_store = true,
+                        .sink = out};
+  const std::string large(600'000, 'x');
+  pipe(in, "a", "small", 1);
+  pipe(in, "b", Bytes(large), 1);
+  pipe(in, "c", "small too", 1);
+  {
+    auto engine =
+        must(Engine::create(scripted(doubling), forgiving(options()), *clients_, system_clock()));
+    Status status;
+    EXPECT_TRUE(turn_until(*engine, status, [&] { return committed({in, 0}) >= 3; }));
+    ASSERT_OK(status);
+    ASSERT_OK(engine->close());
+  }
+  const std::vector<DeadLetter> found = letters();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].topic, in);
+  EXPECT_EQ(found[0].offset, 1);
+  EXPECT_EQ(found[0].error, "user_code");
+  EXPECT_THAT(found[0].reason,
+              AllOf(HasSubstr("a row of store 'rows' of 1200001 bytes"),
+                    HasSubstr("topic '" + options().application_id + "-rows-changelog' takes")));
+  EXPECT_THAT(values_of(read_to_end(out).records), ElementsAre("small", "small too"));
+  std::vector<std::string> keys;
+  for (const ReadRecord& row : read_to_end(options().application_id + "-rows-changelog").records) {
+    keys.push_back(row.key.value_or(""));
+  }
+  EXPECT_THAT(keys, ElementsAre("a", "c"));
+
+  EngineOptions strict = forgiving(options());
+  strict.on_user_error = OnError::kFail;
+  pipe(in, "d", Bytes(large), 1);
+  auto engine = must(Engine::create(scripted(doubling), strict, *clients_, system_clock()));
+  Status status;
+  EXPECT_TRUE(turn_until(*engine, status, [] { return false; }));
+  EXPECT_CODE(status, ErrorCode::kUserCode);
+  EXPECT_THAT(status.message(), HasSubstr(in + "/0@3"));
+}
+
+TEST_F(EngineLimitsTest, ALetterGivesItsRecordBackWithItsNulls) {
+  const std::string in = make_topic("in");
+  const std::vector<Header> headers{{"null", Bytes()}, {"empty", Bytes("")}, {"trace", "7"}};
+  pipe(in, {}, "v", 5, 0, headers);
+  run_until_letters(forwarding(in, make_topic("out"), {"never", &never}), 1);
+  const auto outcome = must(apps::replay_dead_letters(
+      {.topic = options().application_id + "-dead-letters"}, {}, *clients_));
+  EXPECT_EQ(outcome.replayed, 1);
+  const ReadResult read = read_to_end(in);
+  const ReadRecord original{
+      0, 5, std::nullopt, "v", {{"null", std::nullopt}, {"empty", ""}, {"trace", "7"}}};
+  ReadRecord again = original;
+  again.offset = 1;
+  EXPECT_THAT(read.records, ElementsAre(original, again));
 }
 
 /// Every internal topic, as a stock broker has it: nothing that decides is a default.

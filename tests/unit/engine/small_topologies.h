@@ -73,6 +73,7 @@ struct Script {
   bool with_store = false;                       ///< "rows", strings
   std::optional<DerivedRows> derived_rows = {};  ///< of the store
   TypeInfo value = type_info<std::string>();
+  std::string sink = "out";
   bool coalesce = false;  ///< at the sink
   std::string forwards_rows_of = {};
   PartitionKey partition_key = {};      ///< at the sink
@@ -84,7 +85,7 @@ struct Script {
   ScriptedProcessor::OnDeferred on_deferred = {};
 };
 
-/// sources → "step" (scripted) → out
+/// sources → "step" (scripted) → sink
 inline Result<Topology> scripted(const Script& script) {
   std::vector<Node> nodes;
   for (const std::string& topic : script.sources) {
@@ -134,7 +135,7 @@ inline Result<Topology> scripted(const Script& script) {
   sink.parents = {step};
   sink.coalesce = script.coalesce;
   sink.partition_key = script.partition_key;
-  sink.topic = {"out", type_info<std::string>(), type_info<std::string>()};
+  sink.topic = {script.sink, type_info<std::string>(), type_info<std::string>()};
   nodes.push_back(std::move(sink));
   return Topology::create("scripted", std::move(nodes), std::move(stores), std::move(broadcasts));
 }

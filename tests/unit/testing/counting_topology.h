@@ -47,7 +47,9 @@ class KeyByValue final : public Processor {
 };
 
 /// words → [key by value → exchange "by-value"] → count (store "counts") → counts
-inline Result<Topology> counting_topology(bool by_value = false, bool coalesce = false) {
+inline Result<Topology> counting_topology(bool by_value = false, bool coalesce = false,
+                                          const std::string& words = "words",
+                                          const std::string& counts = "counts") {
   std::vector<Node> nodes;
   const auto add = [&](std::string name, NodeKind kind) -> Node& {
     Node& node = nodes.emplace_back();
@@ -60,7 +62,7 @@ inline Result<Topology> counting_topology(bool by_value = false, bool coalesce =
     }
     return node;
   };
-  add("words-in", NodeKind::kSource).topic = {"words", type_info<std::string>(),
+  add("words-in", NodeKind::kSource).topic = {words, type_info<std::string>(),
                                               type_info<std::string>()};
   if (by_value) {
     add("key-by-value", NodeKind::kProcessor).factory = [] {
@@ -75,7 +77,7 @@ inline Result<Topology> counting_topology(bool by_value = false, bool coalesce =
   count.reads_at_key = {"counts"};
   count.keeps_key = true;
   Node& sink = add("counts-out", NodeKind::kSink);
-  sink.topic = {"counts", type_info<std::string>(), type_info<int64_t>()};
+  sink.topic = {counts, type_info<std::string>(), type_info<int64_t>()};
   sink.coalesce = coalesce;
   return Topology::create(
       "counting", std::move(nodes),
