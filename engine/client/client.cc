@@ -12,6 +12,7 @@
 
 #include "engine/base/endpoint.h"
 #include "engine/base/hexadecimal.h"
+#include "engine/base/shallow_json.h"
 #include "engine/client/event_parser.h"
 #include "engine/client/position_token.h"
 #include "engine/http/http_client.h"
@@ -28,6 +29,8 @@ constexpr std::string_view kPlainScheme = "http://";
 constexpr int64_t kConnectMs = 1'000;
 constexpr uint64_t kAnswerBytesMax = 64 << 20;
 constexpr size_t kIdlePerServerMax = 8;
+/// Of a page; a row is a FlatBuffer of at most 64 tables, one in the other.
+constexpr int kRowDepthMax = 256;
 /// Servers send a comment every 15 s when there is no event.
 constexpr int64_t kSilenceMs = 45'000;
 constexpr std::chrono::milliseconds kFirstPause{100};
@@ -96,7 +99,7 @@ std::string next_in(const auto& page) {
 }
 
 Result<JsonPage> read_page(const std::string& body, const std::string& name = kRows) {
-  const auto object = nlohmann::ordered_json::parse(body, nullptr, false);
+  const auto object = engine::parse_shallow_ordered_json(body, kRowDepthMax);
   if (!has_rows(object, name)) return nonsense();
   JsonPage page{.rows = {}, .next = next_in(object)};
   for (const auto& row : object[name]) page.rows.push_back(row.dump());
@@ -356,7 +359,7 @@ Result<std::optional<StoredRow>> Client::row(std::string_view store, Bytes key,
   const Result<std::optional<std::string>> body = ask_row(store, key, freshness, "hex");
   if (!body.ok()) return body.status();
   if (!*body) return std::optional<StoredRow>();
-  const json object = json::parse(**body, nullptr, false);
+  const json object = engine::parse_shallow_json(**body, kRowDepthMax);
   if (!object.is_object()) return nonsense();
   std::optional<StoredRow> row = read_row(object, key.to_string());
   if (!row) return nonsense();
@@ -388,7 +391,7 @@ Result<std::string> Client::ask_rows(std::string_view store, const RowsQuestion&
 Result<RowsPage> Client::rows(std::string_view store, const RowsQuestion& question) {
   const Result<std::string> body = ask_rows(store, question, "hex");
   if (!body.ok()) return body.status();
-  const json object = json::parse(*body, nullptr, false);
+  const json object = engine::parse_shallow_json(*body, kRowDepthMax);
   if (!has_rows(object)) return nonsense();
   RowsPage page{.rows = {}, .next = next_in(object)};
   for (const json& entry : object["rows"]) {

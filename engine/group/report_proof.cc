@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/base/shallow_json.h"
+
 namespace millrace::engine {
 namespace {
 
@@ -14,17 +16,6 @@ constexpr std::string_view kReportPurpose = "millrace instance report 1";
 
 /// A report has objects and lists in one object.
 constexpr int kDepthMax = 3;
-
-/// Not an object: no JSON, or nested so deeply that spelling it would exhaust the stack.
-ReportJson parse_flat(std::string_view text) {
-  bool is_deep = false;
-  const auto watch_depth = [&is_deep](int depth, ReportJson::parse_event_t, ReportJson&) {
-    is_deep = is_deep || depth > kDepthMax;
-    return !is_deep;
-  };
-  ReportJson json = ReportJson::parse(text, watch_depth, false);
-  return is_deep ? ReportJson() : json;
-}
 
 /// One spelling of the report: members sorted, no spaces.
 std::string spelled(const ReportJson& report) {
@@ -40,7 +31,7 @@ std::string with_proof(const PeerKey& key, std::string_view topic, std::string_v
 }
 
 bool is_proved(const PeerKey& key, std::string_view topic, std::string_view value) {
-  ReportJson json = parse_flat(value);
+  ReportJson json = parse_shallow_json(value, kDepthMax);
   if (!json.is_object()) return false;
   const auto proof = json.find(kProofMember);
   if (proof == json.end() || !proof->is_string()) return false;

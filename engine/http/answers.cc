@@ -5,6 +5,7 @@
 
 #include "millrace/engine/http_route.h"
 
+#include "engine/base/shallow_json.h"
 #include "engine/http/http_client.h"
 
 namespace millrace {
@@ -66,7 +67,8 @@ HttpAnswer error_answer(const Error& error) {
 namespace engine {
 
 std::string error_in(const std::string& body) {
-  const nlohmann::json answer = nlohmann::json::parse(body, nullptr, false);
+  constexpr int kErrorDepthMax = 16;
+  const auto answer = parse_shallow_json(body, kErrorDepthMax);
   const bool has_error =
       answer.is_object() && answer.contains("error") && answer["error"].is_string();
   return has_error ? answer["error"].get<std::string>() : "no reason given";

@@ -1,31 +1,27 @@
 #include "engine/queries/row_question.h"
 
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "millrace/core/topology.h"
+
+#include "engine/queries/cbor.h"
 
 namespace millrace::engine {
 namespace {
 
 using nlohmann::json;
 
-json binary_of(std::string_view bytes) {
-  return json::binary(std::vector<uint8_t>(bytes.begin(), bytes.end()));
+json optional_binary(const std::optional<std::string>& bytes) {
+  return bytes ? cbor::binary(*bytes) : json();
 }
 
-json binary_of(const std::optional<std::string>& bytes) {
-  return bytes ? binary_of(std::string_view(*bytes)) : json();
-}
-
-std::string bytes_of(const json& value) {
-  const auto& bytes = value.get_binary();
-  return {bytes.begin(), bytes.end()};
-}
-
-std::optional<std::string> optional_bytes_of(const json& value) {
+std::optional<std::string> optional_bytes_in(const json& value) {
   if (value.is_null()) return std::nullopt;
-  return bytes_of(value);
+  return cbor::bytes_in(value);
 }
 
 json offsets_of(const std::map<TopicPartition, int64_t>& offsets) {
@@ -36,11 +32,16 @@ json offsets_of(const std::map<TopicPartition, int64_t>& offsets) {
   return list;
 }
 
+/// The names and numbers become part of a header.
 std::map<TopicPartition, int64_t> read_offsets(const json& list) {
   std::map<TopicPartition, int64_t> offsets;
   for (const json& entry : list) {
-    const TopicPartition partition{entry.at(0).get<std::string>(), entry.at(1).get<int32_t>()};
-    offsets[partition] = entry.at(2).get<int64_t>();
+    TopicPartition partition{entry.at(0).get<std::string>(),
+                             cbor::number_in<int32_t>(entry.at(1), 0)};
+    if (!is_legal_name(partition.topic, kTopicNameLengthMax)) {
+      throw std::invalid_argument("no name of a topic");
+    }
+    offsets[std::move(partition)] = cbor::number_in<int64_t>(entry.at(2), -1);
   }
   return offsets;
 }
@@ -59,27 +60,23 @@ json position_of(const StatePosition& position) {
 }
 
 StatePosition read_position(const json& object) {
+  const auto number = [&object](const char* name) {
+    return cbor::number_in<int64_t>(object.at(name), INT64_MIN);
+  };
+  const Result<TaskId> task = TaskId::parse(object.at("task").get<std::string>());
+  if (!task.ok()) throw std::invalid_argument(task.message());
   StatePosition position;
-  position.task = TaskId::parse(object.at("task").get<std::string>()).value();
+  position.task = *task;
   position.instance = object.at("instance").get<std::string>();
   position.inputs = read_offsets(object.at("inputs"));
   position.changelogs = read_offsets(object.at("changelogs"));
-  position.committed_at_ms = object.at("committed_at_ms").get<int64_t>();
-  position.event_time_ms = object.at("event_time_ms").get<int64_t>();
-  position.freshness_ms = object.at("freshness_ms").get<int64_t>();
+  position.committed_at_ms = number("committed_at_ms");
+  position.event_time_ms = number("event_time_ms");
+  position.freshness_ms = number("freshness_ms");
   position.is_standby = object.at("standby").get<bool>();
-  position.lag_records = object.at("lag_records").get<int64_t>();
-  position.lag_ms = object.at("lag_ms").get<int64_t>();
+  position.lag_records = number("lag_records");
+  position.lag_ms = number("lag_ms");
   return position;
-}
-
-std::string to_bytes(const json& object) {
-  const std::vector<uint8_t> bytes = json::to_cbor(object);
-  return {bytes.begin(), bytes.end()};
-}
-
-json parsed(std::string_view bytes) {
-  return json::from_cbor(bytes.begin(), bytes.end(), true, false);
 }
 
 }  // namespace
@@ -92,36 +89,35 @@ bool StandbyBounds::allow(const StatePosition& position) const {
 }
 
 std::string encode_question(const RowQuestion& question) {
-  return to_bytes({{"store", question.store},
-                   {"sub_topology", question.task.sub_topology},
-                   {"partition", question.task.partition},
-                   {"key", binary_of(question.key)},
-                   {"from", binary_of(question.from)},
-                   {"to", binary_of(question.to)},
-                   {"descending", question.is_descending},
-                   {"rows_max", question.rows_max},
-                   {"standby", question.bounds.may_be_standby},
-                   {"lag_records_max", question.bounds.lag_records_max},
-                   {"lag_ms_max", question.bounds.lag_ms_max}});
+  return cbor::to_text({{"store", question.store},
+                        {"sub_topology", question.task.sub_topology},
+                        {"partition", question.task.partition},
+                        {"key", optional_binary(question.key)},
+                        {"from", optional_binary(question.from)},
+                        {"to", optional_binary(question.to)},
+                        {"descending", question.is_descending},
+                        {"rows_max", question.rows_max},
+                        {"standby", question.bounds.may_be_standby},
+                        {"lag_records_max", question.bounds.lag_records_max},
+                        {"lag_ms_max", question.bounds.lag_ms_max}});
 }
 
 Result<RowQuestion> decode_question(std::string_view bytes) {
   try {
-    const json object = parsed(bytes);
+    const json object = cbor::parse(bytes);
     RowQuestion question;
     question.store = object.at("store").get<std::string>();
-    question.task = {object.at("sub_topology").get<int32_t>(),
-                     object.at("partition").get<int32_t>()};
-    question.key = optional_bytes_of(object.at("key"));
-    question.from = optional_bytes_of(object.at("from"));
-    question.to = optional_bytes_of(object.at("to"));
+    question.task = cbor::task_in(object.at("sub_topology"), object.at("partition"));
+    question.key = optional_bytes_in(object.at("key"));
+    question.from = optional_bytes_in(object.at("from"));
+    question.to = optional_bytes_in(object.at("to"));
     question.is_descending = object.at("descending").get<bool>();
-    question.rows_max = object.at("rows_max").get<size_t>();
+    question.rows_max = cbor::number_in<size_t>(object.at("rows_max"), 0);
     question.bounds = {object.at("standby").get<bool>(),
-                       object.at("lag_records_max").get<int64_t>(),
-                       object.at("lag_ms_max").get<int64_t>()};
+                       cbor::number_in<int64_t>(object.at("lag_records_max"), 0),
+                       cbor::number_in<int64_t>(object.at("lag_ms_max"), 0)};
     return question;
-  } catch (const json::exception&) {
+  } catch (const std::exception&) {
     return Error{ErrorCode::kInvalidArgument, "not a question for rows"};
   }
 }
@@ -129,25 +125,24 @@ Result<RowQuestion> decode_question(std::string_view bytes) {
 std::string encode_reply(const RowReply& reply) {
   json rows = json::array();
   for (const RowReply::KeyedRow& row : reply.rows) {
-    rows.push_back({binary_of(std::string_view(row.key)), binary_of(std::string_view(row.value)),
-                    row.timestamp_ms});
+    rows.push_back({cbor::binary(row.key), cbor::binary(row.value), row.timestamp_ms});
   }
-  return to_bytes({{"position", position_of(reply.position)},
-                   {"rows", std::move(rows)},
-                   {"more", reply.has_more}});
+  return cbor::to_text({{"position", position_of(reply.position)},
+                        {"rows", std::move(rows)},
+                        {"more", reply.has_more}});
 }
 
 Result<RowReply> decode_reply(std::string_view bytes) {
   const Error invalid{ErrorCode::kInvalidRecord, "not an answer with rows"};
   try {
-    const json object = parsed(bytes);
-    if (!TaskId::parse(object.at("position").at("task").get<std::string>()).ok()) return invalid;
+    const json object = cbor::parse(bytes);
     RowReply reply{read_position(object.at("position")), {}, object.at("more").get<bool>()};
     for (const json& row : object.at("rows")) {
-      reply.rows.push_back({bytes_of(row.at(0)), bytes_of(row.at(1)), row.at(2).get<int64_t>()});
+      reply.rows.push_back({cbor::bytes_in(row.at(0)), cbor::bytes_in(row.at(1)),
+                            cbor::number_in<int64_t>(row.at(2), INT64_MIN)});
     }
     return reply;
-  } catch (const json::exception&) {
+  } catch (const std::exception&) {
     return invalid;
   }
 }

@@ -1,8 +1,13 @@
 #include "engine/queries/row_question.h"
 
-#include <random>
-
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "millrace/core/topology.h"
+
+#include "engine/queries/cbor.h"
+#include "engine/queries/watch_question.h"
+#include "tests/unit/mutator.h"
 
 namespace millrace::engine::row_question_test {
 
@@ -46,19 +51,66 @@ TEST(RowReply, KeepsRowsAndPosition) {
 TEST(RowReply, DamagedBytesAreErrors) {
   RowReply reply;
   reply.position.task = {1, 2};
+  reply.position.inputs[{"t", 3}] = 4;
   reply.rows = {{"k", "value", 5}};
-  const std::string sound = encode_reply(reply);
-  const std::string asked = encode_question({.store = "rows", .task = {1, 2}});
-  std::mt19937 random(7);
-  for (int i = 0; i < 20'000; ++i) {
-    std::string damaged = i % 2 == 0 ? sound : asked;
-    damaged[random() % damaged.size()] = static_cast<char>(random());
-    if (i % 3 == 0) damaged.resize(random() % damaged.size());
-    static_cast<void>(decode_reply(damaged));
-    static_cast<void>(decode_question(damaged));
+  const std::string answered = encode_reply(reply);
+  const std::string asked = encode_question({.store = "rows", .task = {1, 2}, .key = "k"});
+  Mutator mutator(7);
+  size_t replies = 0;
+  size_t questions = 0;
+  for (int i = 0; i < 50'000; ++i) {
+    if (const auto read = decode_reply(mutator.mutate(answered, asked).value_or("")); read.ok()) {
+      ++replies;
+      for (const auto& [partition, offset] : read->position.inputs) {
+        EXPECT_TRUE(is_legal_name(partition.topic, kTopicNameLengthMax)) << "part of a header";
+        EXPECT_GE(partition.partition, 0);
+        EXPECT_GE(offset, -1);
+      }
+    }
+    if (const auto read = decode_question(mutator.mutate(asked, answered).value_or(""));
+        read.ok()) {
+      ++questions;
+      EXPECT_GE(read->task.sub_topology, 0);
+      EXPECT_GE(read->task.partition, 0);
+      EXPECT_GE(read->bounds.lag_ms_max, 0);
+    }
   }
+  EXPECT_GT(replies, 1'000U);
+  EXPECT_GT(questions, 1'000U);
   EXPECT_EQ(decode_reply("").code(), ErrorCode::kInvalidRecord);
   EXPECT_EQ(decode_question("{}").code(), ErrorCode::kInvalidArgument);
+}
+
+std::string item(const nlohmann::json& value) {
+  return cbor::to_text(value);
+}
+
+TEST(RowQuestion, ANumberOfAnotherRangeIsNoTask) {
+  const std::string asked = encode_question({.store = "rows", .task = {1, 77}});
+  const std::string sound = item("partition") + item(77);
+  for (const nlohmann::json& other :
+       {nlohmann::json(-1), nlohmann::json(int64_t{1} << 32 | 77), nlohmann::json(77.0),
+        nlohmann::json(UINT64_MAX), nlohmann::json("77")}) {
+    std::string forged = asked;
+    const size_t at = forged.find(sound);
+    ASSERT_NE(at, std::string::npos);
+    forged.replace(at, sound.size(), item("partition") + item(other));
+    EXPECT_EQ(decode_question(forged).code(), ErrorCode::kInvalidArgument) << other;
+  }
+}
+
+// One list in another, of one member each.
+TEST(RowQuestion, NoDepthExhaustsTheStack) {
+  for (const size_t depth : {size_t{8}, kRowReplyBytesMax}) {
+    const std::string deep = std::string(depth, '\x81') + "\x01";
+    const std::string inside = "\xa1" + item("store") + deep;
+    for (const std::string& bytes : {deep, inside}) {
+      EXPECT_EQ(decode_question(bytes).code(), ErrorCode::kInvalidArgument);
+      EXPECT_EQ(decode_reply(bytes).code(), ErrorCode::kInvalidRecord);
+      EXPECT_EQ(decode_watch(bytes).code(), ErrorCode::kInvalidArgument);
+      EXPECT_EQ(decode_changes(bytes, 1).code(), ErrorCode::kInvalidRecord);
+    }
+  }
 }
 
 TEST(StandbyBounds, AllowOnlyStatesThatAreRecentEnough) {

@@ -49,12 +49,23 @@ TEST(WatchQuestion, DamagedBytesAreErrors) {
   const std::string answered =
       encode_changes({.origin = "o", .now = 9, .changed = {1}, .absent = {0}});
   Mutator mutator(1);
-  for (int i = 0; i < 20'000; ++i) {
-    static_cast<void>(decode_watch(mutator.mutate(asked, answered).value_or("")));
+  size_t questions = 0;
+  size_t answers = 0;
+  for (int i = 0; i < 50'000; ++i) {
+    const auto read = decode_watch(mutator.mutate(asked, answered).value_or(""));
+    questions += read.ok() ? 1 : 0;
+    for (const auto& range : read.ok() ? read->changes.ranges : question().changes.ranges) {
+      EXPECT_GE(range.rows.task.sub_topology, 0);
+      EXPECT_GE(range.rows.task.partition, 0);
+    }
     const auto reply = decode_changes(mutator.mutate(answered, asked).value_or(""), 2);
     if (!reply.ok()) continue;
+    ++answers;
     for (const uint32_t place : reply->changed) EXPECT_LT(place, 2);
+    for (const uint32_t place : reply->absent) EXPECT_LT(place, 2);
   }
+  EXPECT_GT(questions, 1'000U);
+  EXPECT_GT(answers, 1'000U);
   EXPECT_EQ(decode_watch("").code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(decode_changes("{}", 2).code(), ErrorCode::kInvalidRecord);
 }
