@@ -1,11 +1,14 @@
 #include "engine/snapshot/manifest.h"
 
+#include <filesystem>
 #include <functional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "engine/snapshot/digest.h"
+#include "tests/unit/mutator.h"
 #include "tests/unit/snapshot/snapshot_fixture.h"
 
 namespace millrace::engine::manifest_test {
@@ -99,6 +102,63 @@ TEST(Manifest, RefusesNonsenseOfAnySizeAndDepth) {
         "{\"files\":" + std::string(500'000, '[') + std::string(500'000, ']') + "}"}) {
     EXPECT_EQ(decoded_code(text), ErrorCode::kInvalidRecord);
   }
+}
+
+/// The text with the checksum that belongs to the rest of it.
+std::string with_checksum(const std::string& text) {
+  nlohmann::json object = nlohmann::json::parse(text, nullptr, false);
+  if (!object.is_object()) return text;
+  object.erase("checksum");
+  const auto spelled = [&object] {
+    return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  };
+  Digest digest;
+  digest.update(spelled());
+  object["checksum"] = digest.hex();
+  return spelled();
+}
+
+/// Whether a downloader can work with it and touches nothing outside its directory.
+void expect_sound(const SnapshotManifest& manifest, const std::string& text) {
+  EXPECT_TRUE(is_snapshot_id(manifest.snapshot)) << text;
+  EXPECT_GE(snapshot_time_ms(manifest.snapshot), 0) << text;
+  EXPECT_GE(manifest.task.sub_topology, 0) << text;
+  EXPECT_GE(manifest.task.partition, 0) << text;
+  for (const auto& [store, end] : manifest.changelog_end) EXPECT_GE(end, 0) << text;
+  EXPECT_LE(manifest.files.size(), kSnapshotFilesMax);
+  for (const SnapshotFile& file : manifest.files) {
+    EXPECT_EQ(std::filesystem::path(file.name).filename(), file.name) << text;
+    EXPECT_NE(file.name, "..") << text;
+    EXPECT_EQ(manifest.find(file.name), &file) << text;
+  }
+}
+
+// Whoever wrote these knows how a checksum is made.
+TEST(Manifest, TakesNothingThatNobodyCouldWorkWith) {
+  const std::string sound = encode_manifest(some_manifest());
+  const std::vector<std::string> tokens{
+      "-1",   "0",       "18446744073709551615", "1e9",     "null", "[]", "{}", "\"../x\"", "\"\"",
+      "true", "\"0_1\"", "9223372036854775808",  "[[[[[[[["};
+  Mutator mutator(5);
+  size_t taken = 0;
+  size_t refused = 0;
+  for (int i = 0; i < 40'000; ++i) {
+    std::string text = sound;
+    if (i % 2 == 0) {
+      text = mutator.mutate(sound, "000013.sst").value_or("");
+    } else {
+      // A whole value becomes another one.
+      const size_t colon = sound.find(':', mutator.up_to(sound.rfind(':')));
+      const size_t end = sound.find_first_of(",}", colon);
+      text.replace(colon + 1, end - colon - 1, tokens[mutator.up_to(tokens.size() - 1)]);
+    }
+    text = with_checksum(text);
+    const Result<SnapshotManifest> decoded = decode_manifest(text);
+    ++(decoded.ok() ? taken : refused);
+    if (decoded.ok()) expect_sound(*decoded, text);
+  }
+  EXPECT_GT(taken, 500U);
+  EXPECT_GT(refused, 10'000U);
 }
 
 TEST(SnapshotId, SortsByTimeAndIsTold) {
