@@ -2,8 +2,13 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <map>
+#include <numeric>
+#include <vector>
 
 #include <gmock/gmock.h>
+
+#include "millrace/engine/engine.h"
 
 #include "tests/unit/engine/roster/asking_clients.h"
 #include "tests/unit/engine/roster/roster_home.h"
@@ -238,6 +243,78 @@ TEST_F(Waiting, AnInputThatLeftItsLogHoldsUpItsOwnTaskOnly) {
   EXPECT_TRUE(home_.turn_until([&] { return home_.values("out").size() == 2; }));
   EXPECT_TRUE(slow.is_given());
   EXPECT_EQ(home_.instance->metrics.dropped("expired").value(), 1);
+}
+
+/// A whole engine of three tasks, of which two wait for changelogs without a leader.
+class WaitingBesideCommits : public ::testing::Test {
+ protected:
+  WaitingBesideCommits() {
+    for (const char* const topic : {"left", "out"}) broker_.create_topic(topic, kPartitions);
+    options_.application_id = "app";
+    options_.state_dir.clear();
+    options_.worker_threads = 1;
+    options_.poll_wait_ms = 0;
+    options_.commit_pipelined = false;
+    options_.retry_backoff_max_ms = kPauseMaxMs;
+    questions_.watermarks = [this](const TopicPartition& partition) -> Status {
+      if (partition.topic != "app-rows-changelog" || partition.partition == 0) return {};
+      asked_ms_[partition.partition].push_back(clock_.now_ms());
+      if (partition.partition == kComesBack && is_back_) return {};
+      return kAway;
+    };
+  }
+  Status run_for_seconds(Engine& engine, int seconds) {
+    for (int i = 0; i < 1'000 * seconds; ++i) {
+      if (i % 500 == 0) {
+        broker_.append({"left", 0},
+                       {.timestamp_ms = 1'000, .key = "k", .value = "v", .headers = {}});
+      }
+      clock_.advance(1);
+      MILLRACE_RETURN_IF_ERROR(engine.run_once());
+    }
+    return {};
+  }
+  std::vector<int64_t> pauses_ms(int32_t partition) const {
+    const std::vector<int64_t>& asked = asked_ms_.at(partition);
+    std::vector<int64_t> pauses(asked.size());
+    std::adjacent_difference(asked.begin(), asked.end(), pauses.begin());
+    pauses.erase(pauses.begin());
+    return pauses;
+  }
+
+  static constexpr int32_t kPartitions = 3;
+  static constexpr int32_t kStaysAway = 1;
+  static constexpr int32_t kComesBack = 2;
+  static constexpr int64_t kPauseMaxMs = 3'200;
+  bool is_back_ = false;
+  std::map<int32_t, std::vector<int64_t>> asked_ms_;
+  testing::MemoryBroker broker_;
+  testing::ManualClock clock_{1'700'000'000'000};
+  Questions questions_;
+  AskingClients clients_{broker_.clients(), questions_};
+  EngineOptions options_;
+};
+
+TEST_F(WaitingBesideCommits, NeitherACommitNorTheStartOfAnotherTaskShortensThePausesOfATask) {
+  auto engine = Engine::create(scripted({.process = count_up, .with_store = true}), options_,
+                               clients_, clock_);
+  ASSERT_TRUE(engine.ok()) << engine.message();
+  ASSERT_TRUE(run_for_seconds(**engine, 10));
+  is_back_ = true;
+  ASSERT_TRUE(run_for_seconds(**engine, 20));
+  // Of the task that runs. Each is a commit of its own.
+  size_t outputs = 0;
+  for (int32_t p = 0; p < kPartitions; ++p) outputs += broker_.read_committed({"out", p}).size();
+  EXPECT_EQ(outputs, 60U);
+  EXPECT_EQ(broker_.committed_offset({"left", 0}), 60);
+  const std::vector<int64_t> pauses = pauses_ms(kStaysAway);
+  ASSERT_GE(pauses.size(), 12U);
+  EXPECT_LE(pauses.front(), 2) << "once at once";
+  for (size_t i = 1; i < pauses.size(); ++i) {
+    const int64_t wanted_ms = std::min(kPauseMaxMs, int64_t{50} << (i - 1));
+    EXPECT_GE(pauses[i], wanted_ms) << i;
+    EXPECT_LE(pauses[i], wanted_ms + 2) << i;
+  }
 }
 
 }  // namespace millrace::engine::waiting_test
