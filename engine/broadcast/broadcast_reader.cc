@@ -52,8 +52,7 @@ BroadcastReader::BroadcastReader(std::unique_ptr<Fetcher> fetcher, const ClientF
       clock_(clock),
       metrics_(metrics),
       lines_(lines),
-      marks_(clients, admin),
-      checks_(clients, admin, clock) {}
+      checks_(clients, admin, clock, kCheckIntervalMs) {}
 
 Status BroadcastReader::open(const Topology& topology, const ResolvedTopology& resolved) {
   std::vector<PartitionOffset> starts;
@@ -62,8 +61,7 @@ Status BroadcastReader::open(const Topology& topology, const ResolvedTopology& r
     if (!retention_ms.ok()) return retention_ms.status();
     if (*retention_ms < kOutdatedAfterMinMs) {
       spdlog::warn(
-          "broadcast topic '{}' keeps tombstones for {} ms only: an instance that is away for "
-          "longer "
+          "broadcast topic '{}' keeps tombstones for {} ms only: an instance that is away longer "
           "may miss deletions. Set its delete.retention.ms to {} or more",
           name, *retention_ms, kOutdatedAfterMinMs);
     }
@@ -74,7 +72,7 @@ Status BroadcastReader::open(const Topology& topology, const ResolvedTopology& r
       if (!marks.ok()) return marks.status();
       starts.push_back({{name, p}, marks->low});
       partitions_.push_back({&topic, {name, p}, marks->low});
-      checks_.add({name, p}, kCheckIntervalMs);
+      checks_.add({name, p});
     }
   }
   return fetcher_->add(starts);
@@ -171,13 +169,14 @@ Status BroadcastReader::append(Partition& from, const FetchedRecord& record) {
 }
 
 Status BroadcastReader::reposition(Partition& from) {
-  const std::optional<Admin::Watermarks> marks = marks_.poll(from.partition);
+  const std::optional<Admin::Watermarks> marks = checks_.ask_bounds(number_of(from));
   if (!marks) return {};
   if (from.position > marks->high) {
-    return Error{ErrorCode::kConfig,
-                 fmt::format("{} ends at {} but this instance has read to {}: the topic was made "
-                             "anew. Restart the instances",
-                             from.partition.to_string(), marks->high, from.position)};
+    return Error{
+        ErrorCode::kConfig,
+        fmt::format("{} ends at {} but this instance has read to {}: the topic was created "
+                    "again. Restart the instances",
+                    from.partition.to_string(), marks->high, from.position)};
   }
   return move(from, std::max(from.position, marks->low));
 }

@@ -19,7 +19,6 @@
 #include "engine/broadcast/broadcast_copy.h"
 #include "engine/broadcast/end_checks.h"
 #include "engine/clients/clients.h"
-#include "engine/clients/watermark_questions.h"
 #include "engine/core/resolved_topology.h"
 
 namespace millrace::engine {
@@ -96,7 +95,6 @@ class BroadcastReader {
   LineLimit& lines_;
   std::vector<std::unique_ptr<BroadcastTopic>> topics_;
   std::vector<Partition> partitions_;
-  WatermarkQuestions marks_;
   EndChecks checks_;  ///< in the order of `partitions_`
 };
 

@@ -6,17 +6,38 @@ namespace millrace::engine {
 namespace {
 
 constexpr int64_t kPauseMaxMs = 1'000;
+/// One may wait for a broker that is away while others are answered.
+constexpr size_t kCheckThreads = 2;
 
 }  // namespace
 
-EndChecks::Check::Check(const TopicPartition& checked, int64_t every_ms, const Clock& clock)
-    : partition(checked), interval_ms(every_ms), question(clock, kPauseMaxMs) {}
+EndChecks::Check::Check(const TopicPartition& checked, const Clock& clock)
+    : partition(checked), end_question(clock, kPauseMaxMs), bounds_question(clock, kPauseMaxMs) {}
 
-EndChecks::EndChecks(const ClientFactory& clients, Admin& admin, const Clock& clock)
-    : admin_(admin), clock_(clock), errands_(clients.answers_at_once() ? 0 : 1) {}
+EndChecks::EndChecks(const ClientFactory& clients, Admin& admin, const Clock& clock,
+                     int64_t interval_ms)
+    : admin_(admin),
+      clock_(clock),
+      interval_ms_(interval_ms),
+      errands_(clients.answers_at_once() ? 0 : kCheckThreads) {}
 
-void EndChecks::add(const TopicPartition& partition, int64_t interval_ms) {
-  checks_.emplace_back(partition, interval_ms, clock_);
+void EndChecks::add(const TopicPartition& partition) {
+  checks_.emplace_back(partition, clock_);
+}
+
+std::optional<Admin::Watermarks> EndChecks::ask(const Check& check, Question<Answer>& question,
+                                                bool& has_failed) {
+  const std::optional<Answer> answer = question.poll(
+      errands_,
+      [&admin = admin_, partition = check.partition] { return admin.watermarks(partition); });
+  has_failed = answer && !answer->ok();
+  if (!answer) return {};
+  if (has_failed) {
+    question.record_failure();
+    return {};
+  }
+  question.record_success();
+  return **answer;
 }
 
 std::optional<int64_t> EndChecks::poll(size_t number, int64_t position) {
@@ -26,28 +47,28 @@ std::optional<int64_t> EndChecks::poll(size_t number, int64_t position) {
       if (clock_.steady_ns() < check.due_ns) return {};
       check.asked_ms = clock_.now_ms();
     }
-    const std::optional<Answer> answer = check.question.poll(
-        errands_,
-        [&admin = admin_, partition = check.partition] { return admin.watermarks(partition); });
-    if (!answer) return {};
-    if (!answer->ok()) {
-      check.question.record_failure();
-      check.asked_ms = -1;
-      return {};
-    }
-    check.question.record_success();
-    check.end = (*answer)->high;
+    bool has_failed = false;
+    const std::optional<Admin::Watermarks> marks = ask(check, check.end_question, has_failed);
+    if (has_failed) check.asked_ms = -1;
+    if (!marks) return {};
+    check.end = marks->high;
   }
   if (position < check.end) return {};
   check.end = -1;
-  check.due_ns = clock_.steady_ns() + check.interval_ms * kNsPerMs;
+  check.due_ns = clock_.steady_ns() + interval_ms_ * kNsPerMs;
   return std::exchange(check.asked_ms, -1);
 }
 
 void EndChecks::restart(size_t number) {
   Check& check = checks_[number];
-  check.question.drop();
+  check.end_question.drop();
   check.asked_ms = check.end = -1;
+}
+
+std::optional<Admin::Watermarks> EndChecks::ask_bounds(size_t number) {
+  Check& check = checks_[number];
+  bool has_failed = false;
+  return ask(check, check.bounds_question, has_failed);
 }
 
 }  // namespace millrace::engine

@@ -1,8 +1,13 @@
 #include "engine/broadcast/broadcast_reader.h"
 
 #include <deque>
+#include <memory>
+#include <sstream>
+#include <string>
 
 #include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include "engine/testing/manual_clock.h"
 #include "engine/testing/memory_broker.h"
@@ -190,6 +195,35 @@ TEST_F(ShortRetention, LeadsToNoReadingAgainAfterEachPause) {
     answers_.push_back(end_at(i));
     ASSERT_TRUE(poll().ok());
   }
+}
+
+class LoggedOpen : public BroadcastReaderTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  LoggedOpen() : BroadcastReaderTest(GetParam()) {}
+  void SetUp() override {
+    const auto before = spdlog::default_logger();
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+        "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_)));
+    BroadcastReaderTest::SetUp();
+    spdlog::set_default_logger(before);
+  }
+
+  std::ostringstream log_;
+};
+class OpenOfAShortTopic : public LoggedOpen {};
+class OpenOfALongTopic : public LoggedOpen {};
+INSTANTIATE_TEST_SUITE_P(Retention, OpenOfAShortTopic, ::testing::Values("100", "599999"));
+INSTANTIATE_TEST_SUITE_P(Retention, OpenOfALongTopic, ::testing::Values("600000", "86400000"));
+
+TEST_P(OpenOfALongTopic, WarnsOfNothing) {
+  EXPECT_EQ(log_.str(), "");
+}
+
+TEST_P(OpenOfAShortTopic, WarnsThatAnInstanceMayBeAwayForLonger) {
+  EXPECT_THAT(log_.str(),
+              ::testing::HasSubstr("'rules' keeps tombstones for " + std::string(GetParam()) +
+                                   " ms only: an instance that is away longer may miss deletions. "
+                                   "Set its delete.retention.ms to 600000 or more"));
 }
 
 }  // namespace millrace::engine::broadcast_reader_test
