@@ -153,11 +153,13 @@ void MemoryBroker::compact(const std::string& topic, int64_t now_ms) {
     const int64_t end = last_stable(log);
     std::map<std::string, int64_t> newest;
     for (const StoredRecord& record : log.records) {
-      if (record.offset < end && is_visible(record)) newest[record.key.value()] = record.offset;
+      const bool is_row = record.offset < end && is_visible(record) && record.key;
+      if (is_row) newest[*record.key] = record.offset;
     }
     std::erase_if(log.records, [&](StoredRecord& record) {
       if (record.offset >= end) return false;
-      if (!is_visible(record) || newest.at(record.key.value()) != record.offset) return true;
+      if (!is_visible(record) || !record.key) return true;
+      if (newest.at(*record.key) != record.offset) return true;
       if (record.value) return false;
       if (record.delete_at_ms < 0) record.delete_at_ms = now_ms + retention_ms;
       return now_ms > record.delete_at_ms;

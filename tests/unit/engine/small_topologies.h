@@ -79,7 +79,8 @@ struct Script {
   PartitionKey partition_key = {};      ///< at the sink
   std::optional<TimeKind> timers = {};  ///< a store of them called "timers"
   ScriptedProcessor::OnTimer on_timer = {};
-  std::string broadcast = {};  ///< a topic of strings, read as a broadcast table
+  std::string broadcast = {};  ///< a topic with keys of strings, read as a broadcast table
+  TypeInfo broadcast_value = type_info<std::string>();
   ScriptedProcessor::OnChange on_change = {};
   ScriptedProcessor::OnReset on_reset = {};
   ScriptedProcessor::OnDeferred on_deferred = {};
@@ -120,7 +121,7 @@ inline Result<Topology> scripted(const Script& script) {
   }
   std::vector<TopicUse> broadcasts;
   if (!script.broadcast.empty()) {
-    broadcasts.push_back({script.broadcast, type_info<std::string>(), type_info<std::string>()});
+    broadcasts.push_back({script.broadcast, type_info<std::string>(), script.broadcast_value});
     stores.push_back({.name = "step-cursors", .key = {}, .value = {}});
     processor.stores.push_back("step-cursors");
     processor.cursors = "step-cursors";
