@@ -8,12 +8,16 @@ Errands::Errands(size_t threads) {
 }
 
 Errands::~Errands() {
+  stop();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Errands::stop() {
   {
     const std::lock_guard lock(mutex_);
     is_stopping_ = true;
   }
   changed_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
 }
 
 void Errands::run(std::function<void()> errand) {

@@ -39,6 +39,8 @@ class Errands {
   Errands(const Errands&) = delete;
   Errands& operator=(const Errands&) = delete;
 
+  /// Begins no further errand, as the end does, but without waiting for those under way.
+  void stop();
   /// Whether this is about to end and waits for the errands under way: those of several questions
   /// ask no further one. From any thread.
   bool is_stopping() const { return is_stopping_; }

@@ -487,6 +487,7 @@ void Coordinator::close(bool is_fenced) {
       if (is_sent) log_->wait(kLogWaitMs);
     }
   }
+  questions_.topics.stop();
   membership_->close();
 }
 

@@ -32,6 +32,9 @@ class TopicQuestions {
   /// Error: `kConfig` when one was: Kafka's clients wait for it without a word.
   Status check_topics();
 
+  /// Asks nothing more. The end waits for the questions under way, this does not.
+  void stop() { errands_.stop(); }
+
  private:
   Status look_for_topics() const;
 

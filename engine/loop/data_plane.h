@@ -63,7 +63,10 @@ class DataPlane {
   void report(bool is_idle, size_t cached_bytes);
   /// Ends the work beside the loop, and does not wait for it. Fetched and uncommitted records stay
   /// as they are.
-  void close() { housekeeper_.stop(); }
+  void close() {
+    table_watch_.stop();
+    housekeeper_.stop();
+  }
 
   /// The tasks that run, ascending by id.
   const std::vector<Task*>& tasks() const { return tasks_; }

@@ -30,6 +30,8 @@ class TableWatch {
   /// Never waits. Error: `kConfig` once a topic has more partitions. Later it asks a question again
   /// that failed.
   Status check();
+  /// Asks nothing more. The end waits for the question under way, this does not.
+  void stop() { errands_.stop(); }
 
  private:
   Status look() const;

@@ -2,9 +2,9 @@
 // take as long as brokers that are away, so the others must not be asked.
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -18,30 +18,28 @@ namespace millrace::engine::early_stop_test {
 
 using std::chrono::milliseconds;
 
-/// Between the beginning of an end and the answer: long enough on a busy machine.
-constexpr milliseconds kEndTakes{1'000};
-
 class EarlyStop : public ::testing::Test {
  protected:
   EarlyStop() {
     questions_.answers_at_once = false;
     questions_.description = [this](const std::string&) -> Status {
       ++asked_;
-      while (!is_ending_) std::this_thread::sleep_for(milliseconds(1));
-      std::this_thread::sleep_for(kEndTakes);
+      while (!is_stopped_) std::this_thread::sleep_for(milliseconds(1));
       return Error{ErrorCode::kTimedOut, "the broker is away"};
     };
   }
-  /// Ends the asker while its first question is under way. Returns how often it asked.
-  int asked_until(const std::function<void()>& end_asker) {
+  /// Stops the asker while its first question is under way. Returns how often it asked.
+  template <class Asker>
+  int asked_until_end_of(std::unique_ptr<Asker> asker) {
     while (asked_ == 0) std::this_thread::sleep_for(milliseconds(1));
-    is_ending_ = true;
-    end_asker();
+    asker->stop();
+    is_stopped_ = true;
+    asker.reset();
     return asked_;
   }
 
   std::atomic<int> asked_ = 0;
-  std::atomic<bool> is_ending_ = false;
+  std::atomic<bool> is_stopped_ = false;
   Questions questions_;
   testing::MemoryBroker broker_;
   testing::ManualClock clock_{1'000};
@@ -52,7 +50,7 @@ class EarlyStop : public ::testing::Test {
 TEST_F(EarlyStop, OfTheQuestionsForTheTopicsOfTheGroup) {
   auto questions = std::make_unique<TopicQuestions>(clients_, *admin_, clock_, "app");
   questions->ask_for_topics();
-  EXPECT_EQ(asked_until([&] { questions.reset(); }), 1);
+  EXPECT_EQ(asked_until_end_of(std::move(questions)), 1);
 }
 
 TEST_F(EarlyStop, OfTheQuestionsForTheSizesOfTables) {
@@ -62,7 +60,7 @@ TEST_F(EarlyStop, OfTheQuestionsForTheSizesOfTables) {
       instance, *admin_, std::vector<std::pair<std::string, int32_t>>{{"a", 1}, {"b", 1}});
   clock_.advance(kMinuteMs);
   ASSERT_TRUE(watch->check());
-  EXPECT_EQ(asked_until([&] { watch.reset(); }), 1);
+  EXPECT_EQ(asked_until_end_of(std::move(watch)), 1);
 }
 
 }  // namespace millrace::engine::early_stop_test

@@ -31,6 +31,30 @@ TEST(Errands, AnErrandOfSeveralQuestionsSeesThatNobodyWaitsForTheRest) {
   EXPECT_TRUE(has_seen_end);
 }
 
+TEST(Errands, BeginNothingOnceTheyAreStopped) {
+  Errands errands(1);
+  std::atomic<bool> is_stopped = false;
+  std::atomic<int> begun = 0;
+  const auto ask = [&] {
+    return errands.ask(
+        [&] {
+          ++begun;
+          while (!is_stopped) std::this_thread::sleep_for(milliseconds(1));
+          return true;
+        },
+        [] {});
+  };
+  const auto first = ask();
+  while (begun == 0) std::this_thread::sleep_for(milliseconds(1));
+  const auto second = ask();
+  errands.stop();
+  EXPECT_TRUE(errands.is_stopping());
+  is_stopped = true;
+  while (!first->is_there()) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_FALSE(second->is_there());
+  EXPECT_EQ(begun, 1);
+}
+
 TEST(Question, IsAskedAgainAfterGrowingPausesUntilAnAnswerIsLiked) {
   testing::ManualClock clock{0};
   Errands at_once(0);
