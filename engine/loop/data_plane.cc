@@ -88,7 +88,8 @@ Status DataPlane::process() {
   std::erase_if(runnable, [](const Task* task) { return !task->has_work(); });
   if (runnable.empty()) return {};
   did_something_ = true;
-  if (committer_.is_under_way() && unfrozen_bytes() >= instance_.options.commit_bytes_max) {
+  if (committer_.is_under_way() &&
+      unfrozen_bytes() + owed_bytes() >= instance_.options.commit_bytes_max) {
     MILLRACE_RETURN_IF_ERROR(finish_commit());
   }
   // While a transaction is on its way, tasks hold the outputs that come after it.
@@ -118,7 +119,7 @@ Status DataPlane::commit_if_due() {
     pacer_.idle(now_ns);
     return {};
   }
-  if (!pacer_.is_due(now_ns, dirty_bytes(), !is_at_end())) return {};
+  if (!pacer_.is_due(now_ns, dirty_bytes() + owed_bytes(), !is_at_end())) return {};
   return begin_commit();
 }
 
@@ -193,6 +194,12 @@ size_t DataPlane::dirty_bytes() const {
 size_t DataPlane::unfrozen_bytes() const {
   size_t bytes = 0;
   for (const Task* const task : tasks_) bytes += task->unfrozen_bytes();
+  return bytes;
+}
+
+size_t DataPlane::owed_bytes() const {
+  size_t bytes = 0;
+  for (const Task* const task : tasks_) bytes += task->owed_bytes();
   return bytes;
 }
 

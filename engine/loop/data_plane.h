@@ -87,6 +87,7 @@ class DataPlane {
   Status begin_commit();
   size_t dirty_bytes() const;
   size_t unfrozen_bytes() const;
+  size_t owed_bytes() const;
   std::vector<Task*> dirty_tasks() const;
 
   Instance& instance_;

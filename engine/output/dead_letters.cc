@@ -158,7 +158,7 @@ Status open_part(const SealingKey& key, std::string_view part, std::string_view 
 
 }  // namespace
 
-void stage_dead_letter(const LetterBox& box, const FetchedRecord& original,
+void stage_dead_letter(const LetterBox& box, const LetterSubject& subject,
                        const RecordPosition& position, TaskId task, const Error& reason) {
   const std::string partition = std::to_string(position.partition);
   const std::string offset = std::to_string(position.offset);
@@ -173,14 +173,16 @@ void stage_dead_letter(const LetterBox& box, const FetchedRecord& original,
   add(kTask, task_id);
   if (box.key != nullptr) add(kKey, box.key->id());
 
-  LetterContent content(box, original);
-  std::string cut;
+  LetterContent content(box, subject.record);
+  std::string cut(subject.missing);
+  if (!cut.empty()) add(kCut, Bytes(cut));
   if (!content.fits(record_bytes({}, {}, ours))) {
     ours[kReason].value = Bytes(std::string_view(reason.message).substr(0, kReasonBytesMax));
-    add(kCut, {});
-    cut = content.cut(record_bytes({}, {}, ours) + kCutTextBytesMax);
-    ours.back().value = Bytes(cut);
+    if (cut.empty()) add(kCut, {});
+    const std::string more = content.cut(record_bytes({}, {}, ours) + kCutTextBytesMax);
+    cut = cut.empty() ? more : cut + "; " + more;
   }
+  if (!cut.empty()) ours.back().value = Bytes(cut);
   const FetchedRecord& record = content.record();
   std::vector<Header> headers(record.headers.begin(), record.headers.end());
   std::optional<SealedParts> sealed;

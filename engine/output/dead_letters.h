@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,13 @@ struct LetterBox {
   int64_t now_ms = 0;
 };
 
+/// The record of a dead letter.
+struct LetterSubject {
+  const FetchedRecord& record;
+  /// The parts that `record` lacks, for the account of the cuts; empty: none.
+  std::string_view missing;
+};
+
 /// Stages a dead letter: the original key, value, timestamp and headers, followed by headers
 /// `millrace.error` (code), `millrace.reason` (text), `millrace.topic`, `millrace.partition`,
 /// `millrace.offset` and `millrace.task` (decimal, ids as in logs).
@@ -37,7 +45,7 @@ struct LetterBox {
 /// to the nearest one in bounds. A last header `millrace.cut` then lists the cuts; the whole record
 /// is only at its position. If the topic does not even take the metadata, the unit's status
 /// says so.
-void stage_dead_letter(const LetterBox& box, const FetchedRecord& original,
+void stage_dead_letter(const LetterBox& box, const LetterSubject& subject,
                        const RecordPosition& position, TaskId task, const Error& reason);
 
 /// A dead letter taken apart.

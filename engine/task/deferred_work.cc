@@ -10,12 +10,22 @@ size_t DeferredWork::bytes_of(const std::string& key) {
   return kNodeBytes + sizeof(Keys::value_type) + key.size();
 }
 
+void DeferredWork::count(const std::string& key) {
+  ++calls_;
+  bytes_ += bytes_of(key);
+}
+
+void DeferredWork::uncount(const std::string& key) {
+  --calls_;
+  bytes_ -= bytes_of(key);
+}
+
 void DeferredWork::add(uint32_t node, Bytes key, int64_t timestamp_ms, const Moment& now) {
   if (node >= by_node_.size()) by_node_.resize(node + 1);
   const auto [entry, is_new] = by_node_[node].try_emplace(key.to_string());
   undo_.push_back(
       {node, entry->first, is_new ? std::optional<Asked>() : std::optional<Asked>(entry->second)});
-  if (is_new) bytes_ += bytes_of(entry->first);
+  if (is_new) count(entry->first);
   Asked& asked = entry->second;
   if (is_new) {
     asked = {timestamp_ms, now};
@@ -39,7 +49,7 @@ std::optional<DeferredWork::Call> DeferredWork::take_first() {
                                   [](const Keys& keys) { return !keys.empty(); });
   if (first == by_node_.end()) return std::nullopt;
   auto taken = first->extract(first->begin());
-  bytes_ -= bytes_of(taken.key());
+  uncount(taken.key());
   return Call{static_cast<uint32_t>(first - by_node_.begin()), std::move(taken.key()),
               taken.mapped().timestamp_ms, taken.mapped().at};
 }
@@ -52,9 +62,9 @@ void DeferredWork::undo_unit() {
 void DeferredWork::set(uint32_t node, const std::string& key, const std::optional<Asked>& asked) {
   Keys& keys = by_node_[node];
   if (asked) {
-    if (keys.insert_or_assign(key, *asked).second) bytes_ += bytes_of(key);
+    if (keys.insert_or_assign(key, *asked).second) count(key);
   } else if (const auto found = keys.find(key); found != keys.end()) {
-    bytes_ -= bytes_of(key);
+    uncount(key);
     keys.erase(found);
   }
 }
@@ -62,7 +72,7 @@ void DeferredWork::set(uint32_t node, const std::string& key, const std::optiona
 void DeferredWork::clear() {
   for (Keys& keys : by_node_) keys.clear();
   undo_.clear();
-  bytes_ = 0;
+  calls_ = bytes_ = 0;
 }
 
 }  // namespace millrace::engine

@@ -34,6 +34,7 @@ class DeferredWork {
   };
 
   bool empty() const { return bytes_ == 0; }
+  size_t calls() const { return calls_; }
   /// Memory of the calls, about.
   size_t bytes() const { return bytes_; }
 
@@ -62,9 +63,12 @@ class DeferredWork {
   using Keys = std::map<std::string, Asked, std::less<>>;
 
   static size_t bytes_of(const std::string& key);
+  void count(const std::string& key);
+  void uncount(const std::string& key);
   void set(uint32_t node, const std::string& key, const std::optional<Asked>& asked);
 
   std::vector<Keys> by_node_;
+  size_t calls_ = 0;
   size_t bytes_ = 0;
   std::vector<Undo> undo_;  ///< of the open unit
 };

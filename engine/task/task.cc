@@ -11,7 +11,6 @@
 #include "millrace/core/invalid_record.h"
 
 #include "engine/core/thrown.h"
-#include "engine/output/dead_letters.h"
 
 namespace millrace::engine {
 namespace {
@@ -23,17 +22,11 @@ constexpr int32_t kRecordsPerClockCheck = 16;
 /// its beginning less than a session's.
 constexpr size_t kDeferredBytesMax = 256 << 10;
 
-/// Stable name of the reason why a record was dropped, for metrics.
-std::string_view drop_reason(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInvalidRecord:
-      return "invalid_record";
-    case ErrorCode::kRefused:
-      return "refused_output";
-    default:
-      return "user_code";
-  }
-}
+/// The part of a commit's bytes that the results of deferred work may have before a slice makes
+/// them. Other tasks and the rest of the commit need room, too.
+constexpr size_t kOwedParts = 4;
+/// So many calls the average of their results looks back.
+constexpr uint64_t kMeasuredCallsMax = 64;
 
 Error from_current_exception(const Node* thrower) {
   const auto error = [&](ErrorCode code, std::string_view what) {
@@ -168,7 +161,7 @@ Status Task::process_slice(Producer* producer) {
   prefetch();
   run_wall_punctuations();
   for (int32_t done = 1; failure_.ok() && done <= environment_.options->slice_records; ++done) {
-    if (scope_.deferred.bytes() > kDeferredBytesMax) break;
+    if (owes_much()) break;
     TaskInput* const input = next_input();
     if (!failure_.ok()) break;
     if (!take_change(input) && !fire_timer(input)) {
@@ -178,7 +171,9 @@ Status Task::process_slice(Producer* producer) {
     if (done % kRecordsPerClockCheck == 0 && clock.steady_ns() > end_ns) break;
   }
   MILLRACE_RETURN_IF_ERROR(failure_);
-  while (scope_.deferred.bytes() > kDeferredBytesMax && clock.steady_ns() < end_ns) {
+  // The next slice is to have room for more than a record.
+  const size_t part = owes_much() ? 2 : 1;
+  while (owes_much(part) && clock.steady_ns() < end_ns) {
     run_deferred();
     MILLRACE_RETURN_IF_ERROR(failure_);
   }
@@ -296,6 +291,8 @@ std::optional<Error> Task::run_unit(Work&& work) {
     error = from_current_exception(scope_);
   }
   if (error) {
+    // A read that failed showed no row, and the code took that for the truth.
+    if (Status disk = state_->status(); !disk.ok()) error = disk.error();
     collector_.undo_unit();
     state_->undo_unit();
     timers_->unit_undone();
@@ -304,6 +301,10 @@ std::optional<Error> Task::run_unit(Work&& work) {
     state_->end_unit();
   }
   return error;
+}
+
+std::optional<Error> Task::run_rare_unit(const std::function<void()>& work) {
+  return run_unit(work);
 }
 
 void Task::run_wall_punctuations() {
@@ -331,28 +332,33 @@ void Task::run_punctuation(const Punctuations::Callback& callback, int64_t now_m
 }
 
 template <class Work>
-bool Task::run_call(std::string_view what, Work&& work, RecordPosition about) {
-  const RecordPosition position = std::exchange(scope_.position, about);
+bool Task::run_call(std::string_view what, Work&& work, const CallOrigin& origin) {
+  const RecordPosition position = std::exchange(scope_.position, origin.position);
   const std::optional<Error> error = run_unit(work);
-  scope_.position = position;
   ++dirty_units_;
-  if (!error) return true;
-  const std::string origin = about.offset < 0 ? "" : fmt::format(" for {}", about.to_string());
-  const std::string message = fmt::format("task {}: {}{} failed: {}", scope_.task.to_string(), what,
-                                          origin, error->message);
-  if (policy(error->code) == OnError::kFail) {
-    failure_ = Error{error->code, message};
-    return false;
-  }
-  ++counts_.dropped[std::string(drop_reason(error->code))];
-  if (environment_.lines->allows(fmt::format("{} failed", what))) spdlog::error("{}", message);
-  return false;
+  if (error) handle_call_failure(what, *error, origin);
+  scope_.position = position;
+  return !error;
+}
+
+bool Task::owes_much(size_t part) const {
+  return scope_.deferred.bytes() > kDeferredBytesMax / part ||
+         owed_bytes() > environment_.options->commit_bytes_max / kOwedParts / part;
 }
 
 void Task::run_deferred() {
   const auto call = scope_.deferred.take_first();
-  run_call(
-      "deferred work", [&] { processors_->run_deferred(*call); }, call->asked_at.position);
+  const size_t before = made_bytes();
+  run_call("deferred work", [&] { processors_->run_deferred(*call); },
+           {call->asked_at.position, Bytes(call->key), call->timestamp_ms});
+  const size_t now = made_bytes();
+  measure_call(now - std::min(before, now));
+}
+
+void Task::measure_call(size_t added_bytes) {
+  measured_calls_ = std::min(measured_calls_ + 1, kMeasuredCallsMax);
+  bytes_per_call_ +=
+      (static_cast<double>(added_bytes) - bytes_per_call_) / static_cast<double>(measured_calls_);
 }
 
 Status Task::finish_deferred() {
@@ -416,66 +422,6 @@ void Task::lower_floors(const BroadcastTopic& topic, std::span<int64_t> floors) 
 
 void Task::set_position(const TaskInput& input) {
   scope_.position = {input.resolved->topic, input.partition.partition, input.queue.front().offset};
-}
-
-OnError Task::policy(ErrorCode code) const {
-  const EngineOptions& options = *environment_.options;
-  if (code == ErrorCode::kInvalidRecord) return options.on_invalid_record;
-  if (code == ErrorCode::kRefused) return options.on_refused_output;
-  return options.on_user_error;
-}
-
-void Task::handle_failure(TaskInput& input, const Error& error) {
-  const Error located{error.code,
-                      fmt::format("{}: {}", scope_.position.to_string(), error.message)};
-  const OnError decision = policy(error.code);
-  if (decision == OnError::kFail) {
-    failure_ = located;
-    return;
-  }
-  const std::string_view reason = drop_reason(error.code);
-  ++counts_.dropped[std::string(reason)];
-  if (decision != OnError::kDeadLetter) {
-    if (environment_.lines->allows(fmt::format("record skipped reason={}", reason))) {
-      spdlog::warn("record skipped task={} reason={} {}", scope_.task.to_string(), reason,
-                   located.message);
-    }
-    return;
-  }
-  const LetterBox box{.collector = collector_,
-                      .topics = *environment_.outputs,
-                      .topic = environment_.dead_letters,
-                      .key = environment_.letter_key,
-                      .now_ms = environment_.clock->now_ms()};
-  const auto refused = run_unit(
-      [&] { stage_dead_letter(box, input.queue.front(), scope_.position, scope_.task, error); });
-  if (!refused) {
-    ++counts_.dead_lettered[std::string(reason)];
-    if (environment_.lines->allows(
-            fmt::format("record sent to the dead letters reason={}", reason))) {
-      spdlog::warn("record sent to the dead letters task={} reason={} {}", scope_.task.to_string(),
-                   reason, located.message);
-    }
-    return;
-  }
-  ++counts_.dropped["dead_letter_refused"];
-  if (environment_.lines->allows("dead letter dropped")) {
-    spdlog::error("dead letter dropped task={} {}: {}", scope_.task.to_string(),
-                  scope_.position.to_string(), refused->message);
-  }
-}
-
-Status Task::handle_unsent(const OutputTopic& topic, const Error& error) {
-  if (policy(error.code) == OnError::kFail) {
-    return Error{error.code, fmt::format("task {}: an output to topic '{}' cannot be sent: {}",
-                                         scope_.task.to_string(), topic.name, error.message)};
-  }
-  ++counts_.dropped[std::string(drop_reason(error.code))];
-  if (environment_.lines->allows(fmt::format("output dropped topic={}", topic.name))) {
-    spdlog::error("output dropped task={} topic={}: {}", scope_.task.to_string(), topic.name,
-                  error.message);
-  }
-  return {};
 }
 
 }  // namespace millrace::engine

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -71,6 +72,13 @@ struct TaskInput {
   }
 };
 
+/// The record that a call without one goes back to, and the key that it is about.
+struct CallOrigin {
+  RecordPosition position;  ///< offset −1: none
+  Bytes key;
+  int64_t timestamp_ms = 0;
+};
+
 /// One sub-topology × one partition: inputs, processors, state, outputs.
 ///
 /// Either the loop's thread or exactly one worker uses it, never both.
@@ -101,11 +109,14 @@ class Task {
   Status process_slice(Producer* producer);
 
   bool is_dirty() const { return dirty_units_ > 0; }
-  size_t dirty_bytes() const {
-    return state_->dirty_bytes() + collector_.used_bytes() + scope_.deferred.bytes();
-  }
+  size_t dirty_bytes() const { return made_bytes() + scope_.deferred.bytes(); }
   /// Dirty bytes that came after the frozen ones.
   size_t unfrozen_bytes() const { return dirty_bytes() - frozen_bytes_; }
+
+  /// About what the deferred work will add to the dirty bytes, by what earlier work added.
+  size_t owed_bytes() const {
+    return static_cast<size_t>(bytes_per_call_ * static_cast<double>(scope_.deferred.calls()));
+  }
 
   /// Does all work that processors deferred. Errors are fatal for the instance.
   Status finish_deferred();
@@ -135,8 +146,14 @@ class Task {
   /// Keys of the frozen rows of stores that somebody watches.
   ChangeRings::Changes watched_changes() const;
   void prefetch();
+  /// Whether a slice has to do deferred work now: there are many keys, or much will come of them.
+  /// `part`: of these bounds.
+  bool owes_much(size_t part = 1) const;
   /// Does the first work that is deferred. REQUIRES: there is some.
   void run_deferred();
+  void measure_call(size_t added_bytes);
+  /// Rows and outputs.
+  size_t made_bytes() const { return state_->dirty_bytes() + collector_.used_bytes(); }
   void run_wall_punctuations();
   void run_stream_punctuations();
   void run_punctuation(const Punctuations::Callback& callback, int64_t now_ms);
@@ -159,12 +176,18 @@ class Task {
   /// its topic refuses.
   template <class Work>
   std::optional<Error> run_unit(Work&& work);
-  /// Runs a unit without a record; `about`: the record that it goes back to, if any. False: it
-  /// failed, was undone, and the policy is applied.
+  /// The same where it is not often.
+  std::optional<Error> run_rare_unit(const std::function<void()>& work);
+  /// Runs a unit without a record. False: it failed, was undone, and the policy is applied.
   template <class Work>
-  bool run_call(std::string_view what, Work&& work, RecordPosition about = {});
+  bool run_call(std::string_view what, Work&& work, const CallOrigin& origin = {});
+  /// Applies the policy for a call that was undone.
+  void handle_call_failure(std::string_view what, const Error& error, const CallOrigin& origin);
   /// Applies the policy for the record at the front of `input`.
   void handle_failure(TaskInput& input, const Error& error);
+  /// `missing`: what of the record is not in `original`. `told`: the error for the log.
+  void send_dead_letter(const FetchedRecord& original, std::string_view missing, const Error& error,
+                        const std::string& told);
   /// Applies the policy for an output that is not sent, at the end of a slice or at a commit.
   Status handle_unsent(const OutputTopic& topic, const Error& error);
   void set_position(const TaskInput& input);
@@ -184,7 +207,9 @@ class Task {
   std::unique_ptr<TaskProcessors> processors_;  ///< null until `start`
   Status failure_;                              ///< first that the policies do not forgive
   uint64_t dirty_units_ = 0;
-  size_t frozen_bytes_ = 0;  ///< of `dirty_bytes`, once the outputs were sent
+  size_t frozen_bytes_ = 0;    ///< of `dirty_bytes`, once the outputs were sent
+  double bytes_per_call_ = 0;  ///< of deferred work, on average
+  uint64_t measured_calls_ = 0;
   std::vector<Bytes> keys_;  ///< scratch of `prefetch`
   TaskPositions frozen_positions_;
   int64_t frozen_event_time_ms_ = -1;

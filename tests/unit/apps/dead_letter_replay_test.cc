@@ -30,7 +30,8 @@ TEST(DeadLetterReplay, GivesBackTheRecordWithItsNulls) {
   collector.begin_unit();
   engine::stage_dead_letter(
       {.collector = collector, .topics = topics, .now_ms = clock.now_ms()},
-      {.offset = 3, .timestamp_ms = 5, .key = Bytes(), .value = Bytes(""), .headers = headers},
+      {{.offset = 3, .timestamp_ms = 5, .key = Bytes(), .value = Bytes(""), .headers = headers},
+       {}},
       {"in", 0, 3}, {0, 0}, Error{ErrorCode::kUserCode, "told so"});
   ASSERT_TRUE(collector.unit_status().ok());
   ASSERT_TRUE(collector.flush(*producer).ok());
@@ -64,7 +65,8 @@ TEST(DeadLetterReplay, PassesALetterOverThatLacksAPartOfItsRecord) {
     collector.begin_unit();
     engine::stage_dead_letter(
         {.collector = collector, .topics = topics, .now_ms = clock.now_ms()},
-        {.offset = offset, .timestamp_ms = 5, .key = "k", .value = Bytes(value), .headers = {}},
+        {{.offset = offset, .timestamp_ms = 5, .key = "k", .value = Bytes(value), .headers = {}},
+         {}},
         {"in", 0, offset}, {0, 0}, Error{ErrorCode::kUserCode, "told so"});
     ASSERT_TRUE(collector.unit_status().ok());
     ++offset;

@@ -1,10 +1,19 @@
 // Work that a processor puts off to the end of the commit's records.
+#include <algorithm>
+#include <memory>
 #include <stdexcept>
 
 #include <gmock/gmock.h>
 
+#include "millrace/engine/metrics.h"
 #include "millrace/testing/topology_driver.h"
 
+#include "engine/output/dead_letters.h"
+#include "engine/testing/driver_broker.h"
+#include "engine/testing/memory_broker.h"
+#include "state/open_task_state.h"
+#include "tests/support/faulty_env.h"
+#include "tests/unit/engine/cluster.h"
 #include "tests/unit/engine/small_topologies.h"
 
 namespace millrace::engine::deferred_test {
@@ -104,6 +113,70 @@ TEST(DeferredTest, AFailureIsUndoneAndSkippedOrNamesTheRecordThatAsked) {
   EXPECT_THAT(failed.message(), HasSubstr("deferred work for left/0@0 failed: node 'step'"));
 }
 
+TEST(DeferredTest, AFailureIsALetterThatNamesTheKeyAndTheRecordThatAsked) {
+  Script script = gathering();
+  script.timers = TimeKind::kStream;
+  script.process = [](ProcessorContext& context, const Record& record) {
+    gather(context, record);
+    if (record.value == Bytes("t")) context.timers("timers").set(Bytes("by timer"), 0, 20);
+  };
+  script.on_timer = [](ProcessorContext& context, const Timer& timer) {
+    context.defer(timer.key, timer.time_ms);
+  };
+  script.on_deferred = [](ProcessorContext&, const DeferredCall&) {
+    throw std::runtime_error("cannot do this");
+  };
+  DriverOptions options;
+  options.engine.on_user_error = OnError::kDeadLetter;
+  TopologyDriver driver(scripted(script), options);
+  driver.pipe(kLeft, "a", "1", 10);
+  driver.pipe(kLeft, "a", "t", 15);
+  driver.pipe(kLeft, "b", "2", 30);
+  driver.run();
+  EXPECT_EQ(driver.engine().metrics().dropped("user_code").value(), 3);
+  const auto letters = broker_of(driver).read_committed({"test-dead-letters", 0});
+  ASSERT_EQ(letters.size(), 2U) << "no record asked for the timer's";
+  for (size_t i = 0; i < 2; ++i) {
+    std::vector<Header> headers;
+    for (const auto& [name, value] : letters[i].headers) headers.push_back({name, Bytes(*value)});
+    const auto letter = read_dead_letter({.timestamp_ms = letters[i].timestamp_ms,
+                                          .key = Bytes(*letters[i].key),
+                                          .value = {},
+                                          .headers = headers});
+    ASSERT_TRUE(letter);
+    EXPECT_EQ(letters[i].value, std::nullopt);
+    EXPECT_EQ(letter->key, i == 0 ? "a" : "b");
+    EXPECT_EQ(letter->timestamp_ms, i == 0 ? 15 : 30);
+    EXPECT_EQ(letter->topic, "left");
+    EXPECT_EQ(letter->offset, i == 0 ? 0 : 2) << "of the record that asked first";
+    EXPECT_THAT(letter->reason, HasSubstr("node 'step': cannot do this"));
+    EXPECT_THAT(letter->cut, HasSubstr("all of the record but a key")) << "so nobody replays it";
+  }
+}
+
+// It makes up by itself as soon as somebody asks again.
+TEST(DeferredTest, AKeyWhoseWorkFailedIsRightAfterItsNextInput) {
+  Script script = gathering();
+  bool fails = true;
+  script.on_deferred = [&fails](ProcessorContext& context, const DeferredCall& call) {
+    if (fails) throw std::runtime_error("not now");
+    tell(context, call);
+  };
+  DriverOptions options;
+  options.engine.on_user_error = OnError::kSkip;
+  TopologyDriver driver(scripted(script), options);
+  driver.pipe(kLeft, "a", "1", 10);
+  driver.run();
+  EXPECT_THAT(outputs(driver), IsEmpty());
+  EXPECT_EQ(driver.engine().metrics().dropped("user_code").value(), 1);
+  fails = false;
+  driver.run();
+  EXPECT_THAT(outputs(driver), IsEmpty());
+  driver.pipe(kLeft, "a", "2", 20);
+  driver.run();
+  EXPECT_THAT(outputs(driver), ElementsAre("a=12@20 1 20"));
+}
+
 TEST(DeferredTest, ANodeCannotDeferInItsOwnDeferredWork) {
   Script script = gathering();
   script.on_deferred = [](ProcessorContext& context, const DeferredCall& call) {
@@ -170,6 +243,102 @@ TEST(DeferredTest, ManyKeysDoNotWaitForTheCommit) {
   EXPECT_EQ(waiting, 0);
   EXPECT_LT(most, kRecords / 2);
   EXPECT_EQ(driver.read(kOut).size(), kRecords);
+}
+
+TEST(DeferredTest, ResultsThatAreYetToComeCountForTheSizeOfACommit) {
+  constexpr size_t kResultBytes = 20'000;
+  constexpr size_t kRecords = 1'000;
+  constexpr size_t kCommitBytes = 1 << 20;
+  Script script = gathering();
+  size_t made = 0;
+  script.on_deferred = [&](ProcessorContext& context, const DeferredCall& call) {
+    const std::string large(kResultBytes, 'x');
+    context.store("rows").put(call.key, Bytes(large), call.timestamp_ms);
+    made += kResultBytes;
+  };
+  size_t commits = 0;
+  size_t most = 0;
+  Cluster cluster([script] { return scripted(script); }, 1);
+  cluster.options.commit_bytes_max = kCommitBytes;
+  cluster.options.commit_interval_ms = cluster.options.commit_interval_max_ms = 60'000;
+  cluster.options.slice_time_ms = 10'000;
+  cluster.hooks.on_commit_step = [&](CommitStep step) {
+    if (step != CommitStep::kChangelogSent) return Status();
+    most = std::max(most, made);
+    made = 0;
+    ++commits;
+    return Status();
+  };
+  ASSERT_TRUE(cluster.start("a").ok());
+  cluster.pipe("left", "first", "1");
+  ASSERT_TRUE(cluster.turn(10).ok());
+  ASSERT_TRUE(cluster["a"].commit().ok());
+  ASSERT_EQ(commits, 1U);
+  for (size_t i = 0; i < kRecords; ++i) cluster.pipe("left", std::to_string(i), "1");
+  cluster.clock.advance(1);
+  for (int turn = 0; turn < 500; ++turn) ASSERT_TRUE(cluster.turn().ok());
+  EXPECT_GE(commits, kRecords * kResultBytes / (2 * kCommitBytes));
+  EXPECT_LE(most, kCommitBytes * 3 / 2);
+}
+
+/// Rows on a disk that stops reading when the first record has come that puts work off.
+class DeferredOnABadDisk : public ::testing::TestWithParam<bool> {
+ protected:
+  Script reading() {
+    Script script{.with_store = true};
+    script.process = [this](ProcessorContext& context, const Record& record) {
+      if (record.value == Bytes("put")) {
+        const std::string block(10'000, 'x');
+        return context.store("rows").put(record.key, Bytes(block), record.timestamp_ms);
+      }
+      context.defer(record.key, record.timestamp_ms);
+      disk_->reads_fail = true;
+    };
+    script.on_deferred = [this](ProcessorContext& context, const DeferredCall& call) {
+      ++calls_;
+      const bool is_there = static_cast<bool>(context.store("rows").get(Bytes(kLast)));
+      if (!is_there && GetParam()) throw std::logic_error("it was put");
+      const std::string said = is_there ? "there" : "not there";
+      context.forward({.key = call.key,
+                       .value = Bytes(said),
+                       .old_value = {},
+                       .timestamp_ms = call.timestamp_ms,
+                       .headers = {}});
+    };
+    return script;
+  }
+
+  static constexpr const char* kLast = "z";  ///< its block is not the one that an opening reads
+  std::shared_ptr<FaultyFileSystem> disk_ = std::make_shared<FaultyFileSystem>();
+  FaultyEnv env_{disk_};
+  int calls_ = 0;
+  Cluster cluster_{[this] { return scripted(reading()); }, 1};
+};
+
+INSTANTIATE_TEST_SUITE_P(ThrowsForNoRowOrNot, DeferredOnABadDisk, ::testing::Bool());
+
+TEST_P(DeferredOnABadDisk, EndsTheInstanceAndCommitsNothing) {
+  cluster_.options.on_user_error = OnError::kSkip;
+  cluster_.hooks.open_state = [this](const TaskStateOptions& options,
+                                     std::span<const StoreSpec> stores) {
+    return open_task_state(options, stores, &env_);
+  };
+  ASSERT_TRUE(cluster_.start("a").ok());
+  for (const char* const key : {"a", "b", "c", kLast}) cluster_.pipe("left", key, "put");
+  ASSERT_TRUE(cluster_.settle().ok());
+  ASSERT_TRUE(cluster_["a"].close().ok());
+  cluster_.kill("a");
+
+  ASSERT_TRUE(cluster_.start("a").ok());
+  cluster_.pipe("left", "k", "look");
+  const Status status = cluster_.settle();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.code(), ErrorCode::kStoreIo) << status.message();
+  EXPECT_EQ(calls_, 1);
+  EXPECT_EQ(cluster_["a"].metrics().dropped("user_code").value(), 0);
+  EXPECT_EQ(cluster_.broker.committed_offset({"left", 0}), 4) << "the record comes again";
+  EXPECT_TRUE(cluster_.values("out").empty());
+  cluster_.kill("a");
 }
 
 TEST(DeferredTest, WorkOfACommitThatFailsComesAgain) {

@@ -59,8 +59,10 @@ class ProcessorContext {
 
   /// Asks for a call of this node's `on_deferred` with `key`: once, however often it is asked for,
   /// with the largest `timestamp_ms`. It comes in the same commit, after the records that asked, at
-  /// the latest before their rows are sent; earlier, in slices, when many keys wait. So its changes
-  /// commit or abort with them. A unit that fails takes back what it asked for.
+  /// the latest before their rows are sent. So its changes commit or abort with them. It comes
+  /// earlier, in slices, when many keys wait, or when they will write much, as far as the task's
+  /// calls so far tell; `commit.bytes.max` counts that, too. A unit that fails takes back what it
+  /// asked for.
   ///
   /// Throws `std::invalid_argument` for a null key, `std::logic_error` within `on_deferred` of the
   /// same node.
@@ -99,9 +101,12 @@ class Processor {
   /// Does the work that this node deferred. Time stands where it stood when the work was first
   /// asked for: stream time, the clocks of timers and `position()`. So timers for moments since
   /// then may be set; they are due already, and fire next, in order. Nodes come in the order of
-  /// their declaration, keys in that of their bytes. One unit: its failure follows the policies
-  /// like a timer's. There is no record to send to the dead letters, and the work is not done again
-  /// until it is asked for again.
+  /// their declaration, keys in that of their bytes.
+  ///
+  /// One unit, whose failure follows the policies. Under skip and dead_letter the rows and outputs
+  /// of the key stay as they were until the work is asked for again. A dead letter has the key, the
+  /// position of the record that asked first, and in `millrace.cut` that the record is not in it:
+  /// processing that record again asks again. There is no letter when a timer asked.
   virtual void on_deferred(const DeferredCall& call);
 
  protected:
