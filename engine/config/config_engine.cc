@@ -61,8 +61,8 @@ void add_commit(ConfigTable& table, EngineOptions& options) {
   table.add_integer("commit.interval.ms", options.commit_interval_ms, {1, kMinute, "ms"},
                     "Time between commits while live; the dial between freshness and cost.");
   table.add_integer("commit.interval.max.ms", options.commit_interval_max_ms, {1, kMinute, "ms"},
-                    "The same while catching up; grown step by step, and cut short at the end of the "
-                    "inputs.");
+                    "The same while catching up; grown step by step, and cut short at the end of "
+                    "the inputs.");
   table.add_bytes("commit.bytes.max", options.commit_bytes_max, {kMiB, 16 * kGiB},
                   "Uncommitted rows and outputs that force a commit.");
   table.add_bool("commit.pipelined", options.commit_pipelined,

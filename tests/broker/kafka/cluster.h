@@ -78,7 +78,7 @@ class BrokerTest : public ::testing::Test {
   /// Writes one record, however large, without a transaction.
   void pipe(const std::string& topic, Bytes key, Bytes value, int64_t timestamp_ms,
             int32_t partition = 0, std::span<const Header> headers = {});
-  /// What the application has committed; −1: nothing, −2: an open transaction hides it.
+  /// The offset that the application has committed; −1: none, −2: an open transaction hides it.
   int64_t committed(const TopicPartition& partition);
   /// Reads from `offset` until the end of the partition is reported with nothing behind it, or
   /// `patience_ms` is over.
