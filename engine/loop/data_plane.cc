@@ -34,7 +34,8 @@ DataPlane::DataPlane(Instance& instance, Application& application, ProducerSessi
             instance.metrics),
       feed_(instance.metrics, application.outputs(), instance.clock),
       pacer_(instance.options),
-      housekeeper_(instance.clients, instance.metrics, instance.clock, kHousekeepingInterval),
+      housekeeper_(instance.clients, instance.metrics, instance.clock, kHousekeepingInterval,
+                   instance.options.bootstrap_servers),
       committer_(session, instance.scheduler, fail_point, instance.metrics, instance.clock,
                  round_trips_of(instance)) {}
 

@@ -8,10 +8,13 @@
 namespace millrace::engine {
 
 Housekeeper::Housekeeper(ClientFactory& clients, Metrics& metrics, const Clock& clock,
-                         std::chrono::milliseconds interval)
-    : clients_(clients), metrics_(metrics), clock_(clock), interval_(interval), thread_([this] {
-        run();
-      }) {}
+                         std::chrono::milliseconds interval, std::string bootstrap_servers)
+    : clients_(clients),
+      metrics_(metrics),
+      clock_(clock),
+      interval_(interval),
+      bootstrap_servers_(std::move(bootstrap_servers)),
+      thread_([this] { run(); }) {}
 
 Housekeeper::~Housekeeper() {
   stop();
@@ -73,10 +76,20 @@ void Housekeeper::do_round(Admin& admin, std::map<TopicPartition, int64_t> purge
       break;
     }
     lags.push_back(hidden_.see(position, marks->high, clock_.now_ms()));
+    tell_of_hidden(lags.back());
   }
   if (status.ok()) metrics_.set_lags(lags);
   if (!status.ok() && !failed_) spdlog::warn("housekeeping waits: {}", status.message());
   failed_ = !status.ok();
+}
+
+void Housekeeper::tell_of_hidden(const PartitionLag& lag) {
+  if (!hidden_.is_long_news(lag, clock_.now_ms())) return;
+  spdlog::warn(
+      "input {} waits at offset {} for the end of another producer's open transaction, which hides "
+      "{} records. Its producer: {}",
+      lag.partition.to_string(), lag.hidden->last_stable_offset, lag.records,
+      producers_command(bootstrap_servers_, lag.partition));
 }
 
 }  // namespace millrace::engine

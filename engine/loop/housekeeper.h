@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -18,14 +19,15 @@
 namespace millrace::engine {
 
 /// Work beside the loop that blocks on the broker, on a thread and an `Admin` of its own: deletes
-/// processed records from exchange topics, and measures the lag of inputs. Both are best effort;
-/// it logs the first of failing rounds, and tries again with newer positions. Its end waits for the
+/// processed records from exchange topics, and measures the lag of inputs. It warns of inputs that
+/// an open transaction holds up for long. All are best effort; it logs the first of failing rounds,
+/// and tries again with newer positions. Its end waits for the
 /// question that is under way, and for no further one.
 class Housekeeper {
  public:
   /// Rounds are `interval` apart. All must outlive this.
   Housekeeper(ClientFactory& clients, Metrics& metrics, const Clock& clock,
-              std::chrono::milliseconds interval);
+              std::chrono::milliseconds interval, std::string bootstrap_servers);
   /// Waits for the question that is under way: it may be one to a broker that is away.
   ~Housekeeper();
   Housekeeper(const Housekeeper&) = delete;
@@ -42,11 +44,13 @@ class Housekeeper {
   void run();
   void do_round(Admin& admin, std::map<TopicPartition, int64_t> purge,
                 const std::vector<InputPosition>& positions);
+  void tell_of_hidden(const PartitionLag& lag);
 
   ClientFactory& clients_;
   Metrics& metrics_;
   const Clock& clock_;
   std::chrono::milliseconds interval_;
+  const std::string bootstrap_servers_;  ///< for what it tells
   std::mutex mutex_;
   std::condition_variable stopping_;
   std::atomic<bool> is_stopping_ = false;

@@ -1,8 +1,28 @@
 #include "engine/metrics/hidden_records.h"
 
 #include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
 
 namespace millrace::engine {
+namespace {
+
+/// The default time-out of transactions: after it an open one needs a reason.
+constexpr int64_t kLongMs = 60'000;
+
+}  // namespace
+
+std::string producers_command(std::string_view bootstrap_servers, const TopicPartition& partition) {
+  return fmt::format(
+      "kafka-transactions.sh --bootstrap-server {} describe-producers --topic {} --partition {}",
+      bootstrap_servers, partition.topic, partition.partition);
+}
+
+bool HiddenRecords::is_long_news(const PartitionLag& lag, int64_t now_ms) {
+  if (!lag.hidden || now_ms - lag.hidden->since_ms < kLongMs) return false;
+  return !std::exchange(stuck_.at(lag.partition).was_told, true);
+}
 
 PartitionLag HiddenRecords::see(const InputPosition& at, int64_t high, int64_t now_ms) {
   PartitionLag lag{.partition = at.partition,

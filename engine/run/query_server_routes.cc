@@ -10,6 +10,7 @@
 #include "millrace/engine/metrics.h"
 #include "millrace/engine/query_server.h"
 
+#include "engine/metrics/hidden_records.h"
 #include "engine/run/index_routes.h"
 #include "engine/run/position_json.h"
 #include "engine/run/store_routes.h"
@@ -35,13 +36,19 @@ json task_json(const TaskInfo& task) {
   return object;
 }
 
+/// Anybody may see health, so it does not name the brokers.
+std::string find_producer(const TopicPartition& input) {
+  return engine::producers_command("BOOTSTRAP_SERVERS", input);
+}
+
 /// Inputs with records behind the open transaction of another producer.
 json hidden_json(const std::vector<PartitionLag>& inputs) {
   json object = json::object();
   for (const PartitionLag& input : inputs) {
     object[input.partition.to_string()] = {{"records", input.records},
                                            {"last_stable_offset", input.hidden->last_stable_offset},
-                                           {"since_ms", input.hidden->since_ms}};
+                                           {"since_ms", input.hidden->since_ms},
+                                           {"find_producer", find_producer(input.partition)}};
   }
   return object;
 }

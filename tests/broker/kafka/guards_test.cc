@@ -1,12 +1,23 @@
 // State and offsets that do not belong together any more, and inputs that somebody else holds up,
 // as an engine finds them on a broker.
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "millrace/core/partitioner.h"
 #include "millrace/engine/metrics.h"
 
+#include "engine/metrics/hidden_records.h"
 #include "tests/broker/kafka/engine_runner.h"
 #include "tests/broker/kafka/raw_client.h"
 #include "tests/unit/engine/roster/asking_clients.h"
@@ -16,9 +27,12 @@
 namespace millrace::engine::kafka::guards_test {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
+
+constexpr const char* kJars = "kafka-jars-";
 
 /// Counts all records, whatever their keys.
 class Counter final : public Processor {
@@ -121,6 +135,69 @@ TEST_F(GuardsTest, AChangelogThatWasDeletedIsNotMadeAnew) {
   EXPECT_THAT(ended.message(), AllOf(HasSubstr("changelog '" + changelog + "' of store 'rows'"),
                                      HasSubstr("has committed offset")));
   EXPECT_EQ(admin_->describe_topic(changelog).code(), ErrorCode::kNotFound);
+}
+
+/// The newest jars that `local_kafka.sh` fetched; empty: it fetched none.
+std::filesystem::path kafka_jars() {
+  if (const char* const named = std::getenv("MILLRACE_KAFKA_JARS")) return named;
+  std::filesystem::path newest;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(KAFKA_JARS_PARENT, error)) {
+    const bool has_jars = entry.is_directory() && entry.path().stem().string().starts_with(kJars);
+    if (has_jars) newest = std::max(newest, entry.path());
+  }
+  return newest;
+}
+
+/// The lines that a tool of Kafka prints, in words.
+std::vector<std::vector<std::string>> output_of(const std::string& command) {
+  std::vector<std::vector<std::string>> lines;
+  std::FILE* const pipe = popen(command.c_str(), "r");
+  std::array<char, 4096> line;
+  while (std::fgets(line.data(), line.size(), pipe) != nullptr) {
+    std::istringstream words(line.data());
+    lines.emplace_back(std::istream_iterator<std::string>(words),
+                       std::istream_iterator<std::string>());
+  }
+  EXPECT_EQ(pclose(pipe), 0) << command;
+  return lines;
+}
+
+TEST_F(GuardsTest, TheCommandThatIsToldNamesTheProducerOfAnOpenTransaction) {
+  const std::filesystem::path jars = kafka_jars();
+  if (jars.empty()) GTEST_SKIP() << "there are no jars of Kafka's tools here";
+  write(left_, {"before"});
+  const std::string id = unique("foreign");
+  KafkaOptions patient = options();
+  patient.transaction_timeout_ms = 300'000;  // a tool of Kafka's takes seconds to start
+  const auto others = clients(patient);
+  const auto foreign = must(others->producer(id));
+  ASSERT_OK(foreign->init_transactions());
+  ASSERT_OK(foreign->begin_transaction());
+  ASSERT_OK(foreign->send({.topic = must(foreign->topic_handle(left_)),
+                           .partition = 0,
+                           .key = "k",
+                           .value = "open",
+                           .timestamp_ms = 1,
+                           .headers = {}}));
+  ASSERT_OK(foreign->flush());
+
+  const std::string servers = options().bootstrap_servers;
+  const std::string script = "kafka-transactions.sh";
+  const std::string tool =
+      fmt::format("java -cp '{}/*' org.apache.kafka.tools.TransactionsCommand", jars.string());
+  std::string command = producers_command(servers, {left_, 0});
+  ASSERT_TRUE(command.starts_with(script));
+  const auto producers = output_of(tool + command.substr(script.size()) + " 2>/dev/null");
+  std::string producer;
+  for (const std::vector<std::string>& line : producers) {
+    if (!line.empty() && line.back() == "1") producer = line.front();  // where it begins
+  }
+  ASSERT_FALSE(producer.empty()) << ::testing::PrintToString(producers);
+  const auto transactions =
+      output_of(fmt::format("{} --bootstrap-server {} list 2>/dev/null", tool, servers));
+  EXPECT_THAT(transactions, Contains(AllOf(Contains(id), Contains(producer), Contains("Ongoing"))));
+  ASSERT_OK(foreign->abort_transaction());
 }
 
 TEST_F(GuardsTest, AnOpenTransactionShowsInHealthWithWhatItHides) {

@@ -66,7 +66,12 @@ TEST(Health, NamesTheInputsThatATransactionHoldsUp) {
   Json held = health(port);
   EXPECT_EQ(held["caught_up"], false);
   EXPECT_EQ(held["hidden_inputs"]["in/0"],
-            Json({{"records", 5}, {"last_stable_offset", 20}, {"since_ms", 1'000}}));
+            Json({{"records", 5},
+                  {"last_stable_offset", 20},
+                  {"since_ms", 1'000},
+                  {"find_producer",
+                   "kafka-transactions.sh --bootstrap-server BOOTSTRAP_SERVERS describe-producers "
+                   "--topic in --partition 0"}}));
 }
 
 TEST(Health, IsReadyWhileItHasRestoredAllOfItsPart) {

@@ -41,4 +41,21 @@ TEST(HiddenRecords, AreNotWhatIsOnlyNotReadYet) {
   }
 }
 
+TEST(HiddenRecords, AreToldOnceWhenTheTransactionTakesLong) {
+  constexpr int64_t kMinuteMs = 60'000;
+  HiddenRecords records;
+  const auto is_news = [&](const InputPosition& position, int64_t high, int64_t now_ms) {
+    return records.is_long_news(records.see(position, high, now_ms), now_ms);
+  };
+  EXPECT_FALSE(is_news(at(10), 12, 0));
+  EXPECT_FALSE(is_news(at(10), 12, kMinuteMs - 1));
+  EXPECT_TRUE(is_news(at(10), 13, kMinuteMs));
+  EXPECT_FALSE(is_news(at(10), 14, 2 * kMinuteMs));
+  // Another one.
+  EXPECT_FALSE(is_news(at(15), 18, 3 * kMinuteMs));
+  EXPECT_TRUE(is_news(at(15), 18, 4 * kMinuteMs));
+  EXPECT_FALSE(is_news(at(18), 18, 5 * kMinuteMs));
+  EXPECT_FALSE(is_news(at(18), 19, 6 * kMinuteMs));
+}
+
 }  // namespace millrace::engine::hidden_records_test
