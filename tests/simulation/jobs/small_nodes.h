@@ -17,17 +17,20 @@ class SmallProcessor final : public Processor {
   using OnTimer = std::function<void(ProcessorContext&, const Timer&)>;
   using OnChange = std::function<void(ProcessorContext&, const BroadcastChange&)>;
   using OnReset = std::function<void(ProcessorContext&, std::string_view table)>;
+  using OnDeferred = std::function<void(ProcessorContext&, const DeferredCall&)>;
   struct Functions {
     Process process;
     OnTimer on_timer = {};
     OnChange on_change = {};
     OnReset on_reset = {};
+    OnDeferred on_deferred = {};
   };
   explicit SmallProcessor(const Functions& functions) : does_(functions) {}
   void process(const Record& record) override { does_.process(context(), record); }
   void on_timer(const Timer& timer) override { does_.on_timer(context(), timer); }
   void on_change(const BroadcastChange& change) override { does_.on_change(context(), change); }
   void on_reset(std::string_view table) override { does_.on_reset(context(), table); }
+  void on_deferred(const DeferredCall& call) override { does_.on_deferred(context(), call); }
 
  private:
   Functions does_;
