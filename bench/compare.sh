@@ -9,6 +9,7 @@ readonly KAFKA=$ROOT/apps/kafka/local_kafka.sh
 readonly PEER=$HERE/peer
 readonly ENGINES=(millrace kafka-streams)
 readonly JOBS=(aggregate_job restore_job failover_job query_job limits_job)
+readonly PROGRAMS=(crm_materializer crm_workload)
 readonly BUILD_TIMEOUT_S=3600
 readonly TOPIC_TIMEOUT_S=120
 readonly READ_TIMEOUT_S=600
@@ -16,6 +17,8 @@ readonly READ_TIMEOUT_S=600
 readonly PEER_JVM=(-Xms1g -Xmx1g -Xmn700m -XX:+UseParallelGC)
 # Half of 1 M rows in the record cache: with 1 GB, the old generation is always full.
 readonly PEER_QUERY_JVM=(-Xms2g -Xmx2g -Xmn1g -XX:+UseParallelGC)
+# The record cache has 1 GiB; every slice of records leaves many short-lived objects.
+readonly PEER_CRM_JVM=(-Xms3g -Xmx3g -Xmn1g -XX:+UseParallelGC)
 readonly TOOL_JVM=(-Xmx1g -XX:+UseSerialGC)
 
 # shellcheck source=bench/compare/aggregate.sh
@@ -26,9 +29,13 @@ source "$HERE/compare/restore.sh"
 source "$HERE/compare/failover.sh"
 # shellcheck source=bench/compare/query.sh
 source "$HERE/compare/query.sh"
+# shellcheck source=bench/compare/crm.sh
+source "$HERE/compare/crm.sh"
 
 records=
 keys=
+accounts=
+crm_phases=(backfill steady)
 runs=
 port=
 run_timeout_s=900
@@ -54,8 +61,8 @@ free_port() {
 
 usage() {
   cat <<TEXT
-Usage: bench/compare.sh aggregate|restore|failover|query [--records N] [--keys K] [--runs R]
-                        [--smoke] [--port P] [--build-dir DIR]
+Usage: bench/compare.sh aggregate|restore|failover|query|crm [--records N] [--keys K]
+                        [--accounts N] [--runs R] [--smoke] [--port P] [--build-dir DIR]
 
 Runs Millrace and Kafka Streams in turn, exactly once, on a local Kafka of their own.
 
@@ -67,6 +74,7 @@ Runs Millrace and Kafka Streams in turn, exactly once, on a local Kafka of their
              keys, without and with a standby
   query      looks up rows of a table of 1 M keys in two instances: own rows, the other's, and own
              ones while both work on a backlog of 3 M records
+  crm        materializes the synthetic CRM of 20000 accounts: its backfill, then its steady phase
 
 Prints every run as a JSON line, the medians, and at the end one line a figure:
 
@@ -75,10 +83,12 @@ Prints every run as a JSON line, the medians, and at the end one line a figure:
 
 Exit code 0: all ran and every result is the right one, whether or not a target is met.
 
-  --records N      instead of the numbers above (query: of the backlog)
+  --records N      instead of the numbers above (query: of the backlog; crm: of the limits' input)
   --keys K         likewise
-  --runs R         of each engine and case, default 3 (failover: 1)
-  --smoke          20000 records, 2000 keys (query: 20000), 1 run, failover with a standby only:
+  --accounts N     of crm
+  --runs R         of each engine and case, default 3 (failover, crm: 1)
+  --smoke          20000 records, 2000 keys (query: 20000), 200 accounts, 1 run, failover with a
+                   standby only:
                    shows that it works, its figures mean nothing
   --port P         of the local Kafka, default: the first free of 29600, 29700 ... 30500
   --build-dir DIR  where Millrace's side is built; default: builds the preset release
@@ -98,6 +108,7 @@ set_peer_command() {
   case $1 in
     run | restore | failover) jvm=("${PEER_JVM[@]}") ;;
     query) jvm=("${PEER_QUERY_JVM[@]}") ;;
+    crm) jvm=("${PEER_CRM_JVM[@]}") ;;
   esac
   # Few arenas: RocksDB's allocations from many threads would spread over one each.
   peer_command=(
@@ -128,12 +139,16 @@ build() {
   if [[ -z $build_dir ]]; then
     (cd "$ROOT" && timeout "$BUILD_TIMEOUT_S" cmake --preset release >"$work/cmake.log" 2>&1 &&
       timeout "$BUILD_TIMEOUT_S" cmake --build --preset release --target "${JOBS[@]}" \
-        >>"$work/cmake.log" 2>&1) || die "building failed: $(tail -n 20 "$work/cmake.log")"
+        "${PROGRAMS[@]}" >>"$work/cmake.log" 2>&1) ||
+      die "building failed: $(tail -n 20 "$work/cmake.log")"
     build_dir=$ROOT/.build/release
   fi
   local job
   for job in "${JOBS[@]}"; do
     [[ -x $build_dir/bench/$job ]] || die "no $build_dir/bench/$job"
+  done
+  for job in "${PROGRAMS[@]}"; do
+    [[ -x $build_dir/apps/$job ]] || die "no $build_dir/apps/$job"
   done
 }
 
@@ -188,7 +203,7 @@ compare() {
 # The numbers of a comparison where the command line says nothing.
 set_defaults() {
   if $is_smoke; then
-    : "${records:=20000}" "${runs:=1}"
+    : "${records:=20000}" "${runs:=1}" "${accounts:=200}"
     if [[ $1 == query ]]; then : "${keys:=20000}"; else : "${keys:=2000}"; fi
   fi
   case $1 in
@@ -196,6 +211,7 @@ set_defaults() {
     restore) : "${records:=5000000}" "${keys:=500000}" "${runs:=3}" ;;
     failover) : "${records:=5000000}" "${keys:=500000}" "${runs:=1}" ;;
     query) : "${records:=3000000}" "${keys:=1000000}" "${runs:=3}" ;;
+    crm) : "${records:=500000}" "${accounts:=20000}" "${runs:=1}" ;;
   esac
 }
 
@@ -208,11 +224,12 @@ main() {
   local command=
   while (($#)); do
     case $1 in
-      aggregate | restore | failover | query) command=$1 ;;
+      aggregate | restore | failover | query | crm) command=$1 ;;
       --smoke)
-        is_smoke=true run_timeout_s=120 peer_session_ms=6000 standby_cases=(1) load_s=1 warm_s=1
+        is_smoke=true run_timeout_s=400 peer_session_ms=6000 standby_cases=(1) load_s=1 warm_s=1
         ;;
       --records) records=$(number "$1" "${2:-}") && shift ;;
+      --accounts) accounts=$(number "$1" "${2:-}") && shift ;;
       --keys) keys=$(number "$1" "${2:-}") && shift ;;
       --runs) runs=$(number "$1" "${2:-}") && shift ;;
       --port) port=$(number "$1" "${2:-}") && shift ;;
@@ -228,9 +245,9 @@ main() {
     esac
     shift
   done
-  [[ -n $command ]] || die "say what to compare: aggregate, restore, failover or query"
+  [[ -n $command ]] || die "say what to compare: aggregate, restore, failover, query or crm"
   local needed
-  for needed in java mvn jq kcat curl h2load; do
+  for needed in java mvn flatc jq kcat curl h2load; do
     command -v "$needed" >/dev/null || die "there is no $needed: run apps/setup.sh"
   done
   set_defaults "$command"

@@ -11,11 +11,15 @@ workload must come to, unless --no-check. One line a phase:
     phase=NAME records=N cpu_us_per_record=F … per_s=F produced=F produced_bytes=F peak_mb=N
 
 --topics adds a line for each topic: records and bytes produced to it per record of the phase.
+--peer COMMAND measures the same flow in Kafka Streams: the command of bench/peer's mode `crm`,
+which gets its options here, works off what waits, prints its costs and ends.
 --perf FILE also records where the CPU time goes, for `perf report -i FILE.PHASE`.
 """
 
 import argparse
+import json
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -30,6 +34,7 @@ PHASES = ["backfill", "steady", "bulk-import", "quarter-end", "bulk-dedupe", "re
 APPLICATION = "crm-phases"
 # The quarter of the workload ended some days ago.
 START_DAYS_AGO = 95
+PEER_START_S = 120
 PERF_RATE = 99
 
 
@@ -79,6 +84,20 @@ class Phases:
         self.done.append(phase)
         return int(sent.split("sent records=")[1].split()[0])
 
+    def measure_peer(self, phase):
+        records = self.load(phase)
+        command = shlex.split(self.args.peer) + [
+            "--bootstrap", self.bootstrap, "--application-id", APPLICATION, "--state-dir",
+            str(self.work / "peer-state"), "--partitions", str(self.args.partitions),
+            "--timeout-s", str(int(self.args.timeout_s))]
+        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True,
+                                timeout=self.args.timeout_s + PEER_START_S).stdout
+        cost = json.loads(answer.splitlines()[-1])
+        print(f"phase={phase} records={records} "
+              f"cpu_us_per_record={cost['cpu_seconds'] / records * 1e6:.1f} "
+              f"seconds={cost['seconds']:.1f} per_s={records / cost['seconds']:.0f} "
+              f"peak_mb={cost['peak_rss_mib']:.0f}", flush=True)
+
     def measure(self, phase):
         records = self.load(phase)
         begun = time.monotonic()
@@ -117,20 +136,27 @@ class Phases:
             print(f"  topic={topic} produced={sent[topic] / records:.3f} "
                   f"produced_bytes={size.get(topic, 0) / records:.0f}", flush=True)
 
+    def compare_outputs(self, *more):
+        return subprocess.run(
+            [str(self.args.bin / "crm_workload"), "check", "--bootstrap.servers", self.bootstrap,
+             "--expected", str(self.work / "expected"), *more], check=False).returncode
+
     def check(self):
+        if self.args.peer:
+            return self.compare_outputs()
         instance = Instance(self.args.bin, self.bootstrap, self.work, APPLICATION, self.options)
         try:
             instance.wait_caught_up(self.args.timeout_s)
-            return subprocess.run(
-                [str(self.args.bin / "crm_workload"), "check", "--bootstrap.servers",
-                 self.bootstrap, "--expected", str(self.work / "expected"), "--wait", "60"],
-                check=False).returncode
+            return self.compare_outputs("--wait", "60")
         finally:
             instance.stop()
 
     def run(self):
         for phase in self.args.phases:
-            self.measure(phase)
+            if self.args.peer:
+                self.measure_peer(phase)
+            else:
+                self.measure(phase)
         return 0 if self.args.no_check else self.check()
 
 
@@ -148,6 +174,7 @@ def main():
     parser.add_argument("--phases", nargs="+", default=PHASES, choices=PHASES)
     parser.add_argument("--no-check", action="store_true")
     parser.add_argument("--topics", action="store_true", help="print what goes to each topic")
+    parser.add_argument("--peer", metavar="COMMAND", help="measure Kafka Streams instead")
     parser.add_argument("--perf", help="begin of the files for perf")
     parser.add_argument("--timeout-s", type=float, default=3600)
     own, options = sys.argv[1:], []

@@ -26,7 +26,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.common.utils.Bytes;
 
 /** Runs the aggregate once over the whole input and prints its cost. */
-final class AggregateRun {
+public final class AggregateRun {
   private static final Serde<byte[]> BYTES = Serdes.ByteArray();
   private static final int CHECK_INTERVAL_MS = 5;
   static final String STORE = "totals";
@@ -114,7 +114,7 @@ final class AggregateRun {
         (cpuAtEnd - cpuAtHalf) / Math.max(1, warmRecords) * 1e6, ProcessUsage.peakRssMib());
   }
 
-  static void startAndAwaitRunning(KafkaStreams streams, long deadline)
+  public static void startAndAwaitRunning(KafkaStreams streams, long deadline)
       throws InterruptedException {
     startAndAwaitRunning(streams, deadline, (now, before) -> {});
   }
@@ -162,7 +162,7 @@ final class AggregateRun {
     }
   }
 
-  static void check(KafkaStreams streams, long deadline) {
+  public static void check(KafkaStreams streams, long deadline) {
     KafkaStreams.State state = streams.state();
     if (state == KafkaStreams.State.ERROR || state == KafkaStreams.State.NOT_RUNNING
         || state == KafkaStreams.State.PENDING_ERROR) {

@@ -1,6 +1,7 @@
 package millrace.bench;
 
 import java.util.Arrays;
+import millrace.bench.crm.CrmRun;
 
 /** Picks the mode: the first argument. Every mode prints one JSON line on standard output. */
 public final class Main {
@@ -20,6 +21,7 @@ public final class Main {
       case "failover" -> FailoverRun.run(options);
       case "trickle" -> Loader.trickle(options);
       case "append" -> Loader.append(options);
+      case "crm" -> CrmRun.run(options);
       case "query" -> QueryRun.run(options);
       case "paths" -> QueryTools.paths(options);
       case "backlog" -> QueryTools.backlog(options);
@@ -28,7 +30,8 @@ public final class Main {
       case "expect" -> TableDigest.ofInput(options);
       default -> throw new IllegalArgumentException(
           "usage: create-topic|delete-topics|load|append|load-changelog|trickle|"
-              + "commit-offsets|run|restore|failover|query|paths|backlog|digest|expect|expect-rows "
+              + "commit-offsets|run|restore|failover|crm|query|paths|backlog|digest|expect|"
+              + "expect-rows "
               + "--name value ...");
     }
   }

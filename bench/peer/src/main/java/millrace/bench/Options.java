@@ -4,7 +4,7 @@ import java.util.HashMap;
 import java.util.Map;
 
 /** A command line of {@code --name value} pairs. */
-final class Options {
+public final class Options {
   private final Map<String, String> values = new HashMap<>();
 
   Options(String[] args) {
@@ -19,7 +19,7 @@ final class Options {
     }
   }
 
-  String text(String name) {
+  public String text(String name) {
     String value = values.get(name);
     if (value == null) {
       throw new IllegalArgumentException("missing option --" + name);
@@ -27,15 +27,15 @@ final class Options {
     return value;
   }
 
-  String text(String name, String otherwise) {
+  public String text(String name, String otherwise) {
     return values.getOrDefault(name, otherwise);
   }
 
-  long number(String name) {
+  public long number(String name) {
     return Long.parseLong(text(name));
   }
 
-  long number(String name, long otherwise) {
+  public long number(String name, long otherwise) {
     return values.containsKey(name) ? number(name) : otherwise;
   }
 }

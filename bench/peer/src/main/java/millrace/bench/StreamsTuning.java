@@ -7,10 +7,10 @@ import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.streams.StreamsConfig;
 
 /** The peer's configuration; bench/README.md gives the trials and the reason for each setting. */
-final class StreamsTuning {
+public final class StreamsTuning {
   private StreamsTuning() {}
 
-  static Properties properties(Options options) {
+  public static Properties properties(Options options) {
     Properties properties = new Properties();
     properties.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, options.text("bootstrap"));
     properties.put(StreamsConfig.APPLICATION_ID_CONFIG, options.text("application-id"));

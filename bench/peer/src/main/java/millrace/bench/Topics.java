@@ -16,10 +16,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.TopicConfig;
 
 /** Creates and deletes the topics of a run, the same way for both engines. */
-final class Topics {
+public final class Topics {
   private Topics() {}
 
-  static Admin admin(Options options) {
+  public static Admin admin(Options options) {
     Properties properties = new Properties();
     properties.put(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, options.text("bootstrap"));
     return Admin.create(properties);
