@@ -134,7 +134,9 @@ tool() { peer "$@" >/dev/null; }
 build() {
   say "building"
   timeout "$BUILD_TIMEOUT_S" mvn -q -B -f "$PEER/pom.xml" \
-    -Dmaven.wagon.http.retryHandler.count=3 process-classes >"$work/mvn.log" 2>&1 ||
+    -Dmaven.wagon.http.retryHandler.count=3 \
+    -Dflatbuffers.version="$(flatc --version | grep -oE '[0-9.]+$')" process-classes \
+    >"$work/mvn.log" 2>&1 ||
     die "building the peer failed: $(tail -n 20 "$work/mvn.log")"
   if [[ -z $build_dir ]]; then
     (cd "$ROOT" && timeout "$BUILD_TIMEOUT_S" cmake --preset release >"$work/cmake.log" 2>&1 &&
