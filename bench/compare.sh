@@ -48,15 +48,22 @@ warm_s=20
 is_smoke=false
 build_dir=
 
-free_port() {
+is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# Sets port, which this comparison then has alone: another one may start at the same moment.
+take_port() {
   local candidate
-  for candidate in $(seq 29600 100 30500); do
-    if ! (exec 3<>"/dev/tcp/127.0.0.1/$candidate") 2>/dev/null; then
-      echo "$candidate"
+  mkdir -p "$ROOT/.local"
+  for candidate in ${port:-$(seq 29600 100 30500)}; do
+    exec {port_lock}>"$ROOT/.local/compare-$candidate.lock"
+    # On a port that was asked for, a Kafka of a run that was killed may still answer.
+    if flock -n "$port_lock" && { [[ -n $port ]] || ! is_taken "$candidate"; }; then
+      port=$candidate
       return 0
     fi
+    exec {port_lock}>&-
   done
-  die "no free port for the local Kafka: use --port"
+  die "no free port for the local Kafka${port:+: another comparison uses $port}"
 }
 
 usage() {
@@ -113,7 +120,7 @@ set_peer_command() {
   # Few arenas: RocksDB's allocations from many threads would spread over one each.
   peer_command=(
     env MALLOC_ARENA_MAX=2 java "${jvm[@]}" -Dorg.slf4j.simpleLogger.defaultLogLevel=error
-    -cp "$PEER/target/classes:$PEER/target/lib/*" millrace.bench.Main "$@"
+    -cp "$work/peer/classes:$work/peer/lib/*" millrace.bench.Main "$@"
     --bootstrap "127.0.0.1:$port"
   )
 }
@@ -131,13 +138,24 @@ peer() {
 # One of the peer's tools whose answer nobody reads.
 tool() { peer "$@" >/dev/null; }
 
-build() {
-  say "building"
+# Runs from a copy: Maven writes all classes again at every build, also beneath a comparison that
+# runs already.
+build_peer() {
   timeout "$BUILD_TIMEOUT_S" mvn -q -B -f "$PEER/pom.xml" \
     -Dmaven.wagon.http.retryHandler.count=3 \
     -Dflatbuffers.version="$(flatc --version | grep -oE '[0-9.]+$')" process-classes \
     >"$work/mvn.log" 2>&1 ||
     die "building the peer failed: $(tail -n 20 "$work/mvn.log")"
+  mkdir -p "$work/peer"
+  cp -r "$PEER/target/classes" "$PEER/target/lib" "$work/peer/"
+}
+
+build() {
+  say "building"
+  (
+    flock -w "$BUILD_TIMEOUT_S" 9 || die "somebody else has built the peer for too long"
+    build_peer
+  ) 9>"$ROOT/.local/compare-build.lock"
   if [[ -z $build_dir ]]; then
     (cd "$ROOT" && timeout "$BUILD_TIMEOUT_S" cmake --preset release >"$work/cmake.log" 2>&1 &&
       timeout "$BUILD_TIMEOUT_S" cmake --build --preset release --target "${JOBS[@]}" \
@@ -187,11 +205,8 @@ clean_up() {
 
 # Runs what was asked for on a fresh Kafka.
 compare() {
-  port=${port:-$(free_port)}
+  take_port
   work=$ROOT/.local/compare-$port
-  mkdir -p "$ROOT/.local"
-  exec {lock}>"$ROOT/.local/compare-$port.lock"
-  flock -n "$lock" || die "another comparison uses port $port"
   trap clean_up EXIT
   trap 'exit 130' INT TERM HUP
   "$KAFKA" wipe --port "$port" --dir "$work/kafka" >&2  # of a run that was killed
