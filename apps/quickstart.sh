@@ -164,7 +164,7 @@ show_after() {
   cat <<TEXT
 
 The old id now leads to the survivor, which has the seats of both, the better support, and the
-territory of its own address. How to go on:
+territory of its own address. Next steps:
 
   curl -s $URL/v1/accounts/$VICTIM | jq .
   curl -s $URL/v1/health | jq .

@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
   Settings settings;
   CLI::App app{"Runs the aggregate over a topic once and prints what it cost.", "aggregate_job"};
   add_options(app, settings.job);
-  app.add_option("--records", settings.records, "What the input holds.")->required();
+  app.add_option("--records", settings.records, "Records in the input.")->required();
   app.add_option("--commit-ms", settings.job.engine.commit_interval_max_ms, "While catching up.");
   return run_job(app, argc, argv, [&] { return run(settings); });
 }

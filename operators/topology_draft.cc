@@ -273,8 +273,8 @@ TableCore TableCore::indexed(IndexSpec index, IndexOptions options, TypeInfo key
   if (view.rows_in.empty()) {
     if (options.store.empty()) {
       draft->fail(
-          fmt::format("index '{}' behind node '{}' is of rows that no store keeps: name "
-                      "one for them, e.g. .index(\"{}\", function, {{.store = \"rows\"}})",
+          fmt::format("no store keeps the rows of index '{}' behind node '{}': name one for them, "
+                      "e.g. .index(\"{}\", function, {{.store = \"rows\"}})",
                       index.name, draft->name_of(nodes.front()), index.name));
       return table;
     }

@@ -23,7 +23,7 @@ git and ca-certificates added), clones the HEAD of this work tree into it, and r
   quickstart  ./apps/quickstart.sh, and then ./apps/quickstart.sh --stop
   tests       ./tests/run.sh
 
-or, if neither is named, both, each in a root of its own. What comes after -- goes to the command:
+or, if neither is named, both, each in a root of its own. Arguments after -- go to the command:
 
   tests/platforms.sh 13 quickstart
   tests/platforms.sh 12 tests -- --lint --unit --install

@@ -50,11 +50,11 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
 
 Environment:
   MILLRACE_TEST_PORT    port of the local Kafka (default: the first free of 29092, 29192 ... 29992)
-  MILLRACE_FAULTS_SECONDS  how long faults go on (default 75)
+  MILLRACE_FAULTS_SECONDS  how long faults keep coming (default 75)
   MILLRACE_TEST_FILTER  only tests whose ctest names match this regular expression; unit tests are
                         one ctest test a program, and GTEST_FILTER chooses among a program's own
 
-What the tests see: MILLRACE_TEST_BOOTSTRAP, the Kafka's address; MILLRACE_SERIAL=1 under tsan,
+The tests see MILLRACE_TEST_BOOTSTRAP, the Kafka's address, and under tsan MILLRACE_SERIAL=1,
 which keeps the scheduler on the loop's thread: oneTBB is not instrumented, so tsan would report
 its hand-over of tasks. Single tests: .build/release/tests/unit/PART/PROGRAM --gtest_filter='*NAME*'
 TEXT

@@ -46,7 +46,7 @@ ports. Node K listens on PORT + K - 1. Node 1 is the controller too.
   --nodes N    how many nodes start, 1 to $NODES_MAX (default 1); may be more than before
   --node K     stop, kill, status and wipe: that node alone; node 1 cannot be wiped alone
   --listener PORT:ADVERTISED
-               one more listener on PORT, whose clients are told to connect to ADVERTISED on
+               one more listener on PORT, which sends its clients to ADVERTISED on
                127.0.0.1, where a proxy of the caller's hands them on to PORT. Node K has both
                K - 1 higher
 

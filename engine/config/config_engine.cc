@@ -91,10 +91,10 @@ void add_loop(ConfigTable& table, EngineOptions& options) {
 
 void add_state(ConfigTable& table, EngineOptions& options) {
   table.add_bytes("memory.bytes", options.memory_bytes, {0, 16'384 * kGiB},
-                  "About what the program takes when it has much to do: divided among cache.bytes, "
-                  "block.cache.bytes, write.buffer.bytes, input.buffer.bytes and "
-                  "commit.bytes.max, as far as those are not set and their defaults are less. 0: "
-                  "a quarter of the memory of this machine or container.");
+                  "Approximate memory under load, divided among cache.bytes, block.cache.bytes, "
+                  "write.buffer.bytes, input.buffer.bytes and commit.bytes.max; sizes that are set "
+                  "keep their value, and none falls below its default. 0: a quarter of the memory "
+                  "of this machine or container.");
   table.add_bytes("cache.bytes", options.cache_bytes, {kMiB, 1024 * kGiB},
                   "Rows cached and uncommitted; all tasks together.");
   table.add_bytes("block.cache.bytes", options.block_cache_bytes, {kMiB, 1024 * kGiB},

@@ -67,7 +67,7 @@ std::string read_query(std::string_view query, std::map<std::string, std::string
       return "a '%' in the query string is not followed by two hex digits";
     }
     if (!parameters.emplace(*std::move(name), *std::move(value)).second) {
-      return "a parameter of the query string is there twice";
+      return "a parameter of the query string occurs twice";
     }
   }
   return {};

@@ -108,7 +108,7 @@ std::string TokenTable::add_line(std::string_view line) {
   }
   if (entries_.size() == kTokensMax) return "too many tokens";
   for (const Entry& entry : entries_) {
-    if (entry.caller.name == name) return "the name is there twice";
+    if (entry.caller.name == name) return "the name occurs twice";
   }
   entries_.push_back({{std::string(name), *rights}, std::string(words[2]), std::string(words[3])});
   return {};

@@ -198,8 +198,8 @@ TaskBroadcasts::TaskBroadcasts(TaskScope& scope, const BroadcastReader* reader, 
       cursor.read(now_ms);
       if (!cursor.needs_reset) continue;
       spdlog::warn(
-          "a task meets all of a broadcast table again: its changes since the last commit cannot "
-          "be told task={} node={} topic={}",
+          "a task meets the whole broadcast table again: its changes since the last commit are "
+          "unknown task={} node={} topic={}",
           scope.task.to_string(), node.name, table);
     }
   }

@@ -187,8 +187,7 @@ Status wrong_settings(Admin& admin, std::span<const InternalSettings> existing,
   if (wrong.empty()) return {};
   return Error{
       ErrorCode::kConfig,
-      fmt::format("settings with which records or their times are lost: {}. Run what stands "
-                  "in brackets",
+      fmt::format("these settings lose records or their times: {}. Run the commands in brackets",
                   fmt::join(wrong, "; "))};
 }
 

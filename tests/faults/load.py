@@ -72,7 +72,7 @@ class CrmLoad:
             self.error = error
 
     def _round(self, source: str) -> None:
-        """A round that fails begins anew: what it sent already comes twice."""
+        """A round that fails starts over: what it sent already comes twice."""
         self.sources.append(source)
         for _ in range(ATTEMPTS_MAX):
             with open(self.log, "ab") as log:

@@ -32,6 +32,10 @@ class LintTest(unittest.TestCase):
             path.write_text(text, encoding="utf-8")
         return list(check(Tree(self.root, list(files))))
 
+    def places(self, check, files):
+        """FILE:LINE of each problem, in order."""
+        return sorted(line.split(": ")[0] for line in self.problems(check, files))
+
     def includes(self, name, *lines, **others):
         """The layer problems of file `name` with these #include lines."""
         files = {
@@ -190,18 +194,38 @@ class LintTest(unittest.TestCase):
             "a/b.cc": "// The node is\n// told that the table was made\n//   anew.\nint x;\n",
             "a/c.sh": "run  # a loop that goes on\n",
             "a/d.py": 'def f():\n    """A row\n    is as one that is not there."""\n',
+            "a/DESIGN.md": "A log that began anew.\n",
+            "a/e.fbs": "/// What a row has.\ntable Row {}\n",
+            "a/CMakeLists.txt": "# g++'s list. What it has\nadd_library(a)\n",
         }
         self.assertEqual(
-            ["README.md:1", "a/a.h:1", "a/a.h:2", "a/b.cc:1", "a/b.cc:2", "a/c.sh:1", "a/d.py:3"],
-            sorted(line.split(": ")[0] for line in self.problems(prose.check, said)),
+            ["README.md:1", "a/CMakeLists.txt:1", "a/DESIGN.md:1", "a/a.h:1", "a/a.h:2", "a/b.cc:1",
+             "a/b.cc:2", "a/c.sh:1", "a/d.py:3", "a/e.fbs:1"],
+            self.places(prose.check, said),
+        )
+
+    def test_prose_of_messages_names_the_thing(self):
+        said = {
+            "a/a.cc": 'f("first\\nWhat follows", "the reason is "\n  "told");\n'
+            'g(R"x(one\ngoes on)x", "What now");\n',
+            "a/b.sh": "# it's said\ncat <<'TEXT'\nThe faults\ngo on.\nTEXT\nsay 'What now'\n",
+            "a/c.py": 'fail("it is told")\n',
+            "a/d.cmake": 'message("it goes on")\n',
+        }
+        self.assertEqual(
+            ["a/a.cc:1", "a/a.cc:1", "a/a.cc:4", "a/a.cc:4", "a/b.sh:4", "a/b.sh:6", "a/c.py:1",
+             "a/d.cmake:1"],
+            self.places(prose.check, said),
         )
 
     def test_prose_leaves_code_and_quotations_alone(self):
         quiet = {
             "README.md": "`is told` says what, as in \"What now?\"\n```\nWhat is told\n```\n",
-            "a/a.cc": 'const char* kText = "What is told";  // one\nint told;\n',
-            "a/b.sh": "echo 'What # goes on' \"What # is told\"\n",
-            "a/c.py": 'TEXT = "What is told"\nprint("goes on")\n',
+            "a/a.cc": "bool goes, on;  // one\nint told = is + told;\n",
+            "a/b.sh": "What is told <<<What\necho ${#goes} on\n",
+            "a/c.py": "goes = on\n",
+            "a/CMakeLists.txt": "set(What is told)\n",
+            "tests/lint/prose.py": 'PHRASES = "is told"\n',
         }
         self.assertEqual([], self.problems(prose.check, quiet))
 

@@ -62,7 +62,7 @@ class RowMaterializer final : public Processor {
   }
 
  private:
-  /// The clock of a late change is late, too. If it is not, the log may have begun anew.
+  /// The clock of a late change is late, too. If it is not, the log may be a new one.
   void count_outdated(const RowView& row, VersionView version) {
     constexpr int64_t kClockStepMsMax = 60'000;
     const VersionView newest = row.newest_version();

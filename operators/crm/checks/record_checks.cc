@@ -89,7 +89,7 @@ Status check_transaction_part(Bytes key, Bytes value) {
   if (part.kind() == TransactionPartKind::End) return {};
   if (!is_internal_id(part.id()->string_view())) return unfit("a part's account is no id");
   if (part.kind() != TransactionPartKind::Moved || is_internal_id(text_of(part.to()))) return {};
-  return unfit("what a record moved to is no id");
+  return unfit("the record moved to an invalid id");
 }
 
 Status check_erasure_record(Bytes key, Bytes value) {

@@ -196,7 +196,7 @@ def copied_state_directory(fleet: Fleet) -> str:
     fleet.start(twin)
     code = fleet.wait_ended(twin)
     assert code == FENCED_EXIT_CODE, f"exit code {code}"
-    assert twin.log_ends_with(b"its state directory was copied, or is shared"), "no reason is told"
+    assert twin.log_ends_with(b"its state directory was copied, or is shared"), "it names no reason"
     fleet.wait_balanced()
     fleet.wait_committed(200)
     expect_exact(fleet)

@@ -123,7 +123,7 @@ struct HttpAnswer {
   std::function<void(std::function<void(HttpAnswer)>)> promised{};
 };
 
-/// For a caller without the right: a 403, or a 401 while it is not known who he is.
+/// Answers a caller without the right: 403, or 401 if the caller is unknown.
 HttpAnswer lacks_right(Right needed, bool is_known);
 /// `{"error": message}`; bytes of `message` that are not UTF-8 are replaced.
 HttpAnswer error_answer(unsigned status, std::string_view message);

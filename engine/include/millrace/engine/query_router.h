@@ -28,7 +28,7 @@ class QueryRouter {
   /// who answered and how far behind he was; `HttpAnswer::position` includes all that was read.
   virtual HttpAnswer answer(const HttpRequest& request, MakeAnswer make) const = 0;
 
-  /// An answer of which somebody wants each change.
+  /// An answer whose every change a caller wants to see.
   struct Watched {
     HttpAnswer answer;
     std::string content;  ///< of the answer; an event needs another one than the last had

@@ -89,7 +89,7 @@ void TableSource::snapshot(bool to_its_end) {
       const bool is_first = id == rows.begin()->first;
       const bool is_last = id == rows.rbegin()->first;
       if (!to_its_end && is_last) {
-        is_away_ = true;  // it begins anew
+        is_away_ = true;  // it starts over
         return;
       }
       const char* mark = is_last && table == 1    ? "last"

@@ -99,7 +99,7 @@ std::vector<std::string> differences(const WholeFlow& actual, const WholeFlow& e
   compare("state", actual.states, expected.states, lines);
   compare("child", actual.children, expected.children, lines);
   if (actual.inactive_edges != expected.inactive_edges) {
-    lines.push_back(fmt::format("{} edges are told to be inactive, not {}",
+    lines.push_back(fmt::format("{} edges are reported as inactive, not {}",
                                 actual.inactive_edges.size(), expected.inactive_edges.size()));
   }
   return lines;

@@ -42,7 +42,7 @@ TEST_F(OldState, AStandbyThatWasCutOffForLongReadsAllAgain) {
   home_.clock.advance(max_age_ms() - 1'000);
   append_row("l");
   ASSERT_TRUE(home_.turns(5));
-  EXPECT_EQ(restored_by_standby(), 4) << "it went on";
+  EXPECT_EQ(restored_by_standby(), 4) << "it continued";
   home_.clock.advance(max_age_ms() + 1'000);
   append_row("m");
   ASSERT_TRUE(home_.turns(10));

@@ -18,8 +18,8 @@ struct BroadcastChange {
   Bytes old_value;  ///< null: there was no row
   /// False, with a null `old_value`: Kafka may have compacted the row away that the node met last,
   /// before this instance read it. Only for changes that happened while the task did not run.
-  /// Before this change the table showed an earlier row, or none: what a node has built from the
-  /// table, it updates by the key.
+  /// Before this change the table showed an earlier row, or none. Nodes update whatever they
+  /// derived, by key.
   bool is_old_known = true;
   int64_t timestamp_ms = 0;
 

@@ -19,7 +19,7 @@ import org.apache.kafka.streams.state.Stores;
 
 /**
  * Two sub-topologies: the wide one with as many tasks as raw has partitions, and the forest with
- * one task. What is between tasks are topics of their own.
+ * one task. Topics of their own are between tasks.
  */
 final class CrmTopology {
   static final String TO_ACCOUNT = "to-account";

@@ -116,7 +116,7 @@ final class Definitions {
     return "global-" + topic;
   }
 
-  /** What any of two maps has otherwise than the other. */
+  /** The keys whose values differ between two maps. */
   static <V> Set<String> differences(Map<String, V> before, Map<String, V> after) {
     Set<String> different = new HashSet<>();
     Collection<String> all = new HashSet<>(before.keySet());

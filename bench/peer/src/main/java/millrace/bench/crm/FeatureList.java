@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import millrace.bench.crm.model.Names;
 
-/** What was published of an account's features, and when the first of them changes by itself. */
+/** The published features of an account, and when the first of them changes by itself. */
 final class FeatureList {
   static final class Entry {
     long print;

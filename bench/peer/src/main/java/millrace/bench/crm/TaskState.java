@@ -37,7 +37,7 @@ final class TaskState {
   static final int VIA_AT = Names.ID_BYTES + 1;
   static final int CHILD_AT = VIA_AT + Names.ID_BYTES;
 
-  /** What is to be derived, and the time of the first event that asked for it. */
+  /** The parts to derive, and the time of the first event that asked for it. */
   static final class Dirty {
     int parts;
     long eventMs;

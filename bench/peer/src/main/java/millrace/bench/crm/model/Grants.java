@@ -9,7 +9,7 @@ import millrace.crm.GrantSourceStatus;
 import millrace.crm.Period;
 import millrace.crm.Precedence;
 
-/** What travels of a record that grants something, from its row to its root (grant_source.fbs). */
+/** A record's fields that grant something, as its row sends them to its root (grant_source.fbs). */
 public final class Grants {
   private static final String[] FIELDS = {"status", "start_date", "end_date", "terminated_date",
       "suspended_from_date", "suspended_to_date", "contract_id", "asset_id", "quantity", "product",
