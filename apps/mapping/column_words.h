@@ -50,7 +50,7 @@ inline constexpr std::array<std::string_view, 12> kMasterNames{
     "masterid",    "masterrecordid", "masteraccountid", "survivorid",
     "mergetarget", "mergetargetid",  "duplicateof",     "duplicateofid"};
 inline constexpr std::array<std::string_view, 4> kIdNames{"id", "uuid", "guid", "rowid"};
-/// References that entitlements follow (operators/crm/entitlement/README.md), and the hierarchy.
+/// References that entitlements follow (operators/crm/entitlement/DESIGN.md), and the hierarchy.
 inline constexpr std::array<std::string_view, 4> kReferenceNames{"contractid", "assetid",
                                                                  "subscriptionid", "parentid"};
 

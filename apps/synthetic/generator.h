@@ -7,7 +7,7 @@
 #include "apps/synthetic/population.h"
 #include "apps/synthetic/profile.h"
 #include "apps/synthetic/random.h"
-#include "apps/synthetic/territory_plan.h"
+#include "apps/synthetic/territory_layout.h"
 #include "apps/synthetic/values.h"
 
 namespace millrace::apps::synthetic {
@@ -72,7 +72,7 @@ class Generator {
 
   const GeneratorOptions options_;
   Population population_;
-  TerritoryPlan territories_;
+  TerritoryLayout territories_;
   Values values_;
   Random random_;
   const EventSink* sink_ = nullptr;

@@ -71,10 +71,25 @@ def is_public(name):
 
 
 def check(tree):
+    yield from unlisted_rooms(tree)
     for name in tree.select(".h", ".cc"):
         for line, spelled, target in tree.includes(name):
             for problem in problems(name, spelled, target):
                 yield f"{name}:{line}: {problem}"
+
+
+def unlisted_rooms(tree):
+    """Folders of a layer with rooms that are none of them, and so escape their order."""
+    folders = set()
+    for layer, rooms in ROOMS.items():
+        for name in tree.select(".h", ".cc"):
+            room, inside, _ = name.removeprefix(layer + "/").partition("/")
+            folder = f"{layer}/{room}"
+            if name.startswith(layer + "/") and inside and not is_public(name):
+                if room not in rooms and folder not in ALLOWED:
+                    folders.add(folder)
+    for folder in sorted(folders):
+        yield f"{folder}: a folder that no list of rooms in tests/lint/layers.py names"
 
 
 def problems(name, spelled, target):

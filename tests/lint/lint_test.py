@@ -16,6 +16,7 @@ import shape
 import style
 import wheels
 from cpp_functions import functions
+from cpp_members import classes
 from tree import Tree
 
 
@@ -92,6 +93,15 @@ class LintTest(unittest.TestCase):
             self.includes("operators/crm/tables/a.cc", '"crm/flow.h"', **crm),
         )
 
+    def test_folders_beside_the_rooms_are_reported(self):
+        names = ("engine/task/a.cc", "engine/core/a.cc", "engine/a.h", "operators/x/a.h")
+        fine = dict.fromkeys(names, "")
+        self.assertEqual([], self.problems(layers.check, fine))
+        self.assertEqual(
+            ["engine/new: a folder that no list of rooms in tests/lint/layers.py names"],
+            self.problems(layers.check, fine | {"engine/new/a.cc": "", "engine/new/b.cc": ""}),
+        )
+
     def test_private_headers_stay_in_their_layer_and_out_of_public_ones(self):
         self.assertEqual(
             ["engine/task/task.cc:1: state/backend/backend.h is private to state"],
@@ -166,6 +176,32 @@ class LintTest(unittest.TestCase):
         self.assertEqual([], self.problems(shape.check, {"a/c.h": fine}))
         wide = fine.replace("};\n", "  int last_;\n};\n")
         self.assertEqual(1, len(self.problems(shape.check, {"a/c.h": wide})))
+        record = wide.replace("class C ", "struct ColumnProfile ")
+        self.assertEqual([], self.problems(shape.check, {"a/c.h": record}))
+
+    def test_data_members_of_every_form_count(self):
+        for members, body in (
+            (1, "int plain;"),
+            (1, "int a = f(1, 2);"),
+            (2, "int a, b = 0;"),
+            (1, "std::function<void()> call;"),
+            (1, "std::function<void(int, std::map<int, X>)> call{f({}, 1)};"),
+            (1, "int (*call)(int) = nullptr;"),
+            (1, "alignas(64) mutable std::atomic<int> a_{0};"),
+            (1, "[[no_unique_address]] T t;"),
+            (1, "struct {\n    int b;\n  } a;"),
+            (2, "struct B {\n    int c;\n  };\n  B a;\n  B b{.c = 1};"),
+            (1, "void f() {\n    int b;\n  }\n  int a;"),
+            (1, "Operator operator_;"),
+            (0, "C() : b{1}, c{2} {}\n  void f();\n  int g() const { return 1; }"),
+            (0, "struct B;\n  class D final : public C {\n  };\n  using E = int;"),
+            (0, "static constexpr int kA = 1;\n  friend class B;\n  enum class F { kA, kB };"),
+            (0, "bool operator==(const C&) const = default;\n  template <class T> T f(T);"),
+        ):
+            text = "struct C {\n public:\n  " + body + "\n};\n"
+            with self.subTest(body):
+                found = {name: count for _, name, count in classes(text)}
+                self.assertEqual(members, found["C"])
 
     def test_public_headers_are_installed(self):
         header = {"a/include/millrace/a/x.h": ""}

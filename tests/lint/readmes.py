@@ -29,7 +29,7 @@ def check(tree):
             continue
         if posixpath.normpath(f"{folder}/README.md") not in tree.files:
             yield f"{folder}: no README.md"
-    for name in tree.select("README.md"):
+    for name in tree.select(".md"):
         yield from dead_paths(tree, name, folders)
 
 

@@ -4,13 +4,12 @@ import collections
 import posixpath
 import re
 
-from cpp_functions import QUIET, blank
+from cpp_members import classes
 
 FILES_MAX = 20  # a header and its source count once
 MEMBERS_MAX = 25
-# `name_;`, `name_ = …;` or `name_{…};`, with what stands before it of its type.
-MEMBER = re.compile(r"^[^()#;\n]*[\w>&*\])]\s+\*?&?\w+_(?:\s*=[^;]*|\{[^;]*\})?;", re.MULTILINE)
-CLASS = re.compile(r"\b(?:class|struct)\s+(?:\[\[\w+\]\]\s*)?(\w+)[^;{}()]*\{")
+# Lists by their nature: a member each for the things that they list.
+RECORDS = ("ColumnProfile", "EngineOptions", "Metrics::Impl")
 FILE_SET = re.compile(r"(?<!\S)(include/\S+\.h)\b")
 # Contracts of topics are one idea, however many there are.
 UNCOUNTED = re.compile(r"^schemas$")
@@ -34,28 +33,9 @@ def crowds(tree):
 
 
 def wide_classes(name, text):
-    code = QUIET.sub(blank, text)
-    for match in CLASS.finditer(code):
-        members = len(MEMBER.findall(own_level(code, match.end())))
-        if members > MEMBERS_MAX:
-            line = code.count("\n", 0, match.start()) + 1
-            yield f"{name}:{line}: {match[1]} has {members} data members (at most {MEMBERS_MAX})"
-
-
-def own_level(code, begin):
-    """The body that begins there, without what stands in inner braces that span lines."""
-    level, out = 1, []
-    for place in range(begin, len(code)):
-        char = code[place]
-        if char == "{":
-            level += 1
-        if level == 1 or char == "\n":
-            out.append(char)
-        if char == "}":
-            level -= 1
-            if level == 0:
-                break
-    return "".join(out)
+    for line, title, members in classes(text):
+        if members > MEMBERS_MAX and title not in RECORDS:
+            yield f"{name}:{line}: {title} has {members} data members (at most {MEMBERS_MAX})"
 
 
 def unlisted_headers(tree):

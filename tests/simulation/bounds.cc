@@ -25,22 +25,22 @@ Finding exceeds(std::string_view what, const std::string& instance, double bytes
 
 }  // namespace
 
-Finding check_bounds(const std::string& instance, Engine& engine, const WorldPlan& plan) {
+Finding check_bounds(const std::string& instance, Engine& engine, const WorldScript& script) {
   Metrics& metrics = engine.metrics();
-  const double tasks = plan.partitions * kTasksAPartition;
+  const double tasks = script.partitions * kTasksAPartition;
   const double dirty = metrics.dirty_bytes().value();
   // A slice of every task is processed whole before anything is looked at.
-  const double record = plan.job == "crm" ? kCrmRecordBytesMax : kRecordBytesMax;
-  const double slices = tasks * plan.slice_records * record;
-  const auto commit = static_cast<double>(plan.commit_bytes_max);
-  const double generations = plan.storage.is_pipelined ? 2 * (commit + slices) : commit;
+  const double record = script.job == "crm" ? kCrmRecordBytesMax : kRecordBytesMax;
+  const double slices = tasks * script.slice_records * record;
+  const auto commit = static_cast<double>(script.commit_bytes_max);
+  const double generations = script.storage.is_pipelined ? 2 * (commit + slices) : commit;
   if (Finding found = exceeds("uncommitted", instance, dirty, generations)) return found;
-  const double cache = std::max(static_cast<double>(plan.storage.cache_bytes), dirty) + slices;
+  const double cache = std::max(static_cast<double>(script.storage.cache_bytes), dirty) + slices;
   if (Finding found = exceeds("of rows", instance, metrics.store_cache_bytes().value(), cache)) {
     return found;
   }
-  const double queues =
-      static_cast<double>(plan.storage.input_buffer_bytes) + tasks * kInputsATask * kBatchBytesMax;
+  const double queues = static_cast<double>(script.storage.input_buffer_bytes) +
+                        tasks * kInputsATask * kBatchBytesMax;
   return exceeds("fetched", instance, metrics.input_buffer_bytes().value(), queues);
 }
 

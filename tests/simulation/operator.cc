@@ -125,7 +125,7 @@ void World::reset() {
   broker_.forget_offsets();
   if (!root_.empty()) std::filesystem::remove_all(root_);
   grow_others();
-  job_ = make_job_of_plan();
+  job_ = make_scripted_job();
   checks_ = std::make_unique<Checks>(broker_, *topology_, "app");
   for (const std::string& topic : job_->inputs()) forget_reads(topic);
   poisons_ = 0;

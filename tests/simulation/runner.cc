@@ -57,7 +57,7 @@ Outcome decode(const std::string& text) {
 /// A world's process, and the end of the pipe that its outcome comes through.
 class Process {
  public:
-  explicit Process(WorldPlan plan) : plan_(std::move(plan)) {
+  explicit Process(WorldScript script) : script_(std::move(script)) {
     std::array<int, 2> ends{};
     if (::pipe(ends.data()) != 0) give_up("pipe");
     std::fflush(nullptr);
@@ -77,7 +77,7 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   int descriptor() const { return out_; }
-  const WorldPlan& plan() const { return plan_; }
+  const WorldScript& script() const { return script_; }
   /// Takes what has come; whether it was the last.
   bool read() {
     std::array<char, 4096> buffer{};
@@ -108,7 +108,7 @@ class Process {
     const rlimit limit{kProcessorSecondsMax, kProcessorSecondsMax};
     ::setrlimit(RLIMIT_CPU, &limit);
     ::alarm(kSecondsMax);
-    const std::string text = encode(World(plan_).run());
+    const std::string text = encode(World(script_).run());
     size_t written = 0;
     while (written < text.size()) {
       const ssize_t count = ::write(out, text.data() + written, text.size() - written);
@@ -118,7 +118,7 @@ class Process {
     std::_Exit(0);
   }
 
-  WorldPlan plan_;
+  WorldScript script_;
   pid_t process_ = -1;
   int out_ = -1;
   std::string text_;
@@ -126,22 +126,22 @@ class Process {
 
 }  // namespace
 
-Outcome run_apart(const WorldPlan& plan) {
-  Process process(plan);
+Outcome run_apart(const WorldScript& script) {
+  Process process(script);
   while (!process.read()) {
   }
   return process.outcome();
 }
 
-void run_all(size_t workers, const std::function<bool(WorldPlan&)>& next,
-             const std::function<void(const WorldPlan&, const Outcome&)>& done) {
+void run_all(size_t workers, const std::function<bool(WorldScript&)>& next,
+             const std::function<void(const WorldScript&, const Outcome&)>& done) {
   std::vector<std::unique_ptr<Process>> running;
   bool has_more = true;
   for (;;) {
     while (has_more && running.size() < workers) {
-      WorldPlan plan;
-      has_more = next(plan);
-      if (has_more) running.push_back(std::make_unique<Process>(std::move(plan)));
+      WorldScript script;
+      has_more = next(script);
+      if (has_more) running.push_back(std::make_unique<Process>(std::move(script)));
     }
     if (running.empty()) return;
     std::vector<pollfd> waits;
@@ -149,14 +149,14 @@ void run_all(size_t workers, const std::function<bool(WorldPlan&)>& next,
     if (::poll(waits.data(), waits.size(), -1) < 0) continue;
     for (size_t i = waits.size(); i-- > 0;) {
       if (waits[i].revents == 0 || !running[i]->read()) continue;
-      done(running[i]->plan(), running[i]->outcome());
+      done(running[i]->script(), running[i]->outcome());
       running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
 }
 
-std::vector<size_t> shrink(const WorldPlan& plan) {
-  std::vector<size_t> kept(plan.strikes.size());
+std::vector<size_t> shrink(const WorldScript& script) {
+  std::vector<size_t> kept(script.strikes.size());
   for (size_t i = 0; i < kept.size(); ++i) kept[i] = i;
   for (size_t chunk = std::max<size_t>(1, kept.size() / 2);;) {
     bool has_shrunk = false;
@@ -165,7 +165,7 @@ std::vector<size_t> shrink(const WorldPlan& plan) {
       const size_t last = std::min(first + chunk, fewer.size());
       fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(first),
                   fewer.begin() + static_cast<std::ptrdiff_t>(last));
-      if (run_apart(reduced(plan, fewer)).failure) {
+      if (run_apart(reduced(script, fewer)).failure) {
         kept = std::move(fewer);
         has_shrunk = true;
       } else {

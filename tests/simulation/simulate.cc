@@ -47,7 +47,7 @@ struct Arguments {
   int64_t minutes = 0;
   int64_t worlds = 0;
   std::optional<std::vector<size_t>> kept;
-  PlanOptions plan;
+  ScriptOptions script;
   int64_t failures = 10;
   size_t workers = std::max(1U, std::thread::hardware_concurrency());
   bool has_log = false;
@@ -110,7 +110,7 @@ Arguments parse(const std::vector<std::string_view>& words) {
     } else if (name == "--workers") {
       arguments.workers = std::max<size_t>(1, number_from<size_t>(value));
     } else if (name == "--job") {
-      arguments.plan.job = value;
+      arguments.script.job = value;
     } else if (name == "--keep") {
       arguments.kept.emplace();
       for (const std::string_view part : parts_of(value)) {
@@ -118,20 +118,20 @@ Arguments parse(const std::vector<std::string_view>& words) {
       }
     } else if (name == "--until") {
       for (size_t k = static_cast<size_t>(kind_from(value)) + 1; k < kKinds; ++k) {
-        arguments.plan.without.push_back(static_cast<Kind>(k));
+        arguments.script.without.push_back(static_cast<Kind>(k));
       }
     } else if (name == "--without") {
       for (const std::string_view part : parts_of(value)) {
-        arguments.plan.without.push_back(kind_from(part));
+        arguments.script.without.push_back(kind_from(part));
       }
     } else {
       refuse(fmt::format("unknown argument '{}'", name));
     }
   }
   const std::vector<std::string> jobs = job_names();
-  if (!arguments.plan.job.empty() &&
-      std::find(jobs.begin(), jobs.end(), arguments.plan.job) == jobs.end()) {
-    refuse(fmt::format("there is no job '{}'", arguments.plan.job));
+  if (!arguments.script.job.empty() &&
+      std::find(jobs.begin(), jobs.end(), arguments.script.job) == jobs.end()) {
+    refuse(fmt::format("there is no job '{}'", arguments.script.job));
   }
   return arguments;
 }
@@ -160,16 +160,16 @@ class Run {
 
  private:
   void run_one() {
-    WorldPlan plan = make_plan(arguments_.seed, arguments_.plan);
-    if (arguments_.kept) plan = reduced(plan, *arguments_.kept);
-    fmt::print("seed {}: {}\n", plan.seed, describe(plan));
-    for (const Strike& strike : plan.strikes) fmt::print("  {}\n", describe(strike));
+    WorldScript script = make_script(arguments_.seed, arguments_.script);
+    if (arguments_.kept) script = reduced(script, *arguments_.kept);
+    fmt::print("seed {}: {}\n", script.seed, describe(script));
+    for (const Strike& strike : script.strikes) fmt::print("  {}\n", describe(strike));
     std::fflush(stdout);
     next_seed_ = arguments_.seed + 1;
     if (arguments_.has_log) spdlog::set_level(spdlog::level::info);
-    const Outcome outcome = arguments_.has_log ? World(plan).run() : run_apart(plan);
+    const Outcome outcome = arguments_.has_log ? World(script).run() : run_apart(script);
     add(outcome);
-    if (outcome.failure) fmt::print("seed {}: {}\n", plan.seed, *outcome.failure);
+    if (outcome.failure) fmt::print("seed {}: {}\n", script.seed, *outcome.failure);
   }
 
   void run_many() {
@@ -177,22 +177,22 @@ class Run {
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(arguments_.minutes);
     run_all(
         arguments_.workers,
-        [&](WorldPlan& plan) {
+        [&](WorldScript& script) {
           const bool has_ended = failures_ >= arguments_.failures ||
                                  (arguments_.minutes > 0  ? std::chrono::steady_clock::now() >= end
                                   : arguments_.worlds > 0 ? worlds_begun_ >= arguments_.worlds
                                                           : faults_ >= arguments_.faults);
           if (has_ended) return false;
           ++worlds_begun_;
-          plan = make_plan(next_seed_++, arguments_.plan);
+          script = make_script(next_seed_++, arguments_.script);
           return true;
         },
-        [&](const WorldPlan& plan, const Outcome& outcome) {
+        [&](const WorldScript& script, const Outcome& outcome) {
           add(outcome);
           if (!outcome.failure) return;
-          fmt::print("seed {}: {}\n", plan.seed, *outcome.failure);
+          fmt::print("seed {}: {}\n", script.seed, *outcome.failure);
           std::fflush(stdout);
-          failed_.push_back(plan);
+          failed_.push_back(script);
         });
   }
 
@@ -200,15 +200,15 @@ class Run {
   void explain_failures() const {
     constexpr size_t kExplainedMax = 3;
     for (size_t i = 0; i < std::min(failed_.size(), kExplainedMax); ++i) {
-      const WorldPlan& plan = failed_[i];
-      const std::vector<size_t> kept = shrink(plan);
+      const WorldScript& script = failed_[i];
+      const std::vector<size_t> kept = shrink(script);
       std::string list;
       for (const size_t index : kept) list += fmt::format("{}{}", list.empty() ? "" : ",", index);
-      const Outcome outcome = run_apart(reduced(plan, kept));
-      fmt::print("seed {} with {} of {} faults: {}\n  {}\n", plan.seed, kept.size(),
-                 plan.strikes.size(), outcome.failure.value_or("no failure"), describe(plan));
-      for (const size_t index : kept) fmt::print("  {}\n", describe(plan.strikes[index]));
-      fmt::print("  again: --seed {} --keep {}\n", plan.seed, list.empty() ? "," : list);
+      const Outcome outcome = run_apart(reduced(script, kept));
+      fmt::print("seed {} with {} of {} faults: {}\n  {}\n", script.seed, kept.size(),
+                 script.strikes.size(), outcome.failure.value_or("no failure"), describe(script));
+      for (const size_t index : kept) fmt::print("  {}\n", describe(script.strikes[index]));
+      fmt::print("  again: --seed {} --keep {}\n", script.seed, list.empty() ? "," : list);
       std::fflush(stdout);
     }
   }
@@ -233,7 +233,7 @@ class Run {
   int64_t failures_ = 0;
   Coverage coverage_;
   std::array<int64_t, kOrders> orders_{};
-  std::vector<WorldPlan> failed_;
+  std::vector<WorldScript> failed_;
 };
 
 }  // namespace

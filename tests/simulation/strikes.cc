@@ -1,4 +1,4 @@
-// The faults of a plan strike a world.
+// The faults of a script strike a world.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "instance.h"
-#include "storage/plan_storage.h"
+#include "storage/storage_script.h"
 
 namespace millrace::simulation {
 namespace {
@@ -348,8 +348,8 @@ void World::heal() {
     instance->cut_until_ms = 0;
     instance->members = {};
     instance->frozen_until_ms = 0;
-    if (plan_.has_upgrades && instance->is_next != plan_.ends_upgraded) {
-      instance->is_next = plan_.ends_upgraded;
+    if (script_.has_upgrades && instance->is_next != script_.ends_upgraded) {
+      instance->is_next = script_.ends_upgraded;
       if (instance->engine != nullptr) stop(*instance, kBackMs);
     }
     if (instance->engine == nullptr) start(*instance);

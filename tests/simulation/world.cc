@@ -26,14 +26,14 @@ constexpr int64_t kTransactionMs = 10'000;
 
 }  // namespace
 
-World::World(const WorldPlan& plan)
-    : plan_(plan),
-      maker_(make_job_of_plan()),
-      job_(make_job_of_plan()),
-      order_(plan.seed),
-      inputs_(plan.seed),
-      on_error_(plan.on_error) {
-  topics_.partitions = plan.partitions;
+World::World(const WorldScript& script)
+    : script_(script),
+      maker_(make_scripted_job()),
+      job_(make_scripted_job()),
+      order_(script.seed),
+      inputs_(script.seed),
+      on_error_(script.on_error) {
+  topics_.partitions = script.partitions;
   broker_.set_clock(clock_);
   topology_ = job_->next_topology().value();
   const Result<Topology> first = job_->topology();
@@ -41,20 +41,20 @@ World::World(const WorldPlan& plan)
     if (node.kind == NodeKind::kSource) topics_.task_inputs.push_back(node.topic.name);
   }
   checks_ = std::make_unique<Checks>(broker_, *topology_, "app");
-  if (plan_.on_disk) {
+  if (script_.on_disk) {
     const std::filesystem::path in_memory = "/dev/shm";
     root_ =
         (std::filesystem::exists(in_memory) ? in_memory : std::filesystem::temp_directory_path()) /
         fmt::format("millrace-simulation-{}", ::getpid());
     std::filesystem::remove_all(root_);
   }
-  broker_.set_sessions(plan_.is_static ? testing::MemoryBroker::Sessions::kStatic
-                                       : testing::MemoryBroker::Sessions::kDynamic);
+  broker_.set_sessions(script_.is_static ? testing::MemoryBroker::Sessions::kStatic
+                                         : testing::MemoryBroker::Sessions::kDynamic);
   create_topics();
-  for (size_t i = 0; i < plan_.instances; ++i) {
+  for (size_t i = 0; i < script_.instances; ++i) {
     Instance& instance = *instances_.emplace_back(std::make_unique<Instance>());
     instance.name = fmt::format("i{}", i);
-    if (plan_.on_disk) instance.disk = std::make_unique<Disk>();
+    if (script_.on_disk) instance.disk = std::make_unique<Disk>();
     instance.kafka = broker_.clients();
     instance.link = make_link(*instance.kafka, hooks_of(instance));
   }
@@ -67,21 +67,21 @@ World::~World() {
 
 Outcome World::run() {
   for (const auto& instance : instances_) start(*instance);
-  auto next = plan_.strikes.begin();
-  for (int number = 0; number < plan_.steps && !outcome_.failure; ++number) {
-    order_ = Draws(plan_.seed ^ (kOrderSalt * static_cast<uint64_t>(number + 1)));
-    inputs_ = Draws(plan_.seed ^ (kInputSalt * static_cast<uint64_t>(number + 1)));
-    for (; next != plan_.strikes.end() && next->step <= number; ++next) strike(*next);
+  auto next = script_.strikes.begin();
+  for (int number = 0; number < script_.steps && !outcome_.failure; ++number) {
+    order_ = Draws(script_.seed ^ (kOrderSalt * static_cast<uint64_t>(number + 1)));
+    inputs_ = Draws(script_.seed ^ (kInputSalt * static_cast<uint64_t>(number + 1)));
+    for (; next != script_.strikes.end() && next->step <= number; ++next) strike(*next);
     step();
   }
   if (!outcome_.failure) settle();
   return outcome_;
 }
 
-std::unique_ptr<Job> World::make_job_of_plan() const {
-  std::unique_ptr<Job> job = make_job(plan_.job, plan_.seed);
-  return plan_.has_upgrades ? make_upgraded_job(std::move(job), plan_.ends_upgraded)
-                            : std::move(job);
+std::unique_ptr<Job> World::make_scripted_job() const {
+  std::unique_ptr<Job> job = make_job(script_.job, script_.seed);
+  return script_.has_upgrades ? make_upgraded_job(std::move(job), script_.ends_upgraded)
+                              : std::move(job);
 }
 
 void World::step() {
@@ -123,7 +123,7 @@ void World::turn(Instance& instance) {
                      status.message()));
     return;
   }
-  note(check_bounds(instance.name, *instance.engine, plan_));
+  note(check_bounds(instance.name, *instance.engine, script_));
   count_look(instance);
   if (!topics_.aside.empty()) notice_new_changelogs();
   if (!std::exchange(instance.has_committed, false)) return;

@@ -23,7 +23,7 @@
 #include "jobs/job.h"
 #include "link.h"
 #include "operator.h"
-#include "plan.h"
+#include "script.h"
 
 namespace millrace::simulation {
 
@@ -43,10 +43,10 @@ inline constexpr std::string_view kInternalPrefix = "app-";
 inline constexpr int64_t kBackMs = 100;
 
 /// Several instances of a job over a broker in memory, turned by hand on one thread. All that
-/// happens is decided by the plan: the same plan gives the same outcome.
+/// happens is decided by the script: the same script gives the same outcome.
 class World {
  public:
-  explicit World(const WorldPlan& plan);
+  explicit World(const WorldScript& script);
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -82,7 +82,7 @@ class World {
   void observe();
   void time_out_transactions();
   void check_dead_letters();
-  std::unique_ptr<Job> make_job_of_plan() const;
+  std::unique_ptr<Job> make_scripted_job() const;
   /// Whoever makes the inputs; a reset does not touch it.
   Job& maker() { return job_->is_one_history() ? *job_ : *maker_; }
   void note(Finding finding);
@@ -176,7 +176,7 @@ class World {
   void kill_all();
   void reset();
 
-  const WorldPlan plan_;
+  const WorldScript script_;
   testing::MemoryBroker broker_;
   testing::ManualClock clock_{1'700'000'000'000};
   int64_t latest_ms_ = 0;             ///< the latest time of day that there was

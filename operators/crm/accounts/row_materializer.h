@@ -15,8 +15,8 @@ namespace millrace::crm {
 /// counted; an invalid change is an `InvalidRecord`, and so is one that would make a row of too
 /// many fields. A change that `erasure_store` (key → Erasure, read only) covers by its commit time
 /// is dropped and counted "erased". Counted as dropped "behind_its_log": a change that is older
-/// than the row by its log and more than a minute newer by the clock (decode/order/README.md).
-/// Rows of a table below its floor in `floor_store` (tables/README.md; read only; empty: there are
+/// than the row by its log and more than a minute newer by the clock (decode/order/DESIGN.md).
+/// Rows of a table below its floor in `floor_store` (tables/DESIGN.md; read only; empty: there are
 /// none) are deleted.
 ProcessorFactory row_materializer(std::string row_store, std::string erasure_store,
                                   std::string floor_store = {});

@@ -274,7 +274,7 @@ class DebeziumDecoder final : public Decoder {
   JsonDocument after_text_;
   JsonDocument key_document_;
   JsonDocument key_text_;
-  TextArena texts_;
+  KeptTexts texts_;
   ConnectSchema schema_;
   LeafReader leaf_reader_;
   FieldList fields_;

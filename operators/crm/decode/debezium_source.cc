@@ -14,7 +14,7 @@ std::string_view text_of(object members, std::string_view name) {
   return members[name].get(text) == simdjson::SUCCESS ? text : std::string_view();
 }
 
-std::string_view entity_name(object source, TextArena& texts) {
+std::string_view entity_name(object source, KeptTexts& texts) {
   std::string_view home = text_of(source, "schema");
   if (home.empty()) home = text_of(source, "db");
   std::string_view table = text_of(source, "table");
@@ -27,7 +27,7 @@ std::string_view entity_name(object source, TextArena& texts) {
 
 Result<DebeziumSource> read_debezium_source(const JsonDocument& document, const JsonPlace& place,
                                             object envelope, const TopicMapping& mapping,
-                                            TextArena& texts) {
+                                            KeptTexts& texts) {
   const JsonPlace source_place = place.member("source");
   object source;
   if (envelope["source"].get(source) != simdjson::SUCCESS) {

@@ -30,6 +30,6 @@ struct DebeziumSource {
 /// another type.
 Result<DebeziumSource> read_debezium_source(const JsonDocument& document, const JsonPlace& place,
                                             simdjson::dom::object envelope,
-                                            const TopicMapping& mapping, TextArena& texts);
+                                            const TopicMapping& mapping, KeptTexts& texts);
 
 }  // namespace millrace::crm

@@ -8,7 +8,7 @@
 
 namespace millrace::crm {
 
-void FieldList::begin(const EntityMapping& entity, std::string_view source, TextArena& texts) {
+void FieldList::begin(const EntityMapping& entity, std::string_view source, KeptTexts& texts) {
   entity_ = &entity;
   source_ = source;
   texts_ = &texts;

@@ -27,7 +27,7 @@ class FieldList {
   explicit FieldList(LocalId local_id) : local_id_(local_id) {}
 
   /// `texts` keeps new texts; `entity` and `source` are of the mapping.
-  void begin(const EntityMapping& entity, std::string_view source, TextArena& texts);
+  void begin(const EntityMapping& entity, std::string_view source, KeptTexts& texts);
   /// A leaf with a fault is refused, and its value unknown. A whole value leaves the mapped parts
   /// of its compound null, and a part the mapped whole. Error: `kInvalidArgument`, with the reason,
   /// when a reference is no id.
@@ -60,7 +60,7 @@ class FieldList {
   LocalId local_id_;
   const EntityMapping* entity_ = nullptr;
   std::string_view source_;
-  TextArena* texts_ = nullptr;
+  KeptTexts* texts_ = nullptr;
   std::vector<DecodedField> fields_;
   std::vector<std::string_view> unknown_;
   std::vector<std::string_view> unchanged_;

@@ -16,14 +16,14 @@ using simdjson::dom::object;
 constexpr size_t kNumberBytesMax = 32;
 
 template <class Number>
-std::string_view number_text(Number number, TextArena& texts) {
+std::string_view number_text(Number number, KeptTexts& texts) {
   char buffer[kNumberBytesMax];
   const auto written = std::to_chars(buffer, buffer + kNumberBytesMax, number);
   return texts.keep(std::string(buffer, written.ptr));
 }
 
 /// Without an exponent while there is room, so that 1e8 is what 100000000 is.
-std::string_view number_text(double number, TextArena& texts) {
+std::string_view number_text(double number, KeptTexts& texts) {
   char buffer[kNumberBytesMax];
   const auto written =
       std::to_chars(buffer, buffer + kNumberBytesMax, number, std::chars_format::fixed);
@@ -85,7 +85,7 @@ bool is_scalar_type(FieldType type) {
 
 }  // namespace
 
-std::optional<std::string_view> leaf_text(element value, TextArena& texts) {
+std::optional<std::string_view> leaf_text(element value, KeptTexts& texts) {
   switch (value.type()) {
     case element_type::STRING:
       return value.get_string().value_unsafe();

@@ -26,7 +26,7 @@ struct JsonLeaf {
 };
 
 /// Holds texts made while decoding; views of them live until `clear`.
-class TextArena {
+class KeptTexts {
  public:
   std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
   void clear() { texts_.clear(); }
@@ -38,13 +38,13 @@ class TextArena {
 /// `value` as the text of a field: strings unchanged, numbers in their shortest form (so that equal
 /// numbers are equal texts whoever wrote them), arrays as JSON without spaces. nullopt: null.
 /// REQUIRES: no object.
-std::optional<std::string_view> leaf_text(simdjson::dom::element value, TextArena& texts);
+std::optional<std::string_view> leaf_text(simdjson::dom::element value, KeptTexts& texts);
 
 /// Reads the values of a record, each in the form of its type: the type that the mapping declares,
 /// else that of the record's schema, else that of the field's meaning for entitlements.
 class LeafReader {
  public:
-  LeafReader(const JsonDocument& document, TextArena& texts) : document_(document), texts_(texts) {}
+  LeafReader(const JsonDocument& document, KeptTexts& texts) : document_(document), texts_(texts) {}
 
   /// Both must outlive the reads.
   void begin(const EntityMapping& entity, const ConnectSchema& schema) {
@@ -76,7 +76,7 @@ class LeafReader {
                     const FieldForm& schema) const;
 
   const JsonDocument& document_;
-  TextArena& texts_;
+  KeptTexts& texts_;
   const EntityMapping* entity_ = nullptr;
   const ConnectSchema* schema_ = nullptr;
 };

@@ -20,7 +20,7 @@ bool grants_features(ChildKind kind);
 /// different kinds may have the same id.
 std::string grant_source_id(ChildKind kind, std::string_view id);
 
-/// Writes a child's row as a source of grants, for the account that it is under. README.md lists
+/// Writes a child's row as a source of grants, for the account that it is under. DESIGN.md lists
 /// the fields. Error: `kInvalidRecord`, with the name of the unreadable field.
 /// REQUIRES: `grants_features(update.kind())`; the update is no retraction.
 Result<flatbuffers::Offset<GrantSource>> write_grant_source(flatbuffers::FlatBufferBuilder& builder,

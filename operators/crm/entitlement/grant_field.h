@@ -8,8 +8,8 @@
 namespace millrace::crm {
 
 /// Our names of the fields that make a record under an account a source of grants, sorted;
-/// README.md says what they mean. Only these travel from a record to its root
-/// (`children/README.md`).
+/// DESIGN.md says what they mean. Only these travel from a record to its root
+/// (`children/DESIGN.md`).
 inline constexpr std::array kGrantFields{"amount",
                                          "asset_id",
                                          "contract_id",

@@ -90,7 +90,7 @@ struct TopicMapping {
   RawFormat format = RawFormat::kFlatbuffers;
   std::string source;  ///< the prefix of ids; empty for FlatBuffers, whose ids are whole
   /// The moments at which the source began a new log, in ms since 1970-01-01 UTC, ascending.
-  /// `../decode/order/README.md` says when to name one.
+  /// `../decode/order/DESIGN.md` says when to name one.
   std::vector<int64_t> log_starts{};
   std::map<std::string, EntityMapping, std::less<>> entities;  ///< by the source's name
   /// Debezium: the connector's `unavailable.value.placeholder`.
@@ -102,7 +102,7 @@ inline bool is_of_transactions(const TopicMapping& topic) {
   return topic.format == RawFormat::kDebezium && topic.entities.empty();
 }
 
-/// The topics to read and the meaning of their fields. README.md describes the file.
+/// The topics to read and the meaning of their fields. decode/DESIGN.md describes the file.
 struct Mapping {
   std::vector<TopicMapping> topics;
   /// The choice of fields of merged accounts, by our names.

@@ -39,7 +39,7 @@ inline constexpr NameTable<TimeUnit, 5> kTimeUnitNames{{
     {"nanoseconds", TimeUnit::kNanoseconds},
 }};
 
-/// The fields of ../entitlement/README.md that are no words or ids.
+/// The fields of ../entitlement/DESIGN.md that are no words or ids.
 inline constexpr NameTable<FieldType, 14> kGrantFieldTypes{{
     {"start_date", FieldType::Date},
     {"end_date", FieldType::Date},

@@ -11,7 +11,7 @@ namespace millrace::crm {
 /// Most logs that one row may have changes of: more are refused.
 inline constexpr size_t kRowLogsMax = 64;
 
-/// A row as its store has it. README.md says how logs combine.
+/// A row as its store has it. decode/order/DESIGN.md says how logs combine.
 struct LoggedRow {
   RowView row;  ///< all logs combined
   /// The row by each log alone, sorted by the log's name; empty if there is only one.

@@ -13,7 +13,7 @@
 
 namespace millrace::crm {
 
-/// A version that borrows its texts. decode/order/README.md says what it is made of.
+/// A version that borrows its texts. decode/order/DESIGN.md says what it is made of.
 ///
 /// `<` is a total order. In one log it is the log's order; without a log it is that of the clock
 /// (time, sequence number, transaction). Between logs it means nothing: ask `is_before`.

@@ -76,7 +76,7 @@ void World::end_failed(Instance& instance) {
 }
 
 bool World::damage_snapshot(Kind kind, Draws& draws) {
-  if (!plan_.storage.has_snapshots) return false;
+  if (!script_.storage.has_snapshots) return false;
   const std::vector<std::filesystem::path> snapshots =
       snapshots_in(root_ / kSnapshots / "app" / "snapshots");
   if (snapshots.empty()) return false;

@@ -58,8 +58,8 @@ TEST(MappingFile, OnlyATopicOfDebeziumMayHaveNoEntities) {
       HasSubstr("names no entity"));
 }
 
-TEST(MappingFile, ExampleOfTheReadmeIsValid) {
-  std::ifstream file(MILLRACE_DECODE_README);
+TEST(MappingFile, ExampleOfTheDesignIsValid) {
+  std::ifstream file(MILLRACE_DECODE_DESIGN);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const size_t from = text.find("```json\n") + 8;
   const auto mapping = parse_mapping(text.substr(from, text.find("```", from) - from));

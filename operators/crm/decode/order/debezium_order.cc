@@ -103,7 +103,7 @@ class Event {
   }
 
   /// A snapshot is no transaction of the database.
-  std::string_view transaction(TextArena& texts) const {
+  std::string_view transaction(KeptTexts& texts) const {
     if (is_snapshot_) return {};
     element id;
     if (source_["txId"].get(id) == simdjson::SUCCESS && !id.is_object()) {
@@ -215,7 +215,7 @@ SnapshotMark snapshot_mark(object source) {
 }
 
 VersionView debezium_version(object envelope, object source, int64_t time_ms,
-                             const TopicMapping& mapping, TextArena& texts) {
+                             const TopicMapping& mapping, KeptTexts& texts) {
   const Event event(envelope, source, time_ms);
   VersionView version{.commit_timestamp_ms = time_ms,
                       .sequence_number = 0,

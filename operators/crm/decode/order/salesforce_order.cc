@@ -19,7 +19,7 @@ bool is_time(uint64_t commit_number, int64_t time_ms) {
 }  // namespace
 
 void add_salesforce_place(VersionView& version, std::optional<uint64_t> commit_number,
-                          const TopicMapping& mapping, TextArena& texts) {
+                          const TopicMapping& mapping, KeptTexts& texts) {
   if (!commit_number) return;
   const int64_t time_ms = version.commit_timestamp_ms;
   std::string log = mapping.source;

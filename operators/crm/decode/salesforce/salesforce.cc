@@ -242,7 +242,7 @@ class SalesforceDecoder final : public Decoder {
 
   const TopicMapping& mapping_;
   JsonDocument document_;
-  TextArena texts_;
+  KeptTexts texts_;
   ConnectSchema schema_;
   LeafReader leaf_reader_;
   FieldCensus census_;

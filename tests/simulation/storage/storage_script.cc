@@ -1,4 +1,4 @@
-#include "plan_storage.h"
+#include "storage_script.h"
 
 #include <algorithm>
 #include <array>
@@ -28,13 +28,13 @@ bool is_of_storage(Kind kind) {
          std::ranges::find(kOfSnapshots, kind) != kOfSnapshots.end();
 }
 
-void plan_storage(WorldPlan& plan, const PlanOptions& options) {
-  Draws draws(plan.seed ^ kStorageSalt);
-  StoragePlan& storage = plan.storage;
+void add_storage(WorldScript& script, const ScriptOptions& options) {
+  Draws draws(script.seed ^ kStorageSalt);
+  StorageScript& storage = script.storage;
   storage.is_pipelined = draws.one_in(3);
   if (draws.one_in(4)) storage.input_buffer_bytes = kSmallBytes;
   if (draws.one_in(4)) storage.cache_bytes = kSmallBytes;
-  if (!plan.on_disk) return;
+  if (!script.on_disk) return;
   // With so little every commit is flushed.
   if (draws.one_in(2)) storage.write_buffer_bytes = 64 << 10;
   storage.has_snapshots = draws.one_in(2);
@@ -47,20 +47,21 @@ void plan_storage(WorldPlan& plan, const PlanOptions& options) {
   });
   for (int64_t i = draws.between(kMoreStrikesMin, kMoreStrikesMax); i > 0 && !kinds.empty(); --i) {
     Strike strike;
-    strike.step = static_cast<int>(draws.below(static_cast<uint64_t>(plan.steps)));
+    strike.step = static_cast<int>(draws.below(static_cast<uint64_t>(script.steps)));
     strike.kind = draws.one_of(kinds);
-    strike.victim = draws.below(plan.instances);
+    strike.victim = draws.below(script.instances);
     strike.calls = draws.one_in(2) ? static_cast<int>(draws.between(1, kStorageCallsMax)) : 0;
     strike.salt = draws.salt();
-    plan.strikes.push_back(strike);
+    script.strikes.push_back(strike);
   }
-  std::ranges::stable_sort(plan.strikes, {}, &Strike::step);
+  std::ranges::stable_sort(script.strikes, {}, &Strike::step);
 }
 
-std::string describe(const StoragePlan& plan) {
+std::string describe(const StorageScript& script) {
   return fmt::format("pipelined={} input_bytes={} cache_bytes={} write_bytes={} snapshots={}",
-                     plan.is_pipelined, plan.input_buffer_bytes, plan.cache_bytes,
-                     plan.write_buffer_bytes, plan.has_snapshots ? plan.snapshot_interval_ms : 0);
+                     script.is_pipelined, script.input_buffer_bytes, script.cache_bytes,
+                     script.write_buffer_bytes,
+                     script.has_snapshots ? script.snapshot_interval_ms : 0);
 }
 
 }  // namespace millrace::simulation

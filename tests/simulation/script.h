@@ -11,7 +11,7 @@
 namespace millrace::simulation {
 
 /// How the instances of a world keep and move state.
-struct StoragePlan {
+struct StorageScript {
   bool is_pipelined = false;
   size_t input_buffer_bytes = 64 << 20;
   size_t cache_bytes = 256 << 20;
@@ -22,7 +22,7 @@ struct StoragePlan {
 };
 
 /// All that a seed decides before the world begins.
-struct WorldPlan {
+struct WorldScript {
   uint64_t seed = 0;
   std::string job;
   size_t instances = 1;
@@ -38,21 +38,21 @@ struct WorldPlan {
   int32_t slice_records = 1;
   int64_t commit_interval_ms = 1;
   size_t commit_bytes_max = 1;
-  StoragePlan storage;
+  StorageScript storage;
   int steps = 0;
   std::vector<Strike> strikes;  ///< by step
 };
 
-/// The caller fixes this of all plans.
-struct PlanOptions {
+/// The caller fixes this of all scripts.
+struct ScriptOptions {
   std::string job = {};       ///< empty: the seed decides
   std::vector<Kind> without;  ///< kinds that never strike
 };
 
-WorldPlan make_plan(uint64_t seed, const PlanOptions& options);
-/// The plan with those of its strikes whose indices are in `kept`, ascending.
-WorldPlan reduced(const WorldPlan& plan, const std::vector<size_t>& kept);
-std::string describe(const WorldPlan& plan);
+WorldScript make_script(uint64_t seed, const ScriptOptions& options);
+/// The script with those of its strikes whose indices are in `kept`, ascending.
+WorldScript reduced(const WorldScript& script, const std::vector<size_t>& kept);
+std::string describe(const WorldScript& script);
 std::string describe(const Strike& strike);
 
 }  // namespace millrace::simulation

@@ -1,4 +1,4 @@
-#include "plan.h"
+#include "script.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "draws.h"
 #include "jobs/job.h"
-#include "storage/plan_storage.h"
+#include "storage/storage_script.h"
 
 namespace millrace::simulation {
 namespace {
@@ -72,39 +72,39 @@ bool needs_a_call(Kind kind) {
 }
 
 /// Instances ask for the members rarely, so these faults come beside the others.
-void plan_members(WorldPlan& plan, const PlanOptions& options) {
-  Draws draws(plan.seed ^ kMembersSalt);
+void add_members(WorldScript& script, const ScriptOptions& options) {
+  Draws draws(script.seed ^ kMembersSalt);
   const bool is_left_out =
       std::ranges::find(options.without, Kind::kMembersLost) != options.without.end();
   if (is_left_out || !draws.one_in(kMembersOneIn)) return;
   for (int64_t i = draws.between(1, kMembersStrikesMax); i > 0; --i) {
     Strike strike;
-    strike.step = static_cast<int>(draws.below(static_cast<uint64_t>(plan.steps)));
+    strike.step = static_cast<int>(draws.below(static_cast<uint64_t>(script.steps)));
     strike.kind = Kind::kMembersLost;
-    strike.victim = draws.below(plan.instances);
+    strike.victim = draws.below(script.instances);
     strike.calls = draws.one_in(2) ? static_cast<int>(draws.between(1, kCallsMax)) : 0;
     strike.salt = draws.salt();
-    plan.strikes.push_back(strike);
+    script.strikes.push_back(strike);
   }
-  std::ranges::stable_sort(plan.strikes, {}, &Strike::step);
+  std::ranges::stable_sort(script.strikes, {}, &Strike::step);
 }
 
 }  // namespace
 
-WorldPlan make_plan(uint64_t seed, const PlanOptions& options) {
+WorldScript make_script(uint64_t seed, const ScriptOptions& options) {
   Draws draws(seed);
-  WorldPlan plan;
-  plan.seed = seed;
+  WorldScript script;
+  script.seed = seed;
   const std::vector<std::string> jobs = small_job_names();
-  plan.job = draws.one_of(jobs);
-  plan.instances = 1 + draws.below(3);
-  plan.partitions = static_cast<int32_t>(draws.between(1, 4));
-  plan.standby_replicas = static_cast<int>(draws.below(3)) % 2;
-  plan.is_static = draws.one_in(2);
-  plan.on_disk = draws.one_in(12);
-  plan.slice_records = static_cast<int32_t>(draws.between(1, 20));
-  plan.commit_interval_ms = draws.between(1, 200);
-  plan.commit_bytes_max = draws.one_in(4) ? 500 : 64 << 20;
+  script.job = draws.one_of(jobs);
+  script.instances = 1 + draws.below(3);
+  script.partitions = static_cast<int32_t>(draws.between(1, 4));
+  script.standby_replicas = static_cast<int>(draws.below(3)) % 2;
+  script.is_static = draws.one_in(2);
+  script.on_disk = draws.one_in(12);
+  script.slice_records = static_cast<int32_t>(draws.between(1, 20));
+  script.commit_interval_ms = draws.between(1, 200);
+  script.commit_bytes_max = draws.one_in(4) ? 500 : 64 << 20;
   // Kinds that came later draw apart: without them, the worlds of older seeds are the same.
   Draws later(seed ^ kLaterSalt);
   std::vector<Kind> kinds;
@@ -114,63 +114,63 @@ WorldPlan make_plan(uint64_t seed, const PlanOptions& options) {
     // A world without some kinds gets deeper into the others.
     const bool is_of_disk = kind == Kind::kDiskLost || kind == Kind::kDiskTorn;
     Draws& from = kind > Kind::kDiskTorn ? later : draws;
-    const bool is_left_out = from.one_in(4) || (is_of_disk && !plan.on_disk);
+    const bool is_left_out = from.one_in(4) || (is_of_disk && !script.on_disk);
     if (!is_left_out && std::ranges::find(options.without, kind) == options.without.end()) {
       kinds.push_back(kind);
     }
   }
   const auto has = [&](Kind kind) { return std::ranges::find(kinds, kind) != kinds.end(); };
-  if (has(Kind::kRefusal) && later.one_in(kLimitsOneIn)) plan.job = "limits";
-  if (Draws(seed ^ kCrmSalt).one_in(kCrmOneIn)) plan.job = "crm";
-  if (!options.job.empty()) plan.job = options.job;
-  if (make_job(plan.job, seed)->is_one_history()) {
+  if (has(Kind::kRefusal) && later.one_in(kLimitsOneIn)) script.job = "limits";
+  if (Draws(seed ^ kCrmSalt).one_in(kCrmOneIn)) script.job = "crm";
+  if (!options.job.empty()) script.job = options.job;
+  if (make_job(script.job, seed)->is_one_history()) {
     std::erase_if(kinds, [](Kind kind) { return changes_what_jobs_know(kind); });
   }
   // Half of the worlds have one version.
-  plan.has_upgrades = later.one_in(2) && has(Kind::kUpgrade);
-  plan.ends_upgraded = later.one_in(2);
-  if (!plan.has_upgrades) std::erase(kinds, Kind::kUpgrade);
+  script.has_upgrades = later.one_in(2) && has(Kind::kUpgrade);
+  script.ends_upgraded = later.one_in(2);
+  if (!script.has_upgrades) std::erase(kinds, Kind::kUpgrade);
   if (has(Kind::kRefusal)) {
     constexpr std::array kPolicies{OnError::kDeadLetter, OnError::kSkip, OnError::kFail};
-    plan.on_error = later.one_of(kPolicies);
+    script.on_error = later.one_of(kPolicies);
   }
   const auto strikes = draws.between(kStrikesMin, kStrikesMax);
-  plan.steps = static_cast<int>(strikes + 1) * kStepsBetween;
+  script.steps = static_cast<int>(strikes + 1) * kStepsBetween;
   for (int64_t i = 0; i < strikes && !kinds.empty(); ++i) {
     Strike strike;
-    strike.step = static_cast<int>(draws.below(static_cast<uint64_t>(plan.steps)));
+    strike.step = static_cast<int>(draws.below(static_cast<uint64_t>(script.steps)));
     strike.kind = draws.one_of(kinds);
-    strike.victim = draws.below(plan.instances);
+    strike.victim = draws.below(script.instances);
     const bool in_call = draws.below(4) != 0;
     const int calls = static_cast<int>(draws.between(1, kCallsMax));
     strike.calls =
         needs_a_call(strike.kind) || (in_call && strikes_in_calls(strike.kind)) ? calls : 0;
     strike.salt = draws.salt();
-    plan.strikes.push_back(strike);
+    script.strikes.push_back(strike);
   }
-  std::ranges::stable_sort(plan.strikes, {}, &Strike::step);
-  plan_storage(plan, options);
-  plan_members(plan, options);
-  return plan;
+  std::ranges::stable_sort(script.strikes, {}, &Strike::step);
+  add_storage(script, options);
+  add_members(script, options);
+  return script;
 }
 
-WorldPlan reduced(const WorldPlan& plan, const std::vector<size_t>& kept) {
-  WorldPlan fewer = plan;
+WorldScript reduced(const WorldScript& script, const std::vector<size_t>& kept) {
+  WorldScript fewer = script;
   fewer.strikes.clear();
   for (const size_t index : kept) {
-    if (index < plan.strikes.size()) fewer.strikes.push_back(plan.strikes[index]);
+    if (index < script.strikes.size()) fewer.strikes.push_back(script.strikes[index]);
   }
   return fewer;
 }
 
-std::string describe(const WorldPlan& plan) {
+std::string describe(const WorldScript& script) {
   return fmt::format(
       "job={} instances={} partitions={} standbys={} static={} disk={} slice={} commit_ms={} "
       "commit_bytes={} on_error={} upgrades={} {} steps={} strikes={}",
-      plan.job, plan.instances, plan.partitions, plan.standby_replicas, plan.is_static,
-      plan.on_disk, plan.slice_records, plan.commit_interval_ms, plan.commit_bytes_max,
-      to_string(plan.on_error), plan.has_upgrades, describe(plan.storage), plan.steps,
-      plan.strikes.size());
+      script.job, script.instances, script.partitions, script.standby_replicas, script.is_static,
+      script.on_disk, script.slice_records, script.commit_interval_ms, script.commit_bytes_max,
+      to_string(script.on_error), script.has_upgrades, describe(script.storage), script.steps,
+      script.strikes.size());
 }
 
 std::string describe(const Strike& strike) {

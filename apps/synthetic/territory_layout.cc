@@ -1,4 +1,4 @@
-#include "apps/synthetic/territory_plan.h"
+#include "apps/synthetic/territory_layout.h"
 
 #include <algorithm>
 #include <cmath>
@@ -41,18 +41,18 @@ uint32_t countries_in(const Profile& profile) {
 
 }  // namespace
 
-TerritoryPlan::TerritoryPlan(const Profile& profile)
+TerritoryLayout::TerritoryLayout(const Profile& profile)
     : profile_(profile), prefix_digits_(digits_for(profile, countries_in(profile))) {}
 
-uint32_t TerritoryPlan::countries() const {
+uint32_t TerritoryLayout::countries() const {
   return countries_in(profile_);
 }
 
-uint32_t TerritoryPlan::first_second_rule() const {
+uint32_t TerritoryLayout::first_second_rule() const {
   return profile_.rules > profile_.territories ? profile_.territories : 0;
 }
 
-Definition TerritoryPlan::model(int64_t rules_run_ms) const {
+Definition TerritoryLayout::model(int64_t rules_run_ms) const {
   crm::TerritoryModelT model;
   model.id = kModel;
   model.state = crm::TerritoryModelState::Active;
@@ -62,7 +62,7 @@ Definition TerritoryPlan::model(int64_t rules_run_ms) const {
 }
 
 /// Empty for the top.
-std::string TerritoryPlan::parent_of(Random& random, uint32_t territory) const {
+std::string TerritoryLayout::parent_of(Random& random, uint32_t territory) const {
   if (territory == 0) return {};
   if (territory <= countries()) return id_of("territory", 0);
   // Three in four right below a country.
@@ -70,7 +70,7 @@ std::string TerritoryPlan::parent_of(Random& random, uint32_t territory) const {
   return id_of("territory", 1 + random.below(above));
 }
 
-std::string TerritoryPlan::postal_prefix(Random& random) const {
+std::string TerritoryLayout::postal_prefix(Random& random) const {
   std::string list;
   for (uint64_t entries = 1 + random.below(3); entries > 0; --entries) {
     std::string prefix = fmt::format("{:05}", random.below(100'000));
@@ -80,7 +80,7 @@ std::string TerritoryPlan::postal_prefix(Random& random) const {
   return list;
 }
 
-crm::TerritoryRuleT TerritoryPlan::rule(Random& random, uint32_t number) const {
+crm::TerritoryRuleT TerritoryLayout::rule(Random& random, uint32_t number) const {
   crm::TerritoryRuleT rule;
   rule.id = id_of("rule", number);
   if (number < countries()) {
@@ -120,7 +120,7 @@ crm::TerritoryRuleT TerritoryPlan::rule(Random& random, uint32_t number) const {
   return rule;
 }
 
-crm::RuleTerritoryT TerritoryPlan::association(uint32_t number, uint32_t territory) const {
+crm::RuleTerritoryT TerritoryLayout::association(uint32_t number, uint32_t territory) const {
   crm::RuleTerritoryT association;
   association.id = id_of("association", number);
   association.rule = id_of("rule", number);
@@ -129,7 +129,7 @@ crm::RuleTerritoryT TerritoryPlan::association(uint32_t number, uint32_t territo
   return association;
 }
 
-std::vector<Definition> TerritoryPlan::initial(Random& random) {
+std::vector<Definition> TerritoryLayout::initial(Random& random) {
   std::vector<Definition> all{model(0)};
   for (uint32_t i = 0; i < profile_.products; ++i) all.emplace_back(product(random, i));
   for (uint32_t i = 0; i < profile_.territories; ++i) {
@@ -149,11 +149,11 @@ std::vector<Definition> TerritoryPlan::initial(Random& random) {
   return all;
 }
 
-Definition TerritoryPlan::changed_rule(Random& random) const {
+Definition TerritoryLayout::changed_rule(Random& random) const {
   return rule(random, static_cast<uint32_t>(random.below(profile_.rules)));
 }
 
-Definition TerritoryPlan::moved_territory(Random& random) const {
+Definition TerritoryLayout::moved_territory(Random& random) const {
   crm::TerritoryT territory;
   const auto number = static_cast<uint32_t>(random.below(profile_.territories));
   territory.id = id_of("territory", number);
@@ -162,14 +162,14 @@ Definition TerritoryPlan::moved_territory(Random& random) const {
   return territory;
 }
 
-DefinitionChange TerritoryPlan::changed_association(Random& random) const {
+DefinitionChange TerritoryLayout::changed_association(Random& random) const {
   const uint32_t first = first_second_rule();
   const auto number = first + static_cast<uint32_t>(random.below(profile_.rules - first));
   return {association(number, static_cast<uint32_t>(random.below(profile_.territories))),
           random.permille(300)};
 }
 
-DefinitionChange TerritoryPlan::changed_choice(Random& random, uint64_t account) const {
+DefinitionChange TerritoryLayout::changed_choice(Random& random, uint64_t account) const {
   const std::string territory = id_of("territory", random.below(profile_.territories));
   const std::string id = id_of("choice", random.below(profile_.accounts / 50 + 1));
   const bool is_removal = random.permille(300);
@@ -187,7 +187,7 @@ DefinitionChange TerritoryPlan::changed_choice(Random& random, uint64_t account)
   return {std::move(manual), is_removal};
 }
 
-crm::ProductFeaturesT TerritoryPlan::product(Random& random, uint32_t number) const {
+crm::ProductFeaturesT TerritoryLayout::product(Random& random, uint32_t number) const {
   crm::ProductFeaturesT product;
   product.product = product_name(number);
   const uint64_t first = random.below(kFeatures.size());
@@ -210,7 +210,7 @@ crm::ProductFeaturesT TerritoryPlan::product(Random& random, uint32_t number) co
   return product;
 }
 
-Definition TerritoryPlan::changed_product(Random& random) const {
+Definition TerritoryLayout::changed_product(Random& random) const {
   return product(random, static_cast<uint32_t>(random.below(profile_.products)));
 }
 

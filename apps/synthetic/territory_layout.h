@@ -13,9 +13,9 @@ namespace millrace::apps::synthetic {
 /// Territories, their rules and products, and their changes. The top territory has no rule. Below
 /// it is one per country, whose rule all below inherit. Most rules match beginnings of postal
 /// codes, long enough to leave an account in a few territories.
-class TerritoryPlan {
+class TerritoryLayout {
  public:
-  explicit TerritoryPlan(const Profile& profile);
+  explicit TerritoryLayout(const Profile& profile);
 
   /// All initial definitions.
   std::vector<Definition> initial(Random& random);
