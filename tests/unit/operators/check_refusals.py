@@ -26,16 +26,23 @@ def expectations(source):
 
 
 def errors(source, output):
-    """(line of SOURCE, message, lines of output) of every error."""
+    """(line of SOURCE, message, lines of output) of every error.
+
+    The lines are those since the error before, so with its last ones; the last error has its own.
+    """
     here = re.compile(re.escape(source) + r":(\d+):\d+:")
-    line, printed = 0, 0
+    line, printed, found = 0, 0, []
     for text in output.splitlines():
         printed += 1
         if match := here.match(text):
             line = int(match[1])
         if " error: " in text:
-            yield line, text.partition(" error: ")[2], printed
+            found.append((line, text.partition(" error: ")[2], printed))
             printed = 0
+    if found:
+        line, message, before = found.pop()
+        found.append((line, message, before + printed))
+    return found
 
 
 def main():

@@ -136,6 +136,11 @@ void narrower_numbers(mr::TopologyBuilder& builder, const Numbers& numbers, cons
                  [](std::string_view) { return 0.5F; });
 }
 
+void event_times(mr::TopologyBuilder& builder) {
+  // refused: a function for the event time takes (key, value) or (value)
+  builder.stream(kNumbers, [](int64_t, int64_t) { return 0; }).to(kNumbers);
+}
+
 void joins(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& texts) {
   // refused: the function of a join takes (key, left, right)
   numbers.join(texts, [](int64_t value) { return value; }).to(kNumbers);
@@ -149,6 +154,12 @@ void joins(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& te
   builder.stream(kById).join(texts, [](std::string_view a, std::string_view) { return a; });
   // refused: a predicate takes
   texts.join(texts.filter([](int64_t) { return true; })).to(kTexts);
+  // refused: the other side of a join is a table, not a stream
+  numbers.join(numbers, [](int64_t a, int64_t b) { return a + b; }).to(kNumbers);
+  // refused: the other side of a join is a table, not a stream
+  numbers.left_join<int64_t>(builder.stream(kById), [](int64_t a) { return a; }).to(kTexts);
+  // refused: the other side of a join is a table, not a stream
+  texts.outer_join(numbers, [](int64_t a) { return a; }).filter([] { return true; });
   // refused: the name is missing
   numbers
       .join(
@@ -209,8 +220,16 @@ void aggregates(const Numbers& numbers, const Texts& texts) {
 void sinks_and_processors(const Numbers& numbers, const Texts& texts) {
   // refused: the topic's value type is not the stream's
   numbers.to(kTexts);
+  // refused: the topic's key type is not the stream's
+  numbers.to(mr::Topic<int64_t, int64_t>{"numbers-by-id"});
+  // refused: the topic's key type is not the stream's
+  numbers.to(kById);
   // refused: the topic's value type is not the table's
   texts.to(kNumbers);
+  // refused: the topic's key type is not the table's
+  texts.to(kById);
+  // refused: the topic's key type is not the table's
+  texts.to(mr::Topic<int64_t, int64_t>{"numbers-by-id"});
   // refused: the processor's input types are not the stream's
   numbers.process("bare", [] { return std::make_unique<Bare>(); }).to(kBare);
   // refused: process needs to know what comes out
@@ -243,12 +262,51 @@ class Both final : public BothIn {
                  const mr::Record&) override {}
 };
 
+enum class Wide : int64_t { kFirst };
+using Keeps = mr::TypedProcessor<std::string, int64_t, std::string, int64_t>;
+class Keeper final : public Keeps {
+  void on_record(mr::Maybe<std::string> key, mr::Maybe<int64_t> value, const mr::Record&) override {
+    // refused: an emitted record needs a key
+    emit()(std::optional<std::string>(*key), *value);
+    // refused: a row has a value; use erase
+    store<std::string, int64_t>("rows").put(*key, std::optional<int64_t>(), 0);
+    // refused: a timer's kind is an enumeration of one byte
+    timers<std::string>("due").set(*key, Wide::kFirst, 0);
+    // refused: a timer's kind is a number or an enumerator
+    timers<std::string>("due").cancel(*key, "first");
+  }
+};
+
 using SameName = mr::Output<"rejected", std::string, int64_t>;
 using Twice = mr::TypedProcessor<std::string, int64_t, std::string, int64_t, Rejected, SameName>;
 // refused: two side outputs of a processor have one name
 class TwiceNamed final : public Twice {
   void on_record(mr::Maybe<std::string>, mr::Maybe<int64_t>, const mr::Record&) override {}
 };
+
+using SameInput = mr::Input<"numbers", std::string, std::string>;
+using OneNameIn = mr::MultiInputProcessor<mr::Inputs<NumberIn, SameInput>, std::string, int64_t>;
+// refused: two inputs of a processor have one name
+class OneNameFed final : public OneNameIn {
+  void on_record(NumberIn, mr::Maybe<std::string>, mr::Maybe<int64_t>, const mr::Record&) override {
+  }
+  void on_record(SameInput, mr::Maybe<std::string>, mr::Maybe<std::string>,
+                 const mr::Record&) override {}
+};
+
+void pointers(mr::TopologyBuilder& builder, const Numbers& numbers) {
+  // refused: the function returns the processor as std::unique_ptr
+  numbers.process("bare", [] { return new Rejecter(); }).to(kNumbers);
+  // refused: the function returns the processor as std::unique_ptr
+  numbers.process("shared", [] { return std::make_shared<Rejecter>(); }).to(kNumbers);
+  // refused: the function returns the processor as std::unique_ptr
+  numbers.process("plain", []() -> mr::Processor* { return nullptr; }).to(kNumbers);
+  // refused: process takes a function that makes the processor and returns it as
+  builder
+      .process(
+          "both", [] { return new Both(); }, {}, numbers.as<NumberIn>())
+      .to(kNumbers);
+}
 
 void ports(mr::TopologyBuilder& builder, const Numbers& numbers) {
   const auto make_rejecter = [] { return std::make_unique<Rejecter>(); };

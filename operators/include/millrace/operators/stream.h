@@ -190,6 +190,14 @@ class Stream {
   operators::Refused left_join(const operators::Refused&, const Rest&...) const {
     return {};
   }
+  template <class Explicit = void, class K2, class V2, class... Rest>
+  auto join(const Stream<K2, V2>&, const Rest&...) const {
+    return operators::refuse_stream_as_other_side<K2, Rest...>();
+  }
+  template <class Explicit = void, class K2, class V2, class... Rest>
+  auto left_join(const Stream<K2, V2>&, const Rest&...) const {
+    return operators::refuse_stream_as_other_side<K2, Rest...>();
+  }
 
   GroupedStream<K, V> group_by_key() const { return GroupedStream<K, V>(core_); }
   template <class ExplicitKey = void, class F>
@@ -247,8 +255,9 @@ class Stream {
 
   template <class K2, class V2>
   void to(Topic<K2, V2> topic, SinkOptions options = {}) const {
-    static_assert(std::is_same_v<K, K2>, "the topic's key type is not the stream's");
-    static_assert(std::is_same_v<V, V2>, "the topic's value type is not the stream's");
+    constexpr bool kSameKey = std::is_same_v<K, K2>;
+    static_assert(kSameKey, "the topic's key type is not the stream's");
+    static_assert(!kSameKey || std::is_same_v<V, V2>, "the topic's value type is not the stream's");
     core_.draft->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
                           std::move(options));
   }

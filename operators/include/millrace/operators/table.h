@@ -133,6 +133,18 @@ class Table {
   operators::Refused outer_join(const operators::Refused&, const Rest&...) const {
     return {};
   }
+  template <class Explicit = void, class K2, class V2, class... Rest>
+  auto join(const Stream<K2, V2>&, const Rest&...) const {
+    return operators::refuse_stream_as_other_side<K2, Rest...>();
+  }
+  template <class Explicit = void, class K2, class V2, class... Rest>
+  auto left_join(const Stream<K2, V2>&, const Rest&...) const {
+    return operators::refuse_stream_as_other_side<K2, Rest...>();
+  }
+  template <class Explicit = void, class K2, class V2, class... Rest>
+  auto outer_join(const Stream<K2, V2>&, const Rest&...) const {
+    return operators::refuse_stream_as_other_side<K2, Rest...>();
+  }
 
   /// The function returns a row's group; `std::nullopt`: the row is in none. Changes go to the task
   /// that owns the group through an exchange, named by `options`, else after the aggregate.
@@ -155,8 +167,9 @@ class Table {
   /// Writes rows to a topic, only the latest per key of each commit; deletes as tombstones.
   template <class K2, class V2>
   void to(Topic<K2, V2> topic, SinkOptions options = {}) const {
-    static_assert(std::is_same_v<K, K2>, "the topic's key type is not the table's");
-    static_assert(std::is_same_v<V, V2>, "the topic's value type is not the table's");
+    constexpr bool kSameKey = std::is_same_v<K, K2>;
+    static_assert(kSameKey, "the topic's key type is not the table's");
+    static_assert(!kSameKey || std::is_same_v<V, V2>, "the topic's value type is not the table's");
     options.coalesce = true;
     core_.draft->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
                           std::move(options));

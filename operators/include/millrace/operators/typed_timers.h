@@ -42,11 +42,13 @@ class TypedTimers {
     if constexpr (std::is_enum_v<Kind>) {
       static_assert(sizeof(Kind) == 1, "a timer's kind is an enumeration of one byte");
       return static_cast<uint8_t>(kind);
-    } else {
-      static_assert(std::integral<Kind>, "a timer's kind is a number or an enumerator");
+    } else if constexpr (std::integral<Kind>) {
       MILLRACE_ASSERT(kind >= 0 && static_cast<uint64_t>(kind) <= UINT8_MAX,
                       "a timer's kind is one byte");
       return static_cast<uint8_t>(kind);
+    } else {
+      static_assert(std::integral<Kind>, "a timer's kind is a number or an enumerator");
+      return 0;
     }
   }
   Timers* timers_;

@@ -15,8 +15,14 @@
 namespace millrace::operators {
 
 template <class F>
-concept MakesProcessor = requires(F& f) {
+concept PointsToProcessor = requires(F& f) {
   { *f() } -> std::convertible_to<Processor&>;
+};
+
+/// Of all pointers only this one says who owns the processor: the task that called.
+template <class F>
+concept MakesProcessor = PointsToProcessor<F> && requires(F& f) {
+  { f() } -> std::convertible_to<std::unique_ptr<Processor>>;
 };
 
 template <class P>
@@ -77,6 +83,15 @@ struct ProcessorMaker {
     return flat_map(make_expander<K, V, NewKey, NewValue>(std::move(f)));
   }
 };
+template <class K, class V, class NewKey, class NewValue, PointsToProcessor F>
+struct ProcessorMaker<K, V, NewKey, NewValue, F> {
+  static constexpr bool is_right() {
+    static_assert(MakesProcessor<F>,
+                  "the function returns the processor as std::unique_ptr: make it with "
+                  "std::make_unique");
+    return false;
+  }
+};
 template <class K, class V, class NewKey, class NewValue, MakesProcessor F>
 struct ProcessorMaker<K, V, NewKey, NewValue, F> {
   using Made = std::remove_cvref_t<decltype(*std::declval<F&>()())>;
@@ -128,7 +143,9 @@ constexpr bool feeds_each_once(Inputs<Is...>, TypeList<Fed...>) {
 template <class F, class... Fed>
 struct MultiInputMaker {
   static constexpr bool is_right() {
-    static_assert(MakesProcessor<F>, "process takes a function that makes the processor");
+    static_assert(MakesProcessor<F>,
+                  "process takes a function that makes the processor and returns it as "
+                  "std::unique_ptr");
     if constexpr (MakesProcessor<F>) {
       using Made = std::remove_cvref_t<decltype(*std::declval<F&>()())>;
       constexpr bool kHasInputs = HasSeveralInputs<Made>;

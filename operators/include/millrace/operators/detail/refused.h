@@ -146,6 +146,19 @@ constexpr bool kIsNamed<First, Rest...> =
 template <class... Args>
 concept Nameless = !kIsNamed<Args...>;
 
+template <class...>
+constexpr bool kHasTable = false;
+
+/// Refuses a join with a stream; `Args`, the types of the call, make each call an error of its own.
+template <class... Args>
+Refused refuse_stream_as_other_side() {
+  static_assert(
+      kHasTable<Args...>,
+      "the other side of a join is a table, not a stream: keep its records with to_table, "
+      "or give both streams to one MultiInputProcessor");
+  return {};
+}
+
 /// Refuses a call whose first argument is not the name that it needs.
 template <class... Args>
 Refused refuse_nameless() {

@@ -20,7 +20,7 @@ template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 
 /// Result and parameters of a function pointer or of an object with one `operator()`; unknown for
-/// one that is overloaded or a template.
+/// one that is overloaded or a template, so parameters of such an object may truncate numbers.
 template <class F>
 struct SignatureOf {
   static constexpr bool kIsKnown = false;
