@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
-"""Checks the project's sources: layers, style, READMEs, shape, prose, duplicates, format, scripts.
+"""Checks the project's sources: layers, style, READMEs, shape, prose, duplicates, stock settings,
+format, scripts.
 
 Prints one line a problem and exits 1 if there is any; exits 77 if a check had to be skipped.
 """
@@ -16,6 +17,7 @@ import layers
 import prose
 import readmes
 import shape
+import stock
 import style
 import wheels
 from tree import Tree
@@ -66,6 +68,7 @@ CHECKS = {
     "shape": shape.check,
     "prose": prose.check,
     "duplicates": duplicates.check,
+    "stock": stock.check,
     "format": clang_format,
     "scripts": shellcheck,
 }

@@ -13,6 +13,7 @@ import layers
 import prose
 import readmes
 import shape
+import stock
 import style
 import wheels
 from cpp_functions import functions
@@ -296,6 +297,23 @@ class LintTest(unittest.TestCase):
         short = "void a() {\n  f();\n  for (int i = 0; i < 9; ++i) g();\n}\n"
         files = {"engine/a.cc": short, "state/b.cc": short}
         self.assertEqual([], self.problems(duplicates.check, files))
+
+    def test_the_local_broker_stays_stock(self):
+        script = "apps/kafka/local_kafka.sh"
+        fine = "log.retention.ms=1\ncat >\"$home/server.properties\" <<TEXT\nnode.id=$k\n"
+        fine += "${settings}log.dirs=$home/data\n"
+        end = "# log.cleaner.enable=false\nTEXT\nmessage.max.bytes=1\n"
+        self.assertEqual([], self.problems(stock.check, {script: fine + end}))
+        for key in (
+            "log.retention.ms", "log.dirs.more", "log.segment.bytes", "message.max.bytes",
+            "offsets.retention.minutes", "log.cleaner.enable", "log.message.timestamp.type",
+        ):
+            with self.subTest(key):
+                self.assertEqual(
+                    [f"{script}:5: {key} is no stock setting: set it for a topic"],
+                    self.problems(stock.check, {script: f"{fine}{key}=1\n{end}"}),
+                )
+        self.assertEqual(1, len(self.problems(stock.check, {script: "echo none\n"})))
 
     def test_a_check_without_its_tool_is_skipped_plainly(self):
         (self.root / "a.cc").write_text("int x;\n", encoding="utf-8")
