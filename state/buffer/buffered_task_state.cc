@@ -28,6 +28,7 @@ BufferedTaskState::BufferedTaskState(const TaskStateOptions& options,
                                      std::unique_ptr<Backend> disk)
     : disk_(std::move(disk)) {
   memory_.limit_bytes = options.cache_bytes;
+  if (options.hash_seed != 0) memory_.hash_seed = options.hash_seed;
   std::vector<StoreSpec> in_memory;
   for (const StoreSpec& spec : stores) {
     if (!on_disk(options, spec)) in_memory.push_back(spec);

@@ -18,9 +18,9 @@ constexpr size_t kSlotsPerGroup = 4;
 
 CommitBuffer::CommitBuffer(BufferMemory& memory)
     : memory_(memory),
-      seed_(random_hash_seed()),
+      seed_(memory.hash_seed),
       slots_(kFirstSlots, Slot{nullptr, 0, false}, huge_pages()),
-      groups_(memory.used_bytes) {}
+      groups_(memory.used_bytes, memory.hash_seed) {}
 
 CommitBuffer::~CommitBuffer() {
   if (unit_open_) undo_unit();
@@ -335,7 +335,7 @@ void CommitBuffer::forget_all() {
 
 std::vector<StoredRow*> CommitBuffer::changed_in(Bytes group) {
   if (!dirty_groups_) {
-    dirty_groups_.emplace();
+    dirty_groups_.emplace(seed_);
     for (const StoredRow* const row : dirty_) dirty_groups_->add(row->key());
   }
   std::vector<StoredRow*> rows;

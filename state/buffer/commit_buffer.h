@@ -10,6 +10,7 @@
 
 #include "state/buffer/dirty_groups.h"
 #include "state/buffer/row_groups.h"
+#include "state/rows/row_hash.h"
 #include "state/rows/slab.h"
 #include "state/rows/sorted_rows.h"
 #include "state/rows/stored_row.h"
@@ -22,6 +23,7 @@ struct BufferMemory {
   size_t limit_bytes = 0;
   size_t used_bytes = 0;   ///< rows in all states
   size_t dirty_bytes = 0;  ///< rows of generations 1 and 2
+  uint64_t hash_seed = random_hash_seed();
 };
 
 /// A store's overlay, row cache and write-back buffer in one flat hash table.

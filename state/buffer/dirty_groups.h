@@ -16,7 +16,7 @@ namespace millrace {
 /// to keep than their order. Not thread-safe.
 class DirtyGroups {
  public:
-  DirtyGroups() : seed_(random_hash_seed()) {}
+  explicit DirtyGroups(uint64_t hash_seed) : seed_(hash_seed) {}
 
   /// The row at the end of the list, with this key. REQUIRES: the rows before it were added.
   void add(Bytes key) {

@@ -21,8 +21,8 @@ auto place_of(std::vector<StoredRow*>& rows, Bytes key) {
 
 }  // namespace
 
-RowGroups::RowGroups(size_t& used_bytes)
-    : used_bytes_(used_bytes), groups_(0, Hash{random_hash_seed()}) {}
+RowGroups::RowGroups(size_t& used_bytes, uint64_t hash_seed)
+    : used_bytes_(used_bytes), groups_(0, Hash{hash_seed}) {}
 
 RowGroups::~RowGroups() {
   clear();

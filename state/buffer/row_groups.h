@@ -33,7 +33,7 @@ class RowGroups {
   };
 
   /// `used_bytes` grows by what groups take beside their rows; it must outlive this.
-  explicit RowGroups(size_t& used_bytes);
+  RowGroups(size_t& used_bytes, uint64_t hash_seed);
   ~RowGroups();
   RowGroups(const RowGroups&) = delete;
   RowGroups& operator=(const RowGroups&) = delete;

@@ -10,6 +10,8 @@ Works in a work tree of its own, which has no changes, and leaves it as it was. 
 unbroken engine, which must have no failure; `--only` leaves that out. Prints a line a break: the
 first seed that fails, the faults up to there, and the finding. Exits with 1 when a break cannot be
 made, does not compile, or was not found within 20,000 faults, and when the unbroken engine fails.
+An entry that names a world breaks a mend, and has to be found in the world that asked for it. Of
+one break the fewest faults that the simulator prints have to fail once more.
 """
 
 import argparse
@@ -24,8 +26,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FAULTS = 20_000
 FIRST_SEED = 1
 
-# `old` stands exactly once in `file`; files are no headers, so that a build is short.
-Break = collections.namedtuple("Break", "name breaks file old new")
+# `old` stands exactly once in `file`; files are no headers, so that a build is short. `world`: the
+# options of the program; `is_shrunk`: whether the fewest faults are tried again.
+Break = collections.namedtuple("Break", "name breaks file old new world is_shrunk",
+                               defaults=((), False))
 
 BREAKS = [
     Break("applied-though-failed",
@@ -49,7 +53,8 @@ BREAKS = [
           "I4: the next commit sends outputs that were held beside an aborted one",
           "engine/task/task.cc",
           "  collector_.clear();\n",
-          ""),
+          "",
+          is_shrunk=True),
     Break("two-owners",
           "I5: standbys run as owners",
           "engine/group/coordinator.cc",
@@ -92,6 +97,19 @@ BREAKS = [
           "engine/topics/changelog_checks.cc",
           "  if (!read->has_value()) return {};\n",
           "  if (read.ok()) return {};\n"),
+    Break("deferred-work-lost",
+          "deferred work: a call that is taken is never made, if the commit owes another one",
+          "engine/task/deferred_work.cc",
+          "  uncount(taken.key());\n",
+          "  uncount(taken.key());\n"
+          "  if (!empty()) return take_first();\n"),
+    # The world of simulation.a_table_compacted_behind_a_copy in CMakeLists.txt.
+    Break("table-met-late",
+          "a mend: a task meets what its instance has read of a table before any record",
+          "engine/task/task_broadcasts.cc",
+          ".is_first = offset < cursor.first_end[static_cast<size_t>(p)]};\n",
+          ".is_first = offset < copy.loaded_end(p)};\n",
+          world=("--seed", "922626", "--worlds", "1", "--until", "disk-torn")),
 ]
 
 
@@ -148,24 +166,34 @@ class Tree:
                     return False
         return True
 
-    def simulates(self):
-        """The faults that struck, and the first seed that failed with its finding, if any did."""
-        program = self.root / ".build" / "release" / "tests" / "simulation" / "simulate"
+    def simulates(self, world=()):
+        """The faults that struck, the first seed that failed with its finding, if any did, and the
+        options that run the fewest faults of that world again."""
         # One world at a time: several end in any order, and the seed would be another each time.
-        command = [program, "--seed", str(FIRST_SEED), "--faults", str(FAULTS), "--failures", "1",
-                   "--workers", "1"]
-        run = subprocess.run(command, cwd=self.root, check=False, capture_output=True, text=True)
-        faults = re.search(r"^faults=(\d+) ", run.stdout, re.MULTILINE)
-        if faults is None:
+        options = world or ("--seed", str(FIRST_SEED), "--faults", str(FAULTS), "--failures", "1")
+        output = self.run(*options, "--workers", "1")
+        faults = re.search(r"^faults=(\d+) ", output, re.MULTILINE)
+        failure = re.search(r"^seed (\d+): (.*)$", output, re.MULTILINE)
+        again = re.search(r"^ +again: (--seed \d+ --keep [\d,]+)$", output, re.MULTILINE)
+        return faults[1], failure and (failure[1], failure[2]), again and again[1]
+
+    def fails_again(self, options):
+        """Whether these options of the program, as a failure printed them, lead to a failure."""
+        return re.search(r"^faults=.* failures=1$", self.run(*options.split()), re.MULTILINE)
+
+    def run(self, *options):
+        program = self.root / ".build" / "release" / "tests" / "simulation" / "simulate"
+        run = subprocess.run([program, *options], cwd=self.root, check=False, capture_output=True,
+                             text=True)
+        if re.search(r"^faults=\d+ ", run.stdout, re.MULTILINE) is None:
             raise SystemExit(f"{program} did not end as it should: {run.stdout}{run.stderr}")
-        failure = re.search(r"^seed (\d+): (.*)$", run.stdout, re.MULTILINE)
-        return faults[1], failure and (failure[1], failure[2])
+        return run.stdout
 
 
 def is_whole(tree):
     if not tree.builds():
         return False
-    faults, failure = tree.simulates()
+    faults, failure, _ = tree.simulates()
     show("none", faults, failure)
     return failure is None
 
@@ -180,11 +208,14 @@ def is_found(tree, entry):
     try:
         if not tree.builds():
             return False
-        faults, failure = tree.simulates()
+        faults, failure, again = tree.simulates(entry.world)
+        is_reproduced = not entry.is_shrunk or (again is not None and tree.fails_again(again))
     finally:
         path.write_text(whole)
     show(entry.name, faults, failure)
-    return failure is not None
+    if failure is not None and not is_reproduced:
+        print(f"{entry.name}: the fewest faults do not fail again: {again}", file=sys.stderr)
+    return failure is not None and is_reproduced
 
 
 def show(name, faults, failure):

@@ -22,7 +22,7 @@ std::unique_ptr<Job> make_job(const std::string& name, uint64_t seed) {
   if (name == "broadcast") return make_broadcast_job();
   if (name == "counting") return make_counting_job();
   if (name == "limits") return make_limits_job();
-  if (name == "timers") return make_timers_job();
+  if (name == "timers") return make_timers_job(seed);
   if (name == "tables") return make_tables_job();
   std::abort();
 }

@@ -9,8 +9,9 @@ namespace millrace::simulation {
 
 /// Counts records by a group, behind an exchange.
 std::unique_ptr<Job> make_counting_job();
-/// Timers of keys on the wall's clock, set again, cancelled and fired.
-std::unique_ptr<Job> make_timers_job();
+/// Timers of keys, set again, cancelled and fired, on the clock that the seed says: the wall's or
+/// that of the inputs' times.
+std::unique_ptr<Job> make_timers_job(uint64_t seed);
 /// Records whose results topics take or refuse.
 std::unique_ptr<Job> make_limits_job();
 /// Records that meet the rows of a broadcast table.

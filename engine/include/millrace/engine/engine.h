@@ -64,8 +64,9 @@ struct EngineHooks {
   /// error ends that snapshot or download, and nothing else.
   std::function<Status()> on_snapshot_step;
   /// Snapshots and the round trips of pipelined commits are made on the thread of `run_once`, in
-  /// the same turns in every run. Together with one worker thread and clients that answer at once
-  /// (`ClientFactory::answers_at_once`) this makes a run repeatable.
+  /// the same turns in every run. Together with one worker thread, clients that answer at once
+  /// (`ClientFactory::answers_at_once`) and a fixed `TaskStateOptions::hash_seed` this makes a run
+  /// repeatable.
   bool is_repeatable = false;
 };
 

@@ -40,6 +40,9 @@ struct TaskStateOptions {
   int64_t max_age_ms = 0;  ///< opening rebuilds state last committed longer ago; 0: no limit
   /// Bytes that a restore into an empty database gathers in memory before it writes a sorted file.
   size_t restore_run_bytes = 64 << 20;
+  /// Of the tables of rows, whose order says which rows are evicted; 0: a random one, so that
+  /// nobody can choose keys that collide. Runs that repeat each other fix it.
+  uint64_t hash_seed = 0;
 };
 
 /// The positions of a task; written in the same batch as the rows they belong to.
