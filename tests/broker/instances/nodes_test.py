@@ -20,10 +20,13 @@ sys.path[:0] = [str(HERE.parents[1] / "faults"), str(HERE.parent / "crm")]
 
 from broker import Broker, free_ports  # noqa: E402
 from fleet import TASKS, Fleet, wait_until  # noqa: E402
+from instance import Instance  # noqa: E402
 from instances_test import SHORT_SESSION, expect_exact, stop_all  # noqa: E402
 from layout import LAST_NODE, Layout  # noqa: E402
 
 EVENTS = 200
+OTHERS_PATIENCE_S = 90
+"""A commit that cannot end holds all tasks up until its transaction is given up."""
 
 
 def one_dead_broker(fleet: Fleet, broker: Broker) -> None:
@@ -78,20 +81,49 @@ def one_leaderless_changelog(fleet: Fleet, broker: Broker) -> None:
     shutil.rmtree(instance.state)
     instance.state.mkdir()
     fleet.start(instance)
-
-    def stages() -> list[str]:
-        return [task["stage"] for task in instance.health().get("tasks", [])]
-
-    wait_until(lambda: stages().count("running") == TASKS - 1, "all tasks but one run")
-    fleet.wait_committed(EVENTS)
-    assert stages().count("running") == TASKS - 1, f"{stages()}, and the partition has no leader"
+    expect_one_waits(fleet, instance)
     broker.start(nodes=LAST_NODE)
     fleet.wait_balanced()
     expect_exact(fleet)
     stop_all(fleet)
 
 
-SCENARIOS = {each.__name__: each for each in (one_dead_broker, one_leaderless_changelog)}
+def running_tasks_lose_a_leader(fleet: Fleet, broker: Broker) -> None:
+    """The node that leads a partition of a changelog, and nothing else, stops while all tasks
+    run."""
+    fleet.start_load(rate=200, keys=300)
+    fleet.add()
+    instance = fleet.instances[0]
+    fleet.wait_balanced()
+    fleet.wait_committed(EVENTS)
+    broker.start(nodes=LAST_NODE)
+    layout = Layout(broker.port)
+    layout.gather(elsewhere={layout.changelogs(fleet.prefix)[0]})
+    fleet.wire.close()
+    fleet.wait_balanced()
+    fleet.wait_committed(EVENTS)
+    broker.stop(LAST_NODE)
+    expect_one_waits(fleet, instance)
+    broker.start(nodes=LAST_NODE)
+    fleet.wait_balanced()
+    expect_exact(fleet)
+    stop_all(fleet)
+
+
+def expect_one_waits(fleet: Fleet, instance: Instance) -> None:
+    """All other tasks run and commit."""
+
+    def stages() -> list[str]:
+        return [task["stage"] for task in instance.health().get("tasks", [])]
+
+    wait_until(lambda: stages().count("running") == TASKS - 1, "all tasks but one run",
+               OTHERS_PATIENCE_S)
+    fleet.wait_committed(EVENTS)
+    assert stages().count("running") == TASKS - 1, f"{stages()}, and the partition has no leader"
+
+
+SCENARIOS = {each.__name__: each for each in (one_dead_broker, one_leaderless_changelog,
+                                              running_tasks_lose_a_leader)}
 
 
 def main() -> int:

@@ -29,8 +29,9 @@ class AuthorizerTest : public BrokerTest {
 
 TEST_F(AuthorizerTest, WriteRevokedOnAnOutputEndsTheEngineWithTheCauseUnderEveryPolicy) {
   const std::string in = make_topic("in");
-  for (const OnError policy : {OnError::kFail, OnError::kDeadLetter}) {
-    const std::string out = make_topic(policy == OnError::kFail ? "out" : "out2");
+  for (const OnError policy : {OnError::kFail, OnError::kSkip, OnError::kDeadLetter}) {
+    SCOPED_TRACE(static_cast<int>(policy));
+    const std::string out = make_topic("out" + std::to_string(static_cast<int>(policy)));
     EngineOptions own = forgiving(options());
     own.on_refused_output = policy;
     own.allow_orphans = true;

@@ -74,7 +74,7 @@ TEST_F(FetcherTest, HandsOutNoMoreThanWasAskedFor) {
 }
 
 TEST_F(FetcherTest, RefusesWhatIsNotAssignedAndWhatIsAssignedTwice) {
-  const std::string topic = make_topic("t");
+  const std::string topic = make_topic("t", 2);
   const auto fetcher = must(clients()->fetcher("test", RecordHeaders::kRead));
   const std::vector<PartitionOffset> once{{{topic, 0}, 0}};
   RecordBatch batch;

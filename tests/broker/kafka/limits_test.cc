@@ -2,17 +2,14 @@
 // than has to be.
 #include <gmock/gmock.h>
 
-#include "apps/cli/dead_letter_replay.h"
+#include "millrace/core/clock.h"
+
 #include "engine/output/collector.h"
-#include "engine/output/dead_letters.h"
-#include "engine/topics/internal_topics.h"
-#include "tests/broker/kafka/engine_runner.h"
-#include "tests/unit/engine/small_topologies.h"
+#include "tests/broker/kafka/cluster.h"
 
 namespace millrace::engine::kafka::limits_test {
 
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr int64_t kHourMs = 3'600'000;
@@ -206,166 +203,6 @@ TEST_F(LimitsTest, ATopicRefusesABatchOfRecordsThatItWouldTakeOneByOne) {
   }
   EXPECT_CODE(producer->commit_transaction(), ErrorCode::kRefused);
   EXPECT_OK(producer->abort_transaction());
-}
-
-Status never(Bytes) {
-  return Error{ErrorCode::kInvalidRecord, "never valid"};
-}
-
-class EngineLimitsTest : public LimitsTest {
- protected:
-  std::vector<DeadLetter> letters() {
-    std::vector<DeadLetter> found;
-    for (const ReadRecord& record :
-         read_to_end(options().application_id + "-dead-letters").records) {
-      std::vector<Header> headers;
-      for (const auto& [name, value] : record.headers) {
-        headers.push_back({name, value ? Bytes(*value) : Bytes()});
-      }
-      RecordBatch batch;
-      batch.add(record.offset, record.timestamp_ms, record.key ? Bytes(*record.key) : Bytes(),
-                record.value ? Bytes(*record.value) : Bytes(), headers);
-      if (auto letter = read_dead_letter(batch.records().front())) found.push_back(*letter);
-    }
-    return found;
-  }
-  /// Runs the engine until there are so many dead letters.
-  void run_until_letters(Result<Topology> topology, size_t count) {
-    auto engine =
-        must(Engine::create(std::move(topology), forgiving(options()), *clients_, system_clock()));
-    Status status;
-    EXPECT_TRUE(turn_until(*engine, status, [&] {
-      return must(admin_->watermarks({options().application_id + "-dead-letters", 0})).high >=
-             static_cast<int64_t>(count);
-    }));
-    EXPECT_OK(status);
-    EXPECT_OK(engine->close());
-  }
-};
-
-TEST_F(EngineLimitsTest, AnInvalidInputThatIsLargerThanItsLettersTopicTakesIsCut) {
-  const std::string in = make_topic("in", 1, {{"max.message.bytes", "2000000"}});
-  const std::string letters_topic = options().application_id + "-dead-letters";
-  ASSERT_OK(admin_->create_topics(std::vector<millrace::NewTopic>{{letters_topic, 1, {}}}));
-  const std::string large(1'500'000, 'x');
-  pipe(in, "a", large, 1);
-  pipe(in, "b", "small", 2);
-  run_until_letters(forwarding(in, make_topic("out"), {"never", &never}), 2);
-  const std::vector<DeadLetter> found = letters();
-  ASSERT_EQ(found.size(), 2U);
-  EXPECT_THAT(found[0].cut, HasSubstr("of 1500000 bytes"));
-  EXPECT_GT(found[0].value->size(), 1'040'000U);
-  EXPECT_EQ(found[1].value, "small");
-  EXPECT_EQ(found[1].cut, "");
-}
-
-TEST_F(EngineLimitsTest, TheLettersTopicThatTheEngineMakesTakesTheLargestInputWhole) {
-  const std::string in = make_topic("in", 1, {{"max.message.bytes", "2000000"}});
-  const std::string large(1'000'002, 'x');
-  pipe(in, "a", large, 1);
-  run_until_letters(forwarding(in, make_topic("out"), {"never", &never}), 1);
-  const std::vector<DeadLetter> found = letters();
-  ASSERT_EQ(found.size(), 1U);
-  EXPECT_EQ(found[0].cut, "");
-  EXPECT_EQ(found[0].value, large);
-}
-
-TEST_F(EngineLimitsTest, PoisonOfEveryKindGoesToTheDeadLettersAndTheRestGoesOn) {
-  const std::string in = make_topic(
-      "in", 1, {{"max.message.bytes", "2000000"}, {"message.timestamp.after.max.ms", "86400000"}});
-  const std::string out = make_topic(
-      "out", 1, {{"cleanup.policy", "compact"}, {"message.timestamp.after.max.ms", "3600000"}});
-  const int64_t now_ms = system_clock().now_ms();
-  const std::string large(1'100'000, 'x');
-  pipe(in, {}, "no key", now_ms);
-  pipe(in, "k", large, now_ms);
-  pipe(in, "k", "of tomorrow", now_ms + 5 * kHourMs);
-  pipe(in, "k", "good", now_ms);
-  run_until_letters(forwarding(in, out, type_info<std::string>()), 3);
-  std::vector<int64_t> offsets;
-  for (const DeadLetter& letter : letters()) offsets.push_back(letter.offset);
-  EXPECT_THAT(offsets, ElementsAre(0, 1, 2));
-  EXPECT_THAT(values_of(read_to_end(out).records), ElementsAre("good"));
-}
-
-/// The limit of the changelog is the broker's here: nobody has made the topic smaller.
-TEST_F(EngineLimitsTest, ARowThatItsChangelogWouldRefuseFailsItsUnitAndTheRestGoesOn) {
-  const std::string in = make_topic("in");
-  const std::string out = make_topic("out");
-  const Script doubling{.process =
-                            [](ProcessorContext& context, const Record& record) {
-                              const std::string row(2 * record.value.size(), 'r');
-                              context.store("rows").put(record.key, Bytes(row), 1);
-                              context.forward(record);
-                            },
-                        .sources = {in},
-                        .with_store = true,
-                        .sink = out};
-  const std::string large(600'000, 'x');
-  pipe(in, "a", "small", 1);
-  pipe(in, "b", Bytes(large), 1);
-  pipe(in, "c", "small too", 1);
-  {
-    auto engine =
-        must(Engine::create(scripted(doubling), forgiving(options()), *clients_, system_clock()));
-    Status status;
-    EXPECT_TRUE(turn_until(*engine, status, [&] { return committed({in, 0}) >= 3; }));
-    ASSERT_OK(status);
-    ASSERT_OK(engine->close());
-  }
-  const std::vector<DeadLetter> found = letters();
-  ASSERT_EQ(found.size(), 1U);
-  EXPECT_EQ(found[0].topic, in);
-  EXPECT_EQ(found[0].offset, 1);
-  EXPECT_EQ(found[0].error, "user_code");
-  EXPECT_THAT(found[0].reason,
-              AllOf(HasSubstr("a row of store 'rows' of 1200001 bytes"),
-                    HasSubstr("topic '" + options().application_id + "-rows-changelog' takes")));
-  EXPECT_THAT(values_of(read_to_end(out).records), ElementsAre("small", "small too"));
-  std::vector<std::string> keys;
-  for (const ReadRecord& row : read_to_end(options().application_id + "-rows-changelog").records) {
-    keys.push_back(row.key.value_or(""));
-  }
-  EXPECT_THAT(keys, ElementsAre("a", "c"));
-
-  EngineOptions strict = forgiving(options());
-  strict.on_user_error = OnError::kFail;
-  pipe(in, "d", Bytes(large), 1);
-  auto engine = must(Engine::create(scripted(doubling), strict, *clients_, system_clock()));
-  Status status;
-  EXPECT_TRUE(turn_until(*engine, status, [] { return false; }));
-  EXPECT_CODE(status, ErrorCode::kUserCode);
-  EXPECT_THAT(status.message(), HasSubstr(in + "/0@3"));
-}
-
-TEST_F(EngineLimitsTest, ALetterGivesItsRecordBackWithItsNulls) {
-  const std::string in = make_topic("in");
-  const std::vector<Header> headers{{"null", Bytes()}, {"empty", Bytes("")}, {"trace", "7"}};
-  pipe(in, {}, "v", 5, 0, headers);
-  run_until_letters(forwarding(in, make_topic("out"), {"never", &never}), 1);
-  const auto outcome = must(apps::replay_dead_letters(
-      {.topic = options().application_id + "-dead-letters"}, {}, *clients_));
-  EXPECT_EQ(outcome.replayed, 1);
-  const ReadResult read = read_to_end(in);
-  const ReadRecord original{
-      0, 5, std::nullopt, "v", {{"null", std::nullopt}, {"empty", ""}, {"trace", "7"}}};
-  ReadRecord again = original;
-  again.offset = 1;
-  EXPECT_THAT(read.records, ElementsAre(original, again));
-}
-
-/// Every internal topic, as a stock broker has it: nothing that decides is a default.
-TEST_F(EngineLimitsTest, InternalTopicsAreMadeAndPassTheirOwnCheck) {
-  const std::string in = make_topic("in");
-  const auto topology = forwarding(in, make_topic("out"), type_info<std::string>());
-  const EngineOptions engine = forgiving(options());
-  EXPECT_OK(prepare_topics(*admin_, *topology, engine).status());
-  EXPECT_OK(prepare_topics(*admin_, *topology, engine).status());
-  const auto letters = must(admin_->describe_topic(engine.application_id + "-dead-letters"));
-  EXPECT_EQ(letters.config.at("retention.ms"), "-1");
-  EXPECT_EQ(letters.config.at("message.timestamp.after.max.ms"), "9223372036854775807");
-  const auto plan = must(admin_->describe_topic(engine.application_id + "-plan"));
-  EXPECT_EQ(plan.config.at("message.timestamp.type"), "LogAppendTime");
 }
 
 }  // namespace millrace::engine::kafka::limits_test

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -51,7 +52,7 @@ class Cluster {
     own.commit_pipelined = is_pipelined;
     own.retry_backoff_max_ms = 0;
     auto& clients = clients_[name];
-    if (clients == nullptr) clients = broker.clients();
+    if (clients == nullptr) clients = make_clients();
     Result<std::unique_ptr<Engine>> made = Engine::create(topology_(), own, *clients, clock, hooks);
     if (!made.ok()) return made.status();
     engines_[name] = std::move(*made);
@@ -104,6 +105,10 @@ class Cluster {
   EngineOptions options;
   bool is_pipelined = false;  ///< true: how many turns a commit takes is not determined
   EngineHooks hooks;
+  /// Of an instance, when it starts first.
+  std::function<std::unique_ptr<ClientFactory>()> make_clients = [this] {
+    return broker.clients();
+  };
 
  private:
   std::function<Result<Topology>()> topology_;

@@ -1,6 +1,7 @@
 // Snapshots of tasks' state in instances: taken, served, downloaded, refused.
 #include <chrono>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -31,7 +32,8 @@ Result<Topology> counting() {
 
 class Snapshots : public ::testing::Test {
  protected:
-  Snapshots() : cluster_(counting, 1), kept_(cluster_.state_dir("kept")) {
+  explicit Snapshots(std::function<Result<Topology>()> topology = counting)
+      : cluster_(std::move(topology), 1), kept_(cluster_.state_dir("kept")) {
     cluster_.options.snapshot_interval_ms = kIntervalMs;
   }
 
@@ -199,6 +201,41 @@ TEST_F(Snapshots, AnEmptyDiskStartsFromTheDirectoryAndReplaysTheTail) {
   EXPECT_EQ(restored("a"), kKeys) << "what the fifth round changed";
   pipe(1);
   expect_exactly_once();
+}
+
+/// Keeps rows, and forwards the stream time.
+Result<Topology> telling_stream_time() {
+  return scripted({.process =
+                       [](ProcessorContext& context, const Record& record) {
+                         context.store("rows").put(record.key, record.value, record.timestamp_ms);
+                         const std::string now = std::to_string(context.stream_time_ms());
+                         Record output = record;
+                         output.value = Bytes(now);
+                         context.forward(output);
+                       },
+                   .with_store = true});
+}
+
+class SnapshotsAndTime : public Snapshots {
+ protected:
+  SnapshotsAndTime() : Snapshots(telling_stream_time) {}
+};
+
+/// The row of the earlier record comes with the snapshot, and the record is not read again.
+TEST_F(SnapshotsAndTime, StreamTimeIsNoEarlierWhereATaskStartsFromASnapshot) {
+  cluster_.options.snapshot_dir = kept_;
+  start("a");
+  cluster_.pipe("left", "k", "v", 100);
+  ASSERT_TRUE(settle());
+  take_snapshot("a");
+  lose("a");
+  start("a");
+  ASSERT_TRUE(settle());
+  EXPECT_EQ(downloaded("a"), 1);
+  EXPECT_EQ(restored("a"), 0);
+  cluster_.pipe("left", "k", "late", 5);
+  ASSERT_TRUE(settle());
+  EXPECT_THAT(cluster_.values("out")["k"], ElementsAreArray({"100", "100"}));
 }
 
 TEST_F(Snapshots, ATaskThatIsDownloadedIsShownAsRestoring) {

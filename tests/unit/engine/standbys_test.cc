@@ -1,15 +1,20 @@
 // The plan's part in a group of instances: standbys, warm-ups, draining, a leader that fails.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 
 #include "millrace/engine/metrics.h"
 
 #include "cluster.h"
+#include "engine/plan/plan.h"
 #include "small_topologies.h"
+#include "tests/unit/group/bent_clients.h"
 
 namespace millrace::engine::standbys_test {
 
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 constexpr int kKeys = 20;
 constexpr int kPartitions = 4;
@@ -239,6 +244,101 @@ TEST_F(Standbys, LocalStateIsFoundAgainAfterARestart) {
   pipe(1);
   settle();
   expect_exactly_once();
+}
+
+/// left → out; the version `with_right` has a sub-topology more: right → right-out
+Result<Topology> copying(bool with_right) {
+  std::vector<Node> nodes;
+  const auto add = [&](const std::string& name, NodeKind kind, const std::string& topic) -> Node& {
+    Node& node = nodes.emplace_back();
+    node.name = name;
+    node.kind = kind;
+    node.topic = {topic, type_info<std::string>(), type_info<std::string>()};
+    return node;
+  };
+  for (const std::string& topic : {std::string("left"), std::string("right")}) {
+    if (topic == "right" && !with_right) break;
+    const auto source = static_cast<NodeIndex>(nodes.size());
+    add(topic + "-in", NodeKind::kSource, topic).children = {source + 1};
+    add(topic + "-sink", NodeKind::kSink, topic + "-out").parents = {source};
+  }
+  return Topology::create("copying", std::move(nodes), {});
+}
+
+/// A static member that comes back continues in its generation, and Kafka does not look whether its
+/// subscription is another one. So a version that is taken back meets the plan of the later one.
+class VersionsOfAStaticMember : public ::testing::Test {
+ protected:
+  VersionsOfAStaticMember() : cluster_([this] { return copying(has_right_); }, 2) {
+    cluster_.broker.set_sessions(testing::MemoryBroker::Sessions::kStatic);
+    bends_.subscription = {"app-control", "left", "right"};
+    cluster_.make_clients = [this] {
+      return std::make_unique<BentClients>(cluster_.broker.clients(), bends_);
+    };
+  }
+
+  void pipe(const std::string& key) {
+    for (const char* const topic : {"left", "right"}) {
+      for (int32_t p = 0; p < 2; ++p) {
+        cluster_.broker.append({topic, p},
+                               {.timestamp_ms = 1'000, .key = key, .value = "v", .headers = {}});
+      }
+    }
+  }
+  size_t copied(const std::string& topic, const std::string& key) {
+    return cluster_.values(topic)[key].size();
+  }
+  /// Numbers of the sub-topologies of its tasks.
+  std::vector<int32_t> sub_topologies_of(const std::string& name) {
+    std::vector<int32_t> numbers;
+    for (const TaskInfo& task : cluster_[name].queries().tasks()) {
+      numbers.push_back(task.position.task.sub_topology);
+    }
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
+  }
+  std::vector<Plan> plans() {
+    std::vector<Plan> found;
+    for (const auto& record : cluster_.broker.read_committed({"app-plan", 0})) {
+      if (!record.value) continue;
+      const Result<Plan> plan = decode_plan(Bytes(*record.value));
+      if (plan.ok()) found.push_back(*plan);
+    }
+    return found;
+  }
+
+  Bends bends_;
+  bool has_right_ = true;
+  Cluster cluster_;
+};
+
+TEST_F(VersionsOfAStaticMember, AnEarlierOneResumesThePlanButForTasksThatItDoesNotHave) {
+  ASSERT_TRUE(cluster_.start("a"));
+  ASSERT_TRUE(cluster_.start("b"));
+  ASSERT_TRUE(cluster_.settle());
+  ASSERT_THAT(sub_topologies_of("b"), ElementsAreArray({0, 1}));
+  const std::vector<Plan> before = plans();
+  cluster_.kill("b");
+  has_right_ = false;
+  ASSERT_TRUE(cluster_.start("b"));
+  pipe("of both versions");
+  ASSERT_TRUE(cluster_.settle());
+  EXPECT_THAT(sub_topologies_of("b"), ElementsAreArray({0}));
+  EXPECT_EQ(copied("left-out", "of both versions"), 2U);
+  EXPECT_EQ(copied("right-out", "of both versions"), 1U) << "that of the other instance";
+
+  const std::vector<Plan> after = plans();
+  ASSERT_THAT(after, SizeIs(before.size() + 1)) << "it resumed, and published for the next one";
+  EXPECT_EQ(after.back().generation, before.back().generation);
+  EXPECT_EQ(after.back().placements, before.back().placements);
+
+  cluster_.kill("b");
+  has_right_ = true;
+  ASSERT_TRUE(cluster_.start("b"));
+  ASSERT_TRUE(cluster_.settle());
+  EXPECT_THAT(sub_topologies_of("b"), ElementsAreArray({0, 1}));
+  EXPECT_EQ(copied("right-out", "of both versions"), 2U);
+  EXPECT_EQ(plans().back().generation, before.back().generation);
 }
 
 }  // namespace millrace::engine::standbys_test

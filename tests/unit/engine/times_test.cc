@@ -171,10 +171,15 @@ TEST(StreamTime, BeginsAnewWithTheOffsets) {
   driver.pipe(kLeft, "k", "v", 100);
   driver.run();
   broker_of(driver).forget_offsets();
+  // Else the earlier record would be read again, and bring its time with it.
+  const auto clients = broker_of(driver).clients();
+  const auto admin = clients->admin().value();
+  ASSERT_TRUE(
+      admin->delete_records(std::vector<PartitionOffset>{{.partition = {"left", 0}, .offset = 1}}));
   driver.pipe(kLeft, "k", "v", 5);
   driver.restart();
   driver.run();
-  EXPECT_THAT(outputs(driver), ElementsAre("100", "100", "100"));
+  EXPECT_THAT(outputs(driver), ElementsAre("100", "5"));
 }
 
 }  // namespace millrace::engine::times_test

@@ -25,6 +25,7 @@ struct Bends {
   std::function<Status(const TopicPartition&)> watermarks;
   std::function<Status(const std::string& topic)> description;
   bool answers_at_once = true;
+  std::vector<std::string> subscription;  ///< instead of that which is asked for; empty: that one
 };
 
 class BentMembership final : public Membership {
@@ -104,7 +105,8 @@ class BentClients final : public ClientFactory {
   Result<std::unique_ptr<Membership>> join(const std::vector<std::string>& topics,
                                            const std::string& spare_topic,
                                            const std::string& instance) override {
-    auto joined = clients_->join(topics, spare_topic, instance);
+    const bool is_bent = !bends_.subscription.empty();
+    auto joined = clients_->join(is_bent ? bends_.subscription : topics, spare_topic, instance);
     if (!joined.ok()) return joined;
     return std::unique_ptr<Membership>(
         std::make_unique<BentMembership>(std::move(*joined), bends_));

@@ -266,6 +266,37 @@ TEST_F(CoordinatorTest, AQuestionWhetherTheTopicsAreThereHoldsUpNoTurn) {
   EXPECT_TRUE(was_released);
 }
 
+/// A leader asks it whenever a report comes, while its tasks run.
+TEST_F(CoordinatorTest, AQuestionWhetherABetterPlanIsPossibleHoldsUpNoTurn) {
+  std::promise<void> may_answer;
+  std::atomic<bool> is_slow = false;
+  std::atomic<bool> is_asked = false;
+  std::atomic<bool> was_released = false;
+  std::atomic<bool> has_answered = false;
+  Member slow(world_, "a", false, [&](Admin& admin) -> Result<std::vector<GroupMember>> {
+    if (is_slow && !is_asked.exchange(true)) {
+      was_released =
+          may_answer.get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+      has_answered = true;
+    }
+    return admin.group_members();
+  });
+  ASSERT_TRUE(slow.join().ok());
+  while (!slow.owned) ASSERT_TRUE(slow.turn().ok());
+  is_slow = true;
+  for (int64_t held = 1; !is_asked; ++held) {
+    slow.report(held);
+    ASSERT_TRUE(slow.turn().ok());
+    world_.clock.advance(100);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(slow.turn().ok());
+  EXPECT_TRUE(slow.owned) << "it keeps its tasks meanwhile";
+  may_answer.set_value();
+  while (!has_answered) ASSERT_TRUE(slow.turn().ok());
+  EXPECT_TRUE(was_released);
+}
+
 TEST_F(CoordinatorTest, AnAnswerOfAnEarlierGenerationIsNotUsed) {
   std::promise<void> asked;
   std::promise<void> may_answer;
