@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "millrace/core/assert.h"
+#include "millrace/core/record.h"
 
 #include "engine/base/backoff.h"
 #include "engine/task/stored_rows.h"
@@ -268,7 +269,9 @@ Status Restorer::feed_store(TaskRestore& restore, StoreRestore& store) {
   for (const FetchedRecord& record : store.batch.records()) {
     if (record.offset < store.position) continue;
     MILLRACE_RETURN_IF_ERROR(check_record(*restore.task, *store.store, store.partition, record));
-    store.records.push_back({record.key, record.value, record.timestamp_ms});
+    // Operators compute with the time of a row as with that of an input, and anybody may write it.
+    store.records.push_back(
+        {record.key, record.value, std::min(record.timestamp_ms, kEventTimeMaxMs)});
     restore.bytes += static_cast<int64_t>(record.key.size() + record.value.size());
     end = record.offset + 1;
   }
