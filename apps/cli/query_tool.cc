@@ -11,6 +11,7 @@
 #include "millrace/engine/client.h"
 
 #include "engine/base/hexadecimal.h"
+#include "engine/base/shallow_json.h"
 #include "engine/http/request_parameters.h"
 #include "engine/secrets/secret_file.h"
 
@@ -18,6 +19,8 @@ namespace millrace::apps {
 namespace {
 
 constexpr size_t kPageRows = 1'000;
+/// A row is a FlatBuffer of at most 64 tables, one in the other.
+constexpr int kEventDepthMax = 256;
 
 Result<std::unique_ptr<client::Client>> open(const QueryFlags& flags) {
   client::Options options{.urls = flags.urls, .tls_authorities = flags.authorities};
@@ -151,7 +154,7 @@ Status watch_account(const WatchFlags& flags, std::ostream& out) {
   if (is_row) question.parameters["key"] = flags.id;
   uint64_t left = flags.limit == 0 ? UINT64_MAX : flags.limit;
   return (*opened)->watch(question, [&](const client::Event& event) {
-    nlohmann::json data = nlohmann::json::parse(event.data, nullptr, false);
+    nlohmann::json data = engine::parse_shallow_json(event.data, kEventDepthMax);
     const nlohmann::json line{{"event", event.name}, {"id", event.id}, {"data", std::move(data)}};
     out << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
     return --left > 0;

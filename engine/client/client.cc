@@ -28,6 +28,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::string_view kPlainScheme = "http://";
 constexpr int64_t kConnectMs = 1'000;
 constexpr uint64_t kAnswerBytesMax = 64 << 20;
+constexpr size_t kRefusalBytesMax = 1 << 20;
 constexpr size_t kIdlePerServerMax = 8;
 /// Of a page; a row is a FlatBuffer of at most 64 tables, one in the other.
 constexpr int kRowDepthMax = 256;
@@ -234,7 +235,8 @@ struct Client::Impl {
                 [&](std::string_view bytes) {
                   if (refusal.status == 200) return pass(bytes, parser, watching);
                   refusal.body.append(bytes);
-                  return Status();
+                  // A stream may go without end, and so may a refusal to give it.
+                  return refusal.body.size() <= kRefusalBytesMax ? Status() : Status(nonsense());
                 });
     if (refusal.status == 0 || refusal.status == 200) return ended;
     if (refusal.status == 404) return Error{ErrorCode::kNotFound, engine::error_in(refusal.body)};
@@ -246,6 +248,7 @@ struct Client::Impl {
     if (!events.ok()) return events.status();
     for (const Event& event : *events) {
       if (event.name == "end" || event.name == "cut") continue;  // the connection ends
+      if (event.id.size() > engine::kEventIdLengthMax) return nonsense();
       watching.has_moved = true;
       if (!event.id.empty()) {
         watching.from = event.id;

@@ -36,6 +36,8 @@ using Parser = http::response_parser<http::buffer_body>;
 constexpr uint32_t kAnswerHeadBytesMax = 8 << 10;
 constexpr uint64_t kRefusedBytesMax = 1 << 20;
 constexpr size_t kPieceBytes = 64 << 10;
+/// Beast throws for a header of 64 KiB.
+constexpr size_t kHeaderBytesMax = 32 << 10;
 
 }  // namespace
 
@@ -58,6 +60,11 @@ class HttpClient::Connection {
   }
 
   Status get(const Request& request, const CheckHead& check, const Sink& sink) {
+    for (const std::string* const header : {&request.authorization, &request.last_event_id}) {
+      if (header->size() <= kHeaderBytesMax) continue;
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("{}: a header of {} bytes", name_, header->size())};
+    }
     Status status = is_open() ? Status() : connect();
     if (status.ok()) {
       status = secure_ ? exchange(*secure_, request, check, sink)

@@ -26,7 +26,8 @@ std::string error_in(const std::string& body);
 /// it early. Not thread-safe.
 ///
 /// Errors of `get`: `kRetriable`: the connection broke; `kTimedOut`: no answer; `kAborted`: asked
-/// to stop; `kInvalidRecord`: the peer does not speak HTTP; those of the caller's functions.
+/// to stop; `kInvalidRecord`: the peer does not speak HTTP; `kInvalidArgument`: a header would be
+/// too long; those of the caller's functions.
 class HttpClient {
  public:
   struct Request {
