@@ -51,7 +51,7 @@ class GroupMemberUnderTest {
   }
 
   Status join() {
-    MILLRACE_RETURN_IF_ERROR(coordinator_->open(sub_topologies));
+    MILLRACE_RETURN_IF_ERROR(coordinator_->open(sub_topologies, peer_key));
     return coordinator_->join(report_);
   }
 
@@ -82,6 +82,7 @@ class GroupMemberUnderTest {
 
   Bends bends;
   std::vector<SubTopology> sub_topologies;  ///< the world's; set before `join`
+  std::shared_ptr<const PeerKey> peer_key;  ///< proves reports; null: none. Set before `join`
   std::optional<Ownership> owned;           ///< by the present generation's plan
 
  private:

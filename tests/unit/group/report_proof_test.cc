@@ -1,26 +1,18 @@
 #include "engine/group/report_proof.h"
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
 
+#include "peer_key_file.h"
 #include "tests/unit/temp_directory.h"
 
 namespace millrace::engine::report_proof_test {
 
 class ReportProof : public ::testing::Test {
  protected:
-  static PeerKey make_key(const std::filesystem::path& file) {
-    std::ofstream(file) << std::string(64, '1');
-    std::filesystem::permissions(
-        file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-    return PeerKey::load(file).value();
-  }
-
   TempDirectory directory_;
-  const PeerKey key_ = make_key(directory_.path() / "key");
+  const PeerKey key_ = make_peer_key(directory_.path() / "key");
 };
 
 TEST_F(ReportProof, HoldsForTheReportAndItsTopic) {
@@ -34,6 +26,17 @@ TEST_F(ReportProof, NoDepthOfARecordExhaustsTheStack) {
   const std::string deep = R"({"proof":"x","instance":"a","y":)" + std::string(kDepth, '[') +
                            std::string(kDepth, ']') + "}";
   EXPECT_FALSE(is_proved(key_, "reports", deep));
+}
+
+/// If the time grew with the square of their number, whoever may write to the topic could hold up
+/// every instance.
+TEST_F(ReportProof, ManyObjectsInARecordAreReadInATimeThatGrowsWithTheirNumber) {
+  constexpr size_t kObjects = 600'000;
+  std::string many = R"({"instance":"a","z":[{})";
+  for (size_t i = 1; i < kObjects; ++i) many += ",{}";
+  many += "]}";
+  EXPECT_FALSE(is_proved(key_, "reports", many));
+  EXPECT_TRUE(is_proved(key_, "reports", with_proof(key_, "reports", many)));
 }
 
 }  // namespace millrace::engine::report_proof_test
