@@ -6,8 +6,9 @@
 
 namespace millrace::engine {
 
-/// Reads JSON that others wrote. Discarded: it is none, or nested deeper than `depth_max`, so that
-/// writing it again could exhaust the stack.
+/// Reads JSON that others wrote, in a time that grows with its size only. Discarded: it is none, or
+/// has more than `depth_max` objects and arrays inside each other, so that writing it again could
+/// exhaust the stack.
 nlohmann::json parse_shallow_json(std::string_view text, int depth_max);
 /// The same; members keep their order.
 nlohmann::ordered_json parse_shallow_ordered_json(std::string_view text, int depth_max);

@@ -13,6 +13,7 @@
 #include "millrace/state/task_state.h"
 
 #include "engine/base/numbers.h"
+#include "engine/base/shallow_json.h"
 #include "engine/snapshot/digest.h"
 
 namespace millrace::engine {
@@ -161,9 +162,7 @@ Result<SnapshotManifest> decode_manifest(std::string_view text) {
   const Error no_manifest{ErrorCode::kInvalidRecord,
                           fmt::format("{} bytes are no manifest of a snapshot", text.size())};
   if (text.size() > kManifestBytesMax) return no_manifest;
-  const json object = json::parse(
-      text.begin(), text.end(),
-      [](int depth, json::parse_event_t, json&) { return depth <= kDepthMax; }, false);
+  const json object = parse_shallow_json(text, kDepthMax);
   SnapshotManifest manifest;
   if (object.is_discarded() || !read_manifest(object, manifest)) return no_manifest;
   if (encode_manifest(manifest) != text) return no_manifest;
