@@ -30,13 +30,17 @@ class DeferredWork {
     uint32_t node = 0;
     std::string key;
     int64_t timestamp_ms = 0;
-    Moment asked_at;  ///< first
+    Moment asked_at;          ///< first
+    RecordPosition asked_by;  ///< first record; none: timers or broadcast changes asked
   };
 
   bool empty() const { return bytes_ == 0; }
-  size_t calls() const { return calls_; }
   /// Memory of the calls, about.
   size_t bytes() const { return bytes_; }
+  /// About what the results of the calls will have, by what earlier calls of the same nodes added.
+  size_t owed_bytes() const;
+  /// `added_bytes`: of the results of a call of `node`.
+  void measure(uint32_t node, size_t added_bytes);
 
   /// Asks for a call. Of several requests for one the first moment and the largest timestamp count.
   void add(uint32_t node, Bytes key, int64_t timestamp_ms, const Moment& now);
@@ -54,6 +58,7 @@ class DeferredWork {
   struct Asked {
     int64_t timestamp_ms = 0;
     Moment at;
+    RecordPosition by;
   };
   struct Undo {
     uint32_t node;
@@ -61,14 +66,18 @@ class DeferredWork {
     std::optional<Asked> before;
   };
   using Keys = std::map<std::string, Asked, std::less<>>;
+  struct Node {
+    Keys keys;
+    double bytes_per_call = 0;  ///< of results, on average
+    uint64_t measured_calls = 0;
+  };
 
   static size_t bytes_of(const std::string& key);
   void count(const std::string& key);
   void uncount(const std::string& key);
   void set(uint32_t node, const std::string& key, const std::optional<Asked>& asked);
 
-  std::vector<Keys> by_node_;
-  size_t calls_ = 0;
+  std::vector<Node> nodes_;
   size_t bytes_ = 0;
   std::vector<Undo> undo_;  ///< of the open unit
 };

@@ -25,8 +25,6 @@ constexpr size_t kDeferredBytesMax = 256 << 10;
 /// The part of a commit's bytes that the results of deferred work may have before a slice makes
 /// them. Other tasks and the rest of the commit need room, too.
 constexpr size_t kOwedParts = 4;
-/// So many calls the average of their results looks back.
-constexpr uint64_t kMeasuredCallsMax = 64;
 
 Error from_current_exception(const Node* thrower) {
   const auto error = [&](ErrorCode code, std::string_view what) {
@@ -177,6 +175,8 @@ Status Task::process_slice(Producer* producer) {
     run_deferred();
     MILLRACE_RETURN_IF_ERROR(failure_);
   }
+  // Without transactions nobody could take back an output that a failed read made.
+  MILLRACE_RETURN_IF_ERROR(state_->status());
   if (producer == nullptr) return {};
   return collector_.flush(*producer);
 }
@@ -350,15 +350,9 @@ void Task::run_deferred() {
   const auto call = scope_.deferred.take_first();
   const size_t before = made_bytes();
   run_call("deferred work", [&] { processors_->run_deferred(*call); },
-           {call->asked_at.position, Bytes(call->key), call->timestamp_ms});
+           {call->asked_by, Bytes(call->key), call->timestamp_ms});
   const size_t now = made_bytes();
-  measure_call(now - std::min(before, now));
-}
-
-void Task::measure_call(size_t added_bytes) {
-  measured_calls_ = std::min(measured_calls_ + 1, kMeasuredCallsMax);
-  bytes_per_call_ +=
-      (static_cast<double>(added_bytes) - bytes_per_call_) / static_cast<double>(measured_calls_);
+  scope_.deferred.measure(call->node, now - std::min(before, now));
 }
 
 Status Task::finish_deferred() {

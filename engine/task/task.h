@@ -114,9 +114,7 @@ class Task {
   size_t unfrozen_bytes() const { return dirty_bytes() - frozen_bytes_; }
 
   /// About what the deferred work will add to the dirty bytes, by what earlier work added.
-  size_t owed_bytes() const {
-    return static_cast<size_t>(bytes_per_call_ * static_cast<double>(scope_.deferred.calls()));
-  }
+  size_t owed_bytes() const { return scope_.deferred.owed_bytes(); }
 
   /// Does all work that processors deferred. Errors are fatal for the instance.
   Status finish_deferred();
@@ -151,7 +149,6 @@ class Task {
   bool owes_much(size_t part = 1) const;
   /// Does the first work that is deferred. REQUIRES: there is some.
   void run_deferred();
-  void measure_call(size_t added_bytes);
   /// Rows and outputs.
   size_t made_bytes() const { return state_->dirty_bytes() + collector_.used_bytes(); }
   void run_wall_punctuations();
@@ -207,9 +204,7 @@ class Task {
   std::unique_ptr<TaskProcessors> processors_;  ///< null until `start`
   Status failure_;                              ///< first that the policies do not forgive
   uint64_t dirty_units_ = 0;
-  size_t frozen_bytes_ = 0;    ///< of `dirty_bytes`, once the outputs were sent
-  double bytes_per_call_ = 0;  ///< of deferred work, on average
-  uint64_t measured_calls_ = 0;
+  size_t frozen_bytes_ = 0;  ///< of `dirty_bytes`, once the outputs were sent
   std::vector<Bytes> keys_;  ///< scratch of `prefetch`
   TaskPositions frozen_positions_;
   int64_t frozen_event_time_ms_ = -1;

@@ -1,5 +1,6 @@
 // Work that a processor puts off to the end of the commit's records.
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <stdexcept>
 
@@ -9,6 +10,7 @@
 #include "millrace/testing/topology_driver.h"
 
 #include "engine/output/dead_letters.h"
+#include "engine/task/deferred_work.h"
 #include "engine/testing/driver_broker.h"
 #include "engine/testing/memory_broker.h"
 #include "state/open_task_state.h"
@@ -22,6 +24,7 @@ using testing::DriverOptions;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using testing::TopologyDriver;
 
 constexpr int64_t kStart = 1'700'000'000'000;
@@ -154,6 +157,41 @@ TEST(DeferredTest, AFailureIsALetterThatNamesTheKeyAndTheRecordThatAsked) {
   }
 }
 
+TEST(DeferredTest, ALetterNamesTheFirstRecordThatAskedAlsoWhenATimerAskedBefore) {
+  Script script = gathering();
+  script.timers = TimeKind::kStream;
+  script.process = [](ProcessorContext& context, const Record& record) {
+    if (record.value == Bytes("t")) return context.timers("timers").set(record.key, 0, 20);
+    gather(context, record);
+  };
+  script.on_timer = [](ProcessorContext& context, const Timer& timer) {
+    context.defer(timer.key, timer.time_ms);
+  };
+  script.on_deferred = [](ProcessorContext&, const DeferredCall&) {
+    throw std::runtime_error("cannot do this");
+  };
+  DriverOptions options;
+  options.engine.on_user_error = OnError::kDeadLetter;
+  TopologyDriver driver(scripted(script), options);
+  driver.pipe(kLeft, "a", "t", 10);
+  driver.pipe(kLeft, "b", "later than the timer", 30);
+  driver.pipe(kLeft, "a", "1", 40);
+  driver.pipe(kLeft, "a", "2", 50);
+  driver.run();
+  std::map<std::string, int64_t> offsets;
+  for (const auto& stored : broker_of(driver).read_committed({"test-dead-letters", 0})) {
+    std::vector<Header> headers;
+    for (const auto& [name, value] : stored.headers) headers.push_back({name, Bytes(*value)});
+    const auto letter = read_dead_letter({.timestamp_ms = stored.timestamp_ms,
+                                          .key = Bytes(*stored.key),
+                                          .value = {},
+                                          .headers = headers});
+    ASSERT_TRUE(letter);
+    offsets[std::string(letter->key.value_or(""))] = letter->offset;
+  }
+  EXPECT_THAT(offsets, ElementsAre(Pair("a", 2), Pair("b", 1)));
+}
+
 // It makes up by itself as soon as somebody asks again.
 TEST(DeferredTest, AKeyWhoseWorkFailedIsRightAfterItsNextInput) {
   Script script = gathering();
@@ -281,6 +319,28 @@ TEST(DeferredTest, ResultsThatAreYetToComeCountForTheSizeOfACommit) {
   EXPECT_LE(most, kCommitBytes * 3 / 2);
 }
 
+/// Cheap work of one node says nothing about another's.
+TEST(DeferredWork, OwesForEachNodeByItsOwnCalls) {
+  DeferredWork work;
+  const auto ask = [&work](uint32_t node, int first, int last) {
+    work.begin_unit();
+    for (int i = first; i < last; ++i) work.add(node, Bytes(std::to_string(i)), 1, {});
+  };
+  EXPECT_EQ(work.owed_bytes(), 0U);
+  ask(0, 0, 200);
+  ask(1, 0, 20);
+  for (int i = 0; i < 210; ++i) {
+    const auto call = work.take_first();
+    ASSERT_TRUE(call);
+    work.measure(call->node, call->node == 0 ? 100 : 20'000);
+  }
+  EXPECT_EQ(work.owed_bytes(), 10U * 20'000);
+  ask(0, 0, 5);
+  EXPECT_EQ(work.owed_bytes(), 10U * 20'000 + 5U * 100);
+  work.clear();
+  EXPECT_EQ(work.owed_bytes(), 0U);
+}
+
 /// Rows on a disk that stops reading when the first record has come that puts work off.
 class DeferredOnABadDisk : public ::testing::TestWithParam<bool> {
  protected:
@@ -339,6 +399,42 @@ TEST_P(DeferredOnABadDisk, EndsTheInstanceAndCommitsNothing) {
   EXPECT_EQ(cluster_.broker.committed_offset({"left", 0}), 4) << "the record comes again";
   EXPECT_TRUE(cluster_.values("out").empty());
   cluster_.kill("a");
+}
+
+/// Without a transaction, what was sent is out for good.
+TEST(BadDisk, NothingThatAFailedReadMadeIsSentUnderAtLeastOnce) {
+  const auto disk = std::make_shared<FaultyFileSystem>();
+  FaultyEnv env(disk);
+  Script script{.with_store = true};
+  script.process = [&disk](ProcessorContext& context, const Record& record) {
+    KeyValueStore& rows = context.store("rows");
+    if (record.value == Bytes("put")) {
+      const std::string block(10'000, 'x');
+      return rows.put(record.key, Bytes(block), record.timestamp_ms);
+    }
+    disk->reads_fail = true;
+    if (!rows.get(Bytes("z"))) context.forward(record);
+  };
+  Cluster cluster([script] { return scripted(script); }, 1);
+  cluster.options.guarantee = Guarantee::kAtLeastOnce;
+  cluster.options.commit_interval_ms = cluster.options.commit_interval_max_ms = 60'000;
+  cluster.hooks.open_state = [&env](const TaskStateOptions& options,
+                                    std::span<const StoreSpec> stores) {
+    return open_task_state(options, stores, &env);
+  };
+  ASSERT_TRUE(cluster.start("a"));
+  for (const char* const key : {"a", "b", "c", "z"}) cluster.pipe("left", key, "put");
+  ASSERT_TRUE(cluster.turn(20));
+  ASSERT_TRUE(cluster["a"].close());
+  cluster.kill("a");
+
+  ASSERT_TRUE(cluster.start("a"));
+  cluster.pipe("left", "k", "look");
+  const Status status = cluster.turn(50);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.code(), ErrorCode::kStoreIo) << status.message();
+  EXPECT_TRUE(cluster.values("out").empty());
+  cluster.kill("a");
 }
 
 TEST(DeferredTest, WorkOfACommitThatFailsComesAgain) {

@@ -106,7 +106,7 @@ class Processor {
   /// One unit, whose failure follows the policies. Under skip and dead_letter the rows and outputs
   /// of the key stay as they were until the work is asked for again. A dead letter has the key, the
   /// position of the record that asked first, and in `millrace.cut` that the record is not in it:
-  /// processing that record again asks again. There is no letter when a timer asked.
+  /// processing that record again asks again. There is no letter when only timers asked.
   virtual void on_deferred(const DeferredCall& call);
 
  protected:
