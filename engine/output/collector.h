@@ -45,8 +45,8 @@ class Collector {
   /// Sends the staged records. REQUIRES: no unit open. Errors: the producer's, all of which concern
   /// the whole transaction, since every record was measured; then the caller must `clear`.
   Status flush(Producer& producer);
-  /// Sends a row of a table sink. It was measured when it was staged; its topic may refuse it all
-  /// the same when the row's time is not that of the record which made it (`kRefused`), or its
+  /// Sends a row of a table sink. It was measured when it was put; its topic may refuse it all the
+  /// same when its commit came so late that its time is out of bounds by now (`kRefused`), or its
   /// partitioner may throw (`kUserCode`). `unsent` decides then: an OK status leaves it out.
   using UnsentHandler = std::function<Status(const OutputTopic& topic, const Error& error)>;
   Status send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,

@@ -156,6 +156,7 @@ bool Task::has_work() const {
 Status Task::process_slice(Producer* producer) {
   const Clock& clock = *environment_.clock;
   const int64_t end_ns = clock.steady_ns() + environment_.options->slice_time_ms * 1'000'000;
+  rows_.move_bounds(clock.now_ms());
   prefetch();
   run_wall_punctuations();
   for (int32_t done = 1; failure_.ok() && done <= environment_.options->slice_records; ++done) {
@@ -356,6 +357,7 @@ void Task::run_deferred() {
 }
 
 Status Task::finish_deferred() {
+  if (!scope_.deferred.empty()) rows_.move_bounds(environment_.clock->now_ms());
   while (failure_.ok() && !scope_.deferred.empty()) run_deferred();
   return failure_;
 }

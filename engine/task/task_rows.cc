@@ -32,8 +32,32 @@ void TaskRows::add(Sent sent) {
   const auto room = [this](int32_t topic) { return outputs_[topic].limits.record_bytes_max(); };
   sent.narrowest = *std::min_element(topics.begin(), topics.end(),
                                      [&](int32_t a, int32_t b) { return room(a) < room(b); });
-  state_.limit_rows(sent.store, room(sent.narrowest));
+  sent.bounds_times =
+      std::any_of(sent.sinks.begin(), sent.sinks.end(), [this](const ResolvedNode* sink) {
+        const TopicLimits& limits = outputs_[sink->output].limits;
+        return limits.before_ms_max != TopicLimits::kNoBound ||
+               limits.after_ms_max != TopicLimits::kNoBound;
+      });
+  state_.limit_rows(sent.store, {.bytes_max = room(sent.narrowest)});
   sent_.push_back(std::move(sent));
+}
+
+RowLimits TaskRows::limits_of(const Sent& sent) const {
+  RowLimits limits{.bytes_max = outputs_[sent.narrowest].limits.record_bytes_max()};
+  for (const ResolvedNode* const sink : sent.sinks) {
+    const TopicLimits& topic = outputs_[sink->output].limits;
+    limits.earliest_ms = std::max(limits.earliest_ms, topic.earliest_ms(now_ms_));
+    limits.latest_ms = std::min(limits.latest_ms, topic.latest_ms(now_ms_));
+  }
+  return limits;
+}
+
+void TaskRows::move_bounds(int64_t now_ms) {
+  if (now_ms == now_ms_) return;
+  now_ms_ = now_ms;
+  for (const Sent& sent : sent_) {
+    if (sent.bounds_times) state_.limit_rows(sent.store, limits_of(sent));
+  }
 }
 
 void TaskRows::check_unit() {
@@ -43,6 +67,12 @@ void TaskRows::check_unit() {
   const auto sent = std::find_if(sent_.begin(), sent_.end(),
                                  [&](const Sent& s) { return s.store == refused->store; });
   MILLRACE_ASSERT(sent != sent_.end(), "a row was refused that no topic takes");
+  for (const ResolvedNode* const sink : sent->sinks) {
+    const OutputTopic& topic = outputs_[sink->output];
+    if (topic.limits.takes_time(refused->timestamp_ms, now_ms_)) continue;
+    return collector_.refuse({ErrorCode::kRefused, refusal(topic.limits, topic.name, Bytes(""), 0,
+                                                           refused->timestamp_ms, now_ms_)});
+  }
   const OutputTopic& topic = outputs_[sent->narrowest];
   const bool is_output = sent->narrowest != sent->changelog;
   const std::string what =

@@ -19,13 +19,15 @@ namespace millrace::engine {
 class TaskRows {
  public:
   /// Adds the outboxes to `state`, and bounds every row by the limits of its topics, so that a row
-  /// that is too large fails its unit and not the commit. All must outlive this; `outputs` are
-  /// described.
+  /// that a topic would refuse fails its unit and not the commit. All must outlive this; `outputs`
+  /// are described.
   TaskRows(const SubTopology& sub_topology, int32_t partition, const OutputTopics& outputs,
            TaskState& state, Collector& collector);
 
-  /// Before a unit ends: notes a row that was too large as the unit's status: `kRefused` when a
-  /// table sink's topic would refuse it, `kUserCode` when only the changelog would.
+  /// Bounds the times of rows from now on by the topics that take times near `now_ms` only.
+  void move_bounds(int64_t now_ms);
+  /// Before a unit ends: notes a row that was refused as the unit's status: `kRefused` when a table
+  /// sink's topic would refuse it, `kUserCode` when only the changelog would.
   void check_unit();
   /// Sends the frozen rows. `unsent`: see `Collector::send_row`.
   Status send_frozen(Producer& producer, const Collector::UnsentHandler& unsent);
@@ -35,10 +37,12 @@ class TaskRows {
     std::string_view store;  ///< or outbox
     std::vector<const ResolvedNode*> sinks;
     int32_t changelog = -1;
-    int32_t narrowest = -1;  ///< of these the topic with the smallest limit on records
+    int32_t narrowest = -1;     ///< of these the topic with the smallest limit on records
+    bool bounds_times = false;  ///< a sink's topic does; changelogs take any time
   };
 
   void add(Sent sent);
+  RowLimits limits_of(const Sent& sent) const;
   Status send_row(const Sent& sent, const ChangelogRecord& row, Producer& producer,
                   const Collector::UnsentHandler& unsent);
 
@@ -47,6 +51,7 @@ class TaskRows {
   TaskState& state_;
   Collector& collector_;
   std::vector<Sent> sent_;
+  int64_t now_ms_ = 0;  ///< of the bounds on times
 };
 
 }  // namespace millrace::engine

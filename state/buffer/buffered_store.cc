@@ -76,11 +76,11 @@ void BufferedStore::erase(Bytes key, int64_t timestamp_ms) {
 
 void BufferedStore::write(Bytes key, Bytes value, int64_t timestamp_ms) {
   const size_t bytes = key.size() + value.size();
-  if (bytes <= row_bytes_max_) [[likely]] {
+  if (limits_.take(bytes, timestamp_ms)) [[likely]] {
     emptiness_ = Emptiness::kNot;
     buffer_.write(key, value, timestamp_ms);
   } else if (!refused_) {
-    refused_ = {name_, bytes};
+    refused_ = {name_, bytes, timestamp_ms};
   }
 }
 

@@ -35,7 +35,7 @@ class BufferedStore final : public KeyValueStore {
   bool is_derived(Bytes key) const { return derived_rows_ && derived_rows_->is_derived(key); }
   Backend& backend() const { return backend_; }
   size_t index() const { return index_; }
-  void set_row_bytes_max(size_t bytes) { row_bytes_max_ = bytes; }
+  void set_limits(const RowLimits& limits) { limits_ = limits; }
   CommitBuffer& buffer() { return buffer_; }
   const CommitBuffer& buffer() const { return buffer_; }
 
@@ -68,7 +68,7 @@ class BufferedStore final : public KeyValueStore {
   Backend& backend_;
   size_t index_;
   std::optional<TaskState::RefusedRow>& refused_;
-  size_t row_bytes_max_ = std::numeric_limits<size_t>::max();
+  RowLimits limits_;
   CommitBuffer buffer_;
   Emptiness emptiness_ = Emptiness::kUnknown;
   Status failure_;

@@ -59,8 +59,8 @@ void BufferedTaskState::add_outbox(std::string name) {
   add_store(std::move(name), nullptr, *below_outboxes_, 0);
 }
 
-void BufferedTaskState::limit_rows(std::string_view store, size_t row_bytes_max) {
-  find(store).set_row_bytes_max(row_bytes_max);
+void BufferedTaskState::limit_rows(std::string_view store, const RowLimits& limits) {
+  find(store).set_limits(limits);
 }
 
 // The positions on disk, and the changelog ends of the stores in memory.

@@ -26,7 +26,7 @@ class BufferedTaskState final : public TaskState {
 
   KeyValueStore& store(std::string_view name) override { return find(name); }
   void add_outbox(std::string name) override;
-  void limit_rows(std::string_view store, size_t row_bytes_max) override;
+  void limit_rows(std::string_view store, const RowLimits& limits) override;
   std::shared_ptr<const StoreReader> reader(std::string_view name) const override;
 
   void begin_unit() override;

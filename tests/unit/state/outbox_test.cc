@@ -94,7 +94,7 @@ TEST_F(OutboxTest, IsEmptyAfterADiscardAndInAnotherRun) {
 
 TEST_F(OutboxTest, RefusesARowAboveItsLimitAndSaysSoUntilTheNextUnit) {
   KeyValueStore& rows = state_->store("rows");
-  state_->limit_rows("rows", 10);
+  state_->limit_rows("rows", {.bytes_max = 10});
   state_->begin_unit();
   rows.put("key", "1234567", 1);
   EXPECT_FALSE(state_->refused_row());
@@ -113,6 +113,25 @@ TEST_F(OutboxTest, RefusesARowAboveItsLimitAndSaysSoUntilTheNextUnit) {
   state_->freeze();
   EXPECT_THAT(frozen_of(*state_, "rows"), IsEmpty());
   EXPECT_THAT(frozen(), IsEmpty());
+}
+
+TEST_F(OutboxTest, RefusesRowsAndDeletionsWhoseTimeIsOutOfBounds) {
+  KeyValueStore& rows = state_->store("rows");
+  state_->limit_rows("rows", {.earliest_ms = 10, .latest_ms = 20});
+  const auto refused_ms = [&](const std::function<void()>& change) -> std::optional<int64_t> {
+    state_->begin_unit();
+    change();
+    std::optional<int64_t> time_ms;
+    if (state_->refused_row()) time_ms = state_->refused_row()->timestamp_ms;
+    state_->undo_unit();
+    return time_ms;
+  };
+  EXPECT_EQ(refused_ms([&] { rows.put("key", "v", 9); }), 9);
+  EXPECT_EQ(refused_ms([&] { rows.put("key", "v", 10); }), std::nullopt);
+  EXPECT_EQ(refused_ms([&] { rows.erase("key", 20); }), std::nullopt);
+  EXPECT_EQ(refused_ms([&] { rows.erase("key", 21); }), 21);
+  state_->limit_rows("rows", {.earliest_ms = 11, .latest_ms = 21});
+  EXPECT_EQ(refused_ms([&] { rows.erase("key", 21); }), std::nullopt);
 }
 
 }  // namespace millrace::outbox_test

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,6 +24,17 @@ namespace millrace {
 class SharedStateMemory;
 std::shared_ptr<SharedStateMemory> make_shared_state_memory(size_t block_cache_bytes,
                                                             size_t write_buffer_bytes);
+
+/// Bounds of the changes of a store; those of the topics that they go to. At first there are none.
+struct RowLimits {
+  size_t bytes_max = std::numeric_limits<size_t>::max();  ///< of key and value together
+  int64_t earliest_ms = std::numeric_limits<int64_t>::min();
+  int64_t latest_ms = std::numeric_limits<int64_t>::max();
+
+  bool take(size_t bytes, int64_t timestamp_ms) const {
+    return bytes <= bytes_max && timestamp_ms >= earliest_ms && timestamp_ms <= latest_ms;
+  }
+};
 
 struct TaskStateOptions {
   /// The task's own directory; created when missing. Empty: every store lives in memory only.
@@ -98,8 +110,8 @@ class TaskState {
   /// Adds a store for rows that only wait to be sent: the commit that sends them drops them. It is
   /// in memory, and has no reader, position or restore. REQUIRES: no store has this name.
   virtual void add_outbox(std::string name) = 0;
-  /// Bounds key and value together of the rows of a store or outbox; at first there is no bound.
-  virtual void limit_rows(std::string_view store, size_t row_bytes_max) = 0;
+  /// Bounds what is put into a store or outbox from now on.
+  virtual void limit_rows(std::string_view store, const RowLimits& limits) = 0;
   /// Committed rows; other threads may use and keep the reader, also past the life of this. Also
   /// takes the name of an index, "<store>/<index>": then keys are those of entries (see `index.h`),
   /// and reads fail with `kNotReady` while it is built.
@@ -111,10 +123,11 @@ class TaskState {
   virtual void end_unit() = 0;
   virtual void undo_unit() = 0;
 
-  /// A change that was not staged, because its row is larger than `limit_rows` allows.
+  /// A change that was not staged, because `limit_rows` does not allow its row.
   struct RefusedRow {
     std::string_view store;
     size_t bytes = 0;  ///< key and value
+    int64_t timestamp_ms = 0;
   };
   /// The first one since `begin_unit`; a unit that has one is incomplete and must be undone.
   virtual const std::optional<RefusedRow>& refused_row() const = 0;

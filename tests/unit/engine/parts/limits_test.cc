@@ -162,8 +162,8 @@ TEST_F(Limits, UnderPolicyFailTheErrorNamesThePosition) {
   EXPECT_THAT(status.message(), HasSubstr("left/0@0: an output without a key"));
 }
 
-/// The store's rows have another time than what is forwarded, so only the commit sees theirs.
-TEST_F(Limits, ARowWhoseOwnTimeIsOutOfBoundsIsLeftOutOfTheCommit) {
+/// The store's rows have another time than what is forwarded.
+TEST_F(Limits, ARowWhoseOwnTimeIsOutOfBoundsIsItsRecordsFault) {
   Script script{.process =
                     [](ProcessorContext& context, const Record& record) {
                       const bool is_far = record.value == Bytes("far");
@@ -180,6 +180,12 @@ TEST_F(Limits, ARowWhoseOwnTimeIsOutOfBoundsIsLeftOutOfTheCommit) {
   driver_->run();
   EXPECT_EQ(outputs(), 1U);
   EXPECT_EQ(driver_->engine().metrics().dropped("refused_output").value(), 1);
+  EXPECT_EQ(driver_->store_bytes("rows", "b"), std::nullopt);
+  const auto found = letter();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->error, "refused");
+  EXPECT_EQ(found->offset, 1);
+  EXPECT_THAT(found->reason, HasSubstr("too far in the future for topic 'out'"));
 }
 
 TEST_F(Limits, ARowThatItsChangelogWouldRefuseIsAUserError) {
