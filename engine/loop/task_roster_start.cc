@@ -377,14 +377,22 @@ Status TaskRoster::check_exchanges(const TaskRecord& record) const {
     });
     const auto read = known.find(cut.partition);
     if (!is_exchange || (read != known.end() && read->second >= cut.offset)) continue;
+    const std::string partition = cut.partition.to_string();
+    const std::string other_way =
+        session_.is_transactional()
+            ? ""
+            : fmt::format(
+                  ". If only the group's offsets expired, set its offset for {} to {} "
+                  "instead: the engine had deleted the records that were processed",
+                  partition, cut.offset);
     return Error{
         ErrorCode::kConfig,
         fmt::format("exchange {} begins at {} but the group '{}' has no offset for it: records "
                     "between its own tasks are lost, by kafka-delete-records, retention or a "
                     "broker's data loss, or the group's offsets are, and continuing would give "
                     "wrong results. Reset the application: stop all instances, delete its "
-                    "internal topics, its group's offsets and the state directories",
-                    cut.partition.to_string(), cut.offset, instance_.options.application_id)};
+                    "internal topics, its group's offsets and the state directories{}",
+                    partition, cut.offset, instance_.options.application_id, other_way)};
   }
   return {};
 }

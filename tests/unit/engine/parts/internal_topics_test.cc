@@ -226,6 +226,23 @@ TEST(Exchange, WithAHoleBeforeAllThatWasReadEndsTheInstance) {
   }
 }
 
+/// Its records were processed, so a reset would throw state away for nothing.
+TEST(Exchange, WhoseOffsetExpiredUnderAtLeastOnceHasAnotherWayOut) {
+  Cluster cluster(by_value, 1);
+  cluster.options.guarantee = Guarantee::kAtLeastOnce;
+  const TopicPartition exchange{"app-by-value-exchange", 0};
+  ASSERT_TRUE(cluster.start("a"));
+  ASSERT_TRUE(cluster.settle());
+  ASSERT_TRUE(cluster["a"].close());
+  cluster.kill("a");
+  cluster.broker.append(exchange, {.timestamp_ms = 1, .key = "x", .value = "x", .headers = {}});
+  const std::vector<PartitionOffset> cut{{exchange, 1}};
+  ASSERT_TRUE(cluster.broker.clients()->admin().value()->delete_records(cut));
+  ASSERT_TRUE(cluster.start("a"));
+  EXPECT_THAT(cluster.settle().message(),
+              HasSubstr("set its offset for app-by-value-exchange/0 to 1 instead"));
+}
+
 /// An input's retention is its owner's: what it took is counted, and the rest is read.
 TEST(Exchange, AHoleInAnInputIsNotOne) {
   Cluster cluster(by_value, 1);
