@@ -3,8 +3,11 @@ has one more listener for each instance, behind a proxy."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 COMMAND_TIMEOUT_S = 300
@@ -24,14 +27,35 @@ def is_free(port: int) -> bool:
     return True
 
 
+held_locks: list[int] = []
+"""Of this process's ports, until it ends."""
+
+
+def hold(port: int) -> bool:
+    """Whether no other process has the ports from this one on. A cluster that starts a moment later
+    finds them free, as do others while a test has stopped a node."""
+    try:
+        lock = os.open(Path(tempfile.gettempdir()) / f"millrace-ports-{port}.lock",
+                       os.O_RDWR | os.O_CREAT, 0o600)
+    except PermissionError:  # another user's
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    held_locks.append(lock)
+    return True
+
+
 def free_ports(proxied: int, nodes: int = 1) -> int:
-    """A first node's port around which all others are free too. `proxied`: how many instances have
-    proxies."""
+    """A first node's port around which all others are free too, and which this process alone uses
+    from now on. `proxied`: how many instances have proxies."""
     offsets = list(range(max(nodes, 2)))
     for number in range(proxied * nodes):
         offsets += [PROXY_OFFSET + number, LISTENER_OFFSET + number]
     for port in range(FIRST_PORT, LAST_PORT, PORT_STEP):
-        if all(is_free(port + offset) for offset in offsets):
+        if all(is_free(port + offset) for offset in offsets) and hold(port):
             return port
     raise RuntimeError("no free ports for a Kafka and its proxies: say --port")
 
