@@ -7,7 +7,7 @@
 namespace millrace::engine {
 namespace {
 
-constexpr int64_t kPauseMaxMs = 1'000;
+constexpr int64_t kMembersPauseMaxMs = 1'000;
 /// One for an answer that nobody waits for any more, one for the next question.
 constexpr size_t kThreads = 2;
 
@@ -17,7 +17,7 @@ MemberQuestion::MemberQuestion(const ClientFactory& clients, Admin& admin, const
                                const std::string& instance)
     : admin_(admin),
       instance_(instance),
-      question_(clock, kPauseMaxMs),
+      question_(clock, kMembersPauseMaxMs),
       errands_(clients.answers_at_once() ? 0 : kThreads) {}
 
 Result<std::optional<MemberQuestion::Members>> MemberQuestion::poll() {

@@ -201,7 +201,7 @@ TEST_F(EngineLimitsTest, AnExchangeOfTooLargeARecordGoesToTheDeadLettersAndTheRe
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].topic, words);
   EXPECT_EQ(found[0].offset, 1);
-  EXPECT_EQ(found[0].error, "refused_output");
+  EXPECT_EQ(found[0].error, "refused");
   EXPECT_THAT(found[0].reason,
               AllOf(HasSubstr("an output of " + std::to_string(2 * large.size()) + " bytes"),
                     HasSubstr("topic '" + exchange.topic + "' takes")));
