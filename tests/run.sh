@@ -17,6 +17,8 @@ readonly BROKER_TIMEOUT_S=2400
 readonly CDC_TIMEOUT_S=1800
 readonly FAULTS_TIMEOUT_S=1500
 readonly SIMULATION_TIMEOUT_S=900
+readonly MEMORY_FOLDER=/dev/shm
+readonly MEMORY_FOLDER_KIB_MIN=$((2 << 20))
 
 usage() {
   cat <<TEXT
@@ -89,11 +91,25 @@ build() {
     die "building the preset $preset failed"
 }
 
+# Sets the folder for temporary files of a label's tests. Unit tests sync thousands of small files,
+# and wait for a disk for longer than they compute.
+choose_scratch() {
+  local free_kib
+  free_kib=$(df --output=avail -k "$MEMORY_FOLDER" 2>/dev/null | tail -n 1) || free_kib=0
+  if [[ $1 != unit ]] || ((free_kib < MEMORY_FOLDER_KIB_MIN)) || [[ ! -w $MEMORY_FOLDER ]]; then
+    scratch=${TMPDIR:-/tmp}
+    return 0
+  fi
+  if [[ -z $in_memory ]]; then in_memory=$(mktemp -d "$MEMORY_FOLDER/millrace-tests.XXXXXX"); fi
+  scratch=$in_memory
+}
+
 # Runs the tests of one label; remembers a failure and continues.
 run_label() {
-  local preset=$1 label=$2 timeout_s=$3
+  local preset=$1 label=$2 timeout_s=$3 scratch
   say "tests labelled $label ($preset)"
-  bounded "$timeout_s" "${wrapper[@]}" ctest --test-dir "$ROOT/.build/$preset" -L "^$label\$" \
+  choose_scratch "$label"
+  TMPDIR=$scratch bounded "$timeout_s" "${wrapper[@]}" ctest --test-dir "$ROOT/.build/$preset" -L "^$label\$" \
     -R "${MILLRACE_TEST_FILTER:-.}" -j "$(jobs_of "$label")" --output-on-failure ||
     failed+=("$label ($preset)")
 }
@@ -137,6 +153,7 @@ free_port() {
 clean_up() {
   if [[ -n $child ]] && kill -TERM "$child" 2>/dev/null; then wait "$child" || true; fi
   if [[ -n $kafka_started ]]; then "$KAFKA" wipe --dir "$KAFKA_DIR" >&2; fi
+  if [[ -n $in_memory ]]; then rm -rf --one-file-system -- "$in_memory"; fi
 }
 
 run_sanitizers() {
@@ -188,6 +205,7 @@ main() {
   wrapper=()
   child=
   kafka_started=
+  in_memory=
   mkdir -p "$ROOT/.build"
   take_turns
   trap clean_up EXIT
