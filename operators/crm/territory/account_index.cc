@@ -61,38 +61,27 @@ void append_entries(std::string_view field, const FieldValue& value,
   });
 }
 
-using Length = uint16_t;
-
-std::string pack(const std::vector<std::string>& entries) {
-  std::string packed;
-  for (const std::string& entry : entries) {
-    const auto length = static_cast<Length>(entry.size());
-    packed.append(reinterpret_cast<const char*>(&length), sizeof length).append(entry);
-  }
-  return packed;
-}
-
-bool is_packed(std::string_view packed) {
-  while (packed.size() >= sizeof(Length)) {
-    Length length = 0;
-    packed.copy(reinterpret_cast<char*>(&length), sizeof length);
-    packed.remove_prefix(sizeof length);
-    if (packed.size() < length) return false;
-    packed.remove_prefix(length);
-  }
-  return packed.empty();
-}
-
-/// REQUIRES: is_packed(packed).
-std::vector<std::string> unpack(std::string_view packed) {
+/// The entries of an account, sorted. A pure function of its row.
+std::vector<std::string> entries_of(const AccountImage& account) {
   std::vector<std::string> entries;
-  while (!packed.empty()) {
-    Length length = 0;
-    packed.copy(reinterpret_cast<char*>(&length), sizeof length);
-    entries.emplace_back(packed.substr(sizeof length, length));
-    packed.remove_prefix(sizeof length + length);
+  FieldValue value;
+  for (const AccountField& field : account.fields) {
+    if (!field.value || field.value->empty()) continue;
+    read_value(*field.value, field.type, value);
+    append_entries(field.name, value, entries);
   }
+  for (const std::string& territory : account.choices.manual) {
+    entries.push_back(entry_of_territory(territory));
+  }
+  std::ranges::sort(entries);
+  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
   return entries;
+}
+
+std::vector<std::string> entries_in(std::string_view packed) {
+  AccountImage account;
+  unpack_account(packed, account);
+  return entries_of(account);
 }
 
 std::optional<IndexRange> range_of_numbers(std::string_view field, const AccessKey& key) {
@@ -109,48 +98,65 @@ std::optional<IndexRange> range_of_texts(std::string_view field, const AccessKey
   return range;
 }
 
+/// Of what changed between two rows of an account; null: there is none.
+void replace_entries(KeyValueStore& store, std::string_view root, Bytes row_before, Bytes row_now,
+                     int64_t timestamp_ms) {
+  const auto entries = [](Bytes row) {
+    return row.is_null() ? std::vector<std::string>() : entries_in(row.view());
+  };
+  const std::vector<std::string> before = entries(row_before);
+  const std::vector<std::string> now = entries(row_now);
+  std::vector<std::string> gone;
+  std::ranges::set_difference(before, now, std::back_inserter(gone));
+  std::vector<std::string> added;
+  std::ranges::set_difference(now, before, std::back_inserter(added));
+  for (std::string& entry : gone) store.erase(entry.append(root), timestamp_ms);
+  for (std::string& entry : added) store.put(entry.append(root), Bytes(""), timestamp_ms);
+}
+
 }  // namespace
 
-void AccountIndex::put(std::string_view root, std::span<const AccountField> fields,
-                       std::span<const std::string> manual, const RuleTable& rules,
-                       int64_t timestamp_ms) {
-  std::vector<std::string> entries;
-  FieldValue value;
-  for (const AccountField& field : fields) {
+void AccountIndex::put(std::string_view root, const AccountImage& account, const RuleTable& rules,
+                       uint64_t generation, int64_t timestamp_ms) {
+  AccountImage used{.choices = account.choices};
+  for (const AccountField& field : account.fields) {
     if (!field.value || field.value->empty()) continue;
     const auto index = rules.fields().find(field.name);
     if (!index) continue;
-    read_value(*field.value, type_of(field, rules.type_of(*index)), value);
-    append_entries(field.name, value, entries);
+    used.fields.push_back({field.name, field.value, type_of(field, rules.type_of(*index))});
   }
-  for (const std::string& territory : manual) entries.push_back(entry_of_territory(territory));
-  std::ranges::sort(entries);
-  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
-  const std::string packed = pack(entries);
-  const Row row = store_.get(row_key(root));
+  const std::string packed = pack_account(generation, used);
+  const std::string key = row_key(root);
+  std::string before;
+  const Row row = store_.get(key);
   if (row && row.value == Bytes(packed)) return;
-  replace(root, entries, timestamp_ms);
-  store_.put(row_key(root), packed, timestamp_ms);
+  if (row) before = row.value.to_string();
+  replace_entries(store_, root, row ? Bytes(before) : Bytes(), Bytes(packed), timestamp_ms);
+  store_.put(key, packed, timestamp_ms);
 }
 
 void AccountIndex::erase(std::string_view root, int64_t timestamp_ms) {
-  if (!store_.get(row_key(root))) return;
-  replace(root, {}, timestamp_ms);
-  store_.erase(row_key(root), timestamp_ms);
+  const std::string key = row_key(root);
+  const Row row = store_.get(key);
+  if (!row) return;
+  const std::string before = row.value.to_string();
+  replace_entries(store_, root, Bytes(before), Bytes(), timestamp_ms);
+  store_.erase(key, timestamp_ms);
 }
 
-/// All but the account's own row.
-void AccountIndex::replace(std::string_view root, const std::vector<std::string>& entries,
-                           int64_t timestamp_ms) {
+void AccountIndex::prefetch(std::span<const std::string> roots) {
+  std::vector<std::string> keys;
+  for (const std::string& root : roots) keys.push_back(row_key(root));
+  const std::vector<Bytes> views(keys.begin(), keys.end());
+  store_.prefetch(views);
+}
+
+bool AccountIndex::read(std::string_view root, uint64_t generation, AccountImage& image) {
   const Row row = store_.get(row_key(root));
-  const std::vector<std::string> before =
-      row ? unpack(row.value.view()) : std::vector<std::string>();
-  std::vector<std::string> gone;
-  std::ranges::set_difference(before, entries, std::back_inserter(gone));
-  std::vector<std::string> added;
-  std::ranges::set_difference(entries, before, std::back_inserter(added));
-  for (std::string& entry : gone) store_.erase(entry.append(root), timestamp_ms);
-  for (std::string& entry : added) store_.put(entry.append(root), Bytes(""), timestamp_ms);
+  if (!row || generation_of(row.value.view()) != generation) return false;
+  row_.assign(row.value.view());
+  unpack_account(row_, image);
+  return true;
 }
 
 std::optional<IndexRange> AccountIndex::range_of(std::string_view field, const AccessKey& key) {
@@ -191,15 +197,15 @@ DerivedRows AccountIndex::derived_rows() {
           .derive =
               [](Bytes key, Bytes value, const DerivedRows::Add& add) {
                 if (!key.view().starts_with('r')) return;
-                for (std::string& entry : unpack(value.view())) {
+                for (std::string& entry : entries_in(value.view())) {
                   add(Bytes(entry.append(root_of(key.view()))), Bytes(""));
                 }
               }};
 }
 
 Status AccountIndex::check_row(Bytes key, Bytes value) {
-  if (!key.view().starts_with('r') || is_packed(value.view())) return {};
-  return Error{ErrorCode::kInvalidRecord, "the entries of an account are cut off"};
+  if (!key.view().starts_with('r') || is_packed_account(value.view())) return {};
+  return Error{ErrorCode::kInvalidRecord, "no row of an account"};
 }
 
 std::string_view AccountIndex::root_of(std::string_view key) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -10,8 +11,9 @@
 #include "millrace/core/result.h"
 #include "millrace/core/store.h"
 
+#include "crm/territory/indexed_account.h"
 #include "crm/territory/rules/access.h"
-#include "crm/territory/rules/matcher.h"
+#include "crm/territory/rules/rule_table.h"
 
 namespace millrace::crm::territory {
 
@@ -20,11 +22,11 @@ struct IndexRange {
   std::string from;
   std::string to;
 
-  friend bool operator==(const IndexRange&, const IndexRange&) = default;
+  friend auto operator<=>(const IndexRange&, const IndexRange&) = default;
 };
 
 /// Finds accounts by their values, as rules find them the other way round. Rows of a keyed store:
-///   "r" root                              → the account's entries below, to remove them later
+///   "r" root                              → the account, see `pack_account`
 ///   "v" field NUL kind value NUL root     → empty; kind n: number in 8 bytes, t: text, p: part
 ///   "m" territory NUL root                → empty; a person put the account there
 /// Rows "v" and "m" follow from "r" (`derived_rows`). Values are folded and cut at 64 bytes, so a
@@ -34,9 +36,14 @@ class AccountIndex {
  public:
   explicit AccountIndex(KeyValueStore& store) : store_(store) {}
 
-  /// Indexes the fields of an account that `rules` use, and removes its old entries.
-  void put(std::string_view root, std::span<const AccountField> fields,
-           std::span<const std::string> manual, const RuleTable& rules, int64_t timestamp_ms);
+  /// Indexes an account by those of its fields that `rules` use, and removes its old entries.
+  void put(std::string_view root, const AccountImage& account, const RuleTable& rules,
+           uint64_t generation, int64_t timestamp_ms);
+  /// Announces that `roots` will be asked for.
+  void prefetch(std::span<const std::string> roots);
+  /// Reads an account as it was put, with a view into `image` that dies at the next call of this;
+  /// false if it is not there or of another generation.
+  bool read(std::string_view root, uint64_t generation, AccountImage& image);
   void erase(std::string_view root, int64_t timestamp_ms);
 
   /// The range of accounts that meet `key`, a condition on `field`; nullopt when the index cannot
@@ -53,10 +60,8 @@ class AccountIndex {
   static std::string_view root_of(std::string_view key);
 
  private:
-  void replace(std::string_view root, const std::vector<std::string>& entries,
-               int64_t timestamp_ms);
-
   KeyValueStore& store_;
+  std::string row_;  ///< of the account read last
 };
 
 }  // namespace millrace::crm::territory

@@ -2,7 +2,9 @@
 
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <flatbuffers/flatbuffers.h>
 
@@ -26,10 +28,26 @@ class AssignmentRows {
   void align(std::string_view root, std::span<const Assignment> assigned, uint64_t epoch,
              int64_t timestamp_ms, const Emit& emit);
 
+  /// Reads the rows of accounts that `align` will be called for next, each at most once, together:
+  /// one walk instead of one for each, as far as the accounts are close to each other in the store.
+  /// `roots` are sorted. Call it with none after the last of them.
+  void prepare(std::span<const std::string> roots);
+
  private:
+  struct StoredRow {
+    std::string key;
+    std::string value;
+  };
+  std::span<const StoredRow> rows_of(std::string_view root);
+  void keep(std::string_view root, const StoredRow* before, const Assignment& assignment,
+            uint64_t epoch, int64_t timestamp_ms, const Emit& emit);
   Bytes write(std::string_view root, const Assignment& assignment, uint64_t epoch);
 
   KeyValueStore& store_;
+  std::vector<StoredRow> prepared_;  ///< sorted
+  std::string prepared_from_;        ///< the first and the last account whose rows they are
+  std::string prepared_to_;
+  std::vector<StoredRow> found_;
   flatbuffers::FlatBufferBuilder builder_;
 };
 

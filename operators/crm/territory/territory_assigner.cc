@@ -90,23 +90,50 @@ std::string_view text_in(const flatbuffers::String* text) {
   return text == nullptr ? std::string_view() : text->string_view();
 }
 
-template <class Item, class Same>
-bool is_same(const flatbuffers::Vector<Item>* a, const flatbuffers::Vector<Item>* b, Same same) {
-  if (a == nullptr || b == nullptr) return a == b;
-  return a->size() == b->size() && std::equal(a->begin(), a->end(), b->begin(), same);
+bool is_same_field(const GoldenField& a, const GoldenField& b) {
+  return text_in(a.value()) == text_in(b.value()) && a.type() == b.type();
 }
 
-/// Whether all that territories come from is the same: most changes of a state are of its children.
-bool is_same_to_rules(const AccountState& a, const AccountState& b) {
-  const auto is_same_member = [](const Member* x, const Member* y) {
+using GoldenFields = flatbuffers::Vector<flatbuffers::Offset<GoldenField>>;
+
+/// Calls `visit(name)` for each field that one state has and the other has not, or otherwise.
+/// REQUIRES: both are sorted by name.
+template <class Visit>
+void each_difference(const GoldenFields& a, const GoldenFields& b, Visit&& visit) {
+  auto x = a.begin();
+  auto y = b.begin();
+  while (x != a.end() || y != b.end()) {
+    const int order = x == a.end()   ? 1
+                      : y == b.end() ? -1
+                                     : x->name()->string_view().compare(y->name()->string_view());
+    if (order != 0 || !is_same_field(**x, **y)) {
+      visit((order <= 0 ? *x : *y)->name()->string_view());
+    }
+    if (order <= 0) ++x;
+    if (order >= 0) ++y;
+  }
+}
+
+bool has_same_members(const AccountState& a, const AccountState& b) {
+  if (a.members() == nullptr || b.members() == nullptr) return a.members() == b.members();
+  const auto is_same = [](const Member* x, const Member* y) {
     return x->id()->string_view() == y->id()->string_view();
   };
-  const auto is_same_field = [](const GoldenField* x, const GoldenField* y) {
-    return x->name()->string_view() == y->name()->string_view() &&
-           text_in(x->value()) == text_in(y->value()) && x->type() == y->type();
-  };
-  return a.status() == b.status() && is_same(a.members(), b.members(), is_same_member) &&
-         is_same(a.fields(), b.fields(), is_same_field);
+  return a.members()->size() == b.members()->size() &&
+         std::equal(a.members()->begin(), a.members()->end(), b.members()->begin(), is_same);
+}
+
+/// Whether all that territories come from is the same: most changes of a state are of its children,
+/// or of fields that no rule mentions.
+bool is_same_to_rules(const AccountState& a, const AccountState& b,
+                      const territory::AccountTerritories& territories) {
+  if (a.status() != b.status() || !has_same_members(a, b)) return false;
+  if (a.fields() == nullptr || b.fields() == nullptr) return a.fields() == b.fields();
+  bool is_same = true;
+  each_difference(*a.fields(), *b.fields(), [&](std::string_view name) {
+    is_same = is_same && !territories.depends_on(name);
+  });
+  return is_same;
 }
 
 void sort_unique(std::vector<std::string>& ids) {
@@ -124,21 +151,22 @@ class TerritoryAssigner final : public Processor, private territory::AccountSour
     states_ = &context.store(state_store_);
     KeyValueStore& index = context.store(kTerritoryIndexStore);
     members_.emplace(index);
-    feed_.emplace(context.store(kTerritoryRuleStore), options_.runs);
     territories_.emplace(
         territory::AccountTerritories::Stores{index, context.store(kAccountTerritoryStore)},
         static_cast<territory::AccountSource&>(*this), options_.types);
-    territories_->load(territories_->version(), feed_->applied(), feed_->taken_ms());
+    load_rules();
     for (const ChoiceTopic& topic : kChoiceTopics) {
       choices_.load(topic.kind, context.broadcast(topic.name));
     }
+    // Two units, so that a slice that fails takes no change of rules back.
+    context.schedule(TimeKind::kWall, options_.slice_interval_ms, [this](int64_t) { catch_up(); });
     context.schedule(TimeKind::kWall, options_.slice_interval_ms, [this](int64_t) { do_slice(); });
   }
 
   void process(const Record& record) override {
     apply_rules(record.timestamp_ms);
     if (!record.value.is_null() && !record.old_value.is_null() &&
-        is_same_to_rules(state_in(record.old_value), state_in(record.value))) {
+        is_same_to_rules(state_in(record.old_value), state_in(record.value), *territories_)) {
       return;
     }
     const std::string_view root = record.key.view();
@@ -168,7 +196,9 @@ class TerritoryAssigner final : public Processor, private territory::AccountSour
     }
     for (const ChoiceTopic& topic : kChoiceTopics) {
       if (topic.name != table) continue;
+      settle_rules();
       choices_.load(topic.kind, context().broadcast(table));
+      territories_->note_choices(now_ms);
       territories_->doubt_all(now_ms);
     }
   }
@@ -195,6 +225,8 @@ class TerritoryAssigner final : public Processor, private territory::AccountSour
   }
 
   void take_choice(ChoiceKind kind, const BroadcastChange& change) {
+    settle_rules();
+    territories_->note_choices(change.timestamp_ms);
     // Which account the row that was met last was about, nobody can tell.
     if (!change.is_old_known) territories_->doubt_all(change.timestamp_ms);
     for (const std::string& account : choices_.put(kind, change.key.view(), change.value)) {
@@ -204,17 +236,34 @@ class TerritoryAssigner final : public Processor, private territory::AccountSour
     }
   }
 
-  void do_slice() {
+  void catch_up() {
     const int64_t now_ms = job_time_ms();
     apply_rules(now_ms);
+    territories_->settle_choices(now_ms);
+  }
+
+  void do_slice() {
+    settle_rules();
     if (!territories_->is_pending()) return;
+    const int64_t now_ms = job_time_ms();
     territories_->run_slice(options_.slice_accounts, now_ms, emit_at(now_ms));
   }
 
   /// Of what no record is the reason of.
   int64_t job_time_ms() { return std::max(context().stream_time_ms(), feed_->taken_ms()); }
 
+  void load_rules() {
+    feed_.emplace(context().store(kTerritoryRuleStore), options_.runs);
+    territories_->load(territories_->version(), feed_->applied(), feed_->taken_ms());
+  }
+
+  /// A unit that was undone took back what it had changed in the stores, not the rules in memory.
+  void settle_rules() {
+    if (territories_->is_ahead()) load_rules();
+  }
+
   void apply_rules(int64_t timestamp_ms) {
+    settle_rules();
     const std::vector<territory::RuleSetChange> changes = feed_->take();
     if (changes.empty()) return;
     const std::vector<territory::RuleProblem> problems =

@@ -36,7 +36,7 @@ inline constexpr Topic<std::string, AccountTerritory> kAccountTerritories{
 /// Stores of territories. The last of them is for queries: `territory::assignment_key` →
 /// AccountTerritory, in the task of the root.
 inline constexpr std::string_view kTerritoryRuleStore = "territory-rules";
-inline constexpr std::string_view kTerritoryIndexStore = "territory-index";
+inline constexpr std::string_view kTerritoryIndexStore = "territory-accounts";
 inline constexpr std::string_view kAccountTerritoryStore = "account-territories";
 
 struct TerritoryOptions {

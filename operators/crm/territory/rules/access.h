@@ -34,6 +34,13 @@ struct AccessKey {
   friend bool operator==(const AccessKey&, const AccessKey&) = default;
 };
 
+/// Whether accounts that meet it are neighbours in an order by values, so that an index of accounts
+/// finds them.
+inline bool is_ordered(const AccessKey& key) {
+  return key.kind != AccessKind::kGram && key.kind != AccessKind::kNull &&
+         key.kind != AccessKind::kAny;
+}
+
 inline constexpr size_t kGramBytes = 3;
 
 /// A predicate, and its share of the mentions of its field. The share estimates how often the

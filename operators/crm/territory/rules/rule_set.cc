@@ -41,13 +41,35 @@ void RuleSet::note_rule(RuleIndex rule, Work& work) const {
   }
 }
 
+/// Accounts that a rule concerns by territories that inherit it, as the rule is now. Whoever is in
+/// one of them meets the rule and the territory's key: the first is one look-up, if the index can
+/// do it. A territory that has the rule itself is marked, so its key is noted anyway.
+void RuleSet::note_heirs(RuleIndex rule, Work& work) const {
+  const auto is_inherited = [&](TerritoryIndex user) {
+    return std::ranges::find(territories_[user].uses, RuleUse{rule, true}) !=
+           territories_[user].uses.end();
+  };
+  const auto& users = rules_[rule].used_by;
+  if (std::ranges::none_of(users, is_inherited)) return;
+  if (std::ranges::all_of(rules_.access_keys(rule), &is_ordered)) return note_rule(rule, work);
+  for (const TerritoryIndex user : users) {
+    if (!is_inherited(user)) continue;
+    for (const TerritoryIndex heir : territories_.subtree(user)) note_key(heir, work);
+  }
+}
+
+/// Accounts that may be in the territory, by its rules as they are now.
+void RuleSet::note_key(TerritoryIndex territory, Work& work) const {
+  const TerritoryNode& node = territories_[territory];
+  if (node.is_live && node.key != kNone) note_rule(node.key, work);
+}
+
 /// To be called before anything about the territory changes: who matches it now is affected.
 void RuleSet::mark(TerritoryIndex territory, bool with_subtree, Work& work) {
   const auto mark_one = [&](TerritoryIndex index) {
     if (!work.territories.insert(index).second) return;
     territories_.acquire(territories_.id(index));
-    const TerritoryNode& node = territories_[index];
-    if (node.is_live && node.key != kNone) note_rule(node.key, work);
+    note_key(index, work);
   };
   if (!with_subtree) return mark_one(territory);
   for (const TerritoryIndex index : territories_.subtree(territory)) mark_one(index);
@@ -104,7 +126,7 @@ void RuleSet::remove_territory(const std::string& id, Work& work) {
 void RuleSet::take(const RuleDefinition& rule, Work& work) {
   const RuleIndex index = rules_.acquire(rule.id);
   mark_rule(index, work);
-  note_rule(index, work);
+  note_heirs(index, work);
   const bool counted = rules_[index].counts();
   mark_users(index, counted != rule.active, work);
   if (Status status = rules_.define(index, rule); !status.ok()) {
@@ -117,7 +139,7 @@ void RuleSet::remove_rule(const std::string& id, Work& work) {
   if (defined_rules_.erase(id) == 0) return;
   const RuleIndex index = *rules_.rules().find(id);
   mark_rule(index, work);
-  note_rule(index, work);
+  note_heirs(index, work);
   mark_users(index, !rules_[index].counts(), work);
   rules_.undefine(index);
   rules_.release(index);
@@ -183,11 +205,8 @@ void RuleSet::finish(Work& work) {
       rules_.post(rule);
     }
   }
-  for (const RuleIndex rule : work.changed_rules) note_rule(rule, work);
-  for (const TerritoryIndex index : work.territories) {
-    const TerritoryNode& node = territories_[index];
-    if (node.is_live && node.key != kNone) note_rule(node.key, work);
-  }
+  for (const RuleIndex rule : work.changed_rules) note_heirs(rule, work);
+  for (const TerritoryIndex index : work.territories) note_key(index, work);
   let_go(work);
 }
 

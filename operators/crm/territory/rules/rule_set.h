@@ -59,8 +59,10 @@ class RuleSet {
 
   /// Costs, besides compiling the rules in `changes`, a visit to the territories that use one of
   /// them themselves; for changed territories and inherited associations, to the territories below;
-  /// for another active model, to all. Apply changes that belong together, such as a first load,
-  /// together: all of them then count in the estimate of how rare a predicate is.
+  /// so for rules that are passed on, if they begin or cease to be active or an index of accounts
+  /// does not find who meets them; for another active model, to all. Apply changes that belong
+  /// together, such as a first load, together: all of them then count in the estimate of how rare a
+  /// predicate is.
   RuleSetOutcome apply(std::span<const RuleSetChange> changes);
 
   const RuleTable& rules() const { return rules_; }
@@ -107,6 +109,8 @@ class RuleSet {
   void touch(RuleIndex rule, Work& work);
   void mark_users(RuleIndex rule, bool with_subtree, Work& work);
   void note_rule(RuleIndex rule, Work& work) const;
+  void note_heirs(RuleIndex rule, Work& work) const;
+  void note_key(TerritoryIndex territory, Work& work) const;
   void finish(Work& work);
   void choose_key(TerritoryIndex territory, Work& work);
   void set_key(TerritoryIndex territory, RuleIndex key, Work& work);

@@ -298,4 +298,17 @@ TEST_F(RuleSetTest, ChangeOfARuleAffectsThoseItMatchedAndThoseItMatches) {
   EXPECT_THAT(states, ::testing::IsSupersetOf({"ca", "nv"}));
 }
 
+TEST_F(RuleSetTest, ChangeOfARuleThatNoIndexFindsConcernsWhoMeetsItsTerritorysKey) {
+  const ItemDefinition corporation{"Name", RuleOperator::Contains, "corp"};
+  for (const char* const id : {"s:x", "s:y", "s:is-ca"}) rule(id, {corporation});
+  const RuleSetOutcome outcome =
+      apply(RuleDefinition{.id = "s:is-ca",
+                           .filter = "1 OR 2",
+                           .items = {corporation, {"State", RuleOperator::Equals, "NV"}}});
+  EXPECT_FALSE(outcome.affected.all);
+  EXPECT_FALSE(outcome.affected.keys.empty());
+  for (const auto& where : outcome.affected.keys) EXPECT_EQ(where.field, "Country");
+  EXPECT_THAT(match({{"Country", "us"}, {"State", "NV"}}), ElementsAre("s:ca"));
+}
+
 }  // namespace millrace::crm::territory::rule_set_test
