@@ -109,8 +109,9 @@ run_label() {
   local preset=$1 label=$2 timeout_s=$3 scratch
   say "tests labelled $label ($preset)"
   choose_scratch "$label"
-  TMPDIR=$scratch bounded "$timeout_s" "${wrapper[@]}" ctest --test-dir "$ROOT/.build/$preset" -L "^$label\$" \
-    -R "${MILLRACE_TEST_FILTER:-.}" -j "$(jobs_of "$label")" --output-on-failure ||
+  TMPDIR=$scratch bounded "$timeout_s" "${wrapper[@]}" \
+    ctest --test-dir "$ROOT/.build/$preset" -L "^$label\$" -R "${MILLRACE_TEST_FILTER:-.}" \
+    -j "$(jobs_of "$label")" --output-on-failure ||
     failed+=("$label ($preset)")
 }
 

@@ -25,6 +25,7 @@ void DeferredWork::uncount(const std::string& key) {
 }
 
 size_t DeferredWork::owed_bytes() const {
+  if (empty()) return 0;
   double bytes = 0;
   for (const Node& node : nodes_) {
     bytes += node.bytes_per_call * static_cast<double>(node.keys.size());
@@ -39,7 +40,8 @@ void DeferredWork::measure(uint32_t node, size_t added_bytes) {
                              static_cast<double>(measured.measured_calls);
 }
 
-void DeferredWork::add(uint32_t node, Bytes key, int64_t timestamp_ms, const Moment& now) {
+void DeferredWork::add(uint32_t node, Bytes key, int64_t timestamp_ms, const Moment& now,
+                       const RecordPosition& by) {
   if (node >= nodes_.size()) nodes_.resize(node + 1);
   const auto [entry, is_new] = nodes_[node].keys.try_emplace(key.to_string());
   undo_.push_back(
@@ -47,10 +49,10 @@ void DeferredWork::add(uint32_t node, Bytes key, int64_t timestamp_ms, const Mom
   if (is_new) count(entry->first);
   Asked& asked = entry->second;
   if (is_new) {
-    asked = {timestamp_ms, now, now.position};
+    asked = {timestamp_ms, now, by};
   } else {
     asked.timestamp_ms = std::max(asked.timestamp_ms, timestamp_ms);
-    if (asked.by.offset < 0) asked.by = now.position;
+    if (asked.by.offset < 0) asked.by = by;
   }
 }
 

@@ -43,7 +43,9 @@ class DeferredWork {
   void measure(uint32_t node, size_t added_bytes);
 
   /// Asks for a call. Of several requests for one the first moment and the largest timestamp count.
-  void add(uint32_t node, Bytes key, int64_t timestamp_ms, const Moment& now);
+  /// `by`: the record that it goes back to, if there is one.
+  void add(uint32_t node, Bytes key, int64_t timestamp_ms, const Moment& now,
+           const RecordPosition& by);
   /// Takes the call for `key`; none: nobody asked for it.
   std::optional<Call> take(uint32_t node, Bytes key);
   /// Takes the call for the first key of the first node. REQUIRES: no unit open.

@@ -87,14 +87,13 @@ Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> ba
   scope_.timers = &timers_.emplace(scope_);
   scope_.broadcasts =
       &broadcasts_.emplace(scope_, environment_.broadcasts, environment_.clock->now_ms());
-  try {
-    processors_ = std::make_unique<TaskProcessors>(scope_);
-  } catch (...) {
-    const Error error = from_current_exception(scope_);
-    return Error{error.code, fmt::format("task {}: a processor failed to start: {}",
-                                         scope_.task.to_string(), error.message)};
-  }
-  return {};
+  rows_.move_bounds(environment_.clock->now_ms());
+  const std::optional<Error> error =
+      run_rare_unit([this] { processors_ = std::make_unique<TaskProcessors>(scope_); });
+  if (!error) return {};
+  processors_.reset();
+  return Error{error->code, fmt::format("task {}: a processor failed to start: {}",
+                                        scope_.task.to_string(), error->message)};
 }
 
 void Task::reset() {
@@ -167,7 +166,10 @@ Status Task::process_slice(Producer* producer) {
       if (input == nullptr) break;
       process_front(*input);
     }
-    if (done % kRecordsPerClockCheck == 0 && clock.steady_ns() > end_ns) break;
+    if (done % kRecordsPerClockCheck == 0) {
+      if (clock.steady_ns() > end_ns) break;
+      rows_.move_bounds(clock.now_ms());
+    }
   }
   MILLRACE_RETURN_IF_ERROR(failure_);
   // The next slice is to have room for more than a record.
@@ -334,6 +336,8 @@ void Task::run_punctuation(const Punctuations::Callback& callback, int64_t now_m
 
 template <class Work>
 bool Task::run_call(std::string_view what, Work&& work, const CallOrigin& origin) {
+  // It may put rows of the present.
+  rows_.move_bounds(environment_.clock->now_ms());
   const RecordPosition position = std::exchange(scope_.position, origin.position);
   const std::optional<Error> error = run_unit(work);
   ++dirty_units_;
@@ -357,7 +361,6 @@ void Task::run_deferred() {
 }
 
 Status Task::finish_deferred() {
-  if (!scope_.deferred.empty()) rows_.move_bounds(environment_.clock->now_ms());
   while (failure_.ok() && !scope_.deferred.empty()) run_deferred();
   return failure_;
 }

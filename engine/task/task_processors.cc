@@ -80,7 +80,9 @@ class TaskProcessors::Context final : public ProcessorContext {
   void defer(Bytes key, int64_t timestamp_ms) override {
     if (key.is_null()) throw std::invalid_argument("deferred work needs a key that is not null");
     if (all_.deferring_ == index_) throw std::logic_error("deferred work cannot defer itself");
-    all_.scope_.deferred.add(index_, key, timestamp_ms, all_.scope_.now());
+    const RecordPosition& at = all_.scope_.position;
+    all_.scope_.deferred.add(index_, key, timestamp_ms, all_.scope_.now(),
+                             at.offset >= 0 ? at : all_.deferring_by_);
   }
   bool finish_deferred(Bytes key) override {
     const auto call = all_.scope_.deferred.take(index_, key);
@@ -159,14 +161,17 @@ void TaskProcessors::run_deferred(const DeferredWork::Call& call) {
     TaskProcessors& all;
     Moment now = all.scope_.now();
     std::optional<uint32_t> deferring = all.deferring_;
+    RecordPosition deferring_by = all.deferring_by_;
     ~Back() {
       all.scope_.show(now);
       all.deferring_ = deferring;
+      all.deferring_by_ = deferring_by;
     }
   };
   const Back back{*this};
   scope_.show(call.asked_at);
   deferring_ = call.node;
+  deferring_by_ = call.asked_by;
   run(*scope_.sub_topology->nodes[call.node].node, [&] {
     processors_[call.node]->on_deferred({Bytes(call.key), call.timestamp_ms});
   });

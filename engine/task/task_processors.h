@@ -88,6 +88,7 @@ class TaskProcessors {
   std::vector<std::unique_ptr<Processor>> processors_;
   std::vector<KeyValueStore*> outboxes_;  ///< by node; null: the node has none
   std::optional<uint32_t> deferring_;     ///< the node whose deferred work runs
+  RecordPosition deferring_by_;           ///< the record that this work goes back to
 };
 
 }  // namespace millrace::engine

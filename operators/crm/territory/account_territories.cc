@@ -69,6 +69,8 @@ std::vector<RuleProblem> AccountTerritories::change(uint64_t version,
                                                     int64_t timestamp_ms) {
   MILLRACE_ASSERT(!is_ahead(), "rules that were taken back must be loaded again");
   if (version <= this->version()) return {};
+  // First, so that rules which only a part of this changed are known to be ahead of the stores.
+  rules_version_ = version;
   RuleSetOutcome outcome = rules_.apply(changes);
   realignment_.start(outcome.affected, timestamp_ms);
   store_version(version, timestamp_ms);

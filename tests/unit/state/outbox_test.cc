@@ -1,4 +1,7 @@
+#include <functional>
+#include <limits>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -113,6 +116,15 @@ TEST_F(OutboxTest, RefusesARowAboveItsLimitAndSaysSoUntilTheNextUnit) {
   state_->freeze();
   EXPECT_THAT(frozen_of(*state_, "rows"), IsEmpty());
   EXPECT_THAT(frozen(), IsEmpty());
+}
+
+/// A restore gives it that one, too.
+TEST_F(OutboxTest, ARowOfALaterTimeThanAnyInputHasGetsTheLatestOne) {
+  KeyValueStore& rows = state_->store("rows");
+  state_->begin_unit();
+  rows.put("key", "v", std::numeric_limits<int64_t>::max());
+  state_->end_unit();
+  EXPECT_EQ(lookup(rows, "key"), RowText("v", kEventTimeMaxMs));
 }
 
 TEST_F(OutboxTest, RefusesRowsAndDeletionsWhoseTimeIsOutOfBounds) {

@@ -39,6 +39,9 @@ inline bool is_space(char c) {
 ///   `1099.5`, not `01067`, `5.0`, `1e3` or `1,000`; else a text. Its equality is that of texts.
 /// - Integer, Decimal, Date, Moment: numbers in the one form of the type; other texts are none.
 /// - Boolean: `true` or `false`, whatever word says it. Text: a text. List: its elements as `a;b`.
+///
+/// Entries of the account index follow from it and from `any_part`: where these change, the index
+/// needs another store name.
 void read_value(std::string_view raw, FieldType type, FieldValue& value);
 
 /// Whether values of the type are in ranges as numbers only.

@@ -13,8 +13,6 @@
 #include "engine/task/deferred_work.h"
 #include "engine/testing/driver_broker.h"
 #include "engine/testing/memory_broker.h"
-#include "state/open_task_state.h"
-#include "tests/support/faulty_env.h"
 #include "tests/unit/engine/cluster.h"
 #include "tests/unit/engine/small_topologies.h"
 
@@ -64,6 +62,21 @@ std::vector<std::string> outputs(TopologyDriver& driver) {
                     std::to_string(record.raw.timestamp_ms));
   }
   return texts;
+}
+
+/// Of the records that dead letters name, by the letters' keys.
+std::map<std::string, int64_t> letter_offsets(TopologyDriver& driver) {
+  std::map<std::string, int64_t> offsets;
+  for (const auto& stored : broker_of(driver).read_committed({"test-dead-letters", 0})) {
+    std::vector<Header> headers;
+    for (const auto& [name, value] : stored.headers) headers.push_back({name, Bytes(*value)});
+    const auto letter = read_dead_letter({.timestamp_ms = stored.timestamp_ms,
+                                          .key = Bytes(*stored.key),
+                                          .value = {},
+                                          .headers = headers});
+    if (letter) offsets[std::string(letter->key.value_or(""))] = letter->offset;
+  }
+  return offsets;
 }
 
 TEST(DeferredTest, RunsOncePerKeyAndCommitInTheOrderOfKeysAsOfTheFirstRecord) {
@@ -178,18 +191,65 @@ TEST(DeferredTest, ALetterNamesTheFirstRecordThatAskedAlsoWhenATimerAskedBefore)
   driver.pipe(kLeft, "a", "1", 40);
   driver.pipe(kLeft, "a", "2", 50);
   driver.run();
-  std::map<std::string, int64_t> offsets;
-  for (const auto& stored : broker_of(driver).read_committed({"test-dead-letters", 0})) {
-    std::vector<Header> headers;
-    for (const auto& [name, value] : stored.headers) headers.push_back({name, Bytes(*value)});
-    const auto letter = read_dead_letter({.timestamp_ms = stored.timestamp_ms,
-                                          .key = Bytes(*stored.key),
-                                          .value = {},
-                                          .headers = headers});
-    ASSERT_TRUE(letter);
-    offsets[std::string(letter->key.value_or(""))] = letter->offset;
+  EXPECT_THAT(letter_offsets(driver), ElementsAre(Pair("a", 2), Pair("b", 1)));
+}
+
+/// left → "first", which defers → "second", which defers what that work forwards → out
+Result<Topology> deferring_twice(const Script& first, const Script& second) {
+  std::vector<Node> nodes(4);
+  nodes[0].name = "left-in";
+  nodes[1].name = "first";
+  nodes[2].name = "second";
+  nodes[0].kind = NodeKind::kSource;
+  nodes[0].topic = {"left", type_info<std::string>(), type_info<std::string>()};
+  for (const auto& [node, script] : {std::pair(1, first), std::pair(2, second)}) {
+    nodes[node].factory = [script = script] {
+      return std::make_unique<ScriptedProcessor>(script.init, script.process, script.on_timer,
+                                                 script.on_change, script.on_reset,
+                                                 script.on_deferred);
+    };
   }
-  EXPECT_THAT(offsets, ElementsAre(Pair("a", 2), Pair("b", 1)));
+  nodes[1].stores = {"timers"};
+  nodes[3].name = "out-sink";
+  nodes[3].kind = NodeKind::kSink;
+  nodes[3].topic = {"out", type_info<std::string>(), type_info<std::string>()};
+  for (NodeIndex i = 1; i < 4; ++i) {
+    nodes[i].parents = {i - 1};
+    nodes[i - 1].children = {i};
+  }
+  return Topology::create(
+      "twice", std::move(nodes),
+      {{.name = "timers", .key = {}, .value = {}, .timers = TimeKind::kStream}});
+}
+
+TEST(DeferredTest, WorkThatDeferredWorkAsksForGoesBackToTheSameRecord) {
+  const auto defer = [](ProcessorContext& context, const Record& record) {
+    if (record.value == Bytes("t")) return context.timers("timers").set(record.key, 0, 20);
+    context.defer(record.key, record.timestamp_ms);
+  };
+  Script first{.process = defer};
+  first.on_timer = [](ProcessorContext& context, const Timer& timer) {
+    context.defer(timer.key, timer.time_ms);
+  };
+  first.on_deferred = [](ProcessorContext& context, const DeferredCall& call) {
+    context.forward({.key = call.key,
+                     .value = Bytes("x"),
+                     .old_value = {},
+                     .timestamp_ms = call.timestamp_ms,
+                     .headers = {}});
+  };
+  Script second{.process = defer};
+  second.on_deferred = [](ProcessorContext&, const DeferredCall&) {
+    throw std::runtime_error("cannot do this");
+  };
+  DriverOptions options;
+  options.engine.on_user_error = OnError::kDeadLetter;
+  TopologyDriver driver(deferring_twice(first, second), options);
+  driver.pipe(kLeft, "a", "t", 10);
+  driver.pipe(kLeft, "b", "later than the timer", 30);
+  driver.pipe(kLeft, "a", "1", 40);
+  driver.run();
+  EXPECT_THAT(letter_offsets(driver), ElementsAre(Pair("a", 2), Pair("b", 1)));
 }
 
 // It makes up by itself as soon as somebody asks again.
@@ -324,7 +384,7 @@ TEST(DeferredWork, OwesForEachNodeByItsOwnCalls) {
   DeferredWork work;
   const auto ask = [&work](uint32_t node, int first, int last) {
     work.begin_unit();
-    for (int i = first; i < last; ++i) work.add(node, Bytes(std::to_string(i)), 1, {});
+    for (int i = first; i < last; ++i) work.add(node, Bytes(std::to_string(i)), 1, {}, {});
   };
   EXPECT_EQ(work.owed_bytes(), 0U);
   ask(0, 0, 200);
@@ -339,102 +399,6 @@ TEST(DeferredWork, OwesForEachNodeByItsOwnCalls) {
   EXPECT_EQ(work.owed_bytes(), 10U * 20'000 + 5U * 100);
   work.clear();
   EXPECT_EQ(work.owed_bytes(), 0U);
-}
-
-/// Rows on a disk that stops reading when the first record has come that puts work off.
-class DeferredOnABadDisk : public ::testing::TestWithParam<bool> {
- protected:
-  Script reading() {
-    Script script{.with_store = true};
-    script.process = [this](ProcessorContext& context, const Record& record) {
-      if (record.value == Bytes("put")) {
-        const std::string block(10'000, 'x');
-        return context.store("rows").put(record.key, Bytes(block), record.timestamp_ms);
-      }
-      context.defer(record.key, record.timestamp_ms);
-      disk_->reads_fail = true;
-    };
-    script.on_deferred = [this](ProcessorContext& context, const DeferredCall& call) {
-      ++calls_;
-      const bool is_there = static_cast<bool>(context.store("rows").get(Bytes(kLast)));
-      if (!is_there && GetParam()) throw std::logic_error("it was put");
-      const std::string said = is_there ? "there" : "not there";
-      context.forward({.key = call.key,
-                       .value = Bytes(said),
-                       .old_value = {},
-                       .timestamp_ms = call.timestamp_ms,
-                       .headers = {}});
-    };
-    return script;
-  }
-
-  static constexpr const char* kLast = "z";  ///< its block is not the one that an opening reads
-  std::shared_ptr<FaultyFileSystem> disk_ = std::make_shared<FaultyFileSystem>();
-  FaultyEnv env_{disk_};
-  int calls_ = 0;
-  Cluster cluster_{[this] { return scripted(reading()); }, 1};
-};
-
-INSTANTIATE_TEST_SUITE_P(ThrowsForNoRowOrNot, DeferredOnABadDisk, ::testing::Bool());
-
-TEST_P(DeferredOnABadDisk, EndsTheInstanceAndCommitsNothing) {
-  cluster_.options.on_user_error = OnError::kSkip;
-  cluster_.hooks.open_state = [this](const TaskStateOptions& options,
-                                     std::span<const StoreSpec> stores) {
-    return open_task_state(options, stores, &env_);
-  };
-  ASSERT_TRUE(cluster_.start("a").ok());
-  for (const char* const key : {"a", "b", "c", kLast}) cluster_.pipe("left", key, "put");
-  ASSERT_TRUE(cluster_.settle().ok());
-  ASSERT_TRUE(cluster_["a"].close().ok());
-  cluster_.kill("a");
-
-  ASSERT_TRUE(cluster_.start("a").ok());
-  cluster_.pipe("left", "k", "look");
-  const Status status = cluster_.settle();
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.code(), ErrorCode::kStoreIo) << status.message();
-  EXPECT_EQ(calls_, 1);
-  EXPECT_EQ(cluster_["a"].metrics().dropped("user_code").value(), 0);
-  EXPECT_EQ(cluster_.broker.committed_offset({"left", 0}), 4) << "the record comes again";
-  EXPECT_TRUE(cluster_.values("out").empty());
-  cluster_.kill("a");
-}
-
-/// Without a transaction, what was sent is out for good.
-TEST(BadDisk, NothingThatAFailedReadMadeIsSentUnderAtLeastOnce) {
-  const auto disk = std::make_shared<FaultyFileSystem>();
-  FaultyEnv env(disk);
-  Script script{.with_store = true};
-  script.process = [&disk](ProcessorContext& context, const Record& record) {
-    KeyValueStore& rows = context.store("rows");
-    if (record.value == Bytes("put")) {
-      const std::string block(10'000, 'x');
-      return rows.put(record.key, Bytes(block), record.timestamp_ms);
-    }
-    disk->reads_fail = true;
-    if (!rows.get(Bytes("z"))) context.forward(record);
-  };
-  Cluster cluster([script] { return scripted(script); }, 1);
-  cluster.options.guarantee = Guarantee::kAtLeastOnce;
-  cluster.options.commit_interval_ms = cluster.options.commit_interval_max_ms = 60'000;
-  cluster.hooks.open_state = [&env](const TaskStateOptions& options,
-                                    std::span<const StoreSpec> stores) {
-    return open_task_state(options, stores, &env);
-  };
-  ASSERT_TRUE(cluster.start("a"));
-  for (const char* const key : {"a", "b", "c", "z"}) cluster.pipe("left", key, "put");
-  ASSERT_TRUE(cluster.turn(20));
-  ASSERT_TRUE(cluster["a"].close());
-  cluster.kill("a");
-
-  ASSERT_TRUE(cluster.start("a"));
-  cluster.pipe("left", "k", "look");
-  const Status status = cluster.turn(50);
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.code(), ErrorCode::kStoreIo) << status.message();
-  EXPECT_TRUE(cluster.values("out").empty());
-  cluster.kill("a");
 }
 
 TEST(DeferredTest, WorkOfACommitThatFailsComesAgain) {

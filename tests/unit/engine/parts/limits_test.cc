@@ -188,6 +188,39 @@ TEST_F(Limits, ARowWhoseOwnTimeIsOutOfBoundsIsItsRecordsFault) {
   EXPECT_THAT(found->reason, HasSubstr("too far in the future for topic 'out'"));
 }
 
+/// However long the slice lasts already.
+TEST_F(Limits, ARowOfThePresentIsTakenWhereNoFutureIs) {
+  Script script{.process =
+                    [](ProcessorContext& context, const Record&) {
+                      context.timers("timers").set(Bytes("a"), 0, kNowMs);
+                      context.timers("timers").set(Bytes("b"), 0, kNowMs);
+                    },
+                .with_store = true,
+                .coalesce = true,
+                .forwards_rows_of = "rows",
+                .timers = TimeKind::kWall};
+  script.on_timer = [this](ProcessorContext& context, const Timer& timer) {
+    if (timer.key == Bytes("a")) return driver_->advance_time(5);
+    context.store("rows").put(timer.key, Bytes("v"), context.wall_time_ms());
+  };
+  start({{"message.timestamp.after.max.ms", "0"}}, script, {}, OnError::kFail);
+  driver_->pipe_bytes("left", "k", "v", kNowMs - 5);
+  driver_->run();
+  EXPECT_EQ(outputs(), 1U);
+}
+
+TEST_F(Limits, ARowOfAStartThatATopicRefusesEndsTheStart) {
+  Script script{.with_store = true, .coalesce = true, .forwards_rows_of = "rows"};
+  script.init = [](ProcessorContext& context) {
+    context.store("rows").put(Bytes("a"), Bytes("v"), 0);
+  };
+  start({{"message.timestamp.before.max.ms", "3600000"}}, script);
+  const Status status = driver_->try_run();
+  EXPECT_EQ(status.code(), ErrorCode::kRefused);
+  EXPECT_THAT(status.message(), HasSubstr("a processor failed to start: an output of time 0 ms is "
+                                          "too old for topic 'out'"));
+}
+
 TEST_F(Limits, ARowThatItsChangelogWouldRefuseIsAUserError) {
   options_.engine.on_user_error = OnError::kDeadLetter;
   start({{"max.message.bytes", "5000000"}},
