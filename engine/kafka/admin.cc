@@ -285,7 +285,8 @@ Result<Client> KafkaAdmin::take_members_client() {
 Result<std::vector<GroupMember>> KafkaAdmin::group_members() {
   // rd_kafka_list_groups asks every broker that the client has ever heard of, and waits for all of
   // them. So a client that one of them did not answer goes, and the next one hears only of those
-  // that live then.
+  // that live then. One to which nobody showed the group goes, too: a node that it has never heard
+  // of may coordinate the group by now.
   // Not by rd_kafka_DescribeConsumerGroups: when the coordinator's connection goes down at the
   // wrong moment, it uses memory that it has freed and ends the process (librdkafka's pull request
   // 5397, which no release up to 2.15.0 holds).
@@ -300,16 +301,16 @@ Result<std::vector<GroupMember>> KafkaAdmin::group_members() {
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR__PARTIAL) {
     return failed("members of group " + group, error);
   }
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    const std::lock_guard lock(mutex_);
-    members_client_ = *std::move(client);
-  }
   if (list->group_cnt != 1) {
     return Error{ErrorCode::kRetriable, fmt::format("group {} does not exist yet", group)};
   }
   const rd_kafka_group_info& found = list->groups[0];
   if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return failed("members of group " + group, found.err);
+  }
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const std::lock_guard lock(mutex_);
+    members_client_ = *std::move(client);
   }
   if (found.state != kStableGroup) {
     return Error{ErrorCode::kRetriable, fmt::format("group {} is not stable yet", group)};

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from wire import Partition, Placement, Wire, WireError
 
 FIRST_NODE, LAST_NODE = 1, 2
+OFFSETS_TOPIC = "__consumer_offsets"
 STALL_TIMEOUT_S = 60
 """A busy machine moves partitions slowly, but it moves them."""
 LOOK_PAUSE_S = 0.05
@@ -44,6 +45,15 @@ class Layout:
         with self._wire() as wire:
             return [(topic, number) for topic, number in sorted(wire.placements())
                     if topic.startswith(f"{group}-") and topic.endswith("-changelog")]
+
+    def coordinator_of(self, group: str) -> Partition:
+        """The partition whose leader coordinates the group: Java's hash of the group's name."""
+        code = 0
+        for byte in group.encode("ascii"):
+            code = (31 * code + byte) & 0xFFFFFFFF
+        with self._wire() as wire:
+            count = sum(1 for topic, _ in wire.placements() if topic == OFFSETS_TOPIC)
+        return OFFSETS_TOPIC, (code & 0x7FFFFFFF) % count
 
     def held_by(self, node: int) -> list[Partition]:
         with self._wire() as wire:

@@ -57,7 +57,13 @@ def one_dead_broker(fleet: Fleet, broker: Broker) -> None:
 def leaders_move(fleet: Fleet, broker: Broker) -> None:
     layout = Layout(broker.port)
     broker.start(nodes=LAST_NODE)
-    layout.gather()
+    # To the node that was dead when the instance, which makes the plans, last looked for nodes.
+    layout.gather(elsewhere={layout.coordinator_of(fleet.prefix)})
+    fleet.wire.close()
+    fleet.add()
+    fleet.wait_balanced()
+    fleet.stop(fleet.instances[-1])
+    fleet.wait_balanced()
     fleet.wait_committed(EVENTS)
     layout.spread()
     fleet.wire.close()
