@@ -154,7 +154,11 @@ class Fleet:
         assert sum(passed.values()) > 0, "nothing went by the exchange"
 
         def is_purged() -> bool:
-            lows = self.wire.ends(partitions, EARLIEST)
+            try:
+                lows = self.wire.ends(partitions, EARLIEST)
+            except WireError:  # a leader has moved
+                self.wire.close()
+                return False
             return all(lows[each] >= offset for each, offset in passed.items())
 
         wait_until(is_purged, "exchange purged")
