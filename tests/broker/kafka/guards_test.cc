@@ -128,13 +128,15 @@ TEST_F(GuardsTest, AChangelogThatWasDeletedIsNotMadeAnew) {
     rd_kafka_DeleteTopics(client, &deleted, 1, nullptr, queue);
     rd_kafka_DeleteTopic_destroy(deleted);
   });
-  ASSERT_TRUE(
-      eventually([&] { return admin_->describe_topic(changelog).code() == ErrorCode::kNotFound; }));
+  ASSERT_TRUE(eventually([&] {
+    const auto described = admin_->describe_topic(changelog);
+    return !described.ok() && described.code() == ErrorCode::kNotFound;
+  }));
   const Status ended = end_of_next();
   EXPECT_CODE(ended, ErrorCode::kConfig);
   EXPECT_THAT(ended.message(), AllOf(HasSubstr("changelog '" + changelog + "' of store 'rows'"),
                                      HasSubstr("has committed offset")));
-  EXPECT_EQ(admin_->describe_topic(changelog).code(), ErrorCode::kNotFound);
+  EXPECT_CODE(admin_->describe_topic(changelog).status(), ErrorCode::kNotFound);
 }
 
 /// The newest jars that `local_kafka.sh` fetched; empty: it fetched none.
