@@ -35,6 +35,8 @@ CALM_S = 3
 DOWN_S = 8
 # Of the answers in each phase; those of a dead or frozen instance are missing.
 ANSWERED_MIN = 5
+PATIENCE_S = 60
+"""A slow machine needs longer for so many."""
 
 
 class Writer(threading.Thread):
@@ -200,26 +202,38 @@ class World:
         self.count("answered")
         return body, headers
 
-    def disturb(self):
+    def stay(self, seconds):
+        """In this phase for so long, and until it has enough answers."""
+        time.sleep(seconds)
+        end = time.monotonic() + PATIENCE_S
+        while self.counts.get((self.phase, "answered"), 0) < ANSWERED_MIN:
+            if time.monotonic() > end:
+                return  # the report says so
+            time.sleep(0.1)
+
+    def disturb(self, scanner):
         killed, frozen = self.instances[2], self.instances[1]
         self.phase = "calm"
-        time.sleep(CALM_S)
+        self.stay(CALM_S)
         self.phase = "killed"
         killed.kill()
-        time.sleep(DOWN_S)
+        self.stay(DOWN_S)
         killed.start()
         self.phase = "restarted"
-        time.sleep(CALM_S)
+        self.stay(CALM_S)
         self.phase = "frozen"
         self.frozen = frozen  # it is asked like the others, but not waited for
         frozen.process.send_signal(signal.SIGSTOP)
         try:
-            time.sleep(DOWN_S)
+            self.stay(DOWN_S)
         finally:
             frozen.process.send_signal(signal.SIGCONT)
             self.frozen = None
         self.phase = "thawed"
-        time.sleep(CALM_S)
+        self.stay(CALM_S)
+        end = time.monotonic() + PATIENCE_S
+        while scanner.scans < ANSWERED_MIN and time.monotonic() < end:
+            time.sleep(0.1)
 
 
 def check_end(world, writers):
@@ -255,7 +269,7 @@ def run(args, bootstrap, work):
         for thread in [*writers, scanner]:
             thread.start()
         try:
-            world.disturb()
+            world.disturb(scanner)
         finally:
             world.is_over.set()
             for thread in [*writers, scanner]:
