@@ -10,8 +10,7 @@ Works in a work tree of its own, which has no changes, and leaves it as it was. 
 unbroken engine, which must have no failure; `--only` leaves that out. Prints a line a break: the
 first seed that fails, the faults up to there, and the finding. Exits with 1 when a break cannot be
 made, does not compile, or was not found within 20,000 faults, and when the unbroken engine fails.
-An entry that names a world breaks a mend, and has to be found in the world that asked for it. Of
-one break the fewest faults that the simulator prints have to fail once more.
+Of one break the fewest faults that the simulator prints have to fail once more.
 """
 
 import argparse
@@ -26,10 +25,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FAULTS = 20_000
 FIRST_SEED = 1
 
-# `old` stands exactly once in `file`; files are no headers, so that a build is short. `world`: the
-# options of the program; `is_shrunk`: whether the fewest faults are tried again.
-Break = collections.namedtuple("Break", "name breaks file old new world is_shrunk",
-                               defaults=((), False))
+# `old` stands exactly once in `file`; files are no headers, so that a build is short.
+# `is_shrunk`: whether the fewest faults are tried again.
+Break = collections.namedtuple("Break", "name breaks file old new is_shrunk", defaults=(False,))
 
 BREAKS = [
     Break("applied-though-failed",
@@ -103,13 +101,6 @@ BREAKS = [
           "  uncount(taken.key());\n",
           "  uncount(taken.key());\n"
           "  if (!empty()) return take_first();\n"),
-    # The world of simulation.a_table_compacted_behind_a_copy in CMakeLists.txt.
-    Break("table-met-late",
-          "a mend: a task meets what its instance has read of a table before any record",
-          "engine/task/task_broadcasts.cc",
-          ".is_first = offset < cursor.first_end[static_cast<size_t>(p)]};\n",
-          ".is_first = offset < copy.loaded_end(p)};\n",
-          world=("--seed", "922626", "--worlds", "1", "--until", "disk-torn")),
 ]
 
 
@@ -166,12 +157,12 @@ class Tree:
                     return False
         return True
 
-    def simulates(self, world=()):
+    def simulates(self):
         """The faults that struck, the first seed that failed with its finding, if any did, and the
         options that run the fewest faults of that world again."""
         # One world at a time: several end in any order, and the seed would be another each time.
-        options = world or ("--seed", str(FIRST_SEED), "--faults", str(FAULTS), "--failures", "1")
-        output = self.run(*options, "--workers", "1")
+        output = self.run("--seed", str(FIRST_SEED), "--faults", str(FAULTS), "--failures", "1",
+                          "--workers", "1")
         faults = re.search(r"^faults=(\d+) ", output, re.MULTILINE)
         failure = re.search(r"^seed (\d+): (.*)$", output, re.MULTILINE)
         again = re.search(r"^ +again: (--seed \d+ --keep [\d,]+)$", output, re.MULTILINE)
@@ -208,7 +199,7 @@ def is_found(tree, entry):
     try:
         if not tree.builds():
             return False
-        faults, failure, again = tree.simulates(entry.world)
+        faults, failure, again = tree.simulates()
         is_reproduced = not entry.is_shrunk or (again is not None and tree.fails_again(again))
     finally:
         path.write_text(whole)
