@@ -1,8 +1,6 @@
 // Whatever is in the topic of dead letters, a replay sends records back to where letters say, or
 // ends with an error.
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "engine/output/dead_letters.h"
 #include "engine/testing/manual_clock.h"
 #include "engine/testing/memory_broker.h"
+#include "tests/unit/key_file.h"
 #include "tests/unit/mutator.h"
 #include "tests/unit/temp_directory.h"
 
@@ -120,11 +119,7 @@ size_t records_in(const MemoryBroker& broker) {
 
 TEST(DeadLetterFuzz, AReplaySendsWhatTheLettersSayOrEndsWithAnError) {
   const TempDirectory directory;
-  const std::filesystem::path file = directory.path() / "key";
-  std::ofstream(file) << std::string(64, '1');
-  std::filesystem::permissions(
-      file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-  const auto keys = load_keys({file});
+  const auto keys = load_keys({engine::write_key(directory.path() / "key", '1')});
   ASSERT_TRUE(keys.ok()) << keys.message();
   ForgedLetters forged(keys->front());
   int64_t replayed = 0;

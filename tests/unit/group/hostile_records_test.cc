@@ -10,7 +10,7 @@
 #include "engine/plan/plan.h"
 #include "engine/plan/planner.h"
 #include "group_member.h"
-#include "peer_key_file.h"
+#include "tests/unit/key_file.h"
 #include "tests/unit/temp_directory.h"
 
 namespace millrace::engine::hostile_records_test {
@@ -245,7 +245,7 @@ class HostileWriter {
 
 TEST(HostileRecords, InTheTopicsOfAGroupTheyEndNobody) {
   const TempDirectory directory;
-  const auto peer_key = std::make_shared<const PeerKey>(make_peer_key(directory.path() / "key"));
+  const auto peer_key = key_of(write_key(directory.path() / "key", '1'));
   int views = 0;
   for (int group = 0; group < kGroups; ++group) {
     SCOPED_TRACE(group);

@@ -11,7 +11,7 @@
 #include "engine/testing/manual_clock.h"
 #include "engine/testing/memory_broker.h"
 #include "tests/unit/http/certificate.h"
-#include "tests/unit/queries/key_file.h"
+#include "tests/unit/key_file.h"
 #include "tests/unit/temp_directory.h"
 
 namespace millrace::engine::routed_queries_test {

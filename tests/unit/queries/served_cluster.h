@@ -13,7 +13,7 @@
 
 #include "cluster.h"
 #include "tests/unit/http/raw_client.h"
-#include "tests/unit/queries/key_file.h"
+#include "tests/unit/key_file.h"
 #include "tests/unit/temp_directory.h"
 
 namespace millrace::engine {
