@@ -48,13 +48,17 @@ class Fleet:
         self.instances: list[Instance] = []
         self.live: list[Instance] = []
         self.load: TallyLoad | None = None
+        self.tasks = TASKS
         for topic, policy in ((self.events, "delete"), (f"{self.prefix}.tallies", "compact"),
                               (f"{self.prefix}.group-tallies", "compact")):
-            subprocess.run(
-                [str(programs / "millrace"), "topic", "create", "--bootstrap.servers", bootstrap,
-                 "--topic", topic, "--partitions", str(PARTITIONS),
-                 "--set", f"cleanup.policy={policy}", "--set", "retention.ms=-1"],
-                check=True, capture_output=True, timeout=90)
+            self.create_topic(topic, policy)
+
+    def create_topic(self, topic: str, policy: str = "delete") -> None:
+        subprocess.run(
+            [str(self.programs / "millrace"), "topic", "create", "--bootstrap.servers",
+             self.bootstrap, "--topic", topic, "--partitions", str(PARTITIONS),
+             "--set", f"cleanup.policy={policy}", "--set", "retention.ms=-1"],
+            check=True, capture_output=True, timeout=90)
 
     def start_load(self, rate: int, keys: int, burst: int = 0) -> None:
         self.load = TallyLoad(self.bootstrap, self.events, rate, self.work / "kcat.log",
@@ -73,9 +77,10 @@ class Fleet:
         self.instances.append(instance)
         return instance
 
-    def start(self, instance: Instance, has_static_id: bool = False) -> None:
-        identity = {"MILLRACE_INSTANCE_ID": instance.name} if has_static_id else {}
-        instance.start(TALLY_TOPICS=self.prefix, **identity)
+    def start(self, instance: Instance, has_static_id: bool = False, **environment: str) -> None:
+        if has_static_id:
+            environment["MILLRACE_INSTANCE_ID"] = instance.name
+        instance.start(TALLY_TOPICS=self.prefix, **environment)
         self.live.append(instance)
 
     def stop(self, instance: Instance) -> None:
@@ -120,8 +125,8 @@ class Fleet:
             following += len(followed)
             if not all(task["caught_up"] for task in followed):
                 return False
-        return (sum(running) == TASKS and max(running) - min(running) <= 1
-                and following == TASKS * standbys)
+        return (sum(running) == self.tasks and max(running) - min(running) <= 1
+                and following == self.tasks * standbys)
 
     def committed(self) -> int:
         try:

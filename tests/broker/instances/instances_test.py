@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(HERE.parents[1] / "faults"), str(HERE.parent / "crm")]
 
+from compare import dump  # noqa: E402
 from fleet import PARTITIONS, Fleet  # noqa: E402
 from instance import Instance  # noqa: E402
 
@@ -32,6 +34,7 @@ LONG_SESSION = ["--session.timeout.ms", "30000"]
 """A restart is over before the group takes the instance for dead."""
 MANY_KEYS = {"rate": 300, "keys": 5000, "burst": 10000}
 """A changelog that is long beside what is written to it meanwhile."""
+PARCELS = 200
 
 
 def expect_exact(fleet: Fleet) -> None:
@@ -150,6 +153,31 @@ def rolling_restart_of_dynamic_members(fleet: Fleet) -> str:
     return rolling_restart(fleet, has_static_ids=False)
 
 
+def rolling_upgrade_of_static_ids(fleet: Fleet) -> str:
+    """The new version has a sub-topology more, whose input waits already."""
+    parcels, delivered = f"{fleet.prefix}.parcels", f"{fleet.prefix}.delivered"
+    for topic in (parcels, delivered):
+        fleet.create_topic(topic)
+    subprocess.run(["kcat", "-P", "-b", fleet.bootstrap, "-t", parcels, "-K", ":"], check=True,
+                   input="".join(f"k{number}:v\n" for number in range(PARCELS)).encode(),
+                   timeout=60)
+    fleet.start_load(rate=400, keys=300)
+    fleet.add(3, has_static_id=True)
+    fleet.wait_balanced()
+    for instance in fleet.instances:
+        fleet.stop(instance)
+        fleet.start(instance, has_static_id=True, TALLY_PARCELS="1")
+        if instance is not fleet.instances[-1]:
+            fleet.wait_committed(400)
+    fleet.tasks += PARTITIONS
+    fleet.wait_balanced()
+    expect_exact(fleet)
+    keys = [line["key"] for line in dump(fleet.programs, fleet.bootstrap, delivered)]
+    assert len(keys) == len(set(keys)) == PARCELS, f"{len(keys)} of {PARCELS} parcels delivered"
+    stop_all(fleet)
+    return f"delivered={len(keys)}"
+
+
 def at_least_once_with_a_kill(fleet: Fleet) -> str:
     fleet.start_load(rate=400, keys=300)
     fleet.add(2)
@@ -227,6 +255,7 @@ SCENARIOS = {
     restart_reads_the_tail: SHORT_SESSION,
     rolling_restart_of_static_ids: LONG_SESSION,
     rolling_restart_of_dynamic_members: SHORT_SESSION,
+    rolling_upgrade_of_static_ids: LONG_SESSION,
     at_least_once_with_a_kill: [*SHORT_SESSION, "--processing.guarantee", "at_least_once"],
     source_with_more_partitions: SHORT_SESSION,
     copied_state_directory: SHORT_SESSION,
