@@ -5,6 +5,7 @@
 
 #include "millrace/engine/http_route.h"
 
+#include "engine/base/file.h"
 #include "engine/base/shallow_json.h"
 #include "engine/http/http_client.h"
 
@@ -26,6 +27,12 @@ std::string_view to_string(Right right) {
       return "peer";
   }
   return "unknown";
+}
+
+Result<std::shared_ptr<const engine::File>> open_file(const std::filesystem::path& path) {
+  Result<engine::File> file = engine::File::open(path);
+  if (!file.ok()) return file.status();
+  return std::make_shared<const engine::File>(*std::move(file));
 }
 
 HttpAnswer error_answer(unsigned status, std::string_view message) {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "millrace/engine/query_server.h"
+
 #include "engine/base/file.h"
 #include "engine/http/request_parameters.h"
 #include "engine/secrets/bearer.h"
@@ -62,16 +64,6 @@ Result<TokenTable> TokenTable::load(const std::filesystem::path& file) {
   return parse(*text, file.string());
 }
 
-Result<std::shared_ptr<Reloaded<const TokenTable>>> TokenTable::follow(
-    const std::filesystem::path& file) {
-  return Reloaded<const TokenTable>::open(
-      {file}, [file]() -> Result<std::shared_ptr<const TokenTable>> {
-        Result<TokenTable> table = load(file);
-        if (!table.ok()) return table.status();
-        return std::make_shared<const TokenTable>(*std::move(table));
-      });
-}
-
 Result<TokenTable> TokenTable::parse(std::string_view text, const std::string& name_of_file) {
   TokenTable table;
   size_t number = 0;
@@ -125,3 +117,18 @@ const TokenTable::Caller* TokenTable::find(std::string_view token) const {
 }
 
 }  // namespace millrace::engine
+
+namespace millrace {
+
+Result<std::shared_ptr<engine::Reloaded<const engine::TokenTable>>> follow_token_file(
+    const std::filesystem::path& path) {
+  using engine::TokenTable;
+  return engine::Reloaded<const TokenTable>::open(
+      {path}, [path]() -> Result<std::shared_ptr<const TokenTable>> {
+        Result<TokenTable> table = TokenTable::load(path);
+        if (!table.ok()) return table.status();
+        return std::make_shared<const TokenTable>(*std::move(table));
+      });
+}
+
+}  // namespace millrace

@@ -37,9 +37,6 @@ class TokenTable {
   /// also when others than owner and group may read the file, or others than the owner write it.
   static Result<TokenTable> load(const std::filesystem::path& file);
   static Result<TokenTable> parse(std::string_view text, const std::string& name_of_file);
-  /// The same file, read again when it changes.
-  static Result<std::shared_ptr<Reloaded<const TokenTable>>> follow(
-      const std::filesystem::path& file);
 
   /// Whose token it is; null: nobody's. It takes as long for every token of a length.
   const Caller* find(std::string_view token) const;

@@ -22,7 +22,6 @@
 #include "engine/clients/clients.h"
 #include "engine/config/config_cli.h"
 #include "engine/config/memory_budget.h"
-#include "engine/http/token_table.h"
 #include "engine/run/query_settings.h"
 #include "engine/run/run_main_signals.h"
 
@@ -146,7 +145,7 @@ class Program {
     QueryServerOptions served = engine::server_options(options_);
     served.metrics = &engine.metrics();
     if (!options_.query_token_file.empty()) {
-      auto tokens = engine::TokenTable::follow(options_.query_token_file);
+      auto tokens = follow_token_file(options_.query_token_file);
       if (!tokens.ok()) return tokens.status();
       served.tokens = *std::move(tokens);
     }

@@ -230,7 +230,7 @@ TEST_F(EventStreamsTest, AStreamEndsWhenItsTokenIsWithdrawn) {
   const TempDirectory directory;
   const std::filesystem::path file = directory.path() / "tokens";
   write_tokens(file, "r3ader");
-  auto tokens = engine::TokenTable::follow(file);
+  auto tokens = follow_token_file(file);
   ASSERT_TRUE(tokens.ok()) << tokens.message();
   start({.tokens = *tokens, .keep_alive_ms = 20});
   const RawClient client = ask("GET", "1.1", "Authorization: Bearer r3ader\r\n");
@@ -243,7 +243,7 @@ TEST_F(EventStreamsTest, AnEventThatWasMadeBeforeItsTokenWasWithdrawnIsNotSent) 
   const TempDirectory directory;
   const std::filesystem::path file = directory.path() / "tokens";
   write_tokens(file, "r3ader");
-  auto tokens = engine::TokenTable::follow(file);
+  auto tokens = follow_token_file(file);
   ASSERT_TRUE(tokens.ok()) << tokens.message();
   start({.tokens = *tokens});
   const std::string token = "Authorization: Bearer r3ader\r\n";

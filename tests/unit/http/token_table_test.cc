@@ -100,7 +100,7 @@ TEST(TokenTable, AChangedFileIsReadAgain) {
   const TempDirectory directory;
   const fs::path file = directory.path() / "tokens";
   replace(file, kLine);
-  const auto followed = TokenTable::follow(file);
+  const auto followed = follow_token_file(file);
   ASSERT_TRUE(followed.ok()) << followed.message();
   ASSERT_NE((*followed)->get()->find("s3cret"), nullptr);
   replace(file, "anonymous read\n");

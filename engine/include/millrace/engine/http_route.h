@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <limits>
@@ -122,6 +123,10 @@ struct HttpAnswer {
   /// `HttpRequest::deadline` the latest.
   std::function<void(std::function<void(HttpAnswer)>)> promised{};
 };
+
+/// Opens a regular file for `HttpAnswer::file`; the answer sends what it holds at this moment, also
+/// when its name is removed. Errors: `kNotFound`; `kStoreIo`, also for a symbolic link.
+Result<std::shared_ptr<const engine::File>> open_file(const std::filesystem::path& path);
 
 /// Answers a caller without the right: 403, or 401 if the caller is unknown.
 HttpAnswer lacks_right(Right needed, bool is_known);

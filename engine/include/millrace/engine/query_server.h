@@ -22,6 +22,12 @@ template <class T>
 class Reloaded;
 }  // namespace engine
 
+/// The callers of the token file at `path` (`query.token.file` describes it), read again when it
+/// changes. Errors: `kConfig` with the line and its fault, and nothing of a token; also when others
+/// than owner and group may read the file, or others than the owner write it.
+Result<std::shared_ptr<engine::Reloaded<const engine::TokenTable>>> follow_token_file(
+    const std::filesystem::path& path);
+
 struct QueryServerOptions {
   std::string host = "127.0.0.1";
   int port = -1;    ///< −1: any free port
@@ -29,11 +35,12 @@ struct QueryServerOptions {
   /// PEM files, see `query.tls.certificate.file`; empty: connections are in the clear.
   std::filesystem::path tls_certificate_file{};
   std::filesystem::path tls_key_file{};
-  /// Callers with `Authorization: Bearer <token>`, and the rights of others; null: nobody has a
-  /// token.
+  /// Callers with `Authorization: Bearer <token>`, and the rights of others (`follow_token_file`);
+  /// null: nobody has a token.
   std::shared_ptr<engine::Reloaded<const engine::TokenTable>> tokens{};
   Rights anonymous{Right::kRead};  ///< of all callers, without `tokens`
-  /// By which other instances prove who they are; null: no request is one of theirs.
+  /// By which other instances prove who they are (`Engine::peer_key`); null: no request is one of
+  /// theirs.
   std::shared_ptr<const engine::PeerKey> peer_key{};
   /// Names in a request's Host header, beside addresses and localhost; "*": any. A web page whose
   /// own name leads to this server (DNS rebinding) comes with another one.
