@@ -151,19 +151,43 @@ free_port() {
   die "no free port for the local Kafka: set MILLRACE_TEST_PORT"
 }
 
-clean_up() {
+end_child() {
   if [[ -n $child ]] && kill -TERM "$child" 2>/dev/null; then wait "$child" || true; fi
+}
+
+clean_up() {
+  end_child
+  if [[ -n $builder ]] && kill -TERM "$builder" 2>/dev/null; then wait "$builder" || true; fi
   if [[ -n $kafka_started ]]; then "$KAFKA" wipe --dir "$KAFKA_DIR" >&2; fi
   if [[ -n $in_memory ]]; then rm -rf --one-file-system -- "$in_memory"; fi
 }
 
+# Builds what the sanitizers need while tests with a broker wait for half of their time. Only idle
+# cores take part, so the tests keep their speed.
+build_sanitizers_meanwhile() {
+  local log=$ROOT/.build/sanitizers.log
+  say "building asan and tsan on idle cores, beside the tests: see .build/sanitizers.log"
+  (
+    trap - EXIT
+    trap 'end_child; exit 143' INT TERM HUP
+    exec {run_lock}>&-
+    wrapper=(chrt --idle 0)
+    build asan
+    wrapper+=("${without_randomizing[@]}")
+    build tsan
+  ) >"$log" 2>&1 &
+  builder=$!
+}
+
 run_sanitizers() {
+  if [[ -n $builder ]]; then
+    wait "$builder" || say "the build beside the tests failed: building again"
+    builder=
+  fi
   build asan
   ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
     run_label asan unit "$SANITIZERS_TIMEOUT_S"
-  # The thread sanitizer of g++ 12 cannot start where the kernel randomises addresses by 32 bits.
-  # Later ones were not tried: do so when Debian 12 is no platform any more.
-  if setarch --addr-no-randomize true 2>/dev/null; then wrapper=(setarch --addr-no-randomize); fi
+  wrapper=("${without_randomizing[@]}")
   build tsan
   MILLRACE_SERIAL=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
     run_label tsan unit "$SANITIZERS_TIMEOUT_S"
@@ -205,6 +229,7 @@ main() {
   failed=()
   wrapper=()
   child=
+  builder=
   kafka_started=
   in_memory=
   mkdir -p "$ROOT/.build"
@@ -212,6 +237,12 @@ main() {
   trap clean_up EXIT
   trap 'exit 130' INT TERM HUP
   "$ROOT/apps/setup.sh" ${want[cdc]:+--sources}
+  # The thread sanitizer of g++ 12 cannot start where the kernel randomises addresses by 32 bits.
+  # Later ones were not tried: do so when Debian 12 is no platform any more.
+  without_randomizing=()
+  if setarch --addr-no-randomize true 2>/dev/null; then
+    without_randomizing=(setarch --addr-no-randomize)
+  fi
   local label
   for label in lint unit simulation install broker cdc faults tidy; do
     if [[ -n ${want[$label]:-} ]]; then
@@ -225,6 +256,7 @@ main() {
     run_label release simulation "$SIMULATION_TIMEOUT_S"
   fi
   if [[ -n ${want[install]:-} ]]; then run_label release install "$BROKER_TIMEOUT_S"; fi
+  if [[ -n ${want[sanitizers]:-} && -n ${want[broker]:-} ]]; then build_sanitizers_meanwhile; fi
   if [[ -n ${want[broker]:-} ]]; then
     start_kafka
     run_label release broker "$BROKER_TIMEOUT_S"
