@@ -3,7 +3,7 @@
 #include "millrace/operators/detail/operators.h"
 #include "millrace/operators/detail/pair_codec.h"
 
-#include "null_rules.h"
+#include "operators/null_rules.h"
 
 namespace millrace::operators {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "millrace/operators/detail/operators.h"
 
-#include "null_rules.h"
+#include "operators/null_rules.h"
 
 namespace millrace::operators {
 namespace {

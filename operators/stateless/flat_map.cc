@@ -1,6 +1,6 @@
 #include "millrace/operators/detail/operators.h"
 
-#include "null_rules.h"
+#include "operators/null_rules.h"
 
 namespace millrace::operators {
 namespace {
