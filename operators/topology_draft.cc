@@ -40,14 +40,34 @@ std::string TopologyDraft::free_node_name(std::string wanted) const {
   return fmt::format("{}-{}", wanted, counter);
 }
 
-NodeIndex TopologyDraft::add_source(std::string name, TopicUse topic,
-                                    decltype(Node::event_time) event_time) {
+NodeIndex TopologyDraft::add_source(SourceUse source) {
+  const auto first = std::find_if(nodes_.begin(), nodes_.end(), [&](const Node& node) {
+    return node.kind == NodeKind::kSource && node.topic.name == source.topic.name;
+  });
+  if (first != nodes_.end()) {
+    check_again(*first, source);
+    return static_cast<NodeIndex>(first - nodes_.begin());
+  }
   Node node;
-  node.name = name.empty() ? topic.name : std::move(name);
+  node.name = source.name.empty() ? source.topic.name : std::move(source.name);
   node.kind = NodeKind::kSource;
-  node.topic = std::move(topic);
-  node.event_time = std::move(event_time);
+  node.topic = std::move(source.topic);
+  node.event_time = std::move(source.event_time);
   return add(std::move(node), {});
+}
+
+void TopologyDraft::check_again(const Node& first, const SourceUse& again) {
+  const TopicUse& topic = first.topic;
+  if (!(topic.key == again.topic.key) || !(topic.value == again.topic.value)) {
+    fail(fmt::format("topic '{}' is read as ({} -> {}) by node '{}' and as ({} -> {})", topic.name,
+                     topic.key.name, topic.value.name, first.name, again.topic.key.name,
+                     again.topic.value.name));
+  } else if (again.has_options) {
+    fail(
+        fmt::format("node '{}' reads topic '{}' already: give the options and the event time of "
+                    "the topic where it is named first",
+                    first.name, topic.name));
+  }
 }
 
 NodeIndex TopologyDraft::add_processor(const std::vector<NodeIndex>& parents,
@@ -239,19 +259,21 @@ StreamCore add_processor(const StreamCore& stream, std::string name, ProcessorFa
   return result;
 }
 
-MergedInputs merge_inputs(const std::string& processor,
-                          const std::vector<std::pair<uint8_t, StreamCore>>& streams) {
+MergedInputs merge_inputs(const std::vector<std::pair<uint8_t, StreamCore>>& streams) {
+  std::map<NodeIndex, int> inputs_of_node;
+  for (const auto& [input, stream] : streams) {
+    for (const NodeIndex node : stream.nodes) ++inputs_of_node[node];
+  }
   MergedInputs merged;
   for (const auto& [input, stream] : streams) {
-    merged.stream = merged.inputs.empty() ? stream : merged.stream.merge(stream);
+    const bool shares_a_node =
+        std::any_of(stream.nodes.begin(), stream.nodes.end(),
+                    [&](NodeIndex node) { return inputs_of_node[node] > 1; });
+    // A processor tells its inputs apart by the nodes before it.
+    const StreamCore own =
+        shares_a_node ? stream.then({.operation = "input", .factory = relay()}) : stream;
+    merged.stream = merged.inputs.empty() ? own : merged.stream.merge(own);
     merged.inputs.resize(merged.stream.nodes.size(), input);
-  }
-  std::vector<NodeIndex> nodes = merged.stream.nodes;
-  std::sort(nodes.begin(), nodes.end());
-  if (const auto twice = std::adjacent_find(nodes.begin(), nodes.end()); twice != nodes.end()) {
-    TopologyDraft& draft = *merged.stream.draft;
-    draft.fail(fmt::format("node '{}' feeds two inputs of node '{}': give each a stream of its own",
-                           draft.name_of(*twice), processor));
   }
   return merged;
 }
@@ -263,8 +285,10 @@ TableCore TableCore::then(ProcessorUse use, TableView result) const {
   return table;
 }
 
-TableCore TableCore::stored(const std::string& name, TypeInfo key, TypeInfo value) const {
-  return stored_by({draft, nodes, anchor, false, false}, name, table_store(name), key, value, {});
+TableCore TableCore::stored(const std::string& name, TypeInfo key, TypeInfo value,
+                            StoreOptions options) const {
+  return stored_by({draft, nodes, anchor, false, false}, name, table_store(name), key, value,
+                   options);
 }
 
 TableCore TableCore::indexed(IndexSpec index, IndexOptions options, TypeInfo key,

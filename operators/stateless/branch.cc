@@ -1,3 +1,8 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "millrace/operators/branches.h"
 #include "millrace/operators/detail/operators.h"
 
 namespace millrace::operators {
@@ -10,6 +15,7 @@ class Branch final : public Processor {
   void process(const Record& record) override {
     size_t child = 0;
     while (child < predicates_.size() && !is_true(predicates_[child], record)) ++child;
+    if (child == context().child_count()) return context().count_dropped("no_branch");
     context().forward_to(child, record);
   }
 
@@ -26,6 +32,30 @@ class Branch final : public Processor {
 
 ProcessorFactory branch(std::vector<Predicate> predicates) {
   return [predicates] { return std::make_unique<Branch>(predicates); };
+}
+
+NamedStreams split(const StreamCore& stream, std::string name, std::vector<Predicate> predicates,
+                   const std::vector<std::string>& names) {
+  const std::string prefix = name.empty() ? stream.anchor : name;
+  const StreamCore branches = stream.then(
+      {.name = std::move(name), .operation = "split", .factory = branch(std::move(predicates))});
+  // One fixed child per branch, whatever the user attaches to it, since children have numbers.
+  NamedStreams streams;
+  for (const std::string& branch_name : names) {
+    streams.emplace_back(
+        branch_name,
+        branches.then({.name = fmt::format("{}.{}", prefix, branch_name), .factory = pass()}));
+  }
+  return streams;
+}
+
+const StreamCore& branch_named(const NamedStreams& branches, std::string_view name) {
+  const auto found = std::find_if(branches.begin(), branches.end(),
+                                  [&](const auto& branch) { return branch.first == name; });
+  if (found != branches.end()) return found->second;
+  const StreamCore& first = branches.front().second;
+  first.draft->fail(fmt::format("there is no branch '{}' beside '{}'", name, first.anchor));
+  return first;
 }
 
 }  // namespace millrace::operators

@@ -22,14 +22,6 @@ std::string fault_of(F define) {
   return topology.message();
 }
 
-TEST(TopologyErrors, NameTheTopicThatIsReadTwice) {
-  EXPECT_THAT(fault_of([](TopologyBuilder& builder) {
-                builder.stream(kIn).to(kOut);
-                builder.table(kIn).to(kOut);
-              }),
-              HasSubstr("both read topic 'in'"));
-}
-
 TEST(TopologyErrors, NameSinksOfDifferentTypes) {
   EXPECT_THAT(fault_of([](TopologyBuilder& builder) {
                 const auto in = builder.stream(kIn);

@@ -74,6 +74,18 @@ void functions(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts
       .to(kNumbers);
   // refused: a predicate returns bool
   numbers.filter([](int64_t) { return std::string(); });
+  // refused: a predicate takes (key, value)
+  numbers.filter_not([](std::string_view, std::string_view) { return true; }).to(kNumbers);
+  // refused: a predicate takes (key, value)
+  texts.filter_not([](int64_t) { return true; }).materialize("rows").to(kTexts);
+  // refused: an observer takes (key, value)
+  numbers.foreach ([](int64_t, int64_t) {});
+  // refused: the function takes (key, value, emit) or (value, emit)
+  numbers.flat_map_values<int64_t>([](int64_t, mr::Emit<std::string, int64_t>&) {}).to(kNumbers);
+  // refused: a predicate returns bool
+  numbers.split("s").branch("a", [](int64_t) {}).default_branch("b")["a"].to(kNumbers);
+  // refused: the function that picks a topic returns a Topic<K, V>
+  numbers.to({kNumbers}, [](int64_t) { return "numbers"; });
   // refused: an observer takes (key, value)
   numbers.peek([](int64_t, int64_t) {});
   // refused: the function returns nothing
@@ -197,6 +209,8 @@ void names(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& te
   groups.aggregate(0L, sum, sum).to(kNumbers);
   // refused: the name is missing
   builder.store<std::string, int64_t>(2.5);
+  // refused: the name is missing
+  texts.materialize(2.5F).to(kTexts);
 }
 
 void aggregates(const Numbers& numbers, const Texts& texts) {
@@ -238,6 +252,12 @@ void sinks_and_processors(const Numbers& numbers, const Texts& texts) {
   numbers.process("shape", [](int64_t) {}).to(kNumbers);
   // refused: the function takes (key, value, emit)
   numbers.process<std::string, int64_t>("shape", [](int64_t) {}).to(kNumbers);
+  // refused: process_values needs to know what comes out
+  numbers.process_values("shape", [](int64_t) {}).to(kNumbers);
+  // refused: the function takes (key, value, emit) or (value, emit)
+  numbers.process_values<int64_t>("shape", [](int64_t) {}).to(kNumbers);
+  // refused: the processor may change keys: derive it from FixedKeyProcessor
+  numbers.process_values("bare", [] { return std::make_unique<Bare>(); }).to(kNumbers);
 }
 
 using Rejected = mr::Output<"rejected", std::string, std::string>;

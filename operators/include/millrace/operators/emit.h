@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 
 #include "millrace/core/processor.h"
@@ -55,6 +57,12 @@ class Emit {
   void operator()(const Key& key, const Value& value, int64_t timestamp_ms) {
     raw_.forward_at(encoded_key(key), encoded_value(value), timestamp_ms);
   }
+  /// With these headers instead of the input record's; their bytes need to live for the call.
+  template <class Key, class Value>
+  void operator()(const Key& key, const Value& value, int64_t timestamp_ms,
+                  std::span<const Header> headers) {
+    raw_.forward({encoded_key(key), encoded_value(value), {}, timestamp_ms, headers});
+  }
   template <class Key>
   void tombstone(const Key& key) {
     raw_.forward(encoded_key(key), Bytes());
@@ -84,6 +92,45 @@ class Emit {
 
   const operators::RawEmit& raw_;
   std::string& key_;
+  std::string& value_;
+};
+
+/// Emits values of type `V` from `flat_map_values` and `process_values`, each with the key of the
+/// input record, null if that is null. Otherwise as `Emit`.
+template <class V>
+class EmitValues {
+  static_assert(sizeof(NeedsSerde<V>) > 0);
+
+ public:
+  /// `raw`, the bytes of `key` and the buffer must outlive this.
+  EmitValues(const operators::RawEmit& raw, Bytes key, std::string& value_buffer)
+      : raw_(raw), key_(key), value_(value_buffer) {}
+
+  template <class Value>
+  void operator()(const Value& value) {
+    raw_.forward(key_, encoded_value(value));
+  }
+  template <class Value>
+  void operator()(const Value& value, int64_t timestamp_ms) {
+    raw_.forward_at(key_, encoded_value(value), timestamp_ms);
+  }
+  template <class Value>
+  void operator()(const Value& value, int64_t timestamp_ms, std::span<const Header> headers) {
+    raw_.forward({key_, encoded_value(value), {}, timestamp_ms, headers});
+  }
+  void tombstone() { raw_.forward(key_, Bytes()); }
+  /// Bytes that are valid for the type.
+  void bytes(Bytes value) { raw_.forward(key_, value); }
+  ProcessorContext& context() const { return raw_.context(); }
+
+ private:
+  template <class Value>
+  Bytes encoded_value(const Value& value) {
+    return operators::encode_to<V>(value, value_) ? Bytes(value_) : Bytes();
+  }
+
+  const operators::RawEmit& raw_;
+  Bytes key_;
   std::string& value_;
 };
 

@@ -52,6 +52,37 @@ class TypedProcessor : public operators::ProcessorBase<KOut, VOut, SideOutputs..
   virtual void on_record(Maybe<KIn> key, Maybe<VIn> value, const Record& record) = 0;
 };
 
+/// As `TypedProcessor`, for `Stream::process_values`: what it emits has the key of its input, so no
+/// exchange is needed behind it. It emits only while it handles a record, because timers, deferred
+/// work and punctuations have keys of their own: derive what emits there from `TypedProcessor`, and
+/// say `keeps_key` in its `ProcessOptions` if it does.
+///
+///     class Numbered final : public mr::FixedKeyProcessor<AccountId, crm::Event, int64_t> {
+///       void on_record(mr::Maybe<AccountId> key, mr::Maybe<crm::Event> event,
+///                      mr::EmitValues<int64_t>& emit, const mr::Record&) override { emit(++n_); }
+///       int64_t n_ = 0;
+///     };
+template <class K, class V, class VOut>
+class FixedKeyProcessor : public operators::ProcessorBase<K, VOut> {
+ public:
+  using InKey = K;
+  using InValue = V;
+  static constexpr bool kKeepsKey = true;
+
+  void process(const Record& record) final {
+    this->answer(record);
+    EmitValues<VOut> values(this->main().raw, record.key, this->main().value_buffer);
+    on_record(Maybe<K>(record.key), Maybe<V>(record.value), values, record);
+  }
+
+ protected:
+  virtual void on_record(Maybe<K> key, Maybe<V> value, EmitValues<VOut>& emit,
+                         const Record& record) = 0;
+
+ private:
+  using operators::ProcessorBase<K, VOut>::emit;
+};
+
 namespace operators {
 
 /// The part of a processor that handles one of its inputs.

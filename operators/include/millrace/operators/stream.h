@@ -1,10 +1,12 @@
 #pragma once
 
 #include <array>
+#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "millrace/operators/branches.h"
 #include "millrace/operators/broadcast_table.h"
 #include "millrace/operators/detail/operators.h"
 #include "millrace/operators/detail/processor_maker.h"
@@ -51,6 +53,19 @@ class Stream {
                                 .operation = "filter",
                                 .factory = operators::filter_stream(
                                     operators::make_predicate<K, V>(std::move(predicate)))}));
+    } else {
+      return operators::Refused();
+    }
+  }
+
+  /// Records for which `predicate` is false; nulls as in `filter`.
+  template <class F>
+  auto filter_not(F predicate, std::string name = {}) const {
+    if constexpr (operators::is_predicate<K, V, F>()) {
+      return Stream(core_.then({.name = std::move(name),
+                                .operation = "filter_not",
+                                .factory = operators::filter_stream(operators::negated(
+                                    operators::make_predicate<K, V>(std::move(predicate))))}));
     } else {
       return operators::Refused();
     }
@@ -108,6 +123,21 @@ class Stream {
     }
   }
 
+  /// As `flat_map`, with the key of the record: the function takes `EmitValues<NewValue>&` after
+  /// the key and value. Untaken null key: dropped. Untaken null value: stays null, one record.
+  template <class NewValue, class F>
+  auto flat_map_values(F expander, std::string name = {}) const {
+    if constexpr (operators::is_value_expander<K, V, NewValue, F>()) {
+      return Stream<K, NewValue>(
+          core_.then({.name = std::move(name),
+                      .operation = "flat_map_values",
+                      .factory = operators::flat_map_values(
+                          operators::make_value_expander<K, V, NewValue>(std::move(expander)))}));
+    } else {
+      return operators::Refused();
+    }
+  }
+
   /// Shows records to `observer` and passes them on; those with an untaken null pass unseen.
   /// An aborted transaction does not undo outside effects of the observer; they happen again when
   /// the record is processed again.
@@ -123,6 +153,16 @@ class Stream {
     }
   }
 
+  /// As `peek`, where nothing follows.
+  template <class F>
+  void foreach (F observer, std::string name = {}) const {
+    if constexpr (operators::is_observer<K, V, F>()) {
+      core_.then({.name = std::move(name),
+                  .operation = "foreach",
+                  .factory = operators::peek(operators::make_observer<K, V>(std::move(observer)))});
+    }
+  }
+
   /// Records of both streams, in the order in which they come.
   Stream merge(const Stream& other) const { return Stream(core_.merge(other.core_)); }
 
@@ -130,6 +170,12 @@ class Stream {
   /// that is true, else to the last. A predicate is not true of an untaken null.
   template <class... Fs>
   auto branch(Fs... predicates) const;
+  /// The same with names, after which stores and exchanges behind a branch are called: an anchor
+  /// "<name>.<branch>"; without a name "<anchor>.<branch>".
+  ///
+  ///     const auto sizes = orders.split("by-size").branch("large",
+  ///     is_large).default_branch("rest"); sizes["large"].to(kLarge);
+  Split<K, V> split(std::string name = {}) const { return Split<K, V>(core_, std::move(name)); }
 
   /// Adds the row that the table has at the record's key now, whatever its timestamp; changes of
   /// the table emit nothing. Null key, null value: dropped. No row: nothing is emitted. Without a
@@ -244,6 +290,15 @@ class Stream {
   requires operators::Nameless<Args...>
   auto process(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
+  /// Runs a user's `FixedKeyProcessor`, or a function like that of `flat_map_values`, which reaches
+  /// stores through `emit.context()`. Keys stay, so no exchange follows. A function gets only the
+  /// nulls that it takes, as in `process`.
+  template <class NewValue = void, class F>
+  auto process_values(std::string name, F factory, ProcessOptions options = {}) const;
+  template <class NewValue = void, class... Args>
+  requires operators::Nameless<Args...>
+  auto process_values(Args&&...) const { return operators::refuse_nameless<Args...>(); }
+
   /// Feeds the input `I` of a processor with several; see `TopologyBuilder::process`.
   template <class I>
   auto as() const {
@@ -260,6 +315,21 @@ class Stream {
     static_assert(!kSameKey || std::is_same_v<V, V2>, "the topic's value type is not the stream's");
     core_.draft->add_sink(core_.nodes, {std::string(topic.name), type_info<K2>(), type_info<V2>()},
                           std::move(options));
+  }
+  /// Writes each record to the one of `topics` that `pick` returns, a `Topic<K, V>`. Untaken nulls:
+  /// dropped; so is a record for which it returns `std::nullopt`, as "no_topic". A topic that is
+  /// not among them fails the record, as user code that throws. A key that changes topics leaves
+  /// its last record in the old one. `options` are those of every sink; its name "<name>.<topic>".
+  template <class F>
+  void to(std::initializer_list<Topic<K, V>> topics, F pick, SinkOptions options = {}) const {
+    if constexpr (operators::is_topic_picker<K, V, F>()) {
+      std::vector<TopicUse> uses;
+      for (const Topic<K, V>& topic : topics) {
+        uses.push_back({std::string(topic.name), type_info<K>(), type_info<V>()});
+      }
+      operators::add_picked_sinks(core_, std::move(uses),
+                                  operators::make_topic_picker<K, V>(std::move(pick)), options);
+    }
   }
 
   /// The latest value per key, kept in store `name`. Null key: dropped. Null value: deletes the
@@ -368,66 +438,6 @@ auto Stream<K, V>::branch(Fs... predicates) const {
     (std::make_index_sequence<sizeof...(Fs) + 1>());
   } else {
     return std::array<operators::Refused, sizeof...(Fs) + 1>();
-  }
-}
-
-/// The main output of a processor, and its side outputs.
-template <class K, class V, class... SideOutputs>
-class ProcessedStream : public Stream<K, V> {
- public:
-  using Sides = std::array<operators::StreamCore, sizeof...(SideOutputs)>;
-  ProcessedStream(operators::StreamCore main, Sides sides)
-      : Stream<K, V>(std::move(main)), sides_(std::move(sides)) {}
-
-  /// The stream of records that the processor forwards to `Output`.
-  template <class Output>
-  auto output() const {
-    constexpr bool kIsDeclared = (std::is_same_v<Output, SideOutputs> || ...);
-    static_assert(kIsDeclared, "the processor does not declare this side output");
-    if constexpr (kIsDeclared) {
-      constexpr size_t kNumber = operators::number_of<Output>(Inputs<SideOutputs...>());
-      return Stream<typename Output::Key, typename Output::Value>(sides_[kNumber]);
-    } else {
-      return operators::Refused();
-    }
-  }
-
- private:
-  Sides sides_;
-};
-
-namespace operators {
-
-/// The handle of a processor that was just added.
-template <class K, class V, class... SideOutputs>
-auto processed_as(StreamCore core, TypeList<SideOutputs...>) {
-  if constexpr (sizeof...(SideOutputs) == 0) {
-    return Stream<K, V>(std::move(core));
-  } else {
-    // Braces, so that they are added in this order.
-    typename ProcessedStream<K, V, SideOutputs...>::Sides sides{
-        core.side_output(SideOutputs::name())...};
-    return ProcessedStream<K, V, SideOutputs...>(std::move(core), std::move(sides));
-  }
-}
-
-template <class Made>
-auto processed(StreamCore core) {
-  return processed_as<typename Made::OutKey, typename Made::OutValue>(std::move(core),
-                                                                      typename Made::SideOutputs());
-}
-
-}  // namespace operators
-
-template <class K, class V>
-template <class NewKey, class NewValue, class F>
-auto Stream<K, V>::process(std::string name, F factory, ProcessOptions options) const {
-  using Made = operators::ProcessorMaker<K, V, NewKey, NewValue, F>;
-  if constexpr (Made::is_right()) {
-    return operators::processed<Made>(operators::add_processor(
-        core_, std::move(name), Made::make(std::move(factory)), std::move(options)));
-  } else {
-    return operators::Refused();
   }
 }
 

@@ -29,7 +29,7 @@ TableCore join_tables(JoinKind kind, JoinTable left, JoinTable right, TypeInfo k
 /// The latest value per key; what flows are changes (old row, new row). A handle, as `Stream` is,
 /// with user functions of the same forms. They get no nulls, and must be pure functions: they are
 /// also called for old rows and when a join reads this table. Filtered, mapped and joined tables
-/// need no store of their own.
+/// need no store of their own; `materialize` gives them one.
 template <class K, class V>
 class Table {
   static_assert(sizeof(NeedsSerde<K>) > 0 && sizeof(NeedsSerde<V>) > 0);
@@ -52,6 +52,20 @@ class Table {
     }
   }
 
+  /// Rows for which `predicate` is false; otherwise as `filter`.
+  template <class F>
+  auto filter_not(F predicate, std::string name = {}) const {
+    if constexpr (operators::is_predicate<K, V, F>()) {
+      const auto call = operators::negated(operators::make_predicate<K, V>(std::move(predicate)));
+      return Table(core_.then({.name = std::move(name),
+                               .operation = "filter_not",
+                               .factory = operators::filter_table(call)},
+                              operators::filter_view(core_.view, call)));
+    } else {
+      return operators::Refused();
+    }
+  }
+
   /// Replaces values. A function that returns `std::nullopt` leaves the row out; a change whose two
   /// sides are left out emits nothing.
   template <class Explicit = void, class F>
@@ -67,6 +81,17 @@ class Table {
       return operators::Refused();
     }
   }
+
+  /// The same rows, kept in the new store `name`, for queries, processors and what reads this
+  /// table: `table.filter(is_open).materialize("open-orders")`. A change is then one of that store:
+  /// the old row is its row, and a delete of a row that it does not have emits nothing. Nothing
+  /// else changes.
+  Table materialize(const std::string& name, StoreOptions options = {}) const {
+    return Table(core_.stored(name, type_info<K>(), type_info<V>(), options));
+  }
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto materialize(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
   /// Keeps a secondary index of the rows, which queries read as the store "<store>/<name>". The
   /// function takes (key, value) or (value) and returns the values under which the row is found:

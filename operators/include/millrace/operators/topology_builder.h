@@ -1,6 +1,8 @@
 #pragma once
 
+#include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -9,6 +11,7 @@
 #include "millrace/operators/broadcast_table.h"
 #include "millrace/operators/detail/refused.h"
 #include "millrace/operators/detail/topology_draft.h"
+#include "millrace/operators/processed_stream.h"
 #include "millrace/operators/stream.h"
 #include "millrace/operators/table.h"
 
@@ -28,7 +31,10 @@ class TopologyBuilder {
   explicit TopologyBuilder(std::string name)
       : draft_(std::make_unique<operators::TopologyDraft>(std::move(name))) {}
 
-  /// Records of a topic. A topology reads a topic once, so keep what this returns.
+  /// Records of a topic. Several calls for one topic, and `table`, give streams of one source: each
+  /// record goes to all of them, in the order in which operators were added. Options and event time
+  /// are those of the first call; a later one that gives some, or other types, is a fault that
+  /// `build` reports.
   template <class K, class V>
   Stream<K, V> stream(Topic<K, V> topic, std::type_identity_t<SourceOptions<V>> options = {}) {
     return source(topic, {}, std::move(options));
@@ -43,6 +49,24 @@ class TopologyBuilder {
                     std::move(options));
     } else {
       return source(topic, {}, std::move(options));
+    }
+  }
+
+  /// Records of several topics in one stream, those of a task in the order of their times. The
+  /// topics have the same number of partitions. A name in the options is a prefix:
+  /// "<name>.<topic>".
+  template <class K, class V>
+  Stream<K, V> stream(std::initializer_list<Topic<K, V>> topics,
+                      std::type_identity_t<SourceOptions<V>> options = {}) {
+    return sources(topics, {}, options);
+  }
+  template <class K, class V, class F>
+  Stream<K, V> stream(std::initializer_list<Topic<K, V>> topics, F event_time,
+                      std::type_identity_t<SourceOptions<V>> options = {}) {
+    if constexpr (operators::is_event_time<K, V, F>()) {
+      return sources(topics, operators::make_event_time<K, V>(std::move(event_time)), options);
+    } else {
+      return sources(topics, {}, options);
     }
   }
 
@@ -88,7 +112,7 @@ class TopologyBuilder {
     if constexpr (Maker::is_right()) {
       using Made = std::remove_cvref_t<decltype(*factory())>;
       operators::MergedInputs merged = operators::merge_inputs(
-          name, {{operators::number_of<Is>(typename Made::AllInputs()), inputs.stream}...});
+          {{operators::number_of<Is>(typename Made::AllInputs()), inputs.stream}...});
       return operators::processed<Made>(operators::add_processor(
           merged.stream, std::move(name), Maker::make(std::move(factory), std::move(merged.inputs)),
           std::move(options)));
@@ -106,12 +130,28 @@ class TopologyBuilder {
                       SourceOptions<V> options) {
     operators::StreamCore core;
     core.draft = draft_.get();
-    core.nodes = {draft_->add_source(std::move(options.name),
-                                     {std::string(topic.name), type_info<K>(),
-                                      operators::checked_type<V>(std::move(options.validate))},
-                                     std::move(event_time))};
+    const bool has_options = !options.name.empty() || options.validate || event_time;
+    core.nodes = {draft_->add_source({std::move(options.name),
+                                      {std::string(topic.name), type_info<K>(),
+                                       operators::checked_type<V>(std::move(options.validate))},
+                                      std::move(event_time),
+                                      has_options})};
     core.anchor = std::string(topic.name);
     return Stream<K, V>(std::move(core));
+  }
+
+  template <class K, class V>
+  Stream<K, V> sources(std::initializer_list<Topic<K, V>> topics,
+                       const operators::EventTime& event_time, const SourceOptions<V>& options) {
+    MILLRACE_ASSERT(topics.size() > 0, "a stream of no topic");
+    std::optional<Stream<K, V>> all;
+    for (const Topic<K, V>& topic : topics) {
+      SourceOptions<V> own = options;
+      if (!own.name.empty()) own.name += "." + std::string(topic.name);
+      const Stream<K, V> one = source(topic, event_time, std::move(own));
+      all = all ? all->merge(one) : one;
+    }
+    return *all;
   }
 
   std::unique_ptr<operators::TopologyDraft> draft_;

@@ -62,6 +62,25 @@ class TypedStore {
   void erase(const Key& key, int64_t timestamp_ms) {
     store_->erase(operators::key_bytes<K>(key, key_), timestamp_ms);
   }
+  /// Erases the row and returns it as it was; none: there was none. It costs a read. The view dies
+  /// as one from `get` does.
+  template <class Key>
+  TypedRow<V> remove(const Key& key, int64_t timestamp_ms) {
+    const Bytes bytes = operators::key_bytes<K>(key, key_);
+    const Row row = store_->get(bytes);
+    if (!row) return {};
+    value_ = row.value.view();  // the row's view dies at the erase
+    const int64_t was_ms = row.timestamp_ms;
+    store_->erase(bytes, timestamp_ms);
+    return {Maybe<V>(Bytes(value_)), was_ms};
+  }
+  /// Puts the row if there is none; else returns the one that there is, and changes nothing.
+  template <class Key, class Value>
+  TypedRow<V> put_if_absent(const Key& key, const Value& value, int64_t timestamp_ms) {
+    TypedRow<V> present = get(key);
+    if (!present) put(key, value, timestamp_ms);
+    return present;
+  }
   TypedIterator<K, V> all() { return TypedIterator<K, V>(store_->range(Bytes(), Bytes())); }
   /// Rows with from <= key < to, by the keys' bytes.
   template <class From, class To>

@@ -2,7 +2,9 @@
 
 #include <concepts>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "millrace/core/topic.h"
@@ -32,6 +34,9 @@ using RecordMapper =
 /// Replaces `key_out`; false: the record has no key.
 using KeySelector = UserFunction<bool(Bytes key, Bytes value, std::string& key_out)>;
 using RecordExpander = UserFunction<void(Bytes key, Bytes value, RawEmit& emit)>;
+
+/// The name of the topic to which a record goes; nullopt: to none.
+using TopicPicker = UserFunction<std::optional<std::string_view>(Bytes key, Bytes value)>;
 
 /// Event time of a record of a source, in ms since 1970-01-01 UTC.
 using EventTime = std::function<int64_t(Bytes key, Bytes value, int64_t record_timestamp_ms)>;
@@ -80,6 +85,40 @@ Predicate make_predicate(F f) {
   using Keyed = KeyedCall<F, K, TypeList<V>>;
   return {[f = std::move(f)](Bytes key, Bytes value) mutable -> bool {
             return Keyed::call_with(f, key, value);
+          },
+          Keyed::kTakesNullKey, Keyed::takes_null_value()};
+}
+
+/// True where `predicate` is false, and with the same nulls.
+inline Predicate negated(Predicate predicate) {
+  return {[call = std::move(predicate.call)](Bytes key, Bytes value) { return !call(key, value); },
+          predicate.takes_null_key, predicate.takes_null_value};
+}
+
+template <class K, class V, class F>
+constexpr bool is_topic_picker() {
+  using Keyed = KeyedCall<F, K, TypeList<V>>;
+  static_assert(Keyed::kFit != Fit::kOther,
+                "the function that picks a topic takes (key, value) or (value), each as ViewOf<T> "
+                "(std::string_view for text, const Table& for FlatBuffers) or Maybe<T> of the "
+                "stream's types, and returns a Topic<K, V> or std::optional of it");
+  if constexpr (takes_its_arguments<Keyed>()) {
+    constexpr bool kReturnsTopic =
+        std::convertible_to<KeyedResult<F, K, V>, std::optional<Topic<K, V>>>;
+    static_assert(kReturnsTopic,
+                  "the function that picks a topic returns a Topic<K, V> of the stream's types, or "
+                  "std::optional of it");
+    return kReturnsTopic;
+  }
+  return false;
+}
+
+template <class K, class V, class F>
+TopicPicker make_topic_picker(F f) {
+  using Keyed = KeyedCall<F, K, TypeList<V>>;
+  return {[f = std::move(f)](Bytes key, Bytes value) mutable -> std::optional<std::string_view> {
+            const std::optional<Topic<K, V>> topic = Keyed::call_with(f, key, value);
+            return topic ? std::optional(topic->name) : std::nullopt;
           },
           Keyed::kTakesNullKey, Keyed::takes_null_value()};
 }
@@ -214,6 +253,31 @@ RecordExpander make_expander(F f) {
     }
   };
   return {Expand{std::move(f), {}, {}}, Keyed::kTakesNullKey, Keyed::takes_null_value()};
+}
+
+template <class K, class V, class NewValue, class F>
+constexpr bool is_value_expander() {
+  using Keyed = KeyedCall<F, K, TypeList<V>, EmitValues<NewValue>&>;
+  static_assert(Keyed::kFit != Fit::kOther,
+                "the function takes (key, value, emit) or (value, emit): key and value each as "
+                "ViewOf<T> (std::string_view for text, const Table& for FlatBuffers) or Maybe<T>, "
+                "emit as EmitValues<NewValue>&");
+  return takes_its_arguments<Keyed>();
+}
+
+template <class K, class V, class NewValue, class F>
+RecordExpander make_value_expander(F f) {
+  using Keyed = KeyedCall<F, K, TypeList<V>, EmitValues<NewValue>&>;
+  // A copy of the function has a buffer of its own, because each task makes copies.
+  struct Expand {
+    F f;
+    std::string value_buffer;
+    void operator()(Bytes key, Bytes value, RawEmit& raw) {
+      EmitValues<NewValue> emit(raw, key, value_buffer);
+      Keyed::call_with(f, emit, key, value);
+    }
+  };
+  return {Expand{std::move(f), {}}, Keyed::kTakesNullKey, Keyed::takes_null_value()};
 }
 
 template <class K, class V, class F>

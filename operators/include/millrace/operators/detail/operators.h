@@ -22,11 +22,13 @@ TableView map_values_view(TableView table, ValueMapper mapper);
 
 ProcessorFactory map_stream(RecordMapper mapper);
 ProcessorFactory flat_map(RecordExpander expander);
+/// As `flat_map`, of which `expander` emits only the record's key; an untaken null value passes.
+ProcessorFactory flat_map_values(RecordExpander expander);
 ProcessorFactory key_by(KeySelector selector);
 ProcessorFactory peek(Observer observer);
 
-/// Passes a record to the child of the first predicate that is true, else to the last child. There
-/// is one child more than predicates.
+/// Passes a record to the child of the first predicate that is true, else to the child behind those
+/// of all predicates. If there is none, it drops the record and counts it "no_branch".
 ProcessorFactory branch(std::vector<Predicate> predicates);
 
 /// Passes records on as those of a stream, without the old value of a table's change. Null values

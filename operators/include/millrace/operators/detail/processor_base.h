@@ -94,6 +94,7 @@ class ProcessorBase : public Processor {
   virtual void on_table_reset(std::string_view /*table*/) {}
 
   Emit<KOut, VOut>& emit() { return main_.emit; }
+  OutputPort<KOut, VOut>& main() { return main_; }
   /// To a side output.
   template <class Output>
   Emit<typename Output::Key, typename Output::Value>& emit() {

@@ -117,6 +117,49 @@ struct ProcessorMaker<K, V, NewKey, NewValue, F> {
   }
 };
 
+template <class P>
+concept KeepsKey = requires {
+  requires P::kKeepsKey;
+};
+
+template <class P>
+struct OutValueOf : TypeIs<void> {};
+template <KeepsKey P>
+struct OutValueOf<P> : TypeIs<typename P::OutValue> {};
+
+/// As `ProcessorMaker`, for `process_values`.
+template <class K, class V, class NewValue, class F>
+struct ValueProcessorMaker {
+  using OutValue = NewValue;
+  static constexpr bool is_right() {
+    static_assert(!std::is_void_v<NewValue>,
+                  "process_values needs to know what comes out: name the type, "
+                  "process_values<V>(...), or derive the processor from FixedKeyProcessor");
+    if constexpr (!std::is_void_v<NewValue>) return is_value_expander<K, V, NewValue, F>();
+    return false;
+  }
+  static ProcessorFactory make(F f) {
+    return flat_map(make_value_expander<K, V, NewValue>(std::move(f)));
+  }
+};
+template <class K, class V, class NewValue, PointsToProcessor F>
+struct ValueProcessorMaker<K, V, NewValue, F> : ProcessorMaker<K, V, K, NewValue, F> {};
+template <class K, class V, class NewValue, MakesProcessor F>
+struct ValueProcessorMaker<K, V, NewValue, F> {
+  using Made = std::remove_cvref_t<decltype(*std::declval<F&>()())>;
+  using OutValue = typename OutValueOf<Made>::Type;
+  static constexpr bool is_right() {
+    static_assert(KeepsKey<Made>,
+                  "the processor may change keys: derive it from FixedKeyProcessor, or give it to "
+                  "process");
+    if constexpr (KeepsKey<Made>) return ProcessorMaker<K, V, void, void, F>::is_right();
+    return false;
+  }
+  static ProcessorFactory make(F f) {
+    return ProcessorMaker<K, V, void, void, F>::make(std::move(f));
+  }
+};
+
 /// A stream that feeds the input `I` of a processor with several.
 template <class I>
 struct FedInput {

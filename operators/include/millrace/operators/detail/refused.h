@@ -4,7 +4,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdlib>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -23,8 +25,24 @@ struct Refused {
     std::abort();
   }
 
+  struct Branches {
+    Refused operator[](std::string_view) const { return {}; }
+  };
+  struct Split {
+    template <class... Args>
+    Split branch(Args&&...) const {
+      return {};
+    }
+    Branches default_branch(std::string) const { return {}; }
+    Branches no_default_branch() const { return {}; }
+  };
+
   template <class... Args>
   Refused filter(Args&&...) const {
+    return {};
+  }
+  template <class... Args>
+  Refused filter_not(Args&&...) const {
     return {};
   }
   template <class A = void, class... Args>
@@ -43,10 +61,16 @@ struct Refused {
   Refused flat_map(Args&&...) const {
     return {};
   }
+  template <class A = void, class... Args>
+  Refused flat_map_values(Args&&...) const {
+    return {};
+  }
   template <class... Args>
   Refused peek(Args&&...) const {
     return {};
   }
+  template <class... Args>
+  void foreach (Args&&...) const {}
   template <class... Args>
   Refused merge(Args&&...) const {
     return {};
@@ -55,6 +79,8 @@ struct Refused {
   std::array<Refused, sizeof...(Fs) + 1> branch(Fs&&...) const {
     return {};
   }
+
+  Split split(std::string = {}) const { return {}; }
 
   template <class A = void, class... Args>
   Refused join(Args&&...) const {
@@ -117,6 +143,14 @@ struct Refused {
   Refused process(std::string, F, ProcessOptions) const {
     return {};
   }
+  template <class A = void, class... Args>
+  Refused process_values(Args&&...) const {
+    return {};
+  }
+  template <class A = void, class F>
+  Refused process_values(std::string, F, ProcessOptions) const {
+    return {};
+  }
   template <class Output>
   Refused output() const {
     return {};
@@ -129,10 +163,13 @@ struct Refused {
   Refused index(std::string, F, IndexOptions = {}) const {
     return {};
   }
+  Refused materialize(std::string, StoreOptions = {}) const { return {}; }
   Refused to_stream(std::string = {}) const { return {}; }
   Refused to_table(std::string, StoreOptions = {}) const { return {}; }
   template <class Topic>
   void to(Topic, SinkOptions = {}) const {}
+  template <class Topic, class F>
+  void to(std::initializer_list<Topic>, F, SinkOptions = {}) const {}
   std::vector<std::string> stores() const { return {}; }
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/operators/detail/functions.h"
 #include "millrace/operators/detail/table_view.h"
 #include "millrace/operators/options.h"
 
@@ -25,6 +26,14 @@ struct ProcessorUse {
   std::vector<std::string> broadcasts = {};
 };
 
+/// A source's node as `TopologyBuilder` wants it.
+struct SourceUse {
+  std::string name = {};  ///< empty: the topic's
+  TopicUse topic = {};
+  decltype(Node::event_time) event_time = {};
+  bool has_options = false;  ///< the user gave some, or an event time
+};
+
 /// Puts nodes and stores together; the untyped half of `TopologyBuilder`.
 ///
 /// Names. An *anchor* is the last explicit or topic's name on the way from the source. Only names
@@ -35,8 +44,8 @@ class TopologyDraft {
  public:
   explicit TopologyDraft(std::string name) : name_(std::move(name)) {}
 
-  /// An empty `name` stands for the topic's.
-  NodeIndex add_source(std::string name, TopicUse topic, decltype(Node::event_time) event_time);
+  /// The node that reads the topic; there is one, however often it is asked for.
+  NodeIndex add_source(SourceUse source);
   NodeIndex add_processor(const std::vector<NodeIndex>& parents, std::string_view anchor,
                           ProcessorUse use);
   /// REQUIRES: `options.name`. `is_derived`: the user did not give that name.
@@ -61,6 +70,8 @@ class TopologyDraft {
  private:
   NodeIndex add(Node node, const std::vector<NodeIndex>& parents);
   std::string free_node_name(std::string wanted) const;
+  /// Reports what a topic that is read already cannot be read as.
+  void check_again(const Node& first, const SourceUse& again);
   std::vector<bool> ancestors(const std::vector<NodeIndex>& of) const;
 
   struct ExchangeNames {
@@ -100,15 +111,19 @@ struct StreamCore {
 StreamCore add_processor(const StreamCore& stream, std::string name, ProcessorFactory factory,
                          ProcessOptions options);
 
+/// Sinks of `topics` behind `stream`; each record goes to the one that `picker` names.
+void add_picked_sinks(const StreamCore& stream, std::vector<TopicUse> topics, TopicPicker picker,
+                      const SinkOptions& options);
+
 /// The streams of a processor's inputs as one, with the number of each input.
 struct MergedInputs {
   StreamCore stream;
   std::vector<uint8_t> inputs;  ///< of each of its nodes
 };
 
-/// REQUIRES: not empty, and all of one builder. Two inputs that one node feeds are a fault.
-MergedInputs merge_inputs(const std::string& processor,
-                          const std::vector<std::pair<uint8_t, StreamCore>>& streams);
+/// A node that feeds two inputs feeds each by a relay, so that a record comes by both, in their
+/// order. REQUIRES: not empty, and all of one builder.
+MergedInputs merge_inputs(const std::vector<std::pair<uint8_t, StreamCore>>& streams);
 
 /// The untyped half of `Table`.
 struct TableCore {
@@ -119,7 +134,8 @@ struct TableCore {
 
   TableCore then(ProcessorUse use, TableView result) const;
   /// The same rows, kept in a store of their own.
-  TableCore stored(const std::string& name, TypeInfo key, TypeInfo value) const;
+  TableCore stored(const std::string& name, TypeInfo key, TypeInfo value,
+                   StoreOptions options = {}) const;
   /// The same rows with an index; kept in the new store `options.store` if they are in none.
   TableCore indexed(IndexSpec index, IndexOptions options, TypeInfo key, TypeInfo value) const;
 };
