@@ -211,6 +211,8 @@ void names(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& te
   builder.store<std::string, int64_t>(2.5);
   // refused: the name is missing
   texts.materialize(2.5F).to(kTexts);
+  // refused: the name is missing
+  numbers.group_by_key().cogroup(begin).aggregate(0L).to(kNumbers);
 }
 
 void aggregates(const Numbers& numbers, const Texts& texts) {
@@ -229,6 +231,20 @@ void aggregates(const Numbers& numbers, const Texts& texts) {
           "e", 0L, [](int64_t, int64_t sum) { return sum; },
           [](std::string_view, int64_t sum) { return sum; })
       .to(kNumbers);
+}
+
+void cogroups(mr::TopologyBuilder& builder, const Numbers& numbers) {
+  const auto sum = [](int64_t value, int64_t so_far) { return value + so_far; };
+  const auto begin = [](int64_t value, mr::Maybe<int64_t>) { return value; };
+  const auto group = numbers.group_by_key();
+  // refused: a function of this cogroup does not take the aggregate as Maybe<A>
+  group.cogroup(begin).cogroup(group, sum).aggregate("f").to(kNumbers);
+  // refused: the function does not tell the aggregate's type
+  group.cogroup([](auto value, auto) { return value; }).cogroup(group, sum).aggregate("g", 0L);
+  // refused: the function of an aggregate takes (key, value, aggregate)
+  group.cogroup(begin).cogroup(group, [](int64_t value) { return value; }).aggregate("h");
+  // refused: the streams of a cogroup have keys of one type
+  group.cogroup(begin).cogroup(builder.stream(kById).group_by_key(), begin).aggregate("i");
 }
 
 void sinks_and_processors(const Numbers& numbers, const Texts& texts) {

@@ -85,6 +85,13 @@ class GroupedStream {
   requires operators::Nameless<Args...>
   auto count(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
+  /// Begins an aggregate of several streams; see `CogroupedStream`. `f` has one of the forms of
+  /// `aggregate`; `A`: the aggregate's type, if the function's result does not imply it.
+  template <class A = void, class F>
+  auto cogroup(F f) const;
+
+  const operators::StreamCore& core() const { return core_; }
+
  private:
   template <class A>
   Table<K, A> store(std::string name, operators::Aggregator aggregator,

@@ -8,6 +8,7 @@
 
 #include "millrace/operators/branches.h"
 #include "millrace/operators/broadcast_table.h"
+#include "millrace/operators/cogrouped.h"
 #include "millrace/operators/detail/operators.h"
 #include "millrace/operators/detail/processor_maker.h"
 #include "millrace/operators/detail/refused.h"

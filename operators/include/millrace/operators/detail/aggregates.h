@@ -75,6 +75,19 @@ constexpr bool is_aggregate_function() {
   return false;
 }
 
+/// Whether the function takes the aggregate as `Maybe<A>`.
+template <class K, class V, class A, class F>
+constexpr bool kTakesNoAggregate = RawAggregateCall<F, K, V, A>::takes_null_value(1) ||
+                                   KeyedCall<F, K, TypeList<V, A>>::takes_null_value(1);
+
+template <class K, class V, class A, class F>
+constexpr bool is_cogroup_function() {
+  static_assert(!std::is_void_v<A>,
+                "the function does not tell the aggregate's type: name it, cogroup<A>(...)");
+  if constexpr (!std::is_void_v<A>) return is_aggregate_function<K, V, A, F>();
+  return false;
+}
+
 /// Also refuses a function that does not take the aggregate as `Maybe<A>`.
 template <class K, class V, class A, class F>
 constexpr bool begins_an_aggregate() {
@@ -82,8 +95,7 @@ constexpr bool begins_an_aggregate() {
                 "the function does not tell the aggregate's type: name it, aggregate<A>(...)");
   if constexpr (!std::is_void_v<A>) {
     if constexpr (is_aggregate_function<K, V, A, F>()) {
-      constexpr bool kTakesNone = RawAggregateCall<F, K, V, A>::takes_null_value(1) ||
-                                  KeyedCall<F, K, TypeList<V, A>>::takes_null_value(1);
+      constexpr bool kTakesNone = kTakesNoAggregate<K, V, A, F>;
       static_assert(kTakesNone,
                     "the function of an aggregate without an initial value takes the aggregate as "
                     "Maybe<A>, because there is none at first");

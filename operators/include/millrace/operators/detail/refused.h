@@ -132,6 +132,10 @@ struct Refused {
   Refused count(Args&&...) const {
     return {};
   }
+  template <class A = void, class... Args>
+  Refused cogroup(Args&&...) const {
+    return {};
+  }
 
   Refused exchange(ExchangeOptions = {}) const { return {}; }
   Refused exchange(std::string) const { return {}; }
