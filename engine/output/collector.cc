@@ -98,26 +98,19 @@ Status Collector::flush(Producer& producer) {
   return {};
 }
 
-Status Collector::send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
-                           int64_t timestamp_ms, Producer& producer, const UnsentHandler& unsent) {
+Result<int32_t> Collector::place_row(int32_t topic, const PartitionKey& partition_key, Bytes key,
+                                     size_t bytes, int64_t timestamp_ms) {
   int32_t partition = 0;
   try {
     partition = partition_for(topic, partition_key, key);
   } catch (...) {
-    return unsent(topics_[topic], {ErrorCode::kUserCode, what_was_thrown()});
+    return Error{ErrorCode::kUserCode, what_was_thrown()};
   }
-  if (std::string why = refusal_of(topic, key, key.size() + value.size(), timestamp_ms);
-      !why.empty()) {
-    return unsent(topics_[topic],
-                  {ErrorCode::kRefused, fmt::format("partition {}, key hash {:08x}: {}", partition,
-                                                    static_cast<uint32_t>(murmur2(key)), why)});
+  if (std::string why = refusal_of(topic, key, bytes, timestamp_ms); !why.empty()) {
+    return Error{ErrorCode::kRefused, fmt::format("partition {}, key hash {:08x}: {}", partition,
+                                                  static_cast<uint32_t>(murmur2(key)), why)};
   }
-  return send(producer, topic,
-              {.partition = partition,
-               .key = key,
-               .value = value,
-               .timestamp_ms = timestamp_ms,
-               .headers = {}});
+  return partition;
 }
 
 void Collector::clear() {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,12 +44,11 @@ class Collector {
   /// Sends the staged records. REQUIRES: no unit open. Errors: the producer's, all of which concern
   /// the whole transaction, since every record was measured; then the caller must `clear`.
   Status flush(Producer& producer);
-  /// Sends a row of a table sink. It was measured when it was put; its topic may refuse it all the
-  /// same when its commit came so late that its time is out of bounds by now (`kRefused`), or its
-  /// partitioner may throw (`kUserCode`). `unsent` decides then: an OK status leaves it out.
-  using UnsentHandler = std::function<Status(const OutputTopic& topic, const Error& error)>;
-  Status send_row(int32_t topic, const PartitionKey& partition_key, Bytes key, Bytes value,
-                  int64_t timestamp_ms, Producer& producer, const UnsentHandler& unsent);
+  /// The partition of a table sink's row, which `send` takes then. The row was measured when it was
+  /// put; its topic may refuse it all the same when its commit came so late that its time is out of
+  /// bounds by now (`kRefused`), or its partitioner may throw (`kUserCode`).
+  Result<int32_t> place_row(int32_t topic, const PartitionKey& partition_key, Bytes key,
+                            size_t bytes, int64_t timestamp_ms);
   /// Drops everything (I4).
   void clear();
 

@@ -29,7 +29,8 @@ struct LetterBox {
 /// The record of a dead letter.
 struct LetterSubject {
   const FetchedRecord& record;
-  /// The parts that `record` lacks, for the account of the cuts; empty: none.
+  /// The parts that `record` lacks of the one at the position, for the account of the cuts; empty:
+  /// none.
   std::string_view missing;
 };
 

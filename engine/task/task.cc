@@ -89,7 +89,7 @@ Status Task::start(std::span<const int64_t> offsets, std::span<const int64_t> ba
       &broadcasts_.emplace(scope_, environment_.broadcasts, environment_.clock->now_ms());
   rows_.move_bounds(environment_.clock->now_ms());
   const std::optional<Error> error =
-      run_rare_unit([this] { processors_ = std::make_unique<TaskProcessors>(scope_); });
+      run_unit([this] { processors_ = std::make_unique<TaskProcessors>(scope_); });
   if (!error) return {};
   processors_.reset();
   return Error{error->code, fmt::format("task {}: a processor failed to start: {}",
@@ -304,10 +304,6 @@ std::optional<Error> Task::run_unit(Work&& work) {
     state_->end_unit();
   }
   return error;
-}
-
-std::optional<Error> Task::run_rare_unit(const std::function<void()>& work) {
-  return run_unit(work);
 }
 
 void Task::run_wall_punctuations() {

@@ -173,8 +173,6 @@ class Task {
   /// its topic refuses.
   template <class Work>
   std::optional<Error> run_unit(Work&& work);
-  /// The same where it is not often.
-  std::optional<Error> run_rare_unit(const std::function<void()>& work);
   /// Runs a unit without a record. False: it failed, was undone, and the policy is applied.
   template <class Work>
   bool run_call(std::string_view what, Work&& work, const CallOrigin& origin = {});
@@ -185,8 +183,8 @@ class Task {
   /// `missing`: what of the record is not in `original`. `told`: the error for the log.
   void send_dead_letter(const FetchedRecord& original, std::string_view missing, const Error& error,
                         const std::string& told);
-  /// Applies the policy for an output that is not sent, at the end of a slice or at a commit.
-  Status handle_unsent(const OutputTopic& topic, const Error& error);
+  /// Applies the policy for a row that `sink` cannot send at a commit.
+  Status handle_unsent(const ResolvedNode& sink, const ChangelogRecord& row, const Error& error);
   void set_position(const TaskInput& input);
   OnError policy(ErrorCode code) const;
 

@@ -25,10 +25,11 @@ void Task::freeze() {
 
 Status Task::send_frozen(Producer& producer) {
   MILLRACE_RETURN_IF_ERROR(collector_.flush(producer));
-  MILLRACE_RETURN_IF_ERROR(
-      rows_.send_frozen(producer, [this](const OutputTopic& topic, const Error& error) {
-        return handle_unsent(topic, error);
+  MILLRACE_RETURN_IF_ERROR(rows_.send_frozen(
+      producer, [this](const ResolvedNode& sink, const ChangelogRecord& row, const Error& error) {
+        return handle_unsent(sink, row, error);
       }));
+  MILLRACE_RETURN_IF_ERROR(collector_.flush(producer));  // dead letters about rows
   frozen_bytes_ = dirty_bytes();
   return {};
 }

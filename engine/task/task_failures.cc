@@ -12,6 +12,9 @@ namespace {
 constexpr std::string_view kRecordIsMissing =
     "all of the record but a key: work on the key, which the record had put off, failed";
 
+constexpr std::string_view kRecordIsASource =
+    "all of the record: this is a row of a table sink, which came of it or of one before it";
+
 /// Stable name of the reason why a record was dropped, for metrics.
 std::string_view drop_reason(ErrorCode code) {
   switch (code) {
@@ -62,10 +65,10 @@ void Task::send_dead_letter(const FetchedRecord& original, std::string_view miss
                       .topic = environment_.dead_letters,
                       .key = environment_.letter_key,
                       .now_ms = environment_.clock->now_ms()};
-  const auto refused = run_rare_unit([&] {
-    stage_dead_letter(box, {original, missing}, scope_.position, scope_.task, error);
-  });
-  if (!refused) {
+  collector_.begin_unit();
+  stage_dead_letter(box, {original, missing}, scope_.position, scope_.task, error);
+  const Status staged = collector_.unit_status();
+  if (staged.ok()) {
     ++counts_.dead_lettered[std::string(reason)];
     if (environment_.lines->allows(
             fmt::format("record sent to the dead letters reason={}", reason))) {
@@ -77,7 +80,7 @@ void Task::send_dead_letter(const FetchedRecord& original, std::string_view miss
   ++counts_.dropped["dead_letter_refused"];
   if (environment_.lines->allows("dead letter dropped")) {
     spdlog::error("dead letter dropped task={} {}: {}", scope_.task.to_string(),
-                  scope_.position.to_string(), refused->message);
+                  scope_.position.to_string(), staged.message());
   }
 }
 
@@ -103,15 +106,21 @@ void Task::handle_call_failure(std::string_view what, const Error& error,
   }
 }
 
-Status Task::handle_unsent(const OutputTopic& topic, const Error& error) {
-  if (policy(error.code) == OnError::kFail) {
-    return Error{error.code, fmt::format("task {}: an output to topic '{}' cannot be sent: {}",
-                                         scope_.task.to_string(), topic.name, error.message)};
-  }
+Status Task::handle_unsent(const ResolvedNode& sink, const ChangelogRecord& row,
+                           const Error& error) {
+  const Error located{error.code,
+                      fmt::format("a row of table sink '{}' cannot be sent to topic '{}': {}",
+                                  sink.node->name, sink.node->topic.name, error.message)};
+  const std::string told = fmt::format("task {}: {}", scope_.task.to_string(), located.message);
+  const OnError decision = policy(error.code);
+  if (decision == OnError::kFail) return Error{error.code, told};
   ++counts_.dropped[std::string(drop_reason(error.code))];
-  if (environment_.lines->allows(fmt::format("output dropped topic={}", topic.name))) {
-    spdlog::error("output dropped task={} topic={}: {}", scope_.task.to_string(), topic.name,
-                  error.message);
+  if (decision == OnError::kDeadLetter && scope_.position.offset >= 0) {
+    send_dead_letter(
+        {.timestamp_ms = row.timestamp_ms, .key = row.key, .value = row.value, .headers = {}},
+        kRecordIsASource, located, told);
+  } else if (environment_.lines->allows(fmt::format("output dropped sink={}", sink.node->name))) {
+    spdlog::error("output dropped {}", told);
   }
   return {};
 }

@@ -84,7 +84,7 @@ void TaskRows::check_unit() {
                    what, refused->bytes, topic.name, topic.limits.record_bytes_max())});
 }
 
-Status TaskRows::send_frozen(Producer& producer, const Collector::UnsentHandler& unsent) {
+Status TaskRows::send_frozen(Producer& producer, const UnsentHandler& unsent) {
   for (const Sent& sent : sent_) {
     Status status;
     state_.for_each_frozen(sent.store, [&](const ChangelogRecord& row) {
@@ -96,10 +96,21 @@ Status TaskRows::send_frozen(Producer& producer, const Collector::UnsentHandler&
 }
 
 Status TaskRows::send_row(const Sent& sent, const ChangelogRecord& row, Producer& producer,
-                          const Collector::UnsentHandler& unsent) {
+                          const UnsentHandler& unsent) {
   for (const ResolvedNode* const sink : sent.sinks) {
-    MILLRACE_RETURN_IF_ERROR(collector_.send_row(sink->output, sink->node->partition_key, row.key,
-                                                 row.value, row.timestamp_ms, producer, unsent));
+    const Result<int32_t> partition =
+        collector_.place_row(sink->output, sink->node->partition_key, row.key,
+                             row.key.size() + row.value.size(), row.timestamp_ms);
+    if (!partition.ok()) {
+      MILLRACE_RETURN_IF_ERROR(unsent(*sink, row, partition.error()));
+      continue;
+    }
+    MILLRACE_RETURN_IF_ERROR(collector_.send(producer, sink->output,
+                                             {.partition = *partition,
+                                              .key = row.key,
+                                              .value = row.value,
+                                              .timestamp_ms = row.timestamp_ms,
+                                              .headers = {}}));
   }
   if (sent.changelog < 0) return {};
   return collector_.send(producer, sent.changelog,

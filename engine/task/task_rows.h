@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -29,8 +30,11 @@ class TaskRows {
   /// Before a unit ends: notes a row that was refused as the unit's status: `kRefused` when a table
   /// sink's topic would refuse it, `kUserCode` when only the changelog would.
   void check_unit();
-  /// Sends the frozen rows. `unsent`: see `Collector::send_row`.
-  Status send_frozen(Producer& producer, const Collector::UnsentHandler& unsent);
+  /// Decides about a row of `sink` that cannot be sent, see `Collector::place_row`: an OK status
+  /// leaves it out.
+  using UnsentHandler = std::function<Status(const ResolvedNode& sink, const ChangelogRecord& row,
+                                             const Error& error)>;
+  Status send_frozen(Producer& producer, const UnsentHandler& unsent);
 
  private:
   struct Sent {
@@ -44,7 +48,7 @@ class TaskRows {
   void add(Sent sent);
   RowLimits limits_of(const Sent& sent) const;
   Status send_row(const Sent& sent, const ChangelogRecord& row, Producer& producer,
-                  const Collector::UnsentHandler& unsent);
+                  const UnsentHandler& unsent);
 
   const int32_t partition_;
   const OutputTopics& outputs_;

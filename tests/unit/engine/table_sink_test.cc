@@ -174,11 +174,29 @@ TEST(TableSink, APartitionerThatThrowsAtTheCommitAloneFollowsThePolicyForUserErr
     EXPECT_EQ(driver.engine().metrics().dropped("user_code").value(), 1);
 
     calls = 0;
+    DriverOptions letters = skipping();
+    letters.engine.on_user_error = OnError::kDeadLetter;
+    TopologyDriver telling(partitioned(rows_in_store, throws_later), letters);
+    for (const char* key : {"good", "bad"}) telling.pipe_bytes("left", key, Bytes("v"), 1);
+    telling.run();
+    EXPECT_THAT(telling.table_bytes("out"), ElementsAre(Pair("good", "v")));
+    EXPECT_EQ(telling.engine().metrics().dead_lettered("user_code").value(), 1);
+    const std::vector<DriverRecord> sent = telling.read_bytes("test-dead-letters");
+    ASSERT_THAT(sent, SizeIs(1));
+    EXPECT_EQ(sent[0].key, "bad");
+    EXPECT_EQ(sent[0].value, "v");
+    EXPECT_EQ(sent[0].headers.at("millrace.error"), "user_code");
+    EXPECT_EQ(sent[0].headers.at("millrace.reason"),
+              "a row of table sink 'out-sink' cannot be sent to topic 'out': no partition");
+    EXPECT_EQ(sent[0].headers.at("millrace.topic"), "left");
+    EXPECT_TRUE(sent[0].headers.contains("millrace.cut")) << "a replay must not make it an input";
+
+    calls = 0;
     TopologyDriver strict(partitioned(rows_in_store, throws_later));
     strict.pipe_bytes("left", "bad", Bytes("v"), 1);
     const Status status = strict.try_run();
     EXPECT_EQ(status.code(), ErrorCode::kUserCode);
-    EXPECT_THAT(status.message(), HasSubstr("topic 'out' cannot be sent: no partition"));
+    EXPECT_THAT(status.message(), HasSubstr("cannot be sent to topic 'out': no partition"));
   }
 }
 
