@@ -79,7 +79,7 @@ InternalSettings SettingsSource::dead_letters(std::string name) const {
   keep_all(letters);
   take_any_time(letters);
   letters.others = letters.created_with();
-  letters.guarantees = {{"cleanup.policy", "delete"}};
+  letters.guarantees = {{"cleanup.policy", "delete"}, {"message.timestamp.type", "CreateTime"}};
   return letters;
 }
 

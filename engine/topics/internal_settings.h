@@ -32,7 +32,11 @@ class SettingsSource {
 
   InternalSettings changelog(std::string name) const;
   InternalSettings exchange(std::string name) const;
-  /// The operator sets the retention: dead letters hold what people may want to be forgotten.
+  /// Of a topic that exists, only the cleanup policy and the kind of timestamp are checked: a
+  /// replay sends records again with the times of their letters, and compaction would remove
+  /// letters. The operator sets the retention: dead letters hold what people may want to be
+  /// forgotten. Letters that do not fit its size or its bounds on timestamps are cut and say so, so
+  /// a start warns of a size below the largest record's.
   InternalSettings dead_letters(std::string name) const;
   /// The topics by which the instances are a group, of one partition each. Every start reads the
   /// compacted ones whole, so they stay small. Their times are the broker's, since an instance

@@ -164,6 +164,31 @@ Status wrong_partitions(const NewTopic& topic, int32_t partitions, bool is_of_th
                            topic.name, partitions, topic.partitions)};
 }
 
+std::string alter_command(const std::string& bootstrap_servers, const std::string& topic,
+                          const std::string& settings) {
+  return fmt::format(
+      "kafka-configs.sh --bootstrap-server {} --alter --entity-type topics --entity-name {} "
+      "--add-config {}",
+      bootstrap_servers, topic, settings);
+}
+
+/// A letter that does not fit is cut, which is no reason to refuse the start.
+Status warn_of_small_letters(Admin& admin, const InternalSettings& letters,
+                             const std::string& bootstrap_servers) {
+  const Result<TopicDescription> described = admin.describe_topic(letters.name);
+  if (!described.ok()) return described.status();
+  const InternalSettings::Settings wanted = letters.created_with();
+  const size_t has = limits_of(described->config).batch_bytes_max;
+  if (has >= limits_of(wanted).batch_bytes_max) return {};
+  spdlog::warn(
+      "dead letters of large records will be cut topic={} max.message.bytes={}: to keep them whole "
+      "run {}",
+      letters.name, has,
+      alter_command(bootstrap_servers, letters.name,
+                    "max.message.bytes=" + wanted.at("max.message.bytes")));
+  return {};
+}
+
 Status wrong_settings(Admin& admin, std::span<const InternalSettings> existing,
                       const std::string& bootstrap_servers) {
   std::vector<std::string> wrong;
@@ -180,9 +205,8 @@ Status wrong_settings(Admin& admin, std::span<const InternalSettings> existing,
     }
     if (found.empty()) continue;
     wrong.push_back(fmt::format(
-        "internal topic '{}' has {} (kafka-configs.sh --bootstrap-server {} "
-        "--alter --entity-type topics --entity-name {} --add-config {})",
-        topic.name, fmt::join(found, ", "), bootstrap_servers, topic.name, fmt::join(needed, ",")));
+        "internal topic '{}' has {} ({})", topic.name, fmt::join(found, ", "),
+        alter_command(bootstrap_servers, topic.name, fmt::format("{}", fmt::join(needed, ",")))));
   }
   if (wrong.empty()) return {};
   return Error{
@@ -247,6 +271,7 @@ Result<ResolvedTopology> prepare_topics(Admin& admin, const Topology& topology,
   if (const std::string letters = dead_letter_topic(options); !letters.empty()) {
     InternalSettings topic = source.dead_letters(letters);
     if (existing.contains(letters)) {
+      MILLRACE_RETURN_IF_ERROR(warn_of_small_letters(admin, topic, options.bootstrap_servers));
       kept.push_back(std::move(topic));
     } else {
       wanted.push_back({letters, 1, topic.created_with()});

@@ -1,7 +1,12 @@
 // Topics of ours rest on no default of the broker.
 #include "engine/topics/internal_topics.h"
 
+#include <sstream>
+
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include "engine/testing/memory_broker.h"
 #include "tests/unit/engine/cluster.h"
@@ -161,6 +166,39 @@ TEST_F(InternalTopics, ThatInheritedWhatLosesRecordsAreAllRefusedWithTheCommands
             HasSubstr("--entity-name app-counts-changelog --add-config "
                       "message.timestamp.after.max.ms=9223372036854775807,"
                       "message.timestamp.type=CreateTime)")));
+}
+
+TEST_F(InternalTopics, ATopicForDeadLettersThatLosesThemOrTheirTimesIsRefused) {
+  for (const auto& [name, wrong, right] :
+       {std::tuple("message.timestamp.type", "LogAppendTime", "CreateTime"),
+        std::tuple("cleanup.policy", "compact", "delete")}) {
+    broker_.create_topic("app-dead-letters", 1, {{name, wrong}});
+    const Status status = prepare();
+    EXPECT_EQ(status.code(), ErrorCode::kConfig);
+    EXPECT_THAT(status.message(),
+                AllOf(HasSubstr(fmt::format("'app-dead-letters' has {}={}", name, wrong)),
+                      HasSubstr(fmt::format("--add-config {}={})", name, right))));
+    broker_.delete_topic("app-dead-letters");
+  }
+}
+
+TEST_F(InternalTopics, ATopicForDeadLettersThatCutsThemIsToldOfWithTheCommandThatMendsIt) {
+  broker_.create_topic("app-dead-letters", 1, {{"max.message.bytes", "4065535"}});
+  std::ostringstream log;
+  const auto logger = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  EXPECT_TRUE(prepare());
+  broker_.delete_topic("app-dead-letters");
+  broker_.create_topic("app-dead-letters", 1, {{"max.message.bytes", "4065536"}});
+  EXPECT_TRUE(prepare());
+  spdlog::set_default_logger(logger);
+  constexpr std::string_view kCommand =
+      "--entity-name app-dead-letters --add-config max.message.bytes=4065536";
+  const size_t told = log.str().find(kCommand);
+  ASSERT_NE(told, std::string::npos) << log.str();
+  EXPECT_EQ(log.str().find(kCommand, told + 1), std::string::npos)
+      << "the second one is large enough";
 }
 
 TEST_F(InternalTopics, WhatIsTheOperatorsToTuneIsNotRefused) {
