@@ -5,11 +5,11 @@
 #include <chrono>
 #include <future>
 #include <set>
-#include <thread>
 
 #include <gmock/gmock.h>
 
 #include "group_member.h"
+#include "tests/unit/awaited.h"
 
 namespace millrace::engine::coordinator_test {
 
@@ -40,6 +40,25 @@ class CoordinatorTest : public ::testing::Test {
       world_.clock.advance(1);
     }
     return Error{ErrorCode::kInternal, "no plan gives everybody something"};
+  }
+  /// Turns `member`, which others on threads answer, until `condition()` holds. The clock moves by
+  /// `step_ms` between the turns.
+  template <class Condition>
+  ::testing::AssertionResult turned_until(Condition&& condition, const char* what, Member& member,
+                                          int64_t step_ms = 0) {
+    Status status;
+    const auto turn = [&] {
+      if (condition()) return true;
+      status = member.turn();
+      world_.clock.advance(step_ms);
+      return !status.ok();
+    };
+    const ::testing::AssertionResult in_time = awaited(turn, what);
+    if (status.ok()) return in_time;
+    return ::testing::AssertionFailure() << status.message() << ", before " << what;
+  }
+  static bool is_ready(const std::future<void>& future) {
+    return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   }
 
   GroupWorld world_{4};
@@ -201,13 +220,11 @@ TEST_F(CoordinatorTest, AQuestionAboutTheMembersHoldsUpNoTurn) {
   });
   ASSERT_TRUE(slow.join().ok());
   const auto is_asked = asked.get_future();
-  while (is_asked.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
-    ASSERT_TRUE(slow.turn().ok());
-  }
+  ASSERT_TRUE(turned_until([&] { return is_ready(is_asked); }, "it asks", slow));
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(slow.turn().ok());
   EXPECT_FALSE(slow.owned);
   may_answer.set_value();
-  while (!slow.owned) ASSERT_TRUE(slow.turn().ok());
+  ASSERT_TRUE(turned_until([&] { return slow.owned.has_value(); }, "it has tasks", slow));
   EXPECT_TRUE(was_released);
 }
 
@@ -226,15 +243,11 @@ TEST_F(CoordinatorTest, AQuestionAboutTheLogsEndHoldsUpNoTurn) {
     }
     return {};
   };
-  while (asked < 2) {
-    ASSERT_TRUE(slow.turn().ok());
-    world_.clock.advance(1);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  ASSERT_TRUE(turned_until([&] { return asked >= 2; }, "it asks again", slow, 1));
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(slow.turn().ok());
   EXPECT_FALSE(slow.owned) << "what it holds back may be the plan, or a report";
   may_answer.set_value();
-  while (!slow.owned) ASSERT_TRUE(slow.turn().ok());
+  ASSERT_TRUE(turned_until([&] { return slow.owned.has_value(); }, "it has tasks", slow));
   EXPECT_TRUE(was_released);
 }
 
@@ -252,15 +265,11 @@ TEST_F(CoordinatorTest, AQuestionWhetherTheTopicsAreThereHoldsUpNoTurn) {
     return Error{ErrorCode::kNotFound, "deleted"};
   };
   ASSERT_TRUE(slow.join().ok());
-  while (!is_asked) {
-    ASSERT_TRUE(slow.turn().ok());
-    world_.clock.advance(100);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  ASSERT_TRUE(turned_until([&] { return is_asked.load(); }, "it asks", slow, 100));
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(slow.turn().ok());
   may_answer.set_value();
   Status ended;
-  while (ended.ok()) ended = slow.turn();
+  EXPECT_TRUE(awaited([&] { return !(ended = slow.turn()).ok(); }, "it ends"));
   EXPECT_EQ(ended.code(), ErrorCode::kConfig);
   EXPECT_THAT(ended.message(), HasSubstr("topic 'app-control' was deleted"));
   EXPECT_TRUE(was_released);
@@ -282,18 +291,18 @@ TEST_F(CoordinatorTest, AQuestionWhetherABetterPlanIsPossibleHoldsUpNoTurn) {
     return admin.group_members();
   });
   ASSERT_TRUE(slow.join().ok());
-  while (!slow.owned) ASSERT_TRUE(slow.turn().ok());
+  ASSERT_TRUE(turned_until([&] { return slow.owned.has_value(); }, "it has tasks", slow));
   is_slow = true;
-  for (int64_t held = 1; !is_asked; ++held) {
-    slow.report(held);
-    ASSERT_TRUE(slow.turn().ok());
-    world_.clock.advance(100);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  int64_t held = 0;
+  const auto asks = [&] {
+    slow.report(++held);
+    return is_asked.load();
+  };
+  ASSERT_TRUE(turned_until(asks, "it asks", slow, 100));
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(slow.turn().ok());
   EXPECT_TRUE(slow.owned) << "it keeps its tasks meanwhile";
   may_answer.set_value();
-  while (!has_answered) ASSERT_TRUE(slow.turn().ok());
+  ASSERT_TRUE(turned_until([&] { return has_answered.load(); }, "the answer comes", slow));
   EXPECT_TRUE(was_released);
 }
 
@@ -312,16 +321,15 @@ TEST_F(CoordinatorTest, AnAnswerOfAnEarlierGenerationIsNotUsed) {
   Member b(world_, "b", false, members);
   ASSERT_TRUE(a.join().ok());
   const auto is_asked = asked.get_future();
-  while (is_asked.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
-    ASSERT_TRUE(a.turn().ok());
-  }
+  ASSERT_TRUE(turned_until([&] { return is_ready(is_asked); }, "it asks", a));
   ASSERT_TRUE(b.join().ok());
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(a.turn().ok());
   may_answer.set_value();
-  while (!a.owned || !b.owned) {
-    ASSERT_TRUE(a.turn().ok());
-    ASSERT_TRUE(b.turn().ok());
-  }
+  const auto both_own = [&] {
+    EXPECT_TRUE(b.turn().ok());
+    return a.owned && b.owned;
+  };
+  ASSERT_TRUE(turned_until(both_own, "both have tasks", a));
   EXPECT_EQ(a.owned->active.size(), 2U);
   EXPECT_EQ(b.owned->active.size(), 2U);
 }

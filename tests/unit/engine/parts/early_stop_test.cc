@@ -1,9 +1,7 @@
 // Questions to brokers about several topics, whose asker ends before the first answer: each may
 // take as long as brokers that are away, so the others must not be asked.
 #include <atomic>
-#include <chrono>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -12,11 +10,10 @@
 #include "engine/loop/table_watch.h"
 #include "engine/testing/manual_clock.h"
 #include "engine/testing/memory_broker.h"
+#include "tests/unit/awaited.h"
 #include "tests/unit/engine/roster/asking_clients.h"
 
 namespace millrace::engine::early_stop_test {
-
-using std::chrono::milliseconds;
 
 class EarlyStop : public ::testing::Test {
  protected:
@@ -24,14 +21,14 @@ class EarlyStop : public ::testing::Test {
     questions_.answers_at_once = false;
     questions_.description = [this](const std::string&) -> Status {
       ++asked_;
-      while (!is_stopped_) std::this_thread::sleep_for(milliseconds(1));
+      EXPECT_TRUE(awaited([this] { return is_stopped_.load(); }, "the asker is stopped"));
       return Error{ErrorCode::kTimedOut, "the broker is away"};
     };
   }
   /// Stops the asker while its first question is under way. Returns how often it asked.
   template <class Asker>
   int asked_until_end_of(std::unique_ptr<Asker> asker) {
-    while (asked_ == 0) std::this_thread::sleep_for(milliseconds(1));
+    EXPECT_TRUE(awaited([this] { return asked_ > 0; }, "the first question is asked"));
     asker->stop();
     is_stopped_ = true;
     asker.reset();

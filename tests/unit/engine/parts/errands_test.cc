@@ -1,17 +1,14 @@
 #include "engine/base/errands.h"
 
 #include <atomic>
-#include <chrono>
-#include <thread>
 
 #include <gtest/gtest.h>
 
 #include "engine/base/question.h"
 #include "engine/testing/manual_clock.h"
+#include "tests/unit/awaited.h"
 
 namespace millrace::engine::errands_test {
-
-using std::chrono::milliseconds;
 
 TEST(Errands, AnErrandOfSeveralQuestionsSeesThatNobodyWaitsForTheRest) {
   std::atomic<bool> is_asking = false;
@@ -21,12 +18,12 @@ TEST(Errands, AnErrandOfSeveralQuestionsSeesThatNobodyWaitsForTheRest) {
     const auto pending = errands.ask(
         [&] {
           is_asking = true;
-          while (!errands.is_stopping()) std::this_thread::sleep_for(milliseconds(1));
-          has_seen_end = true;
+          const auto is_stopping = [&] { return errands.is_stopping(); };
+          has_seen_end = bool(awaited(is_stopping, "the errands stop"));
           return true;
         },
         [] {});
-    while (!is_asking) std::this_thread::sleep_for(milliseconds(1));
+    EXPECT_TRUE(awaited([&] { return is_asking.load(); }, "the errand begins"));
   }
   EXPECT_TRUE(has_seen_end);
 }
@@ -39,18 +36,18 @@ TEST(Errands, BeginNothingOnceTheyAreStopped) {
     return errands.ask(
         [&] {
           ++begun;
-          while (!is_stopped) std::this_thread::sleep_for(milliseconds(1));
+          EXPECT_TRUE(awaited([&] { return is_stopped.load(); }, "the test stops the errands"));
           return true;
         },
         [] {});
   };
   const auto first = ask();
-  while (begun == 0) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(awaited([&] { return begun > 0; }, "the first errand begins"));
   const auto second = ask();
   errands.stop();
   EXPECT_TRUE(errands.is_stopping());
   is_stopped = true;
-  while (!first->is_there()) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(awaited([&] { return first->is_there(); }, "the first errand ends"));
   EXPECT_FALSE(second->is_there());
   EXPECT_EQ(begun, 1);
 }
@@ -83,7 +80,7 @@ TEST(Question, ThatIsTakenBackLosesItsAnswerAndItsFailures) {
   const auto ask = [&] {
     return question.poll(errands, [&] {
       const int number = ++asked;
-      while (!may_answer) std::this_thread::sleep_for(milliseconds(1));
+      EXPECT_TRUE(awaited([&] { return may_answer.load(); }, "the test lets it answer"));
       return number;
     });
   };
@@ -92,11 +89,11 @@ TEST(Question, ThatIsTakenBackLosesItsAnswerAndItsFailures) {
   EXPECT_EQ(ask(), std::nullopt) << "a pause";
   question.drop();
   EXPECT_EQ(ask(), std::nullopt);
-  while (asked == 0) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(awaited([&] { return asked > 0; }, "the question is asked"));
   question.drop();
   may_answer = true;
   std::optional<int> answer;
-  while (!answer) answer = ask();
+  EXPECT_TRUE(awaited([&] { return (answer = ask()).has_value(); }, "an answer comes"));
   EXPECT_EQ(answer, 2);
 }
 

@@ -14,6 +14,7 @@
 
 #include "engine/testing/manual_clock.h"
 #include "engine/testing/memory_broker.h"
+#include "tests/unit/awaited.h"
 #include "tests/unit/engine/roster/asking_clients.h"
 
 namespace millrace::engine::housekeeper_test {
@@ -40,7 +41,7 @@ TEST(Housekeeper, EndsAfterTheQuestionThatIsUnderWay) {
     std::vector<InputPosition> inputs;
     for (int32_t p = 0; p < kPartitions; ++p) inputs.push_back({{"in", p}, 0, false});
     housekeeper.set_positions(inputs);
-    while (asked == 0) std::this_thread::sleep_for(milliseconds(1));
+    EXPECT_TRUE(awaited([&] { return asked > 0; }, "it asks"));
   }
   EXPECT_LT(asked, kPartitions / 2);
 }
@@ -61,7 +62,7 @@ TEST(Housekeeper, AStopDoesNotWaitForABrokerThatIsAway) {
   Metrics metrics("app");
   Housekeeper housekeeper(clients, metrics, clock, milliseconds(1), "b:9092");
   housekeeper.set_positions({{{"in", 0}, 0, false}});
-  while (!is_asking) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(awaited([&] { return is_asking.load(); }, "it asks"));
   housekeeper.stop();
   answer.set_value();
 }
@@ -82,7 +83,7 @@ class HousekeeperAndAnOpenTransaction : public ::testing::Test {
   /// Until a whole round has begun and ended.
   void wait_for_a_round() {
     const int before = asked_;
-    while (asked_ < before + 2) std::this_thread::sleep_for(milliseconds(1));
+    EXPECT_TRUE(awaited([&] { return asked_ >= before + 2; }, "a round begins and ends"));
   }
 
   testing::ManualClock clock_{1'700'000'000'000};
