@@ -229,7 +229,7 @@ Result<Topology> account_topology(Mapping mapping, const AccountOptions& options
   std::vector<StoreSpec> stores{store_of<RawBytes>(kForestStore, &check_forest_row),
                                 store_of<AccountRow>(kRowStore, &check_account_row),
                                 store_of<Redirect>(kRedirectStore, &check_redirect_row),
-                                store_of<MemberUpdate>(kMemberStore),
+                                store_under_ids<MemberUpdate>(kMemberStore),
                                 *std::move(account_states),
                                 store_of<Erasure>(kErasureStore),
                                 timer_store(kDeleteGraceTimers)};

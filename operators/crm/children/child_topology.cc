@@ -34,9 +34,9 @@ std::vector<StoreSpec> child_stores() {
     by_record->partition_key = &id_in_child_key;
   }
   return {std::move(rows),
-          store_of<ChildUpdate>(kChildEntryStore, &check_child_entry),
+          store_under_ids<ChildUpdate>(kChildEntryStore, &check_child_entry),
           store_of<std::string>(kChildMoveStore, &check_child_move),
-          store_of<ChildUpdate>(kRootChildStore),
+          store_under_ids<ChildUpdate>(kRootChildStore),
           store_of<ChildCounts>(kChildCountStore),
           std::move(erasures),
           timer_store(kChildMoveTimers)};

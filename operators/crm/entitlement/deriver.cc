@@ -342,23 +342,27 @@ class EntitlementDeriver final : public Processor {
 
 std::vector<StoreSpec> entitlement_stores() {
   const auto text = type_info<std::string>();
-  return {
-      {.name = std::string(kEntitlementSourceStore),
-       .key = text,
-       .value = type_info<EntitlementInput>(),
-       .check = &check_source_row},
-      {.name = std::string(kEntitlementZoneStore), .key = text, .value = text},
-      {.name = std::string(kEntitlementProductStore), .key = text, .value = type_info<RawBytes>()},
-      {.name = std::string(kEntitlementStateStore),
-       .key = text,
-       .value = type_info<FeatureEntitlement>(),
-       .check = &check_state_row,
-       .indexes = {entitlements_by_feature(), entitlements_by_expiry()}},
-      {.name = std::string(kEntitlementTimerStore),
-       .key = text,
-       .value = {},
-       .timers = TimeKind::kWall},
-      {.name = std::string(kEntitlementCursorStore), .key = {}, .value = {}}};
+  return {{.name = std::string(kEntitlementSourceStore),
+           .key = text,
+           .value = type_info<EntitlementInput>(),
+           .check = &check_source_row,
+           .partition_key = &root_in_key},
+          {.name = std::string(kEntitlementZoneStore), .key = text, .value = text},
+          {.name = std::string(kEntitlementProductStore),
+           .key = text,
+           .value = type_info<RawBytes>(),
+           .partition_key = [](Bytes key) { return root_in_key(Bytes(name_in_key(key))); }},
+          {.name = std::string(kEntitlementStateStore),
+           .key = text,
+           .value = type_info<FeatureEntitlement>(),
+           .check = &check_state_row,
+           .indexes = {entitlements_by_feature(), entitlements_by_expiry()},
+           .partition_key = &root_in_key},
+          {.name = std::string(kEntitlementTimerStore),
+           .key = text,
+           .value = {},
+           .timers = TimeKind::kWall},
+          {.name = std::string(kEntitlementCursorStore), .key = {}, .value = {}}};
 }
 
 ProcessorFactory entitlement_deriver(size_t slice) {

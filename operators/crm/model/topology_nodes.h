@@ -9,6 +9,7 @@
 #include "millrace/core/assert.h"
 #include "millrace/core/topology.h"
 
+#include "crm/model/composite_key.h"
 #include "crm/model/output_topic.h"
 
 namespace millrace::crm {
@@ -100,6 +101,14 @@ StoreSpec store_of(std::string_view name, PairCheck check = {}) {
           .key = type_info<std::string>(),
           .value = type_info<Value>(),
           .check = std::move(check)};
+}
+
+/// The same with keys under ids (`composite_key.h`), in the tasks of these ids.
+template <class Value>
+StoreSpec store_under_ids(std::string_view name, PairCheck check = {}) {
+  StoreSpec store = store_of<Value>(name, std::move(check));
+  store.partition_key = &root_in_key;
+  return store;
 }
 
 /// A store of timers on the wall clock.

@@ -41,9 +41,10 @@ Result<SignalSources> signal_sources(const Mapping& mapping, const ParentFields&
 
 std::vector<StoreSpec> signal_stores(const SignalSources& sources) {
   if (!sources.transactions) return {};
-  return {store_of<RawBytes>(kTransactionStore, &check_transaction_row),
-          store_of<PastParent>(kPastParentStore, &check_past_parent),
-          timer_store(kTransactionTimers), timer_store(kPastParentTimers)};
+  StoreSpec past_parents = store_of<PastParent>(kPastParentStore, &check_past_parent);
+  past_parents.partition_key = [](Bytes key) { return id_in_child_key(root_in_key(key)); };
+  return {store_under_ids<RawBytes>(kTransactionStore, &check_transaction_row),
+          std::move(past_parents), timer_store(kTransactionTimers), timer_store(kPastParentTimers)};
 }
 
 void add_signals(Nodes& nodes, const SignalSources& sources, const ParentFields& parents,

@@ -328,11 +328,14 @@ std::vector<TopicUse> territory_tables() {
 }
 
 std::vector<StoreSpec> territory_stores() {
-  StoreSpec assignments = store_of<AccountTerritory>(kAccountTerritoryStore);
+  StoreSpec assignments = store_under_ids<AccountTerritory>(kAccountTerritoryStore);
   assignments.indexes = {assignments_by_territory()};
   StoreSpec index =
       store_of<RawBytes>(kTerritoryIndexStore, &territory::AccountTerritories::check_index_row);
   index.derived_rows = territory::AccountIndex::derived_rows();
+  index.partition_key = [](Bytes key) {
+    return Bytes(territory::AccountIndex::root_of(key.view()));
+  };
   return {store_of<RawBytes>(kTerritoryRuleStore, &territory::RuleFeed::check_row),
           std::move(index), std::move(assignments),
           StoreSpec{.name = cursor_store(), .key = {}, .value = {}}};
