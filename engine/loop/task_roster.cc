@@ -31,7 +31,8 @@ TaskRoster::TaskRoster(Instance& instance, Parts parts)
       backoff_(parts.backoff),
       state_(std::move(parts.state)),
       snapshots_(std::move(parts.snapshots)),
-      restorer_(std::move(parts.changelogs), instance.scheduler, instance.clock,
+      ends_(instance.clients, parts.application.admin(), instance.clock),
+      restorer_(std::move(parts.changelogs), ends_, instance.scheduler, instance.clock,
                 instance.options.state_max_age_ms),
       starts_(instance, parts.application.admin(), parts.session,
               [this] {
@@ -175,7 +176,9 @@ void TaskRoster::show_caught_up() {
 void TaskRoster::show(TaskRecord& record) {
   record.shown_as_caught_up = record.is(Stage::kRunning) && plane_.is_caught_up(*record.task);
   if (record.shown_as_caught_up) record.shown_end = end_of_inputs(*record.task);
-  registry_.set_info(record.info(restorer_.status(record.id), record.shown_as_caught_up));
+  const std::optional<RestoreStatus> restore = restorer_.status(record.id);
+  registry_.set_info(record.info(restore, record.shown_as_caught_up),
+                     restore ? restore->end_known_ns : std::nullopt);
 }
 
 void TaskRoster::do_chores() {

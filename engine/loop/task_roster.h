@@ -25,6 +25,7 @@
 #include "engine/restore/local_state.h"
 #include "engine/restore/restorer.h"
 #include "engine/restore/snapshot_keeper.h"
+#include "engine/restore/standby_ends.h"
 #include "engine/task/task.h"
 
 namespace millrace::engine {
@@ -160,6 +161,7 @@ class TaskRoster {
   Backoff& backoff_;
   LocalState state_;
   std::unique_ptr<SnapshotKeeper> snapshots_;  ///< null: the state is in memory
+  StandbyEnds ends_;
   Restorer restorer_;
   StartFinder starts_;
   Records records_;

@@ -324,6 +324,7 @@ Status TaskRoster::take_outcome(const Restorer::Outcome& outcome) {
     instance_.metrics.set_restore(
         now.task, {now.records, now.bytes, now.remaining_records, now.records_per_second});
   }
+  for (const Task* const task : outcome.confirmed) show(records_.at(task->id()));
   has_news_ |= !outcome.caught_up.empty();
   return {};
 }

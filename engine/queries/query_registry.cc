@@ -57,10 +57,12 @@ void QueryRegistry::add(TaskId task, Readers readers) {
   entry.info.position.task = task;
 }
 
-void QueryRegistry::set_info(TaskInfo info) {
+void QueryRegistry::set_info(TaskInfo info, std::optional<int64_t> end_known_ns) {
   const std::lock_guard lock(mutex_);
   const auto found = tasks_.find(info.position.task);
-  if (found != tasks_.end()) found->second.info = std::move(info);
+  if (found == tasks_.end()) return;
+  found->second.info = std::move(info);
+  found->second.end_known_ns = end_known_ns;
 }
 
 void QueryRegistry::remove(TaskId task) {
@@ -109,7 +111,7 @@ Result<QueryRegistry::Found> QueryRegistry::find(Source source, std::string_view
   seen.position.instance = instance_;
   set_freshness(seen);
   seen.position.is_standby = is_usable_standby;
-  if (is_usable_standby) set_lag(seen);
+  if (is_usable_standby) set_lag(seen, entry->second.end_known_ns);
   return Found{entry->second.readers.find(store)->second, std::move(seen.position)};
 }
 
@@ -118,7 +120,17 @@ bool QueryRegistry::has_committed_state(const TaskInfo& info) {
          info.stage == TaskStage::kSuspended;
 }
 
-void QueryRegistry::set_lag(TaskInfo& info) const {
+bool QueryRegistry::age_lag(TaskInfo& info, std::optional<int64_t> end_known_ns) const {
+  if (info.stage != TaskStage::kStandby || !end_known_ns) return false;
+  const int64_t age_ms = (clock_.steady_ns() - *end_known_ns) / kNsPerMs;
+  if (age_ms <= kStandbyEndKnownMs) return false;
+  info.lag_records = info.position.lag_records = -1;
+  info.position.lag_ms = age_ms;
+  return true;
+}
+
+void QueryRegistry::set_lag(TaskInfo& info, std::optional<int64_t> end_known_ns) const {
+  if (age_lag(info, end_known_ns)) return;
   StatePosition& position = info.position;
   // Another instance may run a suspended task already.
   position.lag_records = info.stage == TaskStage::kStandby ? info.lag_records : -1;
@@ -226,6 +238,7 @@ std::vector<TaskInfo> QueryRegistry::tasks() const {
     all.push_back(entry.info);
     all.back().position.instance = instance_;
     set_freshness(all.back());
+    age_lag(all.back(), entry.end_known_ns);
   }
   return all;
 }

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,6 +17,10 @@
 #include "engine/queries/data_flow.h"
 
 namespace millrace::engine {
+
+/// A standby that certainly had all that its changelogs held counts as at the end for so long:
+/// three times the silence after which it asks again.
+inline constexpr int64_t kStandbyEndKnownMs = 30'000;
 
 /// State that the loop publishes to the threads that answer queries. Publishing copies; a query
 /// holds the lock only while it looks up a reader.
@@ -29,7 +35,9 @@ class QueryRegistry final : public Queries {
   using Readers = std::map<std::string, std::shared_ptr<const StoreReader>, std::less<>>;
   /// Adds a task of this instance; its stores can be read while its stage is kRunning.
   void add(TaskId task, Readers readers);
-  void set_info(TaskInfo info);
+  /// `end_known_ns`: of a standby, on the steady clock: then it certainly had all that its
+  /// changelogs held. Nothing: it has none, or is no standby.
+  void set_info(TaskInfo info, std::optional<int64_t> end_known_ns = {});
   void remove(TaskId task);
 
   Result<StoreAnswer> get(std::string_view store, Bytes key, Bytes partition_key) const override {
@@ -93,6 +101,7 @@ class QueryRegistry final : public Queries {
   struct Entry {
     Readers readers;
     TaskInfo info;
+    std::optional<int64_t> end_known_ns{};
   };
   struct Found {
     std::shared_ptr<const StoreReader> reader;
@@ -110,7 +119,9 @@ class QueryRegistry final : public Queries {
   void set_freshness(TaskInfo& info) const;
   /// Whether a task that does not run here has state that is right, if perhaps not the latest.
   static bool has_committed_state(const TaskInfo& info);
-  void set_lag(TaskInfo& info) const;
+  /// Makes the lag of a standby unknown when its ends have not been known for long. Whether it did.
+  bool age_lag(TaskInfo& info, std::optional<int64_t> end_known_ns) const;
+  void set_lag(TaskInfo& info, std::optional<int64_t> end_known_ns) const;
 
   const Clock& clock_;
   const std::string instance_;

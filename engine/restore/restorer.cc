@@ -20,6 +20,7 @@ namespace {
 constexpr size_t kSliceRecords = 4'096;
 constexpr int64_t kLogIntervalNs = 5'000'000'000;
 constexpr int64_t kFromTheStart = -1;
+constexpr int64_t kLookIntervalNs = 1'000'000'000;
 
 Status check_record(const Task& task, const ResolvedStore& store, const TopicPartition& partition,
                     const FetchedRecord& record) {
@@ -35,9 +36,13 @@ Status check_record(const Task& task, const ResolvedStore& store, const TopicPar
 
 }  // namespace
 
-Restorer::Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock,
-                   int64_t max_age_ms)
-    : fetcher_(std::move(fetcher)), scheduler_(scheduler), clock_(clock), max_age_ms_(max_age_ms) {}
+Restorer::Restorer(std::unique_ptr<Fetcher> fetcher, StandbyEnds& ends, Scheduler& scheduler,
+                   const Clock& clock, int64_t max_age_ms)
+    : fetcher_(std::move(fetcher)),
+      ends_(ends),
+      scheduler_(scheduler),
+      clock_(clock),
+      max_age_ms_(max_age_ms) {}
 
 int64_t Restorer::TaskRestore::remaining() const {
   int64_t sum = 0;
@@ -86,7 +91,7 @@ Status Restorer::begin(Task& task, RestoreGoal goal, std::span<const ChangelogEx
   auto restore = std::make_unique<TaskRestore>();
   restore->task = &task;
   restore->goal = goal;
-  restore->started_ns = restore->logged_ns = clock_.steady_ns();
+  restore->started_ns = restore->logged_ns = restore->looked_ns = clock_.steady_ns();
   for (const ResolvedStore& resolved : task.sub_topology().stores) {
     if (resolved.output < 0) continue;
     const PartitionOffset& changelog = changelogs[restore->stores.size()];
@@ -114,7 +119,9 @@ Status Restorer::promote(TaskId task, std::span<const ChangelogExtent> extents) 
   MILLRACE_ASSERT(restore != nullptr && restore->goal == RestoreGoal::kFollow,
                   "only a standby can be promoted");
   MILLRACE_RETURN_IF_ERROR(locate(*restore, extents));
+  forget_ends(*restore);
   restore->goal = RestoreGoal::kRun;
+  restore->end_known_ns.reset();
   restore->is_complete = false;
   restore->records = restore->bytes = 0;
   restore->started_ns = clock_.steady_ns();
@@ -167,7 +174,30 @@ void Restorer::cancel(TaskId task) {
       spdlog::warn("restore of task {} not ended cleanly: {}", task.to_string(), removed.message());
     }
   }
+  forget_ends(*restore);
   std::erase_if(tasks_, [&](const auto& other) { return other.get() == restore; });
+}
+
+void Restorer::forget_ends(const TaskRestore& restore) {
+  for (const StoreRestore& store : restore.stores) ends_.forget(store.partition);
+}
+
+bool Restorer::learn_end(TaskRestore& restore) {
+  if (restore.goal != RestoreGoal::kFollow || !restore.is_complete) return false;
+  const int64_t now_ns = clock_.steady_ns();
+  if (now_ns - restore.looked_ns < kLookIntervalNs) return false;
+  restore.looked_ns = now_ns;
+  std::optional<int64_t> known_ns;
+  for (StoreRestore& store : restore.stores) {
+    if (store.saw_end_ns) ends_.saw_end(store.partition, *store.saw_end_ns);
+    store.saw_end_ns.reset();
+    ends_.poll(store.partition, store.position);
+    // Complete means that it has reached the end which Kafka named before its start.
+    const int64_t of_store = ends_.known_ns(store.partition).value_or(restore.started_ns);
+    known_ns = std::min(known_ns.value_or(of_store), of_store);
+  }
+  restore.end_known_ns = known_ns;
+  return known_ns != restore.shown_end_ns;
 }
 
 Result<Restorer::Outcome> Restorer::run_slice() {
@@ -221,7 +251,13 @@ void Restorer::settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicP
     log_progress(restore, "standby caught up");
     outcome.caught_up.push_back(restore.task);
   }
-  if (has_progressed) outcome.progressed.push_back(restore.task);
+  const bool has_end = learn_end(restore);
+  if (has_progressed || has_end) restore.shown_end_ns = restore.end_known_ns;
+  if (has_progressed) {
+    outcome.progressed.push_back(restore.task);
+  } else if (has_end) {
+    outcome.confirmed.push_back(restore.task);
+  }
 }
 
 /// A standby that is cut off from Kafka gets nothing, and so does one whose task has nothing to do:
@@ -243,6 +279,7 @@ Status Restorer::poll(TaskRestore& restore, Outcome& outcome) {
     if (!polled.ok() && is_passing(polled.code())) continue;  // the next slice asks again
     if (!polled.ok()) return polled.status();
     store.outcome = *polled;
+    if (polled->end_offset) store.saw_end_ns = clock_.steady_ns();
     const bool may_be_the_end = restore.goal == RestoreGoal::kRun && polled->end_offset.has_value();
     outcome.fetched |= polled->records > 0 || may_be_the_end;
   }
@@ -297,7 +334,8 @@ RestoreStatus Restorer::status_of(const TaskRestore& restore) const {
           restore.bytes,
           restore.remaining(),
           static_cast<double>(restore.records) / seconds,
-          restore.is_complete};
+          restore.is_complete,
+          restore.end_known_ns};
 }
 
 std::optional<RestoreStatus> Restorer::status(TaskId task) const {

@@ -11,6 +11,7 @@
 
 #include "engine/base/scheduler.h"
 #include "engine/clients/clients.h"
+#include "engine/restore/standby_ends.h"
 #include "engine/task/task.h"
 
 namespace millrace::engine {
@@ -23,6 +24,8 @@ struct RestoreStatus {
   int64_t remaining_records = 0;  ///< offsets left, an upper bound
   double records_per_second = 0;
   bool is_complete = false;  ///< of a standby: it was at the end, and can be read
+  /// Of a standby, on the steady clock: then it had all that its changelogs held; nothing: never.
+  std::optional<int64_t> end_known_ns{};
 };
 
 /// The end of a task's restore, when its stores have reached the end of their changelogs.
@@ -44,9 +47,10 @@ struct ChangelogExtent {
 /// earlier owners; the last stable offset would leave out a commit whose markers are pending.
 class Restorer {
  public:
-  /// `max_age_ms`: how long Kafka keeps deletions at least; 0: for ever.
-  Restorer(std::unique_ptr<Fetcher> fetcher, Scheduler& scheduler, const Clock& clock,
-           int64_t max_age_ms);
+  /// `max_age_ms`: how long Kafka keeps deletions at least; 0: for ever. All references must
+  /// outlive this.
+  Restorer(std::unique_ptr<Fetcher> fetcher, StandbyEnds& ends, Scheduler& scheduler,
+           const Clock& clock, int64_t max_age_ms);
 
   /// The changelogs of a task, each with its store's position (−1: the store is empty): ask Kafka
   /// for their extents before `begin` and `promote`.
@@ -72,6 +76,7 @@ class Restorer {
     std::vector<Finished> finished;   ///< complete and readable
     std::vector<Task*> caught_up;     ///< standbys that reached the end for the first time
     std::vector<Task*> progressed;    ///< not finished, and their `status` has changed
+    std::vector<Task*> confirmed;     ///< standbys whose `end_known_ns` alone has moved
     std::vector<Task*> out_of_range;  ///< a changelog moved away meanwhile; cancelled
     /// Standbys that got records after so long a silence that they may have missed deletions before
     /// it; cancelled.
@@ -93,6 +98,8 @@ class Restorer {
     int64_t target = 0;
     bool is_done = false;  ///< complete; the fetcher reads it no more
     bool is_at_end = false;
+    /// When the client last said so, until `learn_end` takes it; on the steady clock.
+    std::optional<int64_t> saw_end_ns{};
     RecordBatch batch;
     FetchOutcome outcome;
     std::vector<ChangelogRecord> records;
@@ -110,6 +117,9 @@ class Restorer {
     bool is_announced = false;    ///< as caught up
     bool is_out_of_range = false;
     int64_t current_ms = 0;  ///< of a standby: wall clock when it last had news, once complete
+    std::optional<int64_t> end_known_ns{};  ///< as `RestoreStatus` says
+    std::optional<int64_t> shown_end_ns{};  ///< that of the last outcome
+    int64_t looked_ns = 0;                  ///< for that end
     Status status;
     int64_t remaining() const;
   };
@@ -121,6 +131,10 @@ class Restorer {
   Status poll(TaskRestore& restore, Outcome& outcome);
   /// After a slice: adds a task to `outcome` that is finished, has caught up or has progressed.
   void settle(TaskRestore& restore, Outcome& outcome, std::vector<TopicPartition>& done);
+  /// Looks, about every second, when a standby last had all that its changelogs held. Whether that
+  /// is later than shown.
+  bool learn_end(TaskRestore& restore);
+  void forget_ends(const TaskRestore& restore);
   /// Whether a standby that has news had none for longer than Kafka keeps deletions.
   bool is_outdated(const TaskRestore& restore) const;
   static void feed(TaskRestore& restore);
@@ -129,6 +143,7 @@ class Restorer {
   RestoreStatus status_of(const TaskRestore& restore) const;
 
   std::unique_ptr<Fetcher> fetcher_;
+  StandbyEnds& ends_;
   Scheduler& scheduler_;
   const Clock& clock_;
   const int64_t max_age_ms_;

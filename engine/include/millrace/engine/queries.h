@@ -26,9 +26,11 @@ struct StatePosition {
   int64_t freshness_ms = -1;
   bool is_standby = false;  ///< from a copy that follows the instance that runs the task
   /// For a standby: changelog records it is behind, 0 when it was at the end, else a lower bound.
-  /// −1: unknown, as another instance may run the task already.
+  /// −1: unknown, as another instance may run the task already, or as the instance has not learnt
+  /// from Kafka for 30 s where the changelogs end.
   int64_t lag_records = 0;
-  /// The same in time: 0 when it was at the end, else since the latest commit that it has.
+  /// The same in time: 0 when it was at the end, else since the latest commit that it has, or since
+  /// it last certainly had all if that was not learnt.
   int64_t lag_ms = 0;
 };
 
@@ -48,7 +50,7 @@ std::string_view to_string(TaskStage stage);
 struct TaskInfo {
   TaskStage stage = TaskStage::kRestoring;
   StatePosition position;
-  int64_t lag_records = -1;  ///< fetched and not processed; −1: unknown
+  int64_t lag_records = -1;  ///< fetched and not processed, or a standby's; −1: unknown
   /// The task has read its inputs to their end and committed all results. Records that another
   /// instance has just sent may still be on their way.
   bool is_caught_up = false;
