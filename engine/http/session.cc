@@ -66,6 +66,7 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
     shared_.sessions.remove(this);
     place_ = {};
     shared_.show_connections();
+    shared_.leave_stream(std::move(stream_place_));
   }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -281,7 +282,7 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
   }
 
   void write_events(HttpAnswer answer) {
-    stream_place_ = shared_.streams.enter();
+    stream_place_ = shared_.enter_stream();
     if (stream_place_ == nullptr) {
       shared_.count_refusal("subscriptions");
       return write(error_answer(503, "all streams are taken (query.subscriptions.max)"), false);

@@ -50,6 +50,21 @@ struct SessionShared {
   void show_connections() const {
     if (metrics != nullptr) metrics->query_connections().set(admission.connections());
   }
+  /// A place for a stream of events; null: all are taken.
+  std::shared_ptr<void> enter_stream() const {
+    std::shared_ptr<void> place = streams.enter();
+    if (place != nullptr) show_streams();
+    return place;
+  }
+  /// `place` may be null.
+  void leave_stream(std::shared_ptr<void> place) const {
+    if (place == nullptr) return;
+    place.reset();
+    show_streams();
+  }
+  void show_streams() const {
+    if (metrics != nullptr) metrics->query_streams().set(streams.taken());
+  }
 };
 
 /// Serves a connection on the threads of `context` until it ends: reads a request, answers it,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -19,6 +20,8 @@ class Turnstile {
     taken->fetch_sub(1);
     return nullptr;
   }
+  /// How many are in.
+  int taken() const { return std::min(taken_->load(), places_max_); }
 
  private:
   const int places_max_;

@@ -147,6 +147,8 @@ struct Metrics::Impl {
       "reason"};
   Gauge& query_connections =
       plain_gauge("millrace_query_connections", "Open connections of the query server.");
+  Gauge& query_streams =
+      plain_gauge("millrace_query_streams", "Open streams of events of the query server.");
   Series<Counter> dropped{counters("millrace_records_dropped_total", "Records left out."),
                           "reason"};
   Series<Counter> dead_lettered{
@@ -258,6 +260,10 @@ MetricCounter Metrics::query_refusals(std::string_view reason) {
 
 MetricGauge Metrics::query_connections() {
   return MetricGauge(impl_->query_connections);
+}
+
+MetricGauge Metrics::query_streams() {
+  return MetricGauge(impl_->query_streams);
 }
 
 MetricCounter Metrics::dropped(std::string_view reason) {

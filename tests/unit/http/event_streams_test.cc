@@ -12,6 +12,7 @@
 
 #include <gmock/gmock.h>
 
+#include "millrace/engine/metrics.h"
 #include "millrace/engine/query_server.h"
 
 #include "engine/http/event_feed.h"
@@ -161,6 +162,24 @@ TEST_F(EventStreamsTest, AnOldClientGetsTheEventsUntilTheConnectionEnds) {
   const std::string answer = ask("GET", "1.0").read_all();
   EXPECT_THAT(answer, Not(HasSubstr("chunked")));
   EXPECT_THAT(answer, HasSubstr("\r\n\r\n:open\n\nevent: row\nid: one\ndata: a\n\nevent: end\n"));
+}
+
+TEST_F(EventStreamsTest, OpenStreamsAreCounted) {
+  Metrics metrics("app");
+  start({.streams_max = 1, .metrics = &metrics});
+  {
+    const RawClient first = ask();
+    first.read_until(":open\n\n");
+    EXPECT_EQ(metrics.query_streams().value(), 1);
+    EXPECT_THAT(ask().read_until("\r\n\r\n"), StartsWith("HTTP/1.1 503"));
+    EXPECT_EQ(metrics.query_streams().value(), 1) << "who was refused has no stream";
+  }
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (metrics.query_streams().value() > 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(metrics.query_streams().value(), 0);
+  server_.reset();
 }
 
 TEST_F(EventStreamsTest, MoreStreamsThanAllowedAreRefused) {

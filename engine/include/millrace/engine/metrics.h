@@ -118,6 +118,8 @@ class Metrics {
   /// "reserved", "host", "web_page", "unauthorized", "forbidden", "malformed".
   MetricCounter query_refusals(std::string_view reason);
   MetricGauge query_connections();
+  /// Streams of events that are open, each on one of these connections.
+  MetricGauge query_streams();
 
   /// `phase` is one of "drain", "changelog", "offsets", "transaction", "store".
   MetricHistogram commit_phase_seconds(std::string_view phase);
