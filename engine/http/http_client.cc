@@ -9,19 +9,19 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
+#include <boost/beast/core/buffers_to_string.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
 #include <fmt/format.h>
 
 #include "millrace/engine/http_route.h"
 
 #include "engine/base/endpoint.h"
 #include "engine/http/peer_proof.h"
+#include "engine/http/transport.h"
 
 namespace millrace::engine {
 namespace {
@@ -30,7 +30,6 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
-using Tcp = asio::ip::tcp;
 using Parser = http::response_parser<http::buffer_body>;
 
 constexpr uint32_t kAnswerHeadBytesMax = 8 << 10;
@@ -54,10 +53,7 @@ class HttpClient::Connection {
         connect_timeout_(timeouts.connect_ms),
         piece_timeout_(timeouts.piece_ms),
         stop_(std::move(stop)),
-        on_stop_(stop_, [this] { asio::post(context_, [this] { cancel(); }); }) {
-    // Beast reads what there is room for, which would be 512 bytes: a seventh of the speed.
-    buffer_.reserve(buffer_.max_size());
-  }
+        on_stop_(stop_, [this] { asio::post(context_, [this] { cancel(); }); }) {}
 
   Status get(const Request& request, const CheckHead& check, const Sink& sink) {
     for (const std::string* const header : {&request.authorization, &request.last_event_id}) {
@@ -65,149 +61,96 @@ class HttpClient::Connection {
       return Error{ErrorCode::kInvalidArgument,
                    fmt::format("{}: a header of {} bytes", name_, header->size())};
     }
-    Status status = is_open() ? Status() : connect();
-    if (status.ok()) {
-      status = secure_ ? exchange(*secure_, request, check, sink)
-                       : exchange(*plain_, request, check, sink);
-    }
-    if (!status.ok()) {
-      drop();
-      buffer_.clear();
-    }
+    Status status = transport_ ? Status() : connect();
+    if (status.ok()) status = exchange(request, check, sink);
+    if (!status.ok()) transport_.reset();
     return status;
   }
 
  private:
-  bool is_open() const { return plain_ || secure_; }
-  void drop() {
-    plain_.reset();
-    secure_.reset();
-  }
-  beast::tcp_stream& tcp() { return secure_ ? beast::get_lowest_layer(*secure_) : *plain_; }
-
   Status connect() {
-    std::vector<Tcp::endpoint> addresses;
-    MILLRACE_RETURN_IF_ERROR(resolve(addresses));
-    if (tls_ == nullptr) {
-      plain_.emplace(context_);
-    } else {
-      MILLRACE_RETURN_IF_ERROR(prepare_tls());
+    const bool is_secure = tls_ != nullptr;
+    transport_.emplace(context_, is_secure ? tls_->get() : nullptr,
+                       kAnswerHeadBytesMax + kPieceBytes);
+    MILLRACE_RETURN_IF_ERROR(outcome("resolving", resolve()));
+    if (is_secure && !transport_->expect_certificate(endpoint_.host)) {
+      return Error{ErrorCode::kInvalidArgument, name_ + ": not a name for TLS"};
     }
-    tcp().expires_after(connect_timeout_);
-    MILLRACE_RETURN_IF_ERROR(
-        outcome("connecting", run([&](auto done) {
-                  tcp().async_connect(
-                      addresses, [done](error_code error, const Tcp::endpoint&) { done(error); });
-                })));
-    return tls_ == nullptr ? Status() : shake_hands();
+    transport_->expire_after(connect_timeout_);
+    MILLRACE_RETURN_IF_ERROR(outcome(
+        "connecting", run([&](Transport::Done done) { transport_->connect(std::move(done)); })));
+    return is_secure ? shake_hands() : Status();
   }
 
-  /// The server has to have a certificate for the host of the endpoint, and learns that name.
-  Status prepare_tls() {
-    context_of_tls_ = tls_->get();
-    secure_.emplace(context_, *context_of_tls_);
-    secure_->set_verify_callback(asio::ssl::host_name_verification(endpoint_.host));
-    if (is_ip_address(endpoint_.host)) return {};
-    if (SSL_set_tlsext_host_name(secure_->native_handle(), endpoint_.host.c_str()) == 1) return {};
-    return Error{ErrorCode::kInvalidArgument, name_ + ": not a name for TLS"};
+  error_code resolve() {
+    return run([&](const Transport::Done& done) {
+      transport_->call_in(connect_timeout_, [this] { transport_->cancel(); });
+      transport_->resolve(endpoint_.host, endpoint_.port, [this, done](error_code error, size_t) {
+        transport_->cancel_call();
+        done(error, 0);
+      });
+    });
   }
 
   Status shake_hands() {
-    const error_code error = run([&](auto done) {
-      secure_->async_handshake(asio::ssl::stream_base::client,
-                               [done](error_code failed) { done(failed); });
-    });
-    if (error.category() != asio::error::get_ssl_category()) {
-      return outcome("securing the connection", error);
-    }
-    const long verified = SSL_get_verify_result(secure_->native_handle());
+    const error_code error =
+        run([&](Transport::Done done) { transport_->handshake(std::move(done)); });
+    const std::string distrust = transport_->distrust(error);
+    if (distrust.empty()) return outcome("securing the connection", error);
     return Error{ErrorCode::kRefused,
-                 fmt::format("{}: not believed over TLS: {}", name_,
-                             verified == X509_V_OK ? error.message()
-                                                   : X509_verify_cert_error_string(verified))};
+                 fmt::format("{}: not believed over TLS: {}", name_, distrust)};
   }
 
-  Status resolve(std::vector<Tcp::endpoint>& addresses) {
-    error_code no_address;
-    const auto address = asio::ip::make_address(endpoint_.host, no_address);
-    if (!no_address) {
-      addresses.emplace_back(address, endpoint_.port);
-      return {};
-    }
-    asio::steady_timer timer(context_, connect_timeout_);
-    timer.async_wait([this](error_code error) {
-      if (!error) resolver_.cancel();
-    });
-    return outcome("resolving", run([&](auto done) {
-                     resolver_.async_resolve(endpoint_.host, std::to_string(endpoint_.port),
-                                             [&, done](error_code error, auto found) {
-                                               timer.cancel();
-                                               for (const auto& entry : found) {
-                                                 addresses.push_back(entry.endpoint());
-                                               }
-                                               done(error);
-                                             });
-                   }));
-  }
-
-  template <class Stream>
-  Status exchange(Stream& stream, const Request& request, const CheckHead& check,
-                  const Sink& sink) {
-    const bool is_post = request.method == "POST";
-    http::request<http::string_body> head(is_post ? http::verb::post : http::verb::get,
-                                          request.target, 11);
-    head.set(http::field::host, name_);
-    if (!request.authorization.empty()) {
-      head.set(http::field::authorization, request.authorization);
-    }
-    if (!request.last_event_id.empty()) head.set("Last-Event-ID", request.last_event_id);
-    if (is_post) {
-      head.body() = request.body;
-      head.prepare_payload();
-    }
-    if (request.offset > 0) head.set(http::field::range, fmt::format("bytes={}-", request.offset));
+  Status exchange(const Request& request, const CheckHead& check, const Sink& sink) {
+    const std::string head = head_of(request);
     wait_ = request.wait_ms > 0 ? std::chrono::milliseconds(request.wait_ms) : piece_timeout_;
-    tcp().expires_after(wait_);
-    MILLRACE_RETURN_IF_ERROR(outcome(
-        "asking", run([&](auto done) {
-          http::async_write(stream, head, [done](error_code error, size_t) { done(error); });
-        })));
+    transport_->expire_after(wait_);
+    MILLRACE_RETURN_IF_ERROR(outcome("asking", run([&](Transport::Done done) {
+                                       transport_->write(head, request.body, std::move(done));
+                                     })));
     Parser parser;
     parser.header_limit(kAnswerHeadBytesMax);
     // The caller refuses a longer answer by its head.
     parser.body_limit(std::max(request.body_bytes_max, kRefusedBytesMax));
     if (request.is_stream) parser.body_limit(std::numeric_limits<uint64_t>::max());
-    MILLRACE_RETURN_IF_ERROR(outcome("reading the head", run([&](auto done) {
-                                       http::async_read_header(
-                                           stream, buffer_, parser,
-                                           [done](error_code error, size_t) { done(error); });
-                                     })));
+    MILLRACE_RETURN_IF_ERROR(outcome("reading the head", read(parser, Transport::Until::kHead)));
     MILLRACE_RETURN_IF_ERROR(check(head_of(parser)));
     while (!parser.is_done()) {
-      MILLRACE_RETURN_IF_ERROR(read_piece(stream, parser, sink, request.is_stream));
+      MILLRACE_RETURN_IF_ERROR(read_piece(parser, sink, request.is_stream));
     }
-    if (!parser.get().keep_alive()) drop();
+    if (!parser.get().keep_alive()) transport_.reset();
     return {};
   }
 
+  std::string head_of(const Request& request) const {
+    const bool is_post = request.method == "POST";
+    http::request<http::empty_body> head(is_post ? http::verb::post : http::verb::get,
+                                         request.target, 11);
+    head.set(http::field::host, name_);
+    if (!request.authorization.empty()) {
+      head.set(http::field::authorization, request.authorization);
+    }
+    if (!request.last_event_id.empty()) head.set("Last-Event-ID", request.last_event_id);
+    if (is_post) head.content_length(request.body.size());
+    if (request.offset > 0) head.set(http::field::range, fmt::format("bytes={}-", request.offset));
+    return beast::buffers_to_string(
+        http::fields::writer(head, head.version(), head.method()).get());
+  }
+
   /// Passes on the bytes that came even when the rest of the piece did not.
-  template <class Stream>
-  Status read_piece(Stream& stream, Parser& parser, const Sink& sink, bool is_stream) {
+  Status read_piece(Parser& parser, const Sink& sink, bool is_stream) {
     parser.get().body().data = piece_.data();
     parser.get().body().size = piece_.size();
-    tcp().expires_after(wait_);
-    error_code error = run([&](auto done) {
-      const auto read = [done](error_code failed, size_t) { done(failed); };
-      if (is_stream) {
-        http::async_read_some(stream, buffer_, parser, read);
-      } else {
-        http::async_read(stream, buffer_, parser, read);
-      }
-    });
+    transport_->expire_after(wait_);
+    error_code error = read(parser, is_stream ? Transport::Until::kSome : Transport::Until::kEnd);
     if (error == http::error::need_buffer) error = {};
     const size_t bytes = piece_.size() - parser.get().body().size;
     if (bytes > 0) MILLRACE_RETURN_IF_ERROR(sink(std::string_view(piece_.data(), bytes)));
     return outcome("reading", error);
+  }
+
+  error_code read(Parser& parser, Transport::Until until) {
+    return run([&](Transport::Done done) { transport_->read(parser, until, std::move(done)); });
   }
 
   static Head head_of(const Parser& parser) {
@@ -226,12 +169,11 @@ class HttpClient::Connection {
     return head;
   }
 
-  template <class Start>
-  error_code run(Start&& start) {
+  error_code run(const std::function<void(Transport::Done)>& start) {
     // The cancelling that follows a stop reaches an operation that starts after this line.
     if (stop_.stop_requested()) return asio::error::operation_aborted;
     error_code result;
-    start([&result](error_code error) { result = error; });
+    start([&result](error_code error, size_t) { result = error; });
     context_.restart();
     context_.run();
     return result;
@@ -252,8 +194,7 @@ class HttpClient::Connection {
   }
 
   void cancel() {
-    resolver_.cancel();
-    if (is_open()) tcp().cancel();
+    if (transport_) transport_->cancel();
   }
 
   const Endpoint endpoint_;
@@ -263,11 +204,7 @@ class HttpClient::Connection {
   const std::chrono::milliseconds piece_timeout_;
   std::chrono::milliseconds wait_{};  ///< of the present request
   asio::io_context context_{1};
-  Tcp::resolver resolver_{context_};
-  std::optional<beast::tcp_stream> plain_;
-  std::shared_ptr<asio::ssl::context> context_of_tls_;
-  std::optional<beast::ssl_stream<beast::tcp_stream>> secure_;
-  beast::flat_buffer buffer_{kAnswerHeadBytesMax + kPieceBytes};
+  std::optional<Transport> transport_;  ///< nullopt: not connected
   std::vector<char> piece_ = std::vector<char>(kPieceBytes);
   std::stop_token stop_;
   std::stop_callback<std::function<void()>> on_stop_;  ///< last: it uses the rest

@@ -9,7 +9,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <fmt/format.h>
@@ -25,7 +24,6 @@
 #include "engine/http/session.h"
 #include "engine/http/tls.h"
 #include "engine/http/token_table.h"
-#include "engine/http/turnstile.h"
 #include "engine/http/waiters.h"
 #include "engine/secrets/peer_key.h"
 

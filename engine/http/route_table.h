@@ -8,7 +8,7 @@
 
 #include "millrace/engine/http_route.h"
 
-#include "engine/http/turnstile.h"
+#include "engine/http/admission.h"
 
 namespace millrace::engine {
 

@@ -3,17 +3,11 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
+#include <boost/beast/core/buffers_to_string.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -21,44 +15,33 @@
 #include "engine/http/gzip.h"
 #include "engine/http/peer_proof.h"
 #include "engine/http/request_gate.h"
+#include "engine/http/transport.h"
 
 namespace millrace::engine {
 namespace {
 
-namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
-using Tcp = asio::ip::tcp;
 
 constexpr uint32_t kRequestHeadBytesMax = 16 << 10;
-constexpr size_t kReadBytes = 4 << 10;
 constexpr std::chrono::milliseconds kReservedTimeout{2'000};
-/// After the last answer: a client that still sends would lose it to the reset of the connection.
-constexpr std::chrono::milliseconds kLingerTimeout{1'000};
-constexpr size_t kLingerBytesMax = 1 << 20;
 constexpr const char* kRetryAfterS = "1";
 constexpr const char* kEventStream = "text/event-stream";
 /// After its deadline, for a promised answer to come.
 constexpr std::chrono::milliseconds kPromiseSlack{1'000};
 constexpr size_t kPackedBytesMin = 16 << 10;
 
-using PlainStream = beast::tcp_stream;
-using TlsStream = beast::ssl_stream<beast::tcp_stream>;
-
 /// The operation that is under way keeps a session alive; its strand keeps its handlers apart.
-template <class Stream>
-class Session final : public std::enable_shared_from_this<Session<Stream>>,
+class Session final : public std::enable_shared_from_this<Session>,
                       public LiveSession,
                       public EventWire {
  public:
-  /// `tls`: nothing, or the settings of TLS.
-  template <class... Tls>
-  Session(Tcp::socket socket, const SessionShared& shared, Admission::Place place, Tls&... tls)
-      : stream_(std::move(socket), tls...),
+  Session(boost::asio::io_context& context, int socket, bool is_v6, const SessionShared& shared,
+          Admission::Place place, Transport::Tls tls)
+      : transport_(context, socket, is_v6, std::move(tls), kRequestHeadBytesMax * 2),
         shared_(shared),
-        place_(std::move(place)),
-        timer_(stream_.get_executor()) {
+        place_(std::move(place)) {
     shared_.show_connections();
   }
   ~Session() override {
@@ -72,48 +55,39 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
   Session& operator=(const Session&) = delete;
 
   void run() {
-    if (!shared_.sessions.add(this->shared_from_this())) return;
-    asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] { self->begin(); });
+    if (!shared_.sessions.add(shared_from_this())) return;
+    transport_.post([self = shared_from_this()] { self->begin(); });
   }
   void end() override {
-    asio::post(stream_.get_executor(), [self = this->shared_from_this()] { self->end_now(); });
+    transport_.post([self = shared_from_this()] { self->end_now(); });
   }
   void close_now() override { drop(); }
 
  private:
-  beast::tcp_stream& tcp() { return beast::get_lowest_layer(stream_); }
-
   void begin() {
-    if constexpr (std::is_same_v<Stream, PlainStream>) {
-      wait_for_request(shared_.request_timeout);
-    } else {
-      expire_after(shared_.request_timeout);
-      stream_.async_handshake(asio::ssl::stream_base::server,
-                              [self = this->shared_from_this()](error_code error) {
-                                if (error) return self->shared_.count_refusal("tls");
-                                self->wait_for_request(self->shared_.request_timeout);
-                              });
-    }
+    if (!transport_.is_secure()) return wait_for_request(shared_.request_timeout);
+    expire_after(shared_.request_timeout);
+    transport_.handshake([self = shared_from_this()](error_code error, size_t) {
+      if (error) return self->shared_.count_refusal("tls");
+      self->wait_for_request(self->shared_.request_timeout);
+    });
   }
 
   bool is_reserved() const { return place_.entry() == Admission::Entry::kReserved; }
 
   void expire_after(std::chrono::milliseconds timeout) {
-    tcp().expires_after(is_reserved() ? std::min(timeout, kReservedTimeout) : timeout);
+    transport_.expire_after(is_reserved() ? std::min(timeout, kReservedTimeout) : timeout);
   }
 
   /// A connection may be idle for longer than a request may take to arrive.
   void wait_for_request(std::chrono::milliseconds timeout) {
-    if (buffer_.size() > 0) return read_head();
+    if (transport_.has_unread()) return read_head();
     expire_after(timeout);
     is_idle_ = true;
-    stream_.async_read_some(buffer_.prepare(kReadBytes),
-                            [self = this->shared_from_this()](error_code error, size_t bytes) {
-                              self->is_idle_ = false;
-                              if (error) return;  // the peer closed, or let the time pass
-                              self->buffer_.commit(bytes);
-                              self->read_head();
-                            });
+    transport_.receive([self = shared_from_this()](error_code error, size_t) {
+      self->is_idle_ = false;
+      if (!error) self->read_head();  // else the peer closed, or let the time pass
+    });
   }
 
   void read_head() {
@@ -123,24 +97,24 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
     parser_->header_limit(kRequestHeadBytesMax);
     parser_->body_limit(shared_.routes.body_bytes_max());
     expire_after(shared_.request_timeout);
-    http::async_read_header(
-        stream_, buffer_, *parser_,
-        [self = this->shared_from_this()](error_code error, size_t) { self->on_head(error); });
+    transport_.read(
+        *parser_, Transport::Until::kHead,
+        [self = shared_from_this()](error_code error, size_t) { self->on_head(error); });
   }
 
   void on_head(error_code error) {
     if (error && error.category() != http::make_error_code(http::error::bad_method).category()) {
       return;
     }
-    if (error == http::error::end_of_stream) return close();
+    if (error == http::error::end_of_stream) return transport_.linger(shared_from_this());
     if (error) return refuse_malformed(error);
     if (std::optional<HttpAnswer> refusal = check()) return write(*std::move(refusal), true);
     if (parser_->is_done()) return answer();
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = this->shared_from_this()](error_code failed, size_t) {
-                       if (!failed) return self->answer();
-                       self->on_broken_body(failed);
-                     });
+    transport_.read(*parser_, Transport::Until::kEnd,
+                    [self = shared_from_this()](error_code failed, size_t) {
+                      if (!failed) return self->answer();
+                      self->on_broken_body(failed);
+                    });
   }
 
   void on_broken_body(error_code error) {
@@ -217,10 +191,10 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
   }
 
   void answer_later(std::function<HttpAnswer()> make, bool last) {
-    tcp().expires_never();
-    const bool is_taken = shared_.waiters.run([self = this->shared_from_this(), make, last] {
+    transport_.expire_never();
+    const bool is_taken = shared_.waiters.run([self = shared_from_this(), make, last] {
       HttpAnswer answer = answer_or_error(*self->match_.route, make);
-      asio::post(self->stream_.get_executor(), [self, last, answer = std::move(answer)]() mutable {
+      self->transport_.post([self, last, answer = std::move(answer)]() mutable {
         self->write(std::move(answer), last);
       });
     });
@@ -232,7 +206,7 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
   /// The timer keeps the session until the answer is there.
   void answer_promised(const std::function<void(std::function<void(HttpAnswer)>)>& start,
                        std::chrono::steady_clock::time_point deadline, bool last) {
-    tcp().expires_never();
+    transport_.expire_never();
     const auto keep = std::make_shared<bool>(true);  // whether the answer is still wanted
     const auto give = [this, keep, last](HttpAnswer answer) {
       if (std::exchange(*keep, false)) write(std::move(answer), last);
@@ -242,7 +216,7 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
             [give] { give(error_answer(503, "the answer did not come in time")); });
     start([this, post = poster(), give](HttpAnswer answer) {
       post([this, give, answer = std::move(answer)] {
-        timer_.cancel();
+        transport_.cancel_call();
         give(answer);
       });
     });
@@ -251,23 +225,19 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
   void send(std::string bytes, std::chrono::milliseconds limit,
             std::function<void(bool)> done) override {
     pieces_ = is_chunked_ ? fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes) : std::move(bytes);
-    tcp().expires_after(limit);
-    asio::async_write(stream_, asio::buffer(pieces_),
-                      [self = this->shared_from_this(), done](error_code error, size_t) {
-                        if (error) self->drop();
-                        done(!error);
-                      });
+    transport_.expire_after(limit);
+    transport_.write({}, pieces_,
+                     [self = shared_from_this(), done = std::move(done)](error_code error, size_t) {
+                       if (error) self->drop();
+                       done(!error);
+                     });
   }
   void call_in(std::chrono::milliseconds pause, Work work) override {
-    timer_.expires_after(pause);
-    timer_.async_wait([self = this->shared_from_this(), work = std::move(work),
-                       edition = ++timer_edition_](error_code error) {
-      if (!error && edition == self->timer_edition_) work();
-    });
+    transport_.call_in(pause, [self = shared_from_this(), work = std::move(work)] { work(); });
   }
   std::function<void(Work)> poster() override {
-    return [executor = stream_.get_executor(), weak = this->weak_from_this()](Work work) {
-      asio::post(executor, [weak, work = std::move(work)] {
+    return [post = transport_.poster(), weak = weak_from_this()](Work work) {
+      post([weak, work = std::move(work)] {
         if (const auto self = weak.lock()) work();
       });
     };
@@ -288,13 +258,12 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
       return write(error_answer(503, "all streams are taken (query.subscriptions.max)"), false);
     }
     is_chunked_ = parser_->get().version() > 10;
-    head_ = {};
     answer.content_type = kEventStream;
-    set_head(head_, answer, true);
-    head_.chunked(is_chunked_);
-    write_head([self = this->shared_from_this(), source = std::move(answer.events)] {
+    set_head(answer, true);
+    response_.chunked(is_chunked_);
+    write_response([self = shared_from_this(), source = std::move(answer.events)] {
       const SessionShared& shared = self->shared_;
-      self->tcp().expires_never();
+      self->transport_.expire_never();
       self->watch_caller();
       self->feed_ =
           std::make_unique<EventFeed>(*self, shared.stream_waiters, source, shared.event_limits);
@@ -304,24 +273,22 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
 
   /// Notices that the caller has gone; he has nothing to say meanwhile.
   void watch_caller() {
-    buffer_.clear();
-    stream_.async_read_some(buffer_.prepare(kReadBytes),
-                            [self = this->shared_from_this()](error_code error, size_t) {
-                              error ? self->drop() : self->watch_caller();
-                            });
+    transport_.forget_unread();
+    transport_.receive([self = shared_from_this()](error_code error, size_t) {
+      error ? self->drop() : self->watch_caller();
+    });
   }
 
   /// The caller ends the connection now; the read that is under way notices.
   void end_stream() {
-    error_code ignored;
-    tcp().socket().shutdown(Tcp::socket::shutdown_send, ignored);
-    call_in(kLingerTimeout, [this] { drop(); });
+    transport_.end_writing();
+    call_in(Transport::kLingerTimeout, [this] { drop(); });
   }
 
   void drop() {
     if (feed_ != nullptr) feed_->drop();
-    timer_.cancel();
-    tcp().close();
+    transport_.cancel_call();
+    transport_.close();
   }
 
   void end_now() {
@@ -336,25 +303,25 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
     if (shared_.metrics != nullptr) shared_.metrics->queries(match_.route->pattern).add();
   }
 
-  template <class Body>
-  void set_head(http::response<Body>& response, const HttpAnswer& answer, bool last) const {
-    response.result(answer.status);
-    response.set(http::field::content_type, answer.content_type);
-    response.set(http::field::cache_control, "no-store");
-    response.set("X-Content-Type-Options", "nosniff");
-    if (!answer.allow.empty()) response.set(http::field::allow, answer.allow);
-    if (!answer.position.empty()) response.set(kPositionHeader, answer.position);
+  void set_head(const HttpAnswer& answer, bool last) {
+    response_ = {};
+    response_.result(answer.status);
+    response_.set(http::field::content_type, answer.content_type);
+    response_.set(http::field::cache_control, "no-store");
+    response_.set("X-Content-Type-Options", "nosniff");
+    if (!answer.allow.empty()) response_.set(http::field::allow, answer.allow);
+    if (!answer.position.empty()) response_.set(kPositionHeader, answer.position);
     if (!peer_nonce_.empty() && answer.file == nullptr) {
-      response.set(kPeerProofHeader,
-                   prove_answer(*shared_.peer_key, peer_nonce_, answer.status, answer.body));
+      response_.set(kPeerProofHeader,
+                    prove_answer(*shared_.peer_key, peer_nonce_, answer.status, answer.body));
     }
-    if (response.result() == http::status::unauthorized) {
-      response.set(http::field::www_authenticate, "Bearer");
+    if (response_.result() == http::status::unauthorized) {
+      response_.set(http::field::www_authenticate, "Bearer");
     }
-    if (response.result() == http::status::service_unavailable) {
-      response.set(http::field::retry_after, kRetryAfterS);
+    if (response_.result() == http::status::service_unavailable) {
+      response_.set(http::field::retry_after, kRetryAfterS);
     }
-    response.keep_alive(!last);
+    response_.keep_alive(!last);
   }
 
   void write(HttpAnswer answer, bool last) {
@@ -362,18 +329,16 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
     last = last || is_ending_;
     if (answer.file != nullptr && !is_head) return write_file(std::move(answer), last);
     if (answer.events != nullptr && !is_head) return write_events(std::move(answer));
-    response_ = {};
     if (answer.events != nullptr) answer.content_type = kEventStream;
-    set_head(response_, answer, last);
+    set_head(answer, last);
     response_.body() = std::move(answer.body);
     if (answer.file == nullptr) pack_if_wanted();
     if (answer.events == nullptr) response_.prepare_payload();
     if (answer.file != nullptr) response_.content_length(answer.file->size());
     if (is_head) response_.body().clear();
-    expire_after(shared_.answer_timeout);
-    auto sent = [self = this->shared_from_this(), last, held = std::move(answer.held)](
-                    error_code error, size_t) { self->on_written(error, last); };
-    http::async_write(stream_, response_, std::move(sent));
+    write_response([self = shared_from_this(), last, held = std::move(answer.held)] {
+      self->on_written(last);
+    });
   }
 
   /// Compresses a long answer for a caller who takes that; the proof for another instance is over
@@ -394,14 +359,13 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
     file_part_ = choose_part({range.data(), range.size()}, std::move(answer.file));
     if (file_part_.status == 416) answer.content_type = "text/plain";
     answer.status = file_part_.status;
-    head_ = {};
-    set_head(head_, answer, last);
-    head_.set(http::field::accept_ranges, "bytes");
+    set_head(answer, last);
+    response_.set(http::field::accept_ranges, "bytes");
     if (!file_part_.content_range.empty()) {
-      head_.set(http::field::content_range, file_part_.content_range);
+      response_.set(http::field::content_range, file_part_.content_range);
     }
-    head_.content_length(file_part_.bytes);
-    write_head([self = this->shared_from_this(), last] { self->write_piece_of_file(last); });
+    response_.content_length(file_part_.bytes);
+    write_response([self = shared_from_this(), last] { self->write_piece_of_file(last); });
   }
 
   // The time limit starts again with every piece of the file, however large the file is.
@@ -412,70 +376,40 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
     }
     if (pieces_.empty()) {
       file_part_ = {};
-      return on_written({}, last);
+      return on_written(last);
     }
     expire_after(shared_.answer_timeout);
-    asio::async_write(stream_, asio::buffer(pieces_),
-                      [self = this->shared_from_this(), last](error_code error, size_t) {
-                        if (!error) self->write_piece_of_file(last);
-                      });
+    transport_.write({}, pieces_, [self = shared_from_this(), last](error_code error, size_t) {
+      if (!error) self->write_piece_of_file(last);
+    });
   }
 
-  /// Sends `head_` alone.
-  void write_head(Work sent) {
-    head_serializer_.emplace(head_);
+  void write_response(Work sent) {
+    using Head = http::fields::writer;
+    head_ = beast::buffers_to_string(
+        Head(response_, response_.version(), response_.result_int()).get());
     expire_after(shared_.answer_timeout);
-    http::async_write_header(stream_, *head_serializer_,
-                             [sent = std::move(sent)](error_code error, size_t) {
-                               if (!error) sent();
-                             });
+    transport_.write(head_, response_.body(), [sent = std::move(sent)](error_code error, size_t) {
+      if (!error) sent();
+    });
   }
 
-  void on_written(error_code error, bool last) {
-    if (error) return;
-    if (last || is_ending_) return close();
+  void on_written(bool last) {
+    if (last || is_ending_) return transport_.linger(shared_from_this());
     wait_for_request(shared_.idle_timeout);
   }
 
-  void close() {
-    tcp().expires_after(kLingerTimeout);
-    if constexpr (std::is_same_v<Stream, PlainStream>) {
-      close_tcp();
-    } else {
-      stream_.async_shutdown([self = this->shared_from_this()](error_code) { self->close_tcp(); });
-    }
-  }
-
-  void close_tcp() {
-    error_code ignored;
-    tcp().socket().shutdown(Tcp::socket::shutdown_send, ignored);
-    linger(kLingerBytesMax);
-  }
-
-  void linger(size_t bytes_left) {
-    buffer_.clear();
-    tcp().async_read_some(
-        buffer_.prepare(kReadBytes),
-        [self = this->shared_from_this(), bytes_left](error_code error, size_t bytes) {
-          if (!error && bytes < bytes_left) self->linger(bytes_left - bytes);
-        });
-  }
-
-  Stream stream_;
+  Transport transport_;
   const SessionShared& shared_;
   Admission::Place place_;
-  beast::flat_buffer buffer_{kRequestHeadBytesMax * 2};
   std::optional<http::request_parser<http::string_body>> parser_;
   std::string target_;
   RouteMatch match_;
   std::string peer_nonce_;  ///< of the other instance that asks; empty: none does
   http::response<http::string_body> response_;
-  Rights rights_;  ///< of the caller, as the request came
-  asio::steady_timer timer_;
-  uint64_t timer_edition_ = 0;
-  http::response<http::empty_body> head_;  ///< of a file or a stream
-  std::optional<http::response_serializer<http::empty_body>> head_serializer_;
-  std::string pieces_;                  ///< of them, that are being sent
+  Rights rights_;                       ///< of the caller, as the request came
+  std::string head_;                    ///< of the response, as it is sent
+  std::string pieces_;                  ///< of a file or a stream, that are being sent
   FilePart file_part_;                  ///< not sent yet
   std::unique_ptr<EventFeed> feed_;     ///< null: no stream
   std::shared_ptr<void> stream_place_;  ///< among the streams
@@ -486,14 +420,10 @@ class Session final : public std::enable_shared_from_this<Session<Stream>>,
 
 }  // namespace
 
-void start_session(asio::io_context& context, int socket, bool is_v6, const SessionShared& shared,
-                   Admission::Place place, const std::shared_ptr<asio::ssl::context>& tls) {
-  Tcp::socket owned(asio::make_strand(context), is_v6 ? Tcp::v6() : Tcp::v4(), socket);
-  if (tls == nullptr) {
-    std::make_shared<Session<PlainStream>>(std::move(owned), shared, std::move(place))->run();
-  } else {
-    std::make_shared<Session<TlsStream>>(std::move(owned), shared, std::move(place), *tls)->run();
-  }
+void start_session(boost::asio::io_context& context, int socket, bool is_v6,
+                   const SessionShared& shared, Admission::Place place,
+                   const std::shared_ptr<boost::asio::ssl::context>& tls) {
+  std::make_shared<Session>(context, socket, is_v6, shared, std::move(place), tls)->run();
 }
 
 }  // namespace millrace::engine

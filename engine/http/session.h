@@ -13,7 +13,6 @@
 #include "engine/http/live_sessions.h"
 #include "engine/http/route_table.h"
 #include "engine/http/token_table.h"
-#include "engine/http/turnstile.h"
 #include "engine/http/waiters.h"
 #include "engine/secrets/peer_key.h"
 
