@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -260,19 +261,18 @@ class Resolver {
   }
 
   /// An exchange that asks for no count has as many partitions as its set, or, when nothing else
-  /// decides the set's, as the widest set that feeds the set's exchanges.
+  /// decides the set's, as the widest set that feeds the set's exchanges. Sets that feed each
+  /// other, as the sides of a join by a foreign key do, do not wait for each other.
   Status count_derived_exchanges() {
     for (bool changed = true; changed;) {
-      changed = false;
+      std::map<NodeIndex, int32_t> found;  // apart, so that the order of the nodes does not matter
       for (NodeIndex i = 0; i < nodes_.size(); ++i) {
-        if (nodes_[i].kind != NodeKind::kExchange || set_counts_.contains(sets_.find(i))) {
-          continue;
-        }
-        if (const int32_t fed = widest_feed(sets_.find(i)); fed > 0) {
-          set_counts_[sets_.find(i)] = fed;
-          changed = true;
-        }
+        const NodeIndex set = sets_.find(i);
+        if (nodes_[i].kind != NodeKind::kExchange || set_counts_.contains(set)) continue;
+        if (const int32_t fed = widest_feed(set); fed > 0) found[set] = fed;
       }
+      changed = !found.empty();
+      set_counts_.merge(found);
     }
     for (NodeIndex i = 0; i < nodes_.size(); ++i) {
       if (!set_counts_.contains(sets_.find(i))) {
@@ -283,18 +283,37 @@ class Resolver {
     return {};
   }
 
-  /// Zero while a feeding set's own count is not known yet.
+  /// Zero while a feeding set's own count is not known yet, unless `set` feeds that one, too.
   int32_t widest_feed(NodeIndex set) {
     int32_t widest = 0;
     for (NodeIndex i = 0; i < nodes_.size(); ++i) {
       if (nodes_[i].kind != NodeKind::kExchange || sets_.find(i) != set) continue;
       for (const NodeIndex parent : nodes_[i].parents) {
         const auto count = set_counts_.find(sets_.find(parent));
-        if (count == set_counts_.end()) return 0;
-        widest = std::max(widest, count->second);
+        if (count != set_counts_.end()) {
+          widest = std::max(widest, count->second);
+        } else if (!feeds(set, sets_.find(parent))) {
+          return 0;
+        }
       }
     }
     return widest;
+  }
+
+  /// Whether exchanges lead from one set to another.
+  bool feeds(NodeIndex from, NodeIndex to) {
+    std::set<NodeIndex> reached{from};
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (NodeIndex i = 0; i < nodes_.size(); ++i) {
+        if (nodes_[i].kind != NodeKind::kExchange) continue;
+        for (const NodeIndex parent : nodes_[i].parents) {
+          if (!reached.contains(sets_.find(parent))) continue;
+          changed |= reached.insert(sets_.find(i)).second;
+        }
+      }
+    }
+    return reached.contains(to);
   }
 
   void join_local_exchanges() {

@@ -172,6 +172,27 @@ TEST_F(ResolvedTopologyTest, ChainsOfExchangesTakeTheCountOfWhatFeedsThem) {
               ElementsAre("first-node", "route", "second-node", "aggregate"));
 }
 
+TEST_F(ResolvedTopologyTest, SetsThatFeedEachOtherTakeTheCountsOfWhatFeedsThemFirst) {
+  Graph graph;
+  graph.store("rows");
+  graph.store("others");
+  const NodeIndex rows =
+      graph.processor("rows", {graph.exchange("by-row", {graph.source("in")})}, {"rows"});
+  const NodeIndex asked = graph.exchange("asked", {graph.processor("ask", {rows})});
+  const NodeIndex others =
+      graph.processor("others", {graph.exchange("by-other", {graph.source("other")})}, {"others"});
+  const NodeIndex answer = graph.processor("answer", {asked, others}, {"others"});
+  graph.processor("take", {graph.exchange("answered", {answer})}, {"rows"});
+  const auto resolved = resolve_with(graph, {{"in", 2}, {"other", 3}});
+  ASSERT_TRUE(resolved.ok()) << resolved.message();
+  EXPECT_THAT(
+      resolved->internal_topics,
+      UnorderedElementsAre(
+          is_topic("app-by-row-exchange", 2, false), is_topic("app-asked-exchange", 3, false),
+          is_topic("app-by-other-exchange", 3, false), is_topic("app-answered-exchange", 2, false),
+          is_topic("app-rows-changelog", 2, true), is_topic("app-others-changelog", 3, true)));
+}
+
 TEST_F(ResolvedTopologyTest, PutsUsersOfOneStoreIntoOneSubTopology) {
   Graph graph;
   graph.store("shared");
