@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "millrace/core/processor.h"
+#include "operators/row_keeper.h"
 
 namespace millrace::operators {
 
@@ -12,41 +12,22 @@ inline Bytes or_null(const std::optional<std::string>& bytes) {
   return bytes ? Bytes(*bytes) : Bytes();
 }
 
-/// The store of an aggregate: writes a row's new value and forwards the change.
+/// The store of an aggregate: a row's timestamp does not fall.
 class AggregateStore {
  public:
-  void open(ProcessorContext& context, const std::string& store) {
-    context_ = &context;
-    store_ = &context.store(store);
-  }
+  void open(ProcessorContext& context, const std::string& store) { rows_.open(context, store); }
   /// The row with a copy of its value, which therefore lives until the next `read`.
-  Row read(Bytes key) {
-    Row row = store_->get(key);
-    if (row) {
-      old_value_ = row.value.view();
-      row.value = old_value_;
-    }
-    return row;
-  }
+  Row read(Bytes key) { return rows_.read(key); }
   /// A null `value` deletes the row; nothing is forwarded when there was none.
   void replace(const Record& record, const Row& old, Bytes value) {
-    if (!old && value.is_null()) return;
-    Record out = record;
-    out.old_value = old.value;
-    out.value = value;
-    if (old) out.timestamp_ms = std::max(record.timestamp_ms, old.timestamp_ms);
-    if (value.is_null()) {
-      store_->erase(record.key, out.timestamp_ms);
-    } else {
-      store_->put(record.key, value, out.timestamp_ms);
-    }
-    context_->forward(out);
+    Record change = record;
+    change.value = value;
+    if (old) change.timestamp_ms = std::max(record.timestamp_ms, old.timestamp_ms);
+    rows_.replace(change, old);
   }
 
  private:
-  ProcessorContext* context_ = nullptr;
-  KeyValueStore* store_ = nullptr;
-  std::string old_value_;
+  RowKeeper rows_;
 };
 
 }  // namespace millrace::operators

@@ -1,5 +1,7 @@
 #include "millrace/operators/detail/operators.h"
 
+#include "operators/row_keeper.h"
+
 namespace millrace::operators {
 namespace {
 
@@ -9,7 +11,7 @@ class TableStore final : public Processor {
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
-    store_ = &context.store(store_name_);
+    rows_.open(context, store_name_);
   }
 
   void process(const Record& record) override {
@@ -17,26 +19,12 @@ class TableStore final : public Processor {
       context().count_dropped("null_key");
       return;
     }
-    const Row row = store_->get(record.key);
-    if (!row && record.value.is_null()) return;
-    Record out = record;
-    out.old_value = Bytes();
-    if (row) {
-      old_value_ = row.value.view();  // the row's view dies at the put
-      out.old_value = old_value_;
-    }
-    if (record.value.is_null()) {
-      store_->erase(record.key, record.timestamp_ms);
-    } else {
-      store_->put(record.key, record.value, record.timestamp_ms);
-    }
-    context().forward(out);
+    rows_.replace(record, rows_.read(record.key));
   }
 
  private:
   std::string store_name_;
-  KeyValueStore* store_ = nullptr;
-  std::string old_value_;
+  RowKeeper rows_;
 };
 
 }  // namespace

@@ -6,17 +6,6 @@
 namespace millrace::operators {
 namespace {
 
-/// The joined row of two rows, in `out`; null when there is none.
-Bytes joined(JoinKind kind, const Joiner& joiner, Bytes key, Bytes left, Bytes right,
-             std::string& out) {
-  const bool has_left = !left.is_null();
-  const bool has_right = !right.is_null();
-  const bool exists = kind == JoinKind::kInner  ? has_left && has_right
-                      : kind == JoinKind::kLeft ? has_left
-                                                : has_left || has_right;
-  return exists && joiner(key, left, right, out) ? Bytes(out) : Bytes();
-}
-
 class TableTableJoin final : public Processor {
  public:
   TableTableJoin(JoinKind kind, JoinSide side, TableView other, Joiner joiner)
@@ -39,8 +28,8 @@ class TableTableJoin final : public Processor {
 
  private:
   Bytes joined_with(Bytes key, Bytes own, Bytes other, std::string& out) {
-    return side_ == JoinSide::kLeft ? joined(kind_, joiner_, key, own, other, out)
-                                    : joined(kind_, joiner_, key, other, own, out);
+    return side_ == JoinSide::kLeft ? joined_row(kind_, joiner_, key, own, other, out)
+                                    : joined_row(kind_, joiner_, key, other, own, out);
   }
 
   JoinKind kind_;
@@ -62,7 +51,7 @@ class JoinView final : public RowView {
   Row get(Bytes key) override {
     const Row left = left_->get(key);
     const Row right = right_->get(key);
-    return {joined(kind_, joiner_, key, left.value, right.value, value_),
+    return {joined_row(kind_, joiner_, key, left.value, right.value, value_),
             std::max(left.timestamp_ms, right.timestamp_ms)};
   }
 
@@ -75,6 +64,16 @@ class JoinView final : public RowView {
 };
 
 }  // namespace
+
+Bytes joined_row(JoinKind kind, const Joiner& joiner, Bytes key, Bytes left, Bytes right,
+                 std::string& out) {
+  const bool has_left = !left.is_null();
+  const bool has_right = !right.is_null();
+  const bool exists = kind == JoinKind::kInner  ? has_left && has_right
+                      : kind == JoinKind::kLeft ? has_left
+                                                : has_left || has_right;
+  return exists && joiner(key, left, right, out) ? Bytes(out) : Bytes();
+}
 
 Joiner pair_joiner() {
   return [](Bytes, Bytes left, Bytes right, std::string& out) {

@@ -65,6 +65,10 @@ ProcessorFactory stream_table_join(JoinKind kind, TableView table, Joiner joiner
 ProcessorFactory stream_broadcast_join(JoinKind kind, std::string table, KeySelector selector,
                                        Joiner joiner);
 
+/// The row joined from two rows of tables, in `out`; null when there is none.
+Bytes joined_row(JoinKind kind, const Joiner& joiner, Bytes key, Bytes left, Bytes right,
+                 std::string& out);
+
 enum class JoinSide : unsigned char { kLeft, kRight };
 
 /// One side of a table–table join: a change of `side` against the row that the other side has now.
