@@ -168,6 +168,12 @@ bool TopologyDraft::have_common_source(const std::vector<NodeIndex>& a,
   return false;
 }
 
+PartitionKey TopologyDraft::partition_key_of(const std::vector<NodeIndex>& table) const {
+  NodeIndex node = table.front();
+  while (nodes_[node].kind == NodeKind::kProcessor) node = nodes_[node].parents.front();
+  return nodes_[node].partition_key;
+}
+
 Result<Topology> TopologyDraft::build() {
   for (const auto& [exchange, names] : exchanges_) {
     if (names.total < 2 || names.derived == 0) continue;

@@ -1,7 +1,11 @@
 #include "harness.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <tuple>
+
+#include "millrace/core/partitioner.h"
 
 namespace millrace::testing {
 namespace {
@@ -139,7 +143,8 @@ struct Harness::Impl {
     RecordPosition position_;
   };
 
-  Impl(Topology made, ExchangeMode exchange_mode) : topology(std::move(made)), mode(exchange_mode) {
+  Impl(Topology made, ExchangeMode exchange_mode, int32_t task_count)
+      : topology(std::move(made)), mode(exchange_mode), tasks(task_count) {
     for (NodeIndex i = 0; i < topology.nodes().size(); ++i) {
       const Node& node = topology.nodes()[i];
       contexts.push_back(std::make_unique<Context>(*this, i));
@@ -169,8 +174,11 @@ struct Harness::Impl {
          {std::pair(node.topic.key, record.key), std::pair(node.topic.value, record.value)}) {
       MILLRACE_ASSERT(bytes.is_null() || type.validate(bytes).ok(), "invalid bytes in an exchange");
     }
+    const int32_t owner = partition_of(record.key, tasks);
     if (mode == ExchangeMode::kDelayed) {
       waiting.emplace_back(index, std::move(raw));
+    } else if (mode == ExchangeMode::kBetweenTasks && owner != task) {
+      ways[{index, task, owner}].push_back(std::move(raw));
     } else {
       pass_exchange(index, raw);
     }
@@ -184,6 +192,18 @@ struct Harness::Impl {
     contexts[index]->forward(record);
   }
 
+  bool deliver_one(size_t way) {
+    if (ways.empty()) return false;
+    const auto chosen = std::next(ways.begin(), static_cast<ptrdiff_t>(way % ways.size()));
+    const RawOut raw = std::move(chosen->second.front());
+    const NodeIndex exchange = std::get<0>(chosen->first);
+    chosen->second.pop_front();
+    if (chosen->second.empty()) ways.erase(chosen);
+    task = partition_of(Bytes(*raw.key), tasks);
+    pass_exchange(exchange, raw);
+    return true;
+  }
+
   void drain() {
     while (!waiting.empty()) {
       const auto [index, raw] = std::move(waiting.front());
@@ -194,6 +214,9 @@ struct Harness::Impl {
 
   Topology topology;
   ExchangeMode mode;
+  int32_t tasks;
+  int32_t task = 0;  ///< that processes a record now
+  std::map<std::tuple<NodeIndex, int32_t, int32_t>, std::deque<RawOut>> ways;
   std::map<std::string, SpoilingStore> stores;
   std::vector<std::unique_ptr<Context>> contexts;
   std::vector<std::unique_ptr<Processor>> processors;
@@ -204,12 +227,12 @@ struct Harness::Impl {
   int64_t stream_time_ms = -1;
 };
 
-Harness::Harness(Result<Topology> topology, ExchangeMode mode) {
+Harness::Harness(Result<Topology> topology, ExchangeMode mode, int32_t tasks) {
   if (!topology.ok()) {
     std::cerr << topology.message() << std::endl;
     std::abort();
   }
-  impl_ = std::make_unique<Impl>(std::move(topology).value(), mode);
+  impl_ = std::make_unique<Impl>(std::move(topology).value(), mode, tasks);
 }
 
 Harness::~Harness() = default;
@@ -227,12 +250,17 @@ void Harness::pipe_raw(std::string_view topic, const std::optional<std::string>&
                               ? nodes[i].event_time(record.key, record.value, timestamp_ms)
                               : timestamp_ms;
     record.headers = headers;
+    impl_->task = key ? partition_of(record.key, impl_->tasks) : 0;
     impl_->stream_time_ms = std::max(impl_->stream_time_ms, record.timestamp_ms);
     impl_->contexts[i]->forward(record);
     impl_->drain();
     return;
   }
   MILLRACE_ASSERT(false, "no source reads the topic");
+}
+
+bool Harness::deliver_one(size_t way) {
+  return impl_->deliver_one(way);
 }
 
 std::vector<RawOut> Harness::read_raw(std::string_view topic) {

@@ -46,13 +46,18 @@ struct RawOut {
 enum class ExchangeMode {
   kLocal,    ///< by a direct call, as within a task
   kDelayed,  ///< after all that the input record does, as through a topic
+  /// When the test delivers it, as through a topic between tasks that run at any pace. Records from
+  /// one task to another keep their order; within a task it is a direct call.
+  kBetweenTasks,
 };
 
 /// Runs a whole topology as one task, record by record, on stores that spoil the views they gave at
 /// the next call, so that a test sees an operator that keeps one too long.
 class Harness {
  public:
-  explicit Harness(Result<Topology> topology, ExchangeMode mode = ExchangeMode::kLocal);
+  /// `tasks`: for `kBetweenTasks`; keys belong to them as to partitions.
+  explicit Harness(Result<Topology> topology, ExchangeMode mode = ExchangeMode::kLocal,
+                   int32_t tasks = 1);
   ~Harness();
   Harness(const Harness&) = delete;
   Harness& operator=(const Harness&) = delete;
@@ -66,6 +71,10 @@ class Harness {
   void pipe_raw(std::string_view topic, const std::optional<std::string>& key,
                 const std::optional<std::string>& value, int64_t timestamp_ms = 0,
                 std::vector<Header> headers = {});
+
+  /// Delivers the oldest record on one of the ways between tasks, chosen by any number. False:
+  /// nothing is on its way.
+  bool deliver_one(size_t way);
 
   /// The records written to `topic` since the last `read` of it.
   template <class K, class V>

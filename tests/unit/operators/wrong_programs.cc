@@ -180,6 +180,36 @@ void joins(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& te
       .to(kNumbers);
 }
 
+void foreign_keys(mr::TopologyBuilder& builder, const Texts& texts) {
+  const auto by_id = builder.table(kById);
+  const auto first = [](std::string_view text) { return text.substr(0, 1); };
+  const auto size = [](std::string_view text) { return static_cast<int64_t>(text.size()); };
+  const auto left = [](std::string_view a, std::string_view) { return a; };
+  // refused: the other side of this join has keys of another type
+  texts.join(by_id, left).to(kTexts);
+  // refused: the function of a foreign key takes (key, value) or (value)
+  texts
+      .join(
+          by_id, [](int64_t text) { return text; }, left)
+      .filter([] { return true; });
+  // refused: the function of a foreign key returns something else than a key of the right table
+  texts.join(by_id, first, left).to(kTexts);
+  // refused: the function of a foreign key returns something else than a key of the right table
+  by_id.left_join(texts, size, left, {.name = "by-size"}).to(kTexts);
+  // refused: the function returns nothing
+  texts.join(
+      texts, [](std::string_view) {}, left);
+  // refused: the function takes text as std::string
+  texts.join(
+      texts, [](std::string text) { return text; }, left);
+  // refused: the function of a join takes (key, left, right)
+  texts.join(by_id, size, size).to(kTexts);
+  // refused: the function of a left or outer join takes the right side as Maybe<T>
+  texts.left_join(by_id, size, left).join(texts, first, left, {.name = "behind"}).to(kTexts);
+  // refused: the other side of a join is a table, not a stream
+  texts.join(builder.stream(kById), size, left).to(kTexts);
+}
+
 void names(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& texts) {
   const auto sum = [](int64_t value, int64_t so_far) { return value + so_far; };
   const auto begin = [](int64_t value, mr::Maybe<int64_t>) { return value; };

@@ -29,7 +29,7 @@ struct ExchangeOptions {
 };
 
 struct JoinOptions {
-  /// Names the join, and the exchange or the stores that it needs; empty: derived.
+  /// Names the join, and the exchanges or the stores that it needs; empty: derived.
   std::string name = {};
 };
 

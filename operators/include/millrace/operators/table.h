@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "millrace/operators/detail/foreign_keys.h"
 #include "millrace/operators/detail/index_function.h"
 #include "millrace/operators/detail/operators.h"
 #include "millrace/operators/detail/refused.h"
@@ -29,7 +30,7 @@ TableCore join_tables(JoinKind kind, JoinTable left, JoinTable right, TypeInfo k
 /// The latest value per key; what flows are changes (old row, new row). A handle, as `Stream` is,
 /// with user functions of the same forms. They get no nulls, and must be pure functions: they are
 /// also called for old rows and when a join reads this table. Filtered, mapped and joined tables
-/// need no store of their own; `materialize` gives them one.
+/// need no store of their own; `materialize` gives them one. A join by a foreign key has one.
 template <class K, class V>
 class Table {
   static_assert(sizeof(NeedsSerde<K>) > 0 && sizeof(NeedsSerde<V>) > 0);
@@ -146,6 +147,41 @@ class Table {
     return join_as<operators::JoinKind::kOuter, Explicit>(other, std::move(joiner),
                                                           std::move(options));
   }
+
+  /// Joins every row with the row of `other` whose key `foreign_key` returns: many rows here may
+  /// have one there. A change of either side emits a change of the joined rows that it concerns;
+  /// none where a row was not joined and is not joined now.
+  ///
+  ///     orders.join(customers, [](const Order& order) { return order.customer_id(); }, bill);
+  ///
+  /// `foreign_key` takes (key, value) or (value) and returns a key of `other`, or `std::nullopt`:
+  /// the row is joined with none. Give the join another name when the function changes. The joiner
+  /// takes (key, left, right) or (left, right), with this table's key.
+  ///
+  /// The joined rows are in a store of their own with the join's name, which also names the store
+  /// "<name>-subscriptions" beside the other table and the exchanges "<name>-subscriptions" and
+  /// "<name>-answers" between the tasks of both tables. So a row may be joined a moment after its
+  /// change, with the latest rows of both sides; it keeps its old joined row until then, unless it
+  /// is deleted or has no foreign key any more. A row of `other` that is written again as it was
+  /// emits nothing. Out of order: the order of offsets wins. Timestamp: the larger of both sides';
+  /// when the row here is deleted, the larger of the delete's and the joined row's.
+  ///
+  /// Many to many: a table of pairs, one row for each pair and its key made of both, joined with
+  /// one side and the result with the other.
+  template <class Explicit = void, class F2, class R, class S, class F>
+  requires(!std::same_as<F, JoinOptions>) auto join(const Table<F2, R>& other, S foreign_key,
+                                                    F joiner, JoinOptions options = {}) const {
+    return join_foreign<operators::JoinKind::kInner, Explicit>(
+        other, std::move(foreign_key), std::move(joiner), std::move(options));
+  }
+  /// As `join` by a foreign key, with every row of this table, and the other's as `Maybe<R>`.
+  template <class Explicit = void, class F2, class R, class S, class F>
+  requires(!std::same_as<F, JoinOptions>) auto left_join(const Table<F2, R>& other, S foreign_key,
+                                                         F joiner, JoinOptions options = {}) const {
+    return join_foreign<operators::JoinKind::kLeft, Explicit>(
+        other, std::move(foreign_key), std::move(joiner), std::move(options));
+  }
+
   template <class... Rest>
   operators::Refused join(const operators::Refused&, const Rest&...) const {
     return {};
@@ -216,6 +252,25 @@ class Table {
         using Out = operators::ResultOf<Explicit, F, K, V, R>;
         return join_core<Out>(Kind, other, operators::make_joiner<K, V, R, Out>(std::move(joiner)),
                               std::move(options));
+      } else {
+        return operators::Refused();
+      }
+    } else {
+      return operators::Refused();
+    }
+  }
+
+  template <operators::JoinKind Kind, class Explicit, class F2, class R, class S, class F>
+  auto join_foreign(const Table<F2, R>& other, S foreign_key, F joiner, JoinOptions options) const {
+    if constexpr (operators::is_foreign_key<K, V, F2, S>()) {
+      // Nested, so that a wrong foreign key alone is reported.
+      if constexpr (operators::is_joiner<Explicit, K, V, R, Kind, F>()) {
+        using Out = operators::ResultOf<Explicit, F, K, V, R>;
+        return Table<K, Out>(
+            operators::join_by_foreign_key(core_, other.core(),
+                                           operators::make_foreign_key_join<K, V, F2, R, Out>(
+                                               Kind, std::move(foreign_key), std::move(joiner)),
+                                           std::move(options)));
       } else {
         return operators::Refused();
       }

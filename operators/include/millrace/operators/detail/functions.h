@@ -58,7 +58,8 @@ template <class K, class K2>
 constexpr bool has_key_of() {
   static_assert(std::is_same_v<K, K2>,
                 "the other side of this join has keys of another type: give one side the key of "
-                "the other first, e.g. with key_by");
+                "the other first, e.g. with key_by; or join two tables by a foreign key: "
+                "join(other, foreign_key, joiner)");
   return std::is_same_v<K, K2>;
 }
 

@@ -107,6 +107,15 @@ struct Refused {
     return {};
   }
 
+  template <class A = void, class Table, class S, class F>
+  Refused join(const Table&, S, F, JoinOptions) const {
+    return {};
+  }
+  template <class A = void, class Table, class S, class F>
+  Refused left_join(const Table&, S, F, JoinOptions) const {
+    return {};
+  }
+
   Refused group_by_key() const { return {}; }
   template <class A = void, class F>
   Refused group_by(F, ExchangeOptions = {}) const {

@@ -63,6 +63,8 @@ class TopologyDraft {
   const std::string& name_of(NodeIndex node) const { return nodes_[node].name; }
   /// Whether one input record can reach both sets of nodes.
   bool have_common_source(const std::vector<NodeIndex>& a, const std::vector<NodeIndex>& b) const;
+  /// That of the exchange which brings the keys of a table's nodes; empty behind a source.
+  PartitionKey partition_key_of(const std::vector<NodeIndex>& table) const;
 
   /// Takes the parts: add nothing afterwards. Error: `kConfig`, naming every fault.
   Result<Topology> build();
