@@ -28,6 +28,15 @@ constexpr Topic<std::string, int64_t> kIn{"in"};
 constexpr Topic<std::string, std::string> kRows{"rows"};
 constexpr Topic<std::string, std::string> kTexts{"texts"};
 constexpr Topic<std::string, int64_t> kSums{"sums"};
+constexpr Topic<std::string, int64_t> kForeign{"foreign"};
+
+class NoRows final : public StoreIterator {
+ public:
+  bool valid() const override { return false; }
+  Bytes key() const override { return {}; }
+  Row row() const override { return {}; }
+  void next() override {}
+};
 
 /// One row, whose buffer is kept.
 class OneRowStore final : public KeyValueStore {
@@ -39,7 +48,7 @@ class OneRowStore final : public KeyValueStore {
   }
   void erase(Bytes, int64_t) override { has_row_ = false; }
   std::unique_ptr<StoreIterator> range(Bytes, Bytes) override { return nullptr; }
-  std::unique_ptr<StoreIterator> prefix(Bytes) override { return nullptr; }
+  std::unique_ptr<StoreIterator> prefix(Bytes) override { return std::make_unique<NoRows>(); }
   void prefetch(std::span<const Bytes>) override {}
 
  private:
@@ -146,6 +155,10 @@ TEST(Operators, AllocateNothingInTheSteadyState) {
       .aggregate("latest")
       .materialize("kept")
       .to(kSums);
+  sums.join(
+          rows, [](std::string_view key, int64_t) { return key; },
+          [](int64_t sum, std::string_view) { return sum; })
+      .to(kForeign);
   sums.group_by([](std::string_view key, int64_t) { return key; })
       .aggregate(
           "totals", 0L, [](int64_t value, int64_t sum) { return sum + value; },
