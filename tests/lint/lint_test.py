@@ -95,7 +95,7 @@ class LintTest(unittest.TestCase):
         )
 
     def test_folders_beside_the_rooms_are_reported(self):
-        names = ("engine/task/a.cc", "engine/core/a.cc", "engine/a.h", "operators/x/a.h")
+        names = ("engine/task/a.cc", "engine/core/a.cc", "engine/a.h", "schemas/x/a.h")
         fine = dict.fromkeys(names, "")
         self.assertEqual([], self.problems(layers.check, fine))
         self.assertEqual(
