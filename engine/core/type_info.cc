@@ -50,6 +50,7 @@ Status TopicUse::check_record(Bytes record_key, Bytes record_value) const {
 
 Status StoreSpec::check_row(Bytes row_key, Bytes row_value) const {
   if (row_key.is_null()) return Error{ErrorCode::kInvalidRecord, "the key of a row is null"};
+  if (is_hidden && is_hidden(row_key)) return {};
   return check_pair(key, value, check, row_key, row_value);
 }
 

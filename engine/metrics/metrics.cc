@@ -151,6 +151,12 @@ struct Metrics::Impl {
       plain_gauge("millrace_query_streams", "Open streams of events of the query server.");
   Series<Counter> dropped{counters("millrace_records_dropped_total", "Records left out."),
                           "reason"};
+  Series<Counter> late_records{
+      counters("millrace_late_records_total", "Records left out because they came too late."),
+      "node"};
+  Series<Counter> late_seconds{
+      counters("millrace_late_seconds_total", "By how much late records came too late, together."),
+      "node"};
   Series<Counter> dead_lettered{
       counters("millrace_records_dead_lettered_total", "Records sent to the dead-letter topic."),
       "reason"};
@@ -268,6 +274,10 @@ MetricGauge Metrics::query_streams() {
 
 MetricCounter Metrics::dropped(std::string_view reason) {
   return MetricCounter(impl_->dropped.at(reason));
+}
+
+LateRecords Metrics::late(std::string_view node) {
+  return {MetricCounter(impl_->late_records.at(node)), MetricCounter(impl_->late_seconds.at(node))};
 }
 
 MetricCounter Metrics::dead_lettered(std::string_view reason) {

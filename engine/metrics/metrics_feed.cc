@@ -18,6 +18,11 @@ void MetricsFeed::add_slice(Task& task) {
   for (const auto& [reason, count] : counts.dropped) {
     metrics_.dropped(reason).add(static_cast<double>(count));
   }
+  for (const auto& [node, late] : counts.late) {
+    const LateRecords counters = metrics_.late(node);
+    counters.records.add(static_cast<double>(late.records));
+    counters.seconds.add(late.ms / 1e3);
+  }
   for (const auto& [reason, count] : counts.dead_lettered) {
     metrics_.dead_lettered(reason).add(static_cast<double>(count));
   }

@@ -40,9 +40,10 @@ void QueryRegistry::define(std::span<const SubTopology> sub_topologies) {
   stores_.clear();
   for (const SubTopology& sub_topology : sub_topologies) {
     for (const ResolvedStore& store : sub_topology.stores) {
-      const StorePlace place{sub_topology.index, sub_topology.partitions,
-                             store.spec->partition_key};
+      StorePlace place{sub_topology.index, sub_topology.partitions, store.spec->partition_key,
+                       store.spec->is_hidden};
       stores_[store.spec->name] = place;
+      place.is_hidden = {};  // an index has no entries of hidden rows
       for (const IndexSpec& index : store.spec->indexes) {
         stores_[index_store_name(store.spec->name, index.name)] = place;
       }
@@ -177,6 +178,9 @@ Result<StoreAnswer> QueryRegistry::get_from(Source source, std::string_view stor
   if (!found.ok()) return found.status();
   StoreAnswer answer;
   Result<StoreReader::OwnedRow> row = found->reader->get(key);
+  if (row.ok() && place->is_hidden && place->is_hidden(key)) {
+    row = Error{ErrorCode::kNotFound, "a row of the operator's own"};
+  }
   if (row.ok()) {
     answer.row = std::move(*row);
   } else if (row.code() != ErrorCode::kNotFound) {
@@ -194,8 +198,14 @@ Result<StatePosition> QueryRegistry::scan_task(Source source, std::string_view s
   const TaskId task{place->sub_topology, partition};
   Result<Found> found = find(source, store, task);
   if (!found.ok()) return found.status();
-  MILLRACE_RETURN_IF_ERROR(
-      found->reader->scan(range, [&](Bytes key, Row row) { return visit(task, key, row); }));
+  RowRange all = range;
+  if (place->is_hidden) all.rows_max = SIZE_MAX;  // the reader would count hidden rows
+  size_t left = range.rows_max;
+  if (left == 0) return std::move(found->position);
+  MILLRACE_RETURN_IF_ERROR(found->reader->scan(all, [&](Bytes key, Row row) {
+    if (place->is_hidden && place->is_hidden(key)) return true;
+    return visit(task, key, row) && --left > 0;
+  }));
   return std::move(found->position);
 }
 

@@ -94,6 +94,7 @@ class QueryRegistry final : public Queries {
     int32_t sub_topology = 0;
     int32_t partitions = 0;
     PartitionKey partition_key{};
+    std::function<bool(Bytes key)> is_hidden{};
 
     /// `part`: of the key, if the asker names one.
     int32_t partition(Bytes key, Bytes part) const;

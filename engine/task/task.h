@@ -44,6 +44,7 @@ struct TaskEnvironment {
 struct TaskCounts {
   uint64_t processed = 0;
   std::map<std::string, uint64_t, std::less<>> dropped;        ///< by reason
+  std::map<std::string, LateCount, std::less<>> late;          ///< by node
   std::map<std::string, uint64_t, std::less<>> dead_lettered;  ///< by reason
   std::vector<Collector::Sent> sent;                           ///< by output topic
 };

@@ -87,6 +87,11 @@ ChangeRings::Changes Task::watched_changes() const {
 TaskCounts Task::take_counts() {
   for (const auto& [reason, count] : scope_.dropped) counts_.dropped[reason] += count;
   scope_.dropped.clear();
+  for (const auto& [node, late] : scope_.late) {
+    counts_.late[node].records += late.records;
+    counts_.late[node].ms += late.ms;
+  }
+  scope_.late.clear();
   counts_.sent = collector_.take_sent();
   return std::exchange(counts_, TaskCounts{});
 }

@@ -98,6 +98,12 @@ class TaskProcessors::Context final : public ProcessorContext {
       dropped.emplace(reason, 1);
     }
   }
+  void count_late(int64_t late_ms) override {
+    count_dropped("late");
+    LateCount& late = all_.scope_.late[resolved_.node->name];
+    ++late.records;
+    late.ms += static_cast<double>(late_ms);
+  }
 
  private:
   std::string undeclared(std::string_view what, std::string_view name) const {

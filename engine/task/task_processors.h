@@ -29,6 +29,12 @@ struct Thrown {
   const Node* by = nullptr;
 };
 
+/// Records that a node left out because they came too late.
+struct LateCount {
+  uint64_t records = 0;
+  double ms = 0;  ///< by which they were too late, together
+};
+
 /// State that a task shares with its processors. Task's thread only.
 struct TaskScope {
   TaskId task;
@@ -42,6 +48,7 @@ struct TaskScope {
   RecordPosition position;  ///< of the input record being processed
   int64_t stream_time_ms = -1;
   std::map<std::string, uint64_t, std::less<>> dropped;  ///< by reason, since the last take
+  std::map<std::string, LateCount, std::less<>> late;    ///< by node, since the last take
   DeferredWork deferred;
   Thrown thrown;
 

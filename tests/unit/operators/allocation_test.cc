@@ -109,6 +109,7 @@ class Runner {
     void defer(Bytes, int64_t) override { MILLRACE_ASSERT(false, "this runner defers no work"); }
     bool finish_deferred(Bytes) override { return false; }
     void count_dropped(std::string_view) override {}
+    void count_late(int64_t) override {}
 
    private:
     Runner& runner_;

@@ -134,6 +134,7 @@ struct Harness::Impl {
     }
     bool finish_deferred(Bytes) override { return false; }
     void count_dropped(std::string_view reason) override { ++impl_.dropped[std::string(reason)]; }
+    void count_late(int64_t) override { count_dropped("late"); }
 
    private:
     Impl& impl_;

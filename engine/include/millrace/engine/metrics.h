@@ -80,6 +80,12 @@ struct RestoreProgress {
   double records_per_second = 0;
 };
 
+/// Records that came too late, and by how much together.
+struct LateRecords {
+  MetricCounter records;
+  MetricCounter seconds;
+};
+
 /// Records and bytes (keys and values) of one topic.
 struct TopicTraffic {
   MetricCounter records;
@@ -110,6 +116,8 @@ class Metrics {
   MetricCounter processed(int32_t sub_topology);
   /// Records left out, by a stable lower-case reason ("invalid_record", "null_key", "user_code").
   MetricCounter dropped(std::string_view reason);
+  /// By the node that left them out; `dropped("late")` counts them, too.
+  LateRecords late(std::string_view node);
   MetricCounter dead_lettered(std::string_view reason);
 
   /// Requests that reached a route's handler, by the route's pattern.

@@ -80,6 +80,7 @@ class FlowRunner::Context final : public ProcessorContext {
     return runner_.finish_deferred(node_, partition_, key);
   }
   void count_dropped(std::string_view) override {}
+  void count_late(int64_t) override {}
 
  private:
   FlowRunner& runner_;

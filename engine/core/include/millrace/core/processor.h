@@ -73,6 +73,8 @@ class ProcessorContext {
 
   /// Counts a record that the operator left out on purpose, e.g. reason "null_key".
   virtual void count_dropped(std::string_view reason) = 0;
+  /// Counts a record that the operator left out because it came `late_ms` too late.
+  virtual void count_late(int64_t late_ms) = 0;
 };
 
 /// Work on a key that was put off, see `ProcessorContext::defer`.

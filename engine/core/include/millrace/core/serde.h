@@ -31,6 +31,14 @@ namespace millrace {
 ///     static Status write_json(Bytes bytes, std::string& out);  // appends one value. REQUIRES:
 ///                                                               // validated bytes
 ///
+/// and, if only a part of a key decides about its partition, also with:
+///
+///     static Bytes partition_key(Bytes bytes);  // a view of that part, of any bytes
+///
+/// and, if operators keep other rows among those of such keys, also with:
+///
+///     static bool is_row(Bytes bytes);  // whether a row's key is of the type
+///
 /// Between operators records stay bytes, so `view` should be cheap; `bytes` are 8-byte aligned.
 template <class T>
 struct Serde;
@@ -48,6 +56,12 @@ concept HasSerde = requires(Bytes bytes, const typename Serde<T>::Owned& owned, 
 template <class T>
 concept HasJson = HasSerde<T> && requires(Bytes bytes, std::string& out) {
   { Serde<T>::write_json(bytes, out) } -> std::same_as<Status>;
+};
+
+/// A serde of keys of which a part decides about the partition.
+template <class T>
+concept HasPartitionKey = HasSerde<T> && requires(Bytes bytes) {
+  { Serde<T>::partition_key(bytes) } -> std::same_as<Bytes>;
 };
 
 /// Refuses a `T` without a serde, once per type and in one sentence; all other uses of `T` then

@@ -22,6 +22,9 @@ struct TypeInfo {
   std::function<Status(Bytes)> validate = {};
   /// Appends validated bytes to `out` as JSON. Null: the type cannot. Readers call `json` instead.
   Status (*write_json)(Bytes bytes, std::string& out) = nullptr;
+  /// The part of a key that decides where it belongs, as a view of it; null: all of it. Exchanges,
+  /// sinks and stores without a choice of their own use it.
+  Bytes (*partition_key)(Bytes key) = nullptr;
 
   /// Whether `bytes` are of the type; null is. A `validate` that throws refuses them. Error:
   /// `kInvalidRecord`.
@@ -38,6 +41,7 @@ TypeInfo type_info() {
   if constexpr (NeedsSerde<T>::kIsThere) {
     TypeInfo type{Serde<T>::name(), &Serde<T>::validate};
     if constexpr (HasJson<T>) type.write_json = &Serde<T>::write_json;
+    if constexpr (HasPartitionKey<T>) type.partition_key = &Serde<T>::partition_key;
     return type;
   } else {
     return {};

@@ -103,6 +103,9 @@ struct StoreSpec {
   /// That of the exchange which brings the store's keys, for queries to find the task of a key;
   /// empty: the whole key.
   PartitionKey partition_key = {};
+  /// Whether rows of this key are the operator's own: of no type, and hidden from queries. It must
+  /// be a pure function. Empty: there are none.
+  std::function<bool(Bytes key)> is_hidden = {};
 
   /// Whether types and check accept a row of the changelog. Error: `kInvalidRecord`.
   Status check_row(Bytes row_key, Bytes row_value) const;
