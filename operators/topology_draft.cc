@@ -16,6 +16,12 @@ Status check_keyed(Bytes key, Bytes /*value*/) {
   return Error{ErrorCode::kInvalidRecord, "a record of an exchange without a key"};
 }
 
+/// The part of a key that decides: the user's choice, else the type's.
+PartitionKey partition_key_of(const TypeInfo& key, PartitionKey chosen) {
+  if (!chosen && key.partition_key != nullptr) return key.partition_key;
+  return chosen;
+}
+
 }  // namespace
 
 NodeIndex TopologyDraft::add(Node node, const std::vector<NodeIndex>& parents) {
@@ -107,7 +113,7 @@ NodeIndex TopologyDraft::add_exchange(const std::vector<NodeIndex>& parents, Typ
   node.kind = NodeKind::kExchange;
   node.topic = {std::move(options.name), key, value, &check_keyed};
   node.partitions = options.partitions;
-  node.partition_key = std::move(options.partition_key);
+  node.partition_key = partition_key_of(key, std::move(options.partition_key));
   return add(std::move(node), parents);
 }
 
@@ -116,33 +122,42 @@ void TopologyDraft::add_sink(const std::vector<NodeIndex>& parents, TopicUse top
   Node node;
   node.name = options.name.empty() ? free_node_name(topic.name + ".sink") : std::move(options.name);
   node.kind = NodeKind::kSink;
+  node.partition_key = partition_key_of(topic.key, std::move(options.partition_key));
   node.topic = std::move(topic);
-  node.partition_key = std::move(options.partition_key);
   node.coalesce = options.coalesce;
   add(std::move(node), parents);
 }
 
-void TopologyDraft::add_store(std::string name, TypeInfo key, TypeInfo value,
-                              StoreOptions options) {
+StoreSpec& TopologyDraft::add_store(std::string name, TypeInfo key, TypeInfo value,
+                                    StoreOptions options) {
   StoreSpec& store = stores_.emplace_back();
   store.name = std::move(name);
+  if (key.partition_key != nullptr) store.partition_key = key.partition_key;
   store.key = key;
   store.value = value;
   store.changelog = options.changelog;
   store.in_memory = options.in_memory;
+  return store;
 }
 
 void TopologyDraft::add_index(std::string_view store, IndexSpec index) {
   const auto found = std::find_if(stores_.begin(), stores_.end(),
                                   [&](const StoreSpec& spec) { return spec.name == store; });
   MILLRACE_ASSERT(found != stores_.end(), "an index of a store that was not added");
+  if (found->is_hidden) {
+    index.values_of = [is_hidden = found->is_hidden, values_of = std::move(index.values_of)](
+                          Bytes key, Bytes value, IndexValues& values) {
+      if (!is_hidden(key)) values_of(key, value, values);
+    };
+  }
   found->indexes.push_back(std::move(index));
 }
 
 void TopologyDraft::add_timers(std::string name, TypeInfo key, TimeKind clock,
                                StoreOptions options) {
-  add_store(std::move(name), std::move(key), {}, options);
-  stores_.back().timers = clock;
+  StoreSpec& store = add_store(std::move(name), std::move(key), {}, options);
+  store.timers = clock;
+  store.partition_key = {};  // the rows have keys of their own
 }
 
 std::vector<bool> TopologyDraft::ancestors(const std::vector<NodeIndex>& of) const {

@@ -274,6 +274,10 @@ const std::map<std::string, std::pair<std::string, int64_t>>& Harness::store(
   return impl_->stores.at(std::string(name)).rows;
 }
 
+void Harness::restore(std::string_view store, Bytes key, Bytes value, int64_t timestamp_ms) {
+  impl_->stores[std::string(store)].put(key, value, timestamp_ms);
+}
+
 int Harness::dropped(const std::string& reason) const {
   const auto count = impl_->dropped.find(reason);
   return count == impl_->dropped.end() ? 0 : count->second;

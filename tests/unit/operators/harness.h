@@ -92,6 +92,8 @@ class Harness {
 
   /// The rows of a store by the bytes of their keys.
   const std::map<std::string, std::pair<std::string, int64_t>>& store(std::string_view name) const;
+  /// Writes a row, as a restore does before the first record.
+  void restore(std::string_view store, Bytes key, Bytes value, int64_t timestamp_ms);
   int dropped(const std::string& reason) const;
   /// Fires the punctuations that are due at `now_ms`.
   void punctuate(TimeKind kind, int64_t now_ms);

@@ -1,6 +1,7 @@
 // Mistakes of a new user. None compiles: for each comment "refused: …" the compiler prints one
 // error that begins so, about what follows the comment, and no other. `check_refusals.py` compares.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -394,4 +395,26 @@ void ports(mr::TopologyBuilder& builder, const Numbers& numbers) {
       .process(
           "none", [] { return 1; }, {}, numbers.as<NumberIn>())
       .to(kNumbers);
+}
+
+void windows(const Numbers& numbers) {
+  const auto clicks = numbers.group_by_key();
+  // refused: windowed_by takes TimeWindows, SlidingWindows or SessionWindows
+  clicks.windowed_by(std::chrono::minutes(5)).emit_final().count("n").to(kNumbers);
+  const auto tumbling = clicks.windowed_by(mr::TimeWindows::of(std::chrono::minutes(5)));
+  // refused: the name is missing
+  tumbling.reduce([](int64_t sum, int64_t value) { return sum + value; }).to(kNumbers);
+  // refused: the function of an aggregate takes (key, value, aggregate)
+  tumbling.aggregate("sums", int64_t{0}, [](int64_t value) { return value; }).to(kNumbers);
+  const auto gap = std::chrono::minutes(5);
+  const auto sessions = clicks.windowed_by(mr::SessionWindows::of_inactivity_gap(gap));
+  const auto add = [](int64_t value, mr::Maybe<int64_t> sum) { return value + (sum ? *sum : 0); };
+  // refused: sessions that a record connects become one
+  sessions.aggregate("sums", add).to(kNumbers);
+  // refused: the merger of sessions takes (key, aggregate, aggregate)
+  sessions.aggregate("sums", add, [](int64_t sum) { return sum; }).to(kNumbers);
+  // refused: the topic's key type is not the table's
+  tumbling.count("n").to(kNumbers);
+  // refused: the topic's key type is not the stream's
+  tumbling.emit_final().count("n").to(kNumbers);
 }

@@ -9,6 +9,7 @@
 #include "millrace/operators/detail/pair_codec.h"
 #include "millrace/operators/detail/refused.h"
 #include "millrace/operators/detail/topology_draft.h"
+#include "millrace/operators/windowed_stream.h"
 
 namespace millrace {
 
@@ -89,6 +90,21 @@ class GroupedStream {
   /// `aggregate`; `A`: the aggregate's type, if the function's result does not imply it.
   template <class A = void, class F>
   auto cogroup(F f) const;
+
+  /// Groups by key and window: `windowed_by(TimeWindows::of(5min).grace(30s)).count("clicks")`.
+  WindowedStream<K, V> windowed_by(const TimeWindows& windows) const {
+    return WindowedStream<K, V>(core_, windows.spec());
+  }
+  WindowedStream<K, V> windowed_by(const SlidingWindows& windows) const {
+    return WindowedStream<K, V>(core_, windows.spec());
+  }
+  SessionWindowedStream<K, V> windowed_by(const SessionWindows& windows) const {
+    return SessionWindowedStream<K, V>(core_, windows.spec());
+  }
+  template <class W>
+  auto windowed_by(const W&) const {
+    return operators::refuse_windows<W>();
+  }
 
   const operators::StreamCore& core() const { return core_; }
 

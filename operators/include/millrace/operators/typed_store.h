@@ -21,19 +21,30 @@ struct TypedRow {
   auto operator->() const { return value.operator->(); }
 };
 
-/// Walks rows in ascending order of the key's bytes. The store must not be written meanwhile.
+/// Walks rows in ascending order of the key's bytes. The store must not be written meanwhile. Rows
+/// that an operator has in its store for itself are passed over.
 template <class K, class V>
 class TypedIterator {
  public:
-  explicit TypedIterator(std::unique_ptr<StoreIterator> rows) : rows_(std::move(rows)) {}
+  explicit TypedIterator(std::unique_ptr<StoreIterator> rows) : rows_(std::move(rows)) {
+    pass_hidden();
+  }
   bool valid() const { return rows_->valid(); }
   ViewOf<K> key() const { return view_of<K>(rows_->key()); }
   Bytes key_bytes() const { return rows_->key(); }
   ViewOf<V> value() const { return view_of<V>(rows_->row().value); }
   int64_t timestamp_ms() const { return rows_->row().timestamp_ms; }
-  void next() { rows_->next(); }
+  void next() {
+    rows_->next();
+    pass_hidden();
+  }
 
  private:
+  void pass_hidden() {
+    if constexpr (requires { Serde<K>::is_row(Bytes()); }) {
+      while (rows_->valid() && !Serde<K>::is_row(rows_->key())) rows_->next();
+    }
+  }
   std::unique_ptr<StoreIterator> rows_;
 };
 

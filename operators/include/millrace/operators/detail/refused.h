@@ -146,6 +146,12 @@ struct Refused {
     return {};
   }
 
+  template <class Windows>
+  Refused windowed_by(const Windows&) const {
+    return {};
+  }
+  Refused emit_final() const { return {}; }
+
   Refused exchange(ExchangeOptions = {}) const { return {}; }
   Refused exchange(std::string) const { return {}; }
   template <class A = void, class B = void, class... Args>
@@ -206,6 +212,29 @@ Refused refuse_stream_as_other_side() {
       kHasTable<Args...>,
       "the other side of a join is a table, not a stream: keep its records with to_table, "
       "or give both streams to one MultiInputProcessor");
+  return {};
+}
+
+template <class...>
+constexpr bool kHasMerger = false;
+
+/// Refuses an aggregate of sessions without a function that merges them.
+template <class... Args>
+Refused refuse_without_merger() {
+  static_assert(kHasMerger<Args...>,
+                "sessions that a record connects become one: give the aggregate a function that "
+                "merges two aggregates, behind the one that adds a record");
+  return {};
+}
+
+template <class>
+constexpr bool kIsWindows = false;
+
+template <class W>
+Refused refuse_windows() {
+  static_assert(kIsWindows<W>,
+                "windowed_by takes TimeWindows, SlidingWindows or SessionWindows, e.g. "
+                "TimeWindows::of(5min)");
   return {};
 }
 

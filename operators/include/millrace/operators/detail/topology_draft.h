@@ -52,7 +52,8 @@ class TopologyDraft {
   NodeIndex add_exchange(const std::vector<NodeIndex>& parents, TypeInfo key, TypeInfo value,
                          ExchangeOptions options, bool is_derived);
   void add_sink(const std::vector<NodeIndex>& parents, TopicUse topic, SinkOptions options);
-  void add_store(std::string name, TypeInfo key, TypeInfo value, StoreOptions options);
+  /// The result lives until the next store is added.
+  StoreSpec& add_store(std::string name, TypeInfo key, TypeInfo value, StoreOptions options);
   /// REQUIRES: a store of that name was added.
   void add_index(std::string_view store, IndexSpec index);
   void add_broadcast(TopicUse topic) { broadcasts_.push_back(std::move(topic)); }

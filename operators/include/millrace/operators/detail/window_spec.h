@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace millrace::operators {
+
+enum class WindowKind : unsigned char { kTime, kSliding, kSession };
+
+/// Windows as a program defines them, unchecked.
+struct WindowSpec {
+  WindowKind kind = WindowKind::kTime;
+  int64_t size_ms = 0;     ///< the time difference of sliding windows, the gap of sessions
+  int64_t advance_ms = 0;  ///< kTime
+  int64_t grace_ms = 0;
+  std::optional<int64_t> retention_ms = {};
+  bool emits_final = false;  ///< each window once, when it closes
+
+  /// The shortest retention with which results are right.
+  int64_t retention_min_ms() const;
+  /// The end of a sentence that begins with the windows and says why they cannot be; empty: they
+  /// can.
+  std::string fault() const;
+};
+
+}  // namespace millrace::operators

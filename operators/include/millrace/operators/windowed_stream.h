@@ -1,0 +1,239 @@
+#pragma once
+
+#include <concepts>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "millrace/operators/detail/refused.h"
+#include "millrace/operators/detail/windowed.h"
+#include "millrace/operators/windowed.h"
+#include "millrace/operators/windows.h"
+
+namespace millrace {
+
+template <class K, class V>
+class Stream;
+template <class K, class V>
+class Table;
+
+namespace operators {
+
+/// Final results are records of a stream, since none replaces another.
+template <class K, class A, bool IsFinal>
+using WindowResults = std::conditional_t<IsFinal, Stream<Windowed<K>, A>, Table<Windowed<K>, A>>;
+
+template <class K, class A, bool IsFinal>
+WindowResults<K, A, IsFinal> window_results(const StreamCore& stream, const std::string& name,
+                                            const WindowSpec& windows, ProcessorFactory aggregate,
+                                            StoreOptions options) {
+  TableCore table = windowed_by(stream, name, windows, std::move(aggregate),
+                                type_info<Windowed<K>>(), type_info<A>(), options);
+  if constexpr (IsFinal) {
+    return Stream<Windowed<K>, A>(final_results(table));
+  } else {
+    return Table<Windowed<K>, A>(std::move(table));
+  }
+}
+
+}  // namespace operators
+
+/// A grouped stream in time or sliding windows: each record changes the aggregates of its key's
+/// windows. Null key, null value: dropped and counted "null_key" or "null_value". Late: left out of
+/// the windows that are closed, and counted "late", and with the time by which it was too late as
+/// the node's. Out of order: aggregated like any record; a window's timestamp is the largest of its
+/// records'.
+///
+/// Stream time is the largest event time of a record with key and value that came to the operator
+/// of this task, of any key. It is kept with the windows and continues after restarts.
+///
+/// The result is a `Table` with an update for every record, or after `emit_final()` a `Stream`. The
+/// rows of windows go with the retention; nothing is emitted then. `name` is as in `GroupedStream`.
+template <class K, class V, bool IsFinal = false>
+class WindowedStream {
+ public:
+  WindowedStream(operators::StreamCore core, operators::WindowSpec windows)
+      : core_(std::move(core)), windows_(windows) {}
+
+  /// Emits each window once, when it closes, in the order of ends, starts and keys, with its
+  /// timestamp and no headers. A record that closes many windows emits some hundred of them; the
+  /// others follow with the next records, or after a tenth of a second each.
+  auto emit_final() const {
+    operators::WindowSpec windows = windows_;
+    windows.emits_final = true;
+    return WindowedStream<K, V, true>(core_, windows);
+  }
+
+  /// As `GroupedStream::aggregate`.
+  template <class A = void, class F>
+  auto aggregate(std::string name, F f, StoreOptions options = {}) const {
+    using Out = operators::AggregateOf<A, F>;
+    if constexpr (operators::begins_an_aggregate<K, V, Out, F>()) {
+      return store<Out>(std::move(name),
+                        {operators::make_aggregate_function<K, V, Out>(std::move(f)), std::nullopt},
+                        options);
+    } else {
+      return operators::Refused();
+    }
+  }
+  template <class A = void, class Init, class F>
+  requires(!std::same_as<F, StoreOptions>) auto aggregate(std::string name, Init initial, F f,
+                                                          StoreOptions options = {}) const {
+    using Out = typename operators::AggregateType<A, Init>::Type;
+    if constexpr (operators::is_aggregate_function<K, V, Out, F>()) {
+      return store<Out>(std::move(name),
+                        {operators::make_aggregate_function<K, V, Out>(std::move(f)),
+                         operators::initial_bytes<Out>(initial)},
+                        options);
+    } else {
+      return operators::Refused();
+    }
+  }
+  template <class A = void, class... Args>
+  requires operators::Nameless<Args...>
+  auto aggregate(Args&&...) const { return operators::refuse_nameless<Args...>(); }
+
+  /// As `GroupedStream::reduce`.
+  template <class F>
+  auto reduce(std::string name, F f, StoreOptions options = {}) const {
+    if constexpr (operators::is_combine_function<V, F>()) {
+      return store<V>(
+          std::move(name),
+          {operators::reduce_function(operators::make_combine_function<V>(std::move(f))),
+           std::nullopt},
+          options);
+    } else {
+      return operators::Refused();
+    }
+  }
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto reduce(Args&&...) const { return operators::refuse_nameless<Args...>(); }
+
+  auto count(std::string name, StoreOptions options = {}) const {
+    return store<int64_t>(std::move(name), {operators::count_function(1), std::nullopt}, options);
+  }
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto count(Args&&...) const { return operators::refuse_nameless<Args...>(); }
+
+ private:
+  template <class A>
+  auto store(std::string name, operators::Aggregator aggregator, StoreOptions options) const {
+    const auto make = windows_.kind == operators::WindowKind::kTime
+                          ? operators::time_window_aggregate
+                          : operators::sliding_window_aggregate;
+    return operators::window_results<K, A, IsFinal>(
+        core_.at_its_key(type_info<K>(), type_info<V>(), name), name, windows_,
+        make(name, windows_, std::move(aggregator)), options);
+  }
+
+  operators::StreamCore core_;
+  operators::WindowSpec windows_;
+};
+
+/// A grouped stream in sessions. As `WindowedStream`, but a record may connect sessions to one:
+/// each that becomes part of another is first retracted, with a null value and its end as
+/// timestamp, then the new one is emitted, with its end.
+template <class K, class V, bool IsFinal = false>
+class SessionWindowedStream {
+ public:
+  SessionWindowedStream(operators::StreamCore core, operators::WindowSpec windows)
+      : core_(std::move(core)), windows_(windows) {}
+
+  /// As `WindowedStream::emit_final`. A closed session is not merged with any other.
+  auto emit_final() const {
+    operators::WindowSpec windows = windows_;
+    windows.emits_final = true;
+    return SessionWindowedStream<K, V, true>(core_, windows);
+  }
+
+  /// As `GroupedStream::aggregate`. `merge` takes (key, aggregate, aggregate) or (aggregate,
+  /// aggregate), the aggregates of two sessions in the order of time, and returns that of both.
+  template <class A = void, class F, class M>
+  requires(!std::same_as<M, StoreOptions>) auto aggregate(std::string name, F f, M merge,
+                                                          StoreOptions options = {}) const {
+    using Out = operators::AggregateOf<A, F>;
+    if constexpr (operators::begins_an_aggregate<K, V, Out, F>()) {
+      if constexpr (operators::is_session_merger<K, Out, M>()) {
+        return store<Out>(
+            std::move(name),
+            {operators::make_aggregate_function<K, V, Out>(std::move(f)), std::nullopt},
+            operators::make_session_merger<K, Out>(std::move(merge)), options);
+      } else {
+        return operators::Refused();
+      }
+    } else {
+      return operators::Refused();
+    }
+  }
+  /// `initial` is also merged with the first session that a record finds.
+  template <class A = void, class Init, class F, class M>
+  requires(!std::same_as<M, StoreOptions>) auto aggregate(std::string name, Init initial, F f,
+                                                          M merge,
+                                                          StoreOptions options = {}) const {
+    using Out = typename operators::AggregateType<A, Init>::Type;
+    if constexpr (operators::is_aggregate_function<K, V, Out, F>()) {
+      if constexpr (operators::is_session_merger<K, Out, M>()) {
+        return store<Out>(std::move(name),
+                          {operators::make_aggregate_function<K, V, Out>(std::move(f)),
+                           operators::initial_bytes<Out>(initial)},
+                          operators::make_session_merger<K, Out>(std::move(merge)), options);
+      } else {
+        return operators::Refused();
+      }
+    } else {
+      return operators::Refused();
+    }
+  }
+  template <class A = void, class F>
+  auto aggregate(std::string, F) const {
+    return operators::refuse_without_merger<F>();
+  }
+  template <class A = void, class... Args>
+  requires operators::Nameless<Args...>
+  auto aggregate(Args&&...) const { return operators::refuse_nameless<Args...>(); }
+
+  /// As `GroupedStream::reduce`; `f` also merges sessions.
+  template <class F>
+  auto reduce(std::string name, F f, StoreOptions options = {}) const {
+    if constexpr (operators::is_combine_function<V, F>()) {
+      const auto combine = operators::make_combine_function<V>(std::move(f));
+      return store<V>(
+          std::move(name), {operators::reduce_function(combine), std::nullopt},
+          [combine](Bytes key, Bytes first, Bytes second, std::string& out) {
+            return combine(key, second, first, out);
+          },
+          options);
+    } else {
+      return operators::Refused();
+    }
+  }
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto reduce(Args&&...) const { return operators::refuse_nameless<Args...>(); }
+
+  auto count(std::string name, StoreOptions options = {}) const {
+    return store<int64_t>(std::move(name), {operators::count_function(1), std::nullopt},
+                          operators::merge_counts(), options);
+  }
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto count(Args&&...) const { return operators::refuse_nameless<Args...>(); }
+
+ private:
+  template <class A>
+  auto store(std::string name, operators::Aggregator aggregator, operators::AggregateFunction merge,
+             StoreOptions options) const {
+    return operators::window_results<K, A, IsFinal>(
+        core_.at_its_key(type_info<K>(), type_info<V>(), name), name, windows_,
+        operators::session_aggregate(name, windows_, std::move(aggregator), std::move(merge)),
+        options);
+  }
+
+  operators::StreamCore core_;
+  operators::WindowSpec windows_;
+};
+
+}  // namespace millrace

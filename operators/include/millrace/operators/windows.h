@@ -1,0 +1,105 @@
+#pragma once
+
+#include <chrono>
+
+#include "millrace/operators/detail/window_spec.h"
+
+namespace millrace {
+
+/// Windows of a fixed size: `of(5min)` follow each other, `of(5min).advance_by(1min)` overlap, so
+/// that a record is in five. Windows begin at multiples of the advance since 1970; a window has the
+/// records with start <= time < end. Sizes are at least 1 ms; the advance is at most the size.
+///
+/// A window closes when stream time, the largest event time that the operator has seen of any key,
+/// reaches its end and the grace. A record leaves out its windows that are closed; one that lost a
+/// window counts as late. Without a call there is no grace.
+class TimeWindows {
+ public:
+  static TimeWindows of(std::chrono::milliseconds size) {
+    return TimeWindows({.kind = operators::WindowKind::kTime,
+                        .size_ms = size.count(),
+                        .advance_ms = size.count()});
+  }
+  TimeWindows advance_by(std::chrono::milliseconds advance) const {
+    TimeWindows changed = *this;
+    changed.spec_.advance_ms = advance.count();
+    return changed;
+  }
+  TimeWindows grace(std::chrono::milliseconds grace) const {
+    TimeWindows changed = *this;
+    changed.spec_.grace_ms = grace.count();
+    return changed;
+  }
+  /// How long, from a window's start, its row can be read. At least, and without a call, size and
+  /// grace. Rows may stay up to an eighth longer.
+  TimeWindows retention(std::chrono::milliseconds retention) const {
+    TimeWindows changed = *this;
+    changed.spec_.retention_ms = retention.count();
+    return changed;
+  }
+  const operators::WindowSpec& spec() const { return spec_; }
+
+ private:
+  explicit TimeWindows(operators::WindowSpec spec) : spec_(spec) {}
+  operators::WindowSpec spec_;
+};
+
+/// A window for each set of records of a key that are at most the time difference apart: each
+/// record has a window that ends with it, and one that begins right behind it when a later record
+/// is in that. Start and end, the difference apart, are both part of a window. Records from before
+/// the difference since 1970 share the window that begins there.
+///
+/// A window closes when stream time passes its end and the grace. A record of which all windows are
+/// closed counts as late.
+class SlidingWindows {
+ public:
+  static SlidingWindows of_time_difference(std::chrono::milliseconds difference) {
+    return SlidingWindows({.kind = operators::WindowKind::kSliding, .size_ms = difference.count()});
+  }
+  SlidingWindows grace(std::chrono::milliseconds grace) const {
+    SlidingWindows changed = *this;
+    changed.spec_.grace_ms = grace.count();
+    return changed;
+  }
+  /// As for `TimeWindows`, at least twice the difference and the grace.
+  SlidingWindows retention(std::chrono::milliseconds retention) const {
+    SlidingWindows changed = *this;
+    changed.spec_.retention_ms = retention.count();
+    return changed;
+  }
+  const operators::WindowSpec& spec() const { return spec_; }
+
+ private:
+  explicit SlidingWindows(operators::WindowSpec spec) : spec_(spec) {}
+  operators::WindowSpec spec_;
+};
+
+/// Sessions of a key: records of which each is at most the gap behind the one before. Start and end
+/// are the times of the first and the last one. A record may connect two sessions to one.
+///
+/// A session closes when stream time passes its end, the gap and the grace. A record whose session,
+/// merged with those it connects, is closed counts as late.
+class SessionWindows {
+ public:
+  static SessionWindows of_inactivity_gap(std::chrono::milliseconds gap) {
+    return SessionWindows({.kind = operators::WindowKind::kSession, .size_ms = gap.count()});
+  }
+  SessionWindows grace(std::chrono::milliseconds grace) const {
+    SessionWindows changed = *this;
+    changed.spec_.grace_ms = grace.count();
+    return changed;
+  }
+  /// As for `TimeWindows`, but from a session's end; at least the gap and the grace.
+  SessionWindows retention(std::chrono::milliseconds retention) const {
+    SessionWindows changed = *this;
+    changed.spec_.retention_ms = retention.count();
+    return changed;
+  }
+  const operators::WindowSpec& spec() const { return spec_; }
+
+ private:
+  explicit SessionWindows(operators::WindowSpec spec) : spec_(spec) {}
+  operators::WindowSpec spec_;
+};
+
+}  // namespace millrace

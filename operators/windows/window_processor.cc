@@ -1,0 +1,83 @@
+#include "operators/windows/window_processor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "operators/null_rules.h"
+
+namespace millrace::operators {
+namespace {
+
+/// How often windows are looked after that wait to be closed when no record comes.
+constexpr int64_t kCloseIntervalMs = 100;
+
+}  // namespace
+
+WindowProcessor::WindowProcessor(std::string store, const WindowSpec& windows,
+                                 Aggregator aggregator)
+    : windows_(windows),
+      aggregator_(std::move(aggregator)),
+      rows_(std::move(store), WindowLife::of(windows)) {}
+
+void WindowProcessor::init(ProcessorContext& context) {
+  Processor::init(context);
+  rows_.open(context);
+  if (!windows_.emits_final) return;
+  // One record may close more windows than one unit should.
+  context.schedule(TimeKind::kWall, kCloseIntervalMs, [this](int64_t) {
+    rows_.advance(-1);
+    close_windows();
+  });
+}
+
+void WindowProcessor::process(const Record& record) {
+  if (drop_any_null(record, context())) return;
+  rows_.advance(record.timestamp_ms);
+  late_ms_ = 0;
+  aggregate(record);
+  if (late_ms_ > 0) context().count_late(late_ms_);
+  if (windows_.emits_final) close_windows();
+  rows_.remove_some();
+}
+
+bool WindowProcessor::is_closed(int64_t end_ms) {
+  if (end_ms >= rows_.closes_before_ms()) return false;
+  late_ms_ = std::max(late_ms_, rows_.closes_before_ms() - end_ms);
+  return true;
+}
+
+Bytes WindowProcessor::add_to(Bytes old, const Record& record) {
+  if (old.is_null()) old = initial();
+  return aggregator_.call(record.key, record.value, old, added_) ? Bytes(added_) : Bytes();
+}
+
+void WindowProcessor::replace(const Record& record, Bytes windowed, const Row& old, Bytes value,
+                              int64_t timestamp_ms) {
+  if (!old && value.is_null()) return;
+  if (old) timestamp_ms = std::max(timestamp_ms, old.timestamp_ms);
+  if (value.is_null()) {
+    rows_.erase(windowed);
+  } else {
+    rows_.put(windowed, value, timestamp_ms, !old);
+  }
+  if (windows_.emits_final) return;
+  Record out = record;
+  out.key = windowed;
+  out.value = value;
+  out.old_value = old.value;
+  out.timestamp_ms = timestamp_ms;
+  context().forward(out);
+}
+
+void WindowProcessor::close_windows() {
+  rows_.close_some([this](Bytes windowed, Row row) {
+    final_value_ = row.value.view();
+    Record out;
+    out.key = windowed;
+    out.value = final_value_;
+    out.timestamp_ms = row.timestamp_ms;
+    context().forward(out);
+  });
+}
+
+}  // namespace millrace::operators

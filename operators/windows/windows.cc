@@ -1,0 +1,71 @@
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "millrace/core/record.h"
+#include "millrace/operators/detail/windowed.h"
+
+#include "operators/windows/own_rows.h"
+
+namespace millrace::operators {
+namespace {
+
+/// So that the sum of an event time and a few of these stays within int64.
+constexpr int64_t kIntervalMaxMs = kEventTimeMaxMs / 8;
+
+}  // namespace
+
+int64_t WindowSpec::retention_min_ms() const {
+  return size_ms + grace_ms + (kind == WindowKind::kSliding ? size_ms : 0);
+}
+
+std::string WindowSpec::fault() const {
+  const auto is_too_long = [](int64_t ms) { return ms > kIntervalMaxMs; };
+  const bool may_be_zero = kind == WindowKind::kSliding;
+  if (size_ms < 0 || (size_ms == 0 && !may_be_zero)) {
+    constexpr std::string_view kNames[] = {"a size", "a time difference", "an inactivity gap"};
+    return fmt::format("need {} of {}: {} ms", kNames[static_cast<size_t>(kind)],
+                       may_be_zero ? "at least 0 ms" : "at least 1 ms", size_ms);
+  }
+  if (kind == WindowKind::kTime && (advance_ms <= 0 || advance_ms > size_ms)) {
+    return fmt::format("advance by 1 ms at least and by their size, {} ms, at most: {} ms", size_ms,
+                       advance_ms);
+  }
+  if (grace_ms < 0) return fmt::format("have a negative grace: {} ms", grace_ms);
+  if (is_too_long(size_ms) || is_too_long(grace_ms) || is_too_long(retention_ms.value_or(0))) {
+    return "are too long: 18 million years is the most";
+  }
+  if (retention_ms && *retention_ms < retention_min_ms()) {
+    return fmt::format(
+        "need a retention of at least {} ms, which is {} and grace: {} ms", retention_min_ms(),
+        kind == WindowKind::kSliding ? "twice the time difference" : "size", *retention_ms);
+  }
+  return {};
+}
+
+TableCore windowed_by(const StreamCore& stream, const std::string& name, const WindowSpec& windows,
+                      ProcessorFactory aggregate, TypeInfo key, TypeInfo value,
+                      StoreOptions options) {
+  if (const std::string fault = windows.fault(); !fault.empty()) {
+    stream.draft->fail(fmt::format("the windows of '{}' {}", name, fault));
+  }
+  StoreSpec& store = stream.draft->add_store(name, std::move(key), std::move(value), options);
+  store.derived_rows = rows_by_end();
+  store.is_hidden = &is_own_row;
+  ProcessorUse use;
+  use.name = name;
+  use.factory = std::move(aggregate);
+  use.stores = {name};
+  use.keeps_key = false;
+  return {stream.draft,
+          {stream.draft->add_processor(stream.nodes, stream.anchor, std::move(use))},
+          name,
+          store_view(name)};
+}
+
+StreamCore final_results(const TableCore& windows) {
+  return {windows.draft, windows.nodes, windows.anchor, false, false};
+}
+
+}  // namespace millrace::operators
