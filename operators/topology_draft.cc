@@ -17,7 +17,7 @@ Status check_keyed(Bytes key, Bytes /*value*/) {
 }
 
 /// The part of a key that decides: the user's choice, else the type's.
-PartitionKey partition_key_of(const TypeInfo& key, PartitionKey chosen) {
+PartitionKey deciding_part(const TypeInfo& key, PartitionKey chosen) {
   if (!chosen && key.partition_key != nullptr) return key.partition_key;
   return chosen;
 }
@@ -113,7 +113,7 @@ NodeIndex TopologyDraft::add_exchange(const std::vector<NodeIndex>& parents, Typ
   node.kind = NodeKind::kExchange;
   node.topic = {std::move(options.name), key, value, &check_keyed};
   node.partitions = options.partitions;
-  node.partition_key = partition_key_of(key, std::move(options.partition_key));
+  node.partition_key = deciding_part(key, std::move(options.partition_key));
   return add(std::move(node), parents);
 }
 
@@ -122,7 +122,7 @@ void TopologyDraft::add_sink(const std::vector<NodeIndex>& parents, TopicUse top
   Node node;
   node.name = options.name.empty() ? free_node_name(topic.name + ".sink") : std::move(options.name);
   node.kind = NodeKind::kSink;
-  node.partition_key = partition_key_of(topic.key, std::move(options.partition_key));
+  node.partition_key = deciding_part(topic.key, std::move(options.partition_key));
   node.topic = std::move(topic);
   node.coalesce = options.coalesce;
   add(std::move(node), parents);
@@ -183,10 +183,18 @@ bool TopologyDraft::have_common_source(const std::vector<NodeIndex>& a,
   return false;
 }
 
-PartitionKey TopologyDraft::partition_key_of(const std::vector<NodeIndex>& table) const {
-  NodeIndex node = table.front();
-  while (nodes_[node].kind == NodeKind::kProcessor) node = nodes_[node].parents.front();
-  return nodes_[node].partition_key;
+PartitionKey TopologyDraft::partition_key_of(const std::vector<NodeIndex>& table,
+                                             const TypeInfo& key) const {
+  NodeIndex index = table.front();
+  while (nodes_[index].kind == NodeKind::kProcessor) index = nodes_[index].parents.front();
+  const Node& node = nodes_[index];
+  if (!node.partition_key || key.partition_key == nullptr || node.topic.key == key) {
+    return node.partition_key;
+  }
+  // The exchange had the keys that those of windows contain.
+  return [outer = node.partition_key, inner = key.partition_key](Bytes whole) {
+    return outer(inner(whole));
+  };
 }
 
 Result<Topology> TopologyDraft::build() {

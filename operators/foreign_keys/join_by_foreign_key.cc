@@ -32,7 +32,8 @@ TableCore join_by_foreign_key(const TableCore& left, const TableCore& right, For
       {.operation = "subscribe", .factory = subscribe(join.foreign_key), .keeps_key = false});
   const NodeIndex subscribed = draft.add_exchange(
       {subscribing}, join.right_key, join.subscription,
-      {.name = subscriptions, .partition_key = draft.partition_key_of(right.nodes)}, is_derived);
+      {.name = subscriptions, .partition_key = draft.partition_key_of(right.nodes, join.right_key)},
+      is_derived);
   const NodeIndex keeping =
       draft.add_processor({subscribed}, name,
                           {.operation = "subscriptions",
@@ -40,9 +41,11 @@ TableCore join_by_foreign_key(const TableCore& left, const TableCore& right, For
                            .stores = with(right.view.stores, subscriptions),
                            .reads_at_key = right.view.stores,
                            .keeps_key = false});
-  const NodeIndex answered = draft.add_exchange(
-      {answering, keeping}, join.left_key, join.answer,
-      {.name = name + "-answers", .partition_key = draft.partition_key_of(left.nodes)}, is_derived);
+  const NodeIndex answered =
+      draft.add_exchange({answering, keeping}, join.left_key, join.answer,
+                         {.name = name + "-answers",
+                          .partition_key = draft.partition_key_of(left.nodes, join.left_key)},
+                         is_derived);
   const std::vector<std::string> stores = with(left.view.stores, name);
   const NodeIndex joined = draft.add_processor(
       {answered, subscribing}, name,

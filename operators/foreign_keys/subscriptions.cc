@@ -17,7 +17,7 @@ class Answers {
     out.key = left_key;
     out.value = message_;
     out.old_value = Bytes();
-    out.timestamp_ms = std::max(cause.timestamp_ms, right.timestamp_ms);
+    if (right) out.timestamp_ms = std::max(cause.timestamp_ms, right.timestamp_ms);
     context.forward(out);
   }
 
@@ -73,7 +73,7 @@ class AnswerSubscriptions final : public Processor {
   }
 
   void process(const Record& record) override {
-    if (record.value == record.old_value) return;  // every subscription knows this row
+    // Also where the row is as before: then it repairs answers that were lost at least once.
     encode_subscription_group(record.key, group_);
     // Nothing behind an answer leads back to the subscriptions, so the iterator stays valid.
     for (const auto it = store_->prefix(group_); it->valid(); it->next()) {

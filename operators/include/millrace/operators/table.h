@@ -155,16 +155,20 @@ class Table {
   ///     orders.join(customers, [](const Order& order) { return order.customer_id(); }, bill);
   ///
   /// `foreign_key` takes (key, value) or (value) and returns a key of `other`, or `std::nullopt`:
-  /// the row is joined with none. Give the join another name when the function changes. The joiner
-  /// takes (key, left, right) or (left, right), with this table's key.
+  /// the row is joined with none. Give the join another name when the function changes, or one
+  /// before the join that makes this table's rows where they have no store. The joiner takes (key,
+  /// left, right) or (left, right), with this table's key.
+  ///
+  /// A change of a row of `other` joins all of its rows here in one unit: memory and transaction
+  /// grow with their number, so let one row have thousands, not millions.
   ///
   /// The joined rows are in a store of their own with the join's name, which also names the store
   /// "<name>-subscriptions" beside the other table and the exchanges "<name>-subscriptions" and
   /// "<name>-answers" between the tasks of both tables. So a row may be joined a moment after its
   /// change, with the latest rows of both sides; it keeps its old joined row until then, unless it
-  /// is deleted or has no foreign key any more. A row of `other` that is written again as it was
-  /// emits nothing. Out of order: the order of offsets wins. Timestamp: the larger of both sides';
-  /// when the row here is deleted, the larger of the delete's and the joined row's.
+  /// is deleted or has no foreign key any more. A row of either side that is written again as it
+  /// was is joined again. Out of order: the order of offsets wins. Timestamp: the larger of both
+  /// sides'; when the row here is deleted, the larger of the delete's and the joined row's.
   ///
   /// Many to many: a table of pairs, one row for each pair and its key made of both, joined with
   /// one side and the result with the other.

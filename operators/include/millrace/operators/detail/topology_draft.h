@@ -64,8 +64,9 @@ class TopologyDraft {
   const std::string& name_of(NodeIndex node) const { return nodes_[node].name; }
   /// Whether one input record can reach both sets of nodes.
   bool have_common_source(const std::vector<NodeIndex>& a, const std::vector<NodeIndex>& b) const;
-  /// That of the exchange which brings the keys of a table's nodes; empty behind a source.
-  PartitionKey partition_key_of(const std::vector<NodeIndex>& table) const;
+  /// By which part of a key of type `key` the exchange before a table's nodes placed its rows;
+  /// empty: the whole key, or what the type says.
+  PartitionKey partition_key_of(const std::vector<NodeIndex>& table, const TypeInfo& key) const;
 
   /// Takes the parts: add nothing afterwards. Error: `kConfig`, naming every fault.
   Result<Topology> build();
