@@ -131,7 +131,7 @@ class HttpClient::Connection {
       head.set(http::field::authorization, request.authorization);
     }
     if (!request.last_event_id.empty()) head.set("Last-Event-ID", request.last_event_id);
-    if (is_post) head.content_length(request.body.size());
+    if (is_post || !request.body.empty()) head.content_length(request.body.size());
     if (request.offset > 0) head.set(http::field::range, fmt::format("bytes={}-", request.offset));
     return beast::buffers_to_string(
         http::fields::writer(head, head.version(), head.method()).get());

@@ -154,6 +154,7 @@ TaskRoster::Records::iterator TaskRoster::remove(Records::iterator place) {
 }
 
 void TaskRoster::close() {
+  ends_.stop();
   for (auto place = records_.begin(); place != records_.end();) place = remove(place);
   snapshots_.reset();
 }

@@ -7,15 +7,18 @@ namespace {
 
 constexpr int64_t kSilenceNs = 10'000 * kNsPerMs;
 constexpr int64_t kPauseMaxMs = 1'000;
-/// One may wait for a broker that is away while others are answered.
-constexpr size_t kThreads = 2;
+/// Of questions that no broker failed to answer, and of the others, which wait for long.
+constexpr size_t kThreads = 1;
 
 }  // namespace
 
 StandbyEnds::End::End(const Clock& clock) : question(clock, kPauseMaxMs) {}
 
 StandbyEnds::StandbyEnds(const ClientFactory& clients, Admin& admin, const Clock& clock)
-    : admin_(admin), clock_(clock), errands_(clients.answers_at_once() ? 0 : kThreads) {}
+    : admin_(admin),
+      clock_(clock),
+      errands_(clients.answers_at_once() ? 0 : kThreads),
+      retries_(clients.answers_at_once() ? 0 : kThreads) {}
 
 StandbyEnds::End& StandbyEnds::end_of(const TopicPartition& changelog) {
   return ends_.try_emplace(changelog, clock_).first->second;
@@ -33,8 +36,9 @@ void StandbyEnds::poll(const TopicPartition& changelog, int64_t position) {
     end.asked_ns = now_ns;
   }
   if (!end.offset) {
-    const std::optional<Answer> answer = end.question.poll(
-        errands_, [&admin = admin_, changelog] { return admin.watermarks(changelog); });
+    const std::optional<Answer> answer =
+        end.question.poll(end.question.has_failed() ? retries_ : errands_,
+                          [&admin = admin_, changelog] { return admin.watermarks(changelog); });
     if (!answer) return;
     if (!answer->ok()) {
       end.question.record_failure();

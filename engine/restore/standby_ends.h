@@ -33,6 +33,11 @@ class StandbyEnds {
   std::optional<int64_t> known_ns(const TopicPartition& changelog) const;
   /// The changelog is followed no more.
   void forget(const TopicPartition& changelog) { ends_.erase(changelog); }
+  /// Asks nothing more, and does not wait for what is under way.
+  void stop() {
+    errands_.stop();
+    retries_.stop();
+  }
 
  private:
   using Answer = Result<Admin::Watermarks>;
@@ -49,7 +54,8 @@ class StandbyEnds {
   Admin& admin_;
   const Clock& clock_;
   std::map<TopicPartition, End> ends_;
-  Errands errands_;  ///< last: its threads use the rest
+  Errands errands_;  ///< these are last: their threads use the rest
+  Errands retries_;  ///< after a failure: a broker that is away holds up no question to others
 };
 
 }  // namespace millrace::engine

@@ -26,11 +26,11 @@ struct StatePosition {
   int64_t freshness_ms = -1;
   bool is_standby = false;  ///< from a copy that follows the instance that runs the task
   /// For a standby: changelog records it is behind, 0 when it was at the end, else a lower bound.
-  /// −1: unknown, as another instance may run the task already, or as the instance has not learnt
-  /// from Kafka for 30 s where the changelogs end.
+  /// −1: unknown, as another instance may run the task already, or as it has been uncertain for
+  /// 30 s that the copy has all that the changelogs hold.
   int64_t lag_records = 0;
   /// The same in time: 0 when it was at the end, else since the latest commit that it has, or since
-  /// it last certainly had all if that was not learnt.
+  /// it last certainly had all if that is unknown.
   int64_t lag_ms = 0;
 };
 
