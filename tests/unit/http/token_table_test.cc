@@ -10,6 +10,8 @@
 
 #include <gmock/gmock.h>
 
+#include "millrace/engine/query_server.h"
+
 #include "engine/secrets/bearer.h"
 #include "tests/unit/temp_directory.h"
 
