@@ -20,6 +20,7 @@
 #include "millrace/engine/http_route.h"
 
 #include "engine/base/endpoint.h"
+#include "engine/base/numbers.h"
 #include "engine/http/peer_proof.h"
 #include "engine/http/transport.h"
 
@@ -159,7 +160,10 @@ class HttpClient::Connection {
               .content_range = {},
               .peer_proof = {},
               .position = {}};
-    if (const auto length = parser.content_length()) head.content_length = *length;
+    // Not by the parser's own optional: with the sanitizers g++ 12 warns of that one.
+    const auto length = parser.get()[http::field::content_length];
+    uint64_t bytes = 0;
+    if (read_number({length.data(), length.size()}, bytes)) head.content_length = bytes;
     const auto range = parser.get()[http::field::content_range];
     head.content_range.assign(range.data(), range.size());
     const auto proof = parser.get()[kPeerProofHeader];
