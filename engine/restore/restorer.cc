@@ -308,7 +308,7 @@ Status Restorer::feed_store(TaskRestore& restore, StoreRestore& store) {
     MILLRACE_RETURN_IF_ERROR(check_record(*restore.task, *store.store, store.partition, record));
     // Operators compute with the time of a row as with that of an input, and anybody may write it.
     store.records.push_back(
-        {record.key, record.value, std::min(record.timestamp_ms, kEventTimeMaxMs)});
+        {record.key, record.value, std::clamp<int64_t>(record.timestamp_ms, 0, kEventTimeMaxMs)});
     restore.bytes += static_cast<int64_t>(record.key.size() + record.value.size());
     end = record.offset + 1;
   }

@@ -67,7 +67,7 @@ std::optional<int64_t> read_end_key(Bytes key, std::string& windowed) {
   };
   const int64_t end_ms = time_at(kTimesBegin);
   const int64_t start_ms = time_at(kTimesBegin + kEndBytes);
-  if (start_ms < 0 || end_ms < start_ms) return std::nullopt;
+  if (start_ms < 0 || end_ms < start_ms || end_ms > kWindowEndMaxMs) return std::nullopt;
   windowed = key.view().substr(kKeyBegin, key.size() - kKeyBegin - kTrailer.size());
   append_window(start_ms, end_ms, windowed);
   return end_ms;

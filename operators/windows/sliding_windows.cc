@@ -40,6 +40,7 @@ class SlidingWindowAggregate final : public WindowProcessor {
     found_count_ = 0;
     rows().visit(key, from_ms, to_ms, [&](Bytes, int64_t start_ms, int64_t end_ms, Row row) {
       if (end_ms < rows().expires_before_ms()) return;
+      if (end_ms - start_ms != windows().size_ms) return;  // of a program with another difference
       if (found_count_ == found_.size()) found_.emplace_back();
       Found& found = found_[found_count_++];
       found.start_ms = start_ms;

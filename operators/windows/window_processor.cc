@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "millrace/core/invalid_record.h"
+
 #include "operators/null_rules.h"
 
 namespace millrace::operators {
@@ -32,6 +34,9 @@ void WindowProcessor::init(ProcessorContext& context) {
 
 void WindowProcessor::process(const Record& record) {
   if (drop_any_null(record, context())) return;
+  if (record.timestamp_ms < 0 || record.timestamp_ms > kEventTimeMaxMs) {
+    throw InvalidRecord("no window has the record's time, which lies before 1970 or too far ahead");
+  }
   rows_.advance(record.timestamp_ms);
   late_ms_ = 0;
   aggregate(record);
@@ -55,6 +60,7 @@ void WindowProcessor::replace(const Record& record, Bytes windowed, const Row& o
                               int64_t timestamp_ms) {
   if (!old && value.is_null()) return;
   if (old) timestamp_ms = std::max(timestamp_ms, old.timestamp_ms);
+  timestamp_ms = std::min(timestamp_ms, kEventTimeMaxMs);
   if (value.is_null()) {
     rows_.erase(windowed);
   } else {

@@ -27,7 +27,7 @@ bool is_windowed(Bytes bytes) {
     return false;
   }
   const WindowedBytes parts = decode_windowed(bytes);
-  return parts.start_ms >= 0 && parts.end_ms >= parts.start_ms;
+  return parts.start_ms >= 0 && parts.end_ms >= parts.start_ms && parts.end_ms <= kWindowEndMaxMs;
 }
 
 Status validate_windowed(Bytes bytes) {

@@ -3,18 +3,12 @@
 
 #include <fmt/format.h>
 
-#include "millrace/core/record.h"
 #include "millrace/operators/detail/windowed.h"
+#include "millrace/operators/detail/windowed_bytes.h"
 
 #include "operators/windows/own_rows.h"
 
 namespace millrace::operators {
-namespace {
-
-/// So that the sum of an event time and a few of these stays within int64.
-constexpr int64_t kIntervalMaxMs = kEventTimeMaxMs / 8;
-
-}  // namespace
 
 int64_t WindowSpec::retention_min_ms() const {
   return size_ms + grace_ms + (kind == WindowKind::kSliding ? size_ms : 0);

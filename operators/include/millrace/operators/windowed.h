@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,9 @@ struct WindowedView {
 /// alone decide about the partition.
 /// In a `TypedStore`, `range(Windowed<K>(key, from, from), Windowed<K>(key, to, to))` visits the
 /// windows of a key with from <= start < to.
+///
+/// No window begins before 1970 or ends before it begins: the encoding of such a key throws
+/// `std::invalid_argument`. So a range from some time before a record's begins at 0 at the least.
 template <class K>
 struct Windowed {
   OwnedOf<K> key{};
@@ -61,6 +65,9 @@ struct Serde<Windowed<K>> {
     return {view_of<K>(parts.key), parts.start_ms, parts.end_ms};
   }
   static void encode(const Owned& value, std::string& out) {
+    if (value.start_ms < 0 || value.end_ms < value.start_ms) {
+      throw std::invalid_argument("a window begins before 1970 or ends before it begins");
+    }
     encode_as<K>(value.key, out);
     operators::append_window(value.start_ms, value.end_ms, out);
   }

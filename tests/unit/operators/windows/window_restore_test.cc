@@ -85,6 +85,12 @@ std::unique_ptr<Harness> restored(const Define& define, const Harness& before) {
   return after;
 }
 
+auto counting(const auto& windows) {
+  return [=](const Stream<std::string, int64_t>& in) {
+    in.group_by_key().windowed_by(windows).count("rows").to(kWindowed);
+  };
+}
+
 std::vector<std::string> keys_of(const Harness& harness) {
   std::vector<std::string> keys;
   for (const auto& [key, row] : harness.store("rows")) keys.push_back(key);
@@ -111,6 +117,28 @@ TEST(WindowsThatMove, ContinueFromTheirChangelogAsIfTheyHadStayed) {
       }
     }
   }
+}
+
+TEST(WindowsOfAnotherProgram, AreNoneOfAnotherTimeDifference) {
+  Harness before(testing::topology(counting(SlidingWindows::of_time_difference(10ms))));
+  steps(before, {{"a", 1, 100, "a[90,100)=1@100"}});
+  const auto after = restored(counting(SlidingWindows::of_time_difference(20ms)), before);
+  steps(*after, {{"a", 1, 105, "a[85,105)=1@105"}});
+  EXPECT_EQ(windows_in(*after, "rows"), "a[85,105) a[90,100)");
+  steps(*after, {{"a", 1, 1'000, "a[980,1000)=1@1000"}});
+  EXPECT_EQ(windows_in(*after, "rows"), "a[980,1000)");
+}
+
+TEST(ForgedWindows, EndWhereTimesCanBeAdded) {
+  using Key = Windowed<std::string>;
+  EXPECT_FALSE(Serde<Key>::validate(Bytes(Harness::encoded<Key>({"a", 5, INT64_MAX}))).ok());
+  Harness harness(testing::topology(counting(SessionWindows::of_inactivity_gap(10ms))));
+  harness.restore("rows", Bytes(Harness::encoded<Key>({"a", kEventTimeMaxMs, kEventTimeMaxMs + 9})),
+                  Bytes(Harness::encoded<int64_t>(1)), 0);
+  harness.pipe(kIn, "a", 1, kEventTimeMaxMs);
+  const auto results = harness.read(kWindowed);
+  ASSERT_EQ(results.size(), 2U);
+  for (const auto& result : results) EXPECT_EQ(result.timestamp_ms, kEventTimeMaxMs);
 }
 
 TEST(OwnRows, AreNoWindowsAndFindTheirsByEnd) {

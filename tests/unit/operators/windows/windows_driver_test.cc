@@ -112,4 +112,25 @@ TEST(WindowsOnTheEngine, EmitEachFinalResultOnceHoweverACommitEnds) {
   }
 }
 
+TEST(WindowsOnTheEngine, TakeAForgedTimeBefore1970As0) {
+  TopologyBuilder builder{"test"};
+  builder.stream(kIn)
+      .group_by_key()
+      .windowed_by(SlidingWindows::of_time_difference(10ms))
+      .count("n")
+      .to(kCounts);
+  TopologyDriver driver(std::move(builder).build());
+  driver.pipe(kIn, "b", 1, 3);  // so that the inputs have positions
+  driver.run();
+  std::string key;
+  Serde<Key>::encode(Key("a", 0, 10), key);
+  std::string one;
+  Serde<int64_t>::encode(1, one);
+  driver.pipe_bytes("test-n-changelog", key, Bytes(one), -5);
+  driver.restart();
+  driver.pipe(kIn, "a", 1, 3);
+  driver.run();
+  EXPECT_THAT(rows(driver, "n"), ElementsAre("a[0,10)=2", "a[1,11)=1", "b[0,10)=1"));
+}
+
 }  // namespace millrace::windows_driver_test

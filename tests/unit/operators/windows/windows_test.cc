@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "millrace/core/invalid_record.h"
+
 #include "tests/unit/operators/windows/window_steps.h"
 
 namespace millrace::windows_test {
@@ -203,6 +205,26 @@ TEST(TimeWindows, AreReadByAProcessorByKeyAndTime) {
     read.push_back(*out.key + std::to_string(*out.value));
   }
   EXPECT_THAT(read, ElementsAre("a10", "a20", "all1", "all1", "all1", "all2"));
+}
+
+TEST(TimeWindows, RefuseTimesThatNoWindowHas) {
+  const auto refuses = [](Result<Topology> counting) {
+    Harness harness(std::move(counting));
+    EXPECT_THROW(harness.pipe(kIn, "a", 1, -5), InvalidRecord);
+    EXPECT_THROW(harness.pipe(kIn, "a", 1, INT64_MAX), InvalidRecord);
+    harness.pipe(kIn, "a", 1, 3);
+    EXPECT_EQ(harness.read(kWindowed).size(), 1U);
+  };
+  const auto count = [](const auto& windows) {
+    return topology(
+        [&](const auto& in) { in.group_by_key().windowed_by(windows).count("n").to(kWindowed); });
+  };
+  refuses(count(TimeWindows::of(10ms)));
+  refuses(count(SlidingWindows::of_time_difference(10ms)));
+  refuses(count(SessionWindows::of_inactivity_gap(10ms)));
+  using Key = Windowed<std::string>;
+  EXPECT_THROW(Harness::encoded<Key>({"a", -5, 5}), std::invalid_argument);
+  EXPECT_THROW(Harness::encoded<Key>({"a", 5, 4}), std::invalid_argument);
 }
 
 TEST(TimeWindows, RefuseWrongIntervals) {

@@ -4,9 +4,15 @@
 #include <string>
 
 #include "millrace/core/bytes.h"
+#include "millrace/core/record.h"
 #include "millrace/core/result.h"
 
 namespace millrace::operators {
+
+/// The longest interval, so that the sum of an event time and a few of these stays within int64.
+inline constexpr int64_t kIntervalMaxMs = kEventTimeMaxMs / 8;
+/// No window ends later.
+inline constexpr int64_t kWindowEndMaxMs = kEventTimeMaxMs + kIntervalMaxMs;
 
 /// The bytes of a `Windowed` key in their parts; `key` is a view into them.
 struct WindowedBytes {
