@@ -11,15 +11,17 @@ namespace millrace::operators {
 /// Rows that a store of windows has beside those of its windows:
 ///
 ///     ff ff 'e', end, start, key, trailer → nothing   one for each window, in the order of ends
-///     ff ff 't', trailer → time                       the operator's stream time
+///     ff ff 't', trailer → `WindowRows::State`        the operator's stream time, and more
 ///     ff ff 'c', trailer → a row 'e'                  no window up to it is still to be closed
+///     ff ff 'f', trailer → a row 'e'                  no final result up to it is to be forwarded
 ///     ff ff 'x', trailer → a row 'e'                  no window up to it is still to be removed
 ///
 /// Times have 8 bytes, big-endian; the trailer is a NUL and eight ff. No key with a window ends so,
 /// because its last eight bytes are a time that is not negative.
 ///
 /// The rows 'e' follow from those of the windows (`DerivedRows`), so the changelog has none.
-enum class Mark : char { kTime = 't', kClosed = 'c', kRemoved = 'x' };
+/// 'f' is behind 'e', so deferred work on a row 'e' comes before work on the mark.
+enum class Mark : char { kTime = 't', kClosed = 'c', kForwarded = 'f', kRemoved = 'x' };
 
 bool is_own_row(Bytes key);
 /// The rows 'e'.

@@ -19,7 +19,9 @@ WindowProcessor::WindowProcessor(std::string store, const WindowSpec& windows,
                                  Aggregator aggregator)
     : windows_(windows),
       aggregator_(std::move(aggregator)),
-      rows_(std::move(store), WindowLife::of(windows)) {}
+      rows_(std::move(store), WindowLife::of(windows)) {
+  make_mark_key(Mark::kForwarded, forwarded_key_);
+}
 
 void WindowProcessor::init(ProcessorContext& context) {
   Processor::init(context);
@@ -28,7 +30,8 @@ void WindowProcessor::init(ProcessorContext& context) {
   // One record may close more windows than one unit should.
   context.schedule(TimeKind::kWall, kCloseIntervalMs, [this](int64_t) {
     rows_.advance(-1);
-    close_windows();
+    close_windows(0);
+    rows_.remove_some();
   });
 }
 
@@ -41,7 +44,7 @@ void WindowProcessor::process(const Record& record) {
   late_ms_ = 0;
   aggregate(record);
   if (late_ms_ > 0) context().count_late(late_ms_);
-  if (windows_.emits_final) close_windows();
+  if (windows_.emits_final) close_windows(record.timestamp_ms);
   rows_.remove_some();
 }
 
@@ -75,15 +78,31 @@ void WindowProcessor::replace(const Record& record, Bytes windowed, const Row& o
   context().forward(out);
 }
 
-void WindowProcessor::close_windows() {
-  rows_.close_some([this](Bytes windowed, Row row) {
-    final_value_ = row.value.view();
-    Record out;
-    out.key = windowed;
-    out.value = final_value_;
-    out.timestamp_ms = row.timestamp_ms;
-    context().forward(out);
+void WindowProcessor::close_windows(int64_t timestamp_ms) {
+  bool has_closed = false;
+  rows_.close_some([&](Bytes by_end) {
+    context().defer(by_end, timestamp_ms);
+    has_closed = true;
   });
+  // The last of the calls, by its key.
+  if (has_closed) context().defer(Bytes(forwarded_key_), timestamp_ms);
+}
+
+void WindowProcessor::on_deferred(const DeferredCall& call) {
+  rows_.advance(-1);
+  if (call.key == Bytes(forwarded_key_)) {
+    rows_.end_results();
+    return;
+  }
+  if (!read_end_key(call.key, final_key_)) return;
+  const Row row = rows_.get(final_key_);
+  if (!row) return;
+  final_value_ = row.value.view();
+  Record out;
+  out.key = final_key_;
+  out.value = final_value_;
+  out.timestamp_ms = row.timestamp_ms;
+  context().forward(out);
 }
 
 }  // namespace millrace::operators

@@ -15,6 +15,8 @@ class WindowProcessor : public Processor {
 
   void init(ProcessorContext& context) final;
   void process(const Record& record) final;
+  /// Forwards the result of a closed window. In a call of its own: the code behind may fail.
+  void on_deferred(const DeferredCall& call) final;
 
  protected:
   /// A record with a key and a value; `rows()` knows its time.
@@ -36,14 +38,16 @@ class WindowProcessor : public Processor {
                int64_t timestamp_ms);
 
  private:
-  void close_windows();
+  void close_windows(int64_t timestamp_ms);
 
   const WindowSpec windows_;
   Aggregator aggregator_;
   WindowRows rows_;
   int64_t late_ms_ = 0;  ///< of the present record; 0: it is not late
   std::string added_;
+  std::string final_key_;
   std::string final_value_;
+  std::string forwarded_key_;  ///< of the mark
 };
 
 }  // namespace millrace::operators

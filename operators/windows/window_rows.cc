@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kDueMax = 500;
 /// The part of the retention that expired rows may wait to go together.
 constexpr int64_t kPatienceParts = 8;
+constexpr size_t kStateBytes = 3 * sizeof(int64_t);
 
 }  // namespace
 
@@ -40,17 +41,38 @@ WindowRows::WindowRows(std::string store, WindowLife life) : name_(std::move(sto
 }
 
 void WindowRows::advance(int64_t timestamp_ms) {
-  removed_end_ms_ = INT64_MAX;
+  is_renewed_ = false;
+  read_state();
+  if (timestamp_ms <= state_.time_ms) return;
+  state_.time_ms = timestamp_ms;
+  write_state();
+}
+
+void WindowRows::read_state() {
+  state_ = {};
   const Row row = store_->get(time_key_);
-  time_ms_ = -1;
-  if (row && row.value.size() == sizeof time_ms_) {
-    time_ms_ = std::clamp<int64_t>(Serde<int64_t>::view(row.value), -1, kEventTimeMaxMs);
+  if (row && row.value.size() == kStateBytes) {
+    const auto number_at = [&](size_t i) {
+      return Serde<int64_t>::view(Bytes(row.value.data() + i * sizeof(int64_t), sizeof(int64_t)));
+    };
+    state_.time_ms = std::clamp<int64_t>(number_at(0), -1, kEventTimeMaxMs);
+    state_.closed_before_ms = std::clamp<int64_t>(number_at(1), 0, kWindowEndMaxMs + 1);
+    state_.generation = static_cast<uint64_t>(number_at(2));
   }
-  if (timestamp_ms <= time_ms_) return;
-  time_ms_ = timestamp_ms;
+  last_generation_ = std::max(last_generation_, state_.generation);
+}
+
+void WindowRows::write_state() {
+  const uint64_t before = std::exchange(state_.generation, ++last_generation_);
+  for (Pass* const pass : {&closing_, &removing_}) {
+    if (pass->generation == before) pass->generation = state_.generation;
+  }
+  is_renewed_ = true;
   scratch_.clear();
-  Serde<int64_t>::encode(time_ms_, scratch_);
-  store_->put(time_key_, scratch_, time_ms_);
+  Serde<int64_t>::encode(state_.time_ms, scratch_);
+  Serde<int64_t>::encode(state_.closed_before_ms, scratch_);
+  Serde<int64_t>::encode(static_cast<int64_t>(state_.generation), scratch_);
+  store_->put(time_key_, scratch_, timestamp_ms());
 }
 
 void WindowRows::put(Bytes windowed, Bytes value, int64_t timestamp_ms, bool is_new) {
@@ -61,13 +83,18 @@ void WindowRows::put(Bytes windowed, Bytes value, int64_t timestamp_ms, bool is_
   const int64_t end_ms = decode_windowed(windowed).end_ms;
   closing_.next_end_ms = std::min(closing_.next_end_ms, end_ms);
   removing_.next_end_ms = std::min(removing_.next_end_ms, end_ms);
+  // A shorter grace or retention may have removed its neighbours.
+  const std::optional<std::string> removed = mark_at(Mark::kRemoved);
+  if (!removed || *removed < end_key_) return;
+  make_mark_key(Mark::kRemoved, scratch_);
+  store_->erase(scratch_, this->timestamp_ms());
 }
 
 void WindowRows::erase(Bytes windowed) {
+  renew_generation();
   store_->erase(windowed, timestamp_ms());
   make_end_key(windowed, end_key_);
   store_->erase(end_key_, timestamp_ms());
-  removed_end_ms_ = std::min(removed_end_ms_, decode_windowed(windowed).end_ms);
 }
 
 void WindowRows::visit(Bytes key, int64_t from_ms, int64_t to_ms, const Visit& visit) {
@@ -84,54 +111,73 @@ void WindowRows::visit(Bytes key, int64_t from_ms, int64_t to_ms, const Visit& v
   }
 }
 
-void WindowRows::take_due(Pass& pass, int64_t before_ms) {
+std::optional<std::string> WindowRows::mark_at(Mark mark) {
+  std::string key;
+  make_mark_key(mark, key);
+  const Row row = store_->get(key);
+  if (!row || !read_end_key(row.value, scratch_)) return std::nullopt;
+  return std::string(row.value.view());
+}
+
+void WindowRows::take_due(Pass& pass, int64_t before_ms, const std::string* last) {
   due_.clear();
-  if (before_ms <= pass.next_end_ms) return;
-  std::string mark_key;
-  make_mark_key(pass.mark, mark_key);
   std::string from;
   make_end_bound(0, from);
-  std::string to = from;
+  std::string to;
   make_end_bound(INT64_MAX, to);
-  if (const Row mark = store_->get(mark_key); mark && read_end_key(mark.value, scratch_)) {
-    from = mark.value.view();
+  if (std::optional<std::string> mark = mark_at(pass.mark)) {
+    from = std::move(*mark);
     from.push_back('\0');
   }
   int64_t next_end_ms = INT64_MAX;
-  std::string last;
   for (const auto rows = store_->range(from, to); rows->valid(); rows->next()) {
     const std::optional<int64_t> end_ms = read_end_key(rows->key(), scratch_);
     if (!end_ms) continue;
+    if (last != nullptr && rows->key().view() > *last) break;
     if (*end_ms >= before_ms || due_.size() == kDueMax) {
       next_end_ms = *end_ms;
       break;
     }
-    due_.push_back(scratch_);
-    last = rows->key().view();
+    due_.emplace_back(rows->key().view());
   }
   if (due_.empty()) {
-    pass.next_end_ms = std::min(next_end_ms, removed_end_ms_);
-  } else {
-    store_->put(mark_key, last, timestamp_ms());
+    pass.next_end_ms = next_end_ms;
+    pass.generation = state_.generation;
+    return;
   }
+  renew_generation();
+  std::string mark_key;
+  make_mark_key(pass.mark, mark_key);
+  store_->put(mark_key, due_.back(), timestamp_ms());
 }
 
 void WindowRows::close_some(const Close& close) {
-  take_due(closing_, closes_before_ms());
-  for (const std::string& windowed : due_) {
-    const Row row = store_->get(windowed);
-    if (!row) continue;
-    close(windowed, row);
-    if (life_.keep_ms == 0) erase(windowed);
-  }
+  if (closes_before_ms() <= next_end_ms(closing_)) return;
+  take_due(closing_, closes_before_ms(), nullptr);
+  if (due_.empty()) return;
+  const int64_t last_end_ms = read_end_key(due_.back(), scratch_).value_or(0);
+  state_.closed_before_ms = std::max(state_.closed_before_ms, last_end_ms + 1);
+  write_state();
+  for (const std::string& by_end : due_) close(by_end);
+}
+
+void WindowRows::end_results() {
+  const std::optional<std::string> closed = mark_at(Mark::kClosed);
+  if (!closed) return;
+  removing_.next_end_ms = INT64_MIN;
+  make_mark_key(Mark::kForwarded, scratch_);
+  store_->put(scratch_, *closed, timestamp_ms());
 }
 
 void WindowRows::remove_some() {
-  const bool waits = life_.keep_ms == 0 || closing_.next_end_ms < closes_before_ms();
-  if (life_.emits_final && waits) return;
-  if (expires_before_ms() - life_.patience_ms <= removing_.next_end_ms) return;
-  take_due(removing_, expires_before_ms());
-  for (const std::string& windowed : due_) erase(windowed);
+  if (expires_before_ms() - life_.patience_ms <= next_end_ms(removing_)) return;
+  std::optional<std::string> last;
+  if (life_.emits_final && !(last = mark_at(Mark::kForwarded))) return;
+  take_due(removing_, expires_before_ms(), last ? &*last : nullptr);
+  std::string windowed;
+  for (const std::string& by_end : due_) {
+    if (read_end_key(by_end, windowed)) erase(windowed);
+  }
 }
 
 }  // namespace millrace::operators

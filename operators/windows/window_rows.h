@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,7 +20,7 @@ struct WindowLife {
   int64_t close_delay_ms = 0;  ///< closed: end + close_delay_ms < stream time
   int64_t keep_ms = 0;         ///< expired: that long after it closed
   int64_t patience_ms = 0;     ///< expired rows wait so long at most, to go together
-  bool emits_final = false;    ///< `close_some` is used, and rows do not go before it gave them
+  bool emits_final = false;    ///< `close_some` is used, and rows do not go before `end_results`
 
   /// REQUIRES: `windows` has no fault.
   static WindowLife of(const WindowSpec& windows);
@@ -33,13 +34,16 @@ class WindowRows {
 
   void open(ProcessorContext& context) { store_ = &context.store(name_); }
 
-  /// Begins a unit: reads stream time, and moves it if `timestamp_ms` is later.
+  /// Begins a call: reads stream time, and moves it if `timestamp_ms` is later.
   void advance(int64_t timestamp_ms);
-  int64_t time_ms() const { return time_ms_; }
-  /// Windows that end before it are closed.
-  int64_t closes_before_ms() const { return time_ms_ - life_.close_delay_ms; }
+  /// Windows that end before it are closed. A window that was closed stays so with a longer grace.
+  int64_t closes_before_ms() const {
+    return std::max(state_.time_ms - life_.close_delay_ms, state_.closed_before_ms);
+  }
   /// The rows of windows that end before it count as gone.
-  int64_t expires_before_ms() const { return closes_before_ms() - life_.keep_ms; }
+  int64_t expires_before_ms() const {
+    return state_.time_ms - life_.close_delay_ms - life_.keep_ms;
+  }
 
   Row get(Bytes windowed) { return store_->get(windowed); }
   void prefetch(std::span<const Bytes> windowed) { store_->prefetch(windowed); }
@@ -51,10 +55,12 @@ class WindowRows {
   /// `visit` must not use the store.
   void visit(Bytes key, int64_t from_ms, int64_t to_ms, const Visit& visit);
 
-  /// Gives windows that have closed, each once, in the order of their ends, then of starts and
-  /// keys; some hundred a call. `row` dies at the next use of the store.
-  using Close = std::function<void(Bytes windowed, Row row)>;
+  /// Gives the rows 'e' of windows that have closed, each once, in their order; some hundred a
+  /// call. They stay at least until the next `end_results`.
+  using Close = std::function<void(Bytes by_end)>;
   void close_some(const Close& close);
+  /// The caller is done with all windows that `close_some` gave.
+  void end_results();
   /// Removes rows of expired windows, some hundred a call.
   void remove_some();
 
@@ -62,22 +68,42 @@ class WindowRows {
   /// A pass over the windows in the order of their ends.
   struct Pass {
     Mark mark;
-    /// No window that is still to be passed ends earlier. A hint, which an undone unit must not
-    /// make wrong: so it counts windows that the unit removes.
+    /// No window that is still to be passed ends earlier, if the store has that generation.
     int64_t next_end_ms = INT64_MIN;
+    uint64_t generation = 0;
   };
-  /// The next windows that end before `before_ms`, in `due_`; moves the mark behind them.
-  void take_due(Pass& pass, int64_t before_ms);
-  int64_t timestamp_ms() const { return std::max<int64_t>(time_ms_, 0); }
+  /// The row of stream time. Each unit that moves time or a mark, or erases a window, writes
+  /// another generation, and none twice. So the store does not have that of an undone unit.
+  struct State {
+    int64_t time_ms = -1;
+    int64_t closed_before_ms = 0;  ///< windows that end before it were given by `close_some`
+    uint64_t generation = 0;
+  };
+  void read_state();
+  void write_state();
+  /// With a change that makes hints wrong when it is taken back.
+  void renew_generation() {
+    if (!is_renewed_) write_state();
+  }
+  /// The row 'e' that a mark is at; none: before all.
+  std::optional<std::string> mark_at(Mark mark);
+  int64_t next_end_ms(const Pass& pass) const {
+    return pass.generation == state_.generation ? pass.next_end_ms : INT64_MIN;
+  }
+  /// The next windows that end before `before_ms`, their rows 'e' in `due_`; moves the mark behind
+  /// them. `last`: the last row that may be passed, null: any. A move of it has to reset the hint.
+  void take_due(Pass& pass, int64_t before_ms, const std::string* last);
+  int64_t timestamp_ms() const { return std::max<int64_t>(state_.time_ms, 0); }
 
   std::string name_;
   WindowLife life_;
   KeyValueStore* store_ = nullptr;
-  int64_t time_ms_ = -1;
-  int64_t removed_end_ms_ = INT64_MAX;  ///< the earliest end of a window that the unit removed
+  State state_;
+  uint64_t last_generation_ = 0;  ///< the largest that was seen or written
+  bool is_renewed_ = false;       ///< this call wrote a generation
   Pass closing_{Mark::kClosed};
   Pass removing_{Mark::kRemoved};
-  std::vector<std::string> due_;  ///< keys with windows
+  std::vector<std::string> due_;  ///< rows 'e'
   std::string time_key_;
   std::string end_key_;
   std::string scratch_;

@@ -129,8 +129,9 @@ struct Harness::Impl {
                   std::function<void(int64_t)> callback) override {
       impl_.schedules.push_back({kind, interval_ms, interval_ms, std::move(callback)});
     }
-    void defer(Bytes, int64_t) override {
-      MILLRACE_ASSERT(false, "the harness defers no work; use the TopologyDriver");
+    void defer(Bytes key, int64_t timestamp_ms) override {
+      int64_t& asked_ms = impl_.deferred[{index_, std::string(key.view())}];
+      asked_ms = std::max(asked_ms, timestamp_ms);
     }
     bool finish_deferred(Bytes) override { return false; }
     void count_dropped(std::string_view reason) override { ++impl_.dropped[std::string(reason)]; }
@@ -205,8 +206,15 @@ struct Harness::Impl {
     return true;
   }
 
+  /// Deferred work comes right behind the record that asked for it, as with a commit after each.
   void drain() {
-    while (!waiting.empty()) {
+    while (!waiting.empty() || !deferred.empty()) {
+      if (waiting.empty()) {
+        const auto call = deferred.extract(deferred.begin());
+        const auto& [index, key] = call.key();
+        processors[index]->on_deferred({Bytes(key), call.mapped()});
+        continue;
+      }
       const auto [index, raw] = std::move(waiting.front());
       waiting.pop_front();
       pass_exchange(index, raw);
@@ -223,6 +231,7 @@ struct Harness::Impl {
   std::vector<std::unique_ptr<Processor>> processors;
   std::map<std::string, std::vector<RawOut>, std::less<>> outputs;
   std::deque<std::pair<NodeIndex, RawOut>> waiting;
+  std::map<std::pair<NodeIndex, std::string>, int64_t> deferred;
   std::vector<Schedule> schedules;
   std::map<std::string, int> dropped;
   int64_t stream_time_ms = -1;

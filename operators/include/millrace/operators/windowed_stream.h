@@ -40,10 +40,10 @@ WindowResults<K, A, IsFinal> window_results(const StreamCore& stream, const std:
 }  // namespace operators
 
 /// A grouped stream in time or sliding windows: each record changes the aggregates of its key's
-/// windows. Null key, null value: dropped and counted "null_key" or "null_value". Late: left out of
-/// the windows that are closed, and counted "late", and with the time by which it was too late as
-/// the node's. Out of order: aggregated like any record; a window's timestamp is the largest of its
-/// records'.
+/// windows. Null key, null value: dropped and counted "null_key" or "null_value". A time before
+/// 1970 or above `kEventTimeMaxMs`: an invalid record. Late: left out of the windows that are
+/// closed, and counted "late", and with the time by which it was too late as the node's. Out of
+/// order: aggregated like any record; a window's timestamp is the largest of its records'.
 ///
 /// Stream time is the largest event time of a record with key and value that came to the operator
 /// of this task, of any key. It is kept with the windows and continues after restarts.
@@ -58,7 +58,10 @@ class WindowedStream {
 
   /// Emits each window once, when it closes, in the order of ends, starts and keys, with its
   /// timestamp and no headers. A record that closes many windows emits some hundred of them; the
-  /// others follow with the next records, or after a tenth of a second each.
+  /// others follow with the next records, or after a tenth of a second each. They come at the
+  /// latest with the commit of the record that closes them, each in a unit of its own
+  /// (`ProcessorContext::defer`). When code behind one fails and the policy forgives it, that
+  /// result is lost, and its dead letter has a key of the operator's own.
   auto emit_final() const {
     operators::WindowSpec windows = windows_;
     windows.emits_final = true;

@@ -119,6 +119,30 @@ TEST(WindowsThatMove, ContinueFromTheirChangelogAsIfTheyHadStayed) {
   }
 }
 
+TEST(WindowsOfAnotherProgram, StayClosedWithALongerGrace) {
+  const auto final_by = [](const TimeWindows& windows) -> Define {
+    return [=](const auto& in) {
+      in.group_by_key().windowed_by(windows).emit_final().count("rows").to(kWindowed);
+    };
+  };
+  Harness before(testing::topology(final_by(TimeWindows::of(10ms))));
+  steps(before, {{"a", 1, 95, ""}, {"b", 1, 105, "a[90,100)=1@95"}});
+  const auto after = restored(final_by(TimeWindows::of(10ms).grace(50ms)), before);
+  steps(*after, {{"a", 1, 75, ""}, {"a", 1, 101, ""}});
+  EXPECT_EQ(after->dropped("late"), 1);
+  steps(*after, {{"c", 1, 500, "a[100,110)=1@101 b[100,110)=1@105"}, {"c", 1, 501, ""}});
+  EXPECT_EQ(windows_in(*after, "rows"), "c[500,510)");
+}
+
+TEST(WindowsOfAnotherProgram, GoThoughTheirNeighboursWentBefore) {
+  Harness before(testing::topology(counting(TimeWindows::of(10ms))));
+  steps(before, {{"a", 1, 5, "a[0,10)=1@5"}, {"a", 1, 500, "a[500,510)=1@500"}});
+  EXPECT_EQ(windows_in(before, "rows"), "a[500,510)");
+  const auto after = restored(counting(TimeWindows::of(10ms).grace(1s)), before);
+  steps(*after, {{"a", 1, 5, "a[0,10)=1@5"}, {"a", 1, 9'000, "a[9000,9010)=1@9000"}});
+  EXPECT_EQ(windows_in(*after, "rows"), "a[9000,9010)");
+}
+
 TEST(WindowsOfAnotherProgram, AreNoneOfAnotherTimeDifference) {
   Harness before(testing::topology(counting(SlidingWindows::of_time_difference(10ms))));
   steps(before, {{"a", 1, 100, "a[90,100)=1@100"}});

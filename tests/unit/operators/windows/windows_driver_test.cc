@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "millrace/core/invalid_record.h"
 #include "millrace/engine/metrics.h"
 #include "millrace/operators.h"
 #include "millrace/testing/topology_driver.h"
@@ -110,6 +111,65 @@ TEST(WindowsOnTheEngine, EmitEachFinalResultOnceHoweverACommitEnds) {
                                 CommitStep::kTransactionCommitted, CommitStep::kDone}) {
     EXPECT_EQ(run(step), undisturbed);
   }
+}
+
+DriverOptions skipping() {
+  DriverOptions options;
+  options.engine.on_invalid_record = OnError::kSkip;
+  return options;
+}
+
+TEST(WindowsOnTheEngine, LoseAFinalResultOnlyThatTheCodeBehindRefuses) {
+  TopologyBuilder builder{"test"};
+  builder.stream(kIn)
+      .group_by_key()
+      .windowed_by(TimeWindows::of(10ms).retention(80ms))
+      .emit_final()
+      .reduce("sums", [](int64_t a, int64_t b) { return a + b; })
+      .map_values([](int64_t sum) {
+        if (sum == 7) throw InvalidRecord("seven");
+        return sum;
+      })
+      .to(kFinal);
+  TopologyDriver driver(std::move(builder).build(), skipping());
+  driver.pipe(kIn, "a", 7, 5);
+  driver.pipe(kIn, "b", 1, 5);
+  driver.pipe(kIn, "a", 1, 20);
+  driver.pipe(kIn, "a", 2, 30);
+  driver.run();
+  EXPECT_THAT(finals(driver), ElementsAre("b[0,10)=1", "a[20,30)=1"));
+  EXPECT_EQ(driver.engine().metrics().dropped("invalid_record").value(), 1);
+  driver.pipe(kIn, "a", 3, 500);
+  driver.pipe(kIn, "a", 1, 501);
+  driver.run();
+  EXPECT_THAT(finals(driver), ElementsAre("a[30,40)=2"));
+  driver.pipe(kIn, "a", 1, 502);
+  driver.run();
+  EXPECT_THAT(rows(driver, "sums"), ElementsAre("a[500,510)=5"));
+}
+
+TEST(WindowsOnTheEngine, AreEmittedAfterUnitsThatWereUndone) {
+  TopologyBuilder builder{"test"};
+  const auto in = builder.stream(kIn);
+  in.flat_map_values<int64_t>([](int64_t value, EmitValues<int64_t>& emit) {
+      emit(value);
+      emit(value);
+    })
+      .group_by_key()
+      .windowed_by(TimeWindows::of(10ms).retention(60ms))
+      .emit_final()
+      .count("n")
+      .to(kFinal);
+  in.map_values([](int64_t value) {
+      if (value < 0) throw InvalidRecord("negative");
+      return value;
+    }).to(Topic<std::string, int64_t>{"others"});
+  TopologyDriver driver(std::move(builder).build(), skipping());
+  driver.pipe(kIn, "a", 1, 5);
+  driver.pipe(kIn, "a", -1, 1'000);
+  driver.pipe(kIn, "a", 1, 1'001);
+  driver.run();
+  EXPECT_THAT(finals(driver), ElementsAre("a[0,10)=2"));
 }
 
 TEST(WindowsOnTheEngine, TakeAForgedTimeBefore1970As0) {
