@@ -76,7 +76,7 @@ void BufferedStore::erase(Bytes key, int64_t timestamp_ms) {
 
 void BufferedStore::write(Bytes key, Bytes value, int64_t timestamp_ms) {
   // As a restore reads it.
-  timestamp_ms = std::min(timestamp_ms, kEventTimeMaxMs);
+  timestamp_ms = std::clamp<int64_t>(timestamp_ms, 0, kEventTimeMaxMs);
   const size_t bytes = key.size() + value.size();
   if (limits_.take(bytes, timestamp_ms)) [[likely]] {
     emptiness_ = Emptiness::kNot;

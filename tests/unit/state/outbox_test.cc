@@ -119,12 +119,14 @@ TEST_F(OutboxTest, RefusesARowAboveItsLimitAndSaysSoUntilTheNextUnit) {
 }
 
 /// A restore gives it that one, too.
-TEST_F(OutboxTest, ARowOfALaterTimeThanAnyInputHasGetsTheLatestOne) {
+TEST_F(OutboxTest, ARowOfATimeThatNoInputHasGetsTheNearestOne) {
   KeyValueStore& rows = state_->store("rows");
   state_->begin_unit();
   rows.put("key", "v", std::numeric_limits<int64_t>::max());
+  rows.put("early", "v", -1);
   state_->end_unit();
   EXPECT_EQ(lookup(rows, "key"), RowText("v", kEventTimeMaxMs));
+  EXPECT_EQ(lookup(rows, "early"), RowText("v", 0));
 }
 
 TEST_F(OutboxTest, RefusesRowsAndDeletionsWhoseTimeIsOutOfBounds) {
