@@ -21,7 +21,7 @@ TableCore join_by_foreign_key(const TableCore& left, const TableCore& right, For
   draft.add_store(subscriptions, join.subscription_key, type_info<int64_t>(), {});
   draft.add_store(name, join.left_key, join.result, {});
   // Right changes first: where a table is joined with itself, a row that is its own right row then
-  // answers to its older form, which nobody takes, and not twice to the new one.
+  // answers to its older form, which nobody takes, and not twice to the new one that differs.
   const NodeIndex answering = draft.add_processor(right.nodes, name,
                                                   {.operation = "answer",
                                                    .factory = answer_subscriptions(subscriptions),

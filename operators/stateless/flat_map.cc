@@ -7,34 +7,17 @@ namespace {
 
 class FlatMap final : public Processor {
  public:
-  explicit FlatMap(RecordExpander expander) : expander_(std::move(expander)) {}
+  /// `passes_null_values`: one that the expander does not take passes as it is.
+  FlatMap(RecordExpander expander, bool passes_null_values)
+      : expander_(std::move(expander)), passes_null_values_(passes_null_values) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
     emit_.bind(context);
   }
   void process(const Record& record) override {
-    if (drop_untaken_null(expander_, record, context())) return;
-    answered_ = record;
-    expander_.call(record.key, record.value, emit_);
-  }
-
- private:
-  RecordExpander expander_;
-  Record answered_;
-  RawEmit emit_{answered_};
-};
-
-class FlatMapValues final : public Processor {
- public:
-  explicit FlatMapValues(RecordExpander expander) : expander_(std::move(expander)) {}
-
-  void init(ProcessorContext& context) override {
-    Processor::init(context);
-    emit_.bind(context);
-  }
-  void process(const Record& record) override {
-    if (drop_untaken_null(expander_.takes_null_key, true, record, context())) return;
+    const bool takes_null_value = expander_.takes_null_value || passes_null_values_;
+    if (drop_untaken_null(expander_.takes_null_key, takes_null_value, record, context())) return;
     if (record.value.is_null() && !expander_.takes_null_value) return context().forward(record);
     answered_ = record;
     expander_.call(record.key, record.value, emit_);
@@ -42,6 +25,7 @@ class FlatMapValues final : public Processor {
 
  private:
   RecordExpander expander_;
+  const bool passes_null_values_;
   Record answered_;
   RawEmit emit_{answered_};
 };
@@ -49,11 +33,11 @@ class FlatMapValues final : public Processor {
 }  // namespace
 
 ProcessorFactory flat_map(RecordExpander expander) {
-  return [expander] { return std::make_unique<FlatMap>(expander); };
+  return [expander] { return std::make_unique<FlatMap>(expander, false); };
 }
 
 ProcessorFactory flat_map_values(RecordExpander expander) {
-  return [expander] { return std::make_unique<FlatMapValues>(expander); };
+  return [expander] { return std::make_unique<FlatMap>(expander, true); };
 }
 
 }  // namespace millrace::operators

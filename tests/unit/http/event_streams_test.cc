@@ -18,6 +18,7 @@
 #include "engine/http/event_feed.h"
 #include "engine/http/token_table.h"
 #include "engine/secrets/bearer.h"
+#include "tests/unit/awaited.h"
 #include "tests/unit/http/raw_client.h"
 #include "tests/unit/temp_directory.h"
 
@@ -174,11 +175,7 @@ TEST_F(EventStreamsTest, OpenStreamsAreCounted) {
     EXPECT_THAT(ask().read_until("\r\n\r\n"), StartsWith("HTTP/1.1 503"));
     EXPECT_EQ(metrics.query_streams().value(), 1) << "who was refused has no stream";
   }
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (metrics.query_streams().value() > 0 && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  EXPECT_EQ(metrics.query_streams().value(), 0);
+  EXPECT_TRUE(awaited([&] { return metrics.query_streams().value() == 0; }, "no stream is open"));
   server_.reset();
 }
 
