@@ -15,17 +15,55 @@ constexpr std::string_view kTrailer = "\0\xff\xff\xff\xff\xff\xff\xff\xff"sv;
 constexpr char kByEnd = 'e';
 constexpr size_t kEndBytes = sizeof(int64_t);
 constexpr size_t kTimesBegin = kPrefix.size() + 1;
-constexpr size_t kKeyBegin = kTimesBegin + 2 * kEndBytes;
-
-bool is_by_end(Bytes key) {
-  return is_own_row(key) && key.view()[kPrefix.size()] == kByEnd;
-}
+constexpr size_t kRestBegin = kTimesBegin + 2 * kEndBytes;
 
 }  // namespace
 
 bool is_own_row(Bytes key) {
   return key.size() > kPrefix.size() + kTrailer.size() && key.view().starts_with(kPrefix) &&
          key.view().ends_with(kTrailer);
+}
+
+void make_mark_key(Mark mark, std::string& out) {
+  out = kPrefix;
+  out += static_cast<char>(mark);
+  out += kTrailer;
+}
+
+bool is_by_end(Bytes key) {
+  return is_own_row(key) && key.view()[kPrefix.size()] == kByEnd;
+}
+
+void make_by_end(int64_t end_ms, int64_t start_ms, std::initializer_list<std::string_view> rest,
+                 std::string& out) {
+  make_end_bound(end_ms, out);
+  Serde<int64_t>::encode(start_ms, out);
+  for (const std::string_view part : rest) out += part;
+  out += kTrailer;
+}
+
+std::optional<ByEnd> read_by_end(Bytes key) {
+  if (!is_by_end(key) || key.size() < kRestBegin + kTrailer.size()) return std::nullopt;
+  const auto time_at = [&](size_t offset) {
+    return Serde<int64_t>::view(Bytes(key.data() + offset, kEndBytes));
+  };
+  const ByEnd parts{time_at(kTimesBegin), time_at(kTimesBegin + kEndBytes),
+                    Bytes(key.data() + kRestBegin, key.size() - kRestBegin - kTrailer.size())};
+  if (parts.start_ms < 0 || parts.end_ms < parts.start_ms || parts.end_ms > kWindowEndMaxMs) {
+    return std::nullopt;
+  }
+  return parts;
+}
+
+void make_end_bound(int64_t end_ms, std::string& out) {
+  out = kPrefix;
+  out += kByEnd;
+  Serde<int64_t>::encode(end_ms, out);
+}
+
+const EndOrder& windows_by_end() {
+  static constexpr EndOrder order{&make_end_key, &read_end_key};
+  return order;
 }
 
 const DerivedRows& rows_by_end() {
@@ -40,37 +78,18 @@ const DerivedRows& rows_by_end() {
   return rows;
 }
 
-void make_mark_key(Mark mark, std::string& out) {
-  out = kPrefix;
-  out += static_cast<char>(mark);
-  out += kTrailer;
-}
-
-void make_end_key(Bytes windowed, std::string& out) {
+int64_t make_end_key(Bytes windowed, std::string& out) {
   const WindowedBytes parts = decode_windowed(windowed);
-  make_end_bound(parts.end_ms, out);
-  Serde<int64_t>::encode(parts.start_ms, out);
-  out += parts.key.view();
-  out += kTrailer;
-}
-
-void make_end_bound(int64_t end_ms, std::string& out) {
-  out = kPrefix;
-  out += kByEnd;
-  Serde<int64_t>::encode(end_ms, out);
+  make_by_end(parts.end_ms, parts.start_ms, {parts.key.view()}, out);
+  return parts.end_ms;
 }
 
 std::optional<int64_t> read_end_key(Bytes key, std::string& windowed) {
-  if (!is_by_end(key) || key.size() < kKeyBegin + kTrailer.size()) return std::nullopt;
-  const auto time_at = [&](size_t offset) {
-    return Serde<int64_t>::view(Bytes(key.data() + offset, kEndBytes));
-  };
-  const int64_t end_ms = time_at(kTimesBegin);
-  const int64_t start_ms = time_at(kTimesBegin + kEndBytes);
-  if (start_ms < 0 || end_ms < start_ms || end_ms > kWindowEndMaxMs) return std::nullopt;
-  windowed = key.view().substr(kKeyBegin, key.size() - kKeyBegin - kTrailer.size());
-  append_window(start_ms, end_ms, windowed);
-  return end_ms;
+  const std::optional<ByEnd> parts = read_by_end(key);
+  if (!parts) return std::nullopt;
+  windowed = parts->rest.view();
+  append_window(parts->start_ms, parts->end_ms, windowed);
+  return parts->end_ms;
 }
 
 }  // namespace millrace::operators

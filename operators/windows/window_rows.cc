@@ -36,7 +36,8 @@ WindowLife WindowLife::of(const WindowSpec& windows) {
   return life;
 }
 
-WindowRows::WindowRows(std::string store, WindowLife life) : name_(std::move(store)), life_(life) {
+WindowRows::WindowRows(std::string store, WindowLife life, const EndOrder& order)
+    : name_(std::move(store)), life_(life), order_(order) {
   make_mark_key(Mark::kTime, time_key_);
 }
 
@@ -57,7 +58,8 @@ void WindowRows::read_state() {
     };
     state_.time_ms = std::clamp<int64_t>(number_at(0), -1, kEventTimeMaxMs);
     state_.closed_before_ms = std::clamp<int64_t>(number_at(1), 0, kWindowEndMaxMs + 1);
-    state_.generation = static_cast<uint64_t>(number_at(2));
+    // Anybody may have written it; as a sequence it must not become negative.
+    state_.generation = static_cast<uint64_t>(std::clamp<int64_t>(number_at(2), 0, INT64_MAX / 2));
   }
   last_generation_ = std::max(last_generation_, state_.generation);
 }
@@ -78,9 +80,8 @@ void WindowRows::write_state() {
 void WindowRows::put(Bytes windowed, Bytes value, int64_t timestamp_ms, bool is_new) {
   store_->put(windowed, value, timestamp_ms);
   if (!is_new) return;
-  make_end_key(windowed, end_key_);
+  const int64_t end_ms = order_.make_key(windowed, end_key_);
   store_->put(end_key_, Bytes(""), timestamp_ms);
-  const int64_t end_ms = decode_windowed(windowed).end_ms;
   closing_.next_end_ms = std::min(closing_.next_end_ms, end_ms);
   removing_.next_end_ms = std::min(removing_.next_end_ms, end_ms);
   // A shorter grace or retention may have removed its neighbours.
@@ -93,7 +94,7 @@ void WindowRows::put(Bytes windowed, Bytes value, int64_t timestamp_ms, bool is_
 void WindowRows::erase(Bytes windowed) {
   renew_generation();
   store_->erase(windowed, timestamp_ms());
-  make_end_key(windowed, end_key_);
+  order_.make_key(windowed, end_key_);
   store_->erase(end_key_, timestamp_ms());
 }
 
@@ -115,7 +116,7 @@ std::optional<std::string> WindowRows::mark_at(Mark mark) {
   std::string key;
   make_mark_key(mark, key);
   const Row row = store_->get(key);
-  if (!row || !read_end_key(row.value, scratch_)) return std::nullopt;
+  if (!row || !order_.read_key(row.value, scratch_)) return std::nullopt;
   return std::string(row.value.view());
 }
 
@@ -131,7 +132,7 @@ void WindowRows::take_due(Pass& pass, int64_t before_ms, const std::string* last
   }
   int64_t next_end_ms = INT64_MAX;
   for (const auto rows = store_->range(from, to); rows->valid(); rows->next()) {
-    const std::optional<int64_t> end_ms = read_end_key(rows->key(), scratch_);
+    const std::optional<int64_t> end_ms = order_.read_key(rows->key(), scratch_);
     if (!end_ms) continue;
     if (last != nullptr && rows->key().view() > *last) break;
     if (*end_ms >= before_ms || due_.size() == kDueMax) {
@@ -155,7 +156,7 @@ void WindowRows::close_some(const Close& close) {
   if (closes_before_ms() <= next_end_ms(closing_)) return;
   take_due(closing_, closes_before_ms(), nullptr);
   if (due_.empty()) return;
-  const int64_t last_end_ms = read_end_key(due_.back(), scratch_).value_or(0);
+  const int64_t last_end_ms = order_.read_key(due_.back(), scratch_).value_or(0);
   state_.closed_before_ms = std::max(state_.closed_before_ms, last_end_ms + 1);
   write_state();
   for (const std::string& by_end : due_) close(by_end);
@@ -176,7 +177,7 @@ void WindowRows::remove_some() {
   take_due(removing_, expires_before_ms(), last ? &*last : nullptr);
   std::string windowed;
   for (const std::string& by_end : due_) {
-    if (read_end_key(by_end, windowed)) erase(windowed);
+    if (order_.read_key(by_end, windowed)) erase(windowed);
   }
 }
 

@@ -15,7 +15,7 @@
 
 namespace millrace::operators {
 
-/// When windows close, and when their rows go.
+/// When windows close, and when their rows go. The records of a join have windows, too.
 struct WindowLife {
   int64_t close_delay_ms = 0;  ///< closed: end + close_delay_ms < stream time
   int64_t keep_ms = 0;         ///< expired: that long after it closed
@@ -30,7 +30,7 @@ struct WindowLife {
 /// so it commits or aborts with the windows and survives a restart. Views are those of the store.
 class WindowRows {
  public:
-  WindowRows(std::string store, WindowLife life);
+  WindowRows(std::string store, WindowLife life, const EndOrder& order = windows_by_end());
 
   void open(ProcessorContext& context) { store_ = &context.store(name_); }
 
@@ -43,6 +43,13 @@ class WindowRows {
   /// The rows of windows that end before it count as gone.
   int64_t expires_before_ms() const {
     return state_.time_ms - life_.close_delay_ms - life_.keep_ms;
+  }
+
+  /// A number that this call alone has, larger than those of the calls before, for a key that it
+  /// adds. Restarts do not begin it again.
+  uint64_t sequence() {
+    renew_generation();
+    return state_.generation;
   }
 
   Row get(Bytes windowed) { return store_->get(windowed); }
@@ -97,6 +104,7 @@ class WindowRows {
 
   std::string name_;
   WindowLife life_;
+  const EndOrder& order_;
   KeyValueStore* store_ = nullptr;
   State state_;
   uint64_t last_generation_ = 0;  ///< the largest that was seen or written
