@@ -38,6 +38,18 @@ std::string WindowSpec::fault() const {
   return {};
 }
 
+std::string JoinWindowSpec::fault() const {
+  const auto is_too_long = [](int64_t ms) { return ms > kIntervalMaxMs || ms < -kIntervalMaxMs; };
+  if (is_too_long(before_ms) || is_too_long(after_ms) || is_too_long(grace_ms)) {
+    return "are too long: 18 million years is the most";
+  }
+  if (before_ms + after_ms < 0) {
+    return fmt::format("end before they begin: {} ms before and {} ms after", before_ms, after_ms);
+  }
+  if (grace_ms < 0) return fmt::format("have a negative grace: {} ms", grace_ms);
+  return {};
+}
+
 TableCore windowed_by(const StreamCore& stream, const std::string& name, const WindowSpec& windows,
                       ProcessorFactory aggregate, TypeInfo key, TypeInfo value,
                       StoreOptions options) {

@@ -16,6 +16,7 @@ namespace mr = millrace;
 constexpr mr::Topic<std::string, int64_t> kNumbers{"numbers"};
 constexpr mr::Topic<std::string, std::string> kTexts{"texts"};
 constexpr mr::Topic<int64_t, std::string> kById{"by-id"};
+constexpr mr::Topic<mr::RawBytes, int64_t> kRaw{"raw"};
 
 using Numbers = mr::Stream<std::string, int64_t>;
 using Texts = mr::Table<std::string, std::string>;
@@ -168,10 +169,6 @@ void joins(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& te
   // refused: a predicate takes
   texts.join(texts.filter([](int64_t) { return true; })).to(kTexts);
   // refused: the other side of a join is a table, not a stream
-  numbers.join(numbers, [](int64_t a, int64_t b) { return a + b; }).to(kNumbers);
-  // refused: the other side of a join is a table, not a stream
-  numbers.left_join<int64_t>(builder.stream(kById), [](int64_t a) { return a; }).to(kTexts);
-  // refused: the other side of a join is a table, not a stream
   texts.outer_join(numbers, [](int64_t a) { return a; }).filter([] { return true; });
   // refused: the name is missing
   numbers
@@ -179,6 +176,37 @@ void joins(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& te
           builder.broadcast_table(kTexts), [](int64_t) { return "key"; },
           [](int64_t value, std::string_view) { return value; })
       .to(kNumbers);
+}
+
+void stream_joins(mr::TopologyBuilder& builder, const Numbers& numbers, const Texts& texts) {
+  const auto within = mr::JoinWindows::of_time_difference(std::chrono::seconds(10));
+  const auto sum = [](int64_t a, int64_t b) { return a + b; };
+  // refused: a join of two streams takes (stream, function, windows)
+  numbers.join(numbers, sum).to(kNumbers);
+  // refused: a join of two streams takes (stream, function, windows)
+  numbers.join(numbers, sum, mr::TimeWindows::of(std::chrono::seconds(10))).to(kNumbers);
+  // refused: a join of two streams takes (stream, function, windows)
+  numbers.join(numbers, within, sum).filter([] { return true; });
+  // refused: a join of two streams takes (stream, function, windows)
+  numbers.left_join<int64_t>(builder.stream(kById), [](int64_t a) { return a; }).to(kTexts);
+  // refused: a join of two streams takes (stream, function, windows)
+  numbers.left_join(numbers, within).to(kNumbers);
+  // refused: a join of two streams takes (stream, function, windows)
+  numbers.outer_join(numbers, sum, sum).to(kNumbers);
+  // refused: a stream has no outer join with a table
+  numbers.outer_join(texts, sum).to(kNumbers);
+  // refused: the other side of this join has keys of another type
+  numbers.join(builder.stream(kRaw), sum, within, {.name = "by-raw"}).to(kNumbers);
+  // refused: the function of a join takes (key, left, right)
+  numbers
+      .join(
+          numbers, [](int64_t a) { return a; }, within)
+      .to(kNumbers);
+  // refused: the function of a left or outer join takes the right side as Maybe<T>
+  numbers.left_join(numbers, sum, within).outer_join(numbers, sum, within).to(kTexts);
+  // refused: the function of an outer join takes the left side as Maybe<T>
+  numbers.outer_join(
+      numbers, [](int64_t a, mr::Maybe<int64_t>) { return a; }, within);
 }
 
 void foreign_keys(mr::TopologyBuilder& builder, const Texts& texts) {

@@ -12,10 +12,12 @@
 #include "millrace/operators/detail/operators.h"
 #include "millrace/operators/detail/processor_maker.h"
 #include "millrace/operators/detail/refused.h"
+#include "millrace/operators/detail/stream_joins.h"
 #include "millrace/operators/detail/topology_draft.h"
 #include "millrace/operators/grouped.h"
 #include "millrace/operators/joined.h"
 #include "millrace/operators/process.h"
+#include "millrace/operators/windows.h"
 
 namespace millrace {
 
@@ -229,6 +231,59 @@ class Stream {
   auto left_join(const BroadcastTable<BK, R>&, S, F) const {
     return operators::refuse_nameless<S, F>();
   }
+
+  /// Joins each record with those of the other stream that have its key and lie within `windows`,
+  /// whichever comes first; see `JoinWindows`. One result for each pair, when its second record
+  /// comes, with that one's headers and the larger timestamp; several in the order of the other
+  /// side's times, then of their arrival. Two records of one key and time are two records. A stream
+  /// may be joined with itself: where the bounds include 0, each record then joins itself, too.
+  ///
+  /// Null key, null value: dropped and counted. A time before 1970 or above `kEventTimeMaxMs`: an
+  /// invalid record. A record whose window is closed: dropped, and counted "late", and with the
+  /// time by which it was too late as the node's. Records join while both their windows are open.
+  /// So one that comes at most the grace behind stream time joins with all that it fits.
+  ///
+  /// Records are kept, with stream time, in the store "<left anchor>-join-<right anchor>", or that
+  /// which `options` name; so they survive restarts. They go when their windows close, in batches,
+  /// at most an eighth of the bounds and the grace later. Streams with changed keys pass exchanges
+  /// "<store>-left" and "<store>-right" before; that of a stream with itself is called as the
+  /// store.
+  ///
+  /// The function takes (key, value, other) or (value, other). Without a function the value is a
+  /// `Joined<V, R>`.
+  template <class Explicit = void, class K2, class R, class F>
+  auto join(const Stream<K2, R>& other, F joiner, const JoinWindows& windows,
+            JoinOptions options = {}) const {
+    return join_stream_as<operators::JoinKind::kInner, Explicit>(other, std::move(joiner), windows,
+                                                                 std::move(options));
+  }
+  template <class K2, class R>
+  auto join(const Stream<K2, R>& other, const JoinWindows& windows, JoinOptions options = {}) const;
+  /// As `join`, and a record of this stream that joined none until its window closes comes once
+  /// then, with no other side, its own timestamp and no headers. The function takes the other side
+  /// as `Maybe<R>`. One that takes null keys gets a record without a key at once, with no other
+  /// side; such a record moves no time. Null keys that it does not take: dropped and counted.
+  ///
+  /// Records come so in the order in which their windows end, then of times, sides (right first)
+  /// and keys, with the record of either side that moves stream time past the grace, and at the
+  /// latest with its commit. Where it closes many windows, some hundred results come, and the
+  /// others with the next records, or after a tenth of a second each. Each is a unit of its own
+  /// (`ProcessorContext::defer`): when code behind one fails and the policy forgives it, that
+  /// result is lost, and its dead letter has a key of the operator's own.
+  template <class Explicit = void, class K2, class R, class F>
+  auto left_join(const Stream<K2, R>& other, F joiner, const JoinWindows& windows,
+                 JoinOptions options = {}) const {
+    return join_stream_as<operators::JoinKind::kLeft, Explicit>(other, std::move(joiner), windows,
+                                                                std::move(options));
+  }
+  /// As `left_join`, for the records of both streams: the function takes both sides as `Maybe`.
+  template <class Explicit = void, class K2, class R, class F>
+  auto outer_join(const Stream<K2, R>& other, F joiner, const JoinWindows& windows,
+                  JoinOptions options = {}) const {
+    return join_stream_as<operators::JoinKind::kOuter, Explicit>(other, std::move(joiner), windows,
+                                                                 std::move(options));
+  }
+
   template <class... Rest>
   operators::Refused join(const operators::Refused&, const Rest&...) const {
     return {};
@@ -237,13 +292,28 @@ class Stream {
   operators::Refused left_join(const operators::Refused&, const Rest&...) const {
     return {};
   }
-  template <class Explicit = void, class K2, class V2, class... Rest>
-  auto join(const Stream<K2, V2>&, const Rest&...) const {
-    return operators::refuse_stream_as_other_side<K2, Rest...>();
+  template <class... Rest>
+  operators::Refused outer_join(const operators::Refused&, const Rest&...) const {
+    return {};
   }
   template <class Explicit = void, class K2, class V2, class... Rest>
-  auto left_join(const Stream<K2, V2>&, const Rest&...) const {
-    return operators::refuse_stream_as_other_side<K2, Rest...>();
+  requires(!operators::kIsPairJoin<Rest...> && !operators::kIsStreamJoin<Rest...>)  //
+      auto join(const Stream<K2, V2>&, const Rest&...) const {
+    return operators::refuse_without_join_windows<K2, Rest...>();
+  }
+  template <class Explicit = void, class K2, class V2, class... Rest>
+  requires(!operators::kIsStreamJoin<Rest...>)  //
+      auto left_join(const Stream<K2, V2>&, const Rest&...) const {
+    return operators::refuse_without_join_windows<K2, Rest...>();
+  }
+  template <class Explicit = void, class K2, class V2, class... Rest>
+  requires(!operators::kIsStreamJoin<Rest...>)  //
+      auto outer_join(const Stream<K2, V2>&, const Rest&...) const {
+    return operators::refuse_without_join_windows<K2, Rest...>();
+  }
+  template <class Explicit = void, class K2, class R, class... Rest>
+  auto outer_join(const Table<K2, R>&, const Rest&...) const {
+    return operators::refuse_outer_join_with_table<K2, Rest...>();
   }
 
   GroupedStream<K, V> group_by_key() const { return GroupedStream<K, V>(core_); }
@@ -367,6 +437,10 @@ class Stream {
     }
   }
 
+  template <operators::JoinKind Kind, class Explicit, class K2, class R, class F>
+  auto join_stream_as(const Stream<K2, R>& other, F joiner, const JoinWindows& windows,
+                      JoinOptions options) const;
+
   template <operators::JoinKind Kind, class Explicit, class BK, class R, class S, class F>
   auto join_broadcast(const BroadcastTable<BK, R>& table, S selector, F joiner,
                       JoinOptions options) const {
@@ -404,42 +478,6 @@ class Stream {
   operators::StreamCore core_;
 };
 
-template <class K, class V>
-template <class ExplicitKey, class ExplicitValue, class F>
-auto Stream<K, V>::map(F mapper, std::string name) const {
-  using Mapping = operators::RecordMapping<ExplicitKey, ExplicitValue, K, V, F>;
-  if constexpr (Mapping::is_right()) {
-    using NewKey = typename Mapping::NewKey;
-    using NewValue = typename Mapping::NewValue;
-    return Stream<NewKey, NewValue>(core_.then_rekeyed(
-        {.name = std::move(name),
-         .operation = "map",
-         .factory = operators::map_stream(
-             operators::make_record_mapper<K, V, NewKey, NewValue>(std::move(mapper)))}));
-  } else {
-    return operators::Refused();
-  }
-}
-
-template <class K, class V>
-template <class... Fs>
-auto Stream<K, V>::branch(Fs... predicates) const {
-  if constexpr ((operators::is_predicate<K, V, Fs>() && ...)) {
-    const operators::StreamCore split =
-        core_.then({.operation = "branch",
-                    .factory = operators::branch(
-                        {operators::make_predicate<K, V>(std::move(predicates))...})});
-    // One fixed child per branch, whatever the user attaches to it, since children have numbers.
-    const auto arm = [&](size_t) {
-      return Stream(split.then({.operation = "arm", .factory = operators::pass()}));
-    };
-    return [&]<size_t... I>(std::index_sequence<I...>) {
-      return std::array<Stream, sizeof...(Fs) + 1>{arm(I)...};
-    }
-    (std::make_index_sequence<sizeof...(Fs) + 1>());
-  } else {
-    return std::array<operators::Refused, sizeof...(Fs) + 1>();
-  }
-}
-
 }  // namespace millrace
+
+#include "millrace/operators/stream_methods.h"

@@ -102,4 +102,40 @@ class SessionWindows {
   operators::WindowSpec spec_;
 };
 
+/// Which records of two streams join: those of one key with left time − before <= right time <=
+/// left time + after. `of_time_difference(10s)` makes both 10 s; `before` and `after` then change
+/// one of them. One may be negative, so that a right record comes some time after the left one, as
+/// long as their sum is not.
+///
+/// So a left record waits for right ones until its time and `after`, a right one until its time and
+/// `before`, or until its own time if that is later. That is the end of its window, which closes
+/// when stream time, the largest event time of both sides and of any key, passes the end and the
+/// grace. Without a call there is no grace.
+class JoinWindows {
+ public:
+  static JoinWindows of_time_difference(std::chrono::milliseconds difference) {
+    return JoinWindows({.before_ms = difference.count(), .after_ms = difference.count()});
+  }
+  JoinWindows before(std::chrono::milliseconds difference) const {
+    JoinWindows changed = *this;
+    changed.spec_.before_ms = difference.count();
+    return changed;
+  }
+  JoinWindows after(std::chrono::milliseconds difference) const {
+    JoinWindows changed = *this;
+    changed.spec_.after_ms = difference.count();
+    return changed;
+  }
+  JoinWindows grace(std::chrono::milliseconds grace) const {
+    JoinWindows changed = *this;
+    changed.spec_.grace_ms = grace.count();
+    return changed;
+  }
+  const operators::JoinWindowSpec& spec() const { return spec_; }
+
+ private:
+  explicit JoinWindows(operators::JoinWindowSpec spec) : spec_(spec) {}
+  operators::JoinWindowSpec spec_;
+};
+
 }  // namespace millrace

@@ -47,6 +47,8 @@ enum class JoinKind : unsigned char {
   kOuter,  ///< a side is there
 };
 
+enum class JoinSide : unsigned char { kLeft, kRight };
+
 /// Writes the value joined from both sides (null: no row) to `out`; false: there is no value. It
 /// gets only the nulls that the kind of join lets through.
 using Joiner = std::function<bool(Bytes key, Bytes left, Bytes right, std::string& out)>;

@@ -69,8 +69,6 @@ ProcessorFactory stream_broadcast_join(JoinKind kind, std::string table, KeySele
 Bytes joined_row(JoinKind kind, const Joiner& joiner, Bytes key, Bytes left, Bytes right,
                  std::string& out);
 
-enum class JoinSide : unsigned char { kLeft, kRight };
-
 /// One side of a table–table join: a change of `side` against the row that the other side has now.
 /// One record must not change both sides, as it does where a table is joined with one computed from
 /// it: `Table::join` then gives each side a store of its own.

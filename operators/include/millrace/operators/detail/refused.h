@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "millrace/operators/options.h"
+#include "millrace/operators/windows.h"
 
 namespace millrace::operators {
 
@@ -115,6 +116,10 @@ struct Refused {
   Refused left_join(const Table&, S, F, JoinOptions) const {
     return {};
   }
+  template <class A = void, class Table, class S, class F>
+  Refused outer_join(const Table&, S, F, JoinOptions) const {
+    return {};
+  }
 
   Refused group_by_key() const { return {}; }
   template <class A = void, class F>
@@ -205,13 +210,48 @@ concept Nameless = !kIsNamed<Args...>;
 template <class...>
 constexpr bool kHasTable = false;
 
-/// Refuses a join with a stream; `Args`, the types of the call, make each call an error of its own.
+/// Refuses a join of a table with a stream; `Args`, the types of the call, make each call an error
+/// of its own.
 template <class... Args>
 Refused refuse_stream_as_other_side() {
   static_assert(
       kHasTable<Args...>,
       "the other side of a join is a table, not a stream: keep its records with to_table, "
       "or give both streams to one MultiInputProcessor");
+  return {};
+}
+
+/// Whether what follows the other stream is (function, windows) or the same with options, or
+/// without a function.
+template <class... Args>
+constexpr bool kIsStreamJoin = false;
+template <class F>
+constexpr bool kIsStreamJoin<F, JoinWindows> = true;
+template <class F>
+constexpr bool kIsStreamJoin<F, JoinWindows, JoinOptions> = true;
+template <class... Args>
+constexpr bool kIsPairJoin = false;
+template <>
+inline constexpr bool kIsPairJoin<JoinWindows> = true;
+template <>
+inline constexpr bool kIsPairJoin<JoinWindows, JoinOptions> = true;
+
+/// Refuses a join of streams that does not say when records join.
+template <class... Args>
+Refused refuse_without_join_windows() {
+  static_assert(kHasTable<Args...>,
+                "a join of two streams takes (stream, function, windows), e.g. join(payments, pay, "
+                "JoinWindows::of_time_difference(10min)); to join with the latest record of each "
+                "key, keep the other stream with to_table");
+  return {};
+}
+
+/// Refuses an outer join of a stream with a table.
+template <class... Args>
+Refused refuse_outer_join_with_table() {
+  static_assert(kHasTable<Args...>,
+                "a stream has no outer join with a table, whose changes emit nothing here: use "
+                "left_join, or an outer_join of two tables or two streams");
   return {};
 }
 

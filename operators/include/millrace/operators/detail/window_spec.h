@@ -24,4 +24,14 @@ struct WindowSpec {
   std::string fault() const;
 };
 
+/// Which records of two streams join, as a program defines it, unchecked.
+struct JoinWindowSpec {
+  int64_t before_ms = 0;  ///< a right record is at most so much earlier than the left one
+  int64_t after_ms = 0;   ///< a right record is at most so much later
+  int64_t grace_ms = 0;
+
+  /// As for `WindowSpec`.
+  std::string fault() const;
+};
+
 }  // namespace millrace::operators
