@@ -17,13 +17,15 @@ readonly BROKER_TIMEOUT_S=2400
 readonly CDC_TIMEOUT_S=1800
 readonly FAULTS_TIMEOUT_S=1500
 readonly SIMULATION_TIMEOUT_S=900
+readonly PEER_TIMEOUT_S=1000
 readonly MEMORY_FOLDER=/dev/shm
 readonly MEMORY_FOLDER_KIB_MIN=$((2 << 20))
 
 usage() {
   cat <<TEXT
 Usage: tests/run.sh [--all] [--unit] [--lint] [--tidy] [--broker] [--install]
-                    [--simulation] [--cdc] [--faults] [--sanitizers] [--kafka VERSION]
+                    [--simulation] [--peer] [--cdc] [--faults] [--sanitizers]
+                    [--kafka VERSION]
 
 Installs what is missing (apps/setup.sh), builds everything with the preset "release" into
 .build/release, and runs the tests that carry the labels asked for; ctest's own summary is the last
@@ -38,6 +40,8 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
                 the end
   --install     installs into a prefix and builds an outside project against it; no broker
   --simulation  20,000 faults in simulated worlds (tests/simulation); no broker; about a minute
+  --peer        2,000 random topologies on Millrace and on Kafka Streams, step by step (tests/peer);
+                no broker; Maven fetches Kafka Streams' test driver; not part of --all
   --cdc         the CRM job fed by Debezium from a real PostgreSQL and a real MariaDB, side by
                 side; it installs them, and Maven fetches Debezium; about two minutes; not part of
                 --all
@@ -118,7 +122,7 @@ run_label() {
 # Tests with a broker wait for half of their time. Unit tests have the machine.
 jobs_of() {
   case $1 in
-    install | faults | simulation) echo 1 ;;
+    install | faults | simulation | peer) echo 1 ;;
     broker | cdc) echo 2 ;;
     *) nproc ;;
   esac
@@ -206,7 +210,7 @@ main() {
   (($#)) || set -- --all
   while (($#)); do
     case $1 in
-      --unit | --lint | --tidy | --broker | --install | --simulation | --cdc | \
+      --unit | --lint | --tidy | --broker | --install | --simulation | --peer | --cdc | \
         --faults | --sanitizers)
         want[${1#--}]=1
         ;;
@@ -244,7 +248,7 @@ main() {
     without_randomizing=(setarch --addr-no-randomize)
   fi
   local label
-  for label in lint unit simulation install broker cdc faults tidy; do
+  for label in lint unit simulation peer install broker cdc faults tidy; do
     if [[ -n ${want[$label]:-} ]]; then
       build release
       break
@@ -255,6 +259,7 @@ main() {
   if [[ -n ${want[simulation]:-} ]]; then
     run_label release simulation "$SIMULATION_TIMEOUT_S"
   fi
+  if [[ -n ${want[peer]:-} ]]; then run_label release peer "$PEER_TIMEOUT_S"; fi
   if [[ -n ${want[install]:-} ]]; then run_label release install "$BROKER_TIMEOUT_S"; fi
   if [[ -n ${want[sanitizers]:-} && -n ${want[broker]:-} ]]; then build_sanitizers_meanwhile; fi
   if [[ -n ${want[broker]:-} ]]; then
