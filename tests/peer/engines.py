@@ -59,7 +59,10 @@ class Engine:
     def stop(self):
         if self.program is None:
             return 0
-        self.program.stdin.close()
+        try:
+            self.program.stdin.close()
+        except BrokenPipeError:
+            pass  # it ended before it had read everything
         try:
             code = self.program.wait(timeout=CASE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
