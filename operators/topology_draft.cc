@@ -124,6 +124,7 @@ void TopologyDraft::add_sink(const std::vector<NodeIndex>& parents, TopicUse top
   node.kind = NodeKind::kSink;
   node.partition_key = deciding_part(topic.key, std::move(options.partition_key));
   node.topic = std::move(topic);
+  node.partitioner = std::move(options.partitioner);
   node.coalesce = options.coalesce;
   add(std::move(node), parents);
 }

@@ -90,6 +90,9 @@ class Validator {
     const bool is_sink = node.kind == NodeKind::kSink;
     if (is_source && !node.parents.empty()) fault("source '{}' has parents", node.name);
     if (is_sink && !node.children.empty()) fault("sink '{}' has children", node.name);
+    if (node.partitioner && (!is_sink || node.coalesce)) {
+      fault("node '{}' has a partitioner, but is no sink that writes every record", node.name);
+    }
     if (!is_source && node.parents.empty()) fault("node '{}' is fed by no source", node.name);
     if (is_source && node.children.empty()) fault("source '{}' has no children", node.name);
     if (node.kind == NodeKind::kExchange) {

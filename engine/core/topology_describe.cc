@@ -35,6 +35,7 @@ std::string describe_use(const Node& node) {
                      node.topic.name, node.topic.key.name, node.topic.value.name);
   if (node.partitions > 0) text += fmt::format(", {} partitions", node.partitions);
   if (node.partition_key) text += ", partitioned by a part of the key";
+  if (node.partitioner) text += ", with a partitioner";
   if (node.coalesce) text += ", latest row per key and commit";
   return text + "]";
 }

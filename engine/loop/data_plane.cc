@@ -120,7 +120,9 @@ Status DataPlane::commit_if_due() {
     pacer_.idle(now_ns);
     return {};
   }
-  if (!pacer_.is_due(now_ns, dirty_bytes() + owed_bytes(), !is_at_end())) return {};
+  const bool is_wanted = std::any_of(tasks_.begin(), tasks_.end(),
+                                     [](const Task* task) { return task->wants_commit(); });
+  if (!is_wanted && !pacer_.is_due(now_ns, dirty_bytes() + owed_bytes(), !is_at_end())) return {};
   return begin_commit();
 }
 

@@ -36,6 +36,7 @@ class Collector {
   /// Whether the topic takes such a record; else the unit's status says why not, with `kRefused`.
   bool admits(int32_t topic, const Record& record);
 
+  int32_t partitions(int32_t topic) const { return topics_[topic].partitions; }
   /// Stages a record for one partition, if its topic takes it.
   void stage(int32_t topic, int32_t partition, const Record& record);
   /// The same with the partition that follows from the key: murmur2 of its `partition_key`. Spreads

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace millrace::engine {
 
@@ -10,25 +11,40 @@ int64_t Punctuations::after(int64_t time_ms, int64_t interval_ms) {
   return time_ms > kNever - interval_ms ? kNever : time_ms + interval_ms;
 }
 
-void Punctuations::add(TimeKind kind, int64_t interval_ms, int64_t elapsed_ms, Callback callback) {
+ScheduleId Punctuations::add(TimeKind kind, int64_t interval_ms, int64_t elapsed_ms,
+                             Callback callback) {
   if (interval_ms <= 0) {
     throw std::invalid_argument("the interval of a punctuation must be positive");
   }
   const int64_t due_ms = kind == TimeKind::kWall ? after(elapsed_ms, interval_ms) : 0;
-  entries_.push_back({kind, interval_ms, due_ms, std::move(callback)});
+  const ScheduleId id{++last_id_};
+  entries_.emplace(id, Entry{kind, interval_ms, due_ms, std::move(callback)});
+  find_next(kind);
+  return id;
+}
+
+void Punctuations::cancel(ScheduleId id) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  const TimeKind kind = found->second.kind;
+  entries_.erase(found);
   find_next(kind);
 }
 
 void Punctuations::run_due(TimeKind kind, int64_t now_ms,
                            const std::function<void(const Callback&)>& unit) {
-  // By index: a callback may schedule more, which moves the entries. Those are due later.
-  const size_t count = entries_.size();
-  for (size_t i = 0; i < count; ++i) {
-    if (entries_[i].kind != kind || entries_[i].due_ms > now_ms) continue;
-    const int64_t interval_ms = entries_[i].interval_ms;
-    const int64_t passed = (now_ms - entries_[i].due_ms) / interval_ms;
-    entries_[i].due_ms = after(entries_[i].due_ms + passed * interval_ms, interval_ms);
-    const Callback callback = entries_[i].callback;
+  // A callback may add entries, which are due later, and cancel any.
+  std::vector<ScheduleId> due;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.kind == kind && entry.due_ms <= now_ms) due.push_back(id);
+  }
+  for (const ScheduleId id : due) {
+    const auto found = entries_.find(id);
+    if (found == entries_.end()) continue;
+    Entry& entry = found->second;
+    const int64_t passed = (now_ms - entry.due_ms) / entry.interval_ms;
+    entry.due_ms = after(entry.due_ms + passed * entry.interval_ms, entry.interval_ms);
+    const Callback callback = entry.callback;
     unit(callback);
   }
   find_next(kind);
@@ -36,7 +52,7 @@ void Punctuations::run_due(TimeKind kind, int64_t now_ms,
 
 void Punctuations::find_next(TimeKind kind) {
   int64_t next = kNever;
-  for (const Entry& entry : entries_) {
+  for (const auto& [id, entry] : entries_) {
     if (entry.kind == kind) next = std::min(next, entry.due_ms);
   }
   next_due_ms_[index(kind)] = next;

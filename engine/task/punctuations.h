@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <vector>
+#include <map>
 
 #include "millrace/core/clock.h"
 #include "millrace/core/processor.h"
@@ -20,7 +20,9 @@ class Punctuations {
   static int64_t elapsed_ms(const Clock& clock) { return clock.steady_ns() / kNsPerMs; }
 
   /// As `ProcessorContext::schedule`; `elapsed_ms`: the present one.
-  void add(TimeKind kind, int64_t interval_ms, int64_t elapsed_ms, Callback callback);
+  ScheduleId add(TimeKind kind, int64_t interval_ms, int64_t elapsed_ms, Callback callback);
+
+  void cancel(ScheduleId id);
 
   /// Earliest time at which something is due; the largest int64 when nothing is.
   int64_t next_due_ms(TimeKind kind) const { return next_due_ms_[index(kind)]; }
@@ -41,7 +43,8 @@ class Punctuations {
   static size_t index(TimeKind kind) { return static_cast<size_t>(kind); }
   void find_next(TimeKind kind);
 
-  std::vector<Entry> entries_;
+  std::map<ScheduleId, Entry> entries_;
+  uint64_t last_id_ = 0;
   int64_t next_due_ms_[2] = {kNever, kNever};
 };
 

@@ -104,6 +104,7 @@ void Task::reset() {
   broadcasts_.reset();
   scope_.punctuations = {};
   scope_.deferred.clear();
+  scope_.commit_requested = false;
   scope_.stream_time_ms = -1;
   collector_.clear();
   state_->discard();

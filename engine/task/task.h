@@ -110,6 +110,8 @@ class Task {
   Status process_slice(Producer* producer);
 
   bool is_dirty() const { return dirty_units_ > 0; }
+  /// Whether a processor asked for a commit of what is dirty.
+  bool wants_commit() const { return is_dirty() && scope_.commit_requested; }
   size_t dirty_bytes() const { return made_bytes() + scope_.deferred.bytes(); }
   /// Dirty bytes that came after the frozen ones.
   size_t unfrozen_bytes() const { return dirty_bytes() - frozen_bytes_; }

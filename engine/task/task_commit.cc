@@ -20,6 +20,7 @@ void Task::freeze() {
   }
   frozen_event_time_ms_ = scope_.stream_time_ms;
   state_->freeze();
+  scope_.commit_requested = false;
   dirty_units_ = 0;
 }
 

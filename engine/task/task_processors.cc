@@ -69,13 +69,16 @@ class TaskProcessors::Context final : public ProcessorContext {
   int64_t stream_time_ms() const override { return all_.scope_.stream_time_ms; }
   int64_t wall_time_ms() const override { return all_.scope_.clock->now_ms(); }
 
-  void schedule(TimeKind kind, int64_t interval_ms,
-                std::function<void(int64_t now_ms)> callback) override {
-    all_.scope_.punctuations.add(kind, interval_ms, Punctuations::elapsed_ms(*all_.scope_.clock),
-                                 [this, callback = std::move(callback)](int64_t due_ms) {
-                                   all_.run(*resolved_.node, [&] { callback(due_ms); });
-                                 });
+  ScheduleId schedule(TimeKind kind, int64_t interval_ms,
+                      std::function<void(int64_t now_ms)> callback) override {
+    return all_.scope_.punctuations.add(kind, interval_ms,
+                                        Punctuations::elapsed_ms(*all_.scope_.clock),
+                                        [this, callback = std::move(callback)](int64_t due_ms) {
+                                          all_.run(*resolved_.node, [&] { callback(due_ms); });
+                                        });
   }
+  void cancel_schedule(ScheduleId id) override { all_.scope_.punctuations.cancel(id); }
+  void request_commit() override { all_.scope_.commit_requested = true; }
 
   void defer(Bytes key, int64_t timestamp_ms) override {
     if (key.is_null()) throw std::invalid_argument("deferred work needs a key that is not null");
@@ -227,12 +230,29 @@ void TaskProcessors::exchange(const ResolvedNode& resolved, const Record& record
   scope_.collector->stage(resolved.output, partition_key, record);
 }
 
+std::optional<int32_t> TaskProcessors::picked_partition(const ResolvedNode& resolved,
+                                                        const Record& record) const {
+  const int32_t partitions = scope_.collector->partitions(resolved.output);
+  const std::optional<int32_t> picked =
+      resolved.node->partitioner(record.key, record.value, partitions);
+  if (picked && (*picked < 0 || *picked >= partitions)) {
+    throw std::out_of_range(
+        fmt::format("the partitioner picked partition {} of {}", *picked, partitions));
+  }
+  return picked;
+}
+
 /// A row stands for several inputs, so headers stay behind. The commit asks for its partition; a
 /// partitioner that throws shows here, where the unit can still be undone.
 void TaskProcessors::sink(uint32_t node, const Record& record) {
   const ResolvedNode& resolved = scope_.sub_topology->nodes[node];
   KeyValueStore* const outbox = outboxes_[node];
   const PartitionKey& partition_key = resolved.node->partition_key;
+  if (resolved.node->partitioner) {
+    if (const std::optional<int32_t> partition = picked_partition(resolved, record)) {
+      return scope_.collector->stage(resolved.output, *partition, record);
+    }
+  }
   if (!resolved.rows_in_store && (outbox == nullptr || record.key.is_null())) {
     scope_.collector->stage(resolved.output, partition_key, record);
     return;

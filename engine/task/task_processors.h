@@ -50,6 +50,7 @@ struct TaskScope {
   std::map<std::string, uint64_t, std::less<>> dropped;  ///< by reason, since the last take
   std::map<std::string, LateCount, std::less<>> late;    ///< by node, since the last take
   DeferredWork deferred;
+  bool commit_requested = false;  ///< by a processor, since the last freeze
   Thrown thrown;
 
   Moment now() const;
@@ -89,6 +90,8 @@ class TaskProcessors {
   void push_to_children(const ResolvedNode& resolved, const Record& record);
   void exchange(const ResolvedNode& resolved, const Record& record);
   void sink(uint32_t node, const Record& record);
+  /// REQUIRES: the node has a partitioner.
+  std::optional<int32_t> picked_partition(const ResolvedNode& resolved, const Record& record) const;
 
   TaskScope& scope_;
   std::vector<std::unique_ptr<Context>> contexts_;  ///< by node; null for sinks and exchanges

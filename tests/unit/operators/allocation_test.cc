@@ -106,7 +106,9 @@ class Runner {
     const RecordPosition& position() const override { return position_; }
     int64_t stream_time_ms() const override { return 0; }
     int64_t wall_time_ms() const override { return 0; }
-    void schedule(TimeKind, int64_t, std::function<void(int64_t)>) override {}
+    ScheduleId schedule(TimeKind, int64_t, std::function<void(int64_t)>) override { return {}; }
+    void cancel_schedule(ScheduleId) override {}
+    void request_commit() override {}
     void defer(Bytes, int64_t) override { MILLRACE_ASSERT(false, "this runner defers no work"); }
     bool finish_deferred(Bytes) override { return false; }
     void count_dropped(std::string_view) override {}

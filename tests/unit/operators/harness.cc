@@ -125,9 +125,16 @@ struct Harness::Impl {
     const RecordPosition& position() const override { return position_; }
     int64_t stream_time_ms() const override { return impl_.stream_time_ms; }
     int64_t wall_time_ms() const override { return 0; }
-    void schedule(TimeKind kind, int64_t interval_ms,
-                  std::function<void(int64_t)> callback) override {
+    ScheduleId schedule(TimeKind kind, int64_t interval_ms,
+                        std::function<void(int64_t)> callback) override {
       impl_.schedules.push_back({kind, interval_ms, interval_ms, std::move(callback)});
+      return {};
+    }
+    void cancel_schedule(ScheduleId) override {
+      MILLRACE_ASSERT(false, "the harness cancels nothing; use the TopologyDriver");
+    }
+    void request_commit() override {
+      MILLRACE_ASSERT(false, "the harness does not commit; use the TopologyDriver");
     }
     void defer(Bytes key, int64_t timestamp_ms) override {
       int64_t& asked_ms = impl_.deferred[{index_, std::string(key.view())}];

@@ -72,6 +72,10 @@ struct SinkOptions {
   /// The part of the key's bytes that decides the partition; empty: all of it.
   PartitionKey partition_key = {};
   std::string name = {};  ///< of the node; empty: derived from the topic
+  /// Picks the partition by key and value; empty: the key decides. Records of one key that go to
+  /// several partitions have no order there. Not for a sink that coalesces, so not for `Table::to`:
+  /// a row that changed its partition would leave its last value in the old one.
+  Partitioner partitioner = {};
   /// Writes only the latest record per key of each commit, as `Table::to` always does.
   bool coalesce = false;
 };

@@ -72,7 +72,9 @@ class FlowRunner::Context final : public ProcessorContext {
   const RecordPosition& position() const override { return position_; }
   int64_t stream_time_ms() const override { return 0; }
   int64_t wall_time_ms() const override { return 0; }
-  void schedule(TimeKind, int64_t, std::function<void(int64_t)>) override {}
+  ScheduleId schedule(TimeKind, int64_t, std::function<void(int64_t)>) override { return {}; }
+  void cancel_schedule(ScheduleId) override {}
+  void request_commit() override {}
   void defer(Bytes key, int64_t timestamp_ms) override {
     runner_.defer(node_, partition_, key, timestamp_ms);
   }

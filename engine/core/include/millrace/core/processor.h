@@ -14,6 +14,9 @@
 
 namespace millrace {
 
+/// Names a punctuation of a task.
+enum class ScheduleId : uint64_t {};
+
 /// The engine as a processor sees it. The task owns it; it lives as long as the processor. Call it
 /// on the task's thread only.
 class ProcessorContext {
@@ -54,8 +57,16 @@ class ProcessorContext {
   ///
   /// A punctuation's puts and outputs are one unit, like a record's. Throws `std::invalid_argument`
   /// when `interval_ms` is not positive.
-  virtual void schedule(TimeKind kind, int64_t interval_ms,
-                        std::function<void(int64_t now_ms)> callback) = 0;
+  virtual ScheduleId schedule(TimeKind kind, int64_t interval_ms,
+                              std::function<void(int64_t now_ms)> callback) = 0;
+  /// Ends a schedule: no call follows, not even one that is due. Without effect when it has ended
+  /// already. Neither this nor `schedule` is undone with a unit that fails.
+  virtual void cancel_schedule(ScheduleId id) = 0;
+
+  /// Asks for a commit at the end of the task's present slice, instead of that of the interval. It
+  /// is the instance's: of all its tasks, in one transaction. While an earlier one is on its way,
+  /// it comes after that. Not taken back by a unit that fails.
+  virtual void request_commit() = 0;
 
   /// Asks for a call of this node's `on_deferred` with `key`: once, however often it is asked for,
   /// with the largest `timestamp_ms`. It comes in the same commit, after the records that asked, at

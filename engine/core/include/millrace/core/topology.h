@@ -54,6 +54,11 @@ struct TopicUse {
 /// the key that count. The result must be a view into `key`.
 using PartitionKey = std::function<Bytes(Bytes key)>;
 
+/// Picks the partition of a record, 0 to `partitions` − 1; nullopt: the one that follows from its
+/// key. Any other number fails the record, as user code that throws. It must be a pure function.
+using Partitioner =
+    std::function<std::optional<int32_t>(Bytes key, Bytes value, int32_t partitions)>;
+
 struct Node {
   std::string name;
   NodeKind kind = NodeKind::kProcessor;
@@ -63,6 +68,7 @@ struct Node {
   TopicUse topic;              ///< kSource, kExchange, kSink
   PartitionKey partition_key;  ///< kExchange, kSink; empty: the whole key
   int32_t partitions = 0;      ///< kExchange: wanted count; 0: as many as the nodes before it
+  Partitioner partitioner;     ///< kSink that does not coalesce; empty: the key decides
   bool coalesce = false;       ///< kSink: rows of a table, only the latest per key of a commit
   /// kSource: event time from the record; empty: the record's timestamp.
   std::function<int64_t(Bytes key, Bytes value, int64_t record_timestamp_ms)> event_time;

@@ -125,11 +125,13 @@ class ProcessorBase : public Processor {
     return TypedTimers<K>(context().timers(name));
   }
   /// Calls `callback(now_ms)` about every `interval_ms`; its records have the timestamp now_ms.
-  void schedule(TimeKind kind, int64_t interval_ms, std::function<void(int64_t now_ms)> callback) {
-    context().schedule(kind, interval_ms, [this, callback = std::move(callback)](int64_t now_ms) {
-      answer_at(now_ms);
-      callback(now_ms);
-    });
+  ScheduleId schedule(TimeKind kind, int64_t interval_ms,
+                      std::function<void(int64_t now_ms)> callback) {
+    return context().schedule(kind, interval_ms,
+                              [this, callback = std::move(callback)](int64_t now_ms) {
+                                answer_at(now_ms);
+                                callback(now_ms);
+                              });
   }
 
   /// Records emitted from now on answer `record`.
