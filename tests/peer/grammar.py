@@ -18,6 +18,8 @@ SELECTORS = ("mod2", "length", "unless_a")
 AGGREGATES = ("count", "reduce", "aggregate")
 EMISSIONS = ("update", "final")
 GRACES = ("0", "3", "10")
+BEFORES = ("0", "3", "5", "-2")
+AFTERS = ("2", "3", "5")
 
 OPERATIONS = {
     "stream": Operation((), (), STREAM, 0),
@@ -36,6 +38,9 @@ OPERATIONS = {
     "through": Operation((STREAM,), (), STREAM, 4),
     "join": Operation((STREAM, TABLE), (), STREAM, 10),
     "left_join": Operation((STREAM, TABLE), (), STREAM, 10),
+    "s_join": Operation((STREAM, STREAM), (BEFORES, AFTERS, GRACES), STREAM, 12),
+    "s_left_join": Operation((STREAM, STREAM), (BEFORES, AFTERS, GRACES), STREAM, 12),
+    "s_outer_join": Operation((STREAM, STREAM), (BEFORES, AFTERS, GRACES), STREAM, 12),
     "to_table": Operation((STREAM,), (), TABLE),
     "count": Operation((STREAM,), (), TABLE),
     "reduce": Operation((STREAM,), (), TABLE),
@@ -75,14 +80,17 @@ WINDOWED = ("tumbling", "hopping", "sliding", "session")
 REKEYING = ("map", "flat_map", "key_by", "w_flatten")
 # Operators that need records at the tasks of their keys.
 AT_KEY = (
-    "join left_join to_table count reduce aggregate erase cogroup".split() + list(WINDOWED)
+    "join left_join s_join s_left_join s_outer_join to_table count reduce aggregate erase "
+    "cogroup".split() + list(WINDOWED)
 )
 # Those whose results always come from behind another topic. Final results come in units of their
-# own, too.
+# own, too, and so do records that joined nothing.
 BEHIND_TOPIC = (
-    "exchange through t_count t_reduce t_aggregate w_aggregate fk_join fk_left_join".split()
+    "exchange through t_count t_reduce t_aggregate w_aggregate fk_join fk_left_join "
+    "s_left_join s_outer_join".split()
 )
 FOREIGN = ("fk_join", "fk_left_join")
+STREAM_JOINS = ("s_join", "s_left_join", "s_outer_join")
 TABLE_JOINS = ("t_join", "t_left_join", "t_outer_join") + FOREIGN
 
 
@@ -166,13 +174,14 @@ class Flow:
     """Where a node's records come from.
 
     `roots`: the topics from which the tasks that make them read; `is_rekeyed`: an exchange must
-    precede operators that need records at the tasks of their keys.
+    precede operators that need records at the tasks of their keys; `has_merge`: since the roots.
     """
 
-    def __init__(self, kind, roots, is_rekeyed=False):
+    def __init__(self, kind, roots, is_rekeyed=False, has_merge=False):
         self.kind = kind
         self.roots = roots
         self.is_rekeyed = is_rekeyed
+        self.has_merge = has_merge
 
 
 class Checker:
@@ -205,11 +214,12 @@ class Checker:
         if len(sides) == 2:
             self.check_race(number, node.operation, *sides)
         is_rekeyed = node.operation in REKEYING or any(side.is_rekeyed for side in sides)
+        has_merge = node.operation == "merge" or any(side.has_merge for side in sides)
         if node.operation in BEHIND_TOPIC or (node.operation in WINDOWED and kind == FINAL):
             return Flow(kind, {self.topic(number, sides)})
         if node.operation in ("join", "left_join"):
-            return Flow(kind, sides[0].roots)
-        return Flow(kind, set().union(*(side.roots for side in sides)), is_rekeyed)
+            return Flow(kind, sides[0].roots, has_merge=sides[0].has_merge)
+        return Flow(kind, set().union(*(side.roots for side in sides)), is_rekeyed, has_merge)
 
     def topic(self, root, sides):
         self.origins[root] = set().union(*map(self.sources, sides))
@@ -224,13 +234,16 @@ class Checker:
         return set().union(*(self.origins[root] for root in flow.roots))
 
     def check_race(self, number, operation, left, right):
-        """No input may come to a node on two ways of which one leads over another topic: neither
-        engine says which record is first. A join of a table with one that derives from the same
-        input is on the list of differences."""
+        """No input may come to a node on two ways of which one leads over another topic, or of
+        which one leads over another merge: neither engine says which record is first. A join of a
+        table with one that derives from the same input is on the list of differences."""
         if operation in TABLE_JOINS:
             if self.sources(left) & self.sources(right):
                 raise Invalid(f"node {number} joins tables that derive from one input")
             return
+        is_shared = bool(self.sources(left) & self.sources(right))
+        if is_shared and (left.has_merge or right.has_merge):
+            raise Invalid(f"node {number}: one input comes on two ways, one over a merge")
         for one in left.roots:
             for other in right.roots:
                 if one != other and self.origins[one] & self.origins[other]:
@@ -246,6 +259,14 @@ def check(case):
     for record in case.inputs:
         if case.nodes[record.source].operation not in SOURCES:
             raise Invalid("an input of no source")
+
+
+def check_all_read(case):
+    """Raises `Invalid` when nothing reads a node's results: Millrace refuses such topologies."""
+    read = {i for node in case.nodes for i in node.reads}
+    for i, node in enumerate(case.nodes):
+        if kind_of(node) != NOTHING and i not in read:
+            raise Invalid(f"nothing reads node {i}")
 
 
 def check_options(case, node):

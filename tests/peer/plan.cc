@@ -11,12 +11,12 @@
 
 #include "millrace/operators.h"
 
+#include "tests/peer/adapters.h"
 #include "tests/peer/functions.h"
 
 namespace millrace::peer {
 namespace {
 
-using Text = std::string;
 using Records = Stream<Key, Text>;
 using Rows = Table<Key, Text>;
 using WindowRows = Table<Windowed<Key>, Text>;
@@ -24,40 +24,6 @@ using WindowRecords = Stream<Windowed<Key>, Text>;
 using Arms = Branches<Key, Text>;
 /// The result of a node; a sink has none.
 using Handle = std::variant<std::monostate, Records, Rows, WindowRows, WindowRecords, Arms>;
-
-MaybeKey nullable(Maybe<Key> key) {
-  return key ? MaybeKey(*key) : MaybeKey();
-}
-
-MaybeText nullable(Maybe<Text> value) {
-  return value ? MaybeText(*value) : MaybeText();
-}
-
-auto predicate(std::string name) {
-  return [name = std::move(name)](Maybe<Key> key, Maybe<Text> value) {
-    return test(name, nullable(key), nullable(value));
-  };
-}
-
-/// Of rows; as it takes no nulls, a stream passes them without a call.
-auto value_predicate(std::string name) {
-  return [name = std::move(name)](std::string_view value) { return test(name, {}, value); };
-}
-
-auto row_predicate(std::string name) {
-  return
-      [name = std::move(name)](Key key, std::string_view value) { return test(name, key, value); };
-}
-
-auto value_mapper(std::string name) {
-  return [name = std::move(name)](std::string_view value) { return map_value(name, value); };
-}
-
-auto row_selector(std::string name) {
-  return [name = std::move(name)](Key key, std::string_view value) {
-    return select_key(name, key, value);
-  };
-}
 
 std::string text_of_count(int64_t count) {
   return std::to_string(count);
@@ -117,6 +83,12 @@ class Planner {
   std::chrono::milliseconds duration(size_t i) const {
     return std::chrono::milliseconds(parse_number(argument(i)));
   }
+  JoinWindows join_windows() const {
+    return JoinWindows::of_time_difference({})
+        .before(duration(2))
+        .after(duration(3))
+        .grace(duration(4));
+  }
   /// The node that argument `i` names.
   template <class T>
   const T& input(size_t i) const {
@@ -149,6 +121,9 @@ class Planner {
   Handle through();
   Handle join();
   Handle left_join();
+  Handle s_join();
+  Handle s_left_join();
+  Handle s_outer_join();
   Handle to();
 
   // Aggregates of streams.
@@ -214,6 +189,9 @@ const std::map<std::string_view, Planner::Operation>& Planner::operations() {
       {"through", &Planner::through},
       {"join", &Planner::join},
       {"left_join", &Planner::left_join},
+      {"s_join", &Planner::s_join},
+      {"s_left_join", &Planner::s_left_join},
+      {"s_outer_join", &Planner::s_outer_join},
       {"to", &Planner::to},
       {"to_table", &Planner::to_table},
       {"count", &Planner::count},
@@ -321,6 +299,29 @@ Handle Planner::left_join() {
       rows(1),
       [](std::string_view left, Maybe<Text> right) { return join_values(left, nullable(right)); },
       {.name = name_});
+}
+
+Handle Planner::s_join() {
+  return records(0).join(
+      records(1),
+      [](std::string_view left, std::string_view right) { return join_values(left, right); },
+      join_windows(), {.name = name_});
+}
+
+Handle Planner::s_left_join() {
+  return records(0).left_join(records(1),
+                              [](Maybe<Key>, std::string_view left, Maybe<Text> right) {
+                                return join_values(left, nullable(right));
+                              },
+                              join_windows(), {.name = name_});
+}
+
+Handle Planner::s_outer_join() {
+  return records(0).outer_join(records(1),
+                               [](Maybe<Key>, Maybe<Text> left, Maybe<Text> right) {
+                                 return join_values(nullable(left), nullable(right));
+                               },
+                               join_windows(), {.name = name_});
 }
 
 Handle Planner::to() {

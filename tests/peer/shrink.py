@@ -18,6 +18,7 @@ def shrink(case, is_interesting):
 def is_valid(case):
     try:
         grammar.check(case)
+        grammar.check_all_read(case)
     except Invalid:
         return False
     return bool(case.inputs)

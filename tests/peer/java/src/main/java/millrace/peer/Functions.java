@@ -92,8 +92,9 @@ final class Functions {
         "(" + (left == null ? "n" : left) + "," + (right == null ? "n" : right) + ")");
   }
 
+  /** A null aggregate is an empty one. */
   static String add(String aggregate, String value) {
-    return shortened(aggregate + "+" + value);
+    return shortened((aggregate == null ? "" : aggregate) + "+" + value);
   }
 
   static String subtract(String aggregate, String value) {
@@ -106,7 +107,7 @@ final class Functions {
   }
 
   static String mergeSessions(String first, String second) {
-    return shortened(first + "&" + second);
+    return shortened((first == null ? "" : first) + "&" + second);
   }
 
   /** A window's value where the window is no part of the key any more. */

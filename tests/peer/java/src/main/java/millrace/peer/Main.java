@@ -41,6 +41,9 @@ public final class Main {
     // Final results come with the record that closes a window, not once a second.
     settings.put(
         StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_WINDOWED_AGGREGATION, 0L);
+    settings.put(
+        StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_OUTER_JOIN_SPURIOUS_RESULTS_FIX,
+        0L);
   }
 
   public static void main(String[] arguments) throws IOException {

@@ -125,6 +125,8 @@ final class Plan {
       case "through" -> through(node);
       case "join" -> streamOf(node).join(tableOf(node, 1), Functions::joinValues, JOINED);
       case "left_join" -> streamOf(node).leftJoin(tableOf(node, 1), Functions::joinValues, JOINED);
+      case "s_join", "s_left_join", "s_outer_join" ->
+          WindowPlans.join(node, streamOf(node, 0), streamOf(node, 1));
       case "to_stream" -> tableOf(node).toStream();
       case "w_flatten" -> flatten(windowStreamOf(node));
       default -> throw new IllegalArgumentException("no operation: " + node.operation());
@@ -219,6 +221,7 @@ final class Plan {
                     : Functions.flatten(value, window.window().start(), window.window().end())));
   }
 
+  /** Aggregates of streams begin with null: it is also the old value of a key's first one. */
   private KTable<Long, String> storedTable(Node node) {
     String name = node.name();
     return switch (node.operation()) {
@@ -235,12 +238,14 @@ final class Plan {
           streamOf(node)
               .groupByKey(GROUPED)
               .aggregate(
-                  () -> "", (key, value, sum) -> Functions.add(sum, value), Kept.rows(name));
+                  () -> null, (key, value, sum) -> Functions.add(sum, value), Kept.rows(name));
       case "erase" ->
           streamOf(node)
               .groupByKey(GROUPED)
               .aggregate(
-                  () -> "", (key, value, sum) -> Functions.addOrErase(sum, value), Kept.rows(name));
+                  () -> null,
+                  (key, value, sum) -> Functions.addOrErase(sum, value),
+                  Kept.rows(name));
       case "cogroup" -> cogroup(node);
       case "w_aggregate" ->
           windowsOf(node)
@@ -261,7 +266,7 @@ final class Plan {
         .cogroup(
             streamOf(node, 1).groupByKey(GROUPED),
             (key, value, sum) -> Functions.mergeSessions(sum, value))
-        .aggregate(() -> "", Kept.rows(node.name()));
+        .aggregate(() -> null, Kept.rows(node.name()));
   }
 
   private KTable<Long, String> derivedTable(Node node) {
