@@ -126,9 +126,11 @@ def order_of_sessions(case, found):
 
 
 def null_keys_at_exchanges(case, found):
-    """A left join behind changed keys gets records without a key in the other engine."""
+    """The other engine keeps records without a key at a declared exchange and before left joins."""
+    if all(record.key is not None for record in case.inputs):
+        return False
     joins = upstream(case, found.node, "left_join", "s_left_join", "s_outer_join")
-    return any(record.key is None for record in case.inputs) and any(
+    return bool(upstream(case, found.node, "exchange")) or any(
         upstream(case, i, *grammar.REKEYING) for i in joins
     )
 
@@ -196,7 +198,7 @@ KNOWN = (
     ("timestamp of a foreign-key join", foreign_key_times),
     (
         "an update of a session at the very time of its one record",
-        old_values_of("session"),
+        old_values_of("session", "w_filter", "w_map_values"),
     ),
     (
         "the first value of a sliding window that shares records with another",

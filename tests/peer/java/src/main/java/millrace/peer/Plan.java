@@ -261,10 +261,10 @@ final class Plan {
 
   private KTable<Long, String> cogroup(Node node) {
     return streamOf(node, 0)
-        .groupByKey(GROUPED)
+        .groupByKey(GROUPED.withName(node.name() + "-first"))
         .<String>cogroup((key, value, sum) -> Functions.add(sum, value))
         .cogroup(
-            streamOf(node, 1).groupByKey(GROUPED),
+            streamOf(node, 1).groupByKey(GROUPED.withName(node.name() + "-second")),
             (key, value, sum) -> Functions.mergeSessions(sum, value))
         .aggregate(() -> null, Kept.rows(node.name()));
   }
