@@ -61,6 +61,16 @@ Database::~Database() {
   databases.closed.notify_all();
 }
 
+std::vector<std::shared_ptr<Database>> Database::all_open() {
+  OpenDatabases& databases = open_databases();
+  std::vector<std::shared_ptr<Database>> all;
+  const std::lock_guard lock(databases.mutex);
+  for (const auto& [path, database] : databases.by_path) {
+    if (auto held = database.lock()) all.push_back(std::move(held));
+  }
+  return all;
+}
+
 fs::path Database::damaged_mark(const fs::path& path) {
   fs::path mark = path;
   mark += kDamagedSuffix;

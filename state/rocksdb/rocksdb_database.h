@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <rocksdb/db.h>
 
@@ -28,6 +29,9 @@ class Database {
   /// it open, `kRetriable` when queries still hold one that failed, `kStoreIo`.
   static Result<Opened> open(const std::filesystem::path& path, const SharedStateMemory& memory,
                              rocksdb::Env* env);
+
+  /// Those that this process has open, for a moment.
+  static std::vector<std::shared_ptr<Database>> all_open();
 
   /// Exists beside a directory whose data proved to be damaged.
   static std::filesystem::path damaged_mark(const std::filesystem::path& path);
