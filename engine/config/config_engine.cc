@@ -55,6 +55,9 @@ void add_identity(ConfigTable& table, EngineOptions& options) {
       {{"exactly_once", Guarantee::kExactlyOnce}, {"at_least_once", Guarantee::kAtLeastOnce}},
       "exactly_once: input positions, changelogs and outputs become visible together "
       "or not at all.");
+  table.add_integer("freshness.target.ms", options.freshness_target_ms, {1, 365 * kDay, "ms"},
+                    "How far the job may be behind its sources. Alerts compare it with the metric "
+                    "of freshness; processing does not depend on it.");
 }
 
 void add_commit(ConfigTable& table, EngineOptions& options) {

@@ -25,6 +25,7 @@
 #include "engine/http/tls.h"
 #include "engine/http/token_table.h"
 #include "engine/http/waiters.h"
+#include "engine/metrics/metric_table.h"
 #include "engine/secrets/peer_key.h"
 
 namespace millrace {
@@ -150,6 +151,14 @@ struct QueryServer::Impl {
     auto opened = engine::open_server_tls(options.tls_certificate_file, options.tls_key_file);
     if (!opened.ok()) return opened.status();
     tls = *std::move(opened);
+    if (options.metrics != nullptr) {
+      options.metrics->on_collect([&metrics = *options.metrics, settings = tls] {
+        const std::optional<int64_t> end_s = engine::certificate_end_s(*settings->get());
+        if (!end_s) return;
+        metrics.gauge(engine::metric("millrace_certificate_expiry_timestamp_seconds"))
+            .set(static_cast<double>(*end_s));
+      });
+    }
     return {};
   }
 

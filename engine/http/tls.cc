@@ -1,5 +1,6 @@
 #include "engine/http/tls.h"
 
+#include <ctime>
 #include <string>
 #include <utility>
 
@@ -94,6 +95,15 @@ Result<std::shared_ptr<TlsSettings>> open_server_tls(const std::filesystem::path
                                                      const std::filesystem::path& key) {
   return TlsSettings::open({certificate, key},
                            [certificate, key] { return server_context(certificate, key); });
+}
+
+std::optional<int64_t> certificate_end_s(ssl::context& settings) {
+  const X509* const certificate = SSL_CTX_get0_certificate(settings.native_handle());
+  std::tm end{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) {
+    return std::nullopt;
+  }
+  return timegm(&end);
 }
 
 Result<std::shared_ptr<TlsSettings>> open_client_tls(const std::filesystem::path& authorities) {

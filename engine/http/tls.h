@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "millrace/core/result.h"
 
@@ -21,6 +23,9 @@ using TlsSettings = Reloaded<boost::asio::ssl::context>;
 /// TLS 1.2 is the least. Error: `kConfig`, which names the file and its fault.
 Result<std::shared_ptr<TlsSettings>> open_server_tls(const std::filesystem::path& certificate,
                                                      const std::filesystem::path& key);
+
+/// When the certificate of `settings` ends, in seconds since 1970; nothing: it has none.
+std::optional<int64_t> certificate_end_s(boost::asio::ssl::context& settings);
 
 /// Those of a client that believes servers with a certificate for the name they were asked by, of
 /// an authority in the PEM file; an empty path: of one that this system knows. Error: `kConfig`.

@@ -162,14 +162,11 @@ Status DataPlane::commit_now() {
   return finish_commit();
 }
 
-void DataPlane::report(bool is_idle, size_t cached_bytes) {
-  int64_t oldest_event_ms = -1;
+void DataPlane::report(size_t cached_bytes) {
+  std::vector<MetricsFeed::TaskTimes> times;
   std::vector<InputPosition> positions;
   for (Task* const task : tasks_) {
-    const int64_t event_ms = task->committed_event_time_ms();
-    if (!is_idle && event_ms >= 0 && (oldest_event_ms < 0 || event_ms < oldest_event_ms)) {
-      oldest_event_ms = event_ms;
-    }
+    times.push_back({task->id(), task->committed_event_time_ms(), is_caught_up(*task)});
     for (const TaskInput& input : task->inputs()) {
       positions.push_back(
           {input.partition, input.committable(), input.queue.empty() && input.is_at_end});
@@ -178,7 +175,7 @@ void DataPlane::report(bool is_idle, size_t cached_bytes) {
   feed_.set_memory(
       {.dirty_bytes = dirty_bytes(), .queued_bytes = queued_bytes_, .cached_bytes = cached_bytes},
       tasks_.size());
-  feed_.set_freshness(oldest_event_ms);
+  feed_.set_freshness(times);
   housekeeper_.set_positions(std::move(positions));
 }
 

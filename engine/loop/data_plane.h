@@ -60,7 +60,7 @@ class DataPlane {
   /// that this instance is to run do so, since others may go back further.
   void prune_broadcasts();
   /// Sets the metrics of the present state. `cached_bytes`: of all tasks' stores.
-  void report(bool is_idle, size_t cached_bytes);
+  void report(size_t cached_bytes);
   /// Ends the work beside the loop, and does not wait for it. Fetched and uncommitted records stay
   /// as they are.
   void close() {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/metrics/metric_table.h"
 #include "engine/snapshot/snapshot_directory.h"
 
 namespace millrace::engine {
@@ -31,6 +32,12 @@ Loop::Loop(Topology topology, EngineOptions options, ClientFactory& clients, con
       registry_(clock, directory_.instance()),
       router_(registry_, instance_.changes, instance_.clients, self_) {
   instance_.metrics.set_state(to_string(EngineState::kStarting));
+  show_surroundings(instance_.metrics, instance_.options);
+  instance_.metrics.on_collect([this] {
+    const std::vector<TaskInfo> tasks = registry_.tasks();
+    const auto restoring = std::ranges::count(tasks, TaskStage::kRestoring, &TaskInfo::stage);
+    instance_.metrics.gauge(metric("millrace_restoring_tasks")).set(static_cast<double>(restoring));
+  });
 }
 
 Loop::~Loop() = default;
@@ -233,7 +240,7 @@ void Loop::finish_turn() {
   if (roster_->take_news() || (is_due && roster_->has_plan())) report_state();
   if (is_due) {
     reported_ns_ = instance_.clock.steady_ns();
-    plane_->report(is_idle_, roster_->cached_bytes());
+    plane_->report(roster_->cached_bytes());
     roster_->do_chores();
     instance_.lines.tell_left_out();
   }

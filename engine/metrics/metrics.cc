@@ -13,9 +13,16 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include "millrace/core/assert.h"
+
+#include "engine/metrics/metric_table.h"
+
 namespace millrace {
 namespace {
 
+using engine::metric;
+using engine::MetricInfo;
+using engine::MetricKind;
 using prometheus::Counter;
 using prometheus::Family;
 using prometheus::Gauge;
@@ -37,16 +44,16 @@ const Histogram::BucketBoundaries& latency_buckets() {
 }
 
 template <class Builder>
-auto& family(Builder builder, prometheus::Registry& registry, const char* name, const char* help) {
-  return builder.Name(name).Help(help).Register(registry);
+auto& family(Builder builder, prometheus::Registry& registry, const MetricInfo& info) {
+  return builder.Name(std::string(info.name)).Help(std::string(info.help)).Register(registry);
 }
 
 /// The series of a family by the value of its one label; bounded, so that names from outside
-/// cannot grow the output for ever.
+/// cannot grow the output for ever. A family without labels has one series, by the empty value.
 template <class Metric>
 class Series {
  public:
-  Series(Family<Metric>& family, std::string label) : family_(family), label_(std::move(label)) {}
+  Series(Family<Metric>& family, const MetricInfo& info) : family_(family), label_(info.labels) {}
 
   template <class... Args>
   Metric& at(std::string_view value, const Args&... args) {
@@ -57,7 +64,9 @@ class Series {
       found = known_.find(value);
     }
     if (found == known_.end()) {
-      Metric& added = family_.Add({{label_, std::string(value)}}, args...);
+      prometheus::Labels labels;
+      if (!label_.empty()) labels.emplace(label_, value);
+      Metric& added = family_.Add(labels, args...);
       found = known_.emplace(value, &added).first;
     }
     return *found->second;
@@ -114,98 +123,65 @@ struct Metrics::Impl {
     Gauge* rate;
   };
 
-  Counter& plain_counter(const char* name, const char* help) {
-    return family(prometheus::BuildCounter(), registry, name, help).Add({});
+  Counter& plain_counter(const MetricInfo& info) { return counters(info).Add({}); }
+  Gauge& plain_gauge(const MetricInfo& info) { return gauges(info).Add({}); }
+  Family<Counter>& counters(const MetricInfo& info) {
+    return family(prometheus::BuildCounter(), registry, info);
   }
-  Gauge& plain_gauge(const char* name, const char* help) {
-    return family(prometheus::BuildGauge(), registry, name, help).Add({});
+  Family<Gauge>& gauges(const MetricInfo& info) {
+    return family(prometheus::BuildGauge(), registry, info);
   }
-  Family<Counter>& counters(const char* name, const char* help) {
-    return family(prometheus::BuildCounter(), registry, name, help);
+  Family<Histogram>& histograms(const MetricInfo& info) {
+    return family(prometheus::BuildHistogram(), registry, info);
   }
-  Family<Gauge>& gauges(const char* name, const char* help) {
-    return family(prometheus::BuildGauge(), registry, name, help);
+
+  Series<Counter> counter_series(const MetricInfo& info) {
+    return Series<Counter>(counters(info), info);
   }
 
   prometheus::Registry registry;
 
-  Series<Counter> consumed_records{
-      counters("millrace_records_consumed_total", "Records read from a topic."), "topic"};
-  Series<Counter> consumed_bytes{
-      counters("millrace_consumed_bytes_total", "Keys and values read from a topic."), "topic"};
-  Series<Counter> produced_records{
-      counters("millrace_records_produced_total", "Records written to a topic."), "topic"};
-  Series<Counter> produced_bytes{
-      counters("millrace_produced_bytes_total", "Keys and values written to a topic."), "topic"};
-  Series<Counter> processed{
-      counters("millrace_records_processed_total", "Records that went through a sub-topology."),
-      "sub_topology"};
-  Series<Counter> queries{counters("millrace_queries_total", "Requests that a route answered."),
-                          "route"};
-  Series<Counter> query_refusals{
-      counters("millrace_query_refusals_total", "Requests and connections that were refused."),
-      "reason"};
-  Gauge& query_connections =
-      plain_gauge("millrace_query_connections", "Open connections of the query server.");
-  Gauge& query_streams =
-      plain_gauge("millrace_query_streams", "Open streams of events of the query server.");
-  Series<Counter> dropped{counters("millrace_records_dropped_total", "Records left out."),
-                          "reason"};
-  Series<Counter> late_records{
-      counters("millrace_late_records_total", "Records left out because they came too late."),
-      "node"};
-  Series<Counter> late_seconds{
-      counters("millrace_late_seconds_total", "By how much late records came too late, together."),
-      "node"};
-  Series<Counter> dead_lettered{
-      counters("millrace_records_dead_lettered_total", "Records sent to the dead-letter topic."),
-      "reason"};
-  Series<Histogram> commit_phases{
-      family(prometheus::BuildHistogram(), registry, "millrace_commit_phase_seconds",
-             "Time of each phase of a commit."),
-      "phase"};
+  Series<Counter> consumed_records = counter_series(metric("millrace_records_consumed_total"));
+  Series<Counter> consumed_bytes = counter_series(metric("millrace_consumed_bytes_total"));
+  Series<Counter> produced_records = counter_series(metric("millrace_records_produced_total"));
+  Series<Counter> produced_bytes = counter_series(metric("millrace_produced_bytes_total"));
+  Series<Counter> processed = counter_series(metric("millrace_records_processed_total"));
+  Series<Counter> queries = counter_series(metric("millrace_queries_total"));
+  Series<Counter> query_refusals = counter_series(metric("millrace_query_refusals_total"));
+  Gauge& query_connections = plain_gauge(metric("millrace_query_connections"));
+  Gauge& query_streams = plain_gauge(metric("millrace_query_streams"));
+  Series<Counter> dropped = counter_series(metric("millrace_records_dropped_total"));
+  Series<Counter> late_records = counter_series(metric("millrace_late_records_total"));
+  Series<Counter> late_seconds = counter_series(metric("millrace_late_seconds_total"));
+  Series<Counter> dead_lettered = counter_series(metric("millrace_records_dead_lettered_total"));
+  Series<Histogram> commit_phases{histograms(metric("millrace_commit_phase_seconds")),
+                                  metric("millrace_commit_phase_seconds")};
 
-  Counter& commits = plain_counter("millrace_commits_total", "Commits that succeeded.");
-  Counter& aborts = plain_counter("millrace_aborts_total", "Commits that were aborted.");
-  Counter& rebalances = plain_counter("millrace_rebalances_total", "Generations joined.");
+  Counter& commits = plain_counter(metric("millrace_commits_total"));
+  Counter& aborts = plain_counter(metric("millrace_aborts_total"));
+  Counter& rebalances = plain_counter(metric("millrace_rebalances_total"));
   Histogram& latency =
-      family(prometheus::BuildHistogram(), registry, "millrace_end_to_end_latency_seconds",
-             "From a record's timestamp to the commit of its effects.")
-          .Add({}, latency_buckets());
-  Gauge& freshness = plain_gauge("millrace_freshness_seconds",
-                                 "Age of the event time of the newest fully processed input.");
-  Gauge& cache = plain_gauge("millrace_store_cache_bytes", "Rows that the stores hold in memory.");
-  Gauge& dirty = plain_gauge("millrace_store_dirty_bytes", "Rows changed since the last commit.");
-  Gauge& input_buffer =
-      plain_gauge("millrace_input_buffer_bytes", "Records fetched and not yet processed.");
-  Gauge& active_tasks = plain_gauge("millrace_active_tasks", "Tasks that this instance owns.");
+      histograms(metric("millrace_end_to_end_latency_seconds")).Add({}, latency_buckets());
+  Gauge& freshness = plain_gauge(metric("millrace_freshness_seconds"));
+  Gauge& cache = plain_gauge(metric("millrace_store_cache_bytes"));
+  Gauge& dirty = plain_gauge(metric("millrace_store_dirty_bytes"));
+  Gauge& input_buffer = plain_gauge(metric("millrace_input_buffer_bytes"));
+  Gauge& active_tasks = plain_gauge(metric("millrace_active_tasks"));
 
-  Gauge& lag_sum = plain_gauge("millrace_lag_records", "Records not yet processed, all inputs.");
-  Family<Gauge>& lag_family =
-      gauges("millrace_partition_lag_records", "Records of an input partition not yet processed.");
-  Family<Gauge>& hidden_family =
-      gauges("millrace_partition_hidden_records",
-             "Records of an input partition behind another producer's open transaction.");
-  Counter& restored = counters("millrace_restored_records_total",
-                               "Changelog records that tasks read before they ran.")
-                          .Add({});
-  Counter& snapshots_taken =
-      plain_counter("millrace_snapshots_taken_total", "Snapshots of tasks' state that were taken.");
-  Counter& snapshots_downloaded = plain_counter("millrace_snapshots_downloaded_total",
-                                                "Snapshots that tasks without state started from.");
-  Counter& snapshots_failed = plain_counter("millrace_snapshots_failed_total",
-                                            "Snapshots that could not be taken or downloaded.");
-  Counter& snapshot_downloaded_bytes = plain_counter("millrace_snapshot_downloaded_bytes_total",
-                                                     "Bytes of the snapshots downloaded.");
-  Family<Counter>& restored_records = counters(
-      "millrace_restore_records_total", "Changelog records a task's running restore has read.");
-  Family<Counter>& restored_bytes = counters("millrace_restore_bytes_total",
-                                             "Keys and values a task's running restore has read.");
-  Family<Gauge>& restore_remaining = gauges("millrace_restore_remaining_records",
-                                            "Changelog records a task has still to restore.");
-  Family<Gauge>& restore_rate =
-      gauges("millrace_restore_records_per_second", "Speed of a task's restore.");
-  Family<Gauge>& state_family = gauges("millrace_state", "1 for the instance's state, else 0.");
+  Gauge& lag_sum = plain_gauge(metric("millrace_lag_records"));
+  Family<Gauge>& lag_family = gauges(metric("millrace_partition_lag_records"));
+  Family<Gauge>& hidden_family = gauges(metric("millrace_partition_hidden_records"));
+  Counter& restored = plain_counter(metric("millrace_restored_records_total"));
+  Counter& snapshots_taken = plain_counter(metric("millrace_snapshots_taken_total"));
+  Counter& snapshots_downloaded = plain_counter(metric("millrace_snapshots_downloaded_total"));
+  Counter& snapshots_failed = plain_counter(metric("millrace_snapshots_failed_total"));
+  Counter& snapshot_downloaded_bytes =
+      plain_counter(metric("millrace_snapshot_downloaded_bytes_total"));
+  Family<Counter>& restored_records = counters(metric("millrace_restore_records_total"));
+  Family<Counter>& restored_bytes = counters(metric("millrace_restore_bytes_total"));
+  Family<Gauge>& restore_remaining = gauges(metric("millrace_restore_remaining_records"));
+  Family<Gauge>& restore_rate = gauges(metric("millrace_restore_records_per_second"));
+  Family<Gauge>& state_family = gauges(metric("millrace_state"));
 
   /// Makes `series` those of `lags`. REQUIRES: `mutex` is held.
   static void set_series(Family<Gauge>& family, std::span<const PartitionLag> lags,
@@ -231,11 +207,13 @@ struct Metrics::Impl {
   std::map<TaskId, TaskRestore> restores;
   std::map<std::string, Gauge*, std::less<>> states;
   std::vector<std::function<void()>> collectors;
+  std::map<const MetricInfo*, Series<Gauge>> other_gauges;
+  std::map<const MetricInfo*, Series<Counter>> other_counters;
   std::atomic<int64_t> lag_records = 0;
 };
 
 Metrics::Metrics(std::string_view application_id) : impl_(std::make_unique<Impl>()) {
-  impl_->gauges("millrace_info", "Always 1; says whose metrics these are.")
+  impl_->gauges(metric("millrace_info"))
       .Add({{"application_id", std::string(application_id)}})
       .Set(1);
 }
@@ -398,6 +376,26 @@ void Metrics::set_state(std::string_view state) {
     found = impl_->states.emplace(state, &added).first;
   }
   found->second->Set(1);
+}
+
+MetricGauge Metrics::gauge(const MetricInfo& info, std::string_view label) {
+  MILLRACE_ASSERT(info.kind == MetricKind::kGauge, "the table says so");
+  const std::lock_guard lock(impl_->mutex);
+  auto found = impl_->other_gauges.find(&info);
+  if (found == impl_->other_gauges.end()) {
+    found = impl_->other_gauges.try_emplace(&info, impl_->gauges(info), info).first;
+  }
+  return MetricGauge(found->second.at(label));
+}
+
+MetricCounter Metrics::counter(const MetricInfo& info, std::string_view label) {
+  MILLRACE_ASSERT(info.kind == MetricKind::kCounter, "the table says so");
+  const std::lock_guard lock(impl_->mutex);
+  auto found = impl_->other_counters.find(&info);
+  if (found == impl_->other_counters.end()) {
+    found = impl_->other_counters.try_emplace(&info, impl_->counters(info), info).first;
+  }
+  return MetricCounter(found->second.at(label));
 }
 
 void Metrics::on_collect(std::function<void()> collect) {

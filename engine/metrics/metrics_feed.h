@@ -7,6 +7,7 @@
 
 #include "millrace/core/clock.h"
 #include "millrace/engine/metrics.h"
+#include "millrace/engine/options.h"
 
 #include "engine/output/output_topics.h"
 #include "engine/task/task.h"
@@ -29,8 +30,14 @@ class MetricsFeed {
   };
   /// Sets the present values.
   void set_memory(const Memory& memory, size_t active_tasks);
-  /// `oldest_event_ms`: of the task that is furthest behind; −1 when all inputs are at their end.
-  void set_freshness(int64_t oldest_event_ms);
+  struct TaskTimes {
+    TaskId task;
+    int64_t event_ms = -1;  ///< of the newest processed event; −1: none
+    bool is_caught_up = false;
+  };
+  /// `tasks`: all that run. A quiet task is behind only since it was last seen caught up, however
+  /// old its newest event is.
+  void set_freshness(std::span<const TaskTimes> tasks);
 
  private:
   Metrics& metrics_;
@@ -38,7 +45,12 @@ class MetricsFeed {
   const Clock& clock_;
   std::vector<TopicTraffic> produced_;          ///< by output
   std::map<int32_t, MetricCounter> processed_;  ///< by sub-topology
+  std::map<TaskId, int64_t> caught_up_ms_;      ///< when each was last seen so, by the wall clock
 };
+
+/// Sets the metrics that follow from settings. Those of the disk of `state_dir` and of the
+/// databases are read with each text; a directory that does not exist has none.
+void show_surroundings(Metrics& metrics, const EngineOptions& options);
 
 /// Measures the phases of a commit, one after the other.
 class PhaseTimer {

@@ -22,6 +22,7 @@
 #include "engine/clients/clients.h"
 #include "engine/config/config_cli.h"
 #include "engine/config/memory_budget.h"
+#include "engine/metrics/metric_table.h"
 #include "engine/run/query_settings.h"
 #include "engine/run/run_main_signals.h"
 
@@ -48,6 +49,7 @@ struct Actions {
   bool describe = false;
   bool describe_mermaid = false;
   bool help_markdown = false;
+  bool metrics_markdown = false;
 };
 
 int fail(ExitCode code, std::string_view message) {
@@ -183,6 +185,8 @@ void set_up_app(CLI::App& app, Actions& actions) {
                "Print the topology as a Mermaid flowchart and exit.");
   app.add_flag("--help-markdown", actions.help_markdown,
                "Print the properties as a Markdown table and exit.");
+  app.add_flag("--metrics-markdown", actions.metrics_markdown,
+               "Print the engine's metrics as a Markdown table and exit.");
   app.footer("SIGTERM or SIGINT stops in an orderly way: commit, close, exit 0.\n\n" +
              std::string(kExitCodes));
 }
@@ -265,6 +269,10 @@ int run_main(const std::function<Result<Topology>()>& make_topology, int argc, c
   }
   if (actions.help_markdown) {
     std::cout << table.markdown();
+    return static_cast<int>(ExitCode::kOk);
+  }
+  if (actions.metrics_markdown) {
+    std::cout << engine::metrics_markdown();
     return static_cast<int>(ExitCode::kOk);
   }
   if (const Status status = flags.apply(environ); !status.ok()) {

@@ -1,14 +1,59 @@
 #include "millrace/engine/metrics.h"
 
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/metrics/metric_table.h"
+
 namespace millrace::metrics_test {
 
+using engine::kMetrics;
+using engine::metric;
+using engine::MetricInfo;
+using engine::MetricKind;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+/// Makes a series of each metric for which the class has a method of its own.
+void touch_all(Metrics& metrics) {
+  metrics.consumed("x").records.add();
+  metrics.produced("x").records.add();
+  metrics.processed(0).add();
+  metrics.queries("x").add();
+  metrics.query_refusals("x").add();
+  metrics.dropped("x").add();
+  metrics.late("x").records.add();
+  metrics.dead_lettered("x").add();
+  metrics.commit_phase_seconds("x").observe(1);
+  metrics.set_lags(std::vector<PartitionLag>{{{"t", 0}, 5, HiddenBehind{1, 1}}});
+  metrics.set_restore({0, 0}, {1, 1, 1, 1});
+  metrics.set_state("running");
+}
+
+/// The labels of a line of text, as the table writes them; "le" belongs to every histogram.
+std::string labels_of(std::string_view line) {
+  std::set<std::string> names;
+  const size_t open = line.find('{');
+  if (open != std::string_view::npos) {
+    std::stringstream pairs(std::string(line.substr(open + 1, line.find('}') - open - 1)));
+    for (std::string pair; std::getline(pairs, pair, ',');) {
+      names.insert(pair.substr(0, pair.find('=')));
+    }
+  }
+  names.erase("le");
+  std::string text;
+  for (const char* const name : {"topic", "partition"}) {  // the only two that come together
+    if (names.erase(name) > 0) text += (text.empty() ? "" : ", ") + std::string(name);
+  }
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
 
 TEST(Metrics, AreShownAsPrometheusText) {
   Metrics metrics("orders");
@@ -90,6 +135,61 @@ TEST(Metrics, AskCollectorsBeforeEachText) {
   Metrics metrics("a");
   metrics.on_collect([&] { metrics.dirty_bytes().set(42); });
   EXPECT_THAT(metrics.text(), HasSubstr("millrace_store_dirty_bytes 42"));
+}
+
+TEST(Metrics, AreThoseOfTheTable) {
+  Metrics metrics("a");
+  touch_all(metrics);
+  std::set<std::string> exported;
+  std::istringstream text(metrics.text());
+  std::string kind;
+  for (std::string line; std::getline(text, line);) {
+    if (line.starts_with("# TYPE ")) {
+      const size_t space = line.rfind(' ');
+      exported.insert(line.substr(7, space - 7));
+      kind = line.substr(space + 1);
+      continue;
+    }
+    if (line.starts_with('#')) continue;
+    const auto info = std::ranges::find_if(kMetrics, [&](const MetricInfo& candidate) {
+      const std::string_view rest = std::string_view(line).substr(0, candidate.name.size() + 1);
+      return rest.starts_with(candidate.name) &&
+             (rest.back() == ' ' || rest.back() == '{' || rest.back() == '_');
+    });
+    ASSERT_NE(info, std::end(kMetrics)) << line;
+    EXPECT_EQ(labels_of(line), info->labels) << line;
+    EXPECT_EQ(kind, info->kind == MetricKind::kCounter ? "counter"
+                    : info->kind == MetricKind::kGauge ? "gauge"
+                                                       : "histogram");
+  }
+  // Parts of the engine set these by their lines of the table; their own tests show that.
+  for (const MetricInfo& info : kMetrics) {
+    if (exported.erase(std::string(info.name)) > 0) continue;
+    EXPECT_TRUE(info.name.starts_with("millrace_rocksdb_") ||
+                info.name.starts_with("millrace_disk_") ||
+                info.name == "millrace_freshness_target_seconds" ||
+                info.name == "millrace_restoring_tasks" ||
+                info.name == "millrace_certificate_expiry_timestamp_seconds")
+        << info.name << " has a line in the table and no series";
+  }
+  EXPECT_THAT(exported, ::testing::IsEmpty()) << "not in the table";
+}
+
+TEST(Metrics, OfTheTableThatNobodySetDoNotShow) {
+  Metrics metrics("a");
+  constexpr const MetricInfo& kInfo = metric("millrace_disk_free_bytes");
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("millrace_disk_free_bytes")));
+  metrics.gauge(kInfo).set(7);
+  EXPECT_EQ(metrics.gauge(kInfo).value(), 7);
+  EXPECT_THAT(metrics.text(), HasSubstr("\nmillrace_disk_free_bytes 7\n"));
+}
+
+TEST(Metrics, TheReadmeHoldsTheTableAsItIs) {
+  std::ifstream file(METRICS_README);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  EXPECT_THAT(text, HasSubstr(" -->\n\n" + engine::metrics_markdown() + "\n<!-- End"))
+      << "the table between the marks in apps/monitoring/metrics.md must be:\n"
+      << engine::metrics_markdown();
 }
 
 TEST(Metrics, ShowThoseOfTheApplicationBesideTheEngines) {

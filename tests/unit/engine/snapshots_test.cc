@@ -19,6 +19,7 @@ namespace millrace::engine::snapshots_test {
 
 namespace fs = std::filesystem;
 using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -245,8 +246,10 @@ TEST_F(Snapshots, ATaskThatIsDownloadedIsShownAsRestoring) {
   ASSERT_TRUE(turn_until([&] { return task_of("a").has_value(); }));
   EXPECT_EQ(task_of("a")->stage, TaskStage::kRestoring);
   EXPECT_FALSE(task_of("a")->is_caught_up);
+  EXPECT_THAT(cluster_["a"].metrics().text(), HasSubstr("\nmillrace_restoring_tasks 1\n"));
   ASSERT_TRUE(settle());
   EXPECT_EQ(task_of("a")->stage, TaskStage::kRunning);
+  EXPECT_THAT(cluster_["a"].metrics().text(), HasSubstr("\nmillrace_restoring_tasks 0\n"));
 }
 
 TEST_F(Snapshots, ADamagedOneIsRefusedAndTheChangelogRestores) {

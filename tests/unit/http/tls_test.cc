@@ -24,6 +24,9 @@ using ::testing::HasSubstr;
 /// Longer than a server takes to notice a file.
 constexpr std::chrono::seconds kNoticed{30};
 
+/// Of `write_certificate`.
+constexpr double kCertificateSeconds = 30 * 86'400;
+
 class TlsTest : public ::testing::Test {
  protected:
   Status start(const CertificateFiles& files) {
@@ -114,6 +117,19 @@ TEST_F(TlsTest, NewConnectionsGetARenewedCertificate) {
   }
   EXPECT_TRUE(ask(renewed).ok());
   EXPECT_TRUE(ask(*kept).ok()) << "its connection stays";
+}
+
+TEST_F(TlsTest, MetricsTellWhenTheCertificateEnds) {
+  EXPECT_EQ(metrics_.text().find("millrace_certificate_expiry"), std::string::npos);
+  const auto before = std::chrono::system_clock::now().time_since_epoch();
+  ASSERT_TRUE(start(files_).ok());
+  const std::string text = metrics_.text();
+  const std::string name = "\nmillrace_certificate_expiry_timestamp_seconds ";
+  const size_t at = text.find(name);
+  ASSERT_NE(at, std::string::npos) << text;
+  const double left_s =
+      std::stod(text.substr(at + name.size())) - std::chrono::duration<double>(before).count();
+  EXPECT_NEAR(left_s, kCertificateSeconds, 60);
 }
 
 TEST_F(TlsTest, AFaultyRenewalLeavesTheFormerCertificate) {

@@ -21,6 +21,10 @@ class Histogram;
 
 namespace millrace {
 
+namespace engine {
+struct MetricInfo;
+}  // namespace engine
+
 /// A count that only grows. Copies count the same series, which lives as long as its `Metrics`.
 /// Thread-safe; made by `Metrics` only, as the other two.
 class MetricCounter {
@@ -96,8 +100,9 @@ struct TopicTraffic {
 ///
 /// Thread-safe. Methods that return a series look it up: call them once and keep the result, which
 /// is valid as long as this lives. A counter costs an atomic addition, a histogram a mutex: add
-/// once per slice or commit, not per record. An application adds metrics of its own by
-/// `add_counter` and its siblings; names that begin with "millrace_" belong to the engine.
+/// once per slice or commit, not per record. `engine/metrics/metric_table.h` lists all names. An
+/// application adds metrics of its own by `add_counter` and its siblings; names that begin with
+/// "millrace_" belong to the engine.
 class Metrics {
  public:
   /// More partitions than this get no lag series of their own; the sum counts all of them.
@@ -137,7 +142,8 @@ class Metrics {
   /// From a record's timestamp to the commit that made its effects visible.
   MetricHistogram end_to_end_latency_seconds();
 
-  /// now − event time of the newest fully processed input.
+  /// How far the slowest running task is behind: now − event time of its newest processed input,
+  /// or − when it was last at the end of its inputs, whichever is less.
   MetricGauge freshness_seconds();
   MetricGauge store_cache_bytes();
   MetricGauge dirty_bytes();
@@ -161,6 +167,12 @@ class Metrics {
   void clear_restore(TaskId task);
   /// Exactly one state is 1: `state` from now on.
   void set_state(std::string_view state);
+
+  /// A series by its line of the engine's table, for metrics that one part of the engine sets.
+  /// `label`: the value of its label; a metric without one has one series. It exists from the first
+  /// call on. REQUIRES: the line's kind, and at most one label.
+  MetricGauge gauge(const engine::MetricInfo& info, std::string_view label = {});
+  MetricCounter counter(const engine::MetricInfo& info, std::string_view label = {});
 
   /// Called before each `text`, for values that are cheaper to compute then than to keep up to
   /// date. REQUIRES: `collect` stays callable, from any thread, as long as this lives.

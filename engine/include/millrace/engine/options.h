@@ -29,6 +29,8 @@ struct EngineOptions {
   std::filesystem::path state_dir = "./millrace-state";
   Guarantee guarantee = Guarantee::kExactlyOnce;
 
+  int64_t freshness_target_ms = 60'000;  ///< how far behind tasks may be; only metrics use it
+
   int64_t commit_interval_ms = 100;        ///< while live
   int64_t commit_interval_max_ms = 2'000;  ///< while catching up, grown step by step
   size_t commit_bytes_max = 64 << 20;      ///< uncommitted rows and outputs that force a commit
