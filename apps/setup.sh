@@ -32,6 +32,10 @@ readonly APT_TIMEOUT_S=1500
 readonly LINT=$ROOT/.local/lint
 readonly LINT_WHEELS=$ROOT/tests/lint/requirements.txt
 readonly LINT_TIMEOUT_S=600
+# Checks and tests the alerts of apps/monitoring. Debian has it in the package "prometheus" only,
+# whose installation would also start a server, now and at every boot: this one file is enough.
+readonly PROMTOOL=$ROOT/.local/promtool/promtool
+readonly PROMTOOL_TIMEOUT_S=300
 
 usage() {
   cat <<TEXT
@@ -42,8 +46,10 @@ what the local Kafka runs on (a Java runtime, Maven, kcat). Installs only what i
 changes nothing else, so it is quick to run again. Needs root, or sudo, when a package is missing.
 
 The lint tools (clang-format, clang-tidy) come as pinned wheels from PyPI into .local/lint, so every
-release has the same version. Where they cannot be fetched, setup says so and succeeds: the checks
-that need them are then skipped.
+release has the same version. promtool, which checks alerts, comes out of Debian's package of
+Prometheus into .local/promtool, unless there is one; nothing else of the package is installed.
+Where any of these cannot be fetched, setup says so and succeeds: the checks that need it are then
+skipped.
 
   --sources  the databases of apps/connect too, for the tests of change data capture
   --check    install nothing; list what is missing and exit 1 if anything is
@@ -88,16 +94,52 @@ install_lint() {
   exec {lock}>&-
 }
 
-install_packages() {
-  local as_root=()
+has_promtool() { [[ -x $PROMTOOL ]] || command -v promtool >/dev/null; }
+
+fetch_promtool() {
+  local folder
+  echo "setup: fetching promtool into .local/promtool"
+  mkdir -p "$ROOT/.local"
+  folder=$(mktemp -d)
+  if (cd "$folder" && unpack_promtool) >"$ROOT/.local/promtool.log" 2>&1; then
+    mkdir -p "${PROMTOOL%/*}"
+    mv "$folder/promtool" "$PROMTOOL"
+  else
+    echo "setup: no promtool, so the check of alerts will be skipped:" \
+      "$(tail -n 1 "$ROOT/.local/promtool.log")" >&2
+  fi
+  rm -rf -- "$folder"
+}
+
+# Into the present folder. A machine whose packages were all there may have no lists of packages.
+unpack_promtool() {
+  local download=(timeout "$PROMTOOL_TIMEOUT_S" apt-get -o Acquire::Retries=3 download prometheus)
+  "${download[@]}" || { update_lists && "${download[@]}"; } || return
+  dpkg-deb --fsys-tarfile ./*.deb | tar --extract --strip-components 3 ./usr/bin/promtool
+}
+
+# Sets `as_root` and `apt_get`.
+choose_apt_get() {
+  as_root=()
   if ((EUID != 0)); then
-    command -v sudo >/dev/null || die "run this as root (there is no sudo) to install them"
+    command -v sudo >/dev/null || die "run this as root (there is no sudo) to install packages"
     as_root=(sudo)
   fi
-  local apt_get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive timeout "$APT_TIMEOUT_S"
+  apt_get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive timeout "$APT_TIMEOUT_S"
     apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3)
+}
+
+update_lists() {
+  local as_root apt_get
+  choose_apt_get
   echo "setup: apt-get update"
-  "${apt_get[@]}" update || die "apt-get update failed"
+  "${apt_get[@]}" update
+}
+
+install_packages() {
+  local as_root apt_get
+  choose_apt_get
+  update_lists || die "apt-get update failed"
   echo "setup: apt-get install of the missing packages"
   if [[ " $* " == *" postgresql "* ]]; then
     install_by postgresql-common
@@ -141,16 +183,18 @@ main() {
   mapfile -t wanted < <(missing "${all[@]}")
   if ((${#wanted[@]})); then
     echo "setup: ${#wanted[@]} of ${#all[@]} packages are missing: ${wanted[*]}"
-  elif has_lint; then
-    echo "setup: all ${#all[@]} packages and the lint tools are installed"
+  elif has_lint && has_promtool; then
+    echo "setup: all ${#all[@]} packages, the lint tools and promtool are there"
     return 0
   fi
   if $check; then
     has_lint || echo "setup: the lint tools are missing"
+    has_promtool || echo "setup: promtool is missing"
     exit 1
   fi
   if ((${#wanted[@]})); then install_packages "${wanted[@]}"; fi
   has_lint || install_lint
+  has_promtool || fetch_promtool
   echo "setup: done"
 }
 

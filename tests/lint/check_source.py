@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 """Checks the project's sources: layers, style, READMEs, shape, prose, duplicates, stock settings,
-format, scripts.
+monitoring, format, scripts.
 
 Prints one line a problem and exits 1 if there is any; exits 77 if a check had to be skipped.
 """
@@ -14,6 +14,7 @@ import sys
 
 import duplicates
 import layers
+import monitoring
 import prose
 import readmes
 import shape
@@ -69,6 +70,7 @@ CHECKS = {
     "prose": prose.check,
     "duplicates": duplicates.check,
     "stock": stock.check,
+    "monitoring": monitoring.check,
     "format": clang_format,
     "scripts": shellcheck,
 }

@@ -10,6 +10,7 @@ import unittest
 import check_tidy
 import duplicates
 import layers
+import monitoring
 import prose
 import readmes
 import shape
@@ -51,6 +52,42 @@ class LintTest(unittest.TestCase):
         }
         text = "".join(f"#include {line}\n" for line in lines)
         return self.problems(layers.check, files | {name: text} | others)
+
+    def monitored(self, rules="", tests="", dashboard="{}"):
+        """The problems of these files before promtool sees them; the table has two metrics."""
+        table = "| `millrace_a_total` | counter | x |\n| `millrace_b_seconds` | histogram |  |\n"
+        kinds = dict(monitoring.ROW.findall(table))
+        problems = []
+        for name, text in (("rules", rules), ("tests", tests), ("dashboard", dashboard)):
+            problems += monitoring.unknown_metrics(name, text, kinds)
+        return problems + list(monitoring.incomplete_alerts(rules, tests))
+
+    def test_alerts_name_metrics_of_the_table(self):
+        known = "expr: rate(millrace_a_total[5m]) > job:millrace_a_total:sum\n"
+        known += "expr: millrace_b_seconds_bucket + millrace_b_seconds_sum"
+        self.assertEqual([], self.monitored(rules=known))
+        wrong = "\nexpr: millrace_a > millrace_b_seconds\nrecord: job:millrace_c:sum"
+        self.assertEqual(
+            ["rules:2: the engine has no metric millrace_a (apps/monitoring/metrics.md)",
+             "rules:2: the engine has no metric millrace_b_seconds (apps/monitoring/metrics.md)",
+             "rules:3: the engine has no metric millrace_c (apps/monitoring/metrics.md)"],
+            self.monitored(rules=wrong),
+        )
+        self.assertEqual(1, len(self.monitored(dashboard='{"expr": "millrace_lost_total"}')))
+
+    def test_alerts_have_texts_and_tests(self):
+        whole = "- alert: A\n  expr: x\n  severity: warning\n  summary: s\n  description: d\n"
+        tested = 'ALERTS{alertname="A"}'
+        self.assertEqual([], self.monitored(rules=whole + "  action: a\n", tests=tested))
+        self.assertEqual(
+            ["apps/monitoring/rules.yml: A has no action",
+             "apps/monitoring/rules.yml: A has no test in apps/monitoring/rules_test.yml"],
+            self.monitored(rules=whole),
+        )
+
+    def test_expressions_of_a_dashboard_are_found_wherever_they_stand(self):
+        dashboard = {"expr": "a", "panels": [{"targets": [{"expr": "rate(b[$__rate_interval])"}]}]}
+        self.assertEqual(["a", "rate(b[5m])"], list(monitoring.expressions(dashboard)))
 
     def test_arrows_of_the_architecture_are_allowed(self):
         self.assertEqual([], self.includes("engine/task/task.cc", '"engine/task/task.h"'))
