@@ -61,8 +61,9 @@ json error_response(const std::string& description) {
 }
 
 json responses_of(const HttpRoute& route, bool is_open) {
-  const json schema = route.content_type == "application/json" ? json{{"type", "object"}}
-                                                               : json{{"type", "string"}};
+  json schema = route.content_type == "application/json" ? json{{"type", "object"}}
+                                                         : json{{"type", "string"}};
+  if (!route.answer_schema.empty()) schema = json::parse(route.answer_schema);
   json responses{
       {"200",
        {{"description", "The answer."}, {"content", {{route.content_type, {{"schema", schema}}}}}}},

@@ -30,6 +30,11 @@ constexpr const char* kRetryAfterS = "1";
 constexpr const char* kEventStream = "text/event-stream";
 /// After its deadline, for a promised answer to come.
 constexpr std::chrono::milliseconds kPromiseSlack{1'000};
+/// Of pages: they may load and ask this server only, run no script of their own text, and be framed
+/// by nobody.
+constexpr const char* kPagePolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 constexpr size_t kPackedBytesMin = 16 << 10;
 
 /// The operation that is under way keeps a session alive; its strand keeps its handlers apart.
@@ -309,6 +314,10 @@ class Session final : public std::enable_shared_from_this<Session>,
     response_.set(http::field::content_type, answer.content_type);
     response_.set(http::field::cache_control, "no-store");
     response_.set("X-Content-Type-Options", "nosniff");
+    if (answer.content_type.starts_with("text/html")) {
+      response_.set("Content-Security-Policy", kPagePolicy);
+      response_.set("Referrer-Policy", "no-referrer");
+    }
     if (!answer.allow.empty()) response_.set(http::field::allow, answer.allow);
     if (!answer.position.empty()) response_.set(kPositionHeader, answer.position);
     if (!peer_nonce_.empty() && answer.file == nullptr) {

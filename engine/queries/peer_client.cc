@@ -22,6 +22,13 @@ constexpr size_t kIdlePerEndpointMax = 16;
 /// Each kept connection takes one of the other instance's places.
 constexpr std::chrono::seconds kIdleMax{30};
 
+Result<int64_t> wait_until(std::chrono::steady_clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  if (left.count() <= 0) return Error{ErrorCode::kTimedOut, "no time left to ask another instance"};
+  return std::min<int64_t>(left.count(), kPeerTimeouts.piece_ms);
+}
+
 }  // namespace
 
 PeerClient::Connection PeerClient::take_idle(const std::string& endpoint) const {
@@ -82,12 +89,10 @@ Status PeerClient::exchange(const std::string& endpoint, const HttpClient::Reque
 Result<RowReply> PeerClient::ask(const std::string& endpoint, const RowQuestion& question,
                                  Rights rights,
                                  std::chrono::steady_clock::time_point deadline) const {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      deadline - std::chrono::steady_clock::now());
-  if (left.count() <= 0) return Error{ErrorCode::kTimedOut, "no time left to ask another instance"};
+  const Result<int64_t> wait_ms = wait_until(deadline);
+  if (!wait_ms.ok()) return wait_ms.status();
   const Result<std::string> body =
-      ask_signed(endpoint, kPeerRowsPath, encode_question(question), rights,
-                 std::min<int64_t>(left.count(), kPeerTimeouts.piece_ms));
+      ask_signed(endpoint, kPeerRowsPath, encode_question(question), rights, *wait_ms);
   if (!body.ok()) return body.status();
   Result<RowReply> reply = decode_reply(*body);
   if (!reply.ok()) return reply;
@@ -103,6 +108,14 @@ Result<ChangeReply> PeerClient::watch(const std::string& endpoint,
                                               {}, question.wait_ms + kWatchSlackMs);
   if (!body.ok()) return body.status();
   return decode_changes(*body, question.changes.ranges.size());
+}
+
+Result<std::string> PeerClient::view(const std::string& endpoint, const std::string& name,
+                                     Rights rights,
+                                     std::chrono::steady_clock::time_point deadline) const {
+  const Result<int64_t> wait_ms = wait_until(deadline);
+  if (!wait_ms.ok()) return wait_ms.status();
+  return ask_signed(endpoint, kPeerViewsPath, name, rights, *wait_ms);
 }
 
 Result<std::string> PeerClient::ask_signed(const std::string& endpoint, const char* target,

@@ -25,6 +25,9 @@ namespace millrace::engine {
 inline constexpr const char* kPeerRowsPath = "/v1/peer/rows";
 /// The path at which it answers `WatchQuestion`s about the tasks that it runs.
 inline constexpr const char* kPeerChangesPath = "/v1/peer/changes";
+/// The path at which it says something of itself, such as its health, by a name as the body.
+inline constexpr const char* kPeerViewsPath = "/v1/peer/views";
+inline constexpr size_t kViewNameLengthMax = 64;
 
 /// Asks other instances for rows and changes, over connections that it keeps for a while.
 /// Thread-safe; a call blocks.
@@ -41,6 +44,9 @@ class PeerClient {
                        std::chrono::steady_clock::time_point deadline) const;
   /// Waits as long as the question says, and for the answer to arrive. Errors: as `ask`.
   Result<ChangeReply> watch(const std::string& endpoint, const WatchQuestion& question) const;
+  /// A view of the instance by its name. Errors: as `ask`.
+  Result<std::string> view(const std::string& endpoint, const std::string& name, Rights rights,
+                           std::chrono::steady_clock::time_point deadline) const;
 
  private:
   struct Exchange {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/queries/subscription.h"
+#include "engine/queries/topic_tail.h"
 
 namespace millrace {
 
@@ -355,6 +356,53 @@ HttpAnswer Router::watch(const HttpRequest& request, std::string event, MakeWatc
     return opened;
   };
   return answer;
+}
+
+Result<std::vector<QueryRouter::TopicRecord>> Router::newest_records(
+    const std::string& topic, size_t records_max,
+    std::chrono::steady_clock::time_point deadline) const {
+  return engine::newest_records(clients_, topic, records_max, deadline);
+}
+
+std::vector<QueryRouter::InstanceTasks> Router::instances() const {
+  std::map<std::string, InstanceTasks> found;
+  const auto at = [&found](const PeerView::Holder& holder) -> InstanceTasks& {
+    InstanceTasks& entry = found[holder.instance];
+    entry.instance = holder.instance;
+    entry.endpoint = holder.endpoint;
+    return entry;
+  };
+  if (const std::shared_ptr<const PeerView> view = directory_.view(); view != nullptr) {
+    for (const auto& [task, holders] : view->tasks) {
+      at(holders.active).active.push_back(task);
+      for (const PeerView::Holder& standby : holders.standbys) at(standby).standbys.push_back(task);
+    }
+  }
+  InstanceTasks& self = found[name_];
+  self.instance = name_;
+  self.endpoint.clear();
+  self.is_self = true;
+  std::vector<InstanceTasks> all;
+  for (auto& [name, entry] : found) all.push_back(std::move(entry));
+  return all;
+}
+
+Result<std::string> Router::ask_instance(const HttpRequest& request, const std::string& instance,
+                                         const std::string& view) const {
+  const std::vector<InstanceTasks> known = instances();
+  const auto found = std::ranges::find(known, instance, &InstanceTasks::instance);
+  if (found == known.end()) return Error{ErrorCode::kNotFound, "the plan has no such instance"};
+  if (found->endpoint.empty()) {
+    return Error{ErrorCode::kRetriable,
+                 fmt::format("instance {} has no query server that others can reach (query.port, "
+                             "query.advertised.host)",
+                             instance)};
+  }
+  if (!peers_.can_ask()) {
+    return Error{ErrorCode::kRetriable,
+                 "instances answer for each other once query.peer.key.file names a key"};
+  }
+  return peers_.view(found->endpoint, view, {Right::kRead}, request.deadline);
 }
 
 HttpAnswer Router::answer_changes(const HttpRequest& request) const {

@@ -124,6 +124,8 @@ class Router final : public QueryRouter {
          PeerIdentity self)
       : local_(local),
         changes_(changes),
+        clients_(clients),
+        name_(self.instance),
         peers_(std::move(self)),
         ends_(clients),
         hub_(changes_, directory_, peers_) {}
@@ -132,6 +134,12 @@ class Router final : public QueryRouter {
   HttpAnswer answer(const HttpRequest& request, MakeAnswer make) const override;
   HttpAnswer watch(const HttpRequest& request, std::string event, MakeWatched make) const override;
   HttpAnswer answer_changes(const HttpRequest& request) const override;
+  Result<std::vector<TopicRecord>> newest_records(
+      const std::string& topic, size_t records_max,
+      std::chrono::steady_clock::time_point deadline) const override;
+  std::vector<InstanceTasks> instances() const override;
+  Result<std::string> ask_instance(const HttpRequest& request, const std::string& instance,
+                                   const std::string& view) const override;
   /// Ends all subscriptions, and takes no others.
   void end_subscriptions() { hub_.end(); }
 
@@ -142,6 +150,8 @@ class Router final : public QueryRouter {
 
   const QueryRegistry& local_;
   ChangeRings& changes_;
+  ClientFactory& clients_;
+  const std::string name_;  ///< of this instance
   PeerDirectory directory_;
   PeerClient peers_;
   TopicEnds ends_;

@@ -49,6 +49,12 @@ TEST(OpenApi, DescribesPathQueryBodyAndErrorsOfARoute) {
   EXPECT_EQ(document["components"]["schemas"]["Error"]["required"], Json::array({"error"}));
 }
 
+TEST(OpenApi, DescribesTheFormOfAnAnswer) {
+  const Json typed = document_of({.pattern = "/v1/x", .answer_schema = R"({"type":"array"})"});
+  const Json& response = typed["paths"]["/v1/x"]["get"]["responses"]["200"];
+  EXPECT_EQ(response["content"]["application/json"]["schema"], Json({{"type", "array"}}));
+}
+
 TEST(OpenApi, SaysWhatNeedsNoToken) {
   const Json open = document_of({.pattern = "/v1/x", .right = Right::kRead});
   EXPECT_THAT(open["paths"]["/v1/x"]["get"]["security"], ::testing::Contains(Json::object()));

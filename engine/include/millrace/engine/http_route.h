@@ -165,8 +165,9 @@ struct HttpRoute {
   /// Statuses beside 200 and those that the server gives, with their reason.
   std::map<unsigned, std::string> errors{};
   std::string content_type = "application/json";
-  std::string body_meaning{};  ///< what a body holds, JSON; empty: the route takes none
-  std::string body_schema{};   ///< JSON Schema of a body; empty: any object
+  std::string answer_schema{};  ///< JSON Schema of a JSON answer; empty: any object
+  std::string body_meaning{};   ///< what a body holds, JSON; empty: the route takes none
+  std::string body_schema{};    ///< JSON Schema of a body; empty: any object
   size_t body_bytes_max = 0;
   /// Reads many rows: the server answers so many of these at a time, and 503 to others.
   bool is_scan = false;

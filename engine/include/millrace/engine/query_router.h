@@ -1,7 +1,11 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "millrace/engine/http_route.h"
@@ -45,6 +49,39 @@ class QueryRouter {
   /// `watch_parameters`.
   virtual HttpAnswer watch(const HttpRequest& request, std::string event,
                            MakeWatched make) const = 0;
+
+  struct TopicRecord {
+    int32_t partition = 0;
+    int64_t offset = 0;
+    int64_t timestamp_ms = 0;
+    std::optional<std::string> key{};  ///< nullopt: null
+    std::optional<std::string> value{};
+    std::vector<std::pair<std::string, std::optional<std::string>>> headers{};
+  };
+  /// Committed records among the newest offsets of each partition, the newest timestamps first, and
+  /// `records_max` of them at most. Asks Kafka and waits, until `deadline` the latest. Errors:
+  /// `kNotFound`: no such topic; `kTimedOut`: a transaction is open, or Kafka is away; those of the
+  /// clients.
+  virtual Result<std::vector<TopicRecord>> newest_records(
+      const std::string& topic, size_t records_max,
+      std::chrono::steady_clock::time_point deadline) const = 0;
+
+  /// An instance of the application and the tasks that the present plan gives it.
+  struct InstanceTasks {
+    std::string instance{};
+    std::string endpoint{};  ///< where others ask it; empty: nobody can, or it is this one
+    bool is_self = false;
+    std::vector<TaskId> active{};
+    std::vector<TaskId> standbys{};
+  };
+  /// This instance, and those that the plan gives tasks, by name.
+  virtual std::vector<InstanceTasks> instances() const = 0;
+
+  /// The view `view` ("health", "metrics", "history") that another instance has of itself. Waits
+  /// for the answer, `request.deadline` the latest. Errors: `kNotFound`: no such instance in the
+  /// plan; `kRetriable`, `kTimedOut`, `kRefused`: it does not answer, or not to this one.
+  virtual Result<std::string> ask_instance(const HttpRequest& request, const std::string& instance,
+                                           const std::string& view) const = 0;
 
   /// The answer to another instance that asks which rows of this one's tasks changed.
   virtual HttpAnswer answer_changes(const HttpRequest& request) const = 0;
