@@ -21,6 +21,7 @@
 
 #include "apps/mapping/mapping_check.h"
 #include "apps/materializer/account_query.h"
+#include "apps/materializer/conflict_answer.h"
 #include "apps/materializer/index_answer.h"
 #include "apps/materializer/mapping_answer.h"
 #include "apps/materializer/store_masks.h"
@@ -30,7 +31,9 @@
 #include "crm/decode/mapping_report.h"
 #include "crm/indexes/crm_indexes.h"
 #include "crm/mapping/mapping.h"
+#include "crm/model/account_topics.h"
 #include "crm/model/ids.h"
+#include "crm/model/output_topic.h"
 #include "engine/http/request_parameters.h"
 
 namespace millrace::apps {
@@ -50,7 +53,9 @@ While it runs, it answers over HTTP (see --query.port):
   GET /v1/accounts?index=I   those that an index finds: by-members, by-territory, by-field.F
   GET /v1/entitlements?index=I   by-feature, by-expiry
   GET /v1/changes/accounts?index=I   those as a stream, and .../entitlements
+  GET /v1/conflicts          the newest findings of crm.conflicts
   GET /v1/mapping            how the mapping and the records read so far fit
+  GET /console               a page for people
   GET /v1/openapi.json       all paths, with their parameters
   GET /v1/health             state, tasks, lag; 503 while it does not run
   GET /v1/metrics            Prometheus text
@@ -343,6 +348,26 @@ void add_index_routes(QueryServer& server, const Engine& engine,
                   {{404, "The job derives no entitlements."}}, &entitlements_by_index);
 }
 
+void add_conflict_route(QueryServer& server, const Engine& engine, std::string topic) {
+  server.route({.pattern = "/v1/conflicts",
+                .summary = "The newest findings that a person should look at.",
+                .parameters = {{.name = "limit",
+                                .meaning = "So many at most; 50 unless it says otherwise.",
+                                .type = HttpParameter::Type::kInteger,
+                                .min = 1,
+                                .max = 500}},
+                .errors = {{404, "The topic does not exist yet."}},
+                .answer_schema = kConflictsSchema,
+                .is_scan = true,
+                .handler = [&engine, topic = std::move(topic)](const HttpRequest& request) {
+                  HttpAnswer answer;
+                  answer.later = [&router = engine.router(), topic, request] {
+                    return conflicts_answer(router, topic, request);
+                  };
+                  return answer;
+                }});
+}
+
 int run(int argc, char** argv) {
   CrmOptions options;
   RunExtras extras{
@@ -371,6 +396,9 @@ int run(int argc, char** argv) {
             add_index_routes(server, engine,
                              crm::indexed_fields(options.mapping, options.accounts.indexed_fields),
                              std::move(mask));
+            add_conflict_route(
+                server, engine,
+                crm::output_topic(crm::kConflicts.name, options.accounts.output_prefix));
             server.route({.pattern = "/v1/mapping",
                           .summary = "How the mapping and the records read so far fit; no values.",
                           .handler = [&](const HttpRequest&) {

@@ -1,15 +1,22 @@
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "millrace/core/clock.h"
 #include "millrace/engine/engine.h"
 #include "millrace/engine/metrics.h"
 #include "millrace/engine/query_server.h"
 
+#include "engine/console/history.h"
+#include "engine/console/instance_routes.h"
+#include "engine/console/page_routes.h"
+#include "engine/console/sample_parser.h"
+#include "engine/console/topology_graph.h"
 #include "engine/metrics/hidden_records.h"
 #include "engine/run/index_routes.h"
 #include "engine/run/position_json.h"
@@ -63,29 +70,57 @@ std::string fault_of(EngineState state) {
   return fmt::format("the engine's state is '{}'", to_string(state));
 }
 
-HttpAnswer health(Engine& engine) {
-  const EngineState state = engine.state();
-  int64_t lag = 0;
-  int64_t freshness = 0;
-  const std::vector<PartitionLag> hidden = engine.metrics().hidden_inputs();
-  bool caught_up = state == EngineState::kRunning && hidden.empty();
-  json tasks = json::array();
-  for (const TaskInfo& task : engine.queries().tasks()) {
-    if (task.stage == TaskStage::kStandby) {
-      tasks.push_back(task_json(task));
-      continue;
-    }
-    lag = lag < 0 || task.lag_records < 0 ? -1 : lag + task.lag_records;
-    const int64_t task_freshness = task.position.freshness_ms;
-    freshness = freshness < 0 || task_freshness < 0 ? -1 : std::max(freshness, task_freshness);
-    caught_up = caught_up && task.is_caught_up && task.stage == TaskStage::kRunning;
-    tasks.push_back(task_json(task));
+/// Of all tasks that run here, or are about to.
+struct Progress {
+  int64_t lag_records = 0;  ///< −1: unknown
+  int64_t freshness_ms = 0;
+  bool is_caught_up = true;
+};
+
+Progress progress_of(const std::vector<TaskInfo>& tasks) {
+  Progress all;
+  for (const TaskInfo& task : tasks) {
+    if (task.stage == TaskStage::kStandby) continue;
+    const bool is_known = all.lag_records >= 0 && task.lag_records >= 0;
+    all.lag_records = is_known ? all.lag_records + task.lag_records : -1;
+    const int64_t freshness = task.position.freshness_ms;
+    all.freshness_ms =
+        all.freshness_ms < 0 || freshness < 0 ? -1 : std::max(all.freshness_ms, freshness);
+    all.is_caught_up = all.is_caught_up && task.is_caught_up && task.stage == TaskStage::kRunning;
   }
-  json body{{"state", to_string(state)},    {"caught_up", caught_up},
-            {"lag_records", lag},           {"freshness_ms", freshness},
-            {"paused", engine.is_paused()}, {"drained", engine.is_drained()},
-            {"tasks", std::move(tasks)},    {"hidden_inputs", hidden_json(hidden)}};
-  return probe(std::move(body), state == EngineState::kRunning ? "" : fault_of(state));
+  return all;
+}
+
+json health_json(Engine& engine) {
+  const EngineState state = engine.state();
+  const std::vector<PartitionLag> hidden = engine.metrics().hidden_inputs();
+  const std::vector<TaskInfo> tasks = engine.queries().tasks();
+  const Progress progress = progress_of(tasks);
+  json shown = json::array();
+  for (const TaskInfo& task : tasks) shown.push_back(task_json(task));
+  return {{"state", to_string(state)},
+          {"caught_up", state == EngineState::kRunning && hidden.empty() && progress.is_caught_up},
+          {"lag_records", progress.lag_records},
+          {"freshness_ms", progress.freshness_ms},
+          {"paused", engine.is_paused()},
+          {"drained", engine.is_drained()},
+          {"tasks", std::move(shown)},
+          {"hidden_inputs", hidden_json(hidden)}};
+}
+
+HttpAnswer health(Engine& engine) {
+  json body = health_json(engine);
+  const bool is_running = body["state"] == to_string(EngineState::kRunning);
+  return probe(std::move(body), is_running ? "" : fault_of(engine.state()));
+}
+
+engine::Reading reading_of(Engine& engine) {
+  const Progress progress = progress_of(engine.queries().tasks());
+  return {.at_ms = system_clock().now_ms(),
+          .lag_records = progress.lag_records,
+          .freshness_ms = progress.freshness_ms,
+          .metrics = engine::sum_samples(engine.metrics().text()),
+          .resident_bytes = engine::resident_bytes()};
 }
 
 HttpAnswer live(const Engine& engine) {
@@ -157,6 +192,27 @@ void add_views(QueryServer& server, Engine& engine, const Topology& topology) {
                       .body = format != nullptr && *format == "mermaid" ? mermaid : text,
                       .content_type = "text/plain; charset=utf-8"};
                 }});
+  server.route({.pattern = "/v1/topology/graph",
+                .summary = "The topology as data: nodes, edges and stores.",
+                .answer_schema = engine::kTopologyGraphSchema,
+                .handler = [graph = engine::topology_graph(topology)](const HttpRequest&) {
+                  return HttpAnswer{.body = graph};
+                }});
+}
+
+/// The page and its questions about all instances.
+void add_console(QueryServer& server, Engine& engine) {
+  struct Recorder {
+    engine::History history;
+    engine::Sampler sampler;
+    explicit Recorder(Engine& of) : sampler(history, [&of] { return reading_of(of); }) {}
+  };
+  engine::add_page_routes(server);
+  engine::add_instance_routes(server, engine,
+                              {.health = [&engine] { return json_text(health_json(engine)); },
+                               .metrics = [&engine] { return engine.metrics().text(); },
+                               .history = [recorder = std::make_shared<Recorder>(
+                                               engine)] { return recorder->history.json(); }});
 }
 
 void add_operations(QueryServer& server, Engine& engine) {
@@ -181,6 +237,7 @@ void add_engine_routes(QueryServer& server, Engine& engine, const Topology& topo
                        RowMasks masks) {
   add_probes(server, engine);
   add_views(server, engine, topology);
+  add_console(server, engine);
   engine::add_store_routes(server, engine, topology, std::move(masks));
   engine::add_index_routes(server, engine, topology);
   add_operations(server, engine);

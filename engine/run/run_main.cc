@@ -22,9 +22,11 @@
 #include "engine/clients/clients.h"
 #include "engine/config/config_cli.h"
 #include "engine/config/memory_budget.h"
+#include "engine/console/dead_letter_routes.h"
 #include "engine/metrics/metric_table.h"
 #include "engine/run/query_settings.h"
 #include "engine/run/run_main_signals.h"
+#include "engine/topics/internal_topics.h"
 
 namespace millrace {
 namespace {
@@ -158,6 +160,9 @@ class Program {
     auto server = std::make_unique<QueryServer>(std::move(served));
     add_engine_routes(*server, engine, topology,
                       extras_.row_masks ? extras_.row_masks() : RowMasks());
+    if (const std::string letters = engine::dead_letter_topic(options_); !letters.empty()) {
+      engine::add_dead_letter_route(*server, engine, letters);
+    }
     if (extras_.add_routes) extras_.add_routes(*server, engine);
     const Result<int> port = server->start();
     if (!port.ok()) return port.status();

@@ -19,7 +19,7 @@ ALLOWED = {
 ROOMS = {
     "engine": (
         "base secrets clients config output broadcast changes task metrics commit http client"
-        " queries snapshot plan group restore kafka topics loop testing run"
+        " queries snapshot plan group restore kafka topics loop testing console run"
     ).split(),
     "state": "rows timers indexes derived backend buffer rocksdb".split(),
     "operators": ("stateless", "foreign_keys", "windows", "stream_joins"),

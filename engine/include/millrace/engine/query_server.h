@@ -85,7 +85,8 @@ class QueryServer {
 };
 
 /// The routes of every instance: `/v1/live`, `/v1/ready`, `/v1/health`, `/v1/metrics`,
-/// `/v1/topology`, `/v1/stores/{store}` with its `rows`, `changes` and `indexes/{index}`,
+/// `/v1/topology`, `/v1/topology/graph`, `/v1/instances` and what each says of itself, the page
+/// `/console`, `/v1/stores/{store}` with its `rows`, `changes` and `indexes/{index}`,
 /// `/v1/token`; by POST
 /// `/v1/pause`, `/v1/resume` and `/v1/drain`;
 /// `/v1/snapshots/…` for other instances if this one keeps some. `engine` must outlive the running
