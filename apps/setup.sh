@@ -39,7 +39,7 @@ readonly PROMTOOL_TIMEOUT_S=300
 
 usage() {
   cat <<TEXT
-Usage: apps/setup.sh [--sources] [--check] [--help]
+Usage: apps/setup.sh [--sources] [--browser] [--check] [--help]
 
 Installs what Millrace needs on Debian 12 or 13: the compiler and libraries, the test tools, and
 what the local Kafka runs on (a Java runtime, Maven, kcat). Installs only what is missing and
@@ -52,6 +52,7 @@ Where any of these cannot be fetched, setup says so and succeeds: the checks tha
 skipped.
 
   --sources  the databases of apps/connect too, for the tests of change data capture
+  --browser  Chromium and Node.js, for the test of the console
   --check    install nothing; list what is missing and exit 1 if anything is
 TEXT
 }
@@ -164,6 +165,11 @@ main() {
     case $1 in
       --check) check=true ;;
       --sources) all+=("${SOURCES[@]}") ;;
+      --browser)
+        all+=(chromium)
+        # A Node.js from elsewhere has an npm of its own, beside which Debian's cannot be.
+        command -v npm >/dev/null || all+=(nodejs npm)
+        ;;
       -h | --help)
         usage
         return 0

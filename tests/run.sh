@@ -15,6 +15,7 @@ readonly SANITIZERS_TIMEOUT_S=1500
 readonly LINT_TIMEOUT_S=3900
 readonly BROKER_TIMEOUT_S=2400
 readonly CDC_TIMEOUT_S=1800
+readonly BROWSER_TIMEOUT_S=900
 readonly FAULTS_TIMEOUT_S=1500
 readonly SIMULATION_TIMEOUT_S=900
 readonly PEER_TIMEOUT_S=1000
@@ -24,7 +25,8 @@ readonly MEMORY_FOLDER_KIB_MIN=$((2 << 20))
 usage() {
   cat <<TEXT
 Usage: tests/run.sh [--all] [--unit] [--lint] [--tidy] [--broker] [--install]
-                    [--simulation] [--peer] [--cdc] [--faults] [--sanitizers]
+                    [--simulation] [--peer] [--cdc] [--browser] [--faults]
+                    [--sanitizers]
                     [--kafka VERSION]
 
 Installs what is missing (apps/setup.sh), builds everything with the preset "release" into
@@ -45,14 +47,16 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
   --cdc         the CRM job fed by Debezium from a real PostgreSQL and a real MariaDB, side by
                 side; it installs them, and Maven fetches Debezium; about two minutes; not part of
                 --all
+  --browser     the console of two instances in headless Chromium, with axe-core; it installs
+                Chromium and Node.js, and npm fetches the packages; not part of --all
   --faults      kills, cuts and damage under load, against a Kafka of its own; about five minutes;
                 not part of --all
   --all         --lint, --unit, --simulation, --install, --broker, in this order
   --sanitizers  the unit tests under the presets "asan" (with undefined behaviour) and "tsan" (of
                 parts that have threads); not part of --all, as both are builds of their own
   --kafka VERSION
-                of the Kafka of --broker, --cdc and --faults, for instance 3.9.2 or 4.1.2; default:
-                the one that apps/kafka/pom.xml names
+                of the Kafka of --broker, --cdc, --browser and --faults, for instance 3.9.2 or
+                4.1.2; default: the one that apps/kafka/pom.xml names
 
 Environment:
   MILLRACE_TEST_PORT    port of the local Kafka (default: the first free of 29092, 29192 ... 29992)
@@ -122,7 +126,7 @@ run_label() {
 # Tests with a broker wait for half of their time. Unit tests have the machine.
 jobs_of() {
   case $1 in
-    install | faults | simulation | peer) echo 1 ;;
+    install | faults | simulation | peer | browser) echo 1 ;;
     broker | cdc) echo 2 ;;
     *) nproc ;;
   esac
@@ -211,7 +215,7 @@ main() {
   while (($#)); do
     case $1 in
       --unit | --lint | --tidy | --broker | --install | --simulation | --peer | --cdc | \
-        --faults | --sanitizers)
+        --browser | --faults | --sanitizers)
         want[${1#--}]=1
         ;;
       --kafka)
@@ -240,7 +244,7 @@ main() {
   take_turns
   trap clean_up EXIT
   trap 'exit 130' INT TERM HUP
-  "$ROOT/apps/setup.sh" ${want[cdc]:+--sources}
+  "$ROOT/apps/setup.sh" ${want[cdc]:+--sources} ${want[browser]:+--browser}
   # The thread sanitizer of g++ 12 cannot start where the kernel randomises addresses by 32 bits.
   # Later ones were not tried: do so when Debian 12 is no platform any more.
   without_randomizing=()
@@ -248,7 +252,7 @@ main() {
     without_randomizing=(setarch --addr-no-randomize)
   fi
   local label
-  for label in lint unit simulation peer install broker cdc faults tidy; do
+  for label in lint unit simulation peer install broker cdc browser faults tidy; do
     if [[ -n ${want[$label]:-} ]]; then
       build release
       break
@@ -267,6 +271,7 @@ main() {
     run_label release broker "$BROKER_TIMEOUT_S"
   fi
   if [[ -n ${want[cdc]:-} ]]; then run_label release cdc "$CDC_TIMEOUT_S"; fi
+  if [[ -n ${want[browser]:-} ]]; then run_label release browser "$BROWSER_TIMEOUT_S"; fi
   if [[ -n ${want[faults]:-} ]]; then run_label release faults "$FAULTS_TIMEOUT_S"; fi
   if [[ -n ${want[tidy]:-} ]]; then run_label release tidy "$LINT_TIMEOUT_S"; fi
   if [[ -n ${want[sanitizers]:-} ]]; then run_sanitizers; fi
