@@ -109,11 +109,13 @@ Finding Checks::store(const std::string& instance, const Engine& engine, const S
   if (position == task.position.changelogs.end() || ignored_.contains(changelog)) return {};
   const Fold* const fold = fold_until(changelog, position->second);
   if (fold == nullptr) return {};
-  if (rows == (derived_rows_of(spec) == nullptr ? fold->rows : with_derived(spec, fold->rows))) {
-    return {};
+  Rows wanted = derived_rows_of(spec) == nullptr ? fold->rows : with_derived(spec, fold->rows);
+  if (spec.is_hidden) {
+    std::erase_if(wanted, [&](const auto& row) { return spec.is_hidden(Bytes(row.first)); });
   }
+  if (rows == wanted) return {};
   return fmt::format("store {} of {} has {} rows, {} up to {} has {}", spec.name, instance,
-                     rows.size(), changelog.to_string(), position->second, fold->rows.size());
+                     rows.size(), changelog.to_string(), position->second, wanted.size());
 }
 
 Finding Checks::index(const std::string& instance, const Engine& engine, const StoreSpec& spec,

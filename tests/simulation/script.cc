@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -21,6 +22,9 @@ constexpr uint64_t kLaterSalt = 0x94d049bb133111eb;
 /// The CRM flow costs as much as some small jobs: one world in so many has it.
 constexpr uint64_t kCrmOneIn = 5;
 constexpr uint64_t kCrmSalt = 0xd6e8feb86659fd93;
+/// One world in so many has windows or joins of the language.
+constexpr uint64_t kLanguageOneIn = 4;
+constexpr uint64_t kLanguageSalt = 0x589965cc75374cc3;
 constexpr uint64_t kMembersSalt = 0xbea225f9eb34556d;
 constexpr uint64_t kMembersOneIn = 4;
 constexpr int64_t kMembersStrikesMax = 8;
@@ -121,11 +125,16 @@ WorldScript make_script(uint64_t seed, const ScriptOptions& options) {
   }
   const auto has = [&](Kind kind) { return std::ranges::find(kinds, kind) != kinds.end(); };
   if (has(Kind::kRefusal) && later.one_in(kLimitsOneIn)) script.job = "limits";
+  if (Draws languages(seed ^ kLanguageSalt); languages.one_in(kLanguageOneIn)) {
+    script.job = languages.one_of(language_job_names());
+  }
   if (Draws(seed ^ kCrmSalt).one_in(kCrmOneIn)) script.job = "crm";
   if (!options.job.empty()) script.job = options.job;
-  if (make_job(script.job, seed)->is_one_history()) {
+  const std::unique_ptr<Job> job = make_job(script.job, seed);
+  if (job->is_one_history()) {
     std::erase_if(kinds, [](Kind kind) { return changes_what_jobs_know(kind); });
   }
+  if (!job->may_grow()) std::erase(kinds, Kind::kInputGrown);
   // Half of the worlds have one version.
   script.has_upgrades = later.one_in(2) && has(Kind::kUpgrade);
   script.ends_upgraded = later.one_in(2);

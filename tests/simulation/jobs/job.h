@@ -59,6 +59,9 @@ class Job {
   /// Whether it accepts only inputs that it made itself, and knows no other versions, topics or
   /// refusals. Else another object of the same job may take its place.
   virtual bool is_one_history() const { return false; }
+  /// Whether inputs may get more partitions. Not if the job looks for a row in the partition of its
+  /// key: keys stay in the partition that they were first sent to.
+  virtual bool may_grow() const { return true; }
   /// Whether inputs may have any timestamps.
   virtual bool takes_any_time() const { return true; }
 
@@ -81,6 +84,8 @@ class Job {
 
 /// Most worlds have one of these; in some a later one takes its place.
 std::vector<std::string> small_job_names();
+/// Those that show windows and joins, in some worlds.
+std::vector<std::string> language_job_names();
 std::vector<std::string> job_names();
 /// REQUIRES: one of `job_names()`. `seed`: what a job draws before its world begins.
 std::unique_ptr<Job> make_job(const std::string& name, uint64_t seed);

@@ -18,6 +18,13 @@ std::unique_ptr<Job> make_limits_job();
 std::unique_ptr<Job> make_broadcast_job();
 /// Two tables joined, and the join's rows summed up by groups, with retractions.
 std::unique_ptr<Job> make_tables_job();
+/// Windows, sessions, and an outer join of two streams, of one topic. The seed says whether any
+/// times come.
+std::unique_ptr<Job> make_windows_job(uint64_t seed);
+/// Two topics joined by groups and times, behind exchanges, and the matches summed up by windows.
+std::unique_ptr<Job> make_matches_job();
+/// Two tables joined by a foreign key, inner or left as the seed says, and sums of the join's rows.
+std::unique_ptr<Job> make_foreign_keys_job(uint64_t seed);
 /// The whole CRM flow on random events, with its oracle.
 std::unique_ptr<Job> make_crm_job(uint64_t seed);
 

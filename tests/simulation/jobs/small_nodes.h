@@ -82,10 +82,11 @@ class Chain {
   std::vector<Node> nodes_;
 };
 
-/// Finds rows by the number of their bytes.
-inline IndexSpec index_by_size() {
-  return {"by-size", IndexType::kInteger, [](Bytes, Bytes value, IndexValues& values) {
-            values.add(static_cast<int64_t>(value.size()));
+/// Finds rows by the number of their bytes; not those that the store hides.
+inline IndexSpec index_by_size(std::function<bool(Bytes key)> is_hidden = {}) {
+  return {"by-size", IndexType::kInteger,
+          [is_hidden = std::move(is_hidden)](Bytes key, Bytes value, IndexValues& values) {
+            if (!is_hidden || !is_hidden(key)) values.add(static_cast<int64_t>(value.size()));
           }};
 }
 

@@ -5,6 +5,7 @@
 #include "millrace/operators.h"
 
 #include "jobs.h"
+#include "values.h"
 
 namespace millrace::simulation {
 namespace tables_job {
@@ -24,11 +25,6 @@ int64_t both(Maybe<int64_t> left, Maybe<int64_t> right) {
 
 std::string last_digit(int64_t value) {
   return std::to_string(value % 10);
-}
-
-std::optional<int64_t> number(const std::optional<std::string>& bytes) {
-  if (!bytes) return std::nullopt;
-  return Serde<int64_t>::view(Bytes(*bytes));
 }
 
 std::optional<int64_t> join(std::optional<int64_t> left, std::optional<int64_t> right) {
@@ -61,9 +57,7 @@ class TablesJob final : public Job {
     for (uint64_t i = draws.below(12); i > 0; --i) {
       const std::string topic = draws.one_in(2) ? "left" : "right";
       std::optional<std::string> value;
-      if (!draws.one_in(4)) {
-        Serde<int64_t>::encode(draws.between(0, kValues - 1), value.emplace());
-      }
+      if (!draws.one_in(4)) value = bytes_of(draws.between(0, kValues - 1));
       inputs.push_back({topic, fmt::format("k{}", draws.below(kKeys)), std::move(value), now_ms});
     }
     return inputs;
@@ -75,7 +69,7 @@ class TablesJob final : public Job {
 
   void accept(const TopicPartition& partition, const testing::StoredRecord& record) override {
     Rows& rows = rows_[*record.key];
-    (partition.topic == "left" ? rows.left : rows.right).push_back(number(record.value));
+    (partition.topic == "left" ? rows.left : rows.right).push_back(number_of(record.value));
   }
 
   /// A joined row is of some version of each side, and none goes back behind what was seen.
@@ -83,11 +77,11 @@ class TablesJob final : public Job {
                   int64_t) override {
     const std::string key = record.key.value_or("");
     if (partition.topic == "sums") {
-      sums_[key] = number(record.value).value_or(0);
+      sums_[key] = number_of(record.value).value_or(0);
       return {};
     }
     Rows& rows = rows_[key];
-    const std::optional<int64_t> value = number(record.value);
+    const std::optional<int64_t> value = number_of(record.value);
     std::vector<Versions> next = rows.next_with(value);
     rows.joined = value;
     if (!next.empty()) {

@@ -61,7 +61,7 @@ class UpgradedJob final : public Job {
     for (Node* const node : {&source, &note, &sink}) nodes.push_back(std::move(*node));
     std::vector<StoreSpec> stores = topology->stores();
     for (StoreSpec& store : stores) {
-      if (!store.timers) store.indexes.push_back(index_by_size());
+      if (!store.timers) store.indexes.push_back(index_by_size(store.is_hidden));
     }
     stores.push_back(text_store("notes"));
     return Topology::create(topology->name(), std::move(nodes), std::move(stores),
