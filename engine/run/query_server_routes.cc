@@ -20,6 +20,7 @@
 #include "engine/metrics/hidden_records.h"
 #include "engine/run/index_routes.h"
 #include "engine/run/position_json.h"
+#include "engine/run/readiness.h"
 #include "engine/run/store_routes.h"
 #include "engine/snapshot/routes.h"
 
@@ -129,21 +130,8 @@ HttpAnswer live(const Engine& engine) {
   return probe({{"live", is_live}, {"state", to_string(state)}}, is_live ? "" : fault_of(state));
 }
 
-/// Why not to send requests here; empty: nothing speaks against it.
-std::string reason_against(const Engine& engine) {
-  if (engine.is_drained()) return "drained";
-  if (engine.state() != EngineState::kRunning) return "no plan of the group includes it yet";
-  for (const TaskInfo& task : engine.queries().tasks()) {
-    if (task.stage == TaskStage::kRestoring || task.stage == TaskStage::kSuspended) {
-      return fmt::format("task {} is {}, {} records to go", task.position.task.to_string(),
-                         to_string(task.stage), task.restore_remaining_records);
-    }
-  }
-  return {};
-}
-
 HttpAnswer ready(const Engine& engine) {
-  const std::string reason = reason_against(engine);
+  const std::string reason = engine::reason_against(engine);
   return probe({{"ready", reason.empty()}, {"state", to_string(engine.state())}}, reason);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -25,7 +26,9 @@
 #include "engine/console/dead_letter_routes.h"
 #include "engine/metrics/metric_table.h"
 #include "engine/run/query_settings.h"
+#include "engine/run/readiness.h"
 #include "engine/run/run_main_signals.h"
+#include "engine/run/service_manager.h"
 #include "engine/topics/internal_topics.h"
 
 namespace millrace {
@@ -105,11 +108,8 @@ class Program {
       if (extras_.beside) {
         beside = std::jthread([this](const std::stop_token& stop) { run_beside(stop); });
       }
-      signals_.on_stop([&running = **engine, stop = beside.get_stop_source()]() mutable {
-        stop.request_stop();
-        running.request_stop();
-      });
-      status = (*engine)->run();
+      signals_.on_stop([stop = beside.get_stop_source()]() mutable { stop.request_stop(); });
+      status = turn_until_stop(**engine);
       signals_.on_stop({});
     }
     signals_.limit_end(status.ok() ? ExitCode::kOk : exit_code(status.error()));
@@ -120,9 +120,28 @@ class Program {
   bool is_usage_fault() const { return is_usage_fault_; }
 
  private:
+  /// `Engine::run`, with news for the service manager between turns.
+  Status turn_until_stop(Engine& engine) {
+    const auto look = [&engine] {
+      return engine::ServiceView{.is_ready = engine::reason_against(engine).empty(),
+                                 .status = engine::status_line(engine)};
+    };
+    Status status;
+    while (status.ok() && !signals_.stop_requested()) {
+      status = engine.run_once();
+      service_.turn(look);
+    }
+    // As much again for the end after a failure: see `limit_end`.
+    service_.stop(status.ok() ? "stopping" : "failed: " + status.message(),
+                  2 * options_.shutdown_timeout_ms);
+    const Status closed = engine.close();
+    return status.ok() ? closed : status;
+  }
+
   Status create(const std::vector<NewTopic>& topics, engine::ClientFactory& clients) {
     if (topics.empty()) return {};
     return with_retries(signals_, options_.retry_backoff_max_ms, [&]() -> Status {
+      service_.turn([] { return engine::ServiceView{.status = "creating topics"}; });
       const auto admin = clients.admin();
       return admin.ok() ? (*admin)->create_topics(topics) : admin.status();
     });
@@ -181,6 +200,7 @@ class Program {
   const EngineOptions options_;
   const RunExtras& extras_;
   engine::SignalThread signals_;
+  engine::ServiceManager service_{engine::ServiceManager::environment(std::getenv), system_clock()};
   bool is_usage_fault_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include "millrace/testing/topology_driver.h"
 
 #include "engine/http/http_client.h"
+#include "engine/run/readiness.h"
 
 namespace millrace::health_test {
 
@@ -91,6 +92,19 @@ TEST(Health, IsReadyWhileItHasRestoredAllOfItsPart) {
   EXPECT_EQ(closed.status, 503U);
   EXPECT_EQ(closed.body["ready"], false);
   EXPECT_EQ(ask(port, "/v1/live").status, 503U);
+}
+
+TEST(Health, ALineForTheServiceManagerCountsTasksAndLag) {
+  testing::TopologyDriver driver(passing());
+  driver.pipe(kIn, "k", "v", 1);
+  driver.run();
+  EXPECT_EQ(engine::reason_against(driver.engine()), "");
+  EXPECT_THAT(engine::status_line(driver.engine()),
+              ::testing::StartsWith("running: tasks=1 restoring=0 standbys=0 lag_records=0 "));
+  driver.engine().pause();
+  EXPECT_THAT(engine::status_line(driver.engine()), ::testing::StartsWith("running, paused: "));
+  ASSERT_TRUE(driver.engine().close().ok());
+  EXPECT_EQ(engine::reason_against(driver.engine()), "no plan of the group includes it yet");
 }
 
 TEST(Health, EveryProbeThatFailsHasAnErrorLikeOtherAnswers) {
