@@ -17,6 +17,7 @@
 #include "apps/cli/dead_letter_replay.h"
 #include "apps/cli/erasure_tool.h"
 #include "apps/cli/mapping_tool.h"
+#include "apps/cli/operate_tool.h"
 #include "apps/cli/query_tool.h"
 #include "apps/cli/replay_compare.h"
 #include "apps/cli/topic_dump.h"
@@ -42,6 +43,7 @@ struct QuestionFlags {
   IndexFlags index;
   WatchFlags watch;
   TopologyFlags topology;
+  OperateFlags operate;
 };
 
 void add_questions(CLI::App& app, QuestionFlags& asked) {
@@ -50,6 +52,7 @@ void add_questions(CLI::App& app, QuestionFlags& asked) {
   add_index(app, asked.index);
   add_watch(app, asked.watch);
   add_topology(app, asked.topology);
+  add_operations(app, asked.operate);
 }
 
 /// Runs the one of them that the command line names.
@@ -58,6 +61,7 @@ Status ask(const CLI::App& app, const QuestionFlags& asked) {
   if (app.got_subcommand("scan")) return scan_store(asked.scan, std::cout);
   if (app.got_subcommand("index")) return scan_index(asked.index, std::cout);
   if (app.got_subcommand("watch")) return watch_account(asked.watch, std::cout);
+  if (!asked.operate.operation.empty()) return operate(asked.operate, std::cout);
   return show_topology(asked.topology, std::cout);
 }
 
