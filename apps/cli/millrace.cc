@@ -24,12 +24,15 @@
 #include "apps/cli/topic_load.h"
 #include "apps/tools/known_types.h"
 #include "apps/tools/tool.h"
+#include "engine/config/help_pages.h"
+#include "engine/run/exit_codes.h"
 
 namespace millrace::apps {
 namespace {
 
 /// Of commands that compare: they found something.
 constexpr int kDifferent = 1;
+constexpr int kExitCodes[] = {0, kDifferent, 2, 3, 5, 7, 70, 75};
 
 struct ReplayFlags {
   ReplayOptions replay;
@@ -330,9 +333,8 @@ struct Command {
 int run(int argc, char** argv) {
   CLI::App app{"Reads and writes Kafka topics, and queries running Millrace programs.", "millrace"};
   app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 done, 1 replay compare found differences or mapping check problems, 2 usage "
-      "or configuration, 3 no such topic, 5 a wrong line or record, 7 refused, 75 no answer.");
+  app.footer(engine::exit_codes_text(kExitCodes));
+  engine::add_help_pages(app);
   CLI::App* topic = app.add_subcommand("topic", "Reads, writes and creates topics.");
   topic->require_subcommand(1);
   DumpOptions dump_options;

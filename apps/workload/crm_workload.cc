@@ -10,17 +10,20 @@
 
 #include "apps/tools/tool.h"
 #include "apps/workload/workload_command.h"
+#include "engine/config/help_pages.h"
+#include "engine/run/exit_codes.h"
 
 namespace millrace::apps {
 namespace {
+
+constexpr int kExitCodes[] = {0, 1, 2, 3, 5, 7, 70, 75};
 
 int run(int argc, char** argv) {
   CLI::App app{"Writes CRM changes to Kafka, for trying out, testing and measuring Millrace.",
                "crm_workload"};
   app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 done, 1 check found differences, 2 usage or configuration, 3 files or topics "
-      "do not fit, 5 a file holds a broken line, 7 refused by the broker, 75 the broker is away.");
+  app.footer(engine::exit_codes_text(kExitCodes));
+  engine::add_help_pages(app);
   std::vector<WorkloadCommand> commands;
   commands.push_back(add_registry(app));
   commands.push_back(add_synthetic(app));

@@ -22,9 +22,11 @@
 
 #include "engine/clients/clients.h"
 #include "engine/config/config_cli.h"
+#include "engine/config/help_pages.h"
 #include "engine/config/memory_budget.h"
 #include "engine/console/dead_letter_routes.h"
 #include "engine/metrics/metric_table.h"
+#include "engine/run/exit_codes.h"
 #include "engine/run/query_settings.h"
 #include "engine/run/readiness.h"
 #include "engine/run/run_main_signals.h"
@@ -33,19 +35,6 @@
 
 namespace millrace {
 namespace {
-
-constexpr std::string_view kExitCodes = R"(Exit codes:
-  0    stopped in an orderly way (SIGTERM, SIGINT), or asked only for help or a description
-  2    command line or configuration is wrong
-  3    topology or topics do not fit
-  4    fenced: another process uses this instance.id, or a copy of this state directory
-  5    a record failed (invalid, or an operator's function threw) and the policy is "fail"
-  6    a store's disk failed, is full or cannot be written
-  7    the broker refused an output or a right
-  70   internal error
-  75   the broker was away for too long; may work later
-  124  an orderly stop took longer than shutdown.timeout.ms
-  130  a second signal ended it at once)";
 
 constexpr int64_t kRetryPauseMinMs = 100;
 constexpr int64_t kSleepSliceMs = 50;
@@ -213,7 +202,8 @@ void set_up_app(CLI::App& app, Actions& actions) {
   app.add_flag("--metrics-markdown", actions.metrics_markdown,
                "Print the engine's metrics as a Markdown table and exit.");
   app.footer("SIGTERM or SIGINT stops in an orderly way: commit, close, exit 0.\n\n" +
-             std::string(kExitCodes));
+             engine::exit_codes_text());
+  engine::add_help_pages(app);
 }
 
 int start(Result<Topology> topology, const ConfigTable& table, EngineOptions options,
