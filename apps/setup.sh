@@ -12,7 +12,7 @@ readonly BUILD=(
   libboost-dev libspdlog-dev libfmt-dev libxxhash-dev
   libsimdjson-dev libcli11-dev libtomlplusplus-dev prometheus-cpp-dev
   nlohmann-json3-dev zlib1g-dev
-  libhowardhinnant-date-dev tzdata libicu-dev libssl-dev
+  libhowardhinnant-date-dev tzdata libicu-dev libssl-dev libpq-dev
 )
 readonly TEST=(
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev

@@ -20,6 +20,7 @@
 #include "apps/cli/operate_tool.h"
 #include "apps/cli/query_tool.h"
 #include "apps/cli/replay_compare.h"
+#include "apps/cli/sink_tool.h"
 #include "apps/cli/topic_dump.h"
 #include "apps/cli/topic_load.h"
 #include "apps/tools/known_types.h"
@@ -376,6 +377,11 @@ int run(int argc, char** argv) {
     commands.push_back({add_mapping_draft(*mapping, *options),
                         [options](Connection& kafka) { return draft(*options, kafka); }});
   }
+  SinkFlags sink_flags;
+  CLI::App* sink = app.add_subcommand("sink", "Keeps databases equal to the CRM job's outputs.");
+  sink->require_subcommand(1);
+  commands.push_back({add_sink_postgres(*sink, sink_flags),
+                      [&](Connection& kafka) { return sink_to_postgres(sink_flags, kafka); }});
   add_questions(app, asked);
   // Whichever of them runs knows its kafka.* flags; what it takes away is the same for all.
   const std::vector<std::string> given(argv + 1, argv + argc);

@@ -27,7 +27,7 @@ ROOMS = {
         "values model mapping decode merges checks indexes accounts territory entitlement children"
         " signals tables erasure ."
     ).split(),
-    "apps": "tools synthetic mapping materializer workload cli examples".split(),
+    "apps": "tools synthetic mapping materializer workload sink cli examples".split(),
 }
 
 # Library headers and the only files of the layers, programs included, that may see them.
@@ -51,6 +51,7 @@ CONFINED = [
         "OpenSSL",
     ),
     (re.compile(r"^prometheus/"), re.compile(r"^engine/metrics/metrics\.cc$"), "prometheus-cpp"),
+    (re.compile(r"^libpq"), re.compile(r"^apps/sink/database\.cc$"), "libpq"),
     (re.compile(r"^(oneapi/)?tbb[/.]"), re.compile(r"^engine/base/scheduler\.cc$"), "oneTBB"),
 ]
 
