@@ -16,11 +16,8 @@ class Records:
         self.random, self.accounts, self.version = rng, accounts, 0
 
     def first(self):
-        for number in range(self.accounts):
-            yield self.account(number)
-            yield self.territory(number)
-            yield self.entitlement(number)
-            yield self.redirect(number)
+        makers = (self.account, self.territory, self.entitlement, self.redirect)
+        return [make(number) for number in range(self.accounts) for make in makers]
 
     def round(self):
         makers = (self.account, self.account, self.territory, self.entitlement, self.redirect,
