@@ -310,15 +310,17 @@ MergedInputs merge_inputs(const std::vector<std::pair<uint8_t, StreamCore>>& str
 
 TableCore TableCore::then(ProcessorUse use, TableView result) const {
   const std::string& next_anchor = use.name.empty() ? anchor : use.name;
-  TableCore table{draft, {}, next_anchor, std::move(result)};
+  TableCore table{draft, {}, next_anchor, std::move(result), windows};
   table.nodes = {draft->add_processor(nodes, anchor, std::move(use))};
   return table;
 }
 
 TableCore TableCore::stored(const std::string& name, TypeInfo key, TypeInfo value,
                             StoreOptions options) const {
-  return stored_by({draft, nodes, anchor, false, false}, name, table_store(name), key, value,
-                   options);
+  TableCore table = stored_by({draft, nodes, anchor, false, false}, name, table_store(name),
+                              std::move(key), std::move(value), options);
+  table.windows = windows;
+  return table;
 }
 
 TableCore TableCore::indexed(IndexSpec index, IndexOptions options, TypeInfo key,

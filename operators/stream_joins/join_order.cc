@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kSequenceBytes = sizeof(int64_t);
 constexpr size_t kSideBytes = 1;
 
-int64_t make_join_end(Bytes row, std::string& out) {
+int64_t make_join_end(Bytes row, Bytes /*value*/, std::string& out) {
   const StreamJoinKeyBytes parts = decode_stream_join_key(row);
   const std::string_view side = row.view().substr(parts.key.size(), kSideBytes);
   const std::string_view sequence = row.view().substr(row.size() - kSequenceBytes);
@@ -41,14 +41,13 @@ const EndOrder& joined_by_end() {
 }
 
 const DerivedRows& join_rows_by_end() {
-  static const DerivedRows rows{
-      .is_derived = &is_by_end,
-      .derive = [](Bytes key, Bytes /*value*/, const DerivedRows::Add& add) {
-        if (is_own_row(key) || !is_stream_join_key(key)) return;
-        std::string by_end;
-        make_join_end(key, by_end);
-        add(Bytes(by_end), Bytes(""));
-      }};
+  static const DerivedRows rows{.is_derived = &is_by_end,
+                                .derive = [](Bytes key, Bytes value, const DerivedRows::Add& add) {
+                                  if (is_own_row(key) || !is_stream_join_key(key)) return;
+                                  std::string by_end;
+                                  make_join_end(key, value, by_end);
+                                  add(Bytes(by_end), Bytes(""));
+                                }};
   return rows;
 }
 

@@ -62,7 +62,9 @@ void make_end_bound(int64_t end_ms, std::string& out) {
 }
 
 const EndOrder& windows_by_end() {
-  static constexpr EndOrder order{&make_end_key, &read_end_key};
+  static constexpr EndOrder order{
+      [](Bytes row, Bytes /*value*/, std::string& out) { return make_end_key(row, out); },
+      &read_end_key};
   return order;
 }
 

@@ -17,6 +17,7 @@ namespace millrace::operators {
 ///     ff ff 'c', trailer → a row 'e'                  no window up to it is still to be closed
 ///     ff ff 'f', trailer → a row 'e'                  no final result up to it is to be forwarded
 ///     ff ff 'x', trailer → a row 'e'                  no window up to it is still to be removed
+///     ff ff 'h', trailer → two numbers                how much `Suppress` holds back
 ///
 /// Times have 8 bytes, big-endian; the trailer is a NUL and eight ff. No other row's key ends so,
 /// because its last eight bytes are a number that is not negative. The rest is a window's key, or
@@ -24,7 +25,13 @@ namespace millrace::operators {
 ///
 /// The rows 'e' follow from those of the windows (`DerivedRows`), so the changelog has none.
 /// 'f' is behind 'e', so deferred work on a row 'e' comes before work on the mark.
-enum class Mark : char { kTime = 't', kClosed = 'c', kForwarded = 'f', kRemoved = 'x' };
+enum class Mark : char {
+  kTime = 't',
+  kClosed = 'c',
+  kForwarded = 'f',
+  kRemoved = 'x',
+  kHeld = 'h'
+};
 
 bool is_own_row(Bytes key);
 void make_mark_key(Mark mark, std::string& out);
@@ -48,8 +55,8 @@ void make_end_bound(int64_t end_ms, std::string& out);
 
 /// Which row 'e' belongs to a row of a store, and which row to that.
 struct EndOrder {
-  /// Replaces `out` by the row 'e' of a row, whose key is valid; returns its end.
-  int64_t (*make_key)(Bytes row, std::string& out);
+  /// Replaces `out` by the row 'e' of a row, whose key and value are valid; returns its end.
+  int64_t (*make_key)(Bytes row, Bytes value, std::string& out);
   /// Replaces `row` by the key of the row that a row 'e' is of; returns its end. Null: it is none.
   std::optional<int64_t> (*read_key)(Bytes by_end, std::string& row);
 };

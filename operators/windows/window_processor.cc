@@ -65,7 +65,7 @@ void WindowProcessor::replace(const Record& record, Bytes windowed, const Row& o
   if (old) timestamp_ms = std::max(timestamp_ms, old.timestamp_ms);
   timestamp_ms = std::min(timestamp_ms, kEventTimeMaxMs);
   if (value.is_null()) {
-    rows_.erase(windowed);
+    rows_.erase(windowed, old.value);
   } else {
     rows_.put(windowed, value, timestamp_ms, !old);
   }

@@ -66,8 +66,8 @@ void WindowRows::read_state() {
 
 void WindowRows::write_state() {
   const uint64_t before = std::exchange(state_.generation, ++last_generation_);
-  for (Pass* const pass : {&closing_, &removing_}) {
-    if (pass->generation == before) pass->generation = state_.generation;
+  for (Bound* const bound : {&closing_.next, &removing_.next, &first_}) {
+    if (bound->generation == before) bound->generation = state_.generation;
   }
   is_renewed_ = true;
   scratch_.clear();
@@ -80,10 +80,11 @@ void WindowRows::write_state() {
 void WindowRows::put(Bytes windowed, Bytes value, int64_t timestamp_ms, bool is_new) {
   store_->put(windowed, value, timestamp_ms);
   if (!is_new) return;
-  const int64_t end_ms = order_.make_key(windowed, end_key_);
+  const int64_t end_ms = order_.make_key(windowed, value, end_key_);
   store_->put(end_key_, Bytes(""), timestamp_ms);
-  closing_.next_end_ms = std::min(closing_.next_end_ms, end_ms);
-  removing_.next_end_ms = std::min(removing_.next_end_ms, end_ms);
+  for (Bound* const bound : {&closing_.next, &removing_.next, &first_}) {
+    bound->end_ms = std::min(bound->end_ms, end_ms);
+  }
   // A shorter grace or retention may have removed its neighbours.
   const std::optional<std::string> removed = mark_at(Mark::kRemoved);
   if (!removed || *removed < end_key_) return;
@@ -91,11 +92,29 @@ void WindowRows::put(Bytes windowed, Bytes value, int64_t timestamp_ms, bool is_
   store_->erase(scratch_, this->timestamp_ms());
 }
 
-void WindowRows::erase(Bytes windowed) {
+void WindowRows::erase(Bytes windowed, Bytes value) {
+  order_.make_key(windowed, value, end_key_);
+  erase_pair(windowed, Bytes(end_key_));
+}
+
+void WindowRows::erase_pair(Bytes row, Bytes by_end) {
   renew_generation();
-  store_->erase(windowed, timestamp_ms());
-  order_.make_key(windowed, end_key_);
-  store_->erase(end_key_, timestamp_ms());
+  store_->erase(row, timestamp_ms());
+  store_->erase(by_end, timestamp_ms());
+}
+
+std::optional<std::string> WindowRows::first() {
+  std::string from;
+  make_end_bound(std::max<int64_t>(value_of(first_), 0), from);
+  std::string to;
+  make_end_bound(INT64_MAX, to);
+  for (const auto rows = store_->range(from, to); rows->valid(); rows->next()) {
+    const std::optional<int64_t> end_ms = order_.read_key(rows->key(), scratch_);
+    if (!end_ms) continue;
+    first_ = {*end_ms, state_.generation};
+    return std::string(rows->key().view());
+  }
+  return std::nullopt;
 }
 
 void WindowRows::visit(Bytes key, int64_t from_ms, int64_t to_ms, const Visit& visit) {
@@ -142,8 +161,7 @@ void WindowRows::take_due(Pass& pass, int64_t before_ms, const std::string* last
     due_.emplace_back(rows->key().view());
   }
   if (due_.empty()) {
-    pass.next_end_ms = next_end_ms;
-    pass.generation = state_.generation;
+    pass.next = {next_end_ms, state_.generation};
     return;
   }
   renew_generation();
@@ -153,7 +171,7 @@ void WindowRows::take_due(Pass& pass, int64_t before_ms, const std::string* last
 }
 
 void WindowRows::close_some(const Close& close) {
-  if (closes_before_ms() <= next_end_ms(closing_)) return;
+  if (closes_before_ms() <= value_of(closing_.next)) return;
   take_due(closing_, closes_before_ms(), nullptr);
   if (due_.empty()) return;
   const int64_t last_end_ms = order_.read_key(due_.back(), scratch_).value_or(0);
@@ -165,19 +183,19 @@ void WindowRows::close_some(const Close& close) {
 void WindowRows::end_results() {
   const std::optional<std::string> closed = mark_at(Mark::kClosed);
   if (!closed) return;
-  removing_.next_end_ms = INT64_MIN;
+  removing_.next = {};
   make_mark_key(Mark::kForwarded, scratch_);
   store_->put(scratch_, *closed, timestamp_ms());
 }
 
 void WindowRows::remove_some() {
-  if (expires_before_ms() - life_.patience_ms <= next_end_ms(removing_)) return;
+  if (expires_before_ms() - life_.patience_ms <= value_of(removing_.next)) return;
   std::optional<std::string> last;
   if (life_.emits_final && !(last = mark_at(Mark::kForwarded))) return;
   take_due(removing_, expires_before_ms(), last ? &*last : nullptr);
   std::string windowed;
   for (const std::string& by_end : due_) {
-    if (order_.read_key(by_end, windowed)) erase(windowed);
+    if (order_.read_key(by_end, windowed)) erase_pair(windowed, by_end);
   }
 }
 

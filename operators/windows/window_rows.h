@@ -55,7 +55,8 @@ class WindowRows {
   Row get(Bytes windowed) { return store_->get(windowed); }
   void prefetch(std::span<const Bytes> windowed) { store_->prefetch(windowed); }
   void put(Bytes windowed, Bytes value, int64_t timestamp_ms, bool is_new);
-  void erase(Bytes windowed);
+  /// `value`: the row's, not a view into the store.
+  void erase(Bytes windowed, Bytes value);
 
   using Visit = std::function<void(Bytes windowed, int64_t start_ms, int64_t end_ms, Row row)>;
   /// The windows of a key that start at from_ms <= start <= to_ms, ascending, closed ones too.
@@ -71,13 +72,21 @@ class WindowRows {
   /// Removes rows of expired windows, some hundred a call.
   void remove_some();
 
+  /// The row 'e' that comes before all others, of a closed window or not; none: there is no window.
+  std::optional<std::string> first();
+  /// Of rows that the operator writes for itself.
+  int64_t timestamp_ms() const { return std::max<int64_t>(state_.time_ms, 0); }
+
  private:
+  /// No window of some kind ends earlier, if the store has that generation.
+  struct Bound {
+    int64_t end_ms = INT64_MIN;
+    uint64_t generation = 0;
+  };
   /// A pass over the windows in the order of their ends.
   struct Pass {
     Mark mark;
-    /// No window that is still to be passed ends earlier, if the store has that generation.
-    int64_t next_end_ms = INT64_MIN;
-    uint64_t generation = 0;
+    Bound next = {};  ///< of those that are still to be passed
   };
   /// The row of stream time. Each unit that moves time or a mark, or erases a window, writes
   /// another generation, and none twice. So the store does not have that of an undone unit.
@@ -94,13 +103,13 @@ class WindowRows {
   }
   /// The row 'e' that a mark is at; none: before all.
   std::optional<std::string> mark_at(Mark mark);
-  int64_t next_end_ms(const Pass& pass) const {
-    return pass.generation == state_.generation ? pass.next_end_ms : INT64_MIN;
+  int64_t value_of(const Bound& bound) const {
+    return bound.generation == state_.generation ? bound.end_ms : INT64_MIN;
   }
   /// The next windows that end before `before_ms`, their rows 'e' in `due_`; moves the mark behind
   /// them. `last`: the last row that may be passed, null: any. A move of it has to reset the hint.
   void take_due(Pass& pass, int64_t before_ms, const std::string* last);
-  int64_t timestamp_ms() const { return std::max<int64_t>(state_.time_ms, 0); }
+  void erase_pair(Bytes row, Bytes by_end);
 
   std::string name_;
   WindowLife life_;
@@ -111,6 +120,7 @@ class WindowRows {
   bool is_renewed_ = false;       ///< this call wrote a generation
   Pass closing_{Mark::kClosed};
   Pass removing_{Mark::kRemoved};
+  Bound first_;                   ///< of all windows
   std::vector<std::string> due_;  ///< rows 'e'
   std::string time_key_;
   std::string end_key_;

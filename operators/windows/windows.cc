@@ -67,7 +67,8 @@ TableCore windowed_by(const StreamCore& stream, const std::string& name, const W
   return {stream.draft,
           {stream.draft->add_processor(stream.nodes, stream.anchor, std::move(use))},
           name,
-          store_view(name)};
+          store_view(name),
+          windows};
 }
 
 StreamCore final_results(const TableCore& windows) {

@@ -443,6 +443,10 @@ void windows(const Numbers& numbers) {
   sessions.aggregate("sums", add, [](int64_t sum) { return sum; }).to(kNumbers);
   // refused: the topic's key type is not the table's
   tumbling.count("n").to(kNumbers);
+  // refused: no window closes here: the keys of the table are not Windowed<K>
+  clicks.count("n").suppress("held", mr::Suppressed::until_window_closes()).to(kNumbers);
+  // refused: the name is missing
+  clicks.count("n").suppress(mr::Suppressed::until_time_limit(gap)).to(kNumbers);
   // refused: the topic's key type is not the stream's
   tumbling.emit_final().count("n").to(kNumbers);
 }

@@ -11,6 +11,8 @@
 #include "millrace/operators/grouped.h"
 #include "millrace/operators/joined.h"
 #include "millrace/operators/stream.h"
+#include "millrace/operators/suppress/suppress_table.h"
+#include "millrace/operators/suppress/suppressed.h"
 
 namespace millrace {
 
@@ -93,6 +95,48 @@ class Table {
   template <class... Args>
   requires operators::Nameless<Args...>
   auto materialize(Args&&...) const { return operators::refuse_nameless<Args...>(); }
+
+  /// Holds changes back, so that of several changes of a key one comes out, the last:
+  ///
+  ///     totals.suppress("hourly-totals", mr::Suppressed::until_time_limit(1h)).to(kTotals);
+  ///     counts.suppress("final-counts", mr::Suppressed::until_window_closes()).to(kCounts);
+  ///
+  /// The change that comes out has the row and timestamp of the last one, no headers, and as old
+  /// row the one that came out before. Nothing comes out for a row that came and went meanwhile.
+  /// Null keys: a table has none. Null values: deletes, held back like all changes. A change that
+  /// is due when it comes, out of order or late, and whose key has none held back, passes at once.
+  /// A time before 1970 or above `kEventTimeMaxMs`: an invalid record.
+  ///
+  /// Stream time is the largest timestamp of a change that came to the operator of this task, of
+  /// any key. It is kept with the held changes in the store `name`, and continues after restarts.
+  /// So nothing comes out while no change of any key comes.
+  ///
+  /// Due changes come out at the latest with the commit of the record that made them due, in the
+  /// order of due times and keys; another change of the key in that commit may take their place.
+  /// Each is a unit of its own (`ProcessorContext::defer`): when code behind it fails and the
+  /// policy forgives it, it stays held back until the key's next change, and its dead letter has a
+  /// key of the operator's own. A record that makes many changes due emits some hundred of them;
+  /// the others follow with the next records, or after a tenth of a second each. Early results of a
+  /// full buffer belong to the record that needs the room.
+  ///
+  /// A join with this table sees the rows that came out.
+  Table suppress(const std::string& name, const UntilTimeLimit& until,
+                 StoreOptions options = {}) const {
+    return suppressed(name, until.spec(), options);
+  }
+  /// For a table of a windowed aggregate, also filtered, mapped or materialized. `emit_final` of
+  /// the aggregate does the same as a stream, without a store of its own.
+  auto suppress(const std::string& name, const UntilWindowCloses& until,
+                StoreOptions options = {}) const {
+    if constexpr (operators::has_windows<K>()) {
+      return suppressed(name, until.spec(), options);
+    } else {
+      return operators::Refused();
+    }
+  }
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto suppress(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
   /// Keeps a secondary index of the rows, which queries read as the store "<store>/<name>". The
   /// function takes (key, value) or (value) and returns the values under which the row is found:
@@ -248,6 +292,12 @@ class Table {
   const operators::TableCore& core() const { return core_; }
 
  private:
+  Table suppressed(const std::string& name, const operators::SuppressSpec& spec,
+                   StoreOptions options) const {
+    return Table(operators::suppress_table(core_, name, spec, type_info<K>(),
+                                           type_info<operators::HeldChange<V>>(), options));
+  }
+
   template <operators::JoinKind Kind, class Explicit, class K2, class R, class F>
   auto join_as(const Table<K2, R>& other, F joiner, JoinOptions options) const {
     if constexpr (operators::has_key_of<K, K2>()) {

@@ -188,6 +188,10 @@ struct Refused {
     return {};
   }
   Refused materialize(std::string, StoreOptions = {}) const { return {}; }
+  template <class Until>
+  Refused suppress(std::string, const Until&, StoreOptions = {}) const {
+    return {};
+  }
   Refused to_stream(std::string = {}) const { return {}; }
   Refused to_table(std::string, StoreOptions = {}) const { return {}; }
   template <class Topic>

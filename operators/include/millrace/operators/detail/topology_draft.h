@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include "millrace/operators/detail/functions.h"
 #include "millrace/operators/detail/table_view.h"
+#include "millrace/operators/detail/window_spec.h"
 #include "millrace/operators/options.h"
 
 namespace millrace::operators {
@@ -135,6 +137,8 @@ struct TableCore {
   std::vector<NodeIndex> nodes;
   std::string anchor;
   TableView view;
+  /// Those of the keys, of a windowed aggregate and what is filtered, mapped or stored of it.
+  std::optional<WindowSpec> windows = {};
 
   TableCore then(ProcessorUse use, TableView result) const;
   /// The same rows, kept in a store of their own.
