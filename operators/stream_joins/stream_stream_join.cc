@@ -32,7 +32,8 @@ WindowLife life_of(const StreamJoin& join) {
       .close_delay_ms = windows.grace_ms,
       .keep_ms = 0,
       .patience_ms = (windows.before_ms + windows.after_ms + windows.grace_ms) / kJoinPatienceParts,
-      .emits_final = join.kind != JoinKind::kInner};
+      .emits_final = join.kind != JoinKind::kInner,
+      .max_ahead_ms = windows.max_ahead_ms.value_or(INT64_MAX)};
 }
 
 class StreamStreamJoin final : public Processor {
@@ -69,7 +70,10 @@ class StreamStreamJoin final : public Processor {
       forward(record, side, record.value, Bytes());
       return;
     }
-    rows_.advance(record.timestamp_ms);
+    if (!rows_.admit(record.timestamp_ms)) {
+      context().count_dropped("too_far_ahead");
+      return;
+    }
     const int64_t end_ms = end_of(side, record.timestamp_ms);
     if (const int64_t late_ms = rows_.closes_before_ms() - end_ms; late_ms > 0) {
       context().count_late(late_ms);

@@ -40,7 +40,10 @@ void WindowProcessor::process(const Record& record) {
   if (record.timestamp_ms < 0 || record.timestamp_ms > kEventTimeMaxMs) {
     throw InvalidRecord("no window has the record's time, which lies before 1970 or too far ahead");
   }
-  rows_.advance(record.timestamp_ms);
+  if (!rows_.admit(record.timestamp_ms)) {
+    context().count_dropped("too_far_ahead");
+    return;
+  }
   late_ms_ = 0;
   aggregate(record);
   if (late_ms_ > 0) context().count_late(late_ms_);

@@ -17,7 +17,8 @@ constexpr size_t kStateBytes = 3 * sizeof(int64_t);
 }  // namespace
 
 WindowLife WindowLife::of(const WindowSpec& windows) {
-  WindowLife life{.emits_final = windows.emits_final};
+  WindowLife life{.emits_final = windows.emits_final,
+                  .max_ahead_ms = windows.max_ahead_ms.value_or(INT64_MAX)};
   int64_t shortest_ms = windows.size_ms + windows.grace_ms;
   switch (windows.kind) {
     case WindowKind::kTime:
@@ -44,6 +45,17 @@ WindowRows::WindowRows(std::string store, WindowLife life, const EndOrder& order
 void WindowRows::advance(int64_t timestamp_ms) {
   is_renewed_ = false;
   read_state();
+  move_to(timestamp_ms);
+}
+
+bool WindowRows::admit(int64_t timestamp_ms) {
+  advance(-1);
+  if (state_.time_ms >= 0 && timestamp_ms - state_.time_ms > life_.max_ahead_ms) return false;
+  move_to(timestamp_ms);
+  return true;
+}
+
+void WindowRows::move_to(int64_t timestamp_ms) {
   if (timestamp_ms <= state_.time_ms) return;
   state_.time_ms = timestamp_ms;
   write_state();

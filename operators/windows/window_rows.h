@@ -21,6 +21,7 @@ struct WindowLife {
   int64_t keep_ms = 0;         ///< expired: that long after it closed
   int64_t patience_ms = 0;     ///< expired rows wait so long at most, to go together
   bool emits_final = false;    ///< `close_some` is used, and rows do not go before `end_results`
+  int64_t max_ahead_ms = INT64_MAX;  ///< `admit` admits no time that is further ahead
 
   /// REQUIRES: `windows` has no fault.
   static WindowLife of(const WindowSpec& windows);
@@ -36,6 +37,8 @@ class WindowRows {
 
   /// Begins a call: reads stream time, and moves it if `timestamp_ms` is later.
   void advance(int64_t timestamp_ms);
+  /// The same, but false and no move if the time is too far ahead of stream time.
+  bool admit(int64_t timestamp_ms);
   /// Windows that end before it are closed. A window that was closed stays so with a longer grace.
   int64_t closes_before_ms() const {
     return std::max(state_.time_ms - life_.close_delay_ms, state_.closed_before_ms);
@@ -95,6 +98,7 @@ class WindowRows {
     int64_t closed_before_ms = 0;  ///< windows that end before it were given by `close_some`
     uint64_t generation = 0;
   };
+  void move_to(int64_t timestamp_ms);
   void read_state();
   void write_state();
   /// With a change that makes hints wrong when it is taken back.

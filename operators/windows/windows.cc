@@ -9,13 +9,25 @@
 #include "operators/windows/own_rows.h"
 
 namespace millrace::operators {
+namespace {
+
+bool is_too_long(std::optional<int64_t> ms) {
+  return ms && (*ms > kIntervalMaxMs || *ms < -kIntervalMaxMs);
+}
+
+std::string fault_of_ahead(std::optional<int64_t> max_ahead_ms) {
+  if (!max_ahead_ms || *max_ahead_ms > 0) return {};
+  return fmt::format("must let records be ahead of stream time by 1 ms at least: {} ms",
+                     *max_ahead_ms);
+}
+
+}  // namespace
 
 int64_t WindowSpec::retention_min_ms() const {
   return size_ms + grace_ms + (kind == WindowKind::kSliding ? size_ms : 0);
 }
 
 std::string WindowSpec::fault() const {
-  const auto is_too_long = [](int64_t ms) { return ms > kIntervalMaxMs; };
   const bool may_be_zero = kind == WindowKind::kSliding;
   if (size_ms < 0 || (size_ms == 0 && !may_be_zero)) {
     constexpr std::string_view kNames[] = {"a size", "a time difference", "an inactivity gap"};
@@ -27,7 +39,8 @@ std::string WindowSpec::fault() const {
                        advance_ms);
   }
   if (grace_ms < 0) return fmt::format("have a negative grace: {} ms", grace_ms);
-  if (is_too_long(size_ms) || is_too_long(grace_ms) || is_too_long(retention_ms.value_or(0))) {
+  if (is_too_long(size_ms) || is_too_long(grace_ms) || is_too_long(retention_ms) ||
+      is_too_long(max_ahead_ms)) {
     return "are too long: 18 million years is the most";
   }
   if (retention_ms && *retention_ms < retention_min_ms()) {
@@ -35,19 +48,19 @@ std::string WindowSpec::fault() const {
         "need a retention of at least {} ms, which is {} and grace: {} ms", retention_min_ms(),
         kind == WindowKind::kSliding ? "twice the time difference" : "size", *retention_ms);
   }
-  return {};
+  return fault_of_ahead(max_ahead_ms);
 }
 
 std::string JoinWindowSpec::fault() const {
-  const auto is_too_long = [](int64_t ms) { return ms > kIntervalMaxMs || ms < -kIntervalMaxMs; };
-  if (is_too_long(before_ms) || is_too_long(after_ms) || is_too_long(grace_ms)) {
+  if (is_too_long(before_ms) || is_too_long(after_ms) || is_too_long(grace_ms) ||
+      is_too_long(max_ahead_ms)) {
     return "are too long: 18 million years is the most";
   }
   if (before_ms + after_ms < 0) {
     return fmt::format("end before they begin: {} ms before and {} ms after", before_ms, after_ms);
   }
   if (grace_ms < 0) return fmt::format("have a negative grace: {} ms", grace_ms);
-  return {};
+  return fault_of_ahead(max_ahead_ms);
 }
 
 TableCore windowed_by(const StreamCore& stream, const std::string& name, const WindowSpec& windows,

@@ -46,7 +46,8 @@ WindowResults<K, A, IsFinal> window_results(const StreamCore& stream, const std:
 /// order: aggregated like any record; a window's timestamp is the largest of its records'.
 ///
 /// Stream time is the largest event time of a record with key and value that came to the operator
-/// of this task, of any key. It is kept with the windows and continues after restarts.
+/// of this task, of any key, and was not too far ahead (`max_ahead`). It is kept with the windows
+/// and continues after restarts.
 ///
 /// The result is a `Table` with an update for every record, or after `emit_final()` a `Stream`. The
 /// rows of windows go with the retention; nothing is emitted then. `name` is as in `GroupedStream`.

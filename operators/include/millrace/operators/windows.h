@@ -37,6 +37,18 @@ class TimeWindows {
     changed.spec_.retention_ms = retention.count();
     return changed;
   }
+  /// Leaves out records that are more than this ahead of stream time, so that one with a wrong time
+  /// does not close everybody's windows: dropped, counted "too_far_ahead", and moving no time. The
+  /// first record of a task sets its stream time whatever it is. At least 1 ms; without a call
+  /// there is no bound.
+  ///
+  /// Choose more than the longest silence of the topic. After a longer one every record is too far
+  /// ahead, and stays so until a program with a larger bound or none takes over.
+  TimeWindows max_ahead(std::chrono::milliseconds ahead) const {
+    TimeWindows changed = *this;
+    changed.spec_.max_ahead_ms = ahead.count();
+    return changed;
+  }
   const operators::WindowSpec& spec() const { return spec_; }
 
  private:
@@ -67,6 +79,12 @@ class SlidingWindows {
     changed.spec_.retention_ms = retention.count();
     return changed;
   }
+  /// As for `TimeWindows`.
+  SlidingWindows max_ahead(std::chrono::milliseconds ahead) const {
+    SlidingWindows changed = *this;
+    changed.spec_.max_ahead_ms = ahead.count();
+    return changed;
+  }
   const operators::WindowSpec& spec() const { return spec_; }
 
  private:
@@ -93,6 +111,12 @@ class SessionWindows {
   SessionWindows retention(std::chrono::milliseconds retention) const {
     SessionWindows changed = *this;
     changed.spec_.retention_ms = retention.count();
+    return changed;
+  }
+  /// As for `TimeWindows`.
+  SessionWindows max_ahead(std::chrono::milliseconds ahead) const {
+    SessionWindows changed = *this;
+    changed.spec_.max_ahead_ms = ahead.count();
     return changed;
   }
   const operators::WindowSpec& spec() const { return spec_; }
@@ -129,6 +153,12 @@ class JoinWindows {
   JoinWindows grace(std::chrono::milliseconds grace) const {
     JoinWindows changed = *this;
     changed.spec_.grace_ms = grace.count();
+    return changed;
+  }
+  /// As for `TimeWindows`.
+  JoinWindows max_ahead(std::chrono::milliseconds ahead) const {
+    JoinWindows changed = *this;
+    changed.spec_.max_ahead_ms = ahead.count();
     return changed;
   }
   const operators::JoinWindowSpec& spec() const { return spec_; }

@@ -108,6 +108,16 @@ TEST(StreamLeftJoin, EmitsThoughTheOtherSideStandsStill) {
   steps(harness, {{"l", "a", 1, 100, ""}, {"l", "b", 2, 110, ""}, {"l", "b", 3, 111, "a:1+-@100"}});
 }
 
+TEST(StreamLeftJoin, LeavesOutARecordTooFarAheadOfBothSides) {
+  Harness harness(joined(JoinKind::kLeft, within(10ms).max_ahead(100ms)));
+  steps(harness, {{"l", "a", 1, 5'000, ""},
+                  {"r", "b", 11, 5'101, ""},
+                  {"r", "a", 12, 5'010, "a:1+12@5010"},
+                  {"l", "b", 2, 5'110, ""},
+                  {"r", "b", 13, 5'110, "b:2+13@5110"}});
+  EXPECT_EQ(harness.dropped("too_far_ahead"), 1);
+}
+
 TEST(StreamLeftJoin, JoinsRecordsWhileBothTheirWindowsAreOpen) {
   Harness harness(joined(JoinKind::kLeft, within(10ms)));
   steps(harness, {{"l", "a", 1, 100, ""},
@@ -305,6 +315,7 @@ TEST(StreamJoin, RefusesWrongWindows) {
   EXPECT_THAT(fault(within(10ms).before(-11ms)),
               HasSubstr("the windows of 'join' end before they begin: -11 ms before and 10 ms"));
   EXPECT_THAT(fault(within(-1ms)), HasSubstr("end before they begin"));
+  EXPECT_THAT(fault(within(10ms).max_ahead(-1ms)), HasSubstr("be ahead of stream time by 1 ms"));
   EXPECT_THAT(fault(within(10ms).grace(-1ms)), HasSubstr("negative grace"));
   EXPECT_THAT(fault(within(std::chrono::milliseconds(INT64_MAX))), HasSubstr("too long"));
   EXPECT_THAT(fault(within(0ms).before(std::chrono::milliseconds(INT64_MIN))),

@@ -227,6 +227,31 @@ TEST(TimeWindows, RefuseTimesThatNoWindowHas) {
   EXPECT_THROW(Harness::encoded<Key>({"a", 5, 4}), std::invalid_argument);
 }
 
+TEST(WindowsWithABoundAhead, LeaveOutARecordThatIsFurtherAheadAndWouldCloseAll) {
+  Harness harness(count_by(TimeWindows::of(10ms).max_ahead(100ms)));
+  steps(harness, {{"a", 1, 5'000, "a[5000,5010)=1@5000"},  // the first, so not ahead
+                  {"b", 1, 5'101, ""},
+                  {"b", 1, kEventTimeMaxMs, ""},
+                  {"a", 1, 5'001, "a[5000,5010)=2@5001"},
+                  {"b", 1, 5'101, "b[5100,5110)=1@5101"},
+                  {"a", 1, 5'002, ""}});
+  EXPECT_EQ(harness.dropped("too_far_ahead"), 2);
+  EXPECT_EQ(harness.dropped("late"), 1);
+}
+
+TEST(WindowsWithABoundAhead, AreOfEachKind) {
+  const auto final_of = [](const auto& windows) {
+    Harness harness(topology([=](const auto& in) {
+      in.group_by_key().windowed_by(windows).emit_final().count("n").to(kWindowed);
+    }));
+    steps(harness, {{"a", 1, 50, ""}, {"b", 1, 150, ""}, {"a", 1, 52, ""}});
+    EXPECT_EQ(harness.dropped("too_far_ahead"), 1);
+    EXPECT_EQ(harness.dropped("late"), 0);
+  };
+  final_of(SlidingWindows::of_time_difference(10ms).max_ahead(99ms));
+  final_of(SessionWindows::of_inactivity_gap(10ms).max_ahead(99ms));
+}
+
 TEST(TimeWindows, RefuseWrongIntervals) {
   const auto fault = [](const auto& windows) -> std::string {
     const auto made =
@@ -243,6 +268,9 @@ TEST(TimeWindows, RefuseWrongIntervals) {
   EXPECT_EQ(fault(TimeWindows::of(10ms).grace(5ms).retention(15ms)), "none");
   EXPECT_THAT(fault(SessionWindows::of_inactivity_gap(0ms)), HasSubstr("an inactivity gap of"));
   EXPECT_EQ(fault(SlidingWindows::of_time_difference(0ms)), "none");
+  EXPECT_EQ(fault(TimeWindows::of(10ms).max_ahead(1ms)), "none");
+  EXPECT_THAT(fault(TimeWindows::of(10ms).max_ahead(0ms)),
+              HasSubstr("must let records be ahead of stream time by 1 ms at least: 0 ms"));
   EXPECT_THAT(fault(SlidingWindows::of_time_difference(10ms).retention(19ms)),
               HasSubstr("twice the time difference"));
   EXPECT_THAT(fault(TimeWindows::of(std::chrono::milliseconds(INT64_MAX))), HasSubstr("too long"));

@@ -15,7 +15,8 @@ struct WindowSpec {
   int64_t advance_ms = 0;  ///< kTime
   int64_t grace_ms = 0;
   std::optional<int64_t> retention_ms = {};
-  bool emits_final = false;  ///< each window once, when it closes
+  std::optional<int64_t> max_ahead_ms = {};  ///< records further ahead of stream time are dropped
+  bool emits_final = false;                  ///< each window once, when it closes
 
   /// The shortest retention with which results are right.
   int64_t retention_min_ms() const;
@@ -29,6 +30,7 @@ struct JoinWindowSpec {
   int64_t before_ms = 0;  ///< a right record is at most so much earlier than the left one
   int64_t after_ms = 0;   ///< a right record is at most so much later
   int64_t grace_ms = 0;
+  std::optional<int64_t> max_ahead_ms = {};  ///< as for `WindowSpec`
 
   /// As for `WindowSpec`.
   std::string fault() const;
