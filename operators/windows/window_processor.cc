@@ -19,13 +19,15 @@ WindowProcessor::WindowProcessor(std::string store, const WindowSpec& windows,
                                  Aggregator aggregator)
     : windows_(windows),
       aggregator_(std::move(aggregator)),
-      rows_(std::move(store), WindowLife::of(windows)) {
+      rows_(std::move(store), WindowLife::of(windows)),
+      outputs_(windows.has_late_output) {
   make_mark_key(Mark::kForwarded, forwarded_key_);
 }
 
 void WindowProcessor::init(ProcessorContext& context) {
   Processor::init(context);
   rows_.open(context);
+  outputs_.open(context);
   if (!windows_.emits_final) return;
   // One record may close more windows than one unit should.
   context.schedule(TimeKind::kWall, kCloseIntervalMs, [this](int64_t) {
@@ -41,12 +43,12 @@ void WindowProcessor::process(const Record& record) {
     throw InvalidRecord("no window has the record's time, which lies before 1970 or too far ahead");
   }
   if (!rows_.admit(record.timestamp_ms)) {
-    context().count_dropped("too_far_ahead");
+    outputs_.put_too_far_ahead(record, rows_.ahead_ms(record.timestamp_ms));
     return;
   }
   late_ms_ = 0;
   aggregate(record);
-  if (late_ms_ > 0) context().count_late(late_ms_);
+  if (late_ms_ > 0) outputs_.put_late(record, late_ms_);
   if (windows_.emits_final) close_windows(record.timestamp_ms);
   rows_.remove_some();
 }
@@ -78,7 +80,7 @@ void WindowProcessor::replace(const Record& record, Bytes windowed, const Row& o
   out.value = value;
   out.old_value = old.value;
   out.timestamp_ms = timestamp_ms;
-  context().forward(out);
+  outputs_.forward(out);
 }
 
 void WindowProcessor::close_windows(int64_t timestamp_ms) {
@@ -105,7 +107,7 @@ void WindowProcessor::on_deferred(const DeferredCall& call) {
   out.key = final_key_;
   out.value = final_value_;
   out.timestamp_ms = row.timestamp_ms;
-  context().forward(out);
+  outputs_.forward(out);
 }
 
 }  // namespace millrace::operators

@@ -4,6 +4,7 @@
 
 #include "millrace/operators/detail/aggregates.h"
 
+#include "operators/windows/window_outputs.h"
 #include "operators/windows/window_rows.h"
 
 namespace millrace::operators {
@@ -43,6 +44,7 @@ class WindowProcessor : public Processor {
   const WindowSpec windows_;
   Aggregator aggregator_;
   WindowRows rows_;
+  WindowOutputs outputs_;
   int64_t late_ms_ = 0;  ///< of the present record; 0: it is not late
   std::string added_;
   std::string final_key_;

@@ -39,6 +39,8 @@ class WindowRows {
   void advance(int64_t timestamp_ms);
   /// The same, but false and no move if the time is too far ahead of stream time.
   bool admit(int64_t timestamp_ms);
+  /// How far a time is ahead of stream time.
+  int64_t ahead_ms(int64_t timestamp_ms) const { return timestamp_ms - state_.time_ms; }
   /// Windows that end before it are closed. A window that was closed stays so with a longer grace.
   int64_t closes_before_ms() const {
     return std::max(state_.time_ms - life_.close_delay_ms, state_.closed_before_ms);

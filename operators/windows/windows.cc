@@ -84,6 +84,10 @@ TableCore windowed_by(const StreamCore& stream, const std::string& name, const W
           windows};
 }
 
+StreamCore late_records(const TableCore& windows) {
+  return StreamCore{windows.draft, windows.nodes, windows.anchor, false, false}.side_output("late");
+}
+
 StreamCore final_results(const TableCore& windows) {
   return {windows.draft, windows.nodes, windows.anchor, false, false};
 }

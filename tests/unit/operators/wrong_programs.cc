@@ -434,6 +434,8 @@ void windows(const Numbers& numbers) {
   tumbling.reduce([](int64_t sum, int64_t value) { return sum + value; }).to(kNumbers);
   // refused: the function of an aggregate takes (key, value, aggregate)
   tumbling.aggregate("sums", int64_t{0}, [](int64_t value) { return value; }).to(kNumbers);
+  // refused: late_output takes a function of the stream of late records
+  tumbling.late_output(kNumbers).count("n").to_stream();
   const auto gap = std::chrono::minutes(5);
   const auto sessions = clicks.windowed_by(mr::SessionWindows::of_inactivity_gap(gap));
   const auto add = [](int64_t value, mr::Maybe<int64_t> sum) { return value + (sum ? *sum : 0); };

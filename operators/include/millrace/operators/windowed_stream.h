@@ -26,10 +26,11 @@ using WindowResults = std::conditional_t<IsFinal, Stream<Windowed<K>, A>, Table<
 
 template <class K, class A, bool IsFinal>
 WindowResults<K, A, IsFinal> window_results(const StreamCore& stream, const std::string& name,
-                                            const WindowSpec& windows, ProcessorFactory aggregate,
-                                            StoreOptions options) {
+                                            const WindowSpec& windows, const LateOutput& late,
+                                            ProcessorFactory aggregate, StoreOptions options) {
   TableCore table = windowed_by(stream, name, windows, std::move(aggregate),
                                 type_info<Windowed<K>>(), type_info<A>(), options);
+  if (late) late(late_records(table));
   if constexpr (IsFinal) {
     return Stream<Windowed<K>, A>(final_results(table));
   } else {
@@ -37,12 +38,28 @@ WindowResults<K, A, IsFinal> window_results(const StreamCore& stream, const std:
   }
 }
 
+/// Whether `F` takes the stream of late records.
+template <class K, class V, class F>
+constexpr bool is_late_output() {
+  constexpr bool kTakesStream = std::is_invocable_v<const F&, const Stream<K, V>&>;
+  static_assert(kTakesStream,
+                "late_output takes a function of the stream of late records, e.g. "
+                "[](const Stream<K, V>& late) { late.to(kLateClicks); }");
+  return kTakesStream;
+}
+
+template <class K, class V, class F>
+LateOutput make_late_output(F use) {
+  return [use = std::move(use)](const StreamCore& late) { use(Stream<K, V>(late)); };
+}
+
 }  // namespace operators
 
 /// A grouped stream in time or sliding windows: each record changes the aggregates of its key's
 /// windows. Null key, null value: dropped and counted "null_key" or "null_value". A time before
 /// 1970 or above `kEventTimeMaxMs`: an invalid record. Late: left out of the windows that are
-/// closed, and counted "late", and with the time by which it was too late as the node's. Out of
+/// closed, and counted "late", and with the time by which it was too late as the node's; see
+/// `late_output`. Out of
 /// order: aggregated like any record; a window's timestamp is the largest of its records'.
 ///
 /// Stream time is the largest event time of a record with key and value that came to the operator
@@ -54,8 +71,9 @@ WindowResults<K, A, IsFinal> window_results(const StreamCore& stream, const std:
 template <class K, class V, bool IsFinal = false>
 class WindowedStream {
  public:
-  WindowedStream(operators::StreamCore core, operators::WindowSpec windows)
-      : core_(std::move(core)), windows_(windows) {}
+  WindowedStream(operators::StreamCore core, operators::WindowSpec windows,
+                 operators::LateOutput late = {})
+      : core_(std::move(core)), windows_(windows), late_(std::move(late)) {}
 
   /// Emits each window once, when it closes, in the order of ends, starts and keys, with its
   /// timestamp and no headers. A record that closes many windows emits some hundred of them; the
@@ -66,7 +84,26 @@ class WindowedStream {
   auto emit_final() const {
     operators::WindowSpec windows = windows_;
     windows.emits_final = true;
-    return WindowedStream<K, V, true>(core_, windows);
+    return WindowedStream<K, V, true>(core_, windows, late_);
+  }
+
+  /// Hands the records that count as late, or as too far ahead, to a stream, besides counting them:
+  ///
+  ///     .late_output([](const mr::Stream<PageId, Click>& late) { late.to(kLateClicks); })
+  ///
+  /// Each comes once, also if some of its windows took it, as it came and with one more header:
+  /// `kLateHeader` has by how much it is too late, for the earliest window that it lost, or
+  /// `kAheadHeader` how far it was ahead. Records without key or value do not come. The function is
+  /// called for each aggregate that follows, at once; the stream's name is "<aggregate>.late".
+  template <class F>
+  auto late_output(F use) const {
+    if constexpr (operators::is_late_output<K, V, F>()) {
+      operators::WindowSpec windows = windows_;
+      windows.has_late_output = true;
+      return WindowedStream(core_, windows, operators::make_late_output<K, V>(std::move(use)));
+    } else {
+      return operators::Refused();
+    }
   }
 
   /// As `GroupedStream::aggregate`.
@@ -129,12 +166,13 @@ class WindowedStream {
                           ? operators::time_window_aggregate
                           : operators::sliding_window_aggregate;
     return operators::window_results<K, A, IsFinal>(
-        core_.at_its_key(type_info<K>(), type_info<V>(), name), name, windows_,
+        core_.at_its_key(type_info<K>(), type_info<V>(), name), name, windows_, late_,
         make(name, windows_, std::move(aggregator)), options);
   }
 
   operators::StreamCore core_;
   operators::WindowSpec windows_;
+  operators::LateOutput late_;
 };
 
 /// A grouped stream in sessions. As `WindowedStream`, but a record may connect sessions to one:
@@ -143,14 +181,28 @@ class WindowedStream {
 template <class K, class V, bool IsFinal = false>
 class SessionWindowedStream {
  public:
-  SessionWindowedStream(operators::StreamCore core, operators::WindowSpec windows)
-      : core_(std::move(core)), windows_(windows) {}
+  SessionWindowedStream(operators::StreamCore core, operators::WindowSpec windows,
+                        operators::LateOutput late = {})
+      : core_(std::move(core)), windows_(windows), late_(std::move(late)) {}
 
   /// As `WindowedStream::emit_final`. A closed session is not merged with any other.
   auto emit_final() const {
     operators::WindowSpec windows = windows_;
     windows.emits_final = true;
-    return SessionWindowedStream<K, V, true>(core_, windows);
+    return SessionWindowedStream<K, V, true>(core_, windows, late_);
+  }
+
+  /// As `WindowedStream::late_output`.
+  template <class F>
+  auto late_output(F use) const {
+    if constexpr (operators::is_late_output<K, V, F>()) {
+      operators::WindowSpec windows = windows_;
+      windows.has_late_output = true;
+      return SessionWindowedStream(core_, windows,
+                                   operators::make_late_output<K, V>(std::move(use)));
+    } else {
+      return operators::Refused();
+    }
   }
 
   /// As `GroupedStream::aggregate`. `merge` takes (key, aggregate, aggregate) or (aggregate,
@@ -231,13 +283,14 @@ class SessionWindowedStream {
   auto store(std::string name, operators::Aggregator aggregator, operators::AggregateFunction merge,
              StoreOptions options) const {
     return operators::window_results<K, A, IsFinal>(
-        core_.at_its_key(type_info<K>(), type_info<V>(), name), name, windows_,
+        core_.at_its_key(type_info<K>(), type_info<V>(), name), name, windows_, late_,
         operators::session_aggregate(name, windows_, std::move(aggregator), std::move(merge)),
         options);
   }
 
   operators::StreamCore core_;
   operators::WindowSpec windows_;
+  operators::LateOutput late_;
 };
 
 }  // namespace millrace

@@ -1,10 +1,16 @@
 #pragma once
 
 #include <chrono>
+#include <string_view>
 
 #include "millrace/operators/detail/window_spec.h"
 
 namespace millrace {
+
+/// The header in which a record of a late output says by how many ms it was too late, or how many
+/// it was ahead of stream time, in decimal digits.
+inline constexpr std::string_view kLateHeader = "millrace.late.ms";
+inline constexpr std::string_view kAheadHeader = "millrace.ahead.ms";
 
 /// Windows of a fixed size: `of(5min)` follow each other, `of(5min).advance_by(1min)` overlap, so
 /// that a record is in five. Windows begin at multiples of the advance since 1970; a window has the

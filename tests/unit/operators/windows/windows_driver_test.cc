@@ -113,6 +113,40 @@ TEST(WindowsOnTheEngine, EmitEachFinalResultOnceHoweverACommitEnds) {
   }
 }
 
+TEST(WindowsOnTheEngine, PutOutEachLateRecordOnceHoweverACommitEnds) {
+  constexpr Topic<std::string, int64_t> kLate{"late"};
+  const auto run = [&](std::optional<CommitStep> step) {
+    TopologyBuilder builder{"test"};
+    builder.stream(kIn)
+        .group_by_key()
+        .windowed_by(TimeWindows::of(10ms).max_ahead(500ms))
+        .late_output([&](const auto& late) { late.to(kLate); })
+        .count("counts")
+        .to(kCounts);
+    TopologyDriver driver(std::move(builder).build());
+    std::vector<int64_t> late;
+    for (int64_t round = 0; round < 6; ++round) {
+      driver.pipe(kIn, "a", 10 * round, round * 100);
+      driver.pipe(kIn, "b", 10 * round + 1, round * 100 - 30 * (round % 2));
+      driver.pipe(kIn, "b", 10 * round + 2, round * 100 + 501);
+      if (step && round % 3 == 1) {
+        driver.crash_at(*step);
+        EXPECT_FALSE(driver.try_run().ok());
+        driver.crash_and_restart();
+      }
+      driver.run();
+      for (const auto& record : driver.read(kLate)) late.push_back(record.value());
+    }
+    return late;
+  };
+  const std::vector<int64_t> undisturbed = run(std::nullopt);
+  EXPECT_THAT(undisturbed, ElementsAre(2, 11, 12, 22, 31, 32, 42, 51, 52));
+  for (const CommitStep step : {CommitStep::kBegin, CommitStep::kOffsetsSent,
+                                CommitStep::kTransactionCommitted, CommitStep::kDone}) {
+    EXPECT_EQ(run(step), undisturbed);
+  }
+}
+
 DriverOptions skipping() {
   DriverOptions options;
   options.engine.on_invalid_record = OnError::kSkip;

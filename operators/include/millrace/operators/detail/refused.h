@@ -155,6 +155,10 @@ struct Refused {
   Refused windowed_by(const Windows&) const {
     return {};
   }
+  template <class F>
+  Refused late_output(F) const {
+    return {};
+  }
   Refused emit_final() const { return {}; }
 
   Refused exchange(ExchangeOptions = {}) const { return {}; }

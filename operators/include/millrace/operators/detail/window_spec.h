@@ -17,6 +17,8 @@ struct WindowSpec {
   std::optional<int64_t> retention_ms = {};
   std::optional<int64_t> max_ahead_ms = {};  ///< records further ahead of stream time are dropped
   bool emits_final = false;                  ///< each window once, when it closes
+  /// The first child of the operator gets the records that are late or too far ahead.
+  bool has_late_output = false;
 
   /// The shortest retention with which results are right.
   int64_t retention_min_ms() const;

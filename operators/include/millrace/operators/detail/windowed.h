@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "millrace/operators/detail/aggregates.h"
@@ -15,6 +16,9 @@ namespace millrace::operators {
 TableCore windowed_by(const StreamCore& stream, const std::string& name, const WindowSpec& windows,
                       ProcessorFactory aggregate, TypeInfo key, TypeInfo value,
                       StoreOptions options);
+/// The records that such an aggregate with a late output leaves out. REQUIRES: it has no other
+/// children yet.
+StreamCore late_records(const TableCore& windows);
 /// The results of such an aggregate that emits final ones.
 StreamCore final_results(const TableCore& windows);
 
@@ -26,6 +30,9 @@ ProcessorFactory sliding_window_aggregate(std::string store, WindowSpec windows,
 /// `merge(key, a, b, out)`: the aggregate of two sessions, `a` before `b`.
 ProcessorFactory session_aggregate(std::string store, WindowSpec windows, Aggregator aggregator,
                                    AggregateFunction merge);
+
+/// Continues from the stream of late records; empty: there is no late output.
+using LateOutput = std::function<void(const StreamCore& late)>;
 
 /// Adds two counts.
 AggregateFunction merge_counts();
