@@ -17,7 +17,7 @@ export async function open({ url, tools }) {
   const axeText = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
   const profile = await mkdtemp(join(tmpdir(), "millrace-chromium-"));
   const context = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM,
-    headless: true, args: FLAGS, viewport: { width: 1100, height: 900 } });
+    headless: true, args: FLAGS, viewport: { width: 960, height: 800 } });
   const page = context.pages()[0] ?? await context.newPage();
   const seen = [];
   page.on("pageerror", (error) => seen.push(`error: ${error.message}`));

@@ -113,8 +113,9 @@ def run(args, bootstrap, work):
     options = ["--query.peer.key.file", str(key), "--query.token.file", str(token_file),
                "--crm.mapping", str(args.data / "mapping.json"), "--standby.replicas", "1",
                "--topic.partitions", "2", "--commit.interval.ms", "100"]
-    instances = [ReadingInstance(args.bin, bootstrap, work, f"{APPLICATION}-{number}", options,
-                                 APPLICATION) for number in range(2)]
+    instances = [ReadingInstance(args.bin, bootstrap, work, name,
+                                 [*options, "--instance.id", name], APPLICATION)
+                 for name in (f"{APPLICATION}-{number}" for number in range(2))]
     try:
         for instance in instances:
             instance.wait_running()
