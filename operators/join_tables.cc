@@ -19,7 +19,7 @@ TableCore join_tables(JoinKind kind, JoinTable left, JoinTable right, TypeInfo k
                                {.operation = which == JoinSide::kLeft ? "left" : "right",
                                 .factory = table_table_join(kind, which, other.view, joiner),
                                 .stores = other.view.stores,
-                                .reads_at_key = other.view.stores});
+                                .reads_at_key = other.view.reads_at_key});
   };
   const NodeIndex from_left = side(left.table, right.table, JoinSide::kLeft);
   const NodeIndex from_right = side(right.table, left.table, JoinSide::kRight);

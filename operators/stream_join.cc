@@ -34,7 +34,7 @@ class StreamTableJoin final : public Processor {
   void process(const Record& record) override {
     const bool takes_null_key = kind_ == JoinKind::kLeft && joiner_takes_null_key_;
     if (drop_untaken_null(takes_null_key, false, record, context())) return;
-    const Row row = record.key.is_null() ? Row() : rows_->get(record.key);
+    const Row row = record.key.is_null() ? Row() : rows_->as_of(record.key, record.timestamp_ms);
     forward_joined(kind_, joiner_, record, row, value_, context());
   }
 

@@ -88,8 +88,13 @@ ProcessorFactory table_table_join(JoinKind kind, JoinSide side, TableView other,
 }
 
 TableView join_view(JoinKind kind, TableView left, TableView right, Joiner joiner) {
-  TableView view{left.stores, {}};
-  view.stores.insert(view.stores.end(), right.stores.begin(), right.stores.end());
+  // Without a history: what joins this table joins the rows of now.
+  TableView view;
+  for (const TableView* const side : {&left, &right}) {
+    view.stores.insert(view.stores.end(), side->stores.begin(), side->stores.end());
+    view.reads_at_key.insert(view.reads_at_key.end(), side->reads_at_key.begin(),
+                             side->reads_at_key.end());
+  }
   view.open = [=](ProcessorContext& context) -> std::unique_ptr<RowView> {
     return std::make_unique<JoinView>(kind, left.open(context), right.open(context), joiner);
   };

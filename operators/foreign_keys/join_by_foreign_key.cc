@@ -39,20 +39,19 @@ TableCore join_by_foreign_key(const TableCore& left, const TableCore& right, For
                           {.operation = "subscriptions",
                            .factory = keep_subscriptions(subscriptions, right.view),
                            .stores = with(right.view.stores, subscriptions),
-                           .reads_at_key = right.view.stores,
+                           .reads_at_key = right.view.reads_at_key,
                            .keeps_key = false});
   const NodeIndex answered =
       draft.add_exchange({answering, keeping}, join.left_key, join.answer,
                          {.name = name + "-answers",
                           .partition_key = draft.partition_key_of(left.nodes, join.left_key)},
                          is_derived);
-  const std::vector<std::string> stores = with(left.view.stores, name);
   const NodeIndex joined = draft.add_processor(
       {answered, subscribing}, name,
       {.name = name,
        .factory = keep_joined_rows(name, join.kind, left.view, std::move(join.joiner)),
-       .stores = stores,
-       .reads_at_key = stores,
+       .stores = with(left.view.stores, name),
+       .reads_at_key = with(left.view.reads_at_key, name),
        .forwards_rows_of = name});
   return {&draft, {joined}, name, store_view(name)};
 }

@@ -37,21 +37,6 @@ class FilterTable final : public Processor {
   Predicate predicate_;
 };
 
-class FilterView final : public RowView {
- public:
-  FilterView(std::unique_ptr<RowView> table, Predicate predicate)
-      : table_(std::move(table)), predicate_(std::move(predicate)) {}
-
-  Row get(Bytes key) override {
-    const Row row = table_->get(key);
-    return row && predicate_.call(key, row.value) ? row : Row();
-  }
-
- private:
-  std::unique_ptr<RowView> table_;
-  Predicate predicate_;
-};
-
 }  // namespace
 
 ProcessorFactory filter_stream(Predicate predicate) {
@@ -63,10 +48,9 @@ ProcessorFactory filter_table(Predicate predicate) {
 }
 
 TableView filter_view(TableView table, Predicate predicate) {
-  return {table.stores,
-          [open = table.open, predicate](ProcessorContext& context) -> std::unique_ptr<RowView> {
-            return std::make_unique<FilterView>(open(context), predicate);
-          }};
+  return changed_view(std::move(table), [predicate](Bytes key, Row row) {
+    return row && predicate.call(key, row.value) ? row : Row();
+  });
 }
 
 }  // namespace millrace::operators

@@ -43,22 +43,6 @@ class MapValuesTable final : public Processor {
   std::string old_value_;
 };
 
-class MapValuesView final : public RowView {
- public:
-  MapValuesView(std::unique_ptr<RowView> table, ValueMapper mapper)
-      : table_(std::move(table)), mapper_(std::move(mapper)) {}
-
-  Row get(Bytes key) override {
-    const Row row = table_->get(key);
-    return {mapped(mapper_, key, row.value, value_), row.timestamp_ms};
-  }
-
- private:
-  std::unique_ptr<RowView> table_;
-  ValueMapper mapper_;
-  std::string value_;
-};
-
 }  // namespace
 
 ProcessorFactory map_values_stream(ValueMapper mapper) {
@@ -70,10 +54,10 @@ ProcessorFactory map_values_table(ValueMapper mapper) {
 }
 
 TableView map_values_view(TableView table, ValueMapper mapper) {
-  return {table.stores,
-          [open = table.open, mapper](ProcessorContext& context) -> std::unique_ptr<RowView> {
-            return std::make_unique<MapValuesView>(open(context), mapper);
-          }};
+  return changed_view(std::move(table),
+                      [mapper, out = std::string()](Bytes key, Row row) mutable -> Row {
+                        return {mapped(mapper, key, row.value, out), row.timestamp_ms};
+                      });
 }
 
 }  // namespace millrace::operators

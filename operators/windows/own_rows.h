@@ -18,6 +18,7 @@ namespace millrace::operators {
 ///     ff ff 'f', trailer → a row 'e'                  no final result up to it is to be forwarded
 ///     ff ff 'x', trailer → a row 'e'                  no window up to it is still to be removed
 ///     ff ff 'h', trailer → two numbers                how much `Suppress` holds back
+///     ff ff 'v', trailer → 8 bytes, big-endian        the history of a versioned table, in ms
 ///
 /// Times have 8 bytes, big-endian; the trailer is a NUL and eight ff. No other row's key ends so,
 /// because its last eight bytes are a number that is not negative. The rest is a window's key, or
@@ -30,7 +31,8 @@ enum class Mark : char {
   kClosed = 'c',
   kForwarded = 'f',
   kRemoved = 'x',
-  kHeld = 'h'
+  kHeld = 'h',
+  kHistory = 'v',
 };
 
 bool is_own_row(Bytes key);

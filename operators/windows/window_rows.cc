@@ -14,6 +14,15 @@ constexpr size_t kDueMax = 500;
 constexpr int64_t kPatienceParts = 8;
 constexpr size_t kStateBytes = 3 * sizeof(int64_t);
 
+const std::string& time_key() {
+  static const std::string key = [] {
+    std::string mark;
+    make_mark_key(Mark::kTime, mark);
+    return mark;
+  }();
+  return key;
+}
+
 }  // namespace
 
 WindowLife WindowLife::of(const WindowSpec& windows) {
@@ -38,13 +47,12 @@ WindowLife WindowLife::of(const WindowSpec& windows) {
 }
 
 WindowRows::WindowRows(std::string store, WindowLife life, const EndOrder& order)
-    : name_(std::move(store)), life_(life), order_(order) {
-  make_mark_key(Mark::kTime, time_key_);
-}
+    : name_(std::move(store)), life_(life), order_(order) {}
 
 void WindowRows::advance(int64_t timestamp_ms) {
   is_renewed_ = false;
-  read_state();
+  state_ = state_in(*store_);
+  last_generation_ = std::max(last_generation_, state_.generation);
   move_to(timestamp_ms);
 }
 
@@ -61,19 +69,19 @@ void WindowRows::move_to(int64_t timestamp_ms) {
   write_state();
 }
 
-void WindowRows::read_state() {
-  state_ = {};
-  const Row row = store_->get(time_key_);
+WindowRows::State WindowRows::state_in(KeyValueStore& store) {
+  State state;
+  const Row row = store.get(time_key());
   if (row && row.value.size() == kStateBytes) {
     const auto number_at = [&](size_t i) {
       return Serde<int64_t>::view(Bytes(row.value.data() + i * sizeof(int64_t), sizeof(int64_t)));
     };
-    state_.time_ms = std::clamp<int64_t>(number_at(0), -1, kEventTimeMaxMs);
-    state_.closed_before_ms = std::clamp<int64_t>(number_at(1), 0, kWindowEndMaxMs + 1);
+    state.time_ms = std::clamp<int64_t>(number_at(0), -1, kEventTimeMaxMs);
+    state.closed_before_ms = std::clamp<int64_t>(number_at(1), 0, kWindowEndMaxMs + 1);
     // Anybody may have written it; as a sequence it must not become negative.
-    state_.generation = static_cast<uint64_t>(std::clamp<int64_t>(number_at(2), 0, INT64_MAX / 2));
+    state.generation = static_cast<uint64_t>(std::clamp<int64_t>(number_at(2), 0, INT64_MAX / 2));
   }
-  last_generation_ = std::max(last_generation_, state_.generation);
+  return state;
 }
 
 void WindowRows::write_state() {
@@ -86,7 +94,7 @@ void WindowRows::write_state() {
   Serde<int64_t>::encode(state_.time_ms, scratch_);
   Serde<int64_t>::encode(state_.closed_before_ms, scratch_);
   Serde<int64_t>::encode(static_cast<int64_t>(state_.generation), scratch_);
-  store_->put(time_key_, scratch_, timestamp_ms());
+  store_->put(time_key(), scratch_, timestamp_ms());
 }
 
 void WindowRows::put(Bytes windowed, Bytes value, int64_t timestamp_ms, bool is_new) {

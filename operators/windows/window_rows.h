@@ -35,6 +35,9 @@ class WindowRows {
 
   void open(ProcessorContext& context) { store_ = &context.store(name_); }
 
+  /// Stream time in a store of such rows; −1: there is none yet.
+  static int64_t time_ms(KeyValueStore& store) { return state_in(store).time_ms; }
+
   /// Begins a call: reads stream time, and moves it if `timestamp_ms` is later.
   void advance(int64_t timestamp_ms);
   /// The same, but false and no move if the time is too far ahead of stream time.
@@ -101,7 +104,7 @@ class WindowRows {
     uint64_t generation = 0;
   };
   void move_to(int64_t timestamp_ms);
-  void read_state();
+  static State state_in(KeyValueStore& store);
   void write_state();
   /// With a change that makes hints wrong when it is taken back.
   void renew_generation() {
@@ -128,7 +131,6 @@ class WindowRows {
   Pass removing_{Mark::kRemoved};
   Bound first_;                   ///< of all windows
   std::vector<std::string> due_;  ///< rows 'e'
-  std::string time_key_;
   std::string end_key_;
   std::string scratch_;
 };

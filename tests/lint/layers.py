@@ -22,7 +22,7 @@ ROOMS = {
         " queries snapshot plan group restore kafka topics loop testing console run"
     ).split(),
     "state": "rows timers indexes derived backend buffer rocksdb".split(),
-    "operators": ("stateless", "foreign_keys", "windows", "stream_joins", "suppress"),
+    "operators": ("stateless", "foreign_keys", "windows", "stream_joins", "suppress", "versioned"),
     "operators/crm": (
         "values model mapping decode merges checks indexes accounts territory entitlement children"
         " signals tables erasure ."

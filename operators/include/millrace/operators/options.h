@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +20,10 @@ struct StoreOptions {
 struct TableOptions {
   /// Names the store, and so its changelog; empty: "<topic>-table".
   std::string name = {};
-  StoreOptions store = {};
+  StoreOptions store = {};  ///< also of the history
+  /// Makes the table a versioned one, whose rows can be read as of earlier times; see
+  /// `Stream::to_versioned_table`.
+  std::optional<std::chrono::milliseconds> history = {};
 };
 
 struct ExchangeOptions {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "millrace/operators/detail/refused.h"
 #include "millrace/operators/detail/stream_joins.h"
 #include "millrace/operators/detail/topology_draft.h"
+#include "millrace/operators/detail/versioned/versions.h"
 #include "millrace/operators/grouped.h"
 #include "millrace/operators/joined.h"
 #include "millrace/operators/process.h"
@@ -182,7 +184,8 @@ class Stream {
 
   /// Adds the row that the table has at the record's key now, whatever its timestamp; changes of
   /// the table emit nothing. Null key, null value: dropped. No row: nothing is emitted. Without a
-  /// function the value is a `Joined<V, R>`.
+  /// function the value is a `Joined<V, R>`. Of a versioned table, also filtered or mapped, the row
+  /// that it had at the record's time; none, where its history does not reach back so far.
   template <class K2, class R>
   auto join(const Table<K2, R>& table, JoinOptions options = {}) const {
     if constexpr (operators::has_key_of<K, K2>()) {
@@ -415,6 +418,14 @@ class Stream {
   requires operators::Nameless<Args...>
   auto to_table(Args&&...) const { return operators::refuse_nameless<Args...>(); }
 
+  /// The same with the history of each row, as far as `history` reaches back: a versioned table,
+  /// see `VersionedStore`.
+  Table<K, V> to_versioned_table(const std::string& name, std::chrono::milliseconds history,
+                                 StoreOptions options = {}) const;
+  template <class... Args>
+  requires operators::Nameless<Args...>
+  auto to_versioned_table(Args&&...) const { return operators::refuse_nameless<Args...>(); }
+
   const operators::StreamCore& core() const { return core_; }
 
  private:
@@ -472,7 +483,7 @@ class Stream {
                .factory = operators::stream_table_join(kind, right.view, std::move(joiner),
                                                        takes_null_key),
                .stores = right.view.stores,
-               .reads_at_key = right.view.stores});
+               .reads_at_key = right.view.reads_at_key});
   }
 
   operators::StreamCore core_;

@@ -82,4 +82,13 @@ auto Stream<K, V>::join_stream_as(const Stream<K2, R>& other, F joiner, const Jo
   }
 }
 
+template <class K, class V>
+Table<K, V> Stream<K, V>::to_versioned_table(const std::string& name,
+                                             std::chrono::milliseconds history,
+                                             StoreOptions options) const {
+  const operators::StreamCore at_key = core_.at_its_key(type_info<K>(), type_info<V>(), name);
+  return Table<K, V>(operators::versioned_by(
+      at_key, name, operators::make_versioned_table<K, V>(history), options));
+}
+
 }  // namespace millrace

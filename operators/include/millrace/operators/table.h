@@ -286,7 +286,7 @@ class Table {
 
   /// Names of the stores that hold what this table is made of: declare them in `ProcessOptions` to
   /// read them in a processor. One, with rows `V`, for a table from a topic, `to_table` or an
-  /// aggregate.
+  /// aggregate; behind it that of the history of a versioned one.
   const std::vector<std::string>& stores() const { return core_.view.stores; }
 
   const operators::TableCore& core() const { return core_; }

@@ -70,11 +70,13 @@ class TopologyBuilder {
     }
   }
 
-  /// The latest value per key of a topic, kept in a store; see `Stream::to_table`.
+  /// The latest value per key of a topic, kept in a store; see `Stream::to_table`, and where the
+  /// options give a history `Stream::to_versioned_table`.
   template <class K, class V>
   Table<K, V> table(Topic<K, V> topic, TableOptions options = {}) {
     if (options.name.empty()) options.name = std::string(topic.name) + "-table";
-    return stream(topic).to_table(options.name, options.store);
+    if (!options.history) return stream(topic).to_table(options.name, options.store);
+    return stream(topic).to_versioned_table(options.name, *options.history, options.store);
   }
 
   /// A store for `process`: name it in the options of every processor that uses it.

@@ -6,6 +6,7 @@
 
 #include "millrace/core/store.h"
 #include "millrace/operators/detail/encoded.h"
+#include "millrace/operators/detail/versioned/version_reader.h"
 #include "millrace/operators/maybe.h"
 
 namespace millrace {
@@ -110,6 +111,67 @@ class TypedStore {
   KeyValueStore* store_;
   std::string key_;
   std::string value_;
+};
+
+/// The rows of a versioned table and their history (Kafka Streams: `VersionedKeyValueStore`,
+/// KIP-889), for a processor that declares the table's stores.
+///
+/// A versioned table, `TopologyBuilder::table` with a history or `Stream::to_versioned_table`, is a
+/// table that also has the earlier versions of each row. A version is valid from its record's time
+/// to that of the next one. A join of a stream with the table, or with a filtered or mapped one,
+/// finds the row of the stream record's time. A table that is materialized, joined or aggregated
+/// from it has no history.
+///
+/// Out of order (KIP-914): the order of times wins. An older record corrects the history and is not
+/// forwarded. So aggregates and joins of the table, and what is written to a topic, see only what
+/// is the latest by time. Of equal times the later offset wins. Null value: no row from then on,
+/// also for an older record that comes later. Null key: dropped and counted "null_key".
+///
+/// Late, by more than the history: dropped, and counted "late", and with the time by which it was
+/// too late as the node's. A time before 1970 or above `kEventTimeMaxMs`: an invalid record. The
+/// table's stream time decides what is late and how far the history reaches: the largest time of a
+/// record with a key that came to it in this task. The store keeps it, so it continues after
+/// restarts.
+///
+/// The store that the table names has the latest rows, as any table's; they never expire.
+/// "<name>-history" has the versions before. Those go when they expire, in batches, at most an
+/// eighth of the history later; nothing is emitted then.
+///
+///     class Priced final : public mr::TypedProcessor<ItemId, Order, ItemId, Bill> {
+///       void on_start() override { prices_.emplace(versioned_store<ItemId, Price>("prices")); }
+///       void on_record(mr::Maybe<ItemId> id, mr::Maybe<Order>, const mr::Record& order) override {
+///         const auto price = prices_->as_of(*id, order.timestamp_ms); …
+///       }
+///     };
+///     const auto prices = builder.table(kPrices, {.name = "prices", .history = 24h});
+///     orders.process("priced", make_priced, {.stores = prices.stores()});
+///
+/// A row's timestamp is the time from which it is valid. Keys are as in `TypedStore`; views die at
+/// the next call of any method, even of one that an operator behind makes on the same store.
+template <class K, class V>
+class VersionedStore {
+ public:
+  /// REQUIRES: both stores of one versioned table.
+  VersionedStore(KeyValueStore& latest, KeyValueStore& history) : versions_(latest, history) {}
+
+  /// The version with the largest time; none: there is no row now.
+  template <class Key>
+  TypedRow<V> latest(const Key& key) {
+    return typed(versions_.latest(operators::key_bytes<K>(key, key_)));
+  }
+  /// The version with the largest time that is not above `time_ms`. None: there was no row then; or
+  /// `time_ms` is earlier than the table's stream time by more than the history, and the latest
+  /// version is later than it.
+  template <class Key>
+  TypedRow<V> as_of(const Key& key, int64_t time_ms) {
+    return typed(versions_.as_of(operators::key_bytes<K>(key, key_), time_ms));
+  }
+
+ private:
+  static TypedRow<V> typed(const Row& row) { return {Maybe<V>(row.value), row.timestamp_ms}; }
+
+  operators::VersionReader versions_;
+  std::string key_;
 };
 
 }  // namespace millrace

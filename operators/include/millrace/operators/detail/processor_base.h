@@ -114,6 +114,13 @@ class ProcessorBase : public Processor {
   TypedStore<K, V> store(std::string_view name) {
     return TypedStore<K, V>(context().store(name));
   }
+  /// REQUIRES: the node declares the stores of the versioned table `name`, with these types:
+  /// `Table::stores()`.
+  template <class K, class V>
+  VersionedStore<K, V> versioned_store(std::string_view name) {
+    return VersionedStore<K, V>(context().store(name),
+                                context().store(operators::history_store(name)));
+  }
   /// REQUIRES: the node declares the table.
   template <class K, class V>
   TypedBroadcast<K, V> rows_of(const BroadcastTable<K, V>& table) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdlib>
@@ -198,6 +199,9 @@ struct Refused {
   }
   Refused to_stream(std::string = {}) const { return {}; }
   Refused to_table(std::string, StoreOptions = {}) const { return {}; }
+  Refused to_versioned_table(std::string, std::chrono::milliseconds, StoreOptions = {}) const {
+    return {};
+  }
   template <class Topic>
   void to(Topic, SinkOptions = {}) const {}
   template <class Topic, class F>
