@@ -8,6 +8,7 @@ TableCore join_tables(JoinKind kind, JoinTable left, JoinTable right, TypeInfo k
   MILLRACE_ASSERT(&draft == right.table.draft, "tables of different builders cannot be joined");
   const std::string name = options.name.empty() ? left.table.anchor + "-join-" + right.table.anchor
                                                 : std::move(options.name);
+  draft.refuse_grace(options, name);
   if (draft.have_common_source(left.table.nodes, right.table.nodes)) {
     // One record may change both sides. Each side needs rows that change in step with its own
     // changes, else the old value of a change would be one that was never emitted.

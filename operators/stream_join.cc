@@ -1,30 +1,18 @@
 #include <utility>
 
 #include "millrace/operators/detail/operators.h"
+#include "millrace/operators/detail/versioned/table_joins.h"
 
+#include "operators/joined_record.h"
 #include "operators/null_rules.h"
 
 namespace millrace::operators {
 namespace {
 
-/// Forwards a stream's record with its value joined with `row`; an inner join forwards nothing
-/// where there is no row. `value` is the buffer of the new value.
-void forward_joined(JoinKind kind, Joiner& joiner, const Record& record, const Row& row,
-                    std::string& value, ProcessorContext& context) {
-  if (!row && kind == JoinKind::kInner) return;
-  Record out = record;
-  const bool has_value = joiner(record.key, record.value, row.value, value);
-  out.value = has_value ? Bytes(value) : Bytes();
-  context.forward(out);
-}
-
 class StreamTableJoin final : public Processor {
  public:
-  StreamTableJoin(JoinKind kind, TableView table, Joiner joiner, bool joiner_takes_null_key)
-      : kind_(kind),
-        table_(std::move(table)),
-        joiner_(std::move(joiner)),
-        joiner_takes_null_key_(joiner_takes_null_key) {}
+  StreamTableJoin(TableView table, TableJoin join)
+      : table_(std::move(table)), join_(std::move(join)) {}
 
   void init(ProcessorContext& context) override {
     Processor::init(context);
@@ -32,17 +20,15 @@ class StreamTableJoin final : public Processor {
   }
 
   void process(const Record& record) override {
-    const bool takes_null_key = kind_ == JoinKind::kLeft && joiner_takes_null_key_;
+    const bool takes_null_key = join_.kind == JoinKind::kLeft && join_.joiner_takes_null_key;
     if (drop_untaken_null(takes_null_key, false, record, context())) return;
     const Row row = record.key.is_null() ? Row() : rows_->as_of(record.key, record.timestamp_ms);
-    forward_joined(kind_, joiner_, record, row, value_, context());
+    forward_joined(join_.kind, join_.joiner, record, row, value_, context());
   }
 
  private:
-  JoinKind kind_;
   TableView table_;
-  Joiner joiner_;
-  bool joiner_takes_null_key_;
+  TableJoin join_;
   std::unique_ptr<RowView> rows_;
   std::string value_;
 };
@@ -79,10 +65,8 @@ class StreamBroadcastJoin final : public Processor {
 
 }  // namespace
 
-ProcessorFactory stream_table_join(JoinKind kind, TableView table, Joiner joiner,
-                                   bool joiner_takes_null_key) {
-  return
-      [=] { return std::make_unique<StreamTableJoin>(kind, table, joiner, joiner_takes_null_key); };
+ProcessorFactory stream_table_join(TableView table, TableJoin join) {
+  return [=] { return std::make_unique<StreamTableJoin>(table, join); };
 }
 
 ProcessorFactory stream_broadcast_join(JoinKind kind, std::string table, KeySelector selector,

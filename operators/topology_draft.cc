@@ -161,6 +161,14 @@ void TopologyDraft::add_timers(std::string name, TypeInfo key, TimeKind clock,
   store.partition_key = {};  // the rows have keys of their own
 }
 
+void TopologyDraft::refuse_grace(const JoinOptions& options, std::string_view join) {
+  if (!options.grace) return;
+  fail(
+      fmt::format("the grace of join '{}' is none of its options: records wait in the join of a "
+                  "stream with a versioned table alone",
+                  join));
+}
+
 std::vector<bool> TopologyDraft::ancestors(const std::vector<NodeIndex>& of) const {
   std::vector<bool> reached(nodes_.size());
   std::vector<NodeIndex> open = of;

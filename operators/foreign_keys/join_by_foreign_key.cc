@@ -17,6 +17,7 @@ TableCore join_by_foreign_key(const TableCore& left, const TableCore& right, For
   const bool is_derived = options.name.empty();
   const std::string name =
       is_derived ? left.anchor + "-join-" + right.anchor : std::move(options.name);
+  draft.refuse_grace(options, name);
   const std::string subscriptions = name + "-subscriptions";
   draft.add_store(subscriptions, join.subscription_key, type_info<int64_t>(), {});
   draft.add_store(name, join.left_key, join.result, {});

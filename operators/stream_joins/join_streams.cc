@@ -14,6 +14,7 @@ StreamCore join_streams(const StreamCore& left, const StreamCore& right, StreamJ
   MILLRACE_ASSERT(&draft == right.draft, "streams of different builders cannot be joined");
   const std::string name =
       options.name.empty() ? left.anchor + "-join-" + right.anchor : std::move(options.name);
+  draft.refuse_grace(options, name);
   if (const std::string fault = join.windows.fault(); !fault.empty()) {
     draft.fail(fmt::format("the windows of '{}' {}", name, fault));
   }

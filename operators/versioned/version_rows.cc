@@ -11,7 +11,7 @@ namespace {
 /// The part of the history for which expired versions may wait to go together.
 constexpr int64_t kHistoryPatienceParts = 8;
 
-int64_t make_version_end(Bytes row, std::string& out) {
+int64_t make_version_end(Bytes row, Bytes /*value*/, std::string& out) {
   const VersionKeyBytes parts = decode_version_key(row);
   make_by_end(parts.to_ms, parts.from_ms, {parts.key.view()}, out);
   return parts.to_ms;
@@ -37,14 +37,13 @@ const EndOrder& versions_by_end() {
 }
 
 const DerivedRows& version_rows_by_end() {
-  static const DerivedRows rows{
-      .is_derived = &is_by_end,
-      .derive = [](Bytes key, Bytes /*value*/, const DerivedRows::Add& add) {
-        if (is_own_row(key) || !is_version_key(key)) return;
-        std::string by_end;
-        make_version_end(key, by_end);
-        add(Bytes(by_end), Bytes(""));
-      }};
+  static const DerivedRows rows{.is_derived = &is_by_end,
+                                .derive = [](Bytes key, Bytes value, const DerivedRows::Add& add) {
+                                  if (is_own_row(key) || !is_version_key(key)) return;
+                                  std::string by_end;
+                                  make_version_end(key, value, by_end);
+                                  add(Bytes(by_end), Bytes(""));
+                                }};
   return rows;
 }
 
@@ -112,7 +111,7 @@ bool VersionRows::insert(Bytes key, int64_t from_ms, Bytes value,
   }
   const bool replaces = next->from_ms == from_ms;
   if (!replaces) {
-    rows_.erase(next_key_);
+    rows_.erase(next_key_, next_version_);
     if (from_ms > begins_ms()) put(key, next->from_ms, from_ms, next_version_, true);
   }
   put(key, from_ms, next->to_ms, version_, !replaces);

@@ -36,6 +36,22 @@ struct ExchangeOptions {
 struct JoinOptions {
   /// Names the join, and the exchanges or the stores that it needs; empty: derived.
   std::string name = {};
+  /// Of a join of a stream with a versioned table alone (KIP-923): lets each record of the stream
+  /// wait, in the store "<join>-buffer", until stream time reaches its time and the grace. Then it
+  /// is joined with the row of its time, and so with what came for the table meanwhile. Stream time
+  /// is the largest time of a record with key and value that came to the join in this task. It is
+  /// kept in the store, so records that wait survive restarts, with their headers.
+  ///
+  /// Results come in the order of times, of equal times in that of arrival, at the latest with the
+  /// commit, each in a unit of its own (`ProcessorContext::defer`): when code behind one fails and
+  /// the policy forgives it, that result is lost, and its dead letter has a key of the operator's
+  /// own. Where a record releases many, some hundred come, and the others with the next records, or
+  /// after a tenth of a second each.
+  ///
+  /// A record that comes later than the grace does not wait. Null value: dropped, moves no time. A
+  /// null key that a left join takes: at once, with no row; moves no time. A time before 1970 or
+  /// above `kEventTimeMaxMs`: an invalid record. At most the table's history.
+  std::optional<std::chrono::milliseconds> grace = {};
 };
 
 struct IndexOptions {

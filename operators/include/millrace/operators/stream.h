@@ -15,6 +15,7 @@
 #include "millrace/operators/detail/refused.h"
 #include "millrace/operators/detail/stream_joins.h"
 #include "millrace/operators/detail/topology_draft.h"
+#include "millrace/operators/detail/versioned/table_joins.h"
 #include "millrace/operators/detail/versioned/versions.h"
 #include "millrace/operators/grouped.h"
 #include "millrace/operators/joined.h"
@@ -185,7 +186,8 @@ class Stream {
   /// Adds the row that the table has at the record's key now, whatever its timestamp; changes of
   /// the table emit nothing. Null key, null value: dropped. No row: nothing is emitted. Without a
   /// function the value is a `Joined<V, R>`. Of a versioned table, also filtered or mapped, the row
-  /// that it had at the record's time; none, where its history does not reach back so far.
+  /// that it had at the record's time; none, where its history does not reach back so far. With a
+  /// grace the record waits for that row, see `JoinOptions`.
   template <class K2, class R>
   auto join(const Table<K2, R>& table, JoinOptions options = {}) const {
     if constexpr (operators::has_key_of<K, K2>()) {
@@ -458,6 +460,7 @@ class Stream {
     if constexpr (operators::is_value_mapper<BK, K, V, S>() &&
                   operators::is_joiner<Explicit, K, V, R, Kind, F>()) {
       using Out = operators::ResultOf<Explicit, F, K, V, R>;
+      core_.draft->refuse_grace(options, table.name());
       return Stream<K, Out>(core_.then(
           {.name = std::move(options.name),
            .operation = "join",
@@ -474,16 +477,10 @@ class Stream {
   operators::StreamCore join_core(operators::JoinKind kind, const Table<K, R>& table,
                                   operators::Joiner joiner, bool takes_null_key,
                                   JoinOptions options) const {
-    const operators::TableCore& right = table.core();
-    const std::string exchange =
-        options.name.empty() ? core_.anchor + "-join-" + right.anchor : options.name;
-    return core_.at_its_key(type_info<K>(), type_info<V>(), exchange)
-        .then({.name = std::move(options.name),
-               .operation = kind == operators::JoinKind::kInner ? "join" : "left_join",
-               .factory = operators::stream_table_join(kind, right.view, std::move(joiner),
-                                                       takes_null_key),
-               .stores = right.view.stores,
-               .reads_at_key = right.view.reads_at_key});
+    return operators::join_with_table(
+        core_, table.core(),
+        operators::make_table_join<K, V>(kind, std::move(joiner), takes_null_key),
+        std::move(options));
   }
 
   operators::StreamCore core_;

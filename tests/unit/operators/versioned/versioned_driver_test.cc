@@ -1,10 +1,11 @@
-// Versioned tables on the real engine, over partitions, restarts and crashes.
+// Versioned tables and their joins on the real engine, over partitions, restarts and crashes.
 #include <chrono>
 #include <random>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "millrace/core/invalid_record.h"
 #include "millrace/engine/metrics.h"
 #include "millrace/testing/topology_driver.h"
 
@@ -103,6 +104,107 @@ TEST(VersionedTableOnTheEngine, HasTheSameVersionsHoweverACommitEnds) {
   };
   const std::vector<std::string> undisturbed = run(std::nullopt);
   EXPECT_GT(undisturbed.size(), 500U);
+  for (const CommitStep step : {CommitStep::kBegin, CommitStep::kOffsetsSent,
+                                CommitStep::kTransactionCommitted, CommitStep::kDone}) {
+    EXPECT_EQ(run(step), undisturbed);
+  }
+}
+
+constexpr Topic<std::string, std::string> kEvents{"events"};
+constexpr Topic<std::string, std::string> kOut{"out"};
+
+Result<Topology> joined_with_grace(std::chrono::milliseconds grace) {
+  return versioned(100ms, [=](TopologyBuilder& builder, const auto& rows) {
+    builder.stream(kEvents)
+        .left_join(rows,
+                   [](std::string_view event, Maybe<std::string> row) {
+                     if (event == "refused") throw InvalidRecord("refused");
+                     return std::string(event) + "/" + (row ? std::string(*row) : "none");
+                   },
+                   {.name = "join", .grace = grace})
+        .to(kOut);
+  });
+}
+
+std::vector<std::string> joined(TopologyDriver& driver) {
+  std::vector<std::string> results;
+  for (const auto& record : driver.read(kOut)) {
+    results.push_back(std::string(record.key()) + "=" + std::string(record.value()) + "@" +
+                      std::to_string(record.raw.timestamp_ms));
+  }
+  return results;
+}
+
+TEST(JoinWithGraceOnTheEngine, LetsRecordsWaitOverRestarts) {
+  TopologyDriver driver(joined_with_grace(10ms));
+  driver.pipe(kEvents, "z", "e1", 20);
+  driver.pipe(kEvents, "a", "e2", 20);
+  driver.pipe(kEvents, "a", "e3", 25);
+  driver.run();
+  EXPECT_THAT(joined(driver), ElementsAre());
+  driver.restart();  // without a disk: everything comes from the changelogs
+  driver.pipe(kRows, "a", "v1", 20);
+  driver.run();
+  driver.crash_and_restart();
+  driver.pipe(kEvents, "a", "e4", 15);
+  driver.run();
+  EXPECT_THAT(joined(driver), ElementsAre("a=e4/none@15")) << "the time was forgotten";
+  driver.pipe(kEvents, "b", "e5", 30);
+  driver.run();
+  EXPECT_THAT(joined(driver), ElementsAre("z=e1/none@20", "a=e2/v1@20"));
+  driver.pipe(kEvents, "b", "e6", 1'000);
+  driver.run();
+  EXPECT_THAT(joined(driver), ElementsAre("a=e3/v1@25", "b=e5/none@30"));
+  EXPECT_LE(driver.table_bytes("test-join-buffer-changelog").size(), 3U)
+      << "the one record that waits, time and mark";
+}
+
+TEST(JoinWithGraceOnTheEngine, LosesAResultOnlyThatTheCodeRefuses) {
+  DriverOptions options;
+  options.engine.on_invalid_record = OnError::kSkip;
+  TopologyDriver driver(joined_with_grace(10ms), options);
+  driver.pipe(kEvents, "a", "e1", 20);
+  driver.pipe(kEvents, "a", "refused", 21);
+  driver.pipe(kEvents, "a", "e2", 22);
+  driver.pipe(kEvents, "a", "e3", 40);
+  driver.run();
+  EXPECT_THAT(joined(driver), ElementsAre("a=e1/none@20", "a=e2/none@22"));
+  EXPECT_EQ(driver.engine().metrics().dropped("invalid_record").value(), 1);
+  driver.pipe(kEvents, "a", "e4", 50);
+  driver.run();
+  EXPECT_THAT(joined(driver), ElementsAre("a=e3/none@40"));
+}
+
+TEST(JoinWithGraceOnTheEngine, JoinsEachRecordOnceHoweverACommitEnds) {
+  const auto run = [](std::optional<CommitStep> step) {
+    DriverOptions options;
+    options.partitions = 2;
+    TopologyDriver driver(joined_with_grace(20ms), options);
+    std::mt19937 random(3);
+    std::vector<std::string> results;
+    for (int64_t round = 0; round < 9; ++round) {
+      for (int64_t i = 0; i < 30; ++i) {
+        const std::string key = "k" + std::to_string(random() % 5);
+        const int64_t time_ms = 50 + round * 30 + i - static_cast<int64_t>(random() % 30);
+        const std::string value = std::to_string(round * 100 + i);
+        if (random() % 3 == 0) {
+          driver.pipe(kRows, key, value, time_ms);
+        } else {
+          driver.pipe(kEvents, key, value, time_ms);
+        }
+      }
+      if (step && round % 3 == 1) {
+        driver.crash_at(*step);
+        EXPECT_FALSE(driver.try_run().ok());
+        driver.crash_and_restart();
+      }
+      driver.run();
+      for (std::string& result : joined(driver)) results.push_back(std::move(result));
+    }
+    return results;
+  };
+  const std::vector<std::string> undisturbed = run(std::nullopt);
+  EXPECT_GT(undisturbed.size(), 100U);
   for (const CommitStep step : {CommitStep::kBegin, CommitStep::kOffsetsSent,
                                 CommitStep::kTransactionCommitted, CommitStep::kDone}) {
     EXPECT_EQ(run(step), undisturbed);

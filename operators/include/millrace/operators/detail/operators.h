@@ -59,8 +59,6 @@ ProcessorFactory regroup_table(KeySelector selector);
 /// Keeps an aggregate per group in `store`, from the records of `regroup_table`.
 ProcessorFactory aggregate_table(std::string store, TableAggregator aggregator);
 
-ProcessorFactory stream_table_join(JoinKind kind, TableView table, Joiner joiner,
-                                   bool joiner_takes_null_key);
 /// `table`: its topic.
 ProcessorFactory stream_broadcast_join(JoinKind kind, std::string table, KeySelector selector,
                                        Joiner joiner);

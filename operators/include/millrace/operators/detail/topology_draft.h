@@ -61,6 +61,9 @@ class TopologyDraft {
   void add_broadcast(TopicUse topic) { broadcasts_.push_back(std::move(topic)); }
   void add_timers(std::string name, TypeInfo key, TimeKind clock, StoreOptions options);
 
+  /// For joins that let no record wait: a grace in the options is a fault.
+  void refuse_grace(const JoinOptions& options, std::string_view join);
+
   /// Remembers a fault for `build` to report.
   void fail(std::string message) { faults_.push_back(std::move(message)); }
   const std::string& name_of(NodeIndex node) const { return nodes_[node].name; }
