@@ -45,8 +45,8 @@ thing printed for each. One run at a time in a work tree: a second one waits. Wi
   --peer        2,000 random topologies on Millrace and on Kafka Streams, step by step (tests/peer);
                 no broker; Maven fetches Kafka Streams' test driver; not part of --all
   --cdc         the CRM job fed by Debezium from a real PostgreSQL and a real MariaDB, side by
-                side; it installs them, and Maven fetches Debezium; about two minutes; not part of
-                --all
+                side, and the sink into a PostgreSQL; it installs them, and Maven fetches Debezium;
+                about two minutes; not part of --all
   --browser     the console of two instances in headless Chromium, with axe-core; it installs
                 Chromium and Node.js, and npm fetches the packages; not part of --all
   --faults      kills, cuts and damage under load, against a Kafka of its own; about five minutes;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kNameBytesMax = 63;  // PostgreSQL cuts longer ones
 constexpr std::string_view kTime = "timestamp with time zone";
+constexpr std::string_view kPartitionColumn = "kafka_partition";
 constexpr std::string_view kOffsetColumn = "kafka_offset";
 
 Column column(std::string_view name, std::string_view type) {
@@ -41,7 +42,7 @@ std::string_view type_of(crm::FieldType type) {
 }
 
 void add_position(Table& table) {
-  table.columns.push_back(column("kafka_partition", "integer"));
+  table.columns.push_back(column(kPartitionColumn, "integer"));
   table.columns.push_back(column(kOffsetColumn, "bigint"));
 }
 
@@ -115,7 +116,7 @@ TopicTables redirects() {
 TopicTables conflicts() {
   return {Contents::kConflicts, crm::kConflicts.name,
           Table{"conflicts",
-                {column("id", "text"), column("kafka_partition", "integer"),
+                {column("id", "text"), column(kPartitionColumn, "integer"),
                  column(kOffsetColumn, "bigint"), column("kind", "text"), column("ids", "jsonb"),
                  column("version", "jsonb"), column("text", "text"), column("record_time", kTime)},
                 3},
@@ -280,9 +281,11 @@ std::string merge_sql(std::string_view schema, const TopicTables& tables) {
   const Table& main = tables.main;
   const std::string into = full_name(schema, main);
   const std::string stage = stage_name(main);
+  // Offsets of two partitions say nothing about each other: keys move when partitions are added.
   std::string sql =
-      fmt::format("DELETE FROM {} s USING {} t WHERE {} AND t.{} >= s.{};\n", stage, into,
-                  same_key(main, main.key_columns, "t", "s"), kOffsetColumn, kOffsetColumn);
+      fmt::format("DELETE FROM {} s USING {} t WHERE {} AND t.{} = s.{} AND t.{} >= s.{};\n", stage,
+                  into, same_key(main, main.key_columns, "t", "s"), kPartitionColumn,
+                  kPartitionColumn, kOffsetColumn, kOffsetColumn);
   if (tables.child) {
     const Table& child = *tables.child;
     sql += fmt::format(

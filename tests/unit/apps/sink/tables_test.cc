@@ -78,8 +78,8 @@ TEST(SinkTables, OlderRowsLeaveTheStageBeforeAnythingElse) {
   const std::string sql = merge_sql("crm", tables->front());
   EXPECT_TRUE(
       sql.starts_with("DELETE FROM pg_temp.\"stage_accounts\" s USING \"crm\".\"accounts\" "
-                      "t WHERE t.\"root\" = s.\"root\" AND t.kafka_offset >= "
-                      "s.kafka_offset;\n"))
+                      "t WHERE t.\"root\" = s.\"root\" AND t.kafka_partition = "
+                      "s.kafka_partition AND t.kafka_offset >= s.kafka_offset;\n"))
       << sql;
 }
 
