@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Two sinks share the output topics while sinks, database and a frozen one come and go: at the end
-the tables must be what the topics hold, rows and versions, and never half on the way.
+"""Two sinks share the output topics, and a rival writes the same ones, while sinks and database are
+killed and frozen: at the end the tables must be what the topics hold, rows and versions, and never
+half on the way.
 
     sink_test.py --bin DIR --kafka apps/kafka/local_kafka.sh [--seconds N] [--accounts N] [--seed N]
 """
@@ -29,6 +30,7 @@ SETTLE_TIMEOUT_S = 40
 STOP_TIMEOUT_S = 30
 PARTITIONS = 4
 SECRET = "not-for-logs"
+LETTERS = "millrace-sink-dead-letters"
 MAPPING = {"topics": {"raw": {"format": "debezium", "source": "a", "entities": {"t": {
     "type": "account", "id": "id", "fields": {
         "name": {"name": "name", "type": "text"},
@@ -39,12 +41,13 @@ MAPPING = {"topics": {"raw": {"format": "debezium", "source": "a", "entities": {
 class Sink:
     """A process of `millrace sink postgres`."""
 
-    def __init__(self, world, name):
-        self.world, self.log = world, open(world.work / f"{name}.log", "ab")
+    def __init__(self, world, name, *more):
+        self.command = world.command(*more)
+        self.log = open(world.work / f"{name}.log", "ab")
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(self.world.command(), stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log)
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -204,7 +207,7 @@ def differences(world, dead):
 
 def dead_letters(world):
     letters = [line["dead_letter"] for line in dump(
-        world.args.bin, world.bootstrap, "millrace-sink-dead-letters", reveal=True)]
+        world.args.bin, world.bootstrap, LETTERS, reveal=True)]
     return {(each["topic"], each["partition"], each["offset"]): each for each in letters}
 
 
@@ -236,7 +239,9 @@ def first_load(world):
 
 def kills(world):
     """Changes all the time, while everything that can break does."""
-    sinks = [Sink(world, name) for name in ("a", "b")]
+    # The third is of another group, so it has the partitions of the other two all the time.
+    sinks = [Sink(world, "a"), Sink(world, "b"),
+             Sink(world, "rival", "--application.id", "rival", "--dead.letter.topic", LETTERS)]
     reader = Reader(world)
     reader.start()
     steps = [lambda: sinks[0].kill(), lambda: sinks[0].start(),
@@ -265,6 +270,9 @@ def kills(world):
     for sink in sinks:
         if (code := sink.stop()) != 0:
             world.wrong(f"an orderly stop exits with {code}")
+    if not any("another sink has moved" in (world.work / f"{name}.log").read_text()
+               for name in ("a", "b", "rival")):
+        world.wrong("no sink ever found its positions moved")
 
 
 def again(world):
@@ -319,7 +327,7 @@ def main():
     parser.add_argument("--bin", type=Path, required=True)
     parser.add_argument("--kafka", type=Path, required=True)
     parser.add_argument("--seconds", type=int, default=12, help="how long things break")
-    parser.add_argument("--accounts", type=int, default=1000)
+    parser.add_argument("--accounts", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     os.environ.pop("PGPASSWORD", None)
