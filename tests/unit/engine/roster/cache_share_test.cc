@@ -52,7 +52,7 @@ TEST_F(CacheShare, IsReported) {
   home_.give({{0, 0}});
   fill();
   const size_t cached = home_.roster->cached_bytes();
-  home_.plane->report(true, cached);
+  home_.plane->report(cached);
   EXPECT_EQ(home_.instance->metrics.store_cache_bytes().value(), static_cast<double>(cached));
 }
 

@@ -15,7 +15,7 @@ using ::testing::ElementsAre;
 using testing::Harness;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::kRows;
+using testing::kVersions;
 using testing::versioned;
 using Text = testing::Out<std::string, std::string>;
 using std::chrono::milliseconds;
@@ -42,10 +42,10 @@ std::unique_ptr<Harness> moved(const Harness& before, const Result<Topology>& to
 
 TEST(JoinWithGrace, WaitsUntilStreamTimeReachesTheTimeAndTheGrace) {
   Harness harness(left_join(100ms, 10ms));
-  harness.pipe(kRows, "a", "v1", 10);
+  harness.pipe(kVersions, "a", "v1", 10);
   harness.pipe(kEvents, "a", "e1", 15);
-  harness.pipe(kRows, "a", "v2", 12);
-  harness.pipe(kRows, "a", "v3", 60);  // the table's time counts for nothing here
+  harness.pipe(kVersions, "a", "v2", 12);
+  harness.pipe(kVersions, "a", "v3", 60);  // the table's time counts for nothing here
   harness.pipe(kEvents, "b", "e2", 24);
   EXPECT_THAT(harness.read(kOut), IsEmpty());
   harness.pipe(kEvents, "b", "e3", 25);
@@ -65,7 +65,7 @@ TEST(JoinWithGrace, JoinsInTheOrderOfTimesThenOfArrival) {
 
 TEST(JoinWithGrace, LetsNoRecordWaitThatIsLate) {
   Harness harness(left_join(100ms, 10ms));
-  harness.pipe(kRows, "a", "v", 5);
+  harness.pipe(kVersions, "a", "v", 5);
   harness.pipe(kEvents, "b", "e", 40);
   for (const int64_t time_ms : {29, 30, 31}) harness.pipe(kEvents, "a", "e", time_ms);
   EXPECT_THAT(harness.read(kOut), ElementsAre(Text{"a", "e/v", 29}, Text{"a", "e/v", 30}));
@@ -76,16 +76,16 @@ TEST(JoinWithGrace, LetsNoRecordWaitThatIsLate) {
 
 TEST(JoinWithGrace, FindsNoRowThatTheHistoryLost) {
   Harness harness(left_join(20ms, 20ms));
-  harness.pipe(kRows, "a", "v1", 10);
+  harness.pipe(kVersions, "a", "v1", 10);
   harness.pipe(kEvents, "a", "e", 10);
-  harness.pipe(kRows, "a", "v2", 31);
+  harness.pipe(kVersions, "a", "v2", 31);
   harness.pipe(kEvents, "a", "e", 30);
   EXPECT_THAT(harness.read(kOut), ElementsAre(Text{"a", "e/none", 10}));
 }
 
 TEST(JoinWithGrace, JoinsAtOnceWithAGraceOf0) {
   Harness harness(left_join(100ms, 0ms));
-  harness.pipe(kRows, "a", "v1", 10);
+  harness.pipe(kVersions, "a", "v1", 10);
   for (const int64_t time_ms : {10, 20, 9}) harness.pipe(kEvents, "a", "e", time_ms);
   EXPECT_THAT(harness.read(kOut),
               ElementsAre(Text{"a", "e/v1", 10}, Text{"a", "e/v1", 20}, Text{"a", "e/none", 9}));
@@ -150,7 +150,7 @@ TEST(JoinWithGrace, NeedsAVersionedTableAndTakesNoOtherJoin) {
   EXPECT_THAT(fault_of(left_join(100ms, 101ms)), HasSubstr("longer than the history"));
   EXPECT_EQ(fault_of(left_join(100ms, 100ms)), "none");
   TopologyBuilder builder{"test"};
-  const auto table = builder.table(kRows);
+  const auto table = builder.table(kVersions);
   builder.stream(kEvents).left_join(table, both, {.name = "plain", .grace = 1ms}).to(kOut);
   const auto other = builder.table(kEvents, {.name = "other", .history = 1s});
   other
@@ -158,7 +158,7 @@ TEST(JoinWithGrace, NeedsAVersionedTableAndTakesNoOtherJoin) {
             {.name = "tables", .grace = 1ms})
       .to(kOut);
   builder.stream(kEvents)
-      .join(builder.stream(kRows),
+      .join(builder.stream(kVersions),
             [](std::string_view a, std::string_view) { return std::string(a); },
             JoinWindows::of_time_difference(1ms), {.name = "streams", .grace = 1ms})
       .to(kOut);
@@ -222,7 +222,7 @@ TEST(JoinWithGraceOfRandomRecords, IsAsAListThatIsSearchedAndMoves) {
       const int64_t time_ms = std::max<int64_t>(0, now_ms - static_cast<int64_t>(random() % 25));
       const std::string value = std::to_string(i);
       if (random() % 2 == 0) {
-        harness->pipe(kRows, key, value, time_ms);
+        harness->pipe(kVersions, key, value, time_ms);
         rows.put(key, value, time_ms);
       } else {
         harness->pipe(kEvents, key, value, time_ms);

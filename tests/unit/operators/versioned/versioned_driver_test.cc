@@ -19,7 +19,7 @@ using ::testing::ElementsAre;
 using testing::kAnswers;
 using testing::kAsks;
 using testing::kChanges;
-using testing::kRows;
+using testing::kVersions;
 using testing::TopologyDriver;
 using testing::versioned;
 
@@ -34,9 +34,9 @@ std::string as_of(TopologyDriver& driver, const std::string& key, int64_t time_m
 void pipe(TopologyDriver& driver, const std::string& key, const std::optional<std::string>& value,
           int64_t time_ms) {
   if (value) {
-    driver.pipe(kRows, key, *value, time_ms);
+    driver.pipe(kVersions, key, *value, time_ms);
   } else {
-    driver.pipe_tombstone(kRows, key, time_ms);
+    driver.pipe_tombstone(kVersions, key, time_ms);
   }
 }
 
@@ -143,7 +143,7 @@ TEST(JoinWithGraceOnTheEngine, LetsRecordsWaitOverRestarts) {
   driver.run();
   EXPECT_THAT(joined(driver), ElementsAre());
   driver.restart();  // without a disk: everything comes from the changelogs
-  driver.pipe(kRows, "a", "v1", 20);
+  driver.pipe(kVersions, "a", "v1", 20);
   driver.run();
   driver.crash_and_restart();
   driver.pipe(kEvents, "a", "e4", 15);
@@ -188,7 +188,7 @@ TEST(JoinWithGraceOnTheEngine, JoinsEachRecordOnceHoweverACommitEnds) {
         const int64_t time_ms = 50 + round * 30 + i - static_cast<int64_t>(random() % 30);
         const std::string value = std::to_string(round * 100 + i);
         if (random() % 3 == 0) {
-          driver.pipe(kRows, key, value, time_ms);
+          driver.pipe(kVersions, key, value, time_ms);
         } else {
           driver.pipe(kEvents, key, value, time_ms);
         }

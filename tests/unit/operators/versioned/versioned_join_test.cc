@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using testing::Harness;
 using ::testing::IsEmpty;
-using testing::kRows;
+using testing::kVersions;
 using testing::versioned;
 using Text = testing::Out<std::string, std::string>;
 
@@ -25,15 +25,15 @@ TEST(JoinWithAVersionedTable, FindsTheRowOfTheRecordsTime) {
   Harness harness(versioned(100ms, [](TopologyBuilder& builder, const auto& rows) {
     builder.stream(kEvents).join(rows, both).to(kOut);
   }));
-  harness.pipe(kRows, "a", "v1", 10);
-  harness.pipe(kRows, "a", std::nullopt, 20);
-  harness.pipe(kRows, "a", "v3", 30);
+  harness.pipe(kVersions, "a", "v1", 10);
+  harness.pipe(kVersions, "a", std::nullopt, 20);
+  harness.pipe(kVersions, "a", "v3", 30);
   for (const int64_t time_ms : {9, 10, 19, 20, 29, 30, 500}) {
     harness.pipe(kEvents, "a", "e", time_ms);
   }
   EXPECT_THAT(harness.read(kOut), ElementsAre(Text{"a", "e/v1", 10}, Text{"a", "e/v1", 19},
                                               Text{"a", "e/v3", 30}, Text{"a", "e/v3", 500}));
-  harness.pipe(kRows, "a", "v2", 25);
+  harness.pipe(kVersions, "a", "v2", 25);
   EXPECT_THAT(harness.read(kOut), IsEmpty()) << "what is corrected later joins what comes later";
   harness.pipe(kEvents, "a", "e", 29);
   EXPECT_THAT(harness.read(kOut), ElementsAre(Text{"a", "e/v2", 29}));
@@ -43,9 +43,9 @@ TEST(JoinWithAVersionedTable, FindsNoRowBeyondTheHistory) {
   Harness harness(versioned(100ms, [](TopologyBuilder& builder, const auto& rows) {
     builder.stream(kEvents).left_join(rows, both).to(kOut);
   }));
-  harness.pipe(kRows, "a", "v1", 10);
-  harness.pipe(kRows, "a", "v2", 150);
-  harness.pipe(kRows, "b", "v1", 20);
+  harness.pipe(kVersions, "a", "v1", 10);
+  harness.pipe(kVersions, "a", "v2", 150);
+  harness.pipe(kVersions, "b", "v1", 20);
   harness.pipe(kEvents, "a", "e", 49);
   harness.pipe(kEvents, "a", "e", 50);
   harness.pipe(kEvents, "b", "e", 20);
@@ -61,9 +61,9 @@ TEST(JoinWithAVersionedTable, ReadsTheHistoryOfAFilteredAndMappedOne) {
                                .map_values([](std::string_view v) { return std::string(v) + "!"; });
     builder.stream(kEvents).left_join(long_rows, both).to(kOut);
   }));
-  harness.pipe(kRows, "a", "v1", 10);
-  harness.pipe(kRows, "a", "v", 20);
-  harness.pipe(kRows, "a", "v3", 30);
+  harness.pipe(kVersions, "a", "v1", 10);
+  harness.pipe(kVersions, "a", "v", 20);
+  harness.pipe(kVersions, "a", "v3", 30);
   for (const int64_t time_ms : {15, 25, 35}) harness.pipe(kEvents, "a", "e", time_ms);
   EXPECT_THAT(harness.read(kOut),
               ElementsAre(Text{"a", "e/v1!", 15}, Text{"a", "e/none", 25}, Text{"a", "e/v3!", 35}));
@@ -83,9 +83,9 @@ TEST(JoinWithAVersionedTable, ReadsTheRowOfNowOfWhatIsMadeOfIt) {
         .to(kOut);
   }));
   harness.pipe(kOthers, "a", "w1", 10);
-  harness.pipe(kRows, "a", "v1", 10);
-  harness.pipe(kRows, "a", "v2", 20);
-  harness.pipe(kRows, "a", "v0", 5);
+  harness.pipe(kVersions, "a", "v1", 10);
+  harness.pipe(kVersions, "a", "v2", 20);
+  harness.pipe(kVersions, "a", "v0", 5);
   harness.pipe(kEvents, "a", "e", 10);
   EXPECT_THAT(harness.read(kOut), ElementsAre(Text{"a", "e/v2", 10}, Text{"a", "e/v2w1", 10}));
 }

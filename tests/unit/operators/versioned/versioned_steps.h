@@ -17,7 +17,7 @@
 
 namespace millrace::testing {
 
-inline constexpr Topic<std::string, std::string> kRows{"inputs"};
+inline constexpr Topic<std::string, std::string> kVersions{"inputs"};
 inline constexpr Topic<std::string, std::string> kChanges{"changes"};
 inline constexpr Topic<std::string, int64_t> kAsks{"asks"};
 inline constexpr Topic<std::string, std::string> kAnswers{"answers"};
@@ -42,7 +42,7 @@ class Ask final : public TypedProcessor<std::string, int64_t, std::string, std::
 template <class F>
 Result<Topology> versioned(std::chrono::milliseconds history, F define) {
   TopologyBuilder builder{"test"};
-  const auto rows = builder.table(kRows, {.name = "rows", .history = history});
+  const auto rows = builder.table(kVersions, {.name = "rows", .history = history});
   rows.to_stream().to(kChanges);
   builder.stream(kAsks)
       .process("ask", [] { return std::make_unique<Ask>(); }, {.stores = rows.stores()})

@@ -16,16 +16,16 @@ using testing::Harness;
 using testing::history_in;
 using ::testing::IsEmpty;
 using testing::kChanges;
-using testing::kRows;
+using testing::kVersions;
 using testing::latest;
 using testing::versioned;
 using Text = testing::Out<std::string, std::string>;
 
 TEST(VersionedTable, FindsTheVersionOfATime) {
   Harness harness(versioned(100ms));
-  harness.pipe(kRows, "a", "v1", 10);
-  harness.pipe(kRows, "a", "v2", 20);
-  harness.pipe(kRows, "a", "v3", 30);
+  harness.pipe(kVersions, "a", "v1", 10);
+  harness.pipe(kVersions, "a", "v2", 20);
+  harness.pipe(kVersions, "a", "v3", 30);
   EXPECT_EQ(as_of(harness, "a", 9), "none");
   EXPECT_EQ(as_of(harness, "a", 10), "v1@10");
   EXPECT_EQ(as_of(harness, "a", 29), "v2@20");
@@ -38,10 +38,10 @@ TEST(VersionedTable, FindsTheVersionOfATime) {
 
 TEST(VersionedTable, LetsAnOlderRecordCorrectTheHistoryOnly) {
   Harness harness(versioned(100ms));
-  harness.pipe(kRows, "a", "v1", 10);
-  harness.pipe(kRows, "a", "v3", 30);
-  harness.pipe(kRows, "a", "v2", 20);
-  harness.pipe(kRows, "a", "v0", 5);
+  harness.pipe(kVersions, "a", "v1", 10);
+  harness.pipe(kVersions, "a", "v3", 30);
+  harness.pipe(kVersions, "a", "v2", 20);
+  harness.pipe(kVersions, "a", "v0", 5);
   EXPECT_THAT(harness.read(kChanges), ElementsAre(Text{"a", "v1", 10}, Text{"a", "v3", 30}));
   EXPECT_EQ(history_in(harness), "a[20,30)=v2 a[10,20)=v1 a[5,10)=v0");
   EXPECT_EQ(latest(harness, "a"), "v3@30");
@@ -49,10 +49,10 @@ TEST(VersionedTable, LetsAnOlderRecordCorrectTheHistoryOnly) {
 
 TEST(VersionedTable, TakesTheLaterOffsetOfEqualTimes) {
   Harness harness(versioned(100ms));
-  harness.pipe(kRows, "a", "v1", 10);
-  harness.pipe(kRows, "a", "again", 10);
-  harness.pipe(kRows, "a", "v2", 20);
-  harness.pipe(kRows, "a", "once more", 10);
+  harness.pipe(kVersions, "a", "v1", 10);
+  harness.pipe(kVersions, "a", "again", 10);
+  harness.pipe(kVersions, "a", "v2", 20);
+  harness.pipe(kVersions, "a", "once more", 10);
   EXPECT_THAT(harness.read(kChanges),
               ElementsAre(Text{"a", "v1", 10}, Text{"a", "again", 10}, Text{"a", "v2", 20}));
   EXPECT_EQ(history_in(harness), "a[10,20)=once more");
@@ -60,12 +60,12 @@ TEST(VersionedTable, TakesTheLaterOffsetOfEqualTimes) {
 
 TEST(VersionedTable, RemembersWhenARowWasDeleted) {
   Harness harness(versioned(100ms));
-  harness.pipe(kRows, "a", "v1", 10);
-  harness.pipe(kRows, "a", std::nullopt, 20);
-  harness.pipe(kRows, "b", std::nullopt, 20);
+  harness.pipe(kVersions, "a", "v1", 10);
+  harness.pipe(kVersions, "a", std::nullopt, 20);
+  harness.pipe(kVersions, "b", std::nullopt, 20);
   EXPECT_THAT(harness.read(kChanges), ElementsAre(Text{"a", "v1", 10}, Text{"a", {}, 20}));
-  harness.pipe(kRows, "a", "v2", 15);
-  harness.pipe(kRows, "b", "v2", 15);
+  harness.pipe(kVersions, "a", "v2", 15);
+  harness.pipe(kVersions, "b", "v2", 15);
   EXPECT_THAT(harness.read(kChanges), IsEmpty());
   for (const std::string key : {"a", "b"}) {
     EXPECT_EQ(as_of(harness, key, 19), "v2@15");
@@ -73,18 +73,18 @@ TEST(VersionedTable, RemembersWhenARowWasDeleted) {
     EXPECT_EQ(latest(harness, key), "none");
   }
   EXPECT_EQ(as_of(harness, "a", 14), "v1@10");
-  harness.pipe(kRows, "a", "v3", 40);
-  harness.pipe(kRows, "a", std::nullopt, 30);  // between a deletion and a row
-  harness.pipe(kRows, "a", "v2b", 25);
+  harness.pipe(kVersions, "a", "v3", 40);
+  harness.pipe(kVersions, "a", std::nullopt, 30);  // between a deletion and a row
+  harness.pipe(kVersions, "a", "v2b", 25);
   EXPECT_EQ(as_of(harness, "a", 29), "v2b@25");
   EXPECT_EQ(as_of(harness, "a", 30), "none");
 }
 
 TEST(VersionedTable, RemembersADeleteAtTheVeryTimeOfTheRow) {
   Harness harness(versioned(100ms));
-  harness.pipe(kRows, "a", "v1", 10);
-  harness.pipe(kRows, "a", std::nullopt, 10);
-  harness.pipe(kRows, "a", "v0", 5);
+  harness.pipe(kVersions, "a", "v1", 10);
+  harness.pipe(kVersions, "a", std::nullopt, 10);
+  harness.pipe(kVersions, "a", "v0", 5);
   EXPECT_THAT(harness.read(kChanges), ElementsAre(Text{"a", "v1", 10}, Text{"a", {}, 10}));
   EXPECT_EQ(as_of(harness, "a", 9), "v0@5");
   EXPECT_EQ(as_of(harness, "a", 10), "none");
@@ -92,38 +92,38 @@ TEST(VersionedTable, RemembersADeleteAtTheVeryTimeOfTheRow) {
 
 TEST(VersionedTable, DropsWhatIsOlderThanItsHistory) {
   Harness harness(versioned(100ms));
-  harness.pipe(kRows, "a", "v1", 50);
-  harness.pipe(kRows, "b", "new", 200);
-  harness.pipe(kRows, "a", "too late", 99);
+  harness.pipe(kVersions, "a", "v1", 50);
+  harness.pipe(kVersions, "b", "new", 200);
+  harness.pipe(kVersions, "a", "too late", 99);
   EXPECT_EQ(harness.dropped("late"), 1);
   EXPECT_EQ(latest(harness, "a"), "v1@50") << "the latest version never expires";
   EXPECT_EQ(as_of(harness, "a", 60), "v1@50");
-  harness.pipe(kRows, "a", "just in time", 100);
+  harness.pipe(kVersions, "a", "just in time", 100);
   EXPECT_EQ(as_of(harness, "a", 99), "none") << "older than the history, and not the latest";
   EXPECT_EQ(as_of(harness, "a", 100), "just in time@100");
   harness.pipe_raw("inputs", std::nullopt, "x", 500);
   EXPECT_EQ(harness.dropped("null_key"), 1);
-  harness.pipe(kRows, "a", "v3", 150);
+  harness.pipe(kVersions, "a", "v3", 150);
   EXPECT_EQ(latest(harness, "a"), "v3@150") << "a record without a key moves no time";
 }
 
 TEST(VersionedTable, LosesVersionsThatExpired) {
   Harness harness(versioned(80ms));
-  for (int64_t i = 0; i <= 1'000; ++i) harness.pipe(kRows, "a", "v", i);
+  for (int64_t i = 0; i <= 1'000; ++i) harness.pipe(kVersions, "a", "v", i);
   // 80 versions, an eighth more that waits, each with its entry in the order of ends, and marks.
   EXPECT_LE(harness.store("rows-history").size(), 2 * 91U + 3);
   EXPECT_EQ(as_of(harness, "a", 920), "v@920");
   EXPECT_EQ(as_of(harness, "a", 919), "none");
-  harness.pipe(kRows, "b", "v", 5'000);
+  harness.pipe(kVersions, "b", "v", 5'000);
   EXPECT_EQ(history_in(harness), "");
   EXPECT_EQ(latest(harness, "a"), "v@1000");
 }
 
 TEST(VersionedTable, KeepsNoVersionsWithAHistoryOf0) {
   Harness harness(versioned(0ms));
-  harness.pipe(kRows, "a", "v1", 10);
-  harness.pipe(kRows, "a", "v2", 20);
-  harness.pipe(kRows, "a", std::nullopt, 20);
+  harness.pipe(kVersions, "a", "v1", 10);
+  harness.pipe(kVersions, "a", "v2", 20);
+  harness.pipe(kVersions, "a", std::nullopt, 20);
   EXPECT_EQ(history_in(harness), "");
   EXPECT_EQ(as_of(harness, "a", 10), "none");
 }
@@ -151,14 +151,14 @@ TEST(VersionedTable, HidesOlderRecordsFromJoinsAndAggregates) {
         .count("counts")
         .to(kCounts);
   }));
-  harness.pipe(kRows, "a", "v2", 20);
+  harness.pipe(kVersions, "a", "v2", 20);
   harness.pipe(kOthers, "a", "o2", 20);
-  harness.pipe(kRows, "a", "w1", 10);
+  harness.pipe(kVersions, "a", "w1", 10);
   harness.pipe(kOthers, "a", "o1", 10);
   EXPECT_THAT(harness.read(kJoined), ElementsAre(Text{"a", "v2+o2", 20}));
   using Count = testing::Out<std::string, int64_t>;
   EXPECT_THAT(harness.read(kCounts), ElementsAre(Count{"v", 1, 20}));
-  harness.pipe(kRows, "a", "w3", 30);
+  harness.pipe(kVersions, "a", "w3", 30);
   EXPECT_THAT(harness.read(kJoined), ElementsAre(Text{"a", "w3+o2", 30}));
   EXPECT_THAT(harness.read(kCounts), ElementsAre(Count{"v", 0, 30}, Count{"w", 1, 30}));
 }
@@ -195,7 +195,7 @@ TEST(VersionedTableWithRandomRecords, IsAsAListThatIsSearchedAndMoves) {
     for (size_t i = 0; i < inputs.size(); ++i) {
       SCOPED_TRACE("seed " + std::to_string(seed) + " record " + std::to_string(i));
       const Input& input = inputs[i];
-      harness->pipe(kRows, input.key, input.value, input.time_ms);
+      harness->pipe(kVersions, input.key, input.value, input.time_ms);
       const auto change = oracle.put(input.key, input.value, input.time_ms);
       const auto changes = harness->read(kChanges);
       ASSERT_EQ(changes.size(), change ? 1U : 0U);
@@ -223,15 +223,15 @@ TEST(VersionedTableWithRandomRecords, IsAsAListThatIsSearchedAndMoves) {
 
 TEST(VersionedTableOfAnotherProgram, KeepsWhatItFindsWithALongerHistory) {
   Harness before(versioned(10ms));
-  for (int64_t i = 0; i <= 100; i += 5) before.pipe(kRows, "a", "v", i);
+  for (int64_t i = 0; i <= 100; i += 5) before.pipe(kVersions, "a", "v", i);
   Harness after(versioned(50ms));
   testing::restore_versions(before, after);
-  after.pipe(kRows, "a", "w", 70);
-  after.pipe(kRows, "a", "v", 105);
+  after.pipe(kVersions, "a", "w", 70);
+  after.pipe(kVersions, "a", "v", 105);
   EXPECT_EQ(as_of(after, "a", 92), "v@90");
   EXPECT_EQ(as_of(after, "a", 72), "w@70");
   EXPECT_EQ(as_of(after, "a", 60), "none");
-  after.pipe(kRows, "b", "v", 1'000);
+  after.pipe(kVersions, "b", "v", 1'000);
   EXPECT_EQ(history_in(after), "");
 }
 
@@ -254,7 +254,7 @@ TEST(VersionedTable, TakesForgedRows) {
     harness.restore("rows-history", Bytes(key), Bytes(value), 0);
   }
   for (int64_t time_ms = 95; time_ms >= 0; --time_ms) {
-    harness.pipe(kRows, "a", "v", time_ms);
+    harness.pipe(kVersions, "a", "v", time_ms);
     EXPECT_NE(as_of(harness, "a", time_ms), "none");
   }
 }
