@@ -17,9 +17,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr size_t kAccountsAt = 0;
-constexpr size_t kConflictsAt = 4;
-
 class SinkPending : public ::testing::Test {
  protected:
   void add(int64_t offset, const std::string& key, Bytes value) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +11,13 @@
 #include "account_state_generated.h"
 
 namespace millrace::apps::sink {
+
+// Places in the list of the topics' tables.
+inline constexpr size_t kAccountsAt = 0;
+inline constexpr size_t kTerritoriesAt = 1;
+inline constexpr size_t kEntitlementsAt = 2;
+inline constexpr size_t kRedirectsAt = 3;
+inline constexpr size_t kConflictsAt = 4;
 
 /// A field of an account: name, value and type.
 struct Field {

@@ -21,12 +21,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr size_t kAccountsAt = 0;
-constexpr size_t kTerritoriesAt = 1;
-constexpr size_t kEntitlementsAt = 2;
-constexpr size_t kRedirectsAt = 3;
-constexpr size_t kConflictsAt = 4;
-
 class SinkRows : public ::testing::Test {
  protected:
   Result<RowChange> plan(size_t tables, const std::string& key, Bytes value) const {

@@ -202,7 +202,7 @@ TEST(StreamJoinRows, AreOfOneSideAndFoundByTheirEnds) {
     operators::encode_stream_join_key({Bytes(key), JoinSide::kRight, 5, 15, 7}, row_key);
     EXPECT_FALSE(operators::is_own_row(Bytes(row_key)));
     std::string by_end;
-    EXPECT_EQ(operators::joined_by_end().make_key(Bytes(row_key), by_end), 15);
+    EXPECT_EQ(operators::joined_by_end().make_key(Bytes(row_key), Bytes(), by_end), 15);
     EXPECT_TRUE(operators::is_own_row(Bytes(by_end)));
     EXPECT_FALSE(operators::is_stream_join_key(Bytes(by_end)));
     std::string found;
