@@ -88,7 +88,6 @@ Status DataPlane::process() {
   std::vector<Task*> runnable = tasks_;
   std::erase_if(runnable, [](const Task* task) { return !task->has_work(); });
   if (runnable.empty()) return {};
-  did_something_ = true;
   if (committer_.is_under_way() &&
       unfrozen_bytes() + owed_bytes() >= instance_.options.commit_bytes_max) {
     MILLRACE_RETURN_IF_ERROR(finish_commit());
@@ -102,7 +101,11 @@ Status DataPlane::process() {
   std::vector<Status> results(runnable.size());
   instance_.scheduler.for_each(
       runnable.size(), [&](size_t i) { results[i] = runnable[i]->process_slice(producer); });
-  for (Task* const task : runnable) feed_.add_slice(*task);
+  for (Task* const task : runnable) {
+    feed_.add_slice(*task);
+    // A punctuation that changed nothing leaves neither.
+    did_something_ |= task->is_dirty() || task->has_work();
+  }
   for (Status& result : results) MILLRACE_RETURN_IF_ERROR(std::move(result));
   return {};
 }

@@ -204,7 +204,7 @@ TEST(SuppressedTable, CanBeMaterializedAndSuppressedAgain) {
   TopologyBuilder builder{"test"};
   builder.table(kRows)
       .suppress("first", Suppressed::until_time_limit(10ms))
-      .materialize("rows")
+      .materialize("kept")
       .suppress("second", Suppressed::until_time_limit(10ms))
       .to(kOut);
   Harness harness(std::move(builder).build());
@@ -221,7 +221,7 @@ TEST(SuppressedTable, RefusesTimesAndKeysThatItCannotKeep) {
             emit(key, value, value);
           },
           {.keeps_key = true})
-      .to_table("rows")
+      .to_table("kept")
       .suppress("held", Suppressed::until_time_limit(10ms))
       .to(kOut);
   Harness harness(std::move(builder).build());
