@@ -57,7 +57,7 @@ void add_database(CLI::App& app, SinkFlags& flags) {
   app.add_option("--database-schema", flags.sink.schema,
                  "Schema of the tables; one for each CRM job.")
       ->capture_default_str();
-  app.add_flag("!--no-create-tables", flags.sink.create_tables,
+  app.add_flag("--no-create-tables", flags.sink.checks_tables_only,
                "Do not create missing tables: print the statements that do, and end.");
 }
 

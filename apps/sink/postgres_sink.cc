@@ -223,7 +223,7 @@ Status PostgresSink::connect() {
   writer_.reset();
   database_.emplace(*std::move(database));
   writer_.emplace(*database_, options_.schema, tables_);
-  Status status = writer_->prepare(options_.create_tables);
+  Status status = writer_->prepare(!options_.checks_tables_only);
   if (status.ok()) status = writer_->check_topics(topics_);
   if (!status.ok()) {
     database_.reset();

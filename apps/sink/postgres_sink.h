@@ -20,7 +20,7 @@ struct SinkOptions {
   std::vector<std::string>
       tables{};  ///< names of the tables to fill; empty: of all topics there are
   std::string schema = "crm";
-  bool create_tables = true;
+  bool checks_tables_only = false;
   bool once = false;  ///< end at the ends that the topics had when they were first read
   size_t batch_records = 10'000;
   size_t batch_bytes = 16 << 20;

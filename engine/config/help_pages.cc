@@ -102,6 +102,11 @@ std::string roff(const std::string& text) {
   return replaced(replaced(text, "\\", "\\e"), "-", "\\-");
 }
 
+/// A list of choices may be wider than a page.
+std::string with_breaks(const std::string& type) {
+  return replaced(type, ",", ",\\:");
+}
+
 /// Paragraphs are filled; lines that begin with a space stay lines.
 void add_roff_lines(std::string& page, const std::string& text) {
   std::istringstream lines(text);
@@ -137,7 +142,7 @@ void add_roff_options(std::string& page, const std::vector<HelpOption>& options)
     for (const std::string& name : option.names) {
       names += (names.empty() ? "\\fB" : ", \\fB") + roff(name) + "\\fR";
     }
-    if (!option.type.empty()) names += " \\fI" + roff(option.type) + "\\fR";
+    if (!option.type.empty()) names += " \\fI" + with_breaks(roff(option.type)) + "\\fR";
     if (!option.facts.empty()) names += " (" + roff(option.facts) + ")";
     page += ".TP\n" + names + "\n";
     std::istringstream lines(option.meaning);
@@ -243,8 +248,8 @@ std::string man_page(const CLI::App& app) {
   const std::string program = app.get_name();
   const std::string brief = first_sentence(top.meaning);
   std::string page =
-      fmt::format(".TH {} 1 \"\" Millrace\n.SH NAME\n{} \\- {}\n.SH SYNOPSIS\n", roff(program),
-                  roff(program), roff(brief.substr(0, brief.find(": "))));
+      fmt::format(".TH {} 1 \"\" Millrace\n.ad l\n.SH NAME\n{} \\- {}\n.SH SYNOPSIS\n",
+                  roff(program), roff(program), roff(brief.substr(0, brief.find(": "))));
   page += synopsis(program, top) + "\n.SH DESCRIPTION\n";
   add_roff_lines(page, top.meaning);
   page += ".SH OPTIONS\n";
