@@ -73,19 +73,22 @@ constexpr std::array kConditions{
 /// "column" of `COPY stage, line 1, column name: "value"`.
 std::string_view column_of_copy(std::string_view context) {
   constexpr std::string_view kMark = ", column ";
-  const size_t begin = context.find(kMark);
+  // Behind the first colon may be a value.
+  const size_t begin = context.substr(0, context.find(':')).find(kMark);
   if (!context.starts_with("COPY ") || begin == std::string_view::npos) return {};
   const std::string_view rest = context.substr(begin + kMark.size());
   return rest.substr(0, rest.find(':'));
 }
 
+/// States that pass, by their classes: connection, transaction rollback, resources, object state,
+/// intervention, system and internal errors. What a trigger raises is none of them.
 ErrorCode code_of(std::string_view state) {
   const std::string_view kind = state.substr(0, 2);
-  if (kind == "22" || kind == "23" || kind == "44" || kind == "54" || state == "P0001") {
-    return ErrorCode::kInvalidRecord;
+  if (kind == "42" || kind == "3F" || kind == "0A" || kind == "28") return ErrorCode::kConfig;
+  for (const std::string_view passing : {"08", "25", "40", "53", "55", "57", "58", "XX"}) {
+    if (kind == passing) return ErrorCode::kRetriable;
   }
-  if (kind == "42" || kind == "3F" || kind == "0A") return ErrorCode::kConfig;
-  return ErrorCode::kRetriable;
+  return ErrorCode::kInvalidRecord;
 }
 
 /// The server's own text may quote values.

@@ -89,7 +89,8 @@ class PostgresSink {
   const std::function<bool()>& stopping_;
 
   std::vector<TopicTables> tables_;
-  std::vector<std::string> topics_;  ///< of each of `tables_`
+  std::vector<std::string> topics_;      ///< of each of `tables_`
+  std::vector<std::string> all_topics_;  ///< of all tables, chosen or not
   std::unique_ptr<engine::Admin> admin_;
   std::unique_ptr<Letters> letters_;
   std::unique_ptr<engine::Fetcher> fetcher_;
@@ -187,12 +188,14 @@ Status PostgresSink::choose_topics() {
   admin_ = *std::move(admin);
   tables_.clear();
   topics_.clear();
+  all_topics_.clear();
   std::vector<std::string> missing;
   for (TopicTables& each : *all) {
+    std::string topic = crm::output_topic(each.topic, options_.output_prefix);
+    all_topics_.push_back(topic);
     const auto& wanted = options_.tables;
     const bool is_named = std::ranges::find(wanted, each.main.name) != wanted.end();
     if (!wanted.empty() && !is_named) continue;
-    std::string topic = crm::output_topic(each.topic, options_.output_prefix);
     const auto found = admin_->describe_topic(topic);
     if (!found.ok() && (found.code() != ErrorCode::kNotFound || is_named)) return found.status();
     if (!found.ok()) {
@@ -224,7 +227,7 @@ Status PostgresSink::connect() {
   database_.emplace(*std::move(database));
   writer_.emplace(*database_, options_.schema, tables_);
   Status status = writer_->prepare(!options_.checks_tables_only);
-  if (status.ok()) status = writer_->check_topics(topics_);
+  if (status.ok()) status = writer_->check_topics(all_topics_);
   if (!status.ok()) {
     database_.reset();
     return status;

@@ -17,6 +17,7 @@ namespace {
 using TopicRecord = QueryRouter::TopicRecord;
 
 constexpr int64_t kWaitMs = 50;
+constexpr size_t kBytesMax = 16 << 20;
 
 /// The last offsets of one partition, while they are read.
 struct Tail {
@@ -26,11 +27,18 @@ struct Tail {
   bool is_done() const { return position >= end; }
 };
 
-Result<std::vector<Tail>> tails_of(Admin& admin, const std::string& topic, size_t records_max) {
+Error no_time(const std::string& topic) {
+  return {ErrorCode::kTimedOut,
+          fmt::format("{}: not read to its end in time; is a transaction open?", topic)};
+}
+
+Result<std::vector<Tail>> tails_of(Admin& admin, const std::string& topic, size_t records_max,
+                                   std::chrono::steady_clock::time_point deadline) {
   const Result<TopicDescription> description = admin.describe_topic(topic);
   if (!description.ok()) return description.status();
   std::vector<Tail> tails;
   for (int32_t i = 0; i < description->partitions; ++i) {
+    if (std::chrono::steady_clock::now() >= deadline) return no_time(topic);
     const TopicPartition partition{topic, i};
     const Result<Admin::Watermarks> marks = admin.watermarks(partition);
     if (!marks.ok()) return marks.status();
@@ -69,13 +77,29 @@ Status read_some(Fetcher& fetcher, Tail& tail, size_t records_max,
   return {};
 }
 
-/// Keeps the newest, so that many partitions cost no more memory than one.
+size_t part_bytes(const std::optional<std::string>& bytes) {
+  return bytes ? bytes->size() : 0;
+}
+
+size_t tail_record_bytes(const TopicRecord& record) {
+  size_t bytes = sizeof(record) + part_bytes(record.key) + part_bytes(record.value);
+  for (const auto& [name, value] : record.headers) bytes += name.size() + part_bytes(value);
+  return bytes;
+}
+
+/// Keeps the newest, so that many partitions cost no more memory than one, and large records cost
+/// what a scan may.
 void keep_newest(std::vector<TopicRecord>& records, size_t records_max) {
   std::ranges::sort(records, [](const TopicRecord& left, const TopicRecord& right) {
     return std::tie(right.timestamp_ms, left.partition, right.offset) <
            std::tie(left.timestamp_ms, right.partition, left.offset);
   });
-  if (records.size() > records_max) records.resize(records_max);
+  size_t kept = 0;
+  for (size_t bytes = 0; kept < records.size() && kept < records_max; ++kept) {
+    bytes += tail_record_bytes(records[kept]);
+    if (bytes > kBytesMax) break;
+  }
+  records.resize(kept);
 }
 
 }  // namespace
@@ -85,7 +109,7 @@ Result<std::vector<TopicRecord>> newest_records(ClientFactory& clients, const st
                                                 std::chrono::steady_clock::time_point deadline) {
   Result<std::unique_ptr<Admin>> admin = clients.admin();
   if (!admin.ok()) return admin.status();
-  Result<std::vector<Tail>> tails = tails_of(**admin, topic, records_max);
+  Result<std::vector<Tail>> tails = tails_of(**admin, topic, records_max, deadline);
   if (!tails.ok()) return tails.status();
   std::vector<TopicRecord> records;
   if (tails->empty()) return records;
@@ -95,10 +119,7 @@ Result<std::vector<TopicRecord>> newest_records(ClientFactory& clients, const st
   for (const Tail& tail : *tails) starts.push_back({tail.partition, tail.position});
   MILLRACE_RETURN_IF_ERROR((*fetcher)->add(starts));
   while (!std::ranges::all_of(*tails, &Tail::is_done)) {
-    if (std::chrono::steady_clock::now() >= deadline) {
-      return Error{ErrorCode::kTimedOut,
-                   fmt::format("{}: not read to its end in time; is a transaction open?", topic)};
-    }
+    if (std::chrono::steady_clock::now() >= deadline) return no_time(topic);
     const size_t before = records.size();
     for (Tail& tail : *tails) {
       if (!tail.is_done()) {

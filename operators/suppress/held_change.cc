@@ -34,7 +34,10 @@ Status validate_held_change(Bytes bytes, Status (*row)(Bytes)) {
     return Error{ErrorCode::kInvalidRecord,
                  fmt::format("{} bytes are no change that is held back", bytes.size())};
   }
-  return validate_parts(held_rows_in(bytes), row, row);
+  MILLRACE_RETURN_IF_ERROR(validate_parts(held_rows_in(bytes), row, row));
+  const HeldChangeBytes change = decode_held_change(bytes);
+  if (!change.emitted.is_null() || !change.value.is_null()) return {};
+  return Error{ErrorCode::kInvalidRecord, "a change that is held back has two nulls"};
 }
 
 HeldChangeBytes decode_held_change(Bytes bytes) {

@@ -61,7 +61,10 @@ class Suppress final : public Processor {
   /// Emits a change that is due. In a call of its own: the code behind may fail.
   void on_deferred(const DeferredCall& call) override {
     rows_.advance(-1);
-    if (held_by_due().read_key(call.key, key_)) emit(key_);
+    if (!held_by_due().read_key(call.key, key_)) return;
+    // Another change of the key may have taken its place.
+    const Row row = rows_.get(key_);
+    if (row && is_due(decode_held_change(row.value).due_ms)) emit(key_);
   }
 
  private:

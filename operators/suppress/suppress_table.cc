@@ -7,6 +7,7 @@
 #include "millrace/operators/detail/windowed_bytes.h"
 
 #include "operators/suppress/held_order.h"
+#include "operators/windows/own_rows.h"
 
 namespace millrace::operators {
 namespace {
@@ -17,6 +18,8 @@ class SuppressedView final : public RowView {
       : table_(std::move(table)), held_(held) {}
 
   Row get(Bytes key) override {
+    // Rows of the operator's own are no changes, and any record may ask for such a key.
+    if (is_own_row(key)) return table_->get(key);
     const Row held = held_.get(key);
     if (!held) return table_->get(key);
     // Nobody knows when a row was emitted that is not the table's any more.

@@ -1,3 +1,4 @@
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,18 +25,25 @@ constexpr int64_t kReleaseIntervalMs = 100;
 struct JoinCall {
   int64_t time_ms = 0;
   uint64_t sequence = 0;
-  Bytes key;
-  Bytes row;
-  Bytes buffered;  ///< value and headers, see `encode_buffered`
+  Bytes key{};
+  Bytes row{};
+  bool is_looked_up = true;  ///< or `row` is still to be found
+  Bytes buffered{};          ///< value and headers, see `encode_buffered`
 };
 
 constexpr size_t kCallWord = sizeof(int64_t);
+constexpr int64_t kNoRow = -1;
+constexpr int64_t kNotLookedUp = -2;
+
+int64_t size_of_row(const JoinCall& call) {
+  if (!call.is_looked_up) return kNotLookedUp;
+  return call.row.is_null() ? kNoRow : static_cast<int64_t>(call.row.size());
+}
 
 void encode_call(const JoinCall& call, std::string& out) {
   out.clear();
-  for (const int64_t number :
-       {call.time_ms, static_cast<int64_t>(call.sequence), static_cast<int64_t>(call.key.size()),
-        call.row.is_null() ? -1 : static_cast<int64_t>(call.row.size())}) {
+  for (const int64_t number : {call.time_ms, static_cast<int64_t>(call.sequence),
+                               static_cast<int64_t>(call.key.size()), size_of_row(call)}) {
     Serde<int64_t>::encode(number, out);
   }
   out += call.key.view();
@@ -48,7 +56,8 @@ JoinCall decode_call(Bytes bytes) {
     return Serde<int64_t>::view(Bytes(bytes.data() + i * kCallWord, kCallWord));
   };
   std::string_view rest = bytes.view().substr(4 * kCallWord);
-  JoinCall call{number_at(0), static_cast<uint64_t>(number_at(1)), {}, {}, {}};
+  JoinCall call{.time_ms = number_at(0), .sequence = static_cast<uint64_t>(number_at(1))};
+  call.is_looked_up = number_at(3) != kNotLookedUp;
   call.key = rest.substr(0, static_cast<size_t>(number_at(2)));
   rest.remove_prefix(call.key.size());
   if (number_at(3) >= 0) {
@@ -108,9 +117,14 @@ class StreamTableGraceJoin final : public Processor {
     const JoinCall parts = decode_call(call.key);
     key_ = parts.key.view();
     buffered_ = parts.buffered.view();
+    Bytes found = parts.row;
+    if (!parts.is_looked_up) {
+      found = rows_->as_of(key_, parts.time_ms).value;
+      if (found.is_null() && join_.kind == JoinKind::kInner) return;
+    }
     Row row;
-    if (!parts.row.is_null()) {
-      row_ = parts.row.view();
+    if (!found.is_null()) {
+      row_ = found.view();
       row.value = row_;
     }
     headers_of_buffered(buffered_, headers_);
@@ -137,9 +151,21 @@ class StreamTableGraceJoin final : public Processor {
 
   /// Joins with the row that the table knows now: later it may reach no more so far back.
   void join(const BufferedKeyBytes& record, Bytes buffered) {
-    const Row row = rows_->as_of(record.key, record.time_ms);
-    if (!row && join_.kind == JoinKind::kInner) return;
-    encode_call({record.time_ms, record.sequence, record.key, row.value, buffered}, call_);
+    JoinCall call{.time_ms = record.time_ms,
+                  .sequence = record.sequence,
+                  .key = record.key,
+                  .buffered = buffered};
+    try {
+      const Row row = rows_->as_of(record.key, record.time_ms);
+      if (!row && join_.kind == JoinKind::kInner) return;
+      call.row = row.value;
+      encode_call(call, call_);
+    } catch (const std::exception&) {
+      // A function of the table refuses its row. This record's call fails, not the one that
+      // releases.
+      call.is_looked_up = false;
+      encode_call(call, call_);
+    }
     context().defer(call_, record.time_ms);
   }
 

@@ -1,9 +1,11 @@
 #include "operators/versioned/version_rows.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "millrace/core/serde.h"
 #include "millrace/operators/detail/versioned/version_codec.h"
+#include "millrace/operators/detail/windowed_bytes.h"
 
 namespace millrace::operators {
 namespace {
@@ -26,7 +28,8 @@ std::optional<int64_t> read_version_end(Bytes by_end, std::string& row) {
 
 std::optional<int64_t> read_history(Bytes value) {
   if (value.size() != sizeof(int64_t)) return std::nullopt;
-  return Serde<int64_t>::view(value);
+  // Anybody may have written it.
+  return std::clamp<int64_t>(Serde<int64_t>::view(value), 0, kIntervalMaxMs);
 }
 
 }  // namespace

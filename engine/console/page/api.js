@@ -2,6 +2,7 @@
 // and no storage holds it, so no other page can use it, and a reload forgets it.
 
 let token = "";
+let signIns = 0;
 let routes = new Set();
 
 export class ApiError extends Error {
@@ -13,6 +14,7 @@ export class ApiError extends Error {
 
 export function setToken(text) {
   token = text.trim();
+  signIns += 1;
 }
 
 // A path of the OpenAPI document with its {…} filled in, in order.
@@ -23,10 +25,16 @@ export function path(template, values = [], query = {}) {
   return parameters === "" ? filled : `${filled}?${parameters}`;
 }
 
-async function ask(target) {
+// An answer that comes after another caller signed in or out is for nobody.
+async function ask(target, read) {
+  const asked = signIns;
   const headers = token === "" ? {} : { Authorization: `Bearer ${token}` };
   const answer = await fetch(target, { headers, cache: "no-store", credentials: "omit" });
-  if (answer.ok) return answer;
+  if (answer.ok) {
+    const body = await read(answer);
+    if (asked !== signIns) throw new ApiError(401, "another caller signed in or out");
+    return body;
+  }
   let message = answer.statusText;
   try {
     message = (await answer.json()).error ?? message;
@@ -37,11 +45,11 @@ async function ask(target) {
 }
 
 export async function getJson(template, values, query) {
-  return (await ask(path(template, values, query))).json();
+  return ask(path(template, values, query), (answer) => answer.json());
 }
 
 export async function getText(template, values, query) {
-  return (await ask(path(template, values, query))).text();
+  return ask(path(template, values, query), (answer) => answer.text());
 }
 
 // Which paths this program has: others than the CRM job have no accounts.

@@ -84,5 +84,7 @@ export function bytes(value) {
 }
 
 export function moment(ms) {
-  return new Date(ms).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
+  const date = new Date(ms);
+  if (Number.isNaN(date.getTime())) return `${ms} ms`;
+  return date.toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
 }

@@ -26,7 +26,8 @@ from process import free_port, load, with_kafka  # noqa: E402
 from sink_records import ROUND_RECORDS, TOPICS, Records  # noqa: E402
 from sources import Postgres  # noqa: E402
 
-SETTLE_TIMEOUT_S = 40
+SETTLE_TIMEOUT_S = 100
+LOOKS_MIN = 3
 STOP_TIMEOUT_S = 30
 PARTITIONS = 4
 SECRET = "not-for-logs"
@@ -263,6 +264,8 @@ def kills(world):
     reader.stopped.set()
     reader.join()
     print(f"looks while it ran: {reader.looks}", flush=True)
+    if reader.looks < LOOKS_MIN:
+        world.report.add("unseen", f"only {reader.looks} looks while it ran")
     keys = {letter.get("key") for letter in dead.values()}
     for key in [key for _, key, _ in poison] + ["bad:1"]:
         if key not in keys:

@@ -59,9 +59,9 @@ class QueryRouter {
     std::vector<std::pair<std::string, std::optional<std::string>>> headers{};
   };
   /// Committed records among the newest offsets of each partition, the newest timestamps first, and
-  /// `records_max` of them at most. Asks Kafka and waits, until `deadline` the latest. Errors:
-  /// `kNotFound`: no such topic; `kTimedOut`: a transaction is open, or Kafka is away; those of the
-  /// clients.
+  /// `records_max` of them and 16 MiB at most. Asks Kafka and waits, until `deadline` the latest.
+  /// Errors: `kNotFound`: no such topic; `kTimedOut`: a transaction is open, or Kafka is away;
+  /// those of the clients.
   virtual Result<std::vector<TopicRecord>> newest_records(
       const std::string& topic, size_t records_max,
       std::chrono::steady_clock::time_point deadline) const = 0;

@@ -200,6 +200,27 @@ TEST(SuppressedTable, JoinsWithTheRowsThatCameOut) {
   EXPECT_EQ(read_out(harness), "a=22@17");
 }
 
+TEST(SuppressedTable, IsReadByAnyKeyAlsoOneOfItsOwnRows) {
+  TopologyBuilder builder{"test"};
+  constexpr Topic<std::string, int64_t> kOthers{"others"};
+  const auto held = builder.table(kRows).suppress("held", Suppressed::until_time_limit(10ms));
+  builder.stream(kOthers)
+      .join(held, [](int64_t left, int64_t right) { return left + right; })
+      .to(kOut);
+  Harness harness(std::move(builder).build());
+  harness.pipe(kRows, "a", 1, 300);
+  harness.pipe(kRows, "b", 2, 311);  // emits the first, so all marks are there
+  for (const operators::Mark mark : {operators::Mark::kTime, operators::Mark::kClosed,
+                                     operators::Mark::kRemoved, operators::Mark::kHeld}) {
+    std::string own;
+    operators::make_mark_key(mark, own);
+    harness.pipe(kOthers, own, 10, 312);
+  }
+  EXPECT_EQ(read_out(harness), "");
+  harness.pipe(kOthers, "a", 10, 312);
+  EXPECT_EQ(read_out(harness), "a=11@312");
+}
+
 TEST(SuppressedTable, CanBeMaterializedAndSuppressedAgain) {
   TopologyBuilder builder{"test"};
   builder.table(kRows)

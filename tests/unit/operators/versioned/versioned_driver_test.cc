@@ -175,6 +175,39 @@ TEST(JoinWithGraceOnTheEngine, LosesAResultOnlyThatTheCodeRefuses) {
   EXPECT_THAT(joined(driver), ElementsAre("a=e3/none@40"));
 }
 
+/// An older row goes into the history, and no function of the table sees it before a join does.
+TEST(JoinWithGraceOnTheEngine, LosesAResultOnlyWhoseRowAFunctionOfTheTableRefuses) {
+  DriverOptions options;
+  options.engine.on_invalid_record = OnError::kSkip;
+  const auto topology = versioned(1'000ms, [](TopologyBuilder& builder, const auto& rows) {
+    const auto checked = rows.map_values([](std::string_view value) {
+      if (value == "bad") throw InvalidRecord("bad");
+      return std::string(value);
+    });
+    builder.stream(kEvents)
+        .left_join(checked,
+                   [](std::string_view event, Maybe<std::string> row) {
+                     return std::string(event) + "/" + (row ? std::string(*row) : "none");
+                   },
+                   {.name = "join", .grace = 10ms})
+        .to(kOut);
+  });
+  TopologyDriver driver(topology, options);
+  driver.pipe(kVersions, "a", "new", 50);
+  driver.run();
+  driver.pipe(kVersions, "a", "bad", 20);
+  driver.run();
+  driver.pipe(kEvents, "a", "e1", 21);
+  driver.pipe(kEvents, "a", "e2", 60);
+  driver.pipe(kEvents, "z", "e3", 100);
+  driver.run();
+  EXPECT_THAT(joined(driver), ElementsAre("a=e2/new@60"));
+  EXPECT_EQ(driver.engine().metrics().dropped("invalid_record").value(), 1);
+  driver.pipe(kEvents, "z", "e4", 150);
+  driver.run();
+  EXPECT_THAT(joined(driver), ElementsAre("z=e3/none@100"));
+}
+
 TEST(JoinWithGraceOnTheEngine, JoinsEachRecordOnceHoweverACommitEnds) {
   const auto run = [](std::optional<CommitStep> step) {
     DriverOptions options;
