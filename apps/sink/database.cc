@@ -81,7 +81,7 @@ std::string_view column_of_copy(std::string_view context) {
 }
 
 /// States that pass, by their classes: connection, transaction rollback, resources, object state,
-/// intervention, system and internal errors. What a trigger raises is none of them.
+/// intervention, system and internal errors. Triggers raise others.
 ErrorCode code_of(std::string_view state) {
   const std::string_view kind = state.substr(0, 2);
   if (kind == "42" || kind == "3F" || kind == "0A" || kind == "28") return ErrorCode::kConfig;
