@@ -18,6 +18,7 @@ readonly TEST=(
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
   shellcheck python3-venv
   dpkg-dev  # dpkg-shlibdeps, for the package in apps/deploy
+  groff-base zsh  # read the manual pages and completions that the package has
   nghttp2-client  # h2load, which asks both engines in bench/compare.sh query
 )
 # util-linux and coreutils (flock, setsid, timeout) are essential in Debian.
